@@ -1,0 +1,50 @@
+"""Every metric of the system, declared once: name, labels and what it tells. Nothing else may create one.
+
+Labels are bounded: never an id, an address or a path with an id in it.
+"""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+REQUESTS = Counter("upschedule_http_requests", "Requests answered", ["method", "route", "status"])
+REQUEST_SECONDS = Histogram(
+    "upschedule_http_request_seconds",
+    "Time to answer a request",
+    ["method", "route"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30),
+)
+STREAMS_OPEN = Gauge("upschedule_status_streams_open", "Status streams open now")
+LIMITED = Counter("upschedule_limited_requests", "Requests refused by a limit", ["limit"])
+LIMITER_UNAVAILABLE = Counter(
+    "upschedule_limiter_unavailable", "Requests let through because Redis was away", ["limit"]
+)
+
+JOBS_ACCEPTED = Counter("upschedule_jobs_accepted", "Uploads taken in", ["outcome"])
+JOBS_FINISHED = Counter("upschedule_jobs_finished", "Attempts that ended", ["outcome"])
+JOB_SECONDS = Histogram(
+    "upschedule_job_seconds",
+    "Time from upload to final state",
+    buckets=(0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300),
+)
+ATTEMPT_SECONDS = Histogram(
+    "upschedule_attempt_seconds",
+    "Time of one attempt, from claim to result",
+    ["outcome"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300),
+)
+PAGES_READ = Counter("upschedule_pages_read", "Pages read completely")
+QUEUE_DEPTH = Gauge("upschedule_queue_depth", "Jobs waiting, as the last sweep or request counted them")
+QUEUE_AGE_SECONDS = Gauge("upschedule_queue_age_seconds", "Age of the oldest due job that nobody has claimed")
+JOBS_SWEPT = Counter("upschedule_jobs_swept", "Jobs that the sweeper moved or announced again", ["reason"])
+STALE_RESULTS = Counter("upschedule_stale_results", "Results refused because the attempt was no longer the owner")
+CACHE_LOOKUPS = Counter("upschedule_status_cache_lookups", "Lookups of the status cache", ["outcome"])
+RETENTION_REMOVED = Counter("upschedule_retention_removed", "Things removed at the end of their time", ["kind"])
+
+SANDBOX_SECONDS = Histogram(
+    "upschedule_sandbox_seconds",
+    "Time of one document in the sandbox",
+    ["outcome"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60),
+)
+DEPENDENCY_UP = Gauge("upschedule_dependency_up", "1 while the dependency answers", ["dependency"])
+POOL_CONNECTIONS = Gauge("upschedule_postgres_pool_connections", "Connections of the pool", ["state"])
+POOL_WAITING = Gauge("upschedule_postgres_pool_waiting", "Requests that wait for a connection")

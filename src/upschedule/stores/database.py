@@ -1,0 +1,99 @@
+"""PostgreSQL through one pool a process; transactions with a deadline (R3.1-R3.3, R3.5)."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+import psycopg
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
+
+from upschedule.stores.errors import PoolExhausted, StoreTimeout, StoreUnavailable
+
+Connection = AsyncConnection[DictRow]
+
+_STORE = "postgres"
+
+
+class PoolOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Sizes count connections; `wait_seconds` is the queue of R3.5, `statement_seconds` the bound of R3.2."""
+
+    size_min: int
+    size_max: int
+    waiting_max: int
+    wait_seconds: float
+    statement_seconds: float
+    connect_seconds: float
+
+
+class Database:
+    """Hands out connections in transactions. A server that comes back is found again by the pool itself."""
+
+    def __init__(self, url: str, options: PoolOptions) -> None:
+        self._options = options
+        self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
+            url,
+            connection_class=Connection,
+            min_size=options.size_min,
+            max_size=options.size_max,
+            max_waiting=options.waiting_max,
+            timeout=options.wait_seconds,
+            # Refilling goes on in the background for as long as the process lives: each attempt ends, the pool does not.
+            reconnect_timeout=options.wait_seconds,
+            check=AsyncConnectionPool.check_connection,
+            kwargs=_connection_arguments(options),
+            open=False,
+            name=_STORE,
+        )
+
+    async def open(self) -> None:
+        """Does not wait for the server: readiness tells whether it answers."""
+        await self._pool.open(wait=False)
+
+    async def close(self) -> None:
+        await self._pool.close(timeout=5.0)
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncGenerator[Connection]:
+        """Commits at the end, rolls back on an error. Raises PoolExhausted, StoreTimeout or StoreUnavailable."""
+        try:
+            async with self._pool.connection() as connection:
+                # The server bounds a statement; this bounds a server that no longer answers at all.
+                async with asyncio.timeout(self._options.statement_seconds + self._options.connect_seconds):
+                    yield connection
+        except (PoolTimeout, TooManyRequests) as error:
+            raise PoolExhausted(_STORE, type(error).__name__) from error
+        except psycopg.errors.QueryCanceled as error:
+            raise StoreTimeout(_STORE, "statement timeout") from error
+        except TimeoutError as error:
+            raise StoreTimeout(_STORE, "no answer") from error
+        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            raise StoreUnavailable(_STORE, type(error).__name__) from error
+
+    async def ping(self) -> None:
+        """Raises as `transaction` does."""
+        async with self.transaction() as connection:
+            await connection.execute("SELECT 1")
+
+    def statistics(self) -> dict[str, int]:
+        """The pool's own counters, by psycopg_pool's names."""
+        return self._pool.get_stats()
+
+
+def _connection_arguments(options: PoolOptions) -> dict[str, Any]:
+    milliseconds = int(options.statement_seconds * 1000)
+    return {
+        "row_factory": dict_row,
+        "connect_timeout": max(2, round(options.connect_seconds)),
+        "options": f"-c statement_timeout={milliseconds} -c idle_in_transaction_session_timeout={2 * milliseconds}",
+        "tcp_user_timeout": milliseconds,
+        "keepalives_idle": 10,
+        "keepalives_interval": 5,
+        "keepalives_count": 3,
+        # Statements prepared on one server connection are unknown on the next behind PgBouncer's transaction mode.
+        "prepare_threshold": None,
+        "application_name": "upschedule",
+    }

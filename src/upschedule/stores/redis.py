@@ -1,0 +1,40 @@
+"""Clients of the two Redis servers; every command has a deadline and a bounded number of connections."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import RedisError
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
+from upschedule.stores.errors import StoreTimeout, StoreUnavailable
+
+
+def connect(url: str, *, command_seconds: float, connections_max: int) -> Redis:
+    """Opens nothing yet. One quick second try hides a connection that the server closed meanwhile."""
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=connections_max,
+        timeout=command_seconds,
+        socket_timeout=command_seconds,
+        socket_connect_timeout=command_seconds,
+        socket_keepalive=True,
+        health_check_interval=15,
+        retry=Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), retries=1),
+        decode_responses=False,
+    )
+    return Redis.from_pool(pool)
+
+
+@contextmanager
+def translated(store: str) -> Generator[None]:
+    """Raises StoreTimeout or StoreUnavailable, naming `store`, for whatever the client raises inside."""
+    try:
+        yield
+    except (RedisTimeoutError, TimeoutError) as error:
+        raise StoreTimeout(store, type(error).__name__) from error
+    except (RedisConnectionError, RedisError, OSError) as error:
+        raise StoreUnavailable(store, type(error).__name__) from error
