@@ -41,9 +41,10 @@ class Database:
             max_size=options.size_max,
             max_waiting=options.waiting_max,
             timeout=options.wait_seconds,
-            # Refilling goes on in the background for as long as the process lives: each attempt ends, the pool does not.
+            # Each attempt to reconnect ends; the pool begins the next one when a connection is asked for.
             reconnect_timeout=options.wait_seconds,
-            check=AsyncConnectionPool.check_connection,
+            # A round trip that spares the first requests after a restart of the server a dead connection.
+            check=AsyncConnectionPool[Connection].check_connection,
             kwargs=_connection_arguments(options),
             open=False,
             name=_STORE,

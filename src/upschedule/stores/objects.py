@@ -86,9 +86,9 @@ class ObjectStore:
         """An object that is not there counts as deleted."""
         await self._run(functools.partial(self._client.remove_object, bucket_name=self._bucket, object_name=key))
 
-    async def list(self, prefix: str) -> list[StoredObject]:
+    async def find(self, prefix: str) -> list[StoredObject]:
         """At most 10,000 objects, in the order of their keys."""
-        return await self._run(functools.partial(self._list, prefix))
+        return await self._run(functools.partial(self._find, prefix))
 
     async def ping(self) -> None:
         """Raises StoreTimeout or StoreUnavailable; StoreUnavailable also where the bucket is missing."""
@@ -109,7 +109,7 @@ class ObjectStore:
             response.close()
             response.release_conn()
 
-    def _list(self, prefix: str) -> list[StoredObject]:
+    def _find(self, prefix: str) -> list[StoredObject]:
         return list(self._listing(prefix))
 
     def _listing(self, prefix: str) -> Iterator[StoredObject]:

@@ -15,7 +15,7 @@ from upschedule.stores.errors import StoreTimeout, StoreUnavailable
 
 def connect(url: str, *, command_seconds: float, connections_max: int) -> Redis:
     """Opens nothing yet. One quick second try hides a connection that the server closed meanwhile."""
-    pool = BlockingConnectionPool.from_url(
+    pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType] - its **kwargs have no type
         url,
         max_connections=connections_max,
         timeout=command_seconds,
