@@ -1,0 +1,57 @@
+"""`docs/settings.md` says what `settings.py` says."""
+
+from pathlib import Path
+
+import pytest
+
+from tools import settings_page
+from upschedule import settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    """The page is written by `python -m tools.settings_page`; a setting changed without it is caught here."""
+    page = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
+
+    assert page == settings_page.render()
+
+
+def test_a_bad_start_names_every_wrong_setting_at_once() -> None:
+    """One start shows all there is to mend: missing, malformed, out of range and misspelt."""
+    environment = {
+        "UPSCHEDULE_WEB_PORT": "99999",
+        "UPSCHEDULE_JOBS_RETRIES_MAX": "three",
+        "UPSCHEDULE_JOBS_RETRYS_MAX": "3",
+    }
+
+    with pytest.raises(settings.SettingsError) as raised:
+        settings.load(environment)
+
+    for name in (*environment, "UPSCHEDULE_POSTGRES_URL", "UPSCHEDULE_WEB_FEED_SECRET"):
+        assert f"{name}: " in str(raised.value)
+
+
+def test_requirements_give_the_defaults() -> None:
+    """Every limit in the requirements is a setting with that default."""
+    defaults = {field.variable.removeprefix("UPSCHEDULE_"): field.default for field in settings.fields()}
+
+    assert defaults["UPLOADS_PAGES_MAX"] == 100  # R1.4
+    assert defaults["JOBS_ATTEMPT_SECONDS_MAX"] == 5 * 60  # R1.5
+    assert defaults["JOBS_RETRIES_MAX"] == 3  # R2.1
+    assert defaults["JOBS_PENDING_MAX"] == 500  # R2.2
+    assert defaults["JOBS_LEASE_SECONDS"] + defaults["JOBS_SWEEP_SECONDS"] <= 30  # R2.3
+    assert defaults["JOBS_MESSAGE_HOURS_MAX"] == 1  # R2.4
+    assert defaults["JOBS_DEAD_LETTER_HOURS"] == 24  # R2.5
+    assert 50 <= defaults["POSTGRES_POOL_SIZE_MIN"] <= defaults["POSTGRES_POOL_SIZE_MAX"] <= 100  # R3.1
+    assert defaults["POSTGRES_STATEMENT_SECONDS"] == 10  # R3.2
+    assert defaults["POSTGRES_WAIT_SECONDS"] == 30  # R3.3, R3.5
+    assert defaults["JOBS_STATUS_CACHE_SECONDS_FINAL"] == 3600  # R4.1
+    assert defaults["JOBS_STATUS_CACHE_SECONDS_PENDING"] == 60  # R4.2
+    assert defaults["LIMITS_UPLOADS_PER_HOUR"] == 10  # R5.1
+    assert defaults["LIMITS_STATUS_PER_MINUTE"] == 100  # R5.2
+    assert defaults["LIMITS_REQUESTS_PER_SECOND"] == 100  # R5.4
+    assert defaults["LIMITS_SIGN_IN_FAILURES_MAX"] == 5  # R8.5
+    assert defaults["UPLOADS_SIZE_BYTES_MAX"] == 10 * 1024 * 1024  # R11.3
+    assert defaults["UPLOADS_QUOTA_BYTES"] == 50 * 1024 * 1024  # R11.4
+    assert defaults["UPLOADS_KEEP_HOURS"] == 24  # R11.5
