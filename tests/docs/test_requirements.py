@@ -1,0 +1,58 @@
+"""`docs/requirements.md` names a test for every requirement that it calls proven, and each of those tests exists."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
+REFERENCE = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+LAST_CRITERION = {1: 5, 2: 5, 3: 5, 4: 5, 5: 5, 6: 5, 7: 5, 8: 5, 9: 5, 10: 5, 11: 5, 12: 5}
+
+
+class Row(NamedTuple):
+    """One line of the table; `missing` says what is not proven yet."""
+
+    requirement: str
+    where: str
+    tests: str
+    figure: str
+    missing: str
+
+
+def _rows() -> list[Row]:
+    text = (ROOT / "docs/requirements.md").read_text(encoding="utf-8")
+    lines = [line for line in text.splitlines() if line.startswith("| R")]
+    return [Row(*(cell.strip() for cell in line.strip("|").split("|"))) for line in lines]
+
+
+@cache
+def _tests_in(path: str) -> frozenset[str]:
+    tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
+    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    return frozenset(node.name for node in functions if node.name.startswith("test_"))
+
+
+def test_the_table_has_every_requirement_once_and_in_order() -> None:
+    """R1.1 to R12.5, sixty of them."""
+    expected = [f"R{group}.{number}" for group, last in LAST_CRITERION.items() for number in range(1, last + 1)]
+
+    assert [row.requirement.split()[0] for row in _rows()] == expected
+
+
+def test_every_test_that_the_table_names_exists() -> None:
+    """A renamed or deleted test takes its requirement with it, and this says so."""
+    named = [match for row in _rows() for match in REFERENCE.findall(row.tests)]
+    gone = [f"{path}::{name}" for path, name in named if not (ROOT / path).is_file() or name not in _tests_in(path)]
+
+    assert not gone
+
+
+def test_a_requirement_without_a_test_says_what_is_missing() -> None:
+    """Nothing is silently unproven; and what has neither place nor gap would be a blank."""
+    silent = [row.requirement for row in _rows() if not REFERENCE.findall(row.tests) and not row.missing]
+    homeless = [row.requirement for row in _rows() if not row.where and not row.missing]
+
+    assert not silent
+    assert not homeless
