@@ -1,0 +1,43 @@
+"""Which user a server runs as when its starter is root (R8.1)."""
+
+import enum
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from upschedule.operations.embedded.launcher import NOBODY
+
+
+class Identity(enum.Enum):
+    """The values are the launcher's words."""
+
+    OWN = "own"
+    NOBODY = "nobody"
+    NAMESPACE = "namespace"
+
+
+def choose_identity(paths: Iterable[Path]) -> Identity:
+    """`paths`: all that the server must reach. NAMESPACE is for those below a private directory such as /root.
+
+    In a user namespace root keeps its files but loses its capabilities; PostgreSQL, which refuses root, sees nobody.
+    """
+    if os.geteuid() != 0:
+        return Identity.OWN
+    return Identity.NOBODY if all(_open_to_all(path) for path in paths) else Identity.NAMESPACE
+
+
+def hand_over(directory: Path, identity: Identity) -> None:
+    """Make all below `directory` the server's own; earlier runs may have used another identity."""
+    if identity is Identity.OWN:
+        return
+    owner = NOBODY if identity is Identity.NOBODY else 0
+    for folder, folders, files in os.walk(directory):
+        for name in (".", *folders, *files):
+            path = Path(folder, name)
+            if path.lstat().st_uid != owner:
+                os.chown(path, owner, owner, follow_symlinks=False)
+
+
+def _open_to_all(path: Path) -> bool:
+    return all(parent.stat().st_mode & stat.S_IXOTH for parent in path.resolve().parents)

@@ -1,0 +1,143 @@
+"""PostgreSQL with a role that owns the schema and one that may only read and write rows."""
+
+import re
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+from typing import LiteralString
+
+import psycopg
+from psycopg import sql
+
+from upschedule.operations.embedded import programs
+from upschedule.operations.embedded.passwords import PasswordFile, write_private
+from upschedule.operations.embedded.ports import LOOPBACK, free_port
+from upschedule.operations.embedded.server import Command, Server
+
+OWNER_ROLE = "upschedule_owner"
+APPLICATION_ROLE = "upschedule_app"
+DATABASE = "upschedule"
+_INITDB_SECONDS = 120.0
+_CONNECT_SECONDS = 5
+_BUILTIN_LOCALE_SINCE = 17
+# An orphan that a crash left behind cannot exist (the launcher sees to it), so a stale pid file may name anybody.
+_PID_FILE = "postmaster.pid"
+
+
+class Postgres(Server):
+    """The cluster in `directory`, made on the first start.
+
+    `durable=False` is faster and survives a killed server, but not a power cut.
+    """
+
+    unready = (psycopg.OperationalError,)
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        port: int | None = None,
+        binaries: Path | None = None,
+        max_connections: int = 200,
+        durable: bool = True,
+    ) -> None:
+        self._binaries = binaries or programs.postgres_bin()
+        super().__init__("PostgreSQL", directory, programs=[self._binaries / "postgres"])
+        self.port = port or free_port()
+        self._cluster = self.directory / "data"
+        self._max_connections = max_connections
+        self._durable = durable
+        self._passwords = PasswordFile(self.directory / "passwords.json")
+
+    def superuser_dsn(self, database: str = "postgres") -> str:
+        return self._dsn("postgres", database)
+
+    def owner_dsn(self, database: str = DATABASE) -> str:
+        """For migrations."""
+        return self._dsn(OWNER_ROLE, database)
+
+    def application_dsn(self, database: str = DATABASE) -> str:
+        """For the API and the workers: rows, no tables."""
+        return self._dsn(APPLICATION_ROLE, database)
+
+    def prepare(self) -> None:
+        if not self._cluster.exists():
+            self._initialise()
+        (self._cluster / _PID_FILE).unlink(missing_ok=True)
+
+    def command(self) -> Command:
+        options = {
+            "listen_addresses": LOOPBACK,
+            "port": str(self.port),
+            "unix_socket_directories": "",
+            "max_connections": str(self._max_connections),
+            "timezone": "UTC",
+            "log_timezone": "UTC",
+            "log_line_prefix": "%m [%p] ",
+            "log_error_verbosity": "terse",  # DETAIL lines quote rows.
+        }
+        if not self._durable:
+            options |= {"fsync": "off", "full_page_writes": "off"}
+        flags = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        return Command(
+            argv=[str(self._binaries / "postgres"), "-D", str(self._cluster), *flags],
+            stop_signal=signal.SIGINT,  # "Fast": open transactions are rolled back, not awaited.
+            death_signal=signal.SIGINT,
+            stop_timeout_seconds=30.0,
+        )
+
+    def check(self) -> None:
+        self._execute("SELECT 1")
+
+    def finish_start(self) -> None:
+        with psycopg.connect(self.superuser_dsn(), autocommit=True, connect_timeout=_CONNECT_SECONDS) as conn:
+            for role in (OWNER_ROLE, APPLICATION_ROLE):
+                if conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone() is None:
+                    conn.execute(_role_sql(role, self._passwords.get(role)))
+            if conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
+                create_database(conn, DATABASE)
+
+    def _initialise(self) -> None:
+        draft = self.directory / "data.new"
+        shutil.rmtree(draft, ignore_errors=True)
+        password = self.directory / "initial-password"
+        write_private(password, self._passwords.get("postgres").encode())
+        locale = ["--locale=C.UTF-8", *(["--locale-provider=builtin"] if self._builtin_locale() else [])]
+        access = ["-U", "postgres", "-A", "scram-sha-256", "--pwfile", str(password), "--encoding=UTF8"]
+        sync = [] if self._durable else ["--no-sync"]
+        argv = [str(self._binaries / "initdb"), "-D", str(draft), *access, *locale, *sync]
+        self.run_to_end(argv, timeout_seconds=_INITDB_SECONDS)
+        password.unlink()
+        draft.rename(self._cluster)
+
+    def _builtin_locale(self) -> bool:
+        version = subprocess.run(  # noqa: S603 - our own wheel's program, or the one POSTGRES_BIN names
+            [self._binaries / "postgres", "--version"], check=True, capture_output=True, text=True, timeout=10
+        ).stdout
+        major = re.search(r"\b(\d+)", version)
+        return major is not None and int(major[1]) >= _BUILTIN_LOCALE_SINCE
+
+    def _execute(self, query: LiteralString) -> None:
+        with psycopg.connect(self.superuser_dsn(), autocommit=True, connect_timeout=_CONNECT_SECONDS) as conn:
+            conn.execute(query)
+
+    def _dsn(self, user: str, database: str) -> str:
+        return f"postgresql://{user}:{self._passwords.get(user)}@{LOOPBACK}:{self.port}/{database}"
+
+
+def create_database(conn: psycopg.Connection, name: str, *, template: str = "template1") -> None:
+    """Only its owner and the application may connect."""
+    words = {
+        "name": sql.Identifier(name), "template": sql.Identifier(template),
+        "owner": sql.Identifier(OWNER_ROLE), "application": sql.Identifier(APPLICATION_ROLE),
+    }  # fmt: skip
+    conn.execute(sql.SQL("CREATE DATABASE {name} OWNER {owner} TEMPLATE {template}").format(**words))
+    conn.execute(sql.SQL("REVOKE ALL ON DATABASE {name} FROM PUBLIC").format(**words))
+    conn.execute(sql.SQL("GRANT CONNECT ON DATABASE {name} TO {application}").format(**words))
+
+
+def _role_sql(role: str, password: str) -> sql.Composed:
+    return sql.SQL("CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD {}").format(
+        sql.Identifier(role), sql.Literal(password)
+    )

@@ -1,0 +1,111 @@
+"""SeaweedFS as the S3 store."""
+
+import io
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+import urllib3
+from minio import Minio
+from minio.error import MinioException
+
+from upschedule.operations.embedded import programs
+from upschedule.operations.embedded.passwords import PasswordFile, write_private
+from upschedule.operations.embedded.ports import LOOPBACK, free_port
+from upschedule.operations.embedded.server import Command, Server
+
+BUCKET = "uploads"
+_ADMIN, _APPLICATION = "admin", "upschedule"
+_TIMEOUT = urllib3.Timeout(connect=2, read=10)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ObjectStoreAddress:
+    """`endpoint` is host:port without a scheme, as the minio client wants it."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+    bucket: str
+    secure: bool = False
+
+
+class SeaweedFS(Server):
+    unready = (MinioException, urllib3.exceptions.HTTPError)
+
+    def __init__(self, directory: Path, *, port: int | None = None, application_buckets: str = BUCKET) -> None:
+        """`application_buckets`: what the application's key may reach; a trailing `*` is a prefix."""
+        self._program = programs.weed()
+        super().__init__("S3 store (SeaweedFS)", directory, programs=[self._program])
+        self.port = port or free_port(with_grpc=True)
+        self._inner_ports = {name: free_port(with_grpc=True) for name in ("master", "volume", "filer", "admin")}
+        self._passwords = PasswordFile(self.directory / "passwords.json")
+        self._config = self.directory / "s3.json"
+        self._application_buckets = application_buckets
+
+    def address(self, bucket: str = BUCKET) -> ObjectStoreAddress:
+        """For the application: objects of its own buckets."""
+        return self._address(_APPLICATION, bucket)
+
+    def admin_client(self) -> Minio:
+        """May make and remove buckets."""
+        address = self._address(_ADMIN, BUCKET)
+        pool = urllib3.PoolManager(timeout=_TIMEOUT, retries=False)
+        return Minio(
+            endpoint=address.endpoint, access_key=address.access_key, secret_key=address.secret_key,
+            secure=False, http_client=pool,
+        )  # fmt: skip
+
+    def prepare(self) -> None:
+        (self.directory / "data").mkdir(exist_ok=True)
+        objects = [f"{action}:{self._application_buckets}" for action in ("Read", "Write", "List", "Tagging")]
+        identities = [self._identity(_ADMIN, ["Admin"]), self._identity(_APPLICATION, objects)]
+        write_private(self._config, msgspec.json.encode({"identities": identities}))
+
+    def command(self) -> Command:
+        ports = [f"-{name}.port={port}" for name, port in self._inner_ports.items()]
+        return Command(
+            argv=[
+                str(self._program),
+                "-logtostderr=true",
+                "mini",
+                f"-dir={self.directory / 'data'}",
+                f"-ip={LOOPBACK}",
+                f"-ip.bind={LOOPBACK}",
+                f"-s3.port={self.port}",
+                *ports,
+                f"-s3.config={self._config}",
+                "-s3.port.iceberg=0",
+                "-s3.port.lance=0",
+                "-webdav=false",
+                "-admin.ui=false",
+                "-master.telemetry=false",
+            ],
+            stop_signal=signal.SIGINT,
+            death_signal=signal.SIGKILL,  # Its data survive; its own stop may take half a minute.
+            stop_timeout_seconds=5.0,
+        )
+
+    def check(self) -> None:
+        client = self.admin_client()
+        if not client.bucket_exists(bucket_name=BUCKET):
+            client.make_bucket(bucket_name=BUCKET)
+        # Buckets exist before there is a volume to write to.
+        client.put_object(bucket_name=BUCKET, object_name=".ready", data=io.BytesIO(b"ready"), length=5)
+
+    def _address(self, user: str, bucket: str) -> ObjectStoreAddress:
+        return ObjectStoreAddress(
+            endpoint=f"{LOOPBACK}:{self.port}",
+            access_key=self._passwords.get(f"{user}-access"),
+            secret_key=self._passwords.get(f"{user}-secret"),
+            bucket=bucket,
+        )
+
+    def _identity(self, name: str, actions: list[str]) -> dict[str, object]:
+        address = self._address(name, BUCKET)
+        return {
+            "name": name,
+            "credentials": [{"accessKey": address.access_key, "secretKey": address.secret_key}],
+            "actions": actions,
+        }

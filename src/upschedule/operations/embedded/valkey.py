@@ -1,0 +1,69 @@
+"""Valkey, the open-source Redis, in its two uses."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import redis
+
+from upschedule.operations.embedded import programs
+from upschedule.operations.embedded.passwords import PasswordFile, write_private
+from upschedule.operations.embedded.ports import LOOPBACK, free_port
+from upschedule.operations.embedded.server import Command, Server
+
+_CONNECT_SECONDS = 5
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValkeyUse:
+    """What one instance is for; the two must not share a server (R4.3 against R4.4)."""
+
+    title: str
+    options: tuple[str, ...]
+
+
+# Queue, sessions, limits: nothing may be evicted, a restart loses at most a second. The bound turns a leak into errors.
+STATE = ValkeyUse(
+    title="Redis (state)",
+    options=("maxmemory 1gb", "maxmemory-policy noeviction", "appendonly yes", "appendfsync everysec"),
+)
+# Nothing that cannot be computed again.
+CACHE = ValkeyUse(
+    title="Redis (cache)", options=("maxmemory 2gb", "maxmemory-policy allkeys-lru", "appendonly no", 'save ""')
+)
+
+
+class Valkey(Server):
+    unready = (redis.ConnectionError, redis.TimeoutError)  # "Loading" is a kind of the first.
+
+    def __init__(self, directory: Path, use: ValkeyUse, *, port: int | None = None) -> None:
+        self._program = programs.valkey_server()
+        super().__init__(use.title, directory, programs=[self._program])
+        self.port = port or free_port()
+        self._use = use
+        self._password = PasswordFile(self.directory / "passwords.json").get("default")
+        self._config = self.directory / "valkey.conf"
+
+    @property
+    def url(self) -> str:
+        return f"redis://:{self._password}@{LOOPBACK}:{self.port}/0"
+
+    def prepare(self) -> None:
+        data = self.directory / "data"
+        data.mkdir(exist_ok=True)
+        lines = [
+            f"bind {LOOPBACK}",
+            f"port {self.port}",
+            f"requirepass {self._password}",
+            f'dir "{data}"',
+            "enable-debug-command no",
+            *self._use.options,
+        ]
+        # A file, since a password on the command line shows in the list of processes.
+        write_private(self._config, "\n".join(lines).encode() + b"\n")
+
+    def command(self) -> Command:
+        return Command(argv=[str(self._program), str(self._config)])
+
+    def check(self) -> None:
+        with redis.Redis.from_url(self.url, socket_timeout=_CONNECT_SECONDS, retry=None) as client:
+            client.ping()

@@ -1,0 +1,158 @@
+"""Brings the database's schema to this release's (R12.1): plain SQL files, forward only, expand before contract.
+
+See docs/decisions/0002-migrations.md for the rules of the files and why the lock is polled.
+"""
+
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import psycopg
+from psycopg import errors, sql
+
+from upschedule.operations.migration_errors import (
+    ApplicationRoleMissing,
+    LockAttemptsExhausted,
+    MigrationFailed,
+    MigrationInProgress,
+)
+from upschedule.operations.migration_files import AppliedMigration, Migration, plan
+
+_ADVISORY_LOCK = 0x7570736368656475  # "upschedu"
+_CONNECT_SECONDS = 10
+
+_CREATE_TABLE = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    number integer PRIMARY KEY,
+    name text NOT NULL,
+    checksum text NOT NULL,
+    applied_at timestamptz NOT NULL DEFAULT now()
+)"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MigrationPolicy:
+    """`lock_timeout_seconds` bounds how long a statement may hold up the queries behind it while it waits for a table."""
+
+    lock_timeout_seconds: float = 4.0
+    statement_timeout_seconds: float = 60.0
+    unbounded_statement_timeout_seconds: float = 3600.0
+    lock_attempts: int = 10
+    retry_seconds_max: float = 10.0
+    turn_timeout_seconds: float = 600.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """Clock and chance of the run."""
+
+    pause: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+    roll: Callable[[], float] = field(default=random.SystemRandom().random)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MigrationReport:
+    """Names of files. `ahead`: expansions by a newer release, which this one works with."""
+
+    applied: Sequence[str]
+    present: Sequence[str]
+    ahead: Sequence[str]
+
+
+def migrate(
+    dsn: str,
+    migrations: Sequence[Migration],
+    *,
+    application_role: str,
+    policy: MigrationPolicy,
+    surroundings: Surroundings,
+) -> MigrationReport:
+    """Apply what is missing, as the owner of the schema. Any number of callers at once: one works, the others wait."""
+    with psycopg.connect(dsn, autocommit=True, connect_timeout=_CONNECT_SECONDS) as conn:
+        _await_turn(conn, policy, surroundings)
+        conn.execute(_CREATE_TABLE)
+        steps = plan(migrations, _read_applied(conn))
+        for migration in steps.pending:
+            _apply(conn, migration, policy, surroundings)
+        _grant(conn, application_role)
+    return MigrationReport(
+        applied=[migration.name for migration in steps.pending],
+        present=[migration.name for migration in steps.present],
+        ahead=[applied.name for applied in steps.ahead],
+    )
+
+
+def _await_turn(conn: psycopg.Connection, policy: MigrationPolicy, surroundings: Surroundings) -> None:
+    # A waiter inside pg_advisory_lock() holds a snapshot that CREATE INDEX CONCURRENTLY waits for: deadlock.
+    deadline = surroundings.clock() + policy.turn_timeout_seconds
+    while not _scalar(conn, "SELECT pg_try_advisory_lock(%s)", _ADVISORY_LOCK):
+        if surroundings.clock() > deadline:
+            raise MigrationInProgress(policy.turn_timeout_seconds)
+        surroundings.pause(0.1 + 0.4 * surroundings.roll())
+
+
+def _apply(conn: psycopg.Connection, migration: Migration, policy: MigrationPolicy, surroundings: Surroundings) -> None:
+    for attempt in range(1, policy.lock_attempts + 1):
+        try:
+            return _apply_once(conn, migration, policy)
+        except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
+            if attempt == policy.lock_attempts:
+                raise LockAttemptsExhausted(migration.name, attempt) from error
+            surroundings.pause(min(2.0**attempt, policy.retry_seconds_max) * surroundings.roll())
+        except psycopg.Error as error:
+            raise MigrationFailed(migration.name, str(error)) from error
+    return None
+
+
+def _apply_once(conn: psycopg.Connection, migration: Migration, policy: MigrationPolicy) -> None:
+    if migration.transactional:
+        _limit(conn, policy.lock_timeout_seconds, policy.statement_timeout_seconds)
+        with conn.transaction():
+            conn.execute(migration.sql.encode())
+            _record(conn, migration)
+        return
+    # Building an index without blocking writers waits for every older transaction, as long as that takes.
+    _limit(conn, policy.lock_timeout_seconds, policy.unbounded_statement_timeout_seconds)
+    for statement in migration.statements:
+        conn.execute(statement.encode())
+    _record(conn, migration)
+
+
+def _limit(conn: psycopg.Connection, lock_seconds: float, statement_seconds: float) -> None:
+    for name, seconds in (("lock_timeout", lock_seconds), ("statement_timeout", statement_seconds)):
+        conn.execute("SELECT set_config(%s, %s, false)", [name, f"{seconds * 1000:.0f}ms"])
+
+
+def _record(conn: psycopg.Connection, migration: Migration) -> None:
+    conn.execute(
+        "INSERT INTO schema_migrations (number, name, checksum) VALUES (%s, %s, %s)",
+        [migration.number, migration.name, migration.checksum],
+    )
+
+
+def _read_applied(conn: psycopg.Connection) -> list[AppliedMigration]:
+    rows = conn.execute("SELECT number, name, checksum FROM schema_migrations ORDER BY number")
+    return [AppliedMigration(number=number, name=name, checksum=checksum) for number, name, checksum in rows]
+
+
+def _grant(conn: psycopg.Connection, role: str) -> None:
+    """Rows for the application, tables for the owner only."""
+    if not _scalar(conn, "SELECT count(*) FROM pg_roles WHERE rolname = %s", role):
+        raise ApplicationRoleMissing(role)
+    words = {"role": sql.Identifier(role)}
+    statements = (
+        "GRANT USAGE ON SCHEMA public TO {role}",
+        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
+        "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}",
+        "REVOKE INSERT, UPDATE, DELETE ON schema_migrations FROM {role}",
+    )
+    with conn.transaction():
+        for statement in statements:
+            conn.execute(sql.SQL(statement).format(**words))
+
+
+def _scalar(conn: psycopg.Connection, query: str, value: object) -> object:
+    row = conn.execute(query.encode(), [value]).fetchone()
+    return row[0] if row else None

@@ -1,0 +1,55 @@
+"""Why a migration did not happen; MigrationError is the root."""
+
+
+class MigrationError(Exception):
+    """The schema is not this release's."""
+
+
+class MigrationFilesInvalid(MigrationError):
+    """The directory does not hold files 0001, 0002 … named `NNNN_expand_x.sql` or `NNNN_contract_x.sql`."""
+
+
+class MigrationHistoryChanged(MigrationError):
+    """What was applied differs from what this release holds."""
+
+    def __init__(self, name: str, how: str) -> None:
+        super().__init__(f"The applied migration {name} {how}. Applied migrations never change: add a new one.")
+
+
+class ContractedByNewerRelease(MigrationError):
+    """A newer release removed what this one needs."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"The database was contracted by {name}, which this release does not know: deploy a newer one."
+        )
+
+
+class MigrationInProgress(MigrationError):
+    """Another process did not finish its migrations in time."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"Another process has been migrating for more than {seconds:.0f} s: see its log.")
+
+
+class LockAttemptsExhausted(MigrationError):
+    """A long transaction holds a table."""
+
+    def __init__(self, name: str, attempts: int) -> None:
+        super().__init__(
+            f"{name} could not lock its tables in {attempts} attempts: find the long transaction, run again."
+        )
+
+
+class MigrationFailed(MigrationError):
+    """PostgreSQL refused a statement; a file in a transaction left nothing behind."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name} failed: {reason}")
+
+
+class ApplicationRoleMissing(MigrationError):
+    """The role that the grants are for does not exist."""
+
+    def __init__(self, role: str) -> None:
+        super().__init__(f"The application's role {role} does not exist: create it, then run again.")

@@ -1,0 +1,136 @@
+"""Fixtures of the real servers. Each starts when the first test asks for it; what a test gets is its own and empty."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import redis
+
+from tests.servers import Database, fresh_bucket, fresh_database, make_template, scratch_directory, started
+from upschedule.operations.embedded.postgres import Postgres
+from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
+from upschedule.operations.embedded.valkey import CACHE, STATE, Valkey, ValkeyUse
+
+
+@pytest.fixture(scope="session")
+def scratch() -> Iterator[Path]:
+    """The directory of all servers' data."""
+    with scratch_directory() as directory:
+        yield directory
+
+
+@pytest.fixture(scope="session")
+def postgres_server(scratch: Path) -> Iterator[Postgres]:
+    with started(Postgres(scratch / "postgres", durable=False)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_server: Postgres) -> str:
+    """The name of a migrated database."""
+    return make_template(postgres_server)
+
+
+@pytest.fixture
+def database(postgres_server: Postgres, postgres_template: str) -> Iterator[Database]:
+    """A migrated, empty database of this test."""
+    with fresh_database(postgres_server, template=postgres_template) as fresh:
+        yield fresh
+
+
+@pytest.fixture
+def postgres_dsn(database: Database) -> str:
+    """The application's role: rows only."""
+    return database.dsn
+
+
+@pytest.fixture
+def postgres_owner_dsn(database: Database) -> str:
+    """The role that owns the tables."""
+    return database.owner_dsn
+
+
+@pytest.fixture(scope="session")
+def valkey_state_server(scratch: Path) -> Iterator[Valkey]:
+    with started(Valkey(scratch / "state", STATE)) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def valkey_cache_server(scratch: Path) -> Iterator[Valkey]:
+    with started(Valkey(scratch / "cache", CACHE)) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_state_url(valkey_state_server: Valkey) -> str:
+    """Noeviction, AOF; empty."""
+    return _emptied(valkey_state_server)
+
+
+@pytest.fixture
+def redis_cache_url(valkey_cache_server: Valkey) -> str:
+    """2 GB, allkeys-lru; empty."""
+    return _emptied(valkey_cache_server)
+
+
+@pytest.fixture(scope="session")
+def seaweedfs_server(scratch: Path) -> Iterator[SeaweedFS]:
+    with started(SeaweedFS(scratch / "objects", application_buckets="test-*")) as server:
+        yield server
+
+
+@pytest.fixture
+def object_store(seaweedfs_server: SeaweedFS) -> Iterator[ObjectStoreAddress]:
+    """An empty bucket with the application's key."""
+    with fresh_bucket(seaweedfs_server) as address:
+        yield address
+
+
+@pytest.fixture
+def private_postgres(scratch: Path) -> Iterator[Callable[..., Postgres]]:
+    """Start a PostgreSQL that the test may stop, kill and start; takes the arguments of `Postgres` but the directory."""
+    with ExitStack() as owned:
+
+        def start(**options: object) -> Postgres:
+            server = Postgres(_private_directory(scratch), **({"durable": False} | options))
+            return owned.enter_context(started(server))
+
+        yield start
+
+
+@pytest.fixture
+def private_valkey(scratch: Path) -> Iterator[Callable[[ValkeyUse], Valkey]]:
+    """Start a Redis that the test may stop, kill and start: `private_valkey(STATE)`."""
+    with ExitStack() as owned:
+
+        def start(use: ValkeyUse) -> Valkey:
+            return owned.enter_context(started(Valkey(_private_directory(scratch), use)))
+
+        yield start
+
+
+@pytest.fixture
+def private_seaweedfs(scratch: Path) -> Iterator[Callable[[], SeaweedFS]]:
+    """Start an S3 store that the test may stop, kill and start."""
+    with ExitStack() as owned:
+
+        def start() -> SeaweedFS:
+            return owned.enter_context(started(SeaweedFS(_private_directory(scratch))))
+
+        yield start
+
+
+_private = itertools.count(1)
+
+
+def _private_directory(scratch: Path) -> Path:
+    return scratch / f"private-{next(_private)}"
+
+
+def _emptied(server: Valkey) -> str:
+    with redis.Redis.from_url(server.url) as client:
+        client.flushall()
+    return server.url
