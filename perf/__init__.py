@@ -1,0 +1,1 @@
+"""Programs that measure, each against an alternative or a requirement, and print figures with their command."""

@@ -1,0 +1,92 @@
+"""The whole system as a person starts it (`upschedule local`), on free ports with data of its own, for one measurement."""
+
+import os
+import socket
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+READY_SECONDS_MAX = 120.0
+STOP_SECONDS_MAX = 60.0
+
+
+class Stack(NamedTuple):
+    """A system that answers at `url`; `supervisor` is the process that owns all others."""
+
+    url: str
+    supervisor: int
+
+    def workers(self) -> list[int]:
+        """Ids of the worker processes, lowest first."""
+        return sorted(pid for pid in _descendants(self.supervisor) if "work" in _command(pid))
+
+
+def _command(pid: int) -> list[str]:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").split("\0")
+    except OSError:
+        return []
+
+
+def _descendants(root: int) -> set[int]:
+    parents: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                # The command in brackets may hold spaces; the parent is the second field after it.
+                parents[int(entry.name)] = int(
+                    (entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1]
+                )
+            except OSError:
+                continue
+    found = {root}
+    while grown := {pid for pid, parent in parents.items() if parent in found} - found:
+        found |= grown
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def running_stack(python: Path) -> Iterator[Stack]:
+    """Raises RuntimeError with the last lines printed where the system is not ready in time."""
+    with tempfile.TemporaryDirectory(prefix="upschedule-perf-") as data:
+        environment = {**os.environ, "PORT": str(_free_port()), "UPSCHEDULE_DATA": data, "PYTHONUNBUFFERED": "1"}
+        process = subprocess.Popen(
+            [python, "-m", "upschedule", "local"],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        lines: list[str] = []
+        ready = threading.Event()
+
+        def read() -> None:
+            for line in process.stdout or ():
+                lines.append(line.rstrip())
+                if line.startswith("ready: "):
+                    ready.set()
+            ready.set()
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        try:
+            ready.wait(READY_SECONDS_MAX)
+            url = next((line.removeprefix("ready: ") for line in lines if line.startswith("ready: ")), None)
+            if url is None:
+                raise RuntimeError("the system did not become ready:\n" + "\n".join(lines[-20:]))
+            yield Stack(url=url, supervisor=process.pid)
+        finally:
+            process.terminate()
+            process.wait(STOP_SECONDS_MAX)
+            reader.join(STOP_SECONDS_MAX)
