@@ -18,11 +18,14 @@ CREATE TABLE jobs (
     sha256 bytea NOT NULL,
     file_name text NOT NULL,
     size_bytes bigint NOT NULL,
-    -- NULL once the file was deleted (R11.5); the entries stay.
+    -- Both NULL once the file was deleted (R11.5); the entries stay.
     object_key text,
+    stored_at timestamptz,
     status text NOT NULL DEFAULT 'queued',
     -- Runs begun since the job was last queued by a person.
     attempt integer NOT NULL DEFAULT 0,
+    -- Runs begun ever: the fencing token. `attempt` starts again after a person's retry, this never does.
+    run bigint NOT NULL DEFAULT 0,
     pages integer,
     pages_read integer NOT NULL DEFAULT 0,
     run_after timestamptz NOT NULL DEFAULT now(),
@@ -40,7 +43,8 @@ CREATE TABLE jobs (
     CONSTRAINT jobs_status_check CHECK (status IN ('queued', 'processing', 'completed', 'failed')),
     CONSTRAINT jobs_lease_check CHECK ((status = 'processing') = (lease_until IS NOT NULL)),
     CONSTRAINT jobs_finished_check CHECK ((status IN ('completed', 'failed')) = (finished_at IS NOT NULL)),
-    CONSTRAINT jobs_error_check CHECK (status <> 'failed' OR error IS NOT NULL)
+    CONSTRAINT jobs_error_check CHECK ((status = 'failed') = (error IS NOT NULL)),
+    CONSTRAINT jobs_stored_check CHECK ((object_key IS NULL) = (stored_at IS NULL))
 );
 
 -- The same bytes of the same owner are one job.
@@ -49,7 +53,7 @@ CREATE INDEX jobs_account_created_idx ON jobs (account_id, created_at DESC, id D
 CREATE INDEX jobs_queued_idx ON jobs (run_after, id) WHERE status = 'queued';
 CREATE INDEX jobs_lease_idx ON jobs (lease_until) WHERE status = 'processing';
 CREATE INDEX jobs_finished_idx ON jobs (finished_at) WHERE finished_at IS NOT NULL;
-CREATE INDEX jobs_stored_idx ON jobs (created_at) WHERE object_key IS NOT NULL;
+CREATE INDEX jobs_stored_idx ON jobs (stored_at) WHERE object_key IS NOT NULL;
 
 -- The moves of processing/job.py, held by the database too: a move that is not listed is a bug in whoever tries it.
 CREATE FUNCTION jobs_check_move() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -59,8 +63,8 @@ BEGIN
         ('processing', 'completed'),
         ('processing', 'queued'),
         ('processing', 'failed'),
-        ('queued', 'failed'),
-        ('failed', 'queued')
+        ('failed', 'queued'),
+        ('completed', 'queued')
     ) THEN
         RAISE EXCEPTION 'job % may not move from % to %', OLD.id, OLD.status, NEW.status
             USING ERRCODE = 'check_violation';
