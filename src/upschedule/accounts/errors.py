@@ -1,0 +1,70 @@
+"""Why signing up or in is refused."""
+
+import msgspec
+
+from upschedule.errors import Refusal
+
+
+class FieldError(msgspec.Struct, frozen=True, kw_only=True):
+    """One field of a request and what is wrong with it."""
+
+    field: str
+    detail: str
+
+
+class InvalidCredentials(Refusal):
+    """Some of the details cannot be used. Correct the fields named and send them again."""
+
+    code = "invalid-details"
+    title = "Details cannot be used"
+
+    def __init__(self, errors: tuple[FieldError, ...]) -> None:
+        self.errors = errors
+        super().__init__()
+
+
+class EmailNotAvailable(Refusal):
+    """No account can be made with this address. If it is yours, sign in; otherwise use another one."""
+
+    code = "email-not-available"
+    title = "Address not available"
+
+
+class AlreadySignedUp(Refusal):
+    """You are signed in to an account. Sign out first to make another one."""
+
+    code = "already-signed-up"
+    title = "Already signed up"
+
+
+class WrongCredentials(Refusal):
+    """The address and the password do not belong together. Check both and try again."""
+
+    code = "wrong-credentials"
+    title = "Could not sign in"
+
+
+class SignInBlocked(Refusal):
+    """Too many failed attempts. Signing in and up is blocked for a while; everything else goes on."""
+
+    code = "sign-in-blocked"
+    title = "Signing in is blocked"
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__()
+
+
+class SignInBusy(Refusal):
+    """Too many people are signing in at once. Try again in a few seconds."""
+
+    code = "sign-in-busy"
+    title = "Signing in is busy"
+    retry_after_seconds = 5
+
+
+class NoVisitor(Refusal):
+    """Nobody is known here yet. Upload a schedule, sign up or sign in first."""
+
+    code = "not-signed-in"
+    title = "Nobody is signed in"

@@ -1,0 +1,71 @@
+"""The accounts table."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+import psycopg
+
+from upschedule.accounts.errors import EmailNotAvailable
+from upschedule.stores.database import Connection
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """A person. Without `email` a visitor, who is known by a session only."""
+
+    id: UUID
+    email: str | None
+    password_hash: str | None
+    stored_bytes: int
+    created_at: datetime
+
+
+_CREATE = "INSERT INTO accounts (email, password_hash) VALUES (%s, %s) RETURNING *"
+_FIND = "SELECT * FROM accounts WHERE id = %s"
+_FIND_BY_EMAIL = "SELECT * FROM accounts WHERE email = %s"
+_SIGN_UP = "UPDATE accounts SET email = %s, password_hash = %s WHERE id = %s AND email IS NULL RETURNING *"
+_REHASH = "UPDATE accounts SET password_hash = %s WHERE id = %s AND password_hash = %s"
+_FORGET_VISITOR = """
+    DELETE FROM accounts a WHERE id = %s AND email IS NULL
+    AND NOT EXISTS (SELECT FROM jobs WHERE account_id = a.id)
+    AND NOT EXISTS (SELECT FROM calendars WHERE account_id = a.id)
+"""
+
+
+class AccountRepository:
+    """The caller owns the transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def create(self, *, email: str | None = None, password_hash: str | None = None) -> Account:
+        """Raises EmailNotAvailable."""
+        try:
+            cursor = await self._connection.execute(_CREATE, (email, password_hash))
+        except psycopg.errors.UniqueViolation as error:
+            raise EmailNotAvailable from error
+        return msgspec.convert(await cursor.fetchone(), Account)
+
+    async def find(self, account_id: UUID) -> Account | None:
+        cursor = await self._connection.execute(_FIND, (account_id,))
+        return msgspec.convert(await cursor.fetchone(), Account | None)
+
+    async def find_by_email(self, email: str) -> Account | None:
+        cursor = await self._connection.execute(_FIND_BY_EMAIL, (email,))
+        return msgspec.convert(await cursor.fetchone(), Account | None)
+
+    async def sign_up(self, account_id: UUID, *, email: str, password_hash: str) -> Account | None:
+        """None: no such visitor, or it has an address already. Raises EmailNotAvailable."""
+        try:
+            cursor = await self._connection.execute(_SIGN_UP, (email, password_hash, account_id))
+        except psycopg.errors.UniqueViolation as error:
+            raise EmailNotAvailable from error
+        return msgspec.convert(await cursor.fetchone(), Account | None)
+
+    async def rehash(self, account: Account, password_hash: str) -> None:
+        """Only while the password is still the one that was verified."""
+        await self._connection.execute(_REHASH, (password_hash, account.id, account.password_hash))
+
+    async def forget_visitor(self, account_id: UUID) -> None:
+        """Removes a visitor that owns nothing."""
+        await self._connection.execute(_FORGET_VISITOR, (account_id,))
