@@ -91,7 +91,7 @@ def object_store(seaweedfs_server: SeaweedFS) -> Iterator[ObjectStoreAddress]:
 
 @pytest.fixture
 def private_postgres(scratch: Path) -> Iterator[Callable[..., Postgres]]:
-    """Start a PostgreSQL that the test may stop, kill and start; takes the arguments of `Postgres` but the directory."""
+    """Start a PostgreSQL that the test may stop, kill and start; takes the options of `Postgres`."""
     with ExitStack() as owned:
 
         def start(**options: object) -> Postgres:

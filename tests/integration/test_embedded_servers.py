@@ -1,6 +1,5 @@
 """The embedded servers are real, keep their data, and run without root rights."""
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -65,7 +64,7 @@ def test_the_cache_redis_evicts_the_least_recently_used_at_two_gigabytes(
     with redis.Redis.from_url(private_valkey(CACHE).url) as client:
         limits = client.config_get("maxmemory", "maxmemory-policy")
         assert limits == {"maxmemory": str(2 * 1024**3), "maxmemory-policy": "allkeys-lru"}
-        first, second = (range(0, 100), range(100, 200))
+        first, second = (range(100), range(100, 200))
         for number in (*first, *second):
             client.set(number, bytes(10_000))
         wait_until(lambda: min(client.object("idletime", number) for number in first) >= 2)
@@ -122,7 +121,7 @@ def test_servers_run_without_root_rights(
     for server in (postgres_server, valkey_state_server, seaweedfs_server):
         status = Path(f"/proc/{server.pid}/status").read_text()
         assert "CapEff:\t0000000000000000" in status
-        assert server.identity.value != "nobody" or os.stat(f"/proc/{server.pid}").st_uid == 65534
+        assert server.identity.value != "nobody" or Path(f"/proc/{server.pid}").stat().st_uid == 65534
 
 
 def test_passwords_are_private_and_stay(scratch: Path, private_postgres: Callable[..., Postgres]) -> None:

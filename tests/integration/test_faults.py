@@ -30,15 +30,17 @@ async def test_a_refused_server_comes_back_on_the_same_port(valkey_state_server:
 
 async def test_a_deaf_server_makes_the_client_time_out(valkey_state_server: Valkey) -> None:
     """go_deaf() holds old and new connections open without a byte."""
-    async with FaultProxy(valkey_state_server.port) as proxy:
-        async with _client(valkey_state_server, proxy, socket_timeout=0.2) as client:
-            assert await client.ping()
-            proxy.go_deaf()
-            for _ in range(2):
-                with pytest.raises(redis.TimeoutError):
-                    await client.ping()
-            await proxy.restore()
-            assert await client.ping()
+    async with (
+        FaultProxy(valkey_state_server.port) as proxy,
+        _client(valkey_state_server, proxy, socket_timeout=0.2) as client,
+    ):
+        assert await client.ping()
+        proxy.go_deaf()
+        for _ in range(2):
+            with pytest.raises(redis.TimeoutError):
+                await client.ping()
+        await proxy.restore()
+        assert await client.ping()
 
 
 async def test_a_broken_connection_fails_and_the_next_one_works(postgres_server: Postgres) -> None:

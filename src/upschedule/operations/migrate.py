@@ -33,7 +33,7 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 
 @dataclass(frozen=True, kw_only=True)
 class MigrationPolicy:
-    """`lock_timeout_seconds` bounds how long a statement may hold up the queries behind it while it waits for a table."""
+    """`lock_timeout_seconds` bounds how long the queries behind a waiting statement are held up."""
 
     lock_timeout_seconds: float = 4.0
     statement_timeout_seconds: float = 60.0

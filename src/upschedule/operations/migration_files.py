@@ -68,7 +68,7 @@ def read_migrations(directory: Path) -> list[Migration]:
 
 
 def plan(migrations: Sequence[Migration], applied: Sequence[AppliedMigration]) -> Plan:
-    """Raises MigrationHistoryChanged, or ContractedByNewerRelease: a rolled-back release meets a newer schema (R12.3)."""
+    """Raises MigrationHistoryChanged, or ContractedByNewerRelease for a release that was rolled back to (R12.3)."""
     for migration, row in zip(migrations[: len(applied)], applied[: len(migrations)], strict=True):
         if migration.name != row.name:
             raise MigrationHistoryChanged(row.name, "is missing from this release")

@@ -1,1 +1,1 @@
-"""Real servers from wheels, run as child processes with their data in a directory given: for `make run` and the tests."""
+"""Real servers from wheels, run as child processes on data in a directory given: for `make run` and the tests."""

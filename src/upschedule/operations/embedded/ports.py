@@ -1,10 +1,13 @@
-"""Free loopback ports below the kernel's ephemeral range, so that no outgoing connection takes one while a server restarts."""
+"""Free loopback ports, below the kernel's ephemeral range.
+
+So no outgoing connection takes one while a server restarts.
+"""
 
 import secrets
 import socket
 
 LOOPBACK = "127.0.0.1"
-_GRPC_OFFSET = 10_000
+GRPC_OFFSET = 10_000
 _CANDIDATES = range(10_240, 22_768)
 _ATTEMPTS = 500
 _given: set[int] = set()
@@ -28,7 +31,7 @@ def free_port(*, with_grpc: bool = False) -> int:
     """A port that this process has not given out before; `with_grpc`: the port 10000 above it is free, too."""
     for _ in range(_ATTEMPTS):
         port = secrets.choice(_CANDIDATES)
-        if port not in _given and is_free(port) and (not with_grpc or is_free(port + _GRPC_OFFSET)):
+        if port not in _given and is_free(port) and (not with_grpc or is_free(port + GRPC_OFFSET)):
             _given.add(port)
             return port
     raise NoFreePort

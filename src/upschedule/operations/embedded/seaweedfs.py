@@ -12,7 +12,7 @@ from minio.error import MinioException
 
 from upschedule.operations.embedded import programs
 from upschedule.operations.embedded.passwords import PasswordFile, write_private
-from upschedule.operations.embedded.ports import LOOPBACK, free_port
+from upschedule.operations.embedded.ports import GRPC_OFFSET, LOOPBACK, free_port
 from upschedule.operations.embedded.server import Command, Server
 
 BUCKET = "uploads"
@@ -87,12 +87,27 @@ class SeaweedFS(Server):
             stop_timeout_seconds=5.0,
         )
 
+    def stop(self) -> None:
+        super().stop()
+        self._remove_sockets()
+
+    def kill(self) -> None:
+        super().kill()
+        self._remove_sockets()
+
     def check(self) -> None:
         client = self.admin_client()
         if not client.bucket_exists(bucket_name=BUCKET):
             client.make_bucket(bucket_name=BUCKET)
         # Buckets exist before there is a volume to write to.
         client.put_object(bucket_name=BUCKET, object_name=".ready", data=io.BytesIO(b"ready"), length=5)
+
+    def _remove_sockets(self) -> None:
+        # weed puts them where no option reaches, and leaves them.
+        for port in (self.port, *self._inner_ports.values()):
+            for either in (port, port + GRPC_OFFSET):
+                for path in Path("/tmp").glob(f"seaweedfs-*-{either}.sock"):  # noqa: S108 - weed's choice
+                    path.unlink(missing_ok=True)
 
     def _address(self, user: str, bucket: str) -> ObjectStoreAddress:
         return ObjectStoreAddress(

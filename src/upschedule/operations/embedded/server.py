@@ -54,10 +54,10 @@ class Server(ABC):
 
     unready: tuple[type[Exception], ...] = (OSError,)
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027 - a hook that some servers leave empty
         """Write what the server reads."""
 
-    def finish_start(self) -> None:
+    def finish_start(self) -> None:  # noqa: B027 - as prepare
         """Bring in what clients need, once the server answers."""
 
     @property

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from upschedule.operations.embedded import programs
 from upschedule.operations.embedded.passwords import PasswordFile, write_private
@@ -65,5 +67,11 @@ class Valkey(Server):
         return Command(argv=[str(self._program), str(self._config)])
 
     def check(self) -> None:
-        with redis.Redis.from_url(self.url, socket_timeout=_CONNECT_SECONDS, retry=None) as client:
-            client.ping()
+        with redis.Redis(
+            host=LOOPBACK,
+            port=self.port,
+            password=self._password,
+            socket_timeout=_CONNECT_SECONDS,
+            retry=Retry(NoBackoff(), retries=0),
+        ) as client:
+            client.execute_command("PING")  # pyright: ignore[reportUnknownMemberType] - its options have no type

@@ -1,0 +1,25 @@
+"""An unmigrated database on each version of PostgreSQL that must work: the wheel's 18, and Debian's 15 where it is."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import DEBIAN_POSTGRES, Database, fresh_database, started
+from upschedule.operations.embedded.postgres import Postgres
+from upschedule.operations.embedded.programs import postgres_bin
+
+VERSIONS = {"wheel": postgres_bin()} | ({"debian-15": DEBIAN_POSTGRES} if DEBIAN_POSTGRES.exists() else {})
+
+
+@pytest.fixture(scope="session", params=VERSIONS)
+def versioned_postgres(request: pytest.FixtureRequest, scratch: Path) -> Iterator[Postgres]:
+    server = Postgres(scratch / f"postgres-{request.param}", binaries=VERSIONS[request.param], durable=False)
+    with started(server):
+        yield server
+
+
+@pytest.fixture
+def empty_database(versioned_postgres: Postgres) -> Iterator[Database]:
+    with fresh_database(versioned_postgres) as database:
+        yield database

@@ -1,0 +1,211 @@
+"""The migration runner on real databases."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.servers import MIGRATIONS, Database
+from upschedule.operations.embedded.postgres import APPLICATION_ROLE
+from upschedule.operations.migrate import MigrationPolicy, MigrationReport, Surroundings, migrate
+from upschedule.operations.migration_errors import (
+    ContractedByNewerRelease,
+    LockAttemptsExhausted,
+    MigrationFailed,
+    MigrationFilesInvalid,
+    MigrationHistoryChanged,
+    MigrationInProgress,
+)
+from upschedule.operations.migration_files import read_migrations
+
+SMALL = {
+    "0001_expand_people.sql": "CREATE TABLE people (id int PRIMARY KEY, name text);",
+    "0002_expand_index.sql": (
+        "-- no-transaction\nDROP INDEX CONCURRENTLY IF EXISTS people_name;\n-- next statement\n"
+        "CREATE INDEX CONCURRENTLY people_name ON people (name);"
+    ),
+}
+
+
+def _write(directory: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (directory / name).write_text(text)
+    return directory
+
+
+def _run(
+    database: Database, directory: Path, policy: MigrationPolicy | None = None, **given: object
+) -> MigrationReport:
+    return migrate(
+        database.owner_dsn,
+        read_migrations(directory),
+        application_role=APPLICATION_ROLE,
+        policy=policy or MigrationPolicy(),
+        surroundings=Surroundings(**given),
+    )
+
+
+def _rows(dsn: str, query: str) -> Sequence[tuple[object, ...]]:
+    with psycopg.connect(dsn) as conn:
+        return conn.execute(query).fetchall()
+
+
+def test_the_real_migrations_apply_once_and_a_second_run_changes_nothing(empty_database: Database) -> None:
+    """(R12.1)."""
+    first = _run(empty_database, MIGRATIONS)
+    history = _rows(empty_database.dsn, "SELECT * FROM schema_migrations")
+    second = _run(empty_database, MIGRATIONS)
+    assert first.applied == [path.name for path in sorted(MIGRATIONS.glob("*.sql"))]
+    assert (second.applied, second.present) == ([], first.applied)
+    assert _rows(empty_database.dsn, "SELECT * FROM schema_migrations") == history
+
+
+def test_three_releases_that_start_at_once_migrate_once(empty_database: Database, tmp_path: Path) -> None:
+    """Also while one of them builds an index concurrently, which waits for every other snapshot."""
+    directory = _write(tmp_path, SMALL)
+    with ThreadPoolExecutor(3) as pool:
+        reports = list(pool.map(lambda _: _run(empty_database, directory), range(3)))
+    assert sorted(report.applied for report in reports) == [[], [], list(SMALL)]
+    assert _rows(empty_database.owner_dsn, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'people_name'::regclass")
+
+
+def test_a_changed_file_is_refused(empty_database: Database, tmp_path: Path) -> None:
+    """The checksum of what ran is kept."""
+    directory = _write(tmp_path, SMALL)
+    _run(empty_database, directory)
+    _write(tmp_path, {"0001_expand_people.sql": "CREATE TABLE people (id bigint PRIMARY KEY, name text);"})
+    with pytest.raises(MigrationHistoryChanged, match=r"0001_expand_people\.sql was changed"):
+        _run(empty_database, directory)
+
+
+def test_a_missing_file_is_refused(empty_database: Database, tmp_path: Path) -> None:
+    """Another file in its place does not hide it."""
+    _run(empty_database, _write(tmp_path, SMALL))
+    (tmp_path / "0001_expand_people.sql").rename(tmp_path / "0001_expand_persons.sql")
+    with pytest.raises(MigrationHistoryChanged, match=r"0001_expand_people\.sql is missing"):
+        _run(empty_database, tmp_path)
+
+
+def test_a_failing_file_leaves_nothing_half_done(empty_database: Database, tmp_path: Path) -> None:
+    """What came before it stays, and the mended file applies."""
+    broken = "CREATE TABLE half (id int); SELECT 1 / 0;"
+    _write(tmp_path, {**SMALL, "0003_expand_half.sql": broken})
+    with pytest.raises(MigrationFailed, match="division by zero"):
+        _run(empty_database, tmp_path)
+    assert _rows(empty_database.owner_dsn, "SELECT max(number), to_regclass('half') FROM schema_migrations") == [
+        (2, None)
+    ]
+    _write(tmp_path, {"0003_expand_half.sql": "CREATE TABLE half (id int);"})
+    assert _run(empty_database, tmp_path).applied == ["0003_expand_half.sql"]
+
+
+def test_a_table_in_use_is_tried_again_without_holding_up_its_readers(empty_database: Database, tmp_path: Path) -> None:
+    """The lock timeout ends the wait, the pause lets others pass, a later attempt succeeds."""
+    _run(empty_database, _write(tmp_path, SMALL))
+    _write(tmp_path, {"0003_expand_email.sql": "ALTER TABLE people ADD COLUMN email text;"})
+    policy = MigrationPolicy(lock_timeout_seconds=0.1)
+    with psycopg.connect(empty_database.owner_dsn) as reader:
+        reader.execute("SELECT * FROM people")
+        pauses: list[float] = []
+
+        def pause(seconds: float) -> None:
+            pauses.append(seconds)
+            if len(pauses) == 2:
+                reader.rollback()
+
+        assert _run(empty_database, tmp_path, policy, pause=pause, roll=lambda: 1.0).applied == [
+            "0003_expand_email.sql"
+        ]
+    assert pauses == [2.0, 4.0]
+
+
+def test_a_table_that_stays_in_use_ends_the_run(empty_database: Database, tmp_path: Path) -> None:
+    """Every retry has an end."""
+    _run(empty_database, _write(tmp_path, SMALL))
+    _write(tmp_path, {"0003_expand_email.sql": "ALTER TABLE people ADD COLUMN email text;"})
+    policy = MigrationPolicy(lock_timeout_seconds=0.05, lock_attempts=3, retry_seconds_max=0.01)
+    with psycopg.connect(empty_database.owner_dsn) as reader:
+        reader.execute("SELECT * FROM people")
+        with pytest.raises(LockAttemptsExhausted, match="3 attempts"):
+            _run(empty_database, tmp_path, policy)
+
+
+def test_waiting_for_another_release_ends(empty_database: Database, tmp_path: Path) -> None:
+    """The turn is polled for, and given up."""
+    directory = _write(tmp_path, SMALL)
+    _write(tmp_path, {"0003_expand_wait.sql": "SELECT pg_sleep(2);"})
+    with ThreadPoolExecutor(1) as pool:
+        working = pool.submit(_run, empty_database, directory)
+        while not _rows(empty_database.owner_dsn, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory'"):
+            assert not working.done()
+        with pytest.raises(MigrationInProgress):
+            _run(empty_database, directory, MigrationPolicy(turn_timeout_seconds=0.2))
+        assert working.result().applied
+
+
+def test_an_older_release_works_with_an_expanded_schema_but_not_a_contracted_one(
+    empty_database: Database, tmp_path: Path
+) -> None:
+    """Rolling back code never restores a dump (R12.3)."""
+    newer, older = tmp_path / "newer", tmp_path / "older"
+    for directory in (newer, older):
+        directory.mkdir()
+        _write(directory, SMALL)
+    _write(newer, {"0003_expand_email.sql": "ALTER TABLE people ADD COLUMN email text;"})
+    _run(empty_database, newer)
+    assert _run(empty_database, older).ahead == ["0003_expand_email.sql"]
+    _write(newer, {"0004_contract_name.sql": "ALTER TABLE people DROP COLUMN name;"})
+    _run(empty_database, newer)
+    with pytest.raises(ContractedByNewerRelease, match="0004_contract_name"):
+        _run(empty_database, older)
+
+
+def test_the_application_role_gets_rows_of_new_tables(empty_database: Database, tmp_path: Path) -> None:
+    """Grants follow each run; the history stays read-only."""
+    _run(empty_database, _write(tmp_path, SMALL))
+    grants = _rows(
+        empty_database.dsn,
+        "SELECT has_table_privilege('people', 'INSERT, UPDATE, DELETE'), has_schema_privilege('public', 'CREATE'),"
+        " has_table_privilege('schema_migrations', 'INSERT')",
+    )
+    assert grants == [(True, False, False)]
+
+
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("0003_add_x.sql", "is not named"), ("0004_expand_x.sql", "0003"), ("0002_expand_other.sql", "0003")],
+)
+def test_a_wrong_name_or_number_is_refused_before_anything_runs(tmp_path: Path, name: str, why: str) -> None:
+    """Numbers run 1, 2, 3 …; a name says expand or contract."""
+    _write(tmp_path, {**SMALL, name: "SELECT 1;"})
+    with pytest.raises(MigrationFilesInvalid, match=why):
+        read_migrations(tmp_path)
+
+
+def test_the_command_reports_as_json_and_by_exit_code(empty_database: Database, tmp_path: Path) -> None:
+    """0 done, 3 unreachable, 4 refused."""
+
+    def command(url: str, directory: Path) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "upschedule", "migrate", "--json", "--directory", directory],
+            env={**os.environ, "UPSCHEDULE_POSTGRES_OWNER_URL": url},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    done = command(empty_database.owner_dsn, MIGRATIONS)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["applied"] == [path.name for path in sorted(MIGRATIONS.glob("*.sql"))]
+    unreachable = command("postgresql://nobody:wrong@127.0.0.1:1/none", MIGRATIONS)
+    assert (unreachable.returncode, unreachable.stdout) == (3, "")
+    refused = command(empty_database.owner_dsn, _write(tmp_path, SMALL))
+    assert refused.returncode == 4
+    assert "is missing" in refused.stderr
