@@ -30,3 +30,80 @@ class NotAPdf(UnreadableDocument):
 
     code = "pdf-not-a-pdf"
     title = "Not a PDF"
+
+
+class TooLarge(UnreadableDocument):
+    """The file is larger than 10 MB. A schedule from the UP Portal is far smaller: upload that PDF itself, not a scan."""
+
+    code = "pdf-too-large"
+    title = "The file is too large"
+
+
+class NeedsPassword(UnreadableDocument):
+    """This PDF opens only with a password. Save a copy without a password, or download the schedule again."""
+
+    code = "pdf-needs-password"
+    title = "The file needs a password"
+
+
+class Damaged(UnreadableDocument):
+    """The file is damaged or its end is missing, so classes could be lost. Download the schedule from the UP Portal again."""
+
+    code = "pdf-damaged"
+    title = "The file is damaged"
+
+
+class TooManyPages(UnreadableDocument):
+    """The document has more than 100 pages. Upload your own schedules only, or split the document."""
+
+    code = "pdf-too-many-pages"
+    title = "Too many pages"
+
+
+class Scanned(UnreadableDocument):
+    """The pages hold no text, only a picture of it. Upload the PDF that the UP Portal prints, not a scan or a photo."""
+
+    code = "pdf-scanned"
+    title = "A scan, not a schedule"
+
+
+class NotATimetable(UnreadableDocument):
+    """This PDF holds no timetable. Upload the PDF that the UP Portal prints under "Class, test and exam schedules"."""
+
+    code = "pdf-not-a-timetable"
+    title = "No timetable in this file"
+
+
+class OtherTimetable(UnreadableDocument):
+    """This table is not one of the UP Portal's three schedules (Lectures, Semester Tests, Exams). Upload one of those."""
+
+    code = "pdf-other-timetable"
+    title = "Another kind of timetable"
+
+
+class EmptySchedule(UnreadableDocument):
+    """The schedule has a header and no rows. Check in the UP Portal that you are registered, then print it again."""
+
+    code = "pdf-empty-schedule"
+    title = "The schedule is empty"
+
+
+class TooComplex(UnreadableDocument):
+    """The file needs far more work than a schedule does. Download the schedule from the UP Portal again."""
+
+    code = "pdf-too-complex"
+    title = "The file is too complex"
+
+
+class TookTooLong(UnreadableDocument):
+    """Reading this file took too long and was stopped. Download the schedule from the UP Portal again."""
+
+    code = "pdf-took-too-long"
+    title = "Reading took too long"
+
+
+class Incomplete(UnreadableDocument):
+    """A part of this file could not be read, and a partial calendar is worse than none. Download the schedule again."""
+
+    code = "pdf-incomplete"
+    title = "Not everything could be read"

@@ -1,0 +1,124 @@
+"""Tables to entries: which kind each table is, and which rows belong together across page breaks."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from upschedule.pdf.cells import Row, Table
+from upschedule.pdf.frame import Frame
+from upschedule.pdf.layouts import exams, lectures, tests
+from upschedule.pdf.layouts.entry import Entry, Fields, Layout, Part
+from upschedule.pdf.layouts.fields import is_module, joined
+from upschedule.pdf.page_break import PageEnds
+from upschedule.timetable.event import ReadingWarning
+
+LAYOUTS: tuple[Layout, ...] = (lectures.LAYOUT, tests.LAYOUT, exams.LAYOUT)
+
+
+class Columns(NamedTuple):
+    """Which field stands in which column, as the last header says."""
+
+    layout: Layout
+    names: tuple[str, ...]
+
+    def fields(self, row: Row) -> Fields:
+        return dict(zip(self.names, row.cells, strict=True))
+
+
+@dataclass(slots=True)
+class Assembly:
+    """What the tables hold so far."""
+
+    entries: list[Entry] = field(default_factory=list[Entry])
+    warnings: list[ReadingWarning] = field(default_factory=list[ReadingWarning])
+    headers: int = 0
+    #: Tables with contents that fit no kind of schedule.
+    unknown: list[Table] = field(default_factory=list[Table])
+
+
+def assemble(tables: Sequence[Table], ends: PageEnds) -> Assembly:
+    """Put the rows of a whole document together; tables come in reading order."""
+    assembly = Assembly()
+    columns: Columns | None = None
+    numbers: dict[int, int] = {}
+    for table in tables:
+        for row in table.rows:
+            if not any(row.cells):
+                continue
+            header = _header(row)
+            if header:
+                columns = header
+                assembly.headers += 1
+                continue
+            if columns is None or len(columns.names) != len(row.cells) or not _fits(columns, table):
+                columns = _by_contents(table)
+                if columns is None:
+                    assembly.unknown.append(table)
+                    break
+                assembly.warnings.append(_start_missing(columns.layout, row.frame))
+            number = numbers[row.frame.page] = numbers.get(row.frame.page, 0) + 1
+            _place(Part(columns.fields(row), row, number), columns.layout, assembly, ends)
+    return assembly
+
+
+def _header(row: Row) -> Columns | None:
+    names = tuple("".join(joined(cell).lower().split()) for cell in row.cells)
+    if "module" not in names:
+        return None
+    layout = next((each for each in LAYOUTS if set(each.columns) <= set(names)), None)
+    return Columns(layout, names) if layout else None
+
+
+def _fits(columns: Columns, table: Table) -> bool:
+    """Only a table without any row of the expected kind says that its header was lost."""
+    rows = [row for row in table.rows if len(row.cells) == len(columns.names) and any(row.cells)]
+    if any(_header(row) for row in rows) or any(columns.layout.recognises(columns.fields(row)) for row in rows):
+        return True
+    return _by_contents(table) is None
+
+
+def _by_contents(table: Table) -> Columns | None:
+    for layout in LAYOUTS:
+        columns = Columns(layout, layout.columns)
+        rows = [row for row in table.rows if len(row.cells) == len(layout.columns)]
+        if any(layout.recognises(columns.fields(row)) for row in rows):
+            return columns
+    return None
+
+
+def _start_missing(layout: Layout, frame: Frame) -> ReadingWarning:
+    message = f"The start of the {layout.name} schedule is missing: no header stands before this page."
+    return ReadingWarning(page=frame.page, message=message)
+
+
+def _place(part: Part, layout: Layout, assembly: Assembly, ends: PageEnds) -> None:
+    if part.row.overrun:
+        assembly.warnings.append(part.warning("Text reaches over the border of its cell and may be cut off."))
+    last = assembly.entries[-1] if assembly.entries else None
+    if not _is_rest(part, last, layout):
+        assembly.entries.append(Entry(layout, [part]))
+    elif last and part.number == 1 and last.layout is layout and ends.break_between(last.parts[-1].row, part.row):
+        last.parts.append(part)
+    else:
+        message = "This is the rest of a row whose beginning is missing; it was left out."
+        assembly.warnings.append(part.warning(message))
+
+
+def _is_rest(part: Part, last: Entry | None, layout: Layout) -> bool:
+    """Whether the keys are blank, or the module's second half stands here and its first half there."""
+    if part.is_blank(layout.keys):
+        return True
+    whole = f"{last.text('module')} {joined(part.fields['module'])}" if last and part.number == 1 else ""
+    return is_module(whole) and part.is_blank([key for key in layout.keys if key != "module"])
+
+
+def runs(entries: Sequence[Entry]) -> Iterator[tuple[Layout, list[Entry]]]:
+    """Neighbouring entries of one kind."""
+    run: list[Entry] = []
+    for entry in entries:
+        if run and run[-1].layout is not entry.layout:
+            yield run[-1].layout, run
+            run = []
+        run.append(entry)
+    if run:
+        yield run[-1].layout, run

@@ -1,0 +1,99 @@
+"""Opening a PDF, or refusing it: everything that can be told before a page is read."""
+
+import re
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pymupdf
+
+from upschedule.pdf.errors import (
+    Damaged,
+    EmptyFile,
+    NeedsPassword,
+    NotAPdf,
+    TooComplex,
+    TooLarge,
+    TooManyPages,
+)
+from upschedule.pdf.limits import ReadingLimits
+
+# MuPDF writes its complaints to standard error and standard output otherwise.
+pymupdf.TOOLS.mupdf_display_errors(on=False)
+pymupdf.TOOLS.mupdf_display_warnings(on=False)
+
+#: Readers accept a few bytes of rubbish before the header.
+_HEADER_WITHIN = 1024
+_END = b"%%EOF"
+#: What only stands inside a PDF's body: after the last end mark, it is the start of an update that was cut off.
+_BODY = re.compile(rb"\bobj\b|\bxref\b|\btrailer\b")
+
+
+@contextmanager
+def open_document(data: bytes, *, limits: ReadingLimits) -> Iterator[Any]:
+    """A whole, readable PDF of a bearable size; its pages are counted and none of them is read.
+
+    The value is a `pymupdf.Document`, which has no types. Raises a subclass of `UnreadableDocument` (R1.4, R11.3).
+    """
+    _check_bytes(data, limits)
+    try:
+        document: Any = pymupdf.open(stream=data, filetype="pdf")
+    except (pymupdf.FileDataError, pymupdf.mupdf.FzErrorBase) as error:
+        raise Damaged from error
+    try:
+        _check_structure(document, data, limits)
+        yield document
+    finally:
+        document.close()
+
+
+def _check_bytes(data: bytes, limits: ReadingLimits) -> None:
+    if not data:
+        raise EmptyFile
+    if len(data) > limits.size_bytes_max:
+        raise TooLarge
+    if b"%PDF-" not in data[:_HEADER_WITHIN]:
+        raise NotAPdf
+
+
+def _check_structure(document: Any, data: bytes, limits: ReadingLimits) -> None:
+    # An empty user password has already been tried by then.
+    if document.needs_pass:
+        raise NeedsPassword
+    end = data.rfind(_END)
+    # MuPDF repairs a file whose end is missing, silently and with pages lost.
+    if document.is_repaired or end < 0 or _BODY.search(data, end):
+        raise Damaged
+    count: int = document.page_count
+    if count == 0:
+        raise Damaged
+    if count > limits.pages_max:
+        raise TooManyPages
+
+
+def check_content(document: Any, page: Any, limits: ReadingLimits) -> None:
+    """Refuse a page whose content unpacks to far more than a table needs, without unpacking it.
+
+    Raises `TooComplex`. What forms and patterns repeat is left to the limits of the process.
+    """
+    room = limits.content_bytes_per_page_max
+    for xref in page.get_contents():
+        packed: bytes = document.xref_stream_raw(xref) or b""
+        kind, filters = document.xref_get_key(xref, "Filter")
+        names = re.findall(r"/\w+", filters) if kind in {"name", "array"} else []
+        room -= _unpacked_size(packed, names, room)
+        if room < 0:
+            raise TooComplex
+
+
+def _unpacked_size(packed: bytes, filters: list[str], limit: int) -> int:
+    """How many bytes a stream unpacks to, counted to a little over the limit."""
+    if filters in (["/FlateDecode"], ["/Fl"]):
+        unpacker = zlib.decompressobj()
+        try:
+            return len(unpacker.decompress(packed, limit + 1))
+        except zlib.error as error:
+            raise Damaged from error
+    # One run-length or ASCII filter makes at most 128 times as much; a chain of packers serves no honest page.
+    return len(packed) if len(filters) < 2 else limit + 1  # noqa: PLR2004

@@ -1,0 +1,59 @@
+"""A page as a reader holds it: text upright, whatever way it is stored or shown."""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from upschedule.timetable.event import Box
+
+#: left, top, right, bottom in points, the origin at the top left.
+Rect = tuple[float, float, float, float]
+#: left, top, right, bottom, text, block, line, position in the line: as PyMuPDF gives them.
+Word = tuple[float, float, float, float, str, int, int, int]
+
+#: Quarter turns, anticlockwise, from upright text to the text on the page as displayed.
+Turns = Literal[0, 1, 2, 3]
+
+
+class Frame(NamedTuple):
+    """Turns rectangles between the page as displayed and the page with its text upright."""
+
+    page: int
+    width: float
+    height: float
+    turns: Turns
+
+    def upright(self, rect: Rect) -> Rect:
+        """From the page as displayed."""
+        left, top, right, bottom = rect
+        if self.turns == 1:
+            return self.height - bottom, left, self.height - top, right
+        if self.turns == 2:  # noqa: PLR2004 - a half turn
+            return self.width - right, self.height - bottom, self.width - left, self.height - top
+        if self.turns == 3:  # noqa: PLR2004 - three quarter turns
+            return top, self.width - right, bottom, self.width - left
+        return rect
+
+    def displayed(self, rect: Rect) -> Box:
+        """Back to the page as displayed, where a viewer can mark it."""
+        left, top, right, bottom = rect
+        if self.turns == 1:
+            left, top, right, bottom = top, self.height - right, bottom, self.height - left
+        elif self.turns == 2:  # noqa: PLR2004 - a half turn
+            left, top, right, bottom = self.width - right, self.height - bottom, self.width - left, self.height - top
+        elif self.turns == 3:  # noqa: PLR2004 - three quarter turns
+            left, top, right, bottom = self.width - bottom, left, self.width - top, right
+        return Box(page=self.page, left=left, top=top, right=right, bottom=bottom)
+
+
+def text_turns(words: Sequence[Word]) -> Turns:
+    """How most lines run, judged by the way from each word to the next one of its line."""
+    across = down = 0.0
+    previous = None
+    for word in words:
+        if previous is not None and previous[6] == word[6] and previous[5] == word[5]:
+            across += word[0] + word[2] - previous[0] - previous[2]
+            down += word[1] + word[3] - previous[1] - previous[3]
+        previous = word
+    if abs(across) >= abs(down):
+        return 0 if across >= 0 else 2
+    return 1 if down < 0 else 3

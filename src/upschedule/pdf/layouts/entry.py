@@ -1,0 +1,70 @@
+"""A row of a schedule, put together again where page breaks cut it, and what a layout must know."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from upschedule.pdf.cells import Cell, Line, Row
+from upschedule.pdf.layouts.fields import joined
+from upschedule.timetable.event import Box, Event, ReadingWarning
+
+#: A row's cells by the names of their columns.
+Fields = Mapping[str, Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """The part of a row that stands on one page. `number` counts the rows of the page from 1."""
+
+    fields: Fields
+    row: Row
+    number: int
+
+    @property
+    def page(self) -> int:
+        return self.row.frame.page
+
+    def is_blank(self, columns: Sequence[str]) -> bool:
+        return not any(self.fields[column] for column in columns)
+
+    def warning(self, message: str) -> ReadingWarning:
+        return ReadingWarning(page=self.page, row=self.number, message=message)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A whole row: its parts in the order of their pages."""
+
+    layout: "Layout"
+    parts: list[Part] = field(default_factory=list[Part])
+
+    @property
+    def page(self) -> int:
+        return self.parts[0].page
+
+    @property
+    def boxes(self) -> tuple[Box, ...]:
+        return tuple(part.row.frame.displayed(part.row.rect) for part in self.parts)
+
+    def lines(self, column: str) -> list[Line]:
+        return [line for part in self.parts for line in part.fields[column]]
+
+    def text(self, column: str) -> str:
+        return joined(self.lines(column))
+
+    def warning(self, message: str) -> ReadingWarning:
+        return self.parts[0].warning(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """One kind of schedule.
+
+    `columns` are header texts in printed order, in lower case without blanks; `keys` are blank in the rest of a row that a page break
+    cut; `recognises` tells such a row or rest by its contents; `read` turns rows into events and doubts.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    keys: tuple[str, ...]
+    recognises: Callable[[Fields], bool]
+    read: Callable[[Sequence[Entry]], Iterator[Event | ReadingWarning]]

@@ -1,0 +1,164 @@
+"""Lectures: a group's weekly classes a row, one line a class and room."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from upschedule.pdf.cells import Line
+from upschedule.pdf.layouts.entry import Entry, Fields, Layout
+from upschedule.pdf.layouts.fields import PERIOD, clock_period, joined, module_code, weekday
+from upschedule.pdf.layouts.pairing import Wrapped, beside, gather, join_wraps
+from upschedule.timetable.event import Box, Day, Lecture, ReadingWarning
+
+_COLUMNS = ("module", "offered", "group", "lang", "activity", "day", "time", "venue", "campus", "studyprog")
+#: The kind of group, printed in white after the language.
+_KIND_LETTER = re.compile(r"(\S.*?)( ?)([A-Z])")
+
+
+class _Slot(NamedTuple):
+    activity: str
+    day: Day
+    start: str
+    end: str
+
+
+class _Class(NamedTuple):
+    """A printed class: what it says and the lines that say it."""
+
+    slot: _Slot
+    lines: list[Line]
+
+
+def _recognises(fields: Fields) -> bool:
+    days = [weekday(line.text) for line in fields["day"]]
+    return bool(days) and all(days) and PERIOD.search(joined(fields["time"])) is not None
+
+
+def _read(entries: Sequence[Entry]) -> Iterator[Lecture | ReadingWarning]:
+    beginnings = frozenset(word for entry in entries for word in _venue_beginnings(entry))
+    for entry in entries:
+        yield from _lectures(entry, beginnings)
+
+
+def _venue_beginnings(entry: Entry) -> Iterator[str]:
+    """First words of lines that certainly begin a venue: the first of a row, and all where no venue is wrapped."""
+    venues = entry.lines("venue")
+    whole = venues if len(venues) == len(entry.lines("time")) else venues[:1]
+    for line in whole:
+        yield line.text.split(" ")[0]
+
+
+def _lectures(entry: Entry, beginnings: frozenset[str]) -> Iterator[Lecture | ReadingWarning]:
+    classes = _classes(entry)
+    if not classes or entry.parts[0].is_blank(["module"]):
+        yield entry.warning("The module, activities, days and times of this row do not match line by line; it was left out.")
+        return
+    venues = _venues(entry, classes, beginnings)
+    if venues is None:
+        printed = "; ".join(line.text for line in entry.lines("venue"))
+        yield entry.warning(f"These venues cannot be matched with the classes of the row, so they were left out: {printed}")
+        venues = [[] for _ in classes]
+    merged: dict[_Slot, tuple[list[str], list[Line]]] = {}
+    for (slot, lines), venue in zip(classes, venues, strict=True):
+        names, evidence = merged.setdefault(slot, ([], []))
+        names += [joined(venue)] if venue else []
+        evidence += [*lines, *venue]
+    for slot, (names, evidence) in merged.items():
+        if slot.end > slot.start:
+            yield _lecture(entry, slot, names, evidence)
+        else:
+            yield entry.warning(
+                f"{slot.activity} on {slot.day} ends at {slot.end}, before it starts ({slot.start}); it was left out."
+            )
+
+
+def _classes(entry: Entry) -> list[_Class] | None:
+    times = gather(entry.lines("time"), PERIOD)
+    if not times:
+        return None
+    activities = beside(times, entry.lines("activity"))
+    days = beside(times, entry.lines("day"))
+    if activities is None or days is None:
+        return None
+    classes: list[_Class] = []
+    for time, activity, named_day in zip(times, activities, days, strict=True):
+        period, day = clock_period(joined(time)), weekday(joined(named_day))
+        if not period or not day:
+            return None
+        classes.append(_Class(_Slot(joined(activity), day, *period), [*activity, *named_day, *time]))
+    return classes
+
+
+def _venues(entry: Entry, classes: Sequence[_Class], beginnings: frozenset[str]) -> list[Wrapped] | None:
+    lines = entry.lines("venue")
+    if len(lines) > len(classes):
+        return join_wraps(lines, len(classes), beginnings)
+    return beside([each.lines for each in classes], lines)
+
+
+def _lecture(entry: Entry, slot: _Slot, venues: Sequence[str], evidence: Sequence[Line]) -> Lecture:
+    boxes = _boxes(evidence)
+    return Lecture(
+        module=module_code(entry.text("module")),
+        offered=entry.text("offered"),
+        group=entry.text("group"),
+        language=_language(entry),
+        activity=slot.activity,
+        day=slot.day,
+        start=slot.start,
+        end=slot.end,
+        venues=tuple(venues),
+        campus=entry.text("campus"),
+        study_programmes=_study_programmes(entry.lines("studyprog")),
+        page=boxes[0].page,
+        boxes=boxes,
+    )
+
+
+def _language(entry: Entry) -> str:
+    """The language without the kind letter, which is white and may come glued to it: `E` of `E L` or `EL`."""
+    text, kind = entry.text("lang"), entry.text("activity")[:1]
+    apart = _KIND_LETTER.fullmatch(text)
+    if apart and (apart[2] or apart[3] == kind):
+        return apart[1]
+    return text
+
+
+def _study_programmes(lines: Sequence[Line]) -> tuple[str, ...]:
+    """A line each; a break inside a name is told by the next word, which would not have fitted."""
+    if all(" " not in line.text for line in lines):
+        return tuple(line.text for line in lines)
+    programmes: list[Wrapped] = []
+    for line in lines:
+        if programmes and programmes[-1][-1].wraps_to(line):
+            programmes[-1].append(line)
+        else:
+            programmes.append([line])
+    return tuple(joined(programme) for programme in programmes)
+
+
+def _boxes(evidence: Sequence[Line]) -> tuple[Box, ...]:
+    """The smallest box around the lines, on each page."""
+    by_page: dict[int, list[Line]] = {}
+    for line in evidence:
+        by_page.setdefault(line.frame.page, []).append(line)
+    return tuple(
+        lines[0].frame.displayed(
+            (
+                min(line.rect[0] for line in lines),
+                min(line.rect[1] for line in lines),
+                max(line.rect[2] for line in lines),
+                max(line.rect[3] for line in lines),
+            )
+        )
+        for _, lines in sorted(by_page.items())
+    )
+
+
+LAYOUT = Layout(
+    name="Lectures",
+    columns=_COLUMNS,
+    keys=("module", "offered", "group", "lang"),
+    recognises=_recognises,
+    read=_read,
+)

@@ -1,0 +1,13 @@
+"""How much one document may ask for."""
+
+import msgspec
+
+
+class ReadingLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of one reading; more is refused with its own error (R1.4, R11.3)."""
+
+    size_bytes_max: int = 10 * 1024 * 1024
+    pages_max: int = 100
+    content_bytes_per_page_max: int = 16 * 1024 * 1024
+    words_per_page_max: int = 20_000
+    rules_per_page_max: int = 20_000
