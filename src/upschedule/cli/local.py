@@ -1,0 +1,47 @@
+"""`upschedule local`: what `make run` starts."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from upschedule.operations.embedded.errors import EmbeddedServerError
+from upschedule.operations.local import LocalOptions, run
+from upschedule.operations.local_checks import LocalStackRefused
+from upschedule.operations.migration_errors import MigrationError
+from upschedule.operations.supervision import KeepsEnding
+from upschedule.settings import PREFIX
+
+# Read by this command, not by the processes that it starts.
+_OWN = "UPSCHEDULE_DATA"
+
+
+@click.command(name="local")
+@click.option(
+    "--data",
+    envvar=_OWN,
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path(".data"),
+    show_default=True,
+    help="Databases, objects and logs; they stay when the service stops.",
+)
+@click.option("--port", envvar="PORT", type=click.IntRange(1, 65535), default=8080, show_default=True)
+@click.option(
+    "--migrations",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path("migrations"),
+    show_default=True,
+)
+def command(data: Path, port: int, migrations: Path) -> None:
+    """Run the whole service on this machine until Ctrl-C: all servers, an API and two workers.
+
+    Settings in the environment reach the API and the workers.
+    """
+    given = {name: value for name, value in os.environ.items() if name.startswith(PREFIX) and name != _OWN}
+    options = LocalOptions(data=data, port=port, migrations=migrations, environment=given)
+    try:
+        run(options, say=click.echo)
+    except (LocalStackRefused, EmbeddedServerError, MigrationError, KeepsEnding) as error:
+        click.echo(str(error), err=True)
+        sys.exit(1)

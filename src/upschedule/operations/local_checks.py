@@ -1,0 +1,62 @@
+"""What must hold before `make run` starts anything; each refusal says what to do."""
+
+import fcntl
+import os
+import shutil
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from upschedule.operations.embedded.ports import is_free
+
+_DISK_BYTES_MIN = 1_000_000_000
+
+
+class LocalStackRefused(Exception):
+    """The local stack cannot start here."""
+
+
+class AnotherStackRuns(LocalStackRefused):
+    def __init__(self, data: Path, process: str) -> None:
+        super().__init__(
+            f"{data} is in use by a running `make run` (process {process or 'unknown'}). "
+            "Stop that one, or choose other data: UPSCHEDULE_DATA=directory make run."
+        )
+
+
+class PortInUse(LocalStackRefused):
+    def __init__(self, port: int) -> None:
+        super().__init__(f"Port {port} is taken. Stop what uses it, or choose another: PORT={port + 1} make run.")
+
+
+class DiskTooFull(LocalStackRefused):
+    def __init__(self, data: Path, free_bytes: int) -> None:
+        super().__init__(
+            f"Only {free_bytes / 1e9:.1f} GB are free for {data}; {_DISK_BYTES_MIN / 1e9:.0f} GB are needed. "
+            "Free some, or choose another disk: UPSCHEDULE_DATA=directory make run."
+        )
+
+
+@contextmanager
+def exclusive(data: Path) -> Generator[None]:
+    """One stack for each data directory; the kernel lets go when the process ends, however it ends."""
+    data.mkdir(parents=True, exist_ok=True)
+    with (data / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.seek(0)
+            raise AnotherStackRuns(data, lock.read().strip()) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def check_room(data: Path, *, port: int) -> None:
+    """Raises PortInUse or DiskTooFull."""
+    if not is_free(port):
+        raise PortInUse(port)
+    free_bytes = shutil.disk_usage(data).free
+    if free_bytes < _DISK_BYTES_MIN:
+        raise DiskTooFull(data, free_bytes)

@@ -1,0 +1,92 @@
+"""The servers of `make run` and how they find each other."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from upschedule.operations.embedded.application import Application
+from upschedule.operations.embedded.passwords import PasswordFile
+from upschedule.operations.embedded.ports import LOOPBACK
+from upschedule.operations.embedded.postgres import Postgres
+from upschedule.operations.embedded.seaweedfs import SeaweedFS
+from upschedule.operations.embedded.server import Server
+from upschedule.operations.embedded.traefik import Traefik
+from upschedule.operations.embedded.valkey import CACHE, STATE, Valkey
+
+_WORKERS = 2
+# A person waits at the terminal: shorter than in production, unless they say otherwise.
+_DEFAULTS = {"UPSCHEDULE_WEB_DRAIN_SECONDS": "5", "UPSCHEDULE_WORKER_DRAIN_SECONDS": "10"}
+
+
+class LocalStack:
+    """Everything on the loopback address, with data below `data`."""
+
+    def __init__(self, data: Path, *, port: int, environment: Mapping[str, str]) -> None:
+        """`environment`: settings that the person gave; the addresses of the stack come on top."""
+        self.public_url = f"http://{LOOPBACK}:{port}"
+        self.postgres = Postgres(data / "postgres")
+        self.state = Valkey(data / "redis-state", STATE)
+        self.cache = Valkey(data / "redis-cache", CACHE)
+        self.objects = SeaweedFS(data / "objects")
+        self._feed_secret = PasswordFile(data / "passwords.json").get("feed")
+        shared = {**_DEFAULTS, **environment, **self._addresses()}
+        self.api = Application(
+            "API", data / "api", subcommand="serve", port_variable="UPSCHEDULE_WEB_PORT", environment=shared
+        )
+        self.workers = [
+            Application(
+                f"worker {number}",
+                data / f"worker-{number}",
+                subcommand="work",
+                port_variable="UPSCHEDULE_WORKER_PORT",
+                environment=shared,
+            )
+            for number in range(1, _WORKERS + 1)
+        ]
+        self.traefik = Traefik(data / "traefik", port=port, instances=[self.api.url])
+
+    @property
+    def stores(self) -> Sequence[Server]:
+        return [self.postgres, self.state, self.cache, self.objects]
+
+    @property
+    def processes(self) -> Sequence[Application]:
+        return [self.api, *self.workers]
+
+    @property
+    def servers(self) -> Sequence[Server]:
+        """In the order of starting."""
+        return [*self.stores, *self.processes, self.traefik]
+
+    @property
+    def stopping_order(self) -> Sequence[Sequence[Server]]:
+        """Groups that stop together: who answers people last goes before what it needs."""
+        return [self.processes, [self.traefik], self.stores]
+
+    def inside(self) -> Sequence[tuple[str, str]]:
+        """What a person on this machine may look at, and where."""
+        pages = [
+            (f"{process.name}: {page}", f"{process.url}/{page}")
+            for process in self.processes
+            for page in ("health/ready", "metrics")
+        ]
+        stores = [
+            ("PostgreSQL", f"{LOOPBACK}:{self.postgres.port}"),
+            ("Redis (state)", f"{LOOPBACK}:{self.state.port}"),
+            ("Redis (cache)", f"{LOOPBACK}:{self.cache.port}"),
+            ("S3 store", f"http://{LOOPBACK}:{self.objects.port}"),
+        ]
+        return [*pages, ("Traefik: metrics", f"{self.traefik.inside_url}/metrics"), *stores]
+
+    def _addresses(self) -> dict[str, str]:
+        objects = self.objects.address()
+        return {
+            "UPSCHEDULE_POSTGRES_URL": self.postgres.application_dsn(),
+            "UPSCHEDULE_REDIS_STATE_URL": self.state.url,
+            "UPSCHEDULE_REDIS_CACHE_URL": self.cache.url,
+            "UPSCHEDULE_OBJECTS_ENDPOINT": objects.endpoint,
+            "UPSCHEDULE_OBJECTS_ACCESS_KEY": objects.access_key,
+            "UPSCHEDULE_OBJECTS_SECRET_KEY": objects.secret_key,
+            "UPSCHEDULE_OBJECTS_BUCKET": objects.bucket,
+            "UPSCHEDULE_WEB_PUBLIC_URL": self.public_url,
+            "UPSCHEDULE_WEB_FEED_SECRET": self._feed_secret,
+        }
