@@ -1,0 +1,36 @@
+"""What one reading may use, and which protections must stand around it."""
+
+from enum import StrEnum
+
+import msgspec
+
+MEBIBYTE = 1 << 20
+
+
+class SandboxLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """What one document may use. The kernel enforces memory and processor time, the worker wall clock and result (R1.5, R11.1).
+
+    `memory_bytes_max` is address space, of which the warm interpreter has taken about 100 MiB.
+    """
+
+    memory_bytes_max: int = 768 * MEBIBYTE
+    cpu_seconds_max: int = 60
+    wall_seconds_max: float = 120.0
+    result_bytes_max: int = 8 * MEBIBYTE
+
+
+class Protection(StrEnum):
+    """A protection that a hardened or old host may refuse; resource limits and dropped privileges are not optional."""
+
+    SECCOMP = "seccomp"
+    LANDLOCK = "landlock"
+    NAMESPACES = "namespaces"
+
+
+class SandboxPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """Without a protection in `required` no document is read; the others are used where the host grants them.
+
+    seccomp alone refuses files, network and processes, so it is the least that makes sense.
+    """
+
+    required: frozenset[Protection] = frozenset({Protection.SECCOMP})

@@ -1,0 +1,61 @@
+"""What a child's last message, or its end without one, means."""
+
+import os
+import signal
+
+from upschedule.pdf.errors import TooComplex, UnreadableDocument
+from upschedule.pdf.sandbox.child import OUT_OF_MEMORY
+from upschedule.pdf.sandbox.errors import SandboxFailed
+from upschedule.pdf.sandbox.limits import SandboxLimits
+from upschedule.pdf.sandbox.messages import Exited, Refused
+
+#: Signals that a process brings upon itself: here, by a file that breaks the reader.
+_CRASHES = frozenset(
+    {signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGFPE, signal.SIGILL, signal.SIGTRAP, signal.SIGSYS}
+)
+
+
+def refusal(message: Refused) -> Exception:
+    """Build the error that the reader raised."""
+    for cause in (UnreadableDocument, *_subclasses(UnreadableDocument)):
+        if cause.code == message.code:
+            return cause(message.detail)
+    return SandboxFailed(f"the reader refused the document with an unknown code ({message.code!r})")
+
+
+def death(exited: Exited, limits: SandboxLimits) -> Exception:
+    """Say why a child ended without a result; a note names the signal where the file is to blame."""
+    code = os.waitstatus_to_exitcode(exited.status)
+    if code == OUT_OF_MEMORY:
+        return _blaming(TooComplex(), f"it needed more than {limits.memory_bytes_max} bytes of memory")
+    if code >= 0:
+        return SandboxFailed(f"the reading process ended with exit code {code} before its result")
+    name = signal_name(-code)
+    out_of_time = exited.cpu_seconds >= limits.cpu_seconds_max
+    if -code == signal.SIGXCPU or (-code == signal.SIGKILL and out_of_time):
+        return _blaming(TooComplex(), f"{name} after {exited.cpu_seconds:.1f} s of processor time")
+    if -code in _CRASHES:
+        return _blaming(UnreadableDocument(), f"the reading process crashed with {name}")
+    return SandboxFailed(f"the reading process was killed by {name}")
+
+
+def result_too_large(limits: SandboxLimits) -> Exception:
+    """Say that a child spoke on and on."""
+    return _blaming(TooComplex(), f"its result had more than {limits.result_bytes_max} bytes")
+
+
+def signal_name(number: int) -> str:
+    """Name a signal, by number where it has no name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def _blaming(error: UnreadableDocument, note: str) -> UnreadableDocument:
+    error.add_note(note)
+    return error
+
+
+def _subclasses(cause: type[UnreadableDocument]) -> list[type[UnreadableDocument]]:
+    return [found for child in cause.__subclasses__() for found in (child, *_subclasses(child))]

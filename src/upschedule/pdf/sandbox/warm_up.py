@@ -1,0 +1,36 @@
+"""What must be loaded before the lock-down, since nothing can be opened after it."""
+
+import encodings.ascii  # noqa: F401 -- loaded for its effect, as are the next
+import encodings.latin_1  # noqa: F401
+import encodings.raw_unicode_escape  # noqa: F401
+import encodings.utf_16  # noqa: F401
+import encodings.utf_16_be  # noqa: F401
+from typing import Any
+
+import pymupdf
+
+from upschedule.pdf import reader
+from upschedule.pdf.errors import UnreadableDocument
+from upschedule.pdf.limits import ReadingLimits
+
+_LEFT, _TOP, _COLUMN, _ROW = 30.0, 60.0, 70.0, 20.0
+
+
+def warm_up(limits: ReadingLimits) -> None:
+    """Read a page with text and rules, so that what the reader loads late is loaded; that it is no schedule does not matter."""
+    try:
+        reader.read(_page(), limits=limits, progress=lambda _done, _total: None)
+    except UnreadableDocument:
+        return
+
+
+def _page() -> bytes:
+    document: Any = pymupdf.open()
+    page = document.new_page()
+    for column in range(3):
+        left = _LEFT + column * _COLUMN
+        for row in range(3):
+            top = _TOP + row * _ROW
+            page.draw_rect(pymupdf.Rect(left, top, left + _COLUMN, top + _ROW))
+            page.insert_text((left + 2, top + 12), "08:30", fontsize=8)
+    return document.tobytes()

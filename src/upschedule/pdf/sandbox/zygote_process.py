@@ -1,0 +1,243 @@
+"""The worker's side of a zygote: starting it, asking it for children, knowing when it has died."""
+
+import asyncio
+import fcntl
+import os
+import socket
+import sys
+from collections.abc import Mapping
+from typing import Self
+
+import msgspec
+
+from upschedule.pdf.sandbox.errors import SandboxFailed
+from upschedule.pdf.sandbox.limits import Protection
+from upschedule.pdf.sandbox.messages import (
+    DATAGRAM_BYTES_MAX,
+    Answered,
+    Exited,
+    Fork,
+    Kill,
+    Ping,
+    Ready,
+    Report,
+    Request,
+    ZygoteOptions,
+)
+from upschedule.pdf.sandbox.verdict import signal_name
+
+_START_SECONDS_MAX = 30.0
+_ANSWER_SECONDS_MAX = 5.0
+_STDERR_CHARACTERS_MAX = 2000
+_COMMAND = (sys.executable, "-I", "-X", "utf8", "-m", "upschedule.pdf.sandbox.zygote")
+_REPORTS = msgspec.json.Decoder(Report)
+
+
+class ZygoteProcess:
+    """One zygote, from its start to its death; a dead one is replaced, not revived."""
+
+    def __init__(self, process: asyncio.subprocess.Process, control: socket.socket, stderr: int) -> None:
+        self._process = process
+        self._control = control
+        self._stderr = stderr
+        self._ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
+        self._answers: dict[int, asyncio.Future[Answered]] = {}
+        self._exits: dict[int, asyncio.Future[Exited]] = {}
+        self._last_id = 0
+        self._death: str | None = None
+        self._listener = asyncio.create_task(self._listen(), name="sandbox-zygote")
+
+    @classmethod
+    async def start(cls, options: ZygoteOptions) -> Self:
+        """Return it when it is warm. Raises SandboxFailed with what it wrote to standard error if it does not become so."""
+        control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        control.setblocking(False)  # noqa: FBT003 -- the standard library's signature
+        stderr = os.memfd_create("zygote-stderr")
+        try:
+            with theirs:
+                # No environment: a hostile document could otherwise find the worker's secrets in memory.
+                process = await asyncio.create_subprocess_exec(
+                    *_COMMAND,
+                    str(theirs.fileno()),
+                    msgspec.json.encode(options).decode(),
+                    pass_fds=(theirs.fileno(),),
+                    env={},
+                    cwd="/",
+                    stdin=asyncio.subprocess.DEVNULL,
+                    stdout=asyncio.subprocess.DEVNULL,
+                    stderr=stderr,
+                    # Apart from the terminal's process group.
+                    start_new_session=True,
+                )
+        except BaseException:
+            control.close()
+            os.close(stderr)
+            raise
+        zygote = cls(process, control, stderr)
+        try:
+            async with asyncio.timeout(_START_SECONDS_MAX):
+                await zygote._ready
+        except TimeoutError:
+            await zygote.close()
+            raise SandboxFailed(f"the zygote was not ready within {_START_SECONDS_MAX:.0f} s") from None
+        except BaseException:
+            await zygote.close()
+            raise
+        return zygote
+
+    @property
+    def alive(self) -> bool:
+        """False from the moment that its death was noticed."""
+        return self._death is None
+
+    @property
+    def refused(self) -> Mapping[Protection, str]:
+        """The protections that this host does not grant, and why."""
+        return self._ready.result().refused
+
+    async def fork(self, data: bytes, channel: socket.socket) -> "ChildProcess":
+        """Start a child on a document; `channel` is its end, which is closed here. Raises SandboxFailed."""
+        request_id = self._next_id()
+        exited: asyncio.Future[Exited] = asyncio.get_running_loop().create_future()
+        self._exits[request_id] = exited
+        try:
+            with channel:
+                document = _sealed(data)
+                try:
+                    await self._ask(Fork(request_id), document, channel.fileno())
+                finally:
+                    os.close(document)
+        except BaseException:
+            self.kill_child(request_id)
+            del self._exits[request_id]
+            raise
+        return ChildProcess(self, request_id, exited)
+
+    async def ping(self) -> None:
+        """Raise SandboxFailed unless it answers."""
+        await self._ask(Ping(self._next_id()))
+
+    def kill_child(self, request_id: int) -> None:
+        """End a child at once; a zygote that cannot be told is ended itself, and its children with it."""
+        try:
+            self._send(Kill(request_id))
+        except SandboxFailed:
+            self.kill()
+
+    def forget_child(self, request_id: int) -> None:
+        """Drop the record of a child that has ended."""
+        self._exits.pop(request_id, None)
+
+    def kill(self) -> None:
+        """End the zygote at once; the kernel ends its children."""
+        if self._process.returncode is None:
+            self._process.kill()
+
+    async def close(self) -> None:
+        """End it and wait until it has ended."""
+        self.kill()
+        await self._listener
+        self._control.close()
+        os.close(self._stderr)
+
+    def _next_id(self) -> int:
+        self._last_id += 1
+        return self._last_id
+
+    def _send(self, request: Request, *descriptors: int) -> None:
+        if self._death is not None:
+            raise SandboxFailed(self._death)
+        try:
+            socket.send_fds(self._control, [msgspec.json.encode(request)], descriptors)
+        except OSError as error:
+            raise SandboxFailed(f"the zygote takes no request: {error}") from error
+
+    async def _ask(self, request: Fork | Ping, *descriptors: int) -> None:
+        answer: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
+        self._answers[request.id] = answer
+        try:
+            self._send(request, *descriptors)
+            async with asyncio.timeout(_ANSWER_SECONDS_MAX):
+                problem = (await answer).problem
+        except TimeoutError:
+            self.kill()
+            raise SandboxFailed(f"the zygote did not answer within {_ANSWER_SECONDS_MAX:.0f} s") from None
+        finally:
+            del self._answers[request.id]
+        if problem is not None:
+            raise SandboxFailed(f"the zygote could not fork: {problem}")
+
+    async def _listen(self) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            while data := await loop.sock_recv(self._control, DATAGRAM_BYTES_MAX):
+                self._take(_REPORTS.decode(data))
+        except ConnectionError:
+            pass
+        self.kill()
+        self._died(await self._process.wait())
+
+    def _take(self, report: Report) -> None:
+        match report:
+            case Ready():
+                self._ready.set_result(report)
+            case Answered(id=request_id):
+                _settle(self._answers.get(request_id), report)
+            case Exited(id=request_id):
+                _settle(self._exits.get(request_id), report)
+
+    def _died(self, code: int) -> None:
+        how = f"was killed by {signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
+        self._death = " ".join((f"the zygote {how}", self._last_words())).rstrip()
+        for waiting in (self._ready, *self._answers.values(), *self._exits.values()):
+            if not waiting.done():
+                waiting.set_exception(SandboxFailed(self._death))
+                # A request that was cancelled meanwhile has nobody left to look.
+                waiting.exception()
+
+    def _last_words(self) -> str:
+        size = os.fstat(self._stderr).st_size
+        start = max(0, size - _STDERR_CHARACTERS_MAX)
+        return os.pread(self._stderr, size - start, start).decode(errors="replace").strip()
+
+
+class ChildProcess:
+    """A child that reads one document, as its worker knows it."""
+
+    def __init__(self, zygote: ZygoteProcess, request_id: int, exited: asyncio.Future[Exited]) -> None:
+        self._zygote = zygote
+        self._id = request_id
+        self._exited = exited
+
+    async def exit(self) -> Exited:
+        """Wait until it has ended. Raises SandboxFailed when its zygote died."""
+        return await asyncio.shield(self._exited)
+
+    async def end(self) -> None:
+        """Kill it if it runs, and wait until it is gone."""
+        if not self._exited.done():
+            self._zygote.kill_child(self._id)
+            await asyncio.wait((self._exited,), timeout=_ANSWER_SECONDS_MAX)
+        if not self._exited.done():
+            self._zygote.kill()
+            await asyncio.wait((self._exited,))
+        self._zygote.forget_child(self._id)
+
+
+def _settle(waiting: asyncio.Future[Answered] | asyncio.Future[Exited] | None, report: Answered | Exited) -> None:
+    if waiting is not None and not waiting.done():
+        waiting.set_result(report)  # type: ignore[arg-type]
+
+
+def _sealed(data: bytes) -> int:
+    """A descriptor of a copy in memory that nobody can change or shrink any more, the worker included."""
+    descriptor = os.memfd_create("document", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    rest = memoryview(data)
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+    fcntl.fcntl(
+        descriptor,
+        fcntl.F_ADD_SEALS,
+        fcntl.F_SEAL_WRITE | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL,
+    )
+    return descriptor
