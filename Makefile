@@ -1,0 +1,25 @@
+# Needs make and Python 3.11 or newer; tools/bootstrap.py brings the rest.
+PYTHON ?= python3
+BOOTSTRAP := $(PYTHON) tools/bootstrap.py
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint perf clean
+
+help: ## Show this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
+
+run: ## Install and run the whole service until Ctrl-C (PORT=8080, data in UPSCHEDULE_DATA=.data)
+	@$(BOOTSTRAP) servers upschedule local
+
+test: lint ## Lint, types and all tests against the real servers
+	@$(BOOTSTRAP) dev pytest
+
+lint: ## Format, lint, types, import contracts, SQL
+	@$(BOOTSTRAP) dev nox --session lint
+
+perf: ## Print the figures of every program under perf/
+	@$(BOOTSTRAP) dev nox --session perf
+
+clean: ## Remove what tools made; the data of `make run` stay
+	@rm -rf .venv .tools .nox .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,52 @@
+"""What can be checked, by part: `nox -l`. Sessions run in the project's own environment, which uv.lock describes."""
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.10"
+nox.options.default_venv_backend = "none"
+nox.options.sessions = ["lint", "test"]
+nox.options.stop_on_first_error = True
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Format, lint, types, import contracts, docstrings, SQL."""
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+    session.run("pyright")
+    session.run("lint-imports")
+    session.run("interrogate", "--quiet", "src")
+    session.run("squawk", *map(str, sorted(Path("migrations").glob("*.sql"))))
+
+
+@nox.session
+def test(session: nox.Session) -> None:
+    """All tests in one run."""
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def unit(session: nox.Session) -> None:
+    """Tests without servers."""
+    session.run("pytest", "tests/unit", "tests/docs", *session.posargs)
+
+
+@nox.session
+def integration(session: nox.Session) -> None:
+    """Tests on the real servers."""
+    session.run("pytest", "tests/integration", "tests/migration", *session.posargs)
+
+
+@nox.session
+def browser(session: nox.Session) -> None:
+    """Tests of the pages in Chromium."""
+    session.run("pytest", "tests/browser", *session.posargs)
+
+
+@nox.session
+def perf(session: nox.Session) -> None:
+    """Every program under perf/, one after the other; each prints its figures."""
+    for program in sorted(Path("perf").glob("[a-z]*.py")):
+        session.run("python", str(program), *session.posargs)
