@@ -6,6 +6,15 @@ cause means in HTTP is decided once, in `web/problems.py`; here is only what it 
 
 from typing import ClassVar
 
+import msgspec
+
+
+class FieldError(msgspec.Struct, frozen=True, kw_only=True):
+    """One field of a request, as a path such as `academic_year.terms.S1.end`, and what is wrong with it."""
+
+    field: str
+    detail: str
+
 
 class Refusal(Exception):
     """The request was refused. Check it and try again."""

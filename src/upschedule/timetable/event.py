@@ -3,7 +3,7 @@
 The JSON of these structs is the public shape of an extraction (`upschedule extract --json`, `GET …/timetable`).
 """
 
-import datetime
+import datetime as dt
 from typing import Annotated, Literal
 
 import msgspec
@@ -49,7 +49,7 @@ class Test(msgspec.Struct, frozen=True, kw_only=True, tag="test", tag_field="kin
     module: str
     test: str
     day: Day
-    date: datetime.date
+    date: dt.date
     start: ClockTime
     end: ClockTime
     campus: str
@@ -65,7 +65,7 @@ class Exam(msgspec.Struct, frozen=True, kw_only=True, tag="exam", tag_field="kin
     module: str
     paper: str
     activity: str
-    date: datetime.date
+    date: dt.date
     start: ClockTime
     module_campus: str
     exam_campus: str

@@ -1,0 +1,173 @@
+"""When lectures are held: terms, and the days on which they are not held or follow another weekday.
+
+`YearDates` is the data as an operator keeps it or a student overrides it; `AcademicYear` answers questions about it.
+"""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from upschedule.timetable.event import DAYS, Day
+
+Term = Literal["Q1", "Q2", "Q3", "Q4", "S1", "S2"]
+#: The quarters that a semester is made of, first and last.
+SEMESTERS: dict[Term, tuple[Term, Term]] = {"S1": ("Q1", "Q2"), "S2": ("Q3", "Q4")}
+#: What a schedule prints under Offered: the terms in which such a module is taught.
+OFFERED: dict[str, tuple[Term, ...]] = {
+    "Q1": ("Q1",), "Q2": ("Q2",), "Q3": ("Q3",), "Q4": ("Q4",), "S1": ("S1",), "S2": ("S2",), "Y": ("S1", "S2"),
+}  # fmt: skip
+
+DayKind = Literal["teaching", "follows", "no_lectures", "recess", "holiday", "exams", "supplementary_exams", "outside"]
+_ONE_DAY = dt.timedelta(days=1)
+_Name = Annotated[str, Meta(max_length=100)]
+
+
+class Period(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Both days are included."""
+
+    start: dt.date
+    end: dt.date
+    name: _Name = ""
+
+    def __contains__(self, date: dt.date) -> bool:
+        return self.start <= date <= self.end
+
+
+class FollowedDay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """On `date` the timetable of `weekday` is followed."""
+
+    date: dt.date
+    weekday: Day
+
+
+class HolidayChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A public holiday that was proclaimed, or with `observed=False` one that is not kept."""
+
+    date: dt.date
+    name: _Name = ""
+    observed: bool = True
+
+
+Periods = Annotated[tuple[Period, ...], Meta(max_length=60)]
+
+
+class YearDates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The dates of a year, or as an override those that differ: a list that is given replaces the whole list."""
+
+    terms: dict[Term, Period] = {}
+    recesses: Periods | None = None
+    no_lectures: Periods | None = None
+    follows: Annotated[tuple[FollowedDay, ...], Meta(max_length=60)] | None = None
+    exams: Periods | None = None
+    supplementary_exams: Periods | None = None
+    holidays: Annotated[tuple[HolidayChange, ...], Meta(max_length=60)] | None = None
+
+
+class DayInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What kind of day it is. `weekday` is whose timetable is followed, None where there are no lectures."""
+
+    date: dt.date
+    kind: DayKind
+    name: str = ""
+    weekday: Day | None = None
+
+
+class AcademicYear:
+    """Answers for one year; `public_holidays` are the country's, before the data's own changes."""
+
+    def __init__(self, year: int, dates: YearDates, public_holidays: Mapping[dt.date, str]) -> None:
+        self.year = year
+        self.dates = dates
+        self.public_holidays = _changed(public_holidays, dates.holidays or ())
+        self._follows: dict[dt.date, Day] = {followed.date: followed.weekday for followed in dates.follows or ()}
+        # In order of precedence: the first that holds the day says what it is.
+        self._closed: tuple[tuple[DayKind, tuple[Period, ...]], ...] = (
+            ("no_lectures", dates.no_lectures or ()),
+            ("recess", dates.recesses or ()),
+        )
+        self._examined: tuple[tuple[DayKind, tuple[Period, ...]], ...] = (
+            ("exams", dates.exams or ()),
+            ("supplementary_exams", dates.supplementary_exams or ()),
+        )
+
+    def periods(self, offered: str) -> tuple[Period, ...] | None:
+        """When a module so offered is taught, before holidays and the like; None if a date of it is not known."""
+        found = [self._term(term) for term in OFFERED.get(offered, ())]
+        known = tuple(period for period in found if period is not None)
+        return known if known and len(known) == len(found) else None
+
+    def day(self, date: dt.date) -> DayInfo:
+        """The kind of a day, for a module that is taught at that time of the year."""
+        if date in self.public_holidays:
+            return DayInfo(date=date, kind="holiday", name=self.public_holidays[date])
+        for kind, periods in self._closed:
+            if period := _holding(periods, date):
+                return DayInfo(date=date, kind=kind, name=period.name)
+        if any(date in period for period in self.dates.terms.values()):
+            if followed := self._follows.get(date):
+                return DayInfo(date=date, kind="follows", weekday=followed)
+            return DayInfo(date=date, kind="teaching", weekday=weekday_of(date))
+        for kind, periods in self._examined:
+            if period := _holding(periods, date):
+                return DayInfo(date=date, kind=kind, name=period.name)
+        return DayInfo(date=date, kind="outside")
+
+    def _term(self, term: Term) -> Period | None:
+        if term in self.dates.terms or term not in SEMESTERS:
+            return self.dates.terms.get(term)
+        first, last = (self.dates.terms.get(quarter) for quarter in SEMESTERS[term])
+        return Period(start=first.start, end=last.end) if first and last else None
+
+
+def merge(base: YearDates, override: YearDates) -> YearDates:
+    """A semester that is moved takes the outer dates of its quarters with it, and a quarter those of its semester."""
+    terms = base.terms | override.terms
+    for semester, (first, last) in SEMESTERS.items():
+        if semester in override.terms:
+            _move(terms, first, override, start=terms[semester].start)
+            _move(terms, last, override, end=terms[semester].end)
+        else:
+            _move(terms, semester, override, start=terms[first].start if first in override.terms else None)
+            _move(terms, semester, override, end=terms[last].end if last in override.terms else None)
+    given = {
+        name: value
+        for name in YearDates.__struct_fields__
+        if name != "terms" and (value := getattr(override, name)) is not None
+    }
+    return msgspec.structs.replace(base, terms=terms, **given)
+
+
+def _move(
+    terms: dict[Term, Period],
+    term: Term,
+    override: YearDates,
+    *,
+    start: dt.date | None = None,
+    end: dt.date | None = None,
+) -> None:
+    if term in terms and term not in override.terms:
+        moved = terms[term]
+        terms[term] = msgspec.structs.replace(moved, start=start or moved.start, end=end or moved.end)
+
+
+def _changed(holidays: Mapping[dt.date, str], changes: tuple[HolidayChange, ...]) -> Mapping[dt.date, str]:
+    removed = {change.date for change in changes if not change.observed}
+    added = {change.date: change.name or "Public holiday" for change in changes if change.observed}
+    return {date: name for date, name in (dict(holidays) | added).items() if date not in removed}
+
+
+def weekday_of(date: dt.date) -> Day:
+    """By its English name, as schedules print it."""
+    return DAYS[date.weekday()]
+
+
+def _holding(periods: tuple[Period, ...], date: dt.date) -> Period | None:
+    return next((period for period in periods if date in period), None)
+
+
+def days(first: dt.date, last: dt.date) -> list[dt.date]:
+    """Every day from `first` to `last`, both included; none if `last` is earlier."""
+    return [first + number * _ONE_DAY for number in range((last - first).days + 1)]

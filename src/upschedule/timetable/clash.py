@@ -1,0 +1,42 @@
+"""Entries that one person cannot both attend."""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from upschedule.timetable.event import Event, Lecture
+from upschedule.timetable.occurrences import Occurrence
+
+
+class Clash(msgspec.Struct, frozen=True, kw_only=True):
+    """Two entries by their ids, and the dates on which they overlap."""
+
+    events: tuple[str, str]
+    dates: tuple[dt.date, ...]
+
+
+def clashes(events: Mapping[str, Event], happening: Mapping[str, Sequence[Occurrence]]) -> tuple[Clash, ...]:
+    """By entry id. Groups of one activity are alternatives, so that their overlap is none; touching is none either."""
+    found: defaultdict[tuple[str, str], list[dt.date]] = defaultdict(list)
+    for first, second, date in _overlaps(happening):
+        if not _alternatives(events[first], events[second]):
+            found[min(first, second), max(first, second)].append(date)
+    return tuple(Clash(events=pair, dates=tuple(sorted(dates))) for pair, dates in sorted(found.items()))
+
+
+def _overlaps(happening: Mapping[str, Sequence[Occurrence]]) -> Iterator[tuple[str, str, dt.date]]:
+    running: list[tuple[dt.datetime, str]] = []
+    for start, end, entry_id in sorted((o.start, o.end, key) for key, found in happening.items() for o in found):
+        running = [(other_end, other) for other_end, other in running if other_end > start]
+        for _, other in running:
+            yield other, entry_id, start.date()
+        running.append((end, entry_id))
+
+
+def _alternatives(first: Event, second: Event) -> bool:
+    if not (isinstance(first, Lecture) and isinstance(second, Lecture)):
+        return False
+    same_activity = first.activity[:1] == second.activity[:1]
+    return first.module == second.module and same_activity and first.group != second.group

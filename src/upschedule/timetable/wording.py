@@ -1,0 +1,84 @@
+"""The words of a calendar entry. A schedule is somebody else's file: nothing of it reaches a calendar unclean."""
+
+import unicodedata
+from typing import Literal
+
+from upschedule.timetable.event import Event, Exam, Lecture, Test
+
+EntryKind = Literal["lecture", "practical", "tutorial", "test", "exam"]
+_ACTIVITIES: dict[str, EntryKind] = {"L": "lecture", "P": "practical", "T": "tutorial"}
+#: As printed, the exams' short form included; a code that is not here passes through unchanged.
+_CAMPUSES = {"HATF": "Hatfield"} | {
+    name.upper(): name
+    for name in ("Hatfield", "Groenkloof", "Prinshof", "Onderstepoort", "Mamelodi", "Hillcrest", "GIBS")
+}
+_LANGUAGES = {"E": "English", "A": "Afrikaans"}
+#: Printed where a room would stand.
+_NO_ROOM = {"", "consult department"}
+_FINAL = "FINAL"
+
+
+def clean(text: str) -> str:
+    """On one line, without the characters that iCalendar forbids in text."""
+    visible = (" " if unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} else char for char in text)
+    return " ".join("".join(visible).split())
+
+
+def kind_of(event: Event) -> EntryKind:
+    """A lecture's by the letter of its activity."""
+    match event:
+        case Lecture():
+            return _ACTIVITIES.get(event.activity[:1].upper(), "lecture")
+        case Test():
+            return "test"
+        case Exam():
+            return "exam"
+
+
+def summary(event: Event) -> str:
+    match event:
+        case Lecture():
+            words = (event.module, event.activity, event.group)
+        case Test():
+            words = (event.module, event.test)
+        case Exam():
+            paper = f"paper {event.paper}" if event.paper.strip() else ""
+            words = (event.module, "exam", paper)
+    return clean(" ".join(words))
+
+
+def location(event: Event) -> str:
+    """All rooms, the campus last."""
+    code = (event.exam_campus or event.module_campus) if isinstance(event, Exam) else event.campus
+    campus = _CAMPUSES.get(code.strip().upper(), code)
+    return "; ".join(place for place in map(clean, (*event.venues, campus)) if place)
+
+
+def doubts(event: Event) -> list[str]:
+    """Why an entry is tentative: an exam that is not final, or has no room yet."""
+    if not isinstance(event, Exam):
+        return []
+    found: list[str] = []
+    if event.status.strip().upper() != _FINAL:
+        found.append(f"Not final: the schedule says {clean(event.status) or 'nothing'} under Status.")
+    if all(clean(venue).lower() in _NO_ROOM for venue in event.venues):
+        found.append("No venue yet.")
+    return found
+
+
+def description(event: Event, *, exam_minutes: int, link: str) -> str:
+    """Lines of what is printed and does not fit elsewhere; `link` leads to the place in the document."""
+    lines = [f"Module: {event.module}"]
+    match event:
+        case Lecture():
+            language = _LANGUAGES.get(event.language, event.language)
+            lines += [f"Group: {event.group}", f"Activity: {event.activity} ({kind_of(event)})"]
+            lines += [f"Language: {language}", f"Offered: {event.offered}"]
+            lines += [f"Study programmes: {', '.join(event.study_programmes)}"] if event.study_programmes else []
+        case Test():
+            lines += [f"Test: {event.test}"]
+        case Exam():
+            lines += [f"Paper: {event.paper}", f"Activity: {event.activity}", f"Status: {event.status}"]
+            lines += [f"Comments: {event.comments}"] if event.comments.strip() else []
+            lines += [f"The end is assumed: no end is printed, so {exam_minutes} minutes are taken."]
+    return "\n".join([*map(clean, lines), *doubts(event), f"As printed: {link}"])
