@@ -22,7 +22,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Machine(NamedTuple):
-    """What differs between the processors that the sandbox knows. `column` selects a number in the table of system calls."""
+    """What differs between processors. `column` selects a number in the table of system calls."""
 
     audit_arch: int
     seccomp: int

@@ -8,9 +8,10 @@ MEBIBYTE = 1 << 20
 
 
 class SandboxLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one document may use. The kernel enforces memory and processor time, the worker wall clock and result (R1.5, R11.1).
+    """What one document may use (R1.5, R11.1).
 
-    `memory_bytes_max` is address space, of which the warm interpreter has taken about 100 MiB.
+    The kernel enforces memory and processor time, the worker wall clock and the size of the result. `memory_bytes_max`
+    is address space, of which the warm interpreter has taken about 100 MiB.
     """
 
     memory_bytes_max: int = 768 * MEBIBYTE

@@ -41,7 +41,7 @@ _PREPARATIONS: dict[Protection, Callable[[], object]] = {
 
 
 def prepare() -> dict[Protection, str]:
-    """Enter namespaces without a network, which children inherit; return each protection that this host refuses, and why."""
+    """Enter namespaces without a network, which children inherit; return what this host refuses, and why."""
     refused: dict[Protection, str] = {}
     for protection, attempt in _PREPARATIONS.items():
         try:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from inspect import isawaitable
 from typing import Self
@@ -29,8 +29,8 @@ _MESSAGES = msgspec.json.Decoder[ChildMessage](ChildMessage)
 class Sandbox:
     """Reads documents in children of a warm process, at most `concurrency_max` at once; the rest wait their turn.
 
-    A zygote that dies is replaced by the next reading or check, after a delay that doubles until a document has been read.
-    `roll` gives the jitter: 0 <= roll() < 1.
+    A zygote that dies is replaced by the next reading or check, after a delay that doubles until a document has been
+    read. `roll` gives the jitter: 0 <= roll() < 1.
     """
 
     def __init__(
@@ -86,8 +86,9 @@ class Sandbox:
     async def read(self, data: bytes, *, deadline_seconds: float, on_progress: OnProgress) -> Extraction:
         """Read one document in a process of its own. `on_progress` hears the pages read, and the pages in all.
 
-        `deadline_seconds` counts from now and includes the wait for a turn. Raises a subclass of UnreadableDocument for a cause
-        in the file, also when it used up its limits or its time (R1.5), and SandboxFailed for any other. Cancelling kills the child.
+        `deadline_seconds` counts from now and includes the wait for a turn. Raises a subclass of UnreadableDocument for
+        a cause in the file, also when it used up its limits or its time (R1.5), and SandboxFailed for any other.
+        Cancelling kills the child.
         """
         deadline = asyncio.get_running_loop().time() + deadline_seconds
         async with self._turn(deadline):
@@ -97,7 +98,7 @@ class Sandbox:
             return extraction
 
     @asynccontextmanager
-    async def _turn(self, deadline: float) -> AsyncIterator[None]:
+    async def _turn(self, deadline: float) -> AsyncGenerator[None]:
         try:
             async with asyncio.timeout_at(deadline):
                 await self._slots.acquire()
@@ -109,7 +110,7 @@ class Sandbox:
             self._slots.release()
 
     @asynccontextmanager
-    async def _child(self, data: bytes, deadline: float) -> AsyncIterator[tuple[ChildProcess, asyncio.StreamReader]]:
+    async def _child(self, data: bytes, deadline: float) -> AsyncGenerator[tuple[ChildProcess, asyncio.StreamReader]]:
         ours, theirs = socket.socketpair()
         # The child hears nothing from us.
         ours.shutdown(socket.SHUT_WR)
@@ -138,13 +139,14 @@ class Sandbox:
         self, child: ChildProcess, lines: asyncio.StreamReader, deadline: float, on_progress: OnProgress
     ) -> Extraction:
         wall = asyncio.get_running_loop().time() + self._limits.wall_seconds_max
+        timeout = asyncio.timeout_at(min(deadline, wall))
         try:
-            # An error of `on_progress` that happens to be a TimeoutError is not ours.
-            async with asyncio.timeout_at(min(deadline, wall)) as timeout:
+            async with timeout:
                 return await self._follow(child, lines, on_progress)
         except TimeoutError:
             if timeout.expired():
                 raise TookTooLong from None
+            # An error of `on_progress` that happens to be a TimeoutError.
             raise
 
     async def _follow(self, child: ChildProcess, lines: asyncio.StreamReader, on_progress: OnProgress) -> Extraction:

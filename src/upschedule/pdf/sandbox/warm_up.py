@@ -1,10 +1,6 @@
 """What must be loaded before the lock-down, since nothing can be opened after it."""
 
-import encodings.ascii  # noqa: F401 -- loaded for its effect, as are the next
-import encodings.latin_1  # noqa: F401
-import encodings.raw_unicode_escape  # noqa: F401
-import encodings.utf_16  # noqa: F401
-import encodings.utf_16_be  # noqa: F401
+import codecs
 from typing import Any
 
 import pymupdf
@@ -13,11 +9,14 @@ from upschedule.pdf import reader
 from upschedule.pdf.errors import UnreadableDocument
 from upschedule.pdf.limits import ReadingLimits
 
+_CODECS = ("ascii", "latin-1", "raw_unicode_escape", "utf-16", "utf-16-be", "utf-16-le")
 _LEFT, _TOP, _COLUMN, _ROW = 30.0, 60.0, 70.0, 20.0
 
 
 def warm_up(limits: ReadingLimits) -> None:
-    """Read a page with text and rules, so that what the reader loads late is loaded; that it is no schedule does not matter."""
+    """Read a page with text and rules, so that what the reader loads late is loaded. It need not be a schedule."""
+    for codec in _CODECS:
+        codecs.lookup(codec)
     try:
         reader.read(_page(), limits=limits, progress=lambda _done, _total: None)
     except UnreadableDocument:

@@ -1,7 +1,7 @@
 """A fresh interpreter that imports the reader once, then forks a locked-down child for each document.
 
-Run as `python -I -m upschedule.pdf.sandbox.zygote DESCRIPTOR OPTIONS`. It never looks at a document, holds no secret, and ends
-when its worker does.
+Run as `python -I -m upschedule.pdf.sandbox.zygote DESCRIPTOR OPTIONS`. It never looks at a document, holds no secret,
+and ends when its worker does.
 """
 
 import gc
@@ -59,7 +59,7 @@ class Zygote:
             _load(options.reader.warm_up)(options.reading)
         refused = prepare()
         self._refused = frozenset[Protection](refused)
-        self._decoder = msgspec.json.Decoder(Request)
+        self._decoder = msgspec.json.Decoder[Request](Request)
         self._running: dict[int, _Running] = {}
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ)
@@ -83,7 +83,8 @@ class Zygote:
         if not data:
             return False
         try:
-            match self._decoder.decode(data):
+            request: Request = self._decoder.decode(data)
+            match request:
                 case Fork(id=request_id):
                     self._report(Answered(request_id, self._fork(request_id, *descriptors)))
                 case Kill(id=request_id):

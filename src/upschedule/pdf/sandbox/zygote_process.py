@@ -3,7 +3,9 @@
 import asyncio
 import fcntl
 import os
+import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Mapping
 from typing import Self
@@ -36,8 +38,9 @@ _REPORTS = msgspec.json.Decoder(Report)
 class ZygoteProcess:
     """One zygote, from its start to its death; a dead one is replaced, not revived."""
 
-    def __init__(self, process: asyncio.subprocess.Process, control: socket.socket, stderr: int) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], control: socket.socket, stderr: int) -> None:
         self._process = process
+        self._pidfd = os.pidfd_open(process.pid)
         self._control = control
         self._stderr = stderr
         self._ready: asyncio.Future[Ready] = asyncio.get_running_loop().create_future()
@@ -49,39 +52,15 @@ class ZygoteProcess:
 
     @classmethod
     async def start(cls, options: ZygoteOptions) -> Self:
-        """Return it when it is warm. Raises SandboxFailed with what it wrote to standard error if it does not become so."""
-        control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        control.setblocking(False)  # noqa: FBT003 -- the standard library's signature
-        stderr = os.memfd_create("zygote-stderr")
-        try:
-            with theirs:
-                # No environment: a hostile document could otherwise find the worker's secrets in memory.
-                process = await asyncio.create_subprocess_exec(
-                    *_COMMAND,
-                    str(theirs.fileno()),
-                    msgspec.json.encode(options).decode(),
-                    pass_fds=(theirs.fileno(),),
-                    env={},
-                    cwd="/",
-                    stdin=asyncio.subprocess.DEVNULL,
-                    stdout=asyncio.subprocess.DEVNULL,
-                    stderr=stderr,
-                    # Apart from the terminal's process group.
-                    start_new_session=True,
-                )
-        except BaseException:
-            control.close()
-            os.close(stderr)
-            raise
-        zygote = cls(process, control, stderr)
+        """Return it when it is warm. Raises SandboxFailed, with what it wrote to standard error."""
+        zygote = cls(*_spawn(options))
         try:
             async with asyncio.timeout(_START_SECONDS_MAX):
-                await zygote._ready
-        except TimeoutError:
+                await asyncio.shield(zygote._ready)
+        except BaseException as error:
             await zygote.close()
-            raise SandboxFailed(f"the zygote was not ready within {_START_SECONDS_MAX:.0f} s") from None
-        except BaseException:
-            await zygote.close()
+            if isinstance(error, TimeoutError):
+                raise SandboxFailed(f"the zygote was not ready within {_START_SECONDS_MAX:.0f} s") from None
             raise
         return zygote
 
@@ -131,13 +110,15 @@ class ZygoteProcess:
     def kill(self) -> None:
         """End the zygote at once; the kernel ends its children."""
         if self._process.returncode is None:
-            self._process.kill()
+            # Not Popen.kill, which may reap the process that the listener waits for.
+            signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
 
     async def close(self) -> None:
         """End it and wait until it has ended."""
         self.kill()
         await self._listener
         self._control.close()
+        os.close(self._pidfd)
         os.close(self._stderr)
 
     def _next_id(self) -> int:
@@ -175,7 +156,8 @@ class ZygoteProcess:
         except ConnectionError:
             pass
         self.kill()
-        self._died(await self._process.wait())
+        await _readable(self._pidfd)
+        self._died(self._process.wait())
 
     def _take(self, report: Report) -> None:
         match report:
@@ -222,6 +204,43 @@ class ChildProcess:
             self._zygote.kill()
             await asyncio.wait((self._exited,))
         self._zygote.forget_child(self._id)
+
+
+def _spawn(options: ZygoteOptions) -> tuple[subprocess.Popen[bytes], socket.socket, int]:
+    """Return the process, our end of its control socket, and the file in memory that is its standard error."""
+    control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    control.setblocking(False)  # noqa: FBT003 -- the standard library's signature
+    stderr = os.memfd_create("zygote-stderr")
+    try:
+        with theirs:
+            process = subprocess.Popen(  # noqa: S603 -- this interpreter and a module of ours
+                (*_COMMAND, str(theirs.fileno()), msgspec.json.encode(options).decode()),
+                pass_fds=(theirs.fileno(),),
+                # Empty: secrets in the worker's environment must not be in the memory that reads hostile files.
+                env={},
+                cwd="/",
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=stderr,
+                # Apart from the terminal's process group.
+                start_new_session=True,
+            )
+    except OSError as error:
+        control.close()
+        os.close(stderr)
+        raise SandboxFailed(f"the zygote could not be started: {error}") from error
+    return process, control, stderr
+
+
+async def _readable(pidfd: int) -> None:
+    """Wait until a process has ended, without a thread and without reaping it."""
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    loop.add_reader(pidfd, ended.set)
+    try:
+        await ended.wait()
+    finally:
+        loop.remove_reader(pidfd)
 
 
 def _settle(waiting: asyncio.Future[Answered] | asyncio.Future[Exited] | None, report: Answered | Exited) -> None:
