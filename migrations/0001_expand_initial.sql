@@ -55,6 +55,8 @@ CREATE INDEX jobs_lease_idx ON jobs (lease_until) WHERE status = 'processing';
 CREATE INDEX jobs_finished_idx ON jobs (finished_at) WHERE finished_at IS NOT NULL;
 CREATE INDEX jobs_stored_idx ON jobs (stored_at) WHERE object_key IS NOT NULL;
 
+CREATE UNIQUE INDEX jobs_object_key_key ON jobs (object_key) WHERE object_key IS NOT NULL;
+
 -- The moves of processing/job.py, held by the database too: a move that is not listed is a bug in whoever tries it.
 CREATE FUNCTION jobs_check_move() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

@@ -1,0 +1,1 @@
+"""Jobs: taken in, read once, never lost. PostgreSQL holds the truth, everything else only makes it quicker."""

@@ -20,7 +20,7 @@ from upschedule.stores.errors import StoreTimeout, StoreUnavailable
 T = TypeVar("T")
 
 _STORE = "objects"
-_LISTED_MAX = 10_000
+_LISTED_MAX = 1_000
 
 
 class StoredObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -86,9 +86,9 @@ class ObjectStore:
         """An object that is not there counts as deleted."""
         await self._run(functools.partial(self._client.remove_object, bucket_name=self._bucket, object_name=key))
 
-    async def find(self, prefix: str) -> list[StoredObject]:
-        """At most 10,000 objects, in the order of their keys."""
-        return await self._run(functools.partial(self._find, prefix))
+    async def find(self, prefix: str, *, after: str = "") -> list[StoredObject]:
+        """At most 1,000 objects whose keys come after `after`, in the order of their keys; empty at the end."""
+        return await self._run(functools.partial(self._find, prefix, after))
 
     async def ping(self) -> None:
         """Raises StoreTimeout or StoreUnavailable; StoreUnavailable also where the bucket is missing."""
@@ -109,11 +109,13 @@ class ObjectStore:
             response.close()
             response.release_conn()
 
-    def _find(self, prefix: str) -> list[StoredObject]:
-        return list(self._listing(prefix))
+    def _find(self, prefix: str, after: str) -> list[StoredObject]:
+        return list(self._listing(prefix, after))
 
-    def _listing(self, prefix: str) -> Iterator[StoredObject]:
-        found = self._client.list_objects(bucket_name=self._bucket, prefix=prefix, recursive=True)
+    def _listing(self, prefix: str, after: str) -> Iterator[StoredObject]:
+        found = self._client.list_objects(
+            bucket_name=self._bucket, prefix=prefix, recursive=True, start_after=after or None
+        )
         for _, item in zip(range(_LISTED_MAX), found, strict=False):
             if item.object_name and item.last_modified:
                 yield StoredObject(key=item.object_name, size_bytes=item.size or 0, modified_at=item.last_modified)

@@ -38,3 +38,9 @@ def translated(store: str) -> Generator[None]:
         raise StoreTimeout(store, type(error).__name__) from error
     except (RedisConnectionError, RedisError, OSError) as error:
         raise StoreUnavailable(store, type(error).__name__) from error
+
+
+async def ping(redis: Redis, store: str) -> None:
+    """Raises as `translated` does."""
+    with translated(store):
+        await redis.execute_command("PING")  # pyright: ignore[reportUnknownMemberType] - its **options have no type

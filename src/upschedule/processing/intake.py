@@ -1,0 +1,166 @@
+"""Taking a file in: object first, then row, then doorbell. Refusals leave nothing behind (R2.2, R11.3, R11.4)."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from upschedule.metrics import JOBS_ACCEPTED
+from upschedule.pdf.errors import EmptyFile, NotAPdf, TooLarge
+from upschedule.processing.doorbell import Doorbell
+from upschedule.processing.errors import AccountNotFound, QueueFull, QuotaExceeded
+from upschedule.processing.job import Job
+from upschedule.processing.publication import Publication
+from upschedule.processing.queue import Queue
+from upschedule.processing.repository import JobRepository, NewJob
+from upschedule.stores.database import Database
+from upschedule.stores.errors import StoreError
+from upschedule.stores.objects import ObjectStore
+
+_log = structlog.get_logger(__name__)
+
+#: Every uploaded file's key begins so.
+OBJECT_PREFIX = "uploads/"
+# Readers accept a PDF whose header stands within the first kilobyte.
+_HEADER_WITHIN_BYTES = 1024
+
+
+class IntakeLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Bounds of a file (R11.3), an account's stored files (R11.4) and the queue (R2.2)."""
+
+    size_bytes_max: int
+    quota_bytes: int
+    pending_max: int
+
+
+class Upload(msgspec.Struct, frozen=True, kw_only=True):
+    """A file as it arrived."""
+
+    account_id: UUID
+    file_name: str
+    data: bytes
+    sha256: bytes
+    request_id: str | None
+
+
+class Accepted(msgspec.Struct, frozen=True, kw_only=True):
+    """`created` is False where these bytes of this owner need no new reading."""
+
+    job: Job
+    created: bool
+
+
+class Intake:
+    """One for the process."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        objects: ObjectStore,
+        publication: Publication,
+        doorbell: Doorbell,
+        queue: Queue,
+        limits: IntakeLimits,
+        reader_version: str,
+        new_id: Callable[[], UUID],
+    ) -> None:
+        self._database = database
+        self._objects = objects
+        self._publication = publication
+        self._doorbell = doorbell
+        self._queue = queue
+        self._limits = limits
+        self._reader_version = reader_version
+        self._new_id = new_id
+
+    async def accept(self, account_id: UUID, *, file_name: str, data: bytes, request_id: str | None) -> Accepted:
+        """Raises UnreadableDocument, QuotaExceeded, QueueFull, AccountNotFound or StoreError."""
+        self._check(data)
+        digest = await asyncio.to_thread(hashlib.sha256, data)
+        upload = Upload(
+            account_id=account_id, file_name=file_name, data=data, sha256=digest.digest(), request_id=request_id
+        )
+        known = await self._known(upload)
+        if known is not None:
+            return self._counted(Accepted(job=known, created=False))
+        # Without a lock, so not exact: spares the object store what would most likely be refused below.
+        capacity = await self._queue.capacity()
+        if capacity.queued >= capacity.limit:
+            raise QueueFull(retry_after_seconds=capacity.retry_after_seconds)
+        accepted = await self._store(upload, retry_after_seconds=capacity.retry_after_seconds)
+        if accepted.created:
+            await self._publication.changed(accepted.job)
+            await self._doorbell.ring(accepted.job.id)
+        return self._counted(accepted)
+
+    def _check(self, data: bytes) -> None:
+        if not data:
+            raise EmptyFile
+        if len(data) > self._limits.size_bytes_max:
+            raise TooLarge
+        if b"%PDF-" not in data[:_HEADER_WITHIN_BYTES]:
+            raise NotAPdf
+
+    async def _known(self, upload: Upload) -> Job | None:
+        async with self._database.transaction() as connection:
+            job = await JobRepository(connection).same_bytes(upload.account_id, upload.sha256)
+        return job if job and job.answers(self._reader_version) else None
+
+    async def _store(self, upload: Upload, *, retry_after_seconds: int) -> Accepted:
+        """No row ever points at a missing object; an object without a row is removed here or by retention."""
+        object_key = f"{OBJECT_PREFIX}{upload.account_id}/{self._new_id()}.pdf"
+        await self._objects.put(object_key, upload.data, content_type="application/pdf")
+        try:
+            async with self._database.transaction() as connection:
+                jobs = JobRepository(connection)
+                await jobs.lock_account(upload.account_id)
+                known = await jobs.same_bytes(upload.account_id, upload.sha256)
+                accepted = await self._admit(jobs, upload, known, object_key, retry_after_seconds)
+        except (AccountNotFound, QuotaExceeded, QueueFull):
+            await self._remove(object_key)
+            raise
+        superseded = object_key if not accepted.created else known and known.object_key
+        if superseded:
+            await self._remove(superseded)
+        return accepted
+
+    async def _admit(
+        self, jobs: JobRepository, upload: Upload, known: Job | None, object_key: str, retry_after_seconds: int
+    ) -> Accepted:
+        if known and known.answers(self._reader_version):
+            return Accepted(job=known, created=False)
+        if known is None or known.object_key is None:
+            await jobs.charge(upload.account_id, len(upload.data), quota_bytes=self._limits.quota_bytes)
+        if await jobs.lock_queue() >= self._limits.pending_max:
+            raise QueueFull(retry_after_seconds=retry_after_seconds)
+        if known:
+            job = await jobs.queue_again(known, object_key=object_key, request_id=upload.request_id)
+        else:
+            job = await jobs.insert(_row(upload, self._new_id(), object_key))
+        return Accepted(job=job, created=True)
+
+    async def _remove(self, object_key: str) -> None:
+        try:
+            await self._objects.delete(object_key)
+        except StoreError as error:
+            _log.warning("object_left_behind", reason=error.reason)
+
+    def _counted(self, accepted: Accepted) -> Accepted:
+        JOBS_ACCEPTED.labels(outcome="created" if accepted.created else "known").inc()
+        return accepted
+
+
+def _row(upload: Upload, job_id: UUID, object_key: str) -> NewJob:
+    return NewJob(
+        id=job_id,
+        account_id=upload.account_id,
+        sha256=upload.sha256,
+        file_name=upload.file_name,
+        size_bytes=len(upload.data),
+        object_key=object_key,
+        request_id=upload.request_id,
+    )

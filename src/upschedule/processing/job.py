@@ -1,0 +1,123 @@
+"""A job's states and the moves between them. What may happen is said here, what has happened stands in PostgreSQL."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+import msgspec
+
+
+class Status(StrEnum):
+    """Where a job is; `docs/job-states.md` draws it."""
+
+    QUEUED = "queued"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+class Move(msgspec.Struct, frozen=True):
+    """A permitted change of state, and what makes it happen."""
+
+    source: Status
+    target: Status
+    trigger: str
+
+
+#: Every permitted move. The trigger `jobs_move` of the schema refuses all others.
+MOVES: tuple[Move, ...] = (
+    Move(Status.QUEUED, Status.PROCESSING, "a worker claims it"),
+    Move(Status.PROCESSING, Status.COMPLETED, "the current run stores its result"),
+    Move(Status.PROCESSING, Status.QUEUED, "a passing failure, an expired lease or a stopping worker"),
+    Move(Status.PROCESSING, Status.FAILED, "the cause lies in the file, time is up or retries are used up"),
+    Move(Status.FAILED, Status.QUEUED, "its owner tries again"),
+    Move(Status.COMPLETED, Status.QUEUED, "its owner sends a file again that an older reader has read"),
+)
+
+FINAL = frozenset({Status.COMPLETED, Status.FAILED})
+
+
+class JobError(msgspec.Struct, frozen=True, kw_only=True):
+    """Why a job failed. With `in_file` the cause lies in the file: reading the same bytes again cannot help."""
+
+    code: str
+    title: str
+    detail: str
+    in_file: bool
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of `jobs`.
+
+    `attempt` counts runs since a person last queued it and bounds the retries (R2.1); `run` counts all runs ever and
+    fences: a result is taken only from the current run (R2.3). `version` grows with every change that a reader sees.
+    """
+
+    id: UUID
+    account_id: UUID
+    file_name: str
+    size_bytes: int
+    status: Status
+    attempt: int
+    run: int
+    pages: int | None
+    pages_read: int
+    version: int
+    created_at: datetime
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: JobError | None
+    object_key: str | None
+    reader_version: str | None
+    request_id: str | None
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+    def answers(self, reader_version: str) -> bool:
+        """Whether the same bytes, sent again, need no new reading by this version of the reader."""
+        if self.status is Status.COMPLETED:
+            return self.reader_version == reader_version
+        if self.status is Status.FAILED:
+            return self.error is not None and self.error.in_file and self.reader_version == reader_version
+        return True
+
+
+class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """What its owner is told. `position` counts from 1 and only while queued; `version` is the row's."""
+
+    id: UUID
+    status: Status
+    position: int | None
+    pages: int | None
+    pages_read: int
+    attempt: int
+    file_name: str
+    size_bytes: int
+    created_at: datetime
+    finished_at: datetime | None
+    error: JobError | None
+    version: int
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+
+def status_of(job: Job, *, position: int | None) -> JobStatus:
+    """The public part of a job; a position is dropped where it means nothing."""
+    return JobStatus(
+        id=job.id,
+        status=job.status,
+        position=position if job.status is Status.QUEUED else None,
+        pages=job.pages,
+        pages_read=job.pages_read,
+        attempt=job.attempt,
+        file_name=job.file_name,
+        size_bytes=job.size_bytes,
+        created_at=job.created_at,
+        finished_at=job.finished_at,
+        error=job.error,
+        version=job.version,
+    )

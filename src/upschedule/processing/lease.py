@@ -1,0 +1,67 @@
+"""A run's claim to its job: renewed while work goes on, given up the moment it can no longer be sure (R2.3)."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+import msgspec
+
+from upschedule.stores.errors import StoreError
+
+T = TypeVar("T")
+
+_AGAIN_SECONDS = 0.5
+
+
+class LeaseLost(Exception):
+    """Another may own the job by now; whatever was read is worth nothing."""
+
+
+class LeaseOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """The lease outlasts several heartbeats, so that a short fault costs no job."""
+
+    lease_seconds: float
+    heartbeat_seconds: float
+
+
+async def while_held(
+    work: Coroutine[Any, Any, T],
+    renew: Callable[[], Awaitable[bool]],
+    options: LeaseOptions,
+    *,
+    monotonic: Callable[[], float] = time.monotonic,
+) -> T:
+    """The result of `work`. Cancels it and raises LeaseLost once `renew` is False or had no answer in time."""
+    working = asyncio.create_task(work)
+    beating = asyncio.create_task(_beat(renew, options, monotonic))
+    try:
+        await asyncio.wait({working, beating}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            return working.result()
+        beating.result()
+        raise LeaseLost
+    finally:
+        working.cancel()
+        beating.cancel()
+        await asyncio.gather(working, beating, return_exceptions=True)
+
+
+async def _beat(renew: Callable[[], Awaitable[bool]], options: LeaseOptions, monotonic: Callable[[], float]) -> None:
+    """Returns when the lease is lost."""
+    held_until = monotonic() + options.lease_seconds
+    pause_seconds = options.heartbeat_seconds
+    while True:
+        await asyncio.sleep(pause_seconds)
+        asked_at = monotonic()
+        try:
+            async with asyncio.timeout(held_until - asked_at):
+                if not await renew():
+                    return
+        except (StoreError, TimeoutError):
+            if monotonic() >= held_until:
+                return
+            pause_seconds = min(_AGAIN_SECONDS, options.heartbeat_seconds)
+        else:
+            held_until = asked_at + options.lease_seconds
+            pause_seconds = options.heartbeat_seconds

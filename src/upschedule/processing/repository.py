@@ -1,0 +1,141 @@
+"""The SQL of a job's owner: take in, look up, queue again, delete.
+
+Locks are taken in one order everywhere, so that none can deadlock: account, job, length of the queue.
+"""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from upschedule.processing.errors import AccountNotFound, QuotaExceeded
+from upschedule.processing.job import Job
+from upschedule.processing.rows import found, job_of
+from upschedule.stores.database import Connection
+
+
+class NewJob(msgspec.Struct, frozen=True, kw_only=True):
+    """An upload whose object is already stored."""
+
+    id: UUID
+    account_id: UUID
+    sha256: bytes
+    file_name: str
+    size_bytes: int
+    object_key: str
+    request_id: str | None
+
+
+class JobRepository:
+    """The caller owns the transaction: what is done with one connection commits together."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    _GET = "SELECT * FROM jobs WHERE id = %(job_id)s"
+
+    async def get(self, job_id: UUID) -> Job | None:
+        cursor = await self._connection.execute(self._GET, {"job_id": job_id})
+        return found(await cursor.fetchone())
+
+    _GET_OWNED = "SELECT * FROM jobs WHERE id = %(job_id)s AND account_id = %(account_id)s FOR UPDATE"
+
+    async def lock(self, account_id: UUID, job_id: UUID) -> Job | None:
+        """None for another owner's."""
+        cursor = await self._connection.execute(self._GET_OWNED, {"job_id": job_id, "account_id": account_id})
+        return found(await cursor.fetchone())
+
+    _SAME_BYTES = "SELECT * FROM jobs WHERE account_id = %(account_id)s AND sha256 = %(sha256)s"
+
+    async def same_bytes(self, account_id: UUID, sha256: bytes) -> Job | None:
+        """The one job of this owner that has these bytes."""
+        cursor = await self._connection.execute(self._SAME_BYTES, {"account_id": account_id, "sha256": sha256})
+        return found(await cursor.fetchone())
+
+    _LOCK_ACCOUNT = "SELECT stored_bytes FROM accounts WHERE id = %(account_id)s FOR NO KEY UPDATE"
+
+    async def lock_account(self, account_id: UUID) -> None:
+        """Uploads, deletions and retention of one account happen one after the other. Raises AccountNotFound."""
+        cursor = await self._connection.execute(self._LOCK_ACCOUNT, {"account_id": account_id})
+        if await cursor.fetchone() is None:
+            raise AccountNotFound
+
+    _CHARGE = """
+        UPDATE accounts SET stored_bytes = stored_bytes + %(size_bytes)s
+        WHERE id = %(account_id)s AND stored_bytes + %(size_bytes)s <= %(quota_bytes)s
+    """
+
+    async def charge(self, account_id: UUID, size_bytes: int, *, quota_bytes: int) -> None:
+        """Raises QuotaExceeded (R11.4)."""
+        values = {"account_id": account_id, "size_bytes": size_bytes, "quota_bytes": quota_bytes}
+        cursor = await self._connection.execute(self._CHARGE, values)
+        if cursor.rowcount == 0:
+            raise QuotaExceeded
+
+    _REFUND = "UPDATE accounts SET stored_bytes = stored_bytes - %(size_bytes)s WHERE id = %(account_id)s"
+
+    async def refund(self, account_id: UUID, size_bytes: int) -> None:
+        await self._connection.execute(self._REFUND, {"account_id": account_id, "size_bytes": size_bytes})
+
+    # The number is arbitrary; every process that adds to the queue takes this lock while it counts.
+    _LOCK_QUEUE = "SELECT pg_advisory_xact_lock(4207000001)"
+    _COUNT_QUEUED = "SELECT count(*) AS queued FROM jobs WHERE status = 'queued'"
+
+    async def lock_queue(self) -> int:
+        """The number of queued jobs, which nobody else can add to until this transaction ends (R2.2)."""
+        await self._connection.execute(self._LOCK_QUEUE)
+        return await self.count_queued()
+
+    async def count_queued(self) -> int:
+        cursor = await self._connection.execute(self._COUNT_QUEUED)
+        row = await cursor.fetchone()
+        return int(row["queued"]) if row else 0
+
+    _INSERT = """
+        INSERT INTO jobs (id, account_id, sha256, file_name, size_bytes, object_key, stored_at, request_id, rung_at)
+        VALUES (%(id)s, %(account_id)s, %(sha256)s, %(file_name)s, %(size_bytes)s, %(object_key)s, now(),
+                %(request_id)s, now())
+        RETURNING *
+    """
+
+    async def insert(self, new: NewJob) -> Job:
+        """Counts as announced already: the caller rings once this has committed."""
+        cursor = await self._connection.execute(self._INSERT, msgspec.structs.asdict(new))
+        return job_of(await cursor.fetchone() or {})
+
+    _QUEUE_AGAIN = """
+        UPDATE jobs
+        SET status = 'queued', attempt = 0, pages_read = 0, error = NULL, finished_at = NULL, run_after = now(),
+            rung_at = now(), request_id = %(request_id)s, version = version + 1,
+            stored_at = CASE WHEN object_key IS DISTINCT FROM %(object_key)s THEN now() ELSE stored_at END,
+            object_key = %(object_key)s
+        WHERE id = %(job_id)s
+        RETURNING *
+    """
+
+    async def queue_again(self, job: Job, *, object_key: str, request_id: str | None) -> Job:
+        """For a job that this transaction has locked and that is final."""
+        values = {"job_id": job.id, "object_key": object_key, "request_id": request_id}
+        cursor = await self._connection.execute(self._QUEUE_AGAIN, values)
+        return job_of(await cursor.fetchone() or {})
+
+    _DELETE = "DELETE FROM jobs WHERE id = %(job_id)s"
+
+    async def delete(self, job_id: UUID) -> None:
+        """Entries, dead letters and its place in calendars go with it."""
+        await self._connection.execute(self._DELETE, {"job_id": job_id})
+
+    _RECENT = """
+        SELECT * FROM jobs
+        WHERE account_id = %(account_id)s
+          AND (%(created_at)s::timestamptz IS NULL OR (created_at, id) < (%(created_at)s, %(job_id)s))
+        ORDER BY created_at DESC, id DESC
+        LIMIT %(limit)s
+    """
+
+    async def recent(self, account_id: UUID, *, before: tuple[datetime, UUID] | None, limit: int) -> list[Job]:
+        """Newest first; `before` is the creation time and id of the last one already seen."""
+        created_at, job_id = before or (None, None)
+        values = {"account_id": account_id, "created_at": created_at, "job_id": job_id, "limit": limit}
+        cursor = await self._connection.execute(self._RECENT, values)
+        return [job_of(row) for row in await cursor.fetchall()]

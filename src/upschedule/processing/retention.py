@@ -1,0 +1,156 @@
+"""Removes what is past its time: files (R11.5), messages (R2.4), dead letters (R2.5), objects that no row points at."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import msgspec
+import structlog
+from redis.asyncio import Redis
+
+from upschedule.metrics import RETENTION_REMOVED
+from upschedule.processing.intake import OBJECT_PREFIX
+from upschedule.processing.repository import JobRepository
+from upschedule.stores.database import Database
+from upschedule.stores.errors import StoreError
+from upschedule.stores.objects import ObjectStore
+from upschedule.stores.redis import translated
+from upschedule.stores.stream import StreamName
+from upschedule.stores.stream_trim import trim
+
+_log = structlog.get_logger(__name__)
+
+_ROWS_MAX = 500
+# Far longer than any upload takes from its object to its row.
+_ORPHAN_SECONDS = 3600
+_TURN_KEY = "retention:{part}"
+
+_OLD_FILES = """
+    SELECT id, account_id, object_key, size_bytes FROM jobs
+    WHERE object_key IS NOT NULL AND status IN ('completed', 'failed')
+      AND stored_at < now() - %(keep_seconds)s * interval '1 second'
+    ORDER BY stored_at LIMIT %(rows_max)s
+"""
+_FORGET_FILE = """
+    UPDATE jobs SET object_key = NULL, stored_at = NULL
+    WHERE id = %(id)s AND object_key = %(object_key)s AND status IN ('completed', 'failed')
+"""
+_OLD_LETTERS = """
+    DELETE FROM dead_letters WHERE id IN (
+        SELECT id FROM dead_letters WHERE failed_at < now() - %(keep_seconds)s * interval '1 second'
+        ORDER BY failed_at LIMIT %(rows_max)s
+    )
+"""
+_POINTED_AT = "SELECT object_key FROM jobs WHERE object_key = ANY(%(keys)s)"
+
+
+class RetentionOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Ages in seconds. A pass is due every `every_seconds`, whichever process makes it."""
+
+    file_seconds: float
+    message_seconds: float
+    dead_letter_seconds: float
+    every_seconds: float
+
+
+class _StoredFile(msgspec.Struct, frozen=True):
+    id: UUID
+    account_id: UUID
+    object_key: str
+    size_bytes: int
+
+
+class Retention:
+    """Any number of processes may have one: they take turns by a key in Redis."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        objects: ObjectStore,
+        redis_state: Redis,
+        stream: StreamName,
+        options: RetentionOptions,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._database = database
+        self._objects = objects
+        self._redis = redis_state
+        self._stream = stream
+        self._options = options
+        self._now = now
+
+    async def remove_old(self) -> None:
+        """One pass, bounded in size; parts fail apart: a store that is away holds up only its own."""
+        if not await self._is_our_turn("rows", self._options.every_seconds):
+            return
+        await self._part("files", self._remove_files)
+        await self._part("dead-letters", self._remove_letters)
+        await self._part("messages", self._remove_messages)
+        if await self._is_our_turn("orphans", _ORPHAN_SECONDS):
+            await self._part("orphans", self._remove_orphans)
+
+    async def _is_our_turn(self, part: str, seconds: float) -> bool:
+        try:
+            with translated("redis-state"):
+                key = _TURN_KEY.format(part=part)
+                return bool(await self._redis.set(key, b"1", nx=True, px=max(1, int(900 * seconds))))
+        except StoreError:
+            # Twice at once does no harm; never would.
+            return True
+
+    async def _part(self, kind: str, remove: Callable[[], Awaitable[int]]) -> None:
+        try:
+            removed = await remove()
+        except StoreError as error:
+            _log.warning("retention_interrupted", kind=kind, store=error.store, reason=error.reason)
+            return
+        RETENTION_REMOVED.labels(kind=kind).inc(removed)
+        if removed:
+            _log.info("retention_removed", kind=kind, count=removed)
+
+    async def _remove_files(self) -> int:
+        values = {"keep_seconds": self._options.file_seconds, "rows_max": _ROWS_MAX}
+        async with self._database.transaction() as connection:
+            rows = await (await connection.execute(_OLD_FILES, values)).fetchall()
+        removed = 0
+        for file in msgspec.convert(rows, list[_StoredFile]):
+            removed += await self._remove_file(file)
+        return removed
+
+    async def _remove_file(self, file: _StoredFile) -> int:
+        """The row lets go first: what a crash leaves behind is an object that nothing points at."""
+        async with self._database.transaction() as connection:
+            jobs = JobRepository(connection)
+            await jobs.lock_account(file.account_id)
+            cursor = await connection.execute(_FORGET_FILE, {"id": file.id, "object_key": file.object_key})
+            if cursor.rowcount == 0:
+                return 0
+            await jobs.refund(file.account_id, file.size_bytes)
+        await self._objects.delete(file.object_key)
+        return 1
+
+    async def _remove_letters(self) -> int:
+        values = {"keep_seconds": self._options.dead_letter_seconds, "rows_max": _ROWS_MAX}
+        async with self._database.transaction() as connection:
+            return (await connection.execute(_OLD_LETTERS, values)).rowcount
+
+    async def _remove_messages(self) -> int:
+        return await trim(self._redis, self._stream, older_than_seconds=self._options.message_seconds)
+
+    async def _remove_orphans(self) -> int:
+        before = self._now() - timedelta(seconds=_ORPHAN_SECONDS)
+        removed, seen_to = 0, ""
+        while page := await self._objects.find(OBJECT_PREFIX, after=seen_to):
+            seen_to = page[-1].key
+            orphans = await self._without_row([item.key for item in page if item.modified_at < before])
+            for key in orphans:
+                await self._objects.delete(key)
+            removed += len(orphans)
+        return removed
+
+    async def _without_row(self, keys: list[str]) -> list[str]:
+        async with self._database.transaction() as connection:
+            rows = await (await connection.execute(_POINTED_AT, {"keys": keys})).fetchall()
+        pointed_at = {row["object_key"] for row in rows}
+        return [key for key in keys if key not in pointed_at]

@@ -1,0 +1,144 @@
+"""The SQL of a run: claimed by one worker, renewed while it lives, ended once (R2.1, R2.3).
+
+Every statement after the claim asks for the run's number: who is no longer the owner changes nothing and is told so.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import msgspec
+from psycopg.types.json import Jsonb
+
+from upschedule.processing.job import Job, JobError
+from upschedule.processing.rows import found
+from upschedule.stores.database import Connection
+from upschedule.timetable.event import Event, Extraction
+
+
+class RunRepository:
+    """The caller owns the transaction. Times are the database's: workers' clocks may differ."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    _CLAIM = """
+        UPDATE jobs
+        SET status = 'processing', attempt = attempt + 1, run = run + 1, started_at = now(), pages_read = 0,
+            lease_until = now() + %(lease_seconds)s * interval '1 second', version = version + 1
+        WHERE id = %(job_id)s AND status = 'queued' AND run_after <= now()
+        RETURNING *
+    """
+
+    async def claim(self, job_id: UUID, *, lease_seconds: float) -> Job | None:
+        """None where it is not due, not queued, or another was first."""
+        cursor = await self._connection.execute(self._CLAIM, {"job_id": job_id, "lease_seconds": lease_seconds})
+        return found(await cursor.fetchone())
+
+    _RENEW = """
+        UPDATE jobs SET lease_until = now() + %(lease_seconds)s * interval '1 second'
+        WHERE id = %(job_id)s AND run = %(run)s AND status = 'processing'
+          AND started_at > now() - %(attempt_seconds_max)s * interval '1 second'
+    """
+
+    async def renew(self, job: Job, *, lease_seconds: float, attempt_seconds_max: float) -> bool:
+        """False: the run is no longer ours, or its time is up (R1.5); give up reading."""
+        values = _key(job) | {"lease_seconds": lease_seconds, "attempt_seconds_max": attempt_seconds_max}
+        cursor = await self._connection.execute(self._RENEW, values)
+        return cursor.rowcount == 1
+
+    _PROGRESS = """
+        UPDATE jobs SET pages_read = %(pages_read)s, pages = %(pages)s, version = version + 1
+        WHERE id = %(job_id)s AND run = %(run)s AND status = 'processing'
+        RETURNING *
+    """
+
+    async def progress(self, job: Job, *, pages_read: int, pages: int) -> Job | None:
+        """None: no longer ours."""
+        values = _key(job) | {"pages_read": pages_read, "pages": pages}
+        cursor = await self._connection.execute(self._PROGRESS, values)
+        return found(await cursor.fetchone())
+
+    _COMPLETE = """
+        UPDATE jobs
+        SET status = 'completed', lease_until = NULL, finished_at = now(), pages = %(pages)s, pages_read = %(pages)s,
+            warnings = %(warnings)s, reader_version = %(reader_version)s, version = version + 1
+        WHERE id = %(job_id)s AND run = %(run)s AND status = 'processing'
+        RETURNING *
+    """
+
+    async def complete(self, job: Job, extraction: Extraction, *, reader_version: str) -> Job | None:
+        """Stores the result with the state, replacing an earlier reading's. None: no longer ours, nothing is stored."""
+        values = _key(job) | {
+            "pages": extraction.pages,
+            "warnings": Jsonb(msgspec.to_builtins(extraction.warnings)),
+            "reader_version": reader_version,
+        }
+        cursor = await self._connection.execute(self._COMPLETE, values)
+        completed = found(await cursor.fetchone())
+        if completed:
+            await self._replace_events(job.id, extraction.events)
+        return completed
+
+    _CLEAR_EVENTS = "DELETE FROM events WHERE job_id = %(job_id)s"
+    _INSERT_EVENTS = """
+        INSERT INTO events (job_id, ordinal, body)
+        SELECT %(job_id)s, ordinal, body
+        FROM jsonb_array_elements(%(bodies)s) WITH ORDINALITY AS printed (body, ordinal)
+    """
+
+    async def _replace_events(self, job_id: UUID, events: Sequence[Event]) -> None:
+        await self._connection.execute(self._CLEAR_EVENTS, {"job_id": job_id})
+        bodies = Jsonb(msgspec.to_builtins(events))
+        await self._connection.execute(self._INSERT_EVENTS, {"job_id": job_id, "bodies": bodies})
+
+    _RETRY_LATER = """
+        UPDATE jobs
+        SET status = 'queued', lease_until = NULL, pages_read = 0, rung_at = NULL, version = version + 1,
+            run_after = now() + %(delay_seconds)s * interval '1 second'
+        WHERE id = %(job_id)s AND run = %(run)s AND status = 'processing'
+        RETURNING *
+    """
+
+    async def retry_later(self, job: Job, *, delay_seconds: float) -> Job | None:
+        """None: no longer ours."""
+        cursor = await self._connection.execute(self._RETRY_LATER, _key(job) | {"delay_seconds": delay_seconds})
+        return found(await cursor.fetchone())
+
+    _GIVE_BACK = """
+        UPDATE jobs
+        SET status = 'queued', lease_until = NULL, pages_read = 0, attempt = attempt - 1, run_after = now(),
+            rung_at = now(), version = version + 1
+        WHERE id = %(job_id)s AND run = %(run)s AND status = 'processing'
+        RETURNING *
+    """
+
+    async def give_back(self, job: Job) -> Job | None:
+        """For a worker that stops: due at once, and the attempt does not count. None: no longer ours."""
+        cursor = await self._connection.execute(self._GIVE_BACK, _key(job))
+        return found(await cursor.fetchone())
+
+    _FAIL = """
+        UPDATE jobs
+        SET status = 'failed', lease_until = NULL, finished_at = now(), error = %(error)s,
+            reader_version = %(reader_version)s, version = version + 1
+        WHERE id = %(job_id)s AND run = %(run)s AND status = 'processing'
+        RETURNING *
+    """
+    _DEAD_LETTER = """
+        INSERT INTO dead_letters (job_id, attempt, code, detail, traceback)
+        VALUES (%(job_id)s, %(attempt)s, %(code)s, %(detail)s, %(traceback)s)
+    """
+
+    async def fail(self, job: Job, error: JobError, *, traceback: str, reader_version: str) -> Job | None:
+        """Leaves a dead letter (R2.5). None: no longer ours."""
+        values = _key(job) | {"error": Jsonb(msgspec.to_builtins(error)), "reader_version": reader_version}
+        cursor = await self._connection.execute(self._FAIL, values)
+        failed = found(await cursor.fetchone())
+        if failed:
+            letter = {"job_id": job.id, "attempt": job.attempt, "code": error.code, "detail": error.detail}
+            await self._connection.execute(self._DEAD_LETTER, letter | {"traceback": traceback})
+        return failed
+
+
+def _key(job: Job) -> dict[str, object]:
+    return {"job_id": job.id, "run": job.run}

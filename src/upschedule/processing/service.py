@@ -1,0 +1,162 @@
+"""What people do with their jobs: the use cases, for the web and for whoever comes next."""
+
+from collections.abc import AsyncGenerator
+from datetime import datetime
+from functools import partial
+from uuid import UUID
+
+import msgspec
+import structlog
+
+from upschedule.processing.cache import StatusCache
+from upschedule.processing.capacity import Capacity
+from upschedule.processing.doorbell import Doorbell
+from upschedule.processing.errors import FileGone, JobNotFound, NotFailed, QueueFull
+from upschedule.processing.intake import Accepted, Intake
+from upschedule.processing.job import Job, JobStatus, Status, status_of
+from upschedule.processing.publication import Publication
+from upschedule.processing.queue import Queue
+from upschedule.processing.reading import extraction_of
+from upschedule.processing.repository import JobRepository
+from upschedule.processing.watch import Watches
+from upschedule.stores.database import Database
+from upschedule.stores.errors import StoreError
+from upschedule.stores.objects import ObjectStore
+from upschedule.timetable.event import Extraction
+
+_log = structlog.get_logger(__name__)
+
+
+class Cursor(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a page of the list ended."""
+
+    created_at: datetime
+    job_id: UUID
+
+
+class JobPage(msgspec.Struct, frozen=True, kw_only=True):
+    """Newest first; `next` is None on the last page."""
+
+    jobs: tuple[JobStatus, ...]
+    next: Cursor | None
+
+
+class JobService:
+    """One for the process. Every method raises StoreError when PostgreSQL is away; only `accept` needs the objects."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        objects: ObjectStore,
+        cache: StatusCache,
+        publication: Publication,
+        doorbell: Doorbell,
+        queue: Queue,
+        watches: Watches,
+        intake: Intake,
+    ) -> None:
+        self._database = database
+        self._objects = objects
+        self._cache = cache
+        self._publication = publication
+        self._doorbell = doorbell
+        self._queue = queue
+        self._watches = watches
+        self._intake = intake
+
+    async def accept(self, account_id: UUID, *, file_name: str, data: bytes, request_id: str | None) -> Accepted:
+        """Raises UnreadableDocument, QuotaExceeded, QueueFull, AccountNotFound or StoreError."""
+        return await self._intake.accept(account_id, file_name=file_name, data=data, request_id=request_id)
+
+    async def status(self, account_id: UUID, job_id: UUID) -> JobStatus:
+        """Raises JobNotFound, also for another owner's. From the cache where it can (R4.1, R4.2)."""
+        job = await self._cache.get(job_id) or await self._read(job_id)
+        return await self._told(account_id, job)
+
+    async def recent(self, account_id: UUID, *, cursor: Cursor | None, limit: int) -> JobPage:
+        """At most `limit` jobs, newest first, from where `cursor` ended."""
+        before = (cursor.created_at, cursor.job_id) if cursor else None
+        async with self._database.transaction() as connection:
+            jobs = await JobRepository(connection).recent(account_id, before=before, limit=limit + 1)
+        page = tuple([await self._told(account_id, job) for job in jobs[:limit]])
+        last = page[-1] if len(jobs) > limit else None
+        return JobPage(jobs=page, next=Cursor(created_at=last.created_at, job_id=last.id) if last else None)
+
+    async def delete(self, account_id: UUID, job_id: UUID) -> None:
+        """With the file, the entries and the room it took (R11.4). Raises JobNotFound. Fences off a run under way."""
+        async with self._database.transaction() as connection:
+            jobs = JobRepository(connection)
+            job = await _owned(jobs, account_id, job_id)
+            await jobs.delete(job_id)
+            if job.object_key:
+                await jobs.refund(account_id, job.size_bytes)
+        await self._publication.removed(job_id)
+        if job.object_key:
+            await self._remove_object(job.object_key)
+
+    async def retry(self, account_id: UUID, job_id: UUID) -> JobStatus:
+        """Raises JobNotFound, NotFailed, FileGone, QueueFull."""
+        capacity = await self._queue.capacity()
+        async with self._database.transaction() as connection:
+            jobs = JobRepository(connection)
+            job = await _owned(jobs, account_id, job_id)
+            if job.status is not Status.FAILED:
+                raise NotFailed
+            if job.object_key is None:
+                raise FileGone
+            if await jobs.lock_queue() >= capacity.limit:
+                raise QueueFull(retry_after_seconds=capacity.retry_after_seconds)
+            queued = await jobs.queue_again(job, object_key=job.object_key, request_id=job.request_id)
+        await self._publication.changed(queued)
+        await self._doorbell.ring(job_id)
+        return await self._told(account_id, queued)
+
+    async def timetable(self, account_id: UUID, job_id: UUID) -> Extraction:
+        """Raises JobNotFound, NotCompleted."""
+        async with self._database.transaction() as connection:
+            return await extraction_of(connection, account_id, job_id)
+
+    async def capacity(self) -> Capacity:
+        """The queue's length and speed, at most a second old (R2.2)."""
+        return await self._queue.capacity()
+
+    def watch(self, account_id: UUID, job_id: UUID) -> AsyncGenerator[JobStatus]:
+        """The status now and after every change, up to the final one or the end of the process. Raises JobNotFound."""
+        return self._watches.follow(job_id, partial(self._fresh, account_id, job_id))
+
+    def end_watches(self) -> None:
+        """Call first when the process stops: every `watch` ends."""
+        self._watches.end()
+
+    async def _fresh(self, account_id: UUID, job_id: UUID) -> JobStatus:
+        # A watcher looks only after a notice or a pause, and so must not meet what a lost invalidation left behind.
+        return await self._told(account_id, await self._read(job_id))
+
+    async def _read(self, job_id: UUID) -> Job | None:
+        async with self._database.transaction() as connection:
+            job = await JobRepository(connection).get(job_id)
+        if job:
+            await self._cache.put(job)
+        return job
+
+    async def _told(self, account_id: UUID, job: Job | None) -> JobStatus:
+        if job is None or job.account_id != account_id:
+            raise JobNotFound
+        queued = job.status is Status.QUEUED
+        return status_of(job, position=await self._queue.position(job.id) if queued else None)
+
+    async def _remove_object(self, object_key: str) -> None:
+        try:
+            await self._objects.delete(object_key)
+        except StoreError as error:
+            # Nothing points at it any more: retention finds it.
+            _log.warning("object_left_behind", reason=error.reason)
+
+
+async def _owned(jobs: JobRepository, account_id: UUID, job_id: UUID) -> Job:
+    await jobs.lock_account(account_id)
+    job = await jobs.lock(account_id, job_id)
+    if job is None:
+        raise JobNotFound
+    return job

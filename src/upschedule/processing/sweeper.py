@@ -1,0 +1,126 @@
+"""Finds what was lost: runs whose worker fell silent, and due jobs that nobody has heard of (R2.3).
+
+One process sweeps at a time, by a lock of the transaction, which works behind PgBouncer's transaction mode, too.
+"""
+
+import random
+from collections.abc import Callable
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+import structlog
+from psycopg.rows import DictRow
+
+from upschedule.metrics import JOBS_SWEPT, QUEUE_AGE_SECONDS, QUEUE_DEPTH
+from upschedule.processing.doorbell import Doorbell
+from upschedule.processing.errors import ReadingTimedOut, Stalled
+from upschedule.processing.failure import GiveUp, RetryPolicy, after_failure
+from upschedule.processing.job import Job
+from upschedule.processing.publication import Publication
+from upschedule.processing.rows import job_of
+from upschedule.processing.runs import RunRepository
+from upschedule.stores.database import Connection, Database
+
+_log = structlog.get_logger(__name__)
+
+# The number is arbitrary and used for nothing else.
+_LOCK = "SELECT pg_try_advisory_xact_lock(4207000002) AS leading"
+_EXPIRED = """
+    SELECT *, now() - started_at AS ran FROM jobs
+    WHERE status = 'processing' AND lease_until < now()
+    ORDER BY lease_until LIMIT %(rows_max)s
+    FOR UPDATE SKIP LOCKED
+"""
+_RING_AGAIN = """
+    WITH due AS (
+        SELECT id FROM jobs
+        WHERE status = 'queued' AND run_after <= now()
+          AND (rung_at IS NULL OR rung_at < now() - %(ring_again_seconds)s * interval '1 second')
+        ORDER BY run_after, id LIMIT %(rows_max)s
+        FOR UPDATE SKIP LOCKED
+    )
+    UPDATE jobs SET rung_at = now() FROM due WHERE jobs.id = due.id
+    RETURNING jobs.id
+"""
+_DEPTH = """
+    SELECT count(*) AS queued, coalesce(extract(epoch FROM now() - min(run_after)), 0)::float8 AS age_seconds
+    FROM jobs WHERE status = 'queued'
+"""
+
+
+class SweepOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """A sweep touches at most `rows_max` rows of each kind; the next one comes soon."""
+
+    rows_max: int
+    ring_again_seconds: float
+    attempt_seconds_max: float
+    retries: RetryPolicy
+    reader_version: str
+
+
+class Sweeper:
+    """Any number of processes may have one."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        publication: Publication,
+        doorbell: Doorbell,
+        options: SweepOptions,
+        roll: Callable[[], float] = random.random,
+    ) -> None:
+        self._database = database
+        self._publication = publication
+        self._doorbell = doorbell
+        self._options = options
+        self._roll = roll
+
+    async def sweep(self) -> bool:
+        """False where another process is sweeping. Raises StoreError; nothing is half done."""
+        async with self._database.transaction() as connection:
+            leading = await (await connection.execute(_LOCK)).fetchone()
+            if not leading or not leading["leading"]:
+                return False
+            moved = await self._settle_expired(connection)
+            due = await self._due(connection)
+            await _measure(connection)
+        for job in moved:
+            await self._publication.changed(job)
+        for job_id in due:
+            if not await self._doorbell.ring(job_id):
+                # Redis is away. What was not rung is due for ringing again soon.
+                break
+            JOBS_SWEPT.labels(reason="rung-again").inc()
+        return True
+
+    async def _settle_expired(self, connection: Connection) -> list[Job]:
+        cursor = await connection.execute(_EXPIRED, {"rows_max": self._options.rows_max})
+        settled = [await self._settle(RunRepository(connection), row) for row in await cursor.fetchall()]
+        return [job for job in settled if job]
+
+    async def _settle(self, runs: RunRepository, row: DictRow) -> Job | None:
+        job, ran = job_of(row), row["ran"]
+        over = ran > timedelta(seconds=self._options.attempt_seconds_max)
+        error = ReadingTimedOut() if over else Stalled()
+        decision = after_failure(job, error, self._options.retries, self._roll())
+        _log.warning("lease_expired", job_id=str(job.id), run=job.run, attempt=job.attempt, request_id=job.request_id)
+        if isinstance(decision, GiveUp):
+            JOBS_SWEPT.labels(reason="given-up").inc()
+            trace = f"{type(error).__name__}: run {job.run} fell silent after {ran}"
+            return await runs.fail(job, decision.error, traceback=trace, reader_version=self._options.reader_version)
+        JOBS_SWEPT.labels(reason="queued-again").inc()
+        return await runs.retry_later(job, delay_seconds=decision.delay_seconds)
+
+    async def _due(self, connection: Connection) -> list[UUID]:
+        values = {"rows_max": self._options.rows_max, "ring_again_seconds": self._options.ring_again_seconds}
+        cursor = await connection.execute(_RING_AGAIN, values)
+        return [row["id"] for row in await cursor.fetchall()]
+
+
+async def _measure(connection: Connection) -> None:
+    row = await (await connection.execute(_DEPTH)).fetchone()
+    if row:
+        QUEUE_DEPTH.set(row["queued"])
+        QUEUE_AGE_SECONDS.set(max(0.0, row["age_seconds"]))

@@ -1,0 +1,264 @@
+"""The one composition root: opens pools and clients, builds what works on them, closes everything again.
+
+Only this module turns settings into the few values that each part is handed.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
+from typing import Literal
+from uuid import uuid4
+
+import msgspec
+from redis.asyncio import Redis
+
+from upschedule.accounts.hashing import PasswordHashing
+from upschedule.accounts.service import AccountService
+from upschedule.accounts.sessions import SessionStore
+from upschedule.accounts.throttle import SignInThrottle
+from upschedule.pdf import READER_VERSION
+from upschedule.processing.cache import StatusCache
+from upschedule.processing.doorbell import Doorbell
+from upschedule.processing.failure import RetryPolicy
+from upschedule.processing.intake import Intake, IntakeLimits
+from upschedule.processing.lease import LeaseOptions
+from upschedule.processing.notices import Notices
+from upschedule.processing.publication import Publication
+from upschedule.processing.queue import Queue, RateOptions
+from upschedule.processing.retention import Retention, RetentionOptions
+from upschedule.processing.runner import DocumentReader, Runner, RunOptions
+from upschedule.processing.service import JobService
+from upschedule.processing.sweeper import Sweeper, SweepOptions
+from upschedule.processing.watch import Watches
+from upschedule.settings import Settings
+from upschedule.stores.database import Database, PoolOptions
+from upschedule.stores.objects import ObjectStore
+from upschedule.stores.readiness import DependencyStatus, Pings, check
+from upschedule.stores.redis import connect, ping
+from upschedule.stores.stream import StreamBroker, StreamName
+
+Role = Literal["api", "worker"]
+
+_QUEUE = StreamName(stream="jobs", group="workers")
+
+
+class _Stores(msgspec.Struct, frozen=True, kw_only=True):
+    database: Database
+    redis_state: Redis
+    redis_cache: Redis
+    objects: ObjectStore
+    broker: StreamBroker
+    hashing: PasswordHashing
+
+
+class Services:
+    """What a process works with. Built by `open_services` only."""
+
+    def __init__(self, settings: Settings, stores: _Stores, notices: Notices) -> None:
+        self._settings = settings
+        self.database = stores.database
+        self.redis_state = stores.redis_state
+        self.redis_cache = stores.redis_cache
+        self.objects = stores.objects
+        self.broker = stores.broker
+        cache = StatusCache(
+            stores.redis_cache,
+            final_seconds=settings.jobs.status_cache_seconds_final,
+            pending_seconds=settings.jobs.status_cache_seconds_pending,
+        )
+        self._publication = Publication(cache, notices)
+        self._doorbell = Doorbell(stores.broker)
+        self.jobs = self._job_service(cache, Watches(notices))
+        self.accounts = _account_service(settings, stores)
+
+    async def readiness(self) -> list[DependencyStatus]:
+        """Each dependency asked at once, the answer within 5 seconds whatever they do (R6.1)."""
+        pings: Pings = {
+            "postgres": self.database.ping,
+            "redis-state": partial(ping, self.redis_state, "redis-state"),
+            "redis-cache": partial(ping, self.redis_cache, "redis-cache"),
+            "objects": self.objects.ping,
+        }
+        return await check(pings)
+
+    def runner(self, reader: DocumentReader) -> Runner:
+        """For a worker, which owns the reader."""
+        settings = self._settings
+        return Runner(
+            database=self.database,
+            objects=self.objects,
+            publication=self._publication,
+            doorbell=self._doorbell,
+            reader=reader,
+            options=RunOptions(
+                attempt_seconds_max=settings.jobs.attempt_seconds_max,
+                size_bytes_max=settings.uploads.size_bytes_max,
+                lease=LeaseOptions(
+                    lease_seconds=settings.jobs.lease_seconds, heartbeat_seconds=settings.jobs.heartbeat_seconds
+                ),
+                retries=_retries(settings),
+                reader_version=READER_VERSION,
+            ),
+        )
+
+    def sweeper(self) -> Sweeper:
+        """For a worker."""
+        jobs = self._settings.jobs
+        return Sweeper(
+            database=self.database,
+            publication=self._publication,
+            doorbell=self._doorbell,
+            options=SweepOptions(
+                rows_max=jobs.sweep_rows_max,
+                ring_again_seconds=jobs.ring_again_seconds,
+                attempt_seconds_max=jobs.attempt_seconds_max,
+                retries=_retries(self._settings),
+                reader_version=READER_VERSION,
+            ),
+        )
+
+    def retention(self) -> Retention:
+        """For a worker."""
+        jobs = self._settings.jobs
+        return Retention(
+            database=self.database,
+            objects=self.objects,
+            redis_state=self.redis_state,
+            stream=_QUEUE,
+            options=RetentionOptions(
+                file_seconds=3600 * self._settings.uploads.keep_hours,
+                message_seconds=3600 * jobs.message_hours_max,
+                dead_letter_seconds=3600 * jobs.dead_letter_hours,
+                every_seconds=jobs.retention_seconds,
+            ),
+        )
+
+    def _job_service(self, cache: StatusCache, watches: Watches) -> JobService:
+        settings = self._settings
+        queue = Queue(
+            self.database,
+            pending_max=settings.jobs.pending_max,
+            rate=RateOptions(
+                window_seconds=settings.jobs.rate_window_seconds,
+                assumed_per_minute=settings.jobs.assumed_rate_per_minute,
+            ),
+        )
+        intake = Intake(
+            database=self.database,
+            objects=self.objects,
+            publication=self._publication,
+            doorbell=self._doorbell,
+            queue=queue,
+            limits=IntakeLimits(
+                size_bytes_max=settings.uploads.size_bytes_max,
+                quota_bytes=settings.uploads.quota_bytes,
+                pending_max=settings.jobs.pending_max,
+            ),
+            reader_version=READER_VERSION,
+            new_id=uuid4,
+        )
+        return JobService(
+            database=self.database,
+            objects=self.objects,
+            cache=cache,
+            publication=self._publication,
+            doorbell=self._doorbell,
+            queue=queue,
+            watches=watches,
+            intake=intake,
+        )
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, *, role: Role) -> AsyncGenerator[Services]:
+    """Waits for no server: readiness tells which of them answer. What was opened is closed in the reverse order."""
+    async with AsyncExitStack() as opened:
+        database = Database(settings.postgres.url, _pool_options(settings, role))
+        await database.open()
+        opened.push_async_callback(database.close)
+        redis_state = _redis(settings, settings.redis.state_url)
+        opened.push_async_callback(redis_state.aclose)
+        redis_cache = _redis(settings, settings.redis.cache_url)
+        opened.push_async_callback(redis_cache.aclose)
+        objects = _objects(settings)
+        opened.callback(objects.close)
+        broker = _broker(settings)
+        await broker.startup()
+        opened.push_async_callback(broker.shutdown)
+        hashing = PasswordHashing()
+        opened.callback(hashing.close)
+        notices = Notices(redis_cache)
+        if role == "api":
+            notices.start()
+            opened.push_async_callback(notices.close)
+        stores = _Stores(
+            database=database,
+            redis_state=redis_state,
+            redis_cache=redis_cache,
+            objects=objects,
+            broker=broker,
+            hashing=hashing,
+        )
+        services = Services(settings, stores, notices)
+        opened.callback(services.jobs.end_watches)
+        yield services
+
+
+def _account_service(settings: Settings, stores: _Stores) -> AccountService:
+    limits = settings.limits
+    return AccountService(
+        stores.database,
+        SessionStore(stores.redis_state, life_seconds=86_400 * settings.web.session_days),
+        SignInThrottle(
+            stores.redis_state, failures_max=limits.sign_in_failures_max, block_seconds=limits.sign_in_block_seconds
+        ),
+        stores.hashing,
+        quota_bytes=settings.uploads.quota_bytes,
+    )
+
+
+def _pool_options(settings: Settings, role: Role) -> PoolOptions:
+    postgres = settings.postgres
+    worker = role == "worker"
+    return PoolOptions(
+        size_min=postgres.worker_pool_size_min if worker else postgres.pool_size_min,
+        size_max=postgres.worker_pool_size_max if worker else postgres.pool_size_max,
+        waiting_max=postgres.pool_waiting_max,
+        wait_seconds=postgres.wait_seconds,
+        statement_seconds=postgres.statement_seconds,
+        connect_seconds=postgres.connect_seconds,
+    )
+
+
+def _redis(settings: Settings, url: str) -> Redis:
+    return connect(url, command_seconds=settings.redis.command_seconds, connections_max=settings.redis.connections_max)
+
+
+def _objects(settings: Settings) -> ObjectStore:
+    objects = settings.objects
+    return ObjectStore(
+        endpoint=objects.endpoint,
+        access_key=objects.access_key,
+        secret_key=objects.secret_key,
+        bucket=objects.bucket,
+        secure=objects.secure,
+        request_seconds=objects.request_seconds,
+        concurrency_max=objects.concurrency_max,
+    )
+
+
+def _broker(settings: Settings) -> StreamBroker:
+    return StreamBroker(
+        settings.redis.state_url,
+        name=_QUEUE,
+        command_seconds=settings.redis.command_seconds,
+        connections_max=settings.redis.connections_max,
+    )
+
+
+def _retries(settings: Settings) -> RetryPolicy:
+    return RetryPolicy(
+        retries_max=settings.jobs.retries_max,
+        backoff_seconds_base=settings.jobs.backoff_seconds_base,
+        backoff_seconds_max=settings.jobs.backoff_seconds_max,
+    )

@@ -1,0 +1,50 @@
+"""Whether each dependency answers, and how fast (R6.1)."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from upschedule.metrics import DEPENDENCY_UP
+from upschedule.stores.errors import StoreError
+
+# Below the 5 seconds of R6.1, with room for the answer's own way.
+_PING_SECONDS_MAX = 4.0
+
+Pings = Mapping[str, Callable[[], Awaitable[Any]]]
+
+
+class DependencyStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """`error` names a kind of failure, never an address or a secret; without one the dependency answered."""
+
+    name: str
+    ok: bool
+    seconds: float
+    error: str | None = None
+
+
+async def check(pings: Pings) -> list[DependencyStatus]:
+    """All at once, in the order given."""
+    return await asyncio.gather(*(_ping(name, ping) for name, ping in pings.items()))
+
+
+async def _ping(name: str, ping: Callable[[], Awaitable[Any]]) -> DependencyStatus:
+    started = time.monotonic()
+    error = await _error_of(ping)
+    DEPENDENCY_UP.labels(dependency=name).set(error is None)
+    return DependencyStatus(name=name, ok=error is None, seconds=round(time.monotonic() - started, 4), error=error)
+
+
+async def _error_of(ping: Callable[[], Awaitable[Any]]) -> str | None:
+    asked = asyncio.ensure_future(ping())
+    # Not wait_for: it would wait for a ping that is slow to notice its cancellation.
+    await asyncio.wait({asked}, timeout=_PING_SECONDS_MAX)
+    if not asked.done():
+        asked.cancel()
+        return "no answer in time"
+    error = asked.exception()
+    if isinstance(error, StoreError):
+        return error.reason
+    return None if error is None else type(error).__name__

@@ -1,0 +1,168 @@
+"""The queue: taskiq's broker on a Redis Stream, without the ways of the stock one to lose messages or its process.
+
+A message may be lost here at any time; whoever sends one must be able to send it again.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from typing import Any
+
+import msgspec
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.exceptions import RedisError, ResponseError
+from taskiq import AckableMessage
+from taskiq_redis import RedisStreamBroker
+
+_log = structlog.get_logger(__name__)
+
+_PAUSE_SECONDS_BASE = 0.1
+_PAUSE_SECONDS_MAX = 5.0
+_ACK_TRIES = 3
+# Only a message that its worker has left alone is older than this: all others are acknowledged at once.
+_LEFT_ALONE_SECONDS = 60.0
+
+
+_Entry = tuple[str, bytes]
+_StreamEntry = tuple[bytes, dict[bytes, bytes]]
+
+
+class StreamName(msgspec.Struct, frozen=True, kw_only=True):
+    """A stream and the one group of consumers that reads it."""
+
+    stream: str
+    group: str
+
+
+class StreamBroker(RedisStreamBroker):
+    """Survives a Redis that goes away, restarts or forgets the group. Never fetches more than it has room for."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        name: StreamName,
+        command_seconds: float,
+        connections_max: int,
+        roll: Callable[[], float] = random.random,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(
+            url,
+            queue_name=name.stream,
+            consumer_group_name=name.group,
+            # From the beginning: what was sent before the first worker came is delivered, too.
+            consumer_id="0",
+            max_connection_pool_size=connections_max,
+            # A blocked read that outlasts the socket's own deadline would look like a dead server.
+            xread_block=int(command_seconds * 500),
+            xread_count=1,
+            socket_timeout=command_seconds,
+            socket_connect_timeout=command_seconds,
+            socket_keepalive=True,
+            retry=Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), retries=1),
+        )
+        self._roll = roll
+        self._monotonic = monotonic
+        self._look_back_at = 0.0
+
+    async def startup(self) -> None:
+        """Starts without Redis: the group is created once a read finds it missing."""
+        await super(RedisStreamBroker, self).startup()
+
+    async def listen(self) -> AsyncGenerator[AckableMessage, None]:
+        """Yields for ever. A message for a task that only a newer release knows stays for that release."""
+        pause_seconds = _PAUSE_SECONDS_BASE
+        while True:
+            try:
+                entry = await self._next_entry()
+                pause_seconds = _PAUSE_SECONDS_BASE
+            except (RedisError, OSError) as error:
+                _log.warning("queue_away", reason=type(error).__name__)
+                await asyncio.sleep(pause_seconds * (0.5 + self._roll() / 2))
+                pause_seconds = min(2 * pause_seconds, _PAUSE_SECONDS_MAX)
+                continue
+            if entry is not None and await self._is_ours(*entry):
+                yield AckableMessage(data=entry[1], ack=self._ack_generator(entry[0], self.queue_name))
+
+    def _ack_generator(self, id: str, queue_name: str) -> Callable[[], Awaitable[None]]:  # noqa: A002 - taskiq's name
+        del queue_name
+
+        async def acknowledge() -> None:
+            await self._acknowledge(id)
+
+        return acknowledge
+
+    async def _next_entry(self) -> _Entry | None:
+        async with Redis(connection_pool=self.connection_pool) as redis:
+            try:
+                return await self._left_alone(redis) or await self._fresh(redis)
+            except ResponseError as error:
+                if "NOGROUP" not in str(error):
+                    raise
+                await self._declare_consumer_group()
+                # Where it cannot be created this would run hot.
+                await asyncio.sleep(_PAUSE_SECONDS_BASE)
+                return None
+
+    async def _fresh(self, redis: Redis) -> _Entry | None:
+        fetched: Any = await redis.xreadgroup(
+            self.consumer_group_name, self.consumer_name, {self.queue_name: ">"}, count=1, block=self.block
+        )
+        return _first(fetched[0][1]) if fetched else None
+
+    async def _left_alone(self, redis: Redis) -> _Entry | None:
+        """What a dead worker took, or an older release did not know; asked for once in a while only."""
+        if self._monotonic() < self._look_back_at:
+            return None
+        self._look_back_at = self._monotonic() + _LEFT_ALONE_SECONDS / 2
+        _, entries, _ = await redis.xautoclaim(
+            self.queue_name,
+            self.consumer_group_name,
+            self.consumer_name,
+            min_idle_time=int(_LEFT_ALONE_SECONDS * 1000),
+            count=1,
+        )
+        return _first(entries)
+
+    async def _is_ours(self, entry_id: str, data: bytes) -> bool:
+        task_name = self._task_name(data)
+        if task_name is None:
+            _log.error("queue_message_unreadable", entry_id=entry_id)
+            await self._acknowledge(entry_id)
+            return False
+        if self.find_task(task_name) is None:
+            _log.warning("queue_task_unknown", task_name=task_name, entry_id=entry_id)
+            return False
+        return True
+
+    def _task_name(self, data: bytes) -> str | None:
+        try:
+            return self.formatter.loads(message=data).task_name
+        except Exception:  # noqa: BLE001 - whatever a formatter makes of garbage, it is not a message
+            return None
+
+    async def _acknowledge(self, entry_id: str) -> None:
+        """Deletes, too, or the stream would grow for ever. Gives up after some tries: retention removes the rest."""
+        async with Redis(connection_pool=self.connection_pool) as redis:
+            for attempt in range(_ACK_TRIES):
+                try:
+                    async with redis.pipeline(transaction=True) as pipeline:
+                        pipeline.xack(self.queue_name, self.consumer_group_name, entry_id)
+                        pipeline.xdel(self.queue_name, entry_id)
+                        await pipeline.execute()
+                except RedisError as error:
+                    _log.warning("queue_not_acknowledged", entry_id=entry_id, reason=type(error).__name__)
+                    await asyncio.sleep(self._roll() * _PAUSE_SECONDS_BASE * 2**attempt)
+                else:
+                    return
+
+
+def _first(entries: list[_StreamEntry]) -> _Entry | None:
+    for entry_id, fields in entries:
+        return entry_id.decode(), fields.get(b"data", b"")
+    return None
