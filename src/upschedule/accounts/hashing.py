@@ -24,15 +24,18 @@ class PasswordHashing:
         self._hasher = PasswordHasher()
         self._threads = ThreadPoolExecutor(max_workers=_CONCURRENCY_MAX, thread_name_prefix="argon2")
         self._under_way = 0
-        # What an unknown address is checked against, so that its answer takes as long as a known one's.
-        self._decoy = self._hasher.hash("decoy")
+
+    @functools.cached_property
+    def _decoy(self) -> str:
+        """What an unknown address is checked against, so that its answer takes as long as a known one's."""
+        return self._hasher.hash("decoy")
 
     async def hash(self, password: str) -> str:
         return await self._run(functools.partial(self._hasher.hash, password))
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
         """None, for an unknown address, costs the same and is never right."""
-        right = await self._run(functools.partial(self._matches, password_hash or self._decoy, password))
+        right = await self._run(functools.partial(self._matches, password_hash, password))
         return right and password_hash is not None
 
     def is_outdated(self, password_hash: str) -> bool:
@@ -42,9 +45,9 @@ class PasswordHashing:
     def close(self) -> None:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
-    def _matches(self, password_hash: str, password: str) -> bool:
+    def _matches(self, password_hash: str | None, password: str) -> bool:
         try:
-            return self._hasher.verify(password_hash, password)
+            return self._hasher.verify(password_hash or self._decoy, password)
         except VerificationError:
             return False
 

@@ -1,0 +1,75 @@
+"""`upschedule serve`: the API process."""
+
+import functools
+import os
+import sys
+
+import click
+from granian import Granian
+from granian.constants import Interfaces
+
+from upschedule import logging, settings
+from upschedule.services import open_services
+from upschedule.web.app import WebOptions, create_app
+from upschedule.web.boundary import Application
+from upschedule.web.limits import LimitOptions
+
+_EXIT_SETTINGS = 78  # EX_CONFIG
+#: Requests under way at once; open status streams are among them.
+_CONNECTIONS_MAX = 8192
+#: Closing pools, after the last request has ended.
+_CLOSING_SECONDS = 8
+
+
+@click.command("serve")
+def command() -> None:
+    """Answer HTTP until SIGTERM; then requests under way are finished first.
+
+    Everything is set by environment variables UPSCHEDULE_…; docs/settings.md lists them. Exit codes: 0 stopped as told,
+    78 wrong settings, 1 anything else.
+    """
+    try:
+        chosen = settings.load(os.environ)
+    except settings.SettingsError as error:
+        click.echo(error, err=True)
+        sys.exit(_EXIT_SETTINGS)
+    logging.configure(level=chosen.log.level, process="api")
+    options = _web_options(chosen)
+    server = Granian(
+        f"{__name__}:application",
+        factory=True,
+        interface=Interfaces.ASGI,
+        address=chosen.web.host,
+        port=chosen.web.port,
+        workers=1,
+        websockets=False,
+        backlog=1024,
+        backpressure=_CONNECTIONS_MAX,
+        respawn_failed_workers=True,
+        workers_kill_timeout=round(options.drain_grace_seconds) + chosen.web.drain_seconds + _CLOSING_SECONDS,
+        log_enabled=False,
+    )
+    server.serve()
+
+
+def application() -> Application:
+    """For the server's worker, which knows nothing but the environment."""
+    chosen = settings.load(os.environ)
+    logging.configure(level=chosen.log.level, process="api")
+    return create_app(functools.partial(open_services, chosen, role="api"), _web_options(chosen))
+
+
+def _web_options(chosen: settings.Settings) -> WebOptions:
+    limits = chosen.limits
+    return WebOptions(
+        public_url=chosen.web.public_url,
+        trusted_proxies=chosen.web.trusted_proxies,
+        limits=LimitOptions(
+            uploads_per_hour=limits.uploads_per_hour,
+            uploads_per_hour_address=limits.uploads_per_hour_address,
+            status_per_minute=limits.status_per_minute,
+            requests_per_second=limits.requests_per_second,
+        ),
+        streams_per_account=limits.streams_per_account,
+        upload_bytes_max=chosen.uploads.size_bytes_max,
+    )

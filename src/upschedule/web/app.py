@@ -1,0 +1,144 @@
+"""The application: its controllers, what every handler may ask for, its start and its stop."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import cast
+
+import msgspec
+from litestar import Controller, Litestar
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+
+from upschedule.services import Services
+from upschedule.web import problems
+from upschedule.web.boundary import Application, Boundary
+from upschedule.web.client import ClientAddresses
+from upschedule.web.controllers.accounts import AccountController, SessionController
+from upschedule.web.controllers.capacity import CapacityController
+from upschedule.web.controllers.health import HealthController, MetricsController
+from upschedule.web.controllers.jobs import JobController
+from upschedule.web.controllers.problems import ProblemController
+from upschedule.web.controllers.uploads import UploadController
+from upschedule.web.dependencies import WebContext, dependencies
+from upschedule.web.drain import Drain
+from upschedule.web.guards import limit_everybody, refuse_cross_site
+from upschedule.web.identity import Identity
+from upschedule.web.limits import LimitOptions, Limits
+from upschedule.web.receiving import Receiver
+from upschedule.web.streams import Streams
+from upschedule.web.uploads import UploadReader
+
+#: Every resource. A controller is added here, in one line.
+CONTROLLERS: tuple[type[Controller], ...] = (
+    UploadController,
+    JobController,
+    CapacityController,
+    AccountController,
+    SessionController,
+    ProblemController,
+    HealthController,
+    MetricsController,
+)
+
+#: Of a body that is not an upload.
+_BODY_BYTES_MAX = 65_536
+_MEBIBYTE = 1024 * 1024
+_API_VERSION = "1"
+
+
+class WebOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the HTTP layer takes from the settings. `public_url` is where people reach the service."""
+
+    public_url: str
+    trusted_proxies: tuple[str, ...]
+    limits: LimitOptions
+    streams_per_account: int
+    upload_bytes_max: int
+    #: All bodies that are being received, together.
+    buffered_bytes_max: int = 256 * _MEBIBYTE
+    body_idle_seconds: float = 20.0
+    body_seconds: float = 120.0
+    #: In which a load balancer sees readiness fail, before the door closes.
+    drain_grace_seconds: float = 2.0
+
+    @property
+    def secure(self) -> bool:
+        """Whether people come by HTTPS."""
+        return self.public_url.startswith("https://")
+
+
+OpenServices = Callable[[], AbstractAsyncContextManager[Services]]
+
+
+def create_app(open_services: OpenServices, options: WebOptions) -> Application:
+    """An ASGI application that opens its services when it starts and closes them when it stops."""
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncGenerator[None]:
+        drain = Drain(grace_seconds=options.drain_grace_seconds)
+        async with open_services() as services, drain.on_signal():
+            app.state.context = _context(services, options, drain)
+            ending = asyncio.create_task(_end_streams(drain, services))
+            try:
+                yield
+            finally:
+                ending.cancel()
+                await asyncio.gather(ending, return_exceptions=True)
+
+    application = Litestar(
+        CONTROLLERS,
+        lifespan=[lifespan],
+        dependencies=dependencies(),
+        guards=[refuse_cross_site, limit_everybody],
+        exception_handlers=problems.handlers(),
+        request_max_body_size=_BODY_BYTES_MAX,
+        logging_config=None,
+        openapi_config=_openapi(options),
+    )
+    return Boundary(cast("Application", application), secure=options.secure)
+
+
+async def _end_streams(drain: Drain, services: Services) -> None:
+    await drain.wait()
+    services.jobs.end_watches()
+
+
+def _context(services: Services, options: WebOptions, drain: Drain) -> WebContext:
+    clients = ClientAddresses(options.trusted_proxies)
+    limits = Limits(services.redis_state, options.limits, clients)
+    identity = Identity(services.accounts, secure=options.secure)
+    reader = UploadReader(
+        size_bytes_max=options.upload_bytes_max,
+        buffered_bytes_max=options.buffered_bytes_max,
+        idle_seconds=options.body_idle_seconds,
+        body_seconds=options.body_seconds,
+    )
+    receiver = Receiver(jobs=services.jobs, accounts=services.accounts, identity=identity, limits=limits, reader=reader)
+    return WebContext(
+        services=services,
+        clients=clients,
+        limits=limits,
+        identity=identity,
+        receiver=receiver,
+        streams=Streams(per_account_max=options.streams_per_account),
+        drain=drain,
+    )
+
+
+def _openapi(options: WebOptions) -> OpenAPIConfig:
+    cookie = SecurityScheme(
+        type="apiKey",
+        security_scheme_in="cookie",
+        name=Identity.cookie_name_of(secure=options.secure),
+        description="Set by the first upload, by signing up and by signing in. Keep the cookie jar.",
+    )
+    return OpenAPIConfig(
+        title="UP Schedule Generator",
+        version=_API_VERSION,
+        path="/api/v1",
+        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        components=Components(security_schemes={"visitor": cookie}),
+        security=[{"visitor": []}, {}],
+    )

@@ -1,0 +1,83 @@
+"""The outermost layer: an id, security headers, metrics and one log line for every request, matched or not (R6.3)."""
+
+import time
+import uuid
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+import structlog
+
+from upschedule.metrics import REQUEST_SECONDS, REQUESTS
+from upschedule.web.exchange import Exchange, begin
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_log = structlog.stdlib.get_logger("upschedule.web")
+
+_POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
+)
+#: An answer that sets one of these itself keeps its own.
+_HEADERS = {
+    b"content-security-policy": _POLICY.encode(),
+    b"x-content-type-options": b"nosniff",
+    b"referrer-policy": b"same-origin",
+    b"cross-origin-opener-policy": b"same-origin",
+    b"cross-origin-resource-policy": b"same-origin",
+    b"permissions-policy": b"camera=(), geolocation=(), microphone=(), payment=()",
+    b"cache-control": b"no-store",
+}
+_STRICT_TRANSPORT = {b"strict-transport-security": b"max-age=31536000"}
+_UNMATCHED = "unmatched"
+
+
+class Boundary:
+    """Wraps the application; passes everything but HTTP through."""
+
+    def __init__(self, application: Application, *, secure: bool) -> None:
+        self._application = application
+        self._headers = _HEADERS | (_STRICT_TRANSPORT if secure else {})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._application(scope, receive, send)
+            return
+        exchange = begin(scope, str(uuid.uuid4()))
+        began, status = time.perf_counter(), 0
+
+        async def send_dressed(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = self._dressed(message["headers"], exchange)
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
+            try:
+                await self._application(scope, receive, send_dressed)
+            except Exception:
+                # The answer has begun: the server cuts the connection, so that nobody takes a part for the whole.
+                _log.exception("answer_broken", **exchange.ids())
+                raise
+            finally:
+                _record(scope, exchange, status, time.perf_counter() - began)
+
+    def _dressed(self, headers: list[tuple[bytes, bytes]], exchange: Exchange) -> list[tuple[bytes, bytes]]:
+        present = {name.lower() for name, _ in headers}
+        missing = [(name, value) for name, value in self._headers.items() if name not in present]
+        return [*headers, *missing, *exchange.headers, (b"x-request-id", exchange.request_id.encode())]
+
+
+def _record(scope: Scope, exchange: Exchange, status: int, seconds: float) -> None:
+    route = scope.get("path_template") or _UNMATCHED
+    method = scope["method"] if scope["method"] in {"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"} else "other"
+    REQUESTS.labels(method, route, str(status)).inc()
+    REQUEST_SECONDS.labels(method, route).observe(seconds)
+    _log.info(
+        "request", method=method, route=route, status=status, duration_ms=round(seconds * 1000, 1), **exchange.ids()
+    )

@@ -1,0 +1,19 @@
+"""How busy the service is."""
+
+from litestar import Controller, get
+
+from upschedule.processing.capacity import Capacity
+from upschedule.processing.service import JobService
+from upschedule.web.problems import problems
+
+
+class CapacityController(Controller):
+    """For pages that tell people what to expect, and for load tests."""
+
+    path = "/api/v1/capacity"
+    tags = ("operations",)
+
+    @get(operation_id="GetCapacity", summary="The queue and how long a newcomer waits", responses=problems())
+    async def capacity(self, jobs: JobService) -> Capacity:
+        """`wait_seconds` comes from the measured rate (R2.2)."""
+        return await jobs.capacity()

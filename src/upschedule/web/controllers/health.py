@@ -1,0 +1,73 @@
+"""Whether the process lives, whether it can work, and what it counts (R6.1, R6.2)."""
+
+import msgspec
+from litestar import Controller, Response, get
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from upschedule.services import Services
+from upschedule.stores.readiness import DependencyStatus
+from upschedule.web.drain import Drain
+from upschedule.web.guards import OUTSIDE_LIMITS, only_inside
+
+#: Its loss costs time and nothing else: an instance without it is better than none.
+_NOT_NEEDED = frozenset({"redis-cache"})
+
+
+class Liveness(msgspec.Struct, frozen=True, kw_only=True):
+    """Asks nobody: a dependency that is away is no reason to restart this process."""
+
+    status: str
+
+
+class Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    """`ready`, `unavailable` while something needed is away, or `draining` while the process stops."""
+
+    status: str
+    dependencies: list[DependencyStatus]
+
+
+class HealthController(Controller):
+    """Outside every limit, or a busy service would be taken for a dead one."""
+
+    path = "/health"
+    opt = OUTSIDE_LIMITS
+    tags = ("operations",)
+
+    @get("/live", operation_id="GetLiveness", summary="Whether the process answers")
+    async def live(self) -> Liveness:
+        """200 as long as the event loop turns."""
+        return Liveness(status="alive")
+
+    @get(
+        "/ready",
+        operation_id="GetReadiness",
+        summary="Each dependency and its time",
+        guards=[only_inside],
+        description="503 while a needed dependency is away or the process is stopping. Not on the public route.",
+    )
+    async def ready(self, services: Services, drain: Drain) -> Response[Readiness]:
+        """Answers within five seconds, however deaf a server is (R6.1)."""
+        dependencies = await services.readiness()
+        status = _readiness(dependencies, drain)
+        readiness = Readiness(status=status, dependencies=dependencies)
+        return Response(readiness, status_code=200 if status == "ready" else 503)
+
+
+class MetricsController(Controller):
+    """For Prometheus, from inside."""
+
+    path = "/metrics"
+    opt = OUTSIDE_LIMITS
+    guards = (only_inside,)
+
+    @get(operation_id="GetMetrics", include_in_schema=False, sync_to_thread=True)
+    def metrics(self) -> Response[bytes]:
+        """All metrics of this process."""
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _readiness(dependencies: list[DependencyStatus], drain: Drain) -> str:
+    if drain.begun:
+        return "draining"
+    ready = all(dependency.ok for dependency in dependencies if dependency.name not in _NOT_NEEDED)
+    return "ready" if ready else "unavailable"

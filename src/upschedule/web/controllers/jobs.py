@@ -1,0 +1,151 @@
+"""Jobs: how far they are, what they found, the end of them."""
+
+from typing import Annotated
+from uuid import UUID
+
+from litestar import Controller, Response, delete, get, post
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Parameter
+from litestar.response import Stream
+
+from upschedule.accounts.service import Visitor
+from upschedule.processing.errors import FileGone, JobNotFound, NotCompleted, NotFailed, QueueFull
+from upschedule.processing.service import JobService
+from upschedule.timetable.event import Extraction
+from upschedule.web import streams as sse
+from upschedule.web.errors import ServerBusy
+from upschedule.web.exchange import exchange_of
+from upschedule.web.identity import AnyRequest
+from upschedule.web.limits import Limits
+from upschedule.web.problems import problems
+from upschedule.web.schemas.jobs import (
+    JOBS_PATH,
+    JobList,
+    JobView,
+    decode_cursor,
+    entity_tag,
+    list_view,
+    location,
+    matches,
+    view,
+)
+from upschedule.web.streams import Streams
+
+_REVALIDATED = {"Cache-Control": "private, no-cache"}
+_UNCHANGED = ResponseSpec(None, description="Nothing has changed since the ETag that was sent.")
+_EVENTS = ResponseSpec(
+    str,
+    description="Events named `status`, each with the job as its data; the last one is final.",
+    media_type=sse.MEDIA_TYPE,
+    generate_examples=False,
+)
+
+
+class JobController(Controller):
+    """Another owner's job does not exist here: 404."""
+
+    path = JOBS_PATH
+    tags = ("jobs",)
+
+    @get(operation_id="ListJobs", summary="Your jobs, newest first", responses=problems())
+    async def recent(
+        self,
+        *,
+        request: AnyRequest,
+        visitor: Visitor | None,
+        jobs: JobService,
+        limits: Limits,
+        cursor: str | None = None,
+        limit: Annotated[int, Parameter(ge=1, le=100)] = 50,
+    ) -> JobList:
+        """Somebody who has uploaded nothing has an empty list."""
+        if visitor is None:
+            return JobList(jobs=(), next=None)
+        await limits.status(request, visitor.account_id)
+        after = decode_cursor(cursor) if cursor else None
+        return list_view(await jobs.recent(visitor.account_id, cursor=after, limit=limit), limit=limit)
+
+    @get(
+        "/{job_id:uuid}",
+        operation_id="GetJob",
+        summary="A job's status",
+        responses={304: _UNCHANGED, **problems(JobNotFound)},
+    )
+    async def status(
+        self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, jobs: JobService, limits: Limits
+    ) -> Response[JobView | None]:
+        """With `If-None-Match` the answer is 304 while nothing that is shown has changed."""
+        owner = _owner(request, job_id, visitor)
+        await limits.status(request, owner)
+        shown = view(await jobs.status(owner, job_id))
+        tag = entity_tag(shown)
+        headers = {"ETag": tag, **_REVALIDATED}
+        if matches(request.headers.get("if-none-match"), tag):
+            return Response(None, status_code=304, headers=headers)
+        return Response(shown, headers=headers)
+
+    @get(
+        "/{job_id:uuid}/stream",
+        operation_id="StreamJob",
+        summary="A job's status, pushed",
+        responses={200: _EVENTS, **problems(JobNotFound, ServerBusy)},
+    )
+    async def stream(
+        self,
+        *,
+        request: AnyRequest,
+        job_id: UUID,
+        visitor: Visitor | None,
+        jobs: JobService,
+        limits: Limits,
+        streams: Streams,
+    ) -> Stream:
+        """Begins with the present state, so a reader that comes back with `Last-Event-ID` has missed nothing."""
+        owner = _owner(request, job_id, visitor)
+        await limits.status(request, owner)
+        events = await streams.open(owner, jobs.watch(owner, job_id))
+        return Stream(events, media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
+
+    @get(
+        "/{job_id:uuid}/timetable",
+        operation_id="GetTimetable",
+        summary="What was read from the document",
+        responses=problems(JobNotFound, NotCompleted),
+    )
+    async def timetable(
+        self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, jobs: JobService
+    ) -> Extraction:
+        """Complete, or not there at all."""
+        return await jobs.timetable(_owner(request, job_id, visitor), job_id)
+
+    @delete(
+        "/{job_id:uuid}",
+        operation_id="DeleteJob",
+        summary="Delete a job with everything that came from it",
+        responses=problems(JobNotFound),
+    )
+    async def remove(self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, jobs: JobService) -> None:
+        """The file, the entries and the room they took."""
+        await jobs.delete(_owner(request, job_id, visitor), job_id)
+
+    @post(
+        "/{job_id:uuid}/retry",
+        operation_id="RetryJob",
+        summary="Read a failed document again",
+        status_code=202,
+        responses=problems(JobNotFound, NotFailed, FileGone, QueueFull),
+    )
+    async def retry(
+        self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, jobs: JobService
+    ) -> Response[JobView]:
+        """Possible as long as the file is kept."""
+        job = await jobs.retry(_owner(request, job_id, visitor), job_id)
+        return Response(view(job), headers={"Location": location(job.id)})
+
+
+def _owner(request: AnyRequest, job_id: UUID, visitor: Visitor | None) -> UUID:
+    """Raises JobNotFound for somebody who owns nothing yet."""
+    exchange_of(request.scope).job_id = str(job_id)
+    if visitor is None:
+        raise JobNotFound
+    return visitor.account_id

@@ -1,0 +1,57 @@
+"""Taking in documents."""
+
+from litestar import Controller, Response, post
+from litestar.openapi.datastructures import ResponseSpec
+
+from upschedule.accounts.service import Visitor
+from upschedule.pdf.errors import EmptyFile, NotAPdf, TooLarge
+from upschedule.processing.errors import QueueFull, QuotaExceeded
+from upschedule.processing.service import JobService
+from upschedule.web.errors import RequestTimedOut, ServerBusy, UnsupportedMediaType
+from upschedule.web.identity import AnyRequest
+from upschedule.web.problems import problems
+from upschedule.web.receiving import Receiver
+from upschedule.web.schemas.jobs import JobView, location, view
+from upschedule.web.schemas.openapi import UploadOperation
+
+_KNOWN = ResponseSpec(JobView, description="These bytes are known; the finished job.", generate_examples=False)
+
+
+class UploadController(Controller):
+    """One file a request; each becomes a job."""
+
+    path = "/api/v1/uploads"
+    tags = ("jobs",)
+
+    @post(
+        operation_id="UploadDocument",
+        summary="Upload a schedule PDF",
+        status_code=202,
+        # The reader bounds the body itself, while it arrives.
+        request_max_body_size=None,
+        operation_class=UploadOperation,
+        responses={
+            200: _KNOWN,
+            **problems(
+                EmptyFile,
+                NotAPdf,
+                TooLarge,
+                QuotaExceeded,
+                QueueFull,
+                UnsupportedMediaType,
+                RequestTimedOut,
+                ServerBusy,
+            ),
+        },
+    )
+    async def upload(
+        self, request: AnyRequest, visitor: Visitor | None, receiver: Receiver, jobs: JobService
+    ) -> Response[JobView]:
+        """The job at `Location` says how the reading goes; `…/stream` pushes it.
+
+        The first upload sets the cookie by which a visitor is known from then on.
+        """
+        accepted = await receiver.receive(request, visitor)
+        job = await jobs.status(accepted.job.account_id, accepted.job.id)
+        finished = not accepted.created and accepted.job.is_final
+        return Response(view(job), status_code=200 if finished else 202, headers={"Location": location(job.id)})

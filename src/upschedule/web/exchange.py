@@ -1,0 +1,37 @@
+"""What is known of one request and its answer, kept in the ASGI scope until the answer has left."""
+
+from collections.abc import Mapping, MutableMapping
+from dataclasses import dataclass, field
+from typing import Any
+
+_KEY = "upschedule.exchange"
+
+
+@dataclass(kw_only=True)
+class Exchange:
+    """Ids for logs, and headers that the answer gets whatever it becomes: a limit's state, a renewed cookie."""
+
+    request_id: str
+    account_id: str | None = None
+    job_id: str | None = None
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])
+
+    def add_header(self, name: str, value: str) -> None:
+        self.headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
+
+    def ids(self) -> dict[str, str]:
+        """Those that are known, under the names that logs use."""
+        ids = {"request_id": self.request_id, "account_id": self.account_id, "job_id": self.job_id}
+        return {name: value for name, value in ids.items() if value is not None}
+
+
+def begin(scope: MutableMapping[str, Any], request_id: str) -> Exchange:
+    """Called once, by the boundary."""
+    exchange = scope[_KEY] = Exchange(request_id=request_id)
+    return exchange
+
+
+def exchange_of(scope: Mapping[str, Any]) -> Exchange:
+    """Of a request that came through the boundary."""
+    exchange: Exchange = scope[_KEY]
+    return exchange

@@ -1,0 +1,42 @@
+"""What every request must pass before its handler runs."""
+
+from types import MappingProxyType
+from urllib.parse import urlsplit
+
+from litestar.handlers import BaseRouteHandler
+
+from upschedule.web.client import Connection, method_of
+from upschedule.web.errors import CrossSiteRequest, NotFound
+from upschedule.web.limits import Limits
+
+#: The `opt` of routes outside the limit of everybody together: health, metrics, static files, feeds (R5.4).
+OUTSIDE_LIMITS = MappingProxyType({"outside_limits": True})
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_OWN_SITES = frozenset({"same-origin", "none"})
+
+
+def refuse_cross_site(connection: Connection, _: BaseRouteHandler) -> None:
+    """Browsers say which site a request comes from; scripts say nothing and hold no one else's cookie.
+
+    Raises CrossSiteRequest. No token: nothing to lose, and forms work without JavaScript.
+    """
+    if method_of(connection) in _SAFE_METHODS:
+        return
+    site, origin = connection.headers.get("sec-fetch-site"), connection.headers.get("origin")
+    if site is not None and site not in _OWN_SITES:
+        raise CrossSiteRequest
+    if site is None and origin is not None and urlsplit(origin).netloc != connection.headers.get("host"):
+        raise CrossSiteRequest
+
+
+def only_inside(connection: Connection, _: BaseRouteHandler) -> None:
+    """Raises NotFound for whoever comes through the reverse proxy; its routes leave these addresses out as well."""
+    if "x-forwarded-for" in connection.headers:
+        raise NotFound
+
+
+async def limit_everybody(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Raises LimitExceeded (R5.4)."""
+    if not handler.opt.get("outside_limits"):
+        limits: Limits = connection.app.state.limits
+        await limits.everybody(connection)

@@ -1,0 +1,80 @@
+"""The cookie by which a visitor is known again, and who is behind a request."""
+
+from typing import Any
+
+import structlog
+from litestar import Request
+from litestar.datastructures import Cookie
+
+from upschedule.accounts.errors import NoVisitor
+from upschedule.accounts.service import AccountService, Visitor
+from upschedule.web.exchange import exchange_of
+
+AnyRequest = Request[Any, Any, Any]
+
+
+class Identity:
+    """Finds, remembers and forgets the visitor of a request."""
+
+    def __init__(self, accounts: AccountService, *, secure: bool) -> None:
+        self._accounts = accounts
+        self._secure = secure
+        self.cookie_name = self.cookie_name_of(secure=secure)
+
+    @staticmethod
+    def cookie_name_of(*, secure: bool) -> str:
+        """The prefix makes browsers refuse a cookie that another host or an insecure page tries to plant."""
+        return "__Host-upschedule" if secure else "upschedule"
+
+    async def find(self, request: AnyRequest) -> Visitor | None:
+        """None without a cookie or with one that is no longer known. Raises StoreError."""
+        session_id = request.cookies.get(self.cookie_name)
+        visitor = await self._accounts.visitor(session_id) if session_id else None
+        if visitor:
+            self._note(request, visitor)
+            if visitor.renewed:
+                self._set_cookie(request, visitor.session_id, self._accounts.session_seconds)
+        return visitor
+
+    async def create(self, request: AnyRequest) -> Visitor:
+        """A new visitor; the cookie is set by `remember`, once there is something to remember. Raises StoreError."""
+        visitor = await self._accounts.create_visitor()
+        self._note(request, visitor)
+        return visitor
+
+    def remember(self, request: AnyRequest, visitor: Visitor) -> None:
+        """Sets the cookie on the answer."""
+        self._note(request, visitor)
+        self._set_cookie(request, visitor.session_id, self._accounts.session_seconds)
+
+    def forget(self, request: AnyRequest) -> None:
+        """Removes the cookie."""
+        self._set_cookie(request, "", 0)
+
+    def _note(self, request: AnyRequest, visitor: Visitor) -> None:
+        exchange_of(request.scope).account_id = str(visitor.account_id)
+        structlog.contextvars.bind_contextvars(account_id=str(visitor.account_id))
+
+    def _set_cookie(self, request: AnyRequest, value: str, max_age_seconds: int) -> None:
+        cookie = Cookie(
+            key=self.cookie_name,
+            value=value,
+            max_age=max_age_seconds,
+            path="/",
+            secure=self._secure,
+            httponly=True,
+            samesite="lax",
+        )
+        exchange_of(request.scope).add_header("Set-Cookie", cookie.to_header(header=""))
+
+
+async def provide_visitor(request: AnyRequest, identity: Identity) -> Visitor | None:
+    """The dependency `visitor`: None for somebody who has made nothing yet."""
+    return await identity.find(request)
+
+
+async def provide_known(visitor: Visitor | None) -> Visitor:
+    """The dependency `known`. Raises NoVisitor."""
+    if visitor is None:
+        raise NoVisitor
+    return visitor

@@ -1,0 +1,169 @@
+"""Limits on requests, exact over all instances: moving windows in the state Redis (R5.1, R5.2, R5.4)."""
+
+import math
+import time
+from uuid import UUID
+
+import msgspec
+import structlog
+from limits import RateLimitItem, RateLimitItemPerSecond
+from limits.aio.storage import RedisStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+from redis.asyncio import Redis
+
+from upschedule.metrics import LIMITED, LIMITER_UNAVAILABLE
+from upschedule.stores.errors import StoreError
+from upschedule.stores.redis import translated
+from upschedule.web.client import ClientAddresses, Connection, endpoint
+from upschedule.web.errors import LimitExceeded
+from upschedule.web.exchange import exchange_of
+
+_STORE = "redis-state"
+_PREFIX = "limit"
+_HOUR_SECONDS = 3600
+_MINUTE_SECONDS = 60
+
+_log = structlog.stdlib.get_logger("upschedule.web")
+
+
+class LimitOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How often, by requirement."""
+
+    uploads_per_hour: int
+    uploads_per_hour_address: int
+    status_per_minute: int
+    requests_per_second: int
+
+
+class Limit(msgspec.Struct, frozen=True, kw_only=True):
+    """`amount` in any `seconds`. Without Redis an `open` one lets everything through, with a warning and a count."""
+
+    name: str
+    amount: int
+    seconds: int
+    open: bool
+    detail: str
+
+    @property
+    def item(self) -> RateLimitItem:
+        return RateLimitItemPerSecond(self.amount, self.seconds, self.name)
+
+    @property
+    def policy(self) -> str:
+        """`RateLimit-Policy` of draft-ietf-httpapi-ratelimit-headers."""
+        return f'"{self.name}";q={self.amount};w={self.seconds}'
+
+
+class Limits:
+    """Each method counts one request and raises LimitExceeded where it is one too many."""
+
+    def __init__(self, redis: Redis, options: LimitOptions, clients: ClientAddresses) -> None:
+        self._redis = redis
+        self._clients = clients
+        # The address is not used to connect: the pool of the process is.
+        self._storage = RedisStorage(
+            "async+redis://",
+            implementation="redispy",
+            key_prefix=_PREFIX,
+            connection_pool=redis.connection_pool,  # pyright: ignore[reportArgumentType] - documented, but left out of the type
+        )
+        self._windows = MovingWindowRateLimiter(self._storage)
+        self._everybody = Limit(
+            name="everybody",
+            amount=options.requests_per_second,
+            seconds=1,
+            open=True,
+            detail="The service is getting more requests than it may answer. Try again in a second.",
+        )
+        self._upload_address = Limit(
+            name="uploads-address",
+            amount=options.uploads_per_hour_address,
+            seconds=_HOUR_SECONDS,
+            open=True,
+            detail="Too many files were uploaded from your network within an hour. Try again later.",
+        )
+        self._upload = Limit(
+            name="uploads",
+            amount=options.uploads_per_hour,
+            seconds=_HOUR_SECONDS,
+            open=False,
+            detail=f"You may upload {options.uploads_per_hour} files an hour. Try again later.",
+        )
+        self._status = Limit(
+            name="status",
+            amount=options.status_per_minute,
+            seconds=_MINUTE_SECONDS,
+            open=True,
+            detail=f"You may ask {options.status_per_minute} times a minute. Follow the job's stream instead.",
+        )
+
+    async def everybody(self, connection: Connection) -> None:
+        """All requests of all people together (R5.4)."""
+        await self._count(self._everybody, connection, "all")
+
+    async def upload_attempt(self, connection: Connection) -> None:
+        """Every attempt of an address, also one that is refused later: bytes cost, whoever sends them."""
+        await self._count(self._upload_address, connection, self._clients.of(connection))
+
+    async def upload(self, connection: Connection, account_id: UUID) -> None:
+        """An upload of an account (R5.1). Also raises StoreError."""
+        await self._count(self._upload, connection, str(account_id))
+        await self._announce(self._upload, connection, str(account_id))
+
+    async def give_back_upload(self, account_id: UUID) -> None:
+        """The upload was refused, so it does not count. Never raises: at worst one upload too many was counted."""
+        try:
+            with translated(_STORE):
+                key = self._storage.bridge.prefixed_key(self._upload.item.key_for(str(account_id)))
+                await self._redis.lpop(key)
+        except StoreError as error:
+            _log.warning("limiter_unavailable", limit=self._upload.name, reason=error.reason)
+
+    async def status(self, connection: Connection, account_id: UUID) -> None:
+        """A look at a job's status by an account (R5.2)."""
+        await self._count(self._status, connection, str(account_id))
+        await self._announce(self._status, connection, str(account_id))
+
+    async def _count(self, limit: Limit, connection: Connection, key: str) -> None:
+        try:
+            with translated(_STORE):
+                allowed = await self._windows.hit(limit.item, key)
+        except StoreError as error:
+            _unavailable(limit, error)
+            return
+        if not allowed:
+            seconds = await self._announce(limit, connection, key)
+            _log_violation(limit, connection)
+            raise LimitExceeded(limit=limit.name, retry_after_seconds=seconds, detail=limit.detail)
+
+    async def _announce(self, limit: Limit, connection: Connection, key: str) -> int:
+        """Puts the limit's state on the answer; returns the seconds until one more request is allowed."""
+        try:
+            with translated(_STORE):
+                window = await self._windows.get_window_stats(limit.item, key)
+        except StoreError as error:
+            _unavailable(limit, error)
+            return limit.seconds
+        seconds = max(1, math.ceil(window.reset_time - time.time()))
+        exchange = exchange_of(connection.scope)
+        exchange.add_header("RateLimit-Policy", limit.policy)
+        exchange.add_header("RateLimit", f'"{limit.name}";r={window.remaining};t={seconds}')
+        return seconds
+
+
+def _unavailable(limit: Limit, error: StoreError) -> None:
+    if not limit.open:
+        raise error
+    LIMITER_UNAVAILABLE.labels(limit.name).inc()
+    _log.warning("limiter_unavailable", limit=limit.name, reason=error.reason)
+
+
+def _log_violation(limit: Limit, connection: Connection) -> None:
+    LIMITED.labels(limit.name).inc()
+    # Who and where (R5.5); the address is personal and stays out.
+    _log.warning(
+        "limit_exceeded",
+        limit=limit.name,
+        endpoint=endpoint(connection),
+        **exchange_of(connection.scope).ids(),
+    )

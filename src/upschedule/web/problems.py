@@ -1,0 +1,181 @@
+"""The one place that says what an error is in HTTP: problem details for every one of them (RFC 9457)."""
+
+import http
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi.datastructures import ResponseSpec
+
+from upschedule.accounts import errors as accounts
+from upschedule.accounts.errors import FieldError
+from upschedule.errors import Refusal
+from upschedule.pdf import errors as pdf
+from upschedule.processing import errors as processing
+from upschedule.stores.errors import StoreError
+from upschedule.web import errors as web
+from upschedule.web.exchange import exchange_of
+
+Cause = Refusal | pdf.UnreadableDocument
+CauseType = type[Refusal] | type[pdf.UnreadableDocument]
+
+MEDIA_TYPE = "application/problem+json"
+_TEMPORARY_RETRY_SECONDS = 5
+
+_log = structlog.stdlib.get_logger("upschedule.web")
+
+#: A class that is not listed has the status of the nearest listed class that it inherits from.
+STATUSES: Mapping[CauseType, http.HTTPStatus] = {
+    Refusal: http.HTTPStatus.BAD_REQUEST,
+    StoreError: http.HTTPStatus.SERVICE_UNAVAILABLE,
+    pdf.UnreadableDocument: http.HTTPStatus.BAD_REQUEST,
+    pdf.TooLarge: http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    processing.AccountNotFound: http.HTTPStatus.UNAUTHORIZED,
+    processing.JobNotFound: http.HTTPStatus.NOT_FOUND,
+    processing.NotCompleted: http.HTTPStatus.CONFLICT,
+    processing.NotFailed: http.HTTPStatus.CONFLICT,
+    processing.FileGone: http.HTTPStatus.CONFLICT,
+    processing.QuotaExceeded: http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    processing.QueueFull: http.HTTPStatus.SERVICE_UNAVAILABLE,
+    processing.ReadingTimedOut: http.HTTPStatus.INTERNAL_SERVER_ERROR,
+    processing.ReadingFailed: http.HTTPStatus.INTERNAL_SERVER_ERROR,
+    accounts.EmailNotAvailable: http.HTTPStatus.CONFLICT,
+    accounts.AlreadySignedUp: http.HTTPStatus.CONFLICT,
+    accounts.WrongCredentials: http.HTTPStatus.UNAUTHORIZED,
+    accounts.NoVisitor: http.HTTPStatus.UNAUTHORIZED,
+    accounts.SignInBlocked: http.HTTPStatus.TOO_MANY_REQUESTS,
+    accounts.SignInBusy: http.HTTPStatus.SERVICE_UNAVAILABLE,
+    web.CrossSiteRequest: http.HTTPStatus.FORBIDDEN,
+    web.NotFound: http.HTTPStatus.NOT_FOUND,
+    web.MethodNotAllowed: http.HTTPStatus.METHOD_NOT_ALLOWED,
+    web.RequestTimedOut: http.HTTPStatus.REQUEST_TIMEOUT,
+    web.RequestTooLarge: http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    web.UnsupportedMediaType: http.HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    web.LimitExceeded: http.HTTPStatus.TOO_MANY_REQUESTS,
+    web.ServerBusy: http.HTTPStatus.SERVICE_UNAVAILABLE,
+    web.InternalError: http.HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+#: What the framework raises by itself.
+_FRAMEWORK: Mapping[int, type[Refusal]] = {
+    http.HTTPStatus.NOT_FOUND: web.NotFound,
+    http.HTTPStatus.METHOD_NOT_ALLOWED: web.MethodNotAllowed,
+    http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE: web.RequestTooLarge,
+    http.HTTPStatus.UNSUPPORTED_MEDIA_TYPE: web.UnsupportedMediaType,
+}
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An error as told to people and programs. `type` is stable and explains itself; `instance` is the request's id."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str | None = None
+    errors: tuple[FieldError, ...] | None = None
+
+
+def status_of(cause: CauseType) -> http.HTTPStatus:
+    """Of the class itself or of the nearest that it inherits from."""
+    return next(STATUSES[base] for base in cause.__mro__ if base in STATUSES)
+
+
+def causes() -> dict[str, CauseType]:
+    """Every cause by its code."""
+    found: dict[str, CauseType] = {}
+    waiting: list[CauseType] = [Refusal, pdf.UnreadableDocument]
+    while waiting:
+        cause = waiting.pop()
+        found.setdefault(cause.code, cause)
+        waiting.extend(cause.__subclasses__())
+    return found
+
+
+def describe(cause: CauseType) -> str:
+    """The sentence of the class: what is wrong and what to do."""
+    return " ".join((cause.__doc__ or "").split())
+
+
+def reference(code: str) -> str:
+    """The address that explains a code."""
+    return f"/problems/{code}"
+
+
+def problems(*expected: CauseType) -> dict[int, ResponseSpec]:
+    """The `responses` of an operation: these causes, and those that any operation may meet."""
+    by_status: dict[int, list[CauseType]] = {}
+    for cause in (
+        *expected,
+        web.InvalidRequest,
+        web.CrossSiteRequest,
+        web.LimitExceeded,
+        web.InternalError,
+        StoreError,
+    ):
+        group = by_status.setdefault(status_of(cause), [])
+        if cause not in group:
+            group.append(cause)
+    return {status: _specification(group) for status, group in sorted(by_status.items())}
+
+
+def handlers() -> dict[int | type[Exception], Any]:
+    """For the application: nothing leaves in another form, and nothing of an unforeseen error leaves at all."""
+    return {HTTPException: _answer_framework, Exception: _answer}
+
+
+def _specification(group: list[CauseType]) -> ResponseSpec:
+    described = "\n".join(f"- `{cause.code}`: {describe(cause)}" for cause in group)
+    return ResponseSpec(data_container=Problem, description=described, media_type=MEDIA_TYPE, generate_examples=False)
+
+
+def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    cause = error if isinstance(error, Refusal | pdf.UnreadableDocument) else web.InternalError()
+    return _respond(request, cause, error)
+
+
+def _answer_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:
+    if isinstance(error, ValidationException):
+        return _respond(request, web.InvalidRequest(errors=_field_errors(error)), error)
+    if cause := _FRAMEWORK.get(error.status_code):
+        return _respond(request, cause(), error)
+    if error.status_code < http.HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _respond(request, web.InvalidRequest(), error)
+    return _respond(request, web.InternalError(), error)
+
+
+def _respond(request: Request[Any, Any, Any], cause: Cause, error: Exception) -> Response[Problem]:
+    exchange, status = exchange_of(request.scope), status_of(type(cause))
+    if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.error("request_failed", code=cause.code, exc_info=error, **exchange.ids())
+    errors: tuple[FieldError, ...] = getattr(cause, "errors", ())
+    problem = Problem(
+        type=reference(cause.code),
+        title=cause.title,
+        status=status,
+        detail=cause.detail,
+        instance=exchange.request_id,
+        errors=errors or None,
+    )
+    return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=_headers(cause, error))
+
+
+def _headers(cause: Cause, error: Exception) -> dict[str, str]:
+    headers = dict(getattr(error, "headers", None) or {})
+    seconds: int | None = getattr(cause, "retry_after_seconds", None)
+    if seconds is None and isinstance(cause, StoreError):
+        seconds = _TEMPORARY_RETRY_SECONDS
+    if seconds is not None:
+        headers["Retry-After"] = str(seconds)
+    return headers
+
+
+def _field_errors(error: ValidationException) -> tuple[FieldError, ...]:
+    extra: Any = error.extra
+    if not isinstance(extra, list):
+        return ()
+    items: list[dict[str, str]] = [item for item in extra if isinstance(item, dict)]  # pyright: ignore[reportUnknownVariableType] - the framework types `extra` as Any
+    return tuple(FieldError(field=item.get("key", ""), detail=item.get("message", "")) for item in items)

@@ -1,0 +1,53 @@
+"""From the first byte of an upload to a job: limits, the file, its owner (R5.1)."""
+
+import msgspec
+
+from upschedule.accounts.service import AccountService, Visitor
+from upschedule.processing.intake import Accepted
+from upschedule.processing.service import JobService
+from upschedule.web.exchange import exchange_of
+from upschedule.web.identity import AnyRequest, Identity
+from upschedule.web.limits import Limits
+from upschedule.web.uploads import UploadedFile, UploadReader
+
+
+class Receiver(msgspec.Struct, frozen=True, kw_only=True):
+    """An upload counts for its account once it has become a job, known bytes included; a refused one does not."""
+
+    jobs: JobService
+    accounts: AccountService
+    identity: Identity
+    limits: Limits
+    reader: UploadReader
+
+    async def receive(self, request: AnyRequest, visitor: Visitor | None) -> Accepted:
+        """Makes a visitor of somebody unknown. Raises what the reader, the limits and JobService.accept raise."""
+        await self.limits.upload_attempt(request)
+        if visitor is None:
+            return await self._receive_first(request)
+        await self.limits.upload(request, visitor.account_id)
+        try:
+            return await self._accept(request, visitor, await self.reader.read(request))
+        except BaseException:
+            await self.limits.give_back_upload(visitor.account_id)
+            raise
+
+    async def _receive_first(self, request: AnyRequest) -> Accepted:
+        file = await self.reader.read(request)
+        visitor = await self.identity.create(request)
+        try:
+            await self.limits.upload(request, visitor.account_id)
+            accepted = await self._accept(request, visitor, file)
+        except BaseException:
+            await self.accounts.forget_visitor(visitor)
+            raise
+        self.identity.remember(request, visitor)
+        return accepted
+
+    async def _accept(self, request: AnyRequest, visitor: Visitor, file: UploadedFile) -> Accepted:
+        exchange = exchange_of(request.scope)
+        accepted = await self.jobs.accept(
+            visitor.account_id, file_name=file.name, data=file.content, request_id=exchange.request_id
+        )
+        exchange.job_id = str(accepted.job.id)
+        return accepted

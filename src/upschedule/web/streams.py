@@ -1,0 +1,83 @@
+"""Status as server-sent events: pushed, so that nobody has to ask (R5.4)."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from uuid import UUID
+
+import msgspec
+
+from upschedule.metrics import STREAMS_OPEN
+from upschedule.processing.job import JobStatus
+from upschedule.web.errors import LimitExceeded, ServerBusy
+from upschedule.web.schemas.jobs import entity_tag, view
+
+_HEARTBEAT_SECONDS = 15.0
+_RECONNECT_MILLISECONDS = 2_000
+_RETRY_AFTER_SECONDS = 5
+#: Of one process. Each holds a connection, and the server answers other requests beside them.
+STREAMS_MAX = 4_000
+
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+MEDIA_TYPE = "text/event-stream"
+
+
+class Streams:
+    """Bounds the open streams of an account and of the process."""
+
+    def __init__(self, *, per_account_max: int) -> None:
+        self._per_account_max = per_account_max
+        self._open: Counter[UUID] = Counter()
+
+    async def open(self, account_id: UUID, statuses: AsyncGenerator[JobStatus]) -> AsyncGenerator[bytes]:
+        """Ends with `statuses`. Raises LimitExceeded, ServerBusy, and what the first status raises."""
+        if self._open.total() >= STREAMS_MAX:
+            raise ServerBusy
+        if self._open[account_id] >= self._per_account_max:
+            raise LimitExceeded(
+                limit="streams",
+                retry_after_seconds=_RETRY_AFTER_SECONDS,
+                detail=f"You may follow {self._per_account_max} schedules at once. Close some of the other pages.",
+            )
+        first = await anext(statuses)
+        return self._events(account_id, first, statuses)
+
+    async def _events(
+        self, account_id: UUID, first: JobStatus, statuses: AsyncGenerator[JobStatus]
+    ) -> AsyncGenerator[bytes]:
+        self._open[account_id] += 1
+        STREAMS_OPEN.inc()
+        try:
+            async with aclosing(statuses):
+                yield f"retry: {_RECONNECT_MILLISECONDS}\n".encode() + _event(first)
+                async with aclosing(_with_heartbeats(statuses)) as messages:
+                    async for message in messages:
+                        yield message
+        finally:
+            STREAMS_OPEN.dec()
+            self._open[account_id] -= 1
+            self._open += Counter()
+
+
+async def _with_heartbeats(statuses: AsyncGenerator[JobStatus]) -> AsyncGenerator[bytes]:
+    """A comment whenever nothing happened for a while, so that no proxy takes the stream for dead."""
+    following = asyncio.ensure_future(anext(statuses, None))
+    try:
+        while True:
+            done, _ = await asyncio.wait({following}, timeout=_HEARTBEAT_SECONDS)
+            if not done:
+                yield b": still here\n\n"
+            elif (status := following.result()) is None:
+                return
+            else:
+                yield _event(status)
+                following = asyncio.ensure_future(anext(statuses, None))
+    finally:
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+
+
+def _event(status: JobStatus) -> bytes:
+    shown = view(status)
+    return b"event: status\nid: %b\ndata: %b\n\n" % (entity_tag(shown).strip('"').encode(), msgspec.json.encode(shown))
