@@ -9,7 +9,7 @@ from pathlib import Path
 
 from upschedule.operations.embedded.ports import is_free
 
-_DISK_BYTES_MIN = 1_000_000_000
+DISK_BYTES_MIN = 1_000_000_000
 
 
 class LocalStackRefused(Exception):
@@ -30,9 +30,9 @@ class PortInUse(LocalStackRefused):
 
 
 class DiskTooFull(LocalStackRefused):
-    def __init__(self, data: Path, free_bytes: int) -> None:
+    def __init__(self, data: Path, free_bytes: int, free_bytes_min: int) -> None:
         super().__init__(
-            f"Only {free_bytes / 1e9:.1f} GB are free for {data}; {_DISK_BYTES_MIN / 1e9:.0f} GB are needed. "
+            f"Only {free_bytes / 1e9:.1f} GB are free for {data}; {free_bytes_min / 1e9:.0f} GB are needed. "
             "Free some, or choose another disk: UPSCHEDULE_DATA=directory make run."
         )
 
@@ -53,10 +53,10 @@ def exclusive(data: Path) -> Generator[None]:
         yield
 
 
-def check_room(data: Path, *, port: int) -> None:
+def check_room(data: Path, *, port: int, free_bytes_min: int = DISK_BYTES_MIN) -> None:
     """Raises PortInUse or DiskTooFull."""
     if not is_free(port):
         raise PortInUse(port)
     free_bytes = shutil.disk_usage(data).free
-    if free_bytes < _DISK_BYTES_MIN:
-        raise DiskTooFull(data, free_bytes)
+    if free_bytes < free_bytes_min:
+        raise DiskTooFull(data, free_bytes, free_bytes_min)

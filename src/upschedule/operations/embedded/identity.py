@@ -2,6 +2,7 @@
 
 import enum
 import os
+import pwd
 import stat
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,16 +21,17 @@ class Identity(enum.Enum):
 def choose_identity(paths: Iterable[Path]) -> Identity:
     """`paths`: all that the server must reach. NAMESPACE is for those below a private directory such as /root.
 
-    In a user namespace root keeps its files but loses its capabilities; PostgreSQL, which refuses root, sees nobody.
+    In a user namespace root keeps its files but loses its capabilities. PostgreSQL, which refuses root and users
+    without an account, sees nobody.
     """
     if os.geteuid() != 0:
-        return Identity.OWN
+        return Identity.OWN if _has_account(os.geteuid()) else Identity.NAMESPACE
     return Identity.NOBODY if all(_open_to_all(path) for path in paths) else Identity.NAMESPACE
 
 
 def hand_over(directory: Path, identity: Identity) -> None:
     """Make all below `directory` the server's own; earlier runs may have used another identity."""
-    if identity is Identity.OWN:
+    if os.geteuid() != 0:
         return
     owner = NOBODY if identity is Identity.NOBODY else 0
     for folder, folders, files in os.walk(directory):
@@ -37,6 +39,14 @@ def hand_over(directory: Path, identity: Identity) -> None:
             path = Path(folder, name)
             if path.lstat().st_uid != owner:
                 os.chown(path, owner, owner, follow_symlinks=False)
+
+
+def _has_account(user: int) -> bool:
+    try:
+        pwd.getpwuid(user)
+    except KeyError:
+        return False
+    return True
 
 
 def _open_to_all(path: Path) -> bool:

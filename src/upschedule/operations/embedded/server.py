@@ -7,6 +7,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,6 +77,7 @@ class Server(ABC):
 
     def spawn(self) -> None:
         """Begin to start; `await_ready` must follow."""
+        self._end_group()
         self.prepare()
         command = self.command()
         hand_over(self.directory, self.identity)
@@ -102,6 +104,7 @@ class Server(ABC):
             self._process.wait(self._stop_timeout_seconds)
         except subprocess.TimeoutExpired:
             self.kill()
+        self._end_group()
 
     def request_stop(self) -> None:
         """Send the stop signal and return; `stop` must follow."""
@@ -113,6 +116,12 @@ class Server(ABC):
         if self._process is not None and self.running:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(_KILL_SECONDS)
+
+    def _end_group(self) -> None:
+        # Children of a server that crashed may hold its port.
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
 
     def run_to_end(self, argv: Sequence[str], *, timeout_seconds: float) -> None:
         """Run a tool as the server's user, in its log. Raises ServerFailed."""

@@ -1,0 +1,145 @@
+"""`upschedule local`, which `make run` becomes: from nothing to a service, and back to nothing."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+
+import httpx
+import pytest
+from reportlab.pdfgen.canvas import Canvas
+
+from tests.processes import processes_in
+from tests.servers import wait_until
+from upschedule.operations.embedded.ports import LOOPBACK, free_port
+from upschedule.operations.local_checks import DiskTooFull, check_room
+
+_START_SECONDS = 100.0
+
+
+class LocalRun:
+    """One run of the command, and what it has said so far."""
+
+    def __init__(self, data: Path, port: int, *, output: Path | None = None) -> None:
+        self.url = f"http://{LOOPBACK}:{port}"
+        self.output = output or data.with_suffix(".out")
+        with self.output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "upschedule", "local"],
+                env={**os.environ, "UPSCHEDULE_DATA": str(data), "PORT": str(port)},
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+
+    def said(self) -> str:
+        return self.output.read_text()
+
+    def await_words(self, words: str) -> None:
+        def found() -> bool:
+            assert self.process.poll() is None, self.said()
+            return words in self.said()
+
+        wait_until(found, timeout_seconds=_START_SECONDS)
+
+    def ended_with(self) -> int:
+        return self.process.wait(60)
+
+
+@contextmanager
+def local_run(data: Path, port: int) -> Iterator[LocalRun]:
+    run = LocalRun(data, port)
+    try:
+        yield run
+    finally:
+        run.process.kill()
+        run.process.wait()
+        wait_until(lambda: processes_in(data) == {}, timeout_seconds=60)
+
+
+@pytest.fixture
+def data(scratch: Path, request: pytest.FixtureRequest) -> Path:
+    return scratch / request.node.name
+
+
+def _document() -> bytes:
+    target = BytesIO()
+    canvas = Canvas(target)
+    canvas.drawString(72, 720, "Not a schedule, yet a PDF.")
+    canvas.save()
+    return target.getvalue()
+
+
+@pytest.mark.timeout(300)
+def test_it_serves_stops_cleanly_and_starts_again_with_its_data(data: Path) -> None:
+    """A visitor's job is there after Ctrl-C and a new start; no process is left in between."""
+    port = free_port()
+    with local_run(data, port) as first, httpx.Client(base_url=first.url, trust_env=False) as visitor:
+        first.await_words("ready: ")
+        uploaded = visitor.post("/api/v1/uploads", files={"file": ("a.pdf", _document(), "application/pdf")})
+        assert uploaded.status_code == 202, uploaded.text
+        assert [visitor.get(path).status_code for path in ("/", "/metrics", "/health/ready")] == [200, 404, 404]
+        inside = re.findall(r"^  .*? (http://\S+/(?:metrics|health/ready))$", first.said(), re.MULTILINE)
+        assert len(inside) == 7
+        assert {httpx.get(url, trust_env=False).status_code for url in inside} == {200}
+        first.process.send_signal(signal.SIGINT)
+        assert first.ended_with() == 0
+        assert processes_in(data) == {}
+        assert re.findall(r"^ready: .*$", first.said(), re.MULTILINE) == [f"ready: {first.url}"]
+        with local_run(data, port) as second:
+            second.await_words("ready: ")
+            again = visitor.get(f"/api/v1/jobs/{uploaded.json()['id']}")
+            assert (again.status_code, again.json()["file_name"]) == (200, "a.pdf")
+            second.process.send_signal(signal.SIGTERM)
+            assert second.ended_with() == 0
+
+
+@pytest.mark.timeout(300)
+def test_nothing_is_left_when_it_is_killed_and_a_dead_worker_comes_back(data: Path) -> None:
+    """Kill -9 of a worker is repaired and said; kill -9 of the command ends everything; a second start works."""
+    port = free_port()
+    with local_run(data, port) as run:
+        run.await_words("ready: ")
+        worker = next(
+            pid for pid, words in processes_in(data / "worker-1").items() if words.endswith("upschedule work")
+        )
+        os.kill(worker, signal.SIGKILL)
+        run.await_words("worker 1 was started again")
+        run.process.kill()
+        run.process.wait()
+        wait_until(lambda: processes_in(data) == {}, timeout_seconds=60)
+    with local_run(data, port) as run:
+        run.await_words("ready: ")
+
+
+def test_a_second_run_on_the_same_data_is_refused_and_the_first_can_be_stopped_while_it_starts(data: Path) -> None:
+    """With a sentence that says what to do; the first ends without a trace."""
+    with local_run(data, free_port()) as first:
+        first.await_words("Starting PostgreSQL")
+        second = LocalRun(data, free_port(), output=data.with_name("second.out"))
+        assert second.ended_with() == 1
+        assert f"is in use by a running `make run` (process {first.process.pid})" in second.said()
+        first.process.send_signal(signal.SIGINT)
+        assert first.ended_with() == 0
+        assert processes_in(data) == {}
+        assert "ready:" not in first.said()
+
+
+def test_a_taken_port_is_refused_before_anything_starts(data: Path) -> None:
+    """The sentence names another."""
+    port = free_port()
+    with socket.create_server((LOOPBACK, port)), local_run(data, port) as run:
+        assert run.ended_with() == 1
+        assert f"Port {port} is taken" in run.said()
+        assert not (data / "postgres").exists()
+
+
+def test_a_disk_without_room_is_refused(scratch: Path) -> None:
+    """The sentence says how much is free."""
+    with pytest.raises(DiskTooFull, match=r"Only \d+\.\d GB are free"):
+        check_room(scratch, port=free_port(), free_bytes_min=10**18)
