@@ -29,11 +29,11 @@ class LocalRun:
     def __init__(self, data: Path, port: int, *, output: Path | None = None) -> None:
         self.url = f"http://{LOOPBACK}:{port}"
         self.output = output or data.with_suffix(".out")
-        with self.output.open("wb") as output:
+        with self.output.open("wb") as target:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "upschedule", "local"],
                 env={**os.environ, "UPSCHEDULE_DATA": str(data), "PORT": str(port)},
-                stdout=output,
+                stdout=target,
                 stderr=subprocess.STDOUT,
             )
 
