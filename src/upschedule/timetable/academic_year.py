@@ -96,8 +96,9 @@ class AcademicYear:
     def periods(self, offered: str) -> tuple[Period, ...] | None:
         """When a module so offered is taught, before holidays and the like; None if a date of it is not known."""
         found = [self._term(term) for term in OFFERED.get(offered, ())]
-        known = tuple(period for period in found if period is not None)
-        return known if known and len(known) == len(found) else None
+        if not found or not all(found):
+            return None
+        return tuple(period for periods in found for period in periods)
 
     def day(self, date: dt.date) -> DayInfo:
         """The kind of a day, for a module that is taught at that time of the year."""
@@ -115,11 +116,12 @@ class AcademicYear:
                 return DayInfo(date=date, kind=kind, name=period.name)
         return DayInfo(date=date, kind="outside")
 
-    def _term(self, term: Term) -> Period | None:
-        if term in self.dates.terms or term not in SEMESTERS:
-            return self.dates.terms.get(term)
-        first, last = (self.dates.terms.get(quarter) for quarter in SEMESTERS[term])
-        return Period(start=first.start, end=last.end) if first and last else None
+    def _term(self, term: Term) -> tuple[Period, ...]:
+        """A semester without dates of its own is its two quarters, and no more than them."""
+        if term in self.dates.terms:
+            return (self.dates.terms[term],)
+        quarters = [self.dates.terms.get(quarter) for quarter in SEMESTERS.get(term, ())]
+        return tuple(quarter for quarter in quarters if quarter) if all(quarters) else ()
 
 
 def merge(base: YearDates, override: YearDates) -> YearDates:
