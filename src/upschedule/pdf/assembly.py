@@ -1,5 +1,6 @@
 """Tables to entries: which kind each table is, and which rows belong together across page breaks."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -8,7 +9,7 @@ from upschedule.pdf.cells import Row, Table
 from upschedule.pdf.frame import Frame
 from upschedule.pdf.layouts import exams, lectures, tests
 from upschedule.pdf.layouts.entry import Entry, Fields, Layout, Part
-from upschedule.pdf.layouts.fields import is_module, joined
+from upschedule.pdf.layouts.fields import is_module, joined, module_code
 from upschedule.pdf.page_break import PageEnds
 from upschedule.timetable.event import ReadingWarning
 
@@ -31,7 +32,8 @@ class Assembly:
 
     entries: list[Entry] = field(default_factory=list[Entry])
     warnings: list[ReadingWarning] = field(default_factory=list[ReadingWarning])
-    headers: int = 0
+    #: Pages with a header.
+    headed: set[int] = field(default_factory=set[int])
     #: Tables with contents that fit no kind of schedule.
     unknown: list[Table] = field(default_factory=list[Table])
 
@@ -40,7 +42,7 @@ def assemble(tables: Sequence[Table], ends: PageEnds) -> Assembly:
     """Put the rows of a whole document together; tables come in reading order."""
     assembly = Assembly()
     columns: Columns | None = None
-    numbers: dict[int, int] = {}
+    numbers: Counter[int] = Counter()
     for table in tables:
         for row in table.rows:
             if not any(row.cells):
@@ -48,17 +50,34 @@ def assemble(tables: Sequence[Table], ends: PageEnds) -> Assembly:
             header = _header(row)
             if header:
                 columns = header
-                assembly.headers += 1
+                assembly.headed.add(row.frame.page)
                 continue
-            if columns is None or len(columns.names) != len(row.cells) or not _fits(columns, table):
-                columns = _by_contents(table)
-                if columns is None:
-                    assembly.unknown.append(table)
-                    break
-                assembly.warnings.append(_start_missing(columns.layout, row.frame))
-            number = numbers[row.frame.page] = numbers.get(row.frame.page, 0) + 1
-            _place(Part(columns.fields(row), row, number), columns.layout, assembly, ends)
+            held = _held(columns, row, table)
+            if not held:
+                assembly.unknown.append(table)
+                break
+            numbers[row.frame.page] += 1
+            part = Part(held.fields(row), row, numbers[row.frame.page])
+            if held is not columns or _lost_start(part, assembly, ends):
+                assembly.warnings.append(_start_missing(held.layout, row.frame))
+            columns = held
+            _place(part, held.layout, assembly, ends)
     return assembly
+
+
+def _held(columns: Columns | None, row: Row, table: Table) -> Columns | None:
+    """The columns of the last header hold until a table has none of its rows."""
+    if columns and len(columns.names) == len(row.cells) and _fits(columns, table):
+        return columns
+    return _by_contents(table)
+
+
+def _lost_start(part: Part, assembly: Assembly, ends: PageEnds) -> bool:
+    """Whether the table before ended, so that this one, which has no header, must have begun on a lost page."""
+    last = assembly.entries[-1] if assembly.entries else None
+    if not last or part.number > 1 or part.page in assembly.headed:
+        return False
+    return not ends.runs_on(last.parts[-1].row, part.row)
 
 
 def _header(row: Row) -> Columns | None:
@@ -95,21 +114,21 @@ def _place(part: Part, layout: Layout, assembly: Assembly, ends: PageEnds) -> No
     if part.row.overrun:
         assembly.warnings.append(part.warning("Text reaches over the border of its cell and may be cut off."))
     last = assembly.entries[-1] if assembly.entries else None
-    if not _is_rest(part, last, layout):
+    if not _is_rest(part, layout):
         assembly.entries.append(Entry(layout, [part]))
-    elif last and part.number == 1 and last.layout is layout and ends.break_between(last.parts[-1].row, part.row):
+    elif last and part.number == 1 and last.layout is layout and ends.cut_between(last.parts[-1].row, part.row):
         last.parts.append(part)
     else:
         message = "This is the rest of a row whose beginning is missing; it was left out."
         assembly.warnings.append(part.warning(message))
 
 
-def _is_rest(part: Part, last: Entry | None, layout: Layout) -> bool:
-    """Whether the keys are blank, or the module's second half stands here and its first half there."""
+def _is_rest(part: Part, layout: Layout) -> bool:
+    """Whether the keys are blank; on top of a page, the second half of a wrapped module may stand among them."""
     if part.is_blank(layout.keys):
         return True
-    whole = f"{last.text('module')} {joined(part.fields['module'])}" if last and part.number == 1 else ""
-    return is_module(whole) and part.is_blank([key for key in layout.keys if key != "module"])
+    halved = part.number == 1 and not is_module(module_code(joined(part.fields["module"])))
+    return halved and part.is_blank([key for key in layout.keys if key != "module"])
 
 
 def runs(entries: Sequence[Entry]) -> Iterator[tuple[Layout, list[Entry]]]:

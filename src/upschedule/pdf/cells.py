@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from upschedule.pdf.frame import Frame, Rect, Word
@@ -11,23 +12,29 @@ from upschedule.pdf.grid import Grid
 _LINE_SHARE = 0.35
 #: A blank is about this part of a word's height.
 _BLANK_SHARE = 0.2
+#: Producers round widths, by less than this (points).
+_SLACK = 0.1
 #: How far (points) a word may reach over its cell's border before it counts as cut.
 _OVERLAP_MAX = 1.5
 
 
 class Line(NamedTuple):
-    """One printed line of a cell. `room` is what is left of the column's width, `first_width` its first word's width, in points."""
+    """One printed line of a cell; lengths in points.
+
+    `room` is what the line leaves of its column's width; `blank` is the gap after the first word, 0 if there is one word only.
+    """
 
     text: str
     rect: Rect
     room: float
     first_width: float
+    blank: float
     frame: Frame
 
     def wraps_to(self, following: "Line") -> bool:
         """Whether the break after this line can be a wrap: the next word would not have fitted."""
-        blank = _BLANK_SHARE * (self.rect[3] - self.rect[1])
-        return following.first_width + blank > self.room
+        blank = self.blank or following.blank or _BLANK_SHARE * (self.rect[3] - self.rect[1])
+        return blank + following.first_width > self.room - _SLACK
 
 
 Cell = tuple[Line, ...]
@@ -63,62 +70,77 @@ def read_tables(words: Sequence[Word], grids: Sequence[Grid], frame: Frame) -> t
 def _read_table(words: Sequence[Word], grid: Grid, frame: Frame) -> tuple[Table, list[Word]]:
     rows, columns = grid
     width = len(columns) - 1
-    cells: list[list[Word]] = [[] for _ in range(width * (len(rows) - 1))]
+    cells: list[list[list[Word]]] = [[] for _ in range(width * (len(rows) - 1))]
     overruns: set[int] = set()
     outside: list[Word] = []
     top, bottom, left, right = rows[0], rows[-1], columns[0], columns[-1]
+    run: list[Word] = []
+    run_block = run_line = -1
+    run_end = 0.0
     for word in words:
-        x0, y0, x1, y1, *_ = word
+        # Most words follow one of their line in the same cell: only the first one of a run is looked up.
+        if word[6] == run_line and word[5] == run_block and word[2] <= run_end:
+            run.append(word)
+            continue
+        x0, y0, x1, y1, _, run_block, run_line, _ = word
         middle = (y0 + y1) / 2
-        centre = (x0 + x1) / 2
-        if not (top < middle < bottom and left < centre < right):
+        if not (top < middle < bottom and left < (x0 + x1) / 2 < right):
             outside.append(word)
+            run_line = -1
             continue
         row = bisect_right(rows, middle) - 1
-        column = bisect_right(columns, centre) - 1
-        if x0 < columns[column] - _OVERLAP_MAX or x1 > columns[column + 1] + _OVERLAP_MAX:
+        column = bisect_right(columns, (x0 + x1) / 2) - 1
+        run_end = columns[column + 1]
+        if x0 < columns[column] - _OVERLAP_MAX or x1 > run_end + _OVERLAP_MAX:
             column = max(0, bisect_right(columns, x0 + _OVERLAP_MAX) - 1)
             overruns.add(row)
-        cells[row * width + column].append(word)
-    found = [
-        Row(
-            [
-                _lines(cells[row * width + column], columns[column], columns[column + 1], frame)
-                for column in range(width)
-            ],
-            (left, rows[row], right, rows[row + 1]),
-            frame,
-            row in overruns,
+            run_line = -1
+        run = [word]
+        cells[row * width + column].append(run)
+    found: list[Row] = []
+    borders = list(pairwise(columns))
+    for row in range(len(rows) - 1):
+        start = row * width
+        found.append(
+            Row(
+                [
+                    _lines(runs, near, far, frame) if runs else ()
+                    for runs, (near, far) in zip(cells[start : start + width], borders, strict=True)
+                ],
+                (left, rows[row], right, rows[row + 1]),
+                frame,
+                row in overruns,
+            )
         )
-        for row in range(len(rows) - 1)
-    ]
     return Table(found, grid, frame), outside
 
 
-def _lines(words: list[Word], left: float, right: float, frame: Frame) -> Cell:
-    if not words:
-        return ()
-    if len(words) == 1:
-        x0, y0, x1, y1, text, *_ = words[0]
-        return (Line(text, (x0, y0, x1, y1), right + left - x0 - x1, x1 - x0, frame),)
-    words.sort(key=_middle)
-    lines: list[list[Word]] = []
-    for word in words:
-        if lines and _middle(word) - _middle(lines[-1][0]) < _LINE_SHARE * (word[3] - word[1]):
-            lines[-1].append(word)
+def _lines(runs: list[list[Word]], left: float, right: float, frame: Frame) -> Cell:
+    """Runs of words to printed lines, top to bottom."""
+    if len(runs) == 1:
+        return (_line(runs[0], left, right, frame),)
+    runs.sort(key=_top)
+    lines = [runs[0]]
+    for run in runs[1:]:
+        above, word = lines[-1][0], run[0]
+        if word[1] + word[3] - above[1] - above[3] < 2 * _LINE_SHARE * (word[3] - word[1]):
+            lines[-1] = sorted(lines[-1] + run)
         else:
-            lines.append([word])
+            lines.append(run)
     return tuple([_line(line, left, right, frame) for line in lines])
 
 
-def _middle(word: Word) -> float:
-    return (word[1] + word[3]) / 2
+def _top(run: list[Word]) -> float:
+    return run[0][1] + run[0][3]
 
 
 def _line(words: list[Word], left: float, right: float, frame: Frame) -> Line:
-    words.sort()
-    first, last = words[0], words[-1]
-    rect = (first[0], min([word[1] for word in words]), last[2], max([word[3] for word in words]))
-    text = " ".join([word[4] for word in words])
+    x0, y0, x1, y1, text, _, _, _ = words[0]
+    first_width = x1 - x0
+    blank = 0.0
+    if len(words) > 1:
+        text = " ".join([word[4] for word in words])
+        blank = words[1][0] - x1
+        x1 = words[-1][2]
     # The padding at the right of a cell equals that at the left.
-    return Line(text, rect, right + left - first[0] - last[2], first[2] - first[0], frame)
+    return Line(text, (x0, y0, x1, y1), right + left - x0 - x1, first_width, blank, frame)

@@ -1,6 +1,7 @@
 """A page as a reader holds it: text upright, whatever way it is stored or shown."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from upschedule.timetable.event import Box
@@ -12,6 +13,10 @@ Word = tuple[float, float, float, float, str, int, int, int]
 
 #: Quarter turns, anticlockwise, from upright text to the text on the page as displayed.
 Turns = Literal[0, 1, 2, 3]
+
+
+#: So many steps between words tell the direction of a page.
+_STEPS = 50
 
 
 class Frame(NamedTuple):
@@ -46,14 +51,15 @@ class Frame(NamedTuple):
 
 
 def text_turns(words: Sequence[Word]) -> Turns:
-    """How most lines run, judged by the way from each word to the next one of its line."""
+    """How most lines run, judged by the way from a word to the next one of its line."""
     across = down = 0.0
-    previous = None
-    for word in words:
-        if previous is not None and previous[6] == word[6] and previous[5] == word[5]:
-            across += word[0] + word[2] - previous[0] - previous[2]
-            down += word[1] + word[3] - previous[1] - previous[3]
-        previous = word
+    for _, (one, other) in zip(range(_STEPS), filter(_same_line, pairwise(words)), strict=False):
+        across += other[0] + other[2] - one[0] - one[2]
+        down += other[1] + other[3] - one[1] - one[3]
     if abs(across) >= abs(down):
         return 0 if across >= 0 else 2
     return 1 if down < 0 else 3
+
+
+def _same_line(words: tuple[Word, Word]) -> bool:
+    return words[0][5:7] == words[1][5:7]

@@ -1,6 +1,7 @@
 """Rules to grids: rows and columns whose borders cross."""
 
 from bisect import bisect_left
+from itertools import pairwise
 from typing import NamedTuple
 
 from upschedule.pdf.rules import Rule, Rules
@@ -34,71 +35,68 @@ def _connected(rules: Rules) -> list[tuple[list[Rule], list[Rule]]]:
     """Sets of rules that cross: a frame around the page is not part of the table inside."""
     heights = [rule.at for rule in rules.horizontal]
     owner = list(range(len(heights)))
-
-    def root(index: int) -> int:
-        while owner[index] != index:
-            owner[index] = owner[owner[index]]
-            index = owner[index]
-        return index
-
     touching: list[tuple[Rule, int]] = []
     for rule in rules.vertical:
-        first = None
+        at, first = rule.at, -1
         for index in range(bisect_left(heights, rule.start - _REACH), bisect_left(heights, rule.end + _REACH)):
             _, start, end = rules.horizontal[index]
-            if start - _REACH <= rule.at <= end + _REACH:
-                if first is None:
-                    first = root(index)
-                else:
-                    owner[root(index)] = first
-        if first is not None:
+            if not start - _REACH <= at <= end + _REACH:
+                continue
+            if first < 0:
+                first = _root(owner, index)
+            elif owner[index] != first:
+                owner[_root(owner, index)] = first
+        if first >= 0:
             touching.append((rule, first))
     sets: dict[int, tuple[list[Rule], list[Rule]]] = {}
     for index, rule in enumerate(rules.horizontal):
-        sets.setdefault(root(index), ([], []))[0].append(rule)
+        sets.setdefault(_root(owner, index), ([], []))[0].append(rule)
     for rule, first in touching:
-        sets[root(first)][1].append(rule)
+        sets[_root(owner, first)][1].append(rule)
     return list(sets.values())
 
 
+def _root(owner: list[int], index: int) -> int:
+    while owner[index] != index:
+        owner[index] = owner[owner[index]]
+        index = owner[index]
+    return index
+
+
 def _bands(horizontal: list[Rule], vertical: list[Rule]) -> list[Grid]:
-    width = max(rule.end for rule in horizontal) - min(rule.start for rule in horizontal)
-    across = [rule for rule in horizontal if rule.end - rule.start >= width * _ROW_RULE_SHARE]
-    borders = _row_borders([rule.at for rule in across], vertical)
     grids: list[Grid] = []
-    for top, bottom in zip(borders, borders[1:], strict=False):
-        columns = _columns_at((top + bottom) / 2, across, vertical)
+    for above, below in pairwise(_row_rules(horizontal, vertical)):
+        columns = _columns_between(above, below, vertical)
         if len(columns) <= _COLUMNS_MIN:
             continue
-        if grids and grids[-1].columns == columns and grids[-1].rows[-1] == top:
-            grids[-1].rows.append(bottom)
+        if grids and grids[-1].columns == columns and grids[-1].rows[-1] == above.at:
+            grids[-1].rows.append(below.at)
         else:
-            grids.append(Grid([top, bottom], columns))
+            grids.append(Grid([above.at, below.at], columns))
     return grids
 
 
-def _row_borders(heights: list[float], vertical: list[Rule]) -> list[float]:
-    """The table's top or bottom may lack its rule: it then ends where the vertical rules end."""
-    ends = (min(rule.start for rule in vertical), max(rule.end for rule in vertical))
-    return _apart(sorted([*heights, *(end for end in ends if all(abs(end - at) > _GAP_MIN for at in heights))]))
+def _row_rules(horizontal: list[Rule], vertical: list[Rule]) -> list[Rule]:
+    """The rules between rows. The table's top or bottom may lack its rule: it then ends where the vertical rules end."""
+    left, right = min([rule.start for rule in horizontal]), max([rule.end for rule in horizontal])
+    rules = [rule for rule in horizontal if rule.end - rule.start >= (right - left) * _ROW_RULE_SHARE]
+    top, bottom = min([rule.start for rule in vertical]), max([rule.end for rule in vertical])
+    if top < rules[0].at - _GAP_MIN:
+        rules.insert(0, rules[0]._replace(at=top))
+    if bottom > rules[-1].at + _GAP_MIN:
+        rules.append(rules[-1]._replace(at=bottom))
+    return rules
 
 
-def _columns_at(middle: float, across: list[Rule], vertical: list[Rule]) -> list[float]:
+def _columns_between(above: Rule, below: Rule, vertical: list[Rule]) -> list[float]:
     """The outer borders may be missing: the columns then end where the rules between rows end."""
+    middle = (above.at + below.at) / 2
     columns = [rule.at for rule in vertical if rule.start <= middle <= rule.end]
-    if not columns:
-        return columns
-    near = min(across, key=lambda rule: abs(rule.at - middle))
-    if near.start < columns[0] - _GAP_MIN:
-        columns.insert(0, near.start)
-    if near.end > columns[-1] + _GAP_MIN:
-        columns.append(near.end)
-    return _apart(columns)
-
-
-def _apart(borders: list[float]) -> list[float]:
-    kept: list[float] = []
-    for border in borders:
-        if not kept or border - kept[-1] > _GAP_MIN:
-            kept.append(border)
-    return kept
+    if not columns or below.at - above.at < _GAP_MIN:
+        return []
+    left, right = max(above.start, below.start), min(above.end, below.end)
+    if left < columns[0] - _GAP_MIN:
+        columns.insert(0, left)
+    if right > columns[-1] + _GAP_MIN:
+        columns.append(right)
+    return [at for index, at in enumerate(columns) if not index or at - columns[index - 1] > _GAP_MIN]

@@ -23,19 +23,25 @@ class PageEnds:
             page = table.frame.page
             self._bottoms[page] = max(self._bottoms.get(page, 0.0), table.grid.rows[-1])
 
-    def break_between(self, before: Row, after: Row) -> bool:
+    def cut_between(self, before: Row, after: Row) -> bool:
         """Whether `after`, first on its page, can be the rest of `before`, last of the page before."""
+        return self._same_table(before, after) and self._is_full(before, after, 0.0)
+
+    def runs_on(self, before: Row, after: Row) -> bool:
+        """Whether `after`, a whole row, can follow `before`: there was no room left for it on the page before."""
+        return self._same_table(before, after) and self._is_full(before, after, after.rect[3] - after.rect[1])
+
+    def _same_table(self, before: Row, after: Row) -> bool:
         return (
             after.frame.page == before.frame.page + 1
             and len(before.cells) == len(after.cells)
             and abs(before.rect[0] - after.rect[0]) < _COLUMN_TOLERANCE
             and abs(before.rect[2] - after.rect[2]) < _COLUMN_TOLERANCE
-            and self._is_full(before, after)
         )
 
-    def _is_full(self, before: Row, after: Row) -> bool:
+    def _is_full(self, before: Row, after: Row, wanted: float) -> bool:
         height = _upright_height(before.frame)
-        allowance = _FREE_SHARE * height
+        allowance = max(_FREE_SHARE * height, wanted)
         if height - before.rect[3] <= after.rect[1] + allowance:
             return True
         others = [bottom for page, bottom in self._bottoms.items() if page != before.frame.page]

@@ -62,7 +62,9 @@ def _read_pages(
         if not words:
             silent.append(number)
         if any(_UNREADABLE in word[4] for word in words):
-            raise Incomplete(f"Letters on page {number} cannot be read. Download the schedule from the UP Portal again.")
+            raise Incomplete(
+                f"Letters on page {number} cannot be read. Download the schedule from the UP Portal again."
+            )
         progress(number, pages)
     if len(silent) == pages:
         raise Scanned
@@ -76,10 +78,12 @@ def _check(assembly: Assembly) -> None:
         return
     if assembly.entries:
         page = assembly.unknown[0].frame.page
-        raise Incomplete(f"The table on page {page} is not part of a UP schedule. Upload the schedules without that page.")
+        raise Incomplete(
+            f"The table on page {page} is not part of a UP schedule. Upload the schedules without that page."
+        )
     if assembly.unknown:
         raise OtherTimetable
-    if assembly.headers:
+    if assembly.headed:
         raise EmptySchedule
     raise Incomplete(_sentence(assembly.warnings)) if assembly.warnings else NotATimetable
 
@@ -95,7 +99,9 @@ def _outside_warnings(tables: Sequence[Table], outside: dict[int, list[Word]]) -
     for page, words in outside.items():
         times = any(_TIME.search(word[4]) for word in words)
         if page not in tops and times:
-            raise Incomplete(f"Page {page} holds times outside of a table, which cannot be read. Download the schedule again.")
+            raise Incomplete(
+                f"Page {page} holds times outside of a table, which cannot be read. Download the schedule again."
+            )
         stray = [word for word in words if times or page not in tops or word[1] > tops[page]]
         if stray:
             text = " ".join(chain.from_iterable(word[4:5] for word in stray))[:_QUOTE_MAX]

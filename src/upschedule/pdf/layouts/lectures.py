@@ -41,22 +41,27 @@ def _read(entries: Sequence[Entry]) -> Iterator[Lecture | ReadingWarning]:
 
 
 def _venue_beginnings(entry: Entry) -> Iterator[str]:
-    """First words of lines that certainly begin a venue: the first of a row, and all where no venue is wrapped."""
+    """First words of lines that certainly begin a venue: the break before them is no wrap, or no venue is wrapped at all."""
     venues = entry.lines("venue")
-    whole = venues if len(venues) == len(entry.lines("time")) else venues[:1]
-    for line in whole:
-        yield line.text.split(" ")[0]
+    whole = len(venues) == len(entry.lines("time"))
+    for before, line in zip((None, *venues), venues, strict=False):
+        if whole or before is None or not before.wraps_to(line):
+            yield line.text.split(" ")[0]
 
 
 def _lectures(entry: Entry, beginnings: frozenset[str]) -> Iterator[Lecture | ReadingWarning]:
     classes = _classes(entry)
     if not classes or entry.parts[0].is_blank(["module"]):
-        yield entry.warning("The module, activities, days and times of this row do not match line by line; it was left out.")
+        yield entry.warning(
+            "The module, activities, days and times of this row do not match line by line; it was left out."
+        )
         return
     venues = _venues(entry, classes, beginnings)
     if venues is None:
         printed = "; ".join(line.text for line in entry.lines("venue"))
-        yield entry.warning(f"These venues cannot be matched with the classes of the row, so they were left out: {printed}")
+        yield entry.warning(
+            f"These venues cannot be matched with the classes of the row, so they were left out: {printed}"
+        )
         venues = [[] for _ in classes]
     merged: dict[_Slot, tuple[list[str], list[Line]]] = {}
     for (slot, lines), venue in zip(classes, venues, strict=True):

@@ -6,13 +6,14 @@ from upschedule.pdf.layouts.entry import Entry, Fields, Layout
 from upschedule.pdf.layouts.fields import calendar_date, clock_period, joined, module_code, weekday, weekday_of
 from upschedule.timetable.event import Day, ReadingWarning, Test
 
+_DATED = ("day", "date", "time")
 _COLUMNS = ("module", "test", "day", "date", "time", "campus", "venue")
 
 
 def _recognises(fields: Fields) -> bool:
     if clock_period(joined(fields["time"])):
         return calendar_date(joined(fields["date"])) is not None
-    return bool(fields["venue"]) and not any(fields[column] for column in _COLUMNS[:-1])
+    return bool(fields["venue"]) and not any(fields[column] for column in _DATED)
 
 
 def _read(entries: Sequence[Entry]) -> Iterator[Test | ReadingWarning]:
@@ -48,5 +49,5 @@ def _test(entry: Entry) -> Iterator[Test | ReadingWarning]:
 
 
 LAYOUT = Layout(
-    name="Semester Tests", columns=_COLUMNS, keys=("module", "day", "date", "time"), recognises=_recognises, read=_read
+    name="Semester Tests", columns=_COLUMNS, keys=("module", *_DATED), recognises=_recognises, read=_read
 )
