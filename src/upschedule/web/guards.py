@@ -6,8 +6,8 @@ from urllib.parse import urlsplit
 from litestar.handlers import BaseRouteHandler
 
 from upschedule.web.client import Connection, method_of
+from upschedule.web.dependencies import context_of
 from upschedule.web.errors import CrossSiteRequest, NotFound
-from upschedule.web.limits import Limits
 
 #: The `opt` of routes outside the limit of everybody together: health, metrics, static files, feeds (R5.4).
 OUTSIDE_LIMITS = MappingProxyType({"outside_limits": True})
@@ -38,5 +38,4 @@ def only_inside(connection: Connection, _: BaseRouteHandler) -> None:
 async def limit_everybody(connection: Connection, handler: BaseRouteHandler) -> None:
     """Raises LimitExceeded (R5.4)."""
     if not handler.opt.get("outside_limits"):
-        limits: Limits = connection.app.state.limits
-        await limits.everybody(connection)
+        await context_of(connection.app.state).limits.everybody(connection)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 from python_multipart.exceptions import FormParserError
-from python_multipart.multipart import MultipartCallbacks, MultipartParser, parse_options_header
+from python_multipart.multipart import MultipartParser, parse_options_header
 
 from upschedule.pdf.errors import TooLarge
 from upschedule.web.errors import InvalidRequest, RequestTimedOut, ServerBusy, UnsupportedMediaType
@@ -88,15 +88,17 @@ class _Collector:
         self._in_file = self._found = self._complete = False
         self._file_name = ""
         self._content = bytearray()
-        callbacks: MultipartCallbacks = {
-            "on_part_begin": self._begin_part,
-            "on_header_field": self._take_header_name,
-            "on_header_value": self._take_header_value,
-            "on_header_end": self._end_header,
-            "on_part_data": self._take_data,
-            "on_end": self._end,
-        }
-        self._parser = MultipartParser(boundary, callbacks)
+        self._parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self._begin_part,
+                "on_header_field": self._take_header_name,
+                "on_header_value": self._take_header_value,
+                "on_header_end": self._end_header,
+                "on_part_data": self._take_data,
+                "on_end": self._end,
+            },
+        )
 
     def feed(self, chunk: bytes) -> None:
         """Raises TooLarge, FormParserError, InvalidRequest."""

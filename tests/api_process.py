@@ -1,0 +1,89 @@
+"""A real `upschedule serve` process for tests: started, waited for, stopped by its pid."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.servers import Database, wait_until
+from upschedule.operations.embedded.ports import LOOPBACK, free_port
+from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress
+
+_START_SECONDS = 40.0
+
+
+class ApiProcess:
+    """One instance; `logged` gives its log lines as objects."""
+
+    def __init__(self, environment: Mapping[str, str], output: Path) -> None:
+        self.port = free_port()
+        self.url = f"http://{LOOPBACK}:{self.port}"
+        self.output = output
+        with output.open("wb") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "upschedule", "serve"],
+                env={**_inherited(), **environment, "UPSCHEDULE_WEB_PORT": str(self.port)},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+
+    def await_listening(self) -> None:
+        def answers() -> bool:
+            assert self.process.poll() is None, self.output.read_text()
+            try:
+                return httpx.get(f"{self.url}/health/live").status_code == 200
+            except httpx.TransportError:
+                return False
+
+        wait_until(answers, timeout_seconds=_START_SECONDS)
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        lines = (json.loads(line) for line in self.output.read_text().splitlines() if line.startswith("{"))
+        return [line for line in lines if line.get("event") == event]
+
+    def terminate(self) -> None:
+        self.process.send_signal(signal.SIGTERM)
+
+
+@contextmanager
+def api_process(environment: Mapping[str, str], output: Path) -> Iterator[ApiProcess]:
+    api = ApiProcess(environment, output)
+    try:
+        api.await_listening()
+        yield api
+    finally:
+        api.terminate()
+        try:
+            api.process.wait(60)
+        finally:
+            api.process.kill()
+            api.process.wait()
+
+
+def api_environment(
+    database: Database, redis_state_url: str, redis_cache_url: str, objects: ObjectStoreAddress
+) -> dict[str, str]:
+    """Every required setting, and a pool that suits a small machine."""
+    return {
+        "UPSCHEDULE_POSTGRES_URL": database.dsn,
+        "UPSCHEDULE_POSTGRES_POOL_SIZE_MIN": "2",
+        "UPSCHEDULE_POSTGRES_POOL_SIZE_MAX": "10",
+        "UPSCHEDULE_REDIS_STATE_URL": redis_state_url,
+        "UPSCHEDULE_REDIS_CACHE_URL": redis_cache_url,
+        "UPSCHEDULE_OBJECTS_ENDPOINT": objects.endpoint,
+        "UPSCHEDULE_OBJECTS_ACCESS_KEY": objects.access_key,
+        "UPSCHEDULE_OBJECTS_SECRET_KEY": objects.secret_key,
+        "UPSCHEDULE_OBJECTS_BUCKET": objects.bucket,
+        "UPSCHEDULE_WEB_FEED_SECRET": "feed-secret-for-tests-0123456789abcdef",
+    }
+
+
+def _inherited() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith("UPSCHEDULE_")}

@@ -1,0 +1,60 @@
+"""Fixtures of the API: real processes on the real servers."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.api_process import ApiProcess, api_environment, api_process
+from tests.servers import Database
+from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress
+
+StartApi = Callable[..., ApiProcess]
+NewClient = Callable[[ApiProcess], httpx.Client]
+
+
+@pytest.fixture
+def environment(
+    database: Database, redis_state_url: str, redis_cache_url: str, object_store: ObjectStoreAddress
+) -> dict[str, str]:
+    """The settings of a process on this test's own servers."""
+    return api_environment(database, redis_state_url, redis_cache_url, object_store)
+
+
+@pytest.fixture
+def start_api(environment: dict[str, str], tmp_path: Path) -> Iterator[StartApi]:
+    """Start an instance: `start_api(UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR="3")`."""
+    with ExitStack() as running:
+        numbers = itertools.count(1)
+
+        def start(**settings: str) -> ApiProcess:
+            output = tmp_path / f"api-{next(numbers)}.log"
+            return running.enter_context(api_process(environment | settings, output))
+
+        yield start
+
+
+@pytest.fixture
+def api(start_api: StartApi) -> ApiProcess:
+    """One instance with the default limits."""
+    return start_api()
+
+
+@pytest.fixture
+def new_client() -> Iterator[NewClient]:
+    """A person with a cookie jar of their own."""
+    with ExitStack() as opened:
+
+        def create(api: ApiProcess) -> httpx.Client:
+            return opened.enter_context(httpx.Client(base_url=api.url, timeout=30))
+
+        yield create
+
+
+@pytest.fixture
+def client(api: ApiProcess, new_client: NewClient) -> httpx.Client:
+    """Somebody who has not been here before."""
+    return new_client(api)
