@@ -44,5 +44,5 @@ def configure(*, level: str, process: str) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(level.upper())
-    for noisy in ("urllib3", "minio", "asyncio", "_granian"):
+    for noisy in ("urllib3", "minio", "asyncio", "_granian", "psycopg.pool", "taskiq"):
         logging.getLogger(noisy).setLevel(max(root.level, logging.WARNING))

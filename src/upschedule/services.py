@@ -16,6 +16,7 @@ from upschedule.accounts.hashing import PasswordHashing
 from upschedule.accounts.service import AccountService
 from upschedule.accounts.sessions import SessionStore
 from upschedule.accounts.throttle import SignInThrottle
+from upschedule.metrics import POOL_CONNECTIONS, POOL_WAITING
 from upschedule.pdf import READER_VERSION
 from upschedule.processing.cache import StatusCache
 from upschedule.processing.doorbell import Doorbell
@@ -80,6 +81,13 @@ class Services:
             "objects": self.objects.ping,
         }
         return await check(pings)
+
+    def measure(self) -> None:
+        """Brings the gauges of the connection pool up to date; call it before metrics are shown."""
+        pool = self.database.statistics()
+        POOL_CONNECTIONS.labels(state="open").set(pool["pool_size"])
+        POOL_CONNECTIONS.labels(state="free").set(pool["pool_available"])
+        POOL_WAITING.set(pool["requests_waiting"])
 
     def runner(self, reader: DocumentReader) -> Runner:
         """For a worker, which owns the reader."""

@@ -81,12 +81,12 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
         300.0
     )
     lease_seconds: Annotated[float, Meta(gt=0, description="A worker silent for so long has lost its job (R2.3)")] = (
-        25.0
+        10.0
     )
-    heartbeat_seconds: Annotated[float, Meta(gt=0, description="How often a worker renews its lease")] = 8.0
+    heartbeat_seconds: Annotated[float, Meta(gt=0, description="How often a worker renews its lease")] = 3.0
     sweep_seconds: Annotated[
         float, Meta(gt=0, description="How often lost and due jobs are looked for; with the lease under 30 s (R2.3)")
-    ] = 5.0
+    ] = 2.0
     ring_again_seconds: Annotated[
         float, Meta(gt=0, description="A due job that nobody claimed is announced again after")
     ] = 10.0

@@ -1,19 +1,19 @@
 """PostgreSQL through one pool a process; transactions with a deadline (R3.1-R3.3, R3.5)."""
 
-import asyncio
+import functools
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
 import psycopg
-from psycopg import AsyncConnection
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
+from upschedule.stores.deadline import Connection, Deadline
 from upschedule.stores.errors import PoolExhausted, StoreTimeout, StoreUnavailable
 
-Connection = AsyncConnection[DictRow]
+__all__ = ["Connection", "Database", "PoolOptions"]
 
 _STORE = "postgres"
 
@@ -43,8 +43,7 @@ class Database:
             timeout=options.wait_seconds,
             # Each attempt to reconnect ends; the pool begins the next one when a connection is asked for.
             reconnect_timeout=options.wait_seconds,
-            # A round trip that spares the first requests after a restart of the server a dead connection.
-            check=AsyncConnectionPool[Connection].check_connection,
+            check=functools.partial(_check, seconds=options.connect_seconds),
             kwargs=_connection_arguments(options),
             open=False,
             name=_STORE,
@@ -61,18 +60,23 @@ class Database:
     async def transaction(self) -> AsyncGenerator[Connection]:
         """Commits at the end, rolls back on an error. Raises PoolExhausted, StoreTimeout or StoreUnavailable."""
         try:
-            async with self._pool.connection() as connection:
-                # The server bounds a statement; this bounds a server that no longer answers at all.
-                async with asyncio.timeout(self._options.statement_seconds + self._options.connect_seconds):
-                    yield connection
+            connection = await self._pool.getconn()
         except (PoolTimeout, TooManyRequests) as error:
             raise PoolExhausted(_STORE, type(error).__name__) from error
+        # The server bounds a statement; this bounds a server that no longer answers at all, the commit included.
+        deadline = Deadline(connection, self._options.statement_seconds + self._options.connect_seconds)
+        try:
+            with deadline:
+                async with connection:
+                    yield connection
         except psycopg.errors.QueryCanceled as error:
             raise StoreTimeout(_STORE, "statement timeout") from error
-        except TimeoutError as error:
-            raise StoreTimeout(_STORE, "no answer") from error
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+            if deadline.passed:
+                raise StoreTimeout(_STORE, "no answer") from error
             raise StoreUnavailable(_STORE, type(error).__name__) from error
+        finally:
+            await self._pool.putconn(connection)
 
     async def ping(self) -> None:
         """Raises as `transaction` does."""
@@ -82,6 +86,12 @@ class Database:
     def statistics(self) -> dict[str, int]:
         """The pool's own counters, by psycopg_pool's names."""
         return self._pool.get_stats()
+
+
+async def _check(connection: Connection, *, seconds: float) -> None:
+    """A round trip that spares the first requests after a restart of the server a dead connection."""
+    with Deadline(connection, seconds):
+        await AsyncConnectionPool[Connection].check_connection(connection)
 
 
 def _connection_arguments(options: PoolOptions) -> dict[str, Any]:

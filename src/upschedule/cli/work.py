@@ -1,0 +1,67 @@
+"""`upschedule work`: the process that reads documents."""
+
+import asyncio
+import os
+import signal
+import sys
+
+import click
+
+from upschedule import logging, settings
+from upschedule.pdf.limits import ReadingLimits
+from upschedule.pdf.sandbox import Sandbox, SandboxFailed, SandboxLimits, SandboxPolicy
+from upschedule.services import open_services
+from upschedule.worker.app import WorkerOptions, work
+
+_EXIT_SETTINGS = 78  # EX_CONFIG
+_EXIT_UNAVAILABLE = 69  # EX_UNAVAILABLE
+
+
+@click.command("work")
+def command() -> None:
+    """Read documents until SIGTERM; then those under way are finished or given back to the queue first.
+
+    Everything is set by environment variables UPSCHEDULE_…; docs/settings.md lists them. Exit codes: 0 stopped as told,
+    78 wrong settings, 69 this host refuses the sandbox or the port is taken, 1 anything else.
+    """
+    try:
+        chosen = settings.load(os.environ)
+    except settings.SettingsError as error:
+        click.echo(error, err=True)
+        sys.exit(_EXIT_SETTINGS)
+    logging.configure(level=chosen.log.level, process="worker")
+    try:
+        asyncio.run(_work(chosen))
+    except (SandboxFailed, OSError) as error:
+        click.echo(error, err=True)
+        sys.exit(_EXIT_UNAVAILABLE)
+
+
+async def _work(chosen: settings.Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with open_services(chosen, role="worker") as services:
+        await work(services, _sandbox(chosen), _options(chosen), stop=stop)
+
+
+def _sandbox(chosen: settings.Settings) -> Sandbox:
+    worker = chosen.worker
+    return Sandbox(
+        limits=SandboxLimits(memory_bytes_max=worker.memory_bytes_max, cpu_seconds_max=worker.cpu_seconds_max),
+        reading=ReadingLimits(size_bytes_max=chosen.uploads.size_bytes_max, pages_max=chosen.uploads.pages_max),
+        policy=SandboxPolicy() if worker.sandbox_required else SandboxPolicy(required=frozenset()),
+        concurrency_max=worker.concurrency,
+    )
+
+
+def _options(chosen: settings.Settings) -> WorkerOptions:
+    return WorkerOptions(
+        host=chosen.worker.host,
+        port=chosen.worker.port,
+        concurrency=chosen.worker.concurrency,
+        drain_seconds=chosen.worker.drain_seconds,
+        sweep_seconds=chosen.jobs.sweep_seconds,
+        retention_seconds=chosen.jobs.retention_seconds,
+    )

@@ -1,0 +1,105 @@
+"""Health and metrics of a worker, for inside only: a small server in threads beside the event loop (R6.1, R6.2)."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import TYPE_CHECKING, TypeVar
+from wsgiref.simple_server import WSGIRequestHandler, make_server
+
+import msgspec
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.exposition import ThreadingWSGIServer
+
+from upschedule.stores.readiness import DependencyStatus
+
+if TYPE_CHECKING:
+    from wsgiref.types import StartResponse, WSGIEnvironment
+
+T = TypeVar("T")
+
+_ANSWER_SECONDS_MAX = 4.8
+
+_Answer = tuple[HTTPStatus, str, bytes]
+
+
+class Probes(msgspec.Struct, frozen=True, kw_only=True):
+    """What the pages ask; both run in the event loop, so that a loop that hangs does not look alive."""
+
+    readiness: Callable[[], Awaitable[list[DependencyStatus]]]
+    measure: Callable[[], None]
+
+
+class _Readiness(msgspec.Struct, frozen=True, kw_only=True):
+    ready: bool
+    dependencies: list[DependencyStatus]
+
+
+class _Pages:
+    """The WSGI application; it runs in the server's threads."""
+
+    def __init__(self, probes: Probes, loop: asyncio.AbstractEventLoop) -> None:
+        self._probes = probes
+        self._loop = loop
+        self._pages: dict[str, Callable[[], _Answer]] = {
+            "/health/live": self._live,
+            "/health/ready": self._ready,
+            "/metrics": self._metrics,
+        }
+
+    def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        page = self._pages.get(environ.get("PATH_INFO", ""), _unknown)
+        try:
+            status, content_type, body = page()
+        except TimeoutError:
+            status, content_type, body = HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", b"no answer in time\n"
+        headers = [("Content-Type", content_type), ("Content-Length", str(len(body))), ("Cache-Control", "no-store")]
+        start_response(f"{status.value} {status.phrase}", headers)
+        return [body]
+
+    def _live(self) -> _Answer:
+        self._in_loop(asyncio.sleep(0))
+        return HTTPStatus.OK, "application/json", b'{"alive":true}'
+
+    def _ready(self) -> _Answer:
+        dependencies = self._in_loop(self._dependencies())
+        ready = all(dependency.ok for dependency in dependencies)
+        body = msgspec.json.encode(_Readiness(ready=ready, dependencies=dependencies))
+        return HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, "application/json", body
+
+    def _metrics(self) -> _Answer:
+        self._probes.measure()
+        return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest()
+
+    async def _dependencies(self) -> list[DependencyStatus]:
+        return await self._probes.readiness()
+
+    def _in_loop(self, question: Coroutine[object, object, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(question, self._loop).result(_ANSWER_SECONDS_MAX)
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = _ANSWER_SECONDS_MAX
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Says nothing: probes come every few seconds."""
+
+
+@contextmanager
+def serving(host: str, port: int, probes: Probes) -> Generator[int]:
+    """The port on which it answers; 0 picks a free one. Raises OSError where it is taken."""
+    pages = _Pages(probes, asyncio.get_running_loop())
+    server = make_server(host, port, pages, ThreadingWSGIServer, _Handler)
+    thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _unknown() -> _Answer:
+    return HTTPStatus.NOT_FOUND, "text/plain", b"not found\n"
