@@ -1,0 +1,1 @@
+"""The pages that people see: rendered here, made livelier by `static/`."""

@@ -1,0 +1,86 @@
+"""Static files under an address that changes with their content, so that browsers may keep them for ever."""
+
+import gzip
+import hashlib
+from pathlib import Path
+
+import msgspec
+from litestar import Controller, Response, get
+
+from upschedule.web.errors import NotFound
+from upschedule.web.guards import OUTSIDE_LIMITS
+from upschedule.web.identity import AnyRequest
+from upschedule.web.pages.week import COLUMNS, LINES_MAX
+
+_FOLDER = Path(__file__).parents[1] / "static"
+_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_FOR_EVER = "public, max-age=31536000, immutable"
+
+
+class Asset(msgspec.Struct, frozen=True, kw_only=True):
+    """A file as sent, plain and compressed."""
+
+    media_type: str
+    plain: bytes
+    compressed: bytes
+
+
+class Assets:
+    """All files share one digest, so that modules which import each other by relative address stay together."""
+
+    def __init__(self, folder: Path) -> None:
+        files = {
+            path.relative_to(folder).as_posix(): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.suffix in _TYPES
+        }
+        files["week-grid.css"] = _week_grid().encode()
+        self.digest = _digest(files)
+        self._assets = {name: _asset(name, content) for name, content in files.items()}
+
+    def url(self, name: str) -> str:
+        """Raises KeyError for a file that does not exist."""
+        return f"/static/{self.digest}/{name}" if self._assets[name] else ""
+
+    def find(self, name: str) -> Asset | None:
+        return self._assets.get(name)
+
+
+def _digest(files: dict[str, bytes]) -> str:
+    digest = hashlib.sha256()
+    for name, content in files.items():
+        digest.update(f"{name}\0{len(content)}\0".encode() + content)
+    return digest.hexdigest()[:12]
+
+
+def _asset(name: str, content: bytes) -> Asset:
+    return Asset(media_type=_TYPES[Path(name).suffix], plain=content, compressed=gzip.compress(content, mtime=0))
+
+
+def _week_grid() -> str:
+    """Places of the week's grid as classes, since the content security policy allows no style attribute."""
+    rows = (f".f{line}{{grid-row-start:{line}}}.t{line}{{grid-row-end:{line}}}" for line in range(1, LINES_MAX + 2))
+    columns = (f".l{n}{{grid-column-start:{n}}}.r{n}{{grid-column-end:{n}}}" for n in range(1, COLUMNS + 2))
+    return f"@media (min-width:60rem){{{''.join(rows)}{''.join(columns)}}}\n"
+
+
+ASSETS = Assets(_FOLDER)
+
+
+class StaticController(Controller):
+    """Outside the limits: a page must not cost what it is made of."""
+
+    path = "/static"
+    opt = OUTSIDE_LIMITS
+
+    @get("/{digest:str}/{name:path}", include_in_schema=False)
+    async def file(self, request: AnyRequest, digest: str, name: str) -> Response[bytes]:
+        """While two releases answer together, one may be asked for the other's digest: it sends its own, uncached."""
+        asset = ASSETS.find(name.lstrip("/"))
+        if asset is None:
+            raise NotFound
+        compressed = "gzip" in request.headers.get("accept-encoding", "")
+        headers = {"Cache-Control": _FOR_EVER if digest == ASSETS.digest else "no-store", "Vary": "Accept-Encoding"}
+        if compressed:
+            headers["Content-Encoding"] = "gzip"
+        return Response(asset.compressed if compressed else asset.plain, media_type=asset.media_type, headers=headers)

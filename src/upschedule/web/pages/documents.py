@@ -1,0 +1,99 @@
+"""A visitor's documents as cards. Pure."""
+
+import collections
+from collections.abc import Iterable, Mapping, Sequence
+from uuid import UUID
+
+import msgspec
+
+from upschedule.processing.job import JobStatus, Status
+from upschedule.timetable.event import Event, Exam, Extraction, Lecture
+from upschedule.web.pages.remarks import Remark, remarks
+
+_MEGABYTE = 1_000_000
+
+
+class Stages(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said while a document is on its way. The scripts fill the same sentences."""
+
+    uploading: str = "Uploading: {percent} %"
+    waiting: str = "Waiting to be read"
+    position: str = "Waiting: number {position} in the queue"
+    opening: str = "Opening the document"
+    reading: str = "Reading page {page} of {pages}"
+
+
+STAGES = Stages()
+
+
+class Card(msgspec.Struct, frozen=True, kw_only=True):
+    """`progress` is between 0 and 1, None while it is not known; `can_retry`: reading again may help."""
+
+    id: UUID
+    name: str
+    size: str
+    status: str
+    pending: bool
+    state: str
+    progress: float | None
+    can_retry: bool
+    remarks: tuple[Remark, ...]
+
+
+class Documents(msgspec.Struct, frozen=True, kw_only=True):
+    """Newest first."""
+
+    cards: tuple[Card, ...] = ()
+    stages: Stages = STAGES
+
+    @property
+    def pending(self) -> bool:
+        return any(card.pending for card in self.cards)
+
+
+def documents(jobs: Iterable[JobStatus], read: Mapping[UUID, Extraction]) -> Documents:
+    """`read` holds what each completed job says, by its id."""
+    return Documents(cards=tuple(_card(job, read.get(job.id)) for job in jobs))
+
+
+def _card(job: JobStatus, extraction: Extraction | None) -> Card:
+    return Card(
+        id=job.id,
+        name=job.file_name,
+        size=_size(job.size_bytes),
+        status=job.status.value,
+        pending=not job.is_final,
+        state=_summary(extraction.events) if extraction else _state(job),
+        progress=job.pages_read / job.pages if job.pages else None,
+        can_retry=job.error is not None and not job.error.in_file,
+        remarks=remarks(extraction.warnings) if extraction else (),
+    )
+
+
+def _state(job: JobStatus) -> str:
+    if job.error:
+        return job.error.detail
+    if job.status is Status.QUEUED:
+        return STAGES.position.format(position=job.position) if job.position else STAGES.waiting
+    if job.pages:
+        return STAGES.reading.format(page=min(job.pages_read + 1, job.pages), pages=job.pages)
+    return STAGES.opening
+
+
+def _summary(events: Sequence[Event]) -> str:
+    counts = collections.Counter(_noun(event) for event in events)
+    return "Read: " + ", ".join(f"{count} {noun if count == 1 else _plural(noun)}" for noun, count in counts.items())
+
+
+def _noun(event: Event) -> str:
+    if isinstance(event, Lecture):
+        return "weekly class"
+    return "exam" if isinstance(event, Exam) else "test"
+
+
+def _plural(noun: str) -> str:
+    return f"{noun}es" if noun.endswith("s") else f"{noun}s"
+
+
+def _size(size_bytes: int) -> str:
+    return f"{size_bytes / _MEGABYTE:.1f} MB" if size_bytes >= _MEGABYTE else f"{max(1, round(size_bytes / 1000))} kB"

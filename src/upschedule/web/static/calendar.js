@@ -1,0 +1,37 @@
+// The calendar is made as soon as there is something to put into it; its link can be copied.
+import { announce } from "./announce.js";
+import { send } from "./parts.js";
+
+export function startCalendar() {
+  document.addEventListener("click", copy);
+  document.addEventListener("parts:new", prepare);
+  prepare();
+}
+
+function prepare() {
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    button.hidden = !navigator.clipboard;
+  }
+  const form = document.querySelector("form[data-make]");
+  const pending = document.querySelector('#cards [data-status="queued"], #cards [data-status="processing"]');
+  if (form && !pending && !form.dataset.sent) {
+    form.dataset.sent = "yes";
+    send(form);
+  }
+}
+
+async function copy(event) {
+  const button = event.target.closest("[data-copy]");
+  if (!button) {
+    return;
+  }
+  const input = document.getElementById(button.dataset.copy);
+  try {
+    await navigator.clipboard.writeText(input.value);
+    announce("The link is copied.");
+    button.lastChild.textContent = " Copied";
+  } catch {
+    input.select();
+    announce("Copy the selected link.");
+  }
+}

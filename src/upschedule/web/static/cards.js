@@ -1,0 +1,68 @@
+// One card a document: what is shown of an upload and of its job while they go on.
+import { fill } from "./announce.js";
+
+/** @returns {HTMLElement} */
+const section = () => document.getElementById("documents");
+
+const field = (card, name) => card.querySelector(`[data-field="${name}"]`);
+
+/** @param {File} file @returns {HTMLElement} a card that only this browser knows until the upload is taken */
+export function addCard(file) {
+  const template = document.getElementById("card-template");
+  const card = template.content.firstElementChild.cloneNode(true);
+  field(card, "name").textContent = file.name;
+  field(card, "size").textContent = size(file.size);
+  field(card, "progress").setAttribute("aria-label", `Progress of ${file.name}`);
+  for (const name of card.querySelectorAll("[data-name]")) {
+    name.textContent = ` ${file.name}`;
+  }
+  document.getElementById("cards").prepend(card);
+  section().hidden = false;
+  return card;
+}
+
+export function showUploading(card, fraction) {
+  card.dataset.status = "uploading";
+  retryButton(card).hidden = true;
+  field(card, "progress").hidden = false;
+  field(card, "progress").value = fraction;
+  field(card, "state").textContent = fill(section().dataset.uploading, { percent: Math.round(fraction * 100) });
+}
+
+export function showRefused(card, text) {
+  card.dataset.status = "failed";
+  retryButton(card).hidden = false;
+  field(card, "progress").hidden = true;
+  field(card, "state").textContent = text;
+}
+
+/** @param {string} id @param {Record<string, any>} status */
+export function showStatus(id, status) {
+  const card = document.getElementById(`card-${id}`);
+  if (!card) {
+    return;
+  }
+  card.dataset.status = status.status;
+  field(card, "state").textContent = stage(status);
+  const progress = field(card, "progress");
+  if (progress && status.pages) {
+    progress.value = status.pages_read / status.pages;
+  } else {
+    progress?.removeAttribute("value");
+  }
+}
+
+function stage(status) {
+  const texts = section().dataset;
+  if (status.status === "queued") {
+    return status.position ? fill(texts.position, status) : texts.waiting;
+  }
+  const page = Math.min(status.pages_read + 1, status.pages);
+  return status.pages ? fill(texts.reading, { page, pages: status.pages }) : texts.opening;
+}
+
+const retryButton = (card) => card.querySelector('[data-action="retry"]');
+
+function size(bytes) {
+  return bytes < 1_000_000 ? `${Math.max(1, Math.round(bytes / 1000))} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+}

@@ -1,0 +1,104 @@
+// Parts of the page that the server renders anew: fetched as a page, put in place of the old ones.
+import { announce, complain } from "./announce.js";
+import { OFFLINE, sentence } from "./problem.js";
+
+const TIMEOUT_MS = 30_000;
+const AUTO_SUBMIT_MS = 250;
+
+/** One request at a time, in order: an older answer never replaces a newer one. */
+let tail = Promise.resolve();
+
+export function startParts() {
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.matches("[data-enhance]")) {
+      event.preventDefault();
+      send(form, event.submitter);
+    }
+  });
+  let timer = 0;
+  document.addEventListener("change", (event) => {
+    const form = event.target.form;
+    if (form?.matches("[data-auto]")) {
+      clearTimeout(timer);
+      timer = setTimeout(() => send(form), AUTO_SUBMIT_MS);
+    }
+  });
+}
+
+export function refresh() {
+  return request("/", {});
+}
+
+/** @param {HTMLFormElement} form @param {HTMLElement | null} [submitter] */
+export async function send(form, submitter) {
+  const body = new URLSearchParams(new FormData(form));
+  form.dataset.sent = "yes";
+  submitter?.setAttribute("aria-disabled", "true");
+  const done = await request(form.action, { method: "POST", body });
+  submitter?.removeAttribute("aria-disabled");
+  if (done && form.dataset.done) {
+    announce(form.dataset.done);
+  }
+}
+
+/** @returns {Promise<boolean>} whether the parts are new */
+function request(url, options) {
+  const next = tail.then(() => exchange(url, options));
+  tail = next.catch(() => {});
+  return next;
+}
+
+async function exchange(url, options) {
+  try {
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const response = await fetch(url, { ...options, signal, headers: { Accept: "text/html" } });
+    const text = await response.text();
+    if (!response.ok) {
+      complain(sentence(response.headers.get("Content-Type") ?? "", text));
+      return false;
+    }
+    complain("");
+    swap(new DOMParser().parseFromString(text, "text/html"));
+    return true;
+  } catch {
+    complain(OFFLINE);
+    return false;
+  }
+}
+
+/** @param {Document} page */
+function swap(page) {
+  const focused = document.activeElement?.id;
+  for (const old of document.querySelectorAll("[data-part]")) {
+    const fresh = page.getElementById(old.id);
+    if (fresh) {
+      carry(old, fresh);
+      old.replaceWith(document.adoptNode(fresh));
+    }
+  }
+  if (focused && document.activeElement === document.body) {
+    (document.getElementById(focused) ?? document.getElementById("main")).focus({ preventScroll: true });
+  }
+  document.dispatchEvent(new CustomEvent("parts:new"));
+}
+
+/** What a person has typed, chosen or opened, and what only this browser knows, survives. */
+function carry(old, fresh) {
+  for (const input of old.querySelectorAll("input[id]")) {
+    const twin = fresh.querySelector(`#${CSS.escape(input.id)}`);
+    if (twin && input.type === "date" && input.value !== input.defaultValue && input.form.dataset.sent !== "yes") {
+      twin.value = input.value;
+    } else if (twin && input.name === "view") {
+      twin.checked = input.checked;
+    }
+  }
+  for (const details of old.querySelectorAll("details[id][open]")) {
+    fresh.querySelector(`#${CSS.escape(details.id)}`)?.setAttribute("open", "");
+  }
+  const local = old.querySelectorAll("li[data-local]");
+  if (local.length) {
+    fresh.hidden = false;
+    fresh.querySelector("#cards").prepend(...local);
+  }
+}

@@ -1,0 +1,55 @@
+// Sending files, two at a time, with the progress that only XMLHttpRequest tells.
+import { OFFLINE, sentence } from "./problem.js";
+
+const AT_ONCE = 2;
+const TIMEOUT_MS = 300_000;
+
+let running = 0;
+/** @type {(() => void)[]} */
+const waiting = [];
+
+/**
+ * @param {File} file @param {string} url @param {AbortSignal} signal
+ * @param {(fraction: number) => void} onProgress
+ * @returns {Promise<Record<string, any>>} the job; rejects with an Error whose message is the sentence to show
+ */
+export async function upload(file, url, signal, onProgress) {
+  await turn();
+  try {
+    signal.throwIfAborted();
+    return await post(file, url, signal, onProgress);
+  } finally {
+    running -= 1;
+    waiting.shift()?.();
+  }
+}
+
+async function turn() {
+  if (running >= AT_ONCE) {
+    await new Promise((resolve) => waiting.push(resolve));
+  }
+  running += 1;
+}
+
+function post(file, url, signal, onProgress) {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    const body = new FormData();
+    body.append("file", file);
+    request.open("POST", url);
+    request.timeout = TIMEOUT_MS;
+    request.setRequestHeader("Accept", "application/json");
+    request.upload.onprogress = (event) => event.lengthComputable && onProgress(event.loaded / event.total);
+    request.onload = () => {
+      if (request.status === 200 || request.status === 202) {
+        resolve(JSON.parse(request.responseText));
+      } else {
+        reject(new Error(sentence(request.getResponseHeader("Content-Type") ?? "", request.responseText)));
+      }
+    };
+    request.onerror = request.ontimeout = () => reject(new Error(OFFLINE));
+    request.onabort = () => reject(new DOMException("", "AbortError"));
+    signal.addEventListener("abort", () => request.abort());
+    request.send(body);
+  });
+}
