@@ -26,6 +26,9 @@ from upschedule.web.drain import Drain
 from upschedule.web.guards import limit_everybody, refuse_cross_site
 from upschedule.web.identity import Identity
 from upschedule.web.limits import LimitOptions, Limits
+from upschedule.web.pages.assets import StaticController
+from upschedule.web.pages.forms import DocumentForms
+from upschedule.web.pages.home import HomeController
 from upschedule.web.receiving import Receiver
 from upschedule.web.streams import Streams
 from upschedule.web.uploads import UploadReader
@@ -38,6 +41,9 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     AccountController,
     SessionController,
     ProblemController,
+    HomeController,
+    DocumentForms,
+    StaticController,
     HealthController,
     MetricsController,
 )
@@ -60,8 +66,7 @@ class WebOptions(msgspec.Struct, frozen=True, kw_only=True):
     buffered_bytes_max: int = 256 * _MEBIBYTE
     body_idle_seconds: float = 20.0
     body_seconds: float = 120.0
-    #: In which a load balancer sees readiness fail, before the door closes.
-    drain_grace_seconds: float = 2.0
+    drain_grace_seconds: float
 
     @property
     def secure(self) -> bool:
