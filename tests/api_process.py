@@ -81,6 +81,7 @@ def api_environment(
         "UPSCHEDULE_OBJECTS_ACCESS_KEY": objects.access_key,
         "UPSCHEDULE_OBJECTS_SECRET_KEY": objects.secret_key,
         "UPSCHEDULE_OBJECTS_BUCKET": objects.bucket,
+        "UPSCHEDULE_WEB_DRAIN_GRACE_SECONDS": "0.2",
         "UPSCHEDULE_WEB_FEED_SECRET": "feed-secret-for-tests-0123456789abcdef",
     }
 

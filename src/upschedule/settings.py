@@ -138,6 +138,9 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ("127.0.0.1/32", "::1/128")
     feed_secret: Annotated[str, Meta(min_length=32, description="Key from which feed addresses are derived")]
     session_days: Annotated[int, Meta(ge=1, description="A visitor unseen for so long is forgotten")] = 180
+    drain_grace_seconds: Annotated[
+        float, Meta(ge=0, description="How long readiness fails before the door closes; above a proxy's check interval")
+    ] = 2.0
     drain_seconds: Annotated[int, Meta(ge=1, description="Time that requests under way get when the process stops")] = (
         20
     )

@@ -1,6 +1,7 @@
 """`upschedule serve`: the API process."""
 
 import functools
+import math
 import os
 import sys
 
@@ -34,7 +35,6 @@ def command() -> None:
         click.echo(error, err=True)
         sys.exit(_EXIT_SETTINGS)
     logging.configure(level=chosen.log.level, process="api")
-    options = _web_options(chosen)
     server = Granian(
         f"{__name__}:application",
         factory=True,
@@ -46,7 +46,7 @@ def command() -> None:
         backlog=1024,
         backpressure=_CONNECTIONS_MAX,
         respawn_failed_workers=True,
-        workers_kill_timeout=round(options.drain_grace_seconds) + chosen.web.drain_seconds + _CLOSING_SECONDS,
+        workers_kill_timeout=math.ceil(chosen.web.drain_grace_seconds) + chosen.web.drain_seconds + _CLOSING_SECONDS,
         log_enabled=False,
     )
     server.serve()
@@ -72,4 +72,5 @@ def _web_options(chosen: settings.Settings) -> WebOptions:
         ),
         streams_per_account=limits.streams_per_account,
         upload_bytes_max=chosen.uploads.size_bytes_max,
+        drain_grace_seconds=chosen.web.drain_grace_seconds,
     )

@@ -9,24 +9,43 @@ import httpx
 import pytest
 
 from tests.api_process import ApiProcess, api_environment, api_process
-from tests.servers import Database
-from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress
+from tests.servers import Database, fresh_bucket, fresh_database
+from upschedule.operations.embedded.postgres import Postgres
+from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
+from upschedule.operations.embedded.valkey import Valkey
 
 StartApi = Callable[..., ApiProcess]
 NewClient = Callable[[ApiProcess], httpx.Client]
+
+
+@pytest.fixture(scope="session")
+def api(
+    postgres_server: Postgres,
+    postgres_template: str,
+    valkey_state_server: Valkey,
+    valkey_cache_server: Valkey,
+    seaweedfs_server: SeaweedFS,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[ApiProcess]:
+    """One instance with the default limits for all tests that keep apart by being different people."""
+    with ExitStack() as opened:
+        database = opened.enter_context(fresh_database(postgres_server, template=postgres_template))
+        bucket = opened.enter_context(fresh_bucket(seaweedfs_server))
+        environment = api_environment(database, valkey_state_server.url, valkey_cache_server.url, bucket)
+        yield opened.enter_context(api_process(environment, tmp_path_factory.mktemp("api") / "api.log"))
 
 
 @pytest.fixture
 def environment(
     database: Database, redis_state_url: str, redis_cache_url: str, object_store: ObjectStoreAddress
 ) -> dict[str, str]:
-    """The settings of a process on this test's own servers."""
+    """The settings of a process on servers of this test."""
     return api_environment(database, redis_state_url, redis_cache_url, object_store)
 
 
 @pytest.fixture
 def start_api(environment: dict[str, str], tmp_path: Path) -> Iterator[StartApi]:
-    """Start an instance: `start_api(UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR="3")`."""
+    """Start an instance of this test: `start_api(UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR="3")`."""
     with ExitStack() as running:
         numbers = itertools.count(1)
 
@@ -35,12 +54,6 @@ def start_api(environment: dict[str, str], tmp_path: Path) -> Iterator[StartApi]
             return running.enter_context(api_process(environment | settings, output))
 
         yield start
-
-
-@pytest.fixture
-def api(start_api: StartApi) -> ApiProcess:
-    """One instance with the default limits."""
-    return start_api()
 
 
 @pytest.fixture
