@@ -43,7 +43,7 @@ async def _work(chosen: settings.Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with open_services(chosen, role="worker") as services:
-        await work(services, _sandbox(chosen), _options(chosen), stop=stop)
+        await work(services, _sandbox(chosen), options_of(chosen), stop=stop)
 
 
 def _sandbox(chosen: settings.Settings) -> Sandbox:
@@ -56,7 +56,7 @@ def _sandbox(chosen: settings.Settings) -> Sandbox:
     )
 
 
-def _options(chosen: settings.Settings) -> WorkerOptions:
+def options_of(chosen: settings.Settings) -> WorkerOptions:
     return WorkerOptions(
         host=chosen.worker.host,
         port=chosen.worker.port,

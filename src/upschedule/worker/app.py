@@ -34,7 +34,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def work(services: Services, sandbox: Sandbox, options: WorkerOptions, *, stop: asyncio.Event) -> None:
-    """Returns once `stop` is set and every job is finished or given back. Raises SandboxFailed, OSError for the port."""
+    """Returns once `stop` is set and every job is finished or given back. Raises SandboxFailed, or OSError."""
     async with AsyncExitStack() as owned:
         await owned.enter_async_context(sandbox)
         if sandbox.refused:

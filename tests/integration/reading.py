@@ -1,0 +1,43 @@
+"""A reader for tests, run by the real sandbox: the document's first words say how long it takes and what comes of it.
+
+`plain X`: at once. `slow SECONDS PAGES X`: so long, telling each page. `refused X`: not a timetable. `broken X`: a defect.
+"""
+
+import time
+from collections.abc import Callable
+
+from upschedule.pdf.errors import NotATimetable
+from upschedule.pdf.limits import ReadingLimits
+from upschedule.timetable.event import Extraction, Lecture
+
+
+def read(data: bytes, *, limits: ReadingLimits, progress: Callable[[int, int], None]) -> Extraction:
+    words = data.decode().split()[1:]
+    pages = 1
+    if words[0] == "refused":
+        raise NotATimetable
+    if words[0] == "broken":
+        raise RuntimeError(words[1])
+    if words[0] == "slow":
+        pages = int(words[2])
+        for page in range(1, pages + 1):
+            time.sleep(float(words[1]) / pages)
+            progress(page, pages)
+    return Extraction(events=(_lecture(words[-1]),), pages=pages)
+
+
+def _lecture(module: str) -> Lecture:
+    return Lecture(
+        module=module,
+        offered="S1",
+        group="G01",
+        language="English",
+        activity="L1",
+        day="Monday",
+        start="08:30",
+        end="09:20",
+        venues=("Thuto 1-1",),
+        campus="HATFIELD",
+        study_programmes=(),
+        page=1,
+    )

@@ -1,0 +1,59 @@
+"""Jobs from upload to result, with the worker in this process."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from tests.integration.services import Addresses, a_document, new_account, opened, until_final
+from tests.integration.worker_process import a_sandbox
+from upschedule.processing.job import Status
+from upschedule.worker.app import WorkerOptions, work
+
+
+@asynccontextmanager
+async def working(addresses: Addresses) -> AsyncGenerator[None]:
+    options = WorkerOptions(
+        host="127.0.0.1", port=0, concurrency=2, drain_seconds=5, sweep_seconds=1, retention_seconds=60
+    )
+    stop = asyncio.Event()
+    async with opened(addresses, role="worker") as services:
+        worker = asyncio.create_task(work(services, a_sandbox(), options, stop=stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            await worker
+
+
+async def test_an_upload_is_read_and_its_timetable_given(addresses: Addresses) -> None:
+    """(R1.1)"""
+    async with opened(addresses) as services, working(addresses):
+        account_id = await new_account(services)
+        accepted = await services.jobs.accept(
+            account_id, file_name="a.pdf", data=a_document("plain COS132"), request_id="r1"
+        )
+        assert accepted.created
+        ended = await until_final(services, account_id, accepted.job.id)
+        assert ended.status is Status.COMPLETED
+        timetable = await services.jobs.timetable(account_id, accepted.job.id)
+        assert [event.module for event in timetable.events] == ["COS132"]
+
+
+async def test_a_hundred_small_files_take_seconds(addresses: Addresses) -> None:
+    """(R1.1)"""
+    async with opened(addresses) as services, working(addresses):
+        started = time.monotonic()
+        accounts = [await new_account(services) for _ in range(100)]
+        uploads = [
+            services.jobs.accept(account_id, file_name="a.pdf", data=a_document(), request_id=None)
+            for account_id in accounts
+        ]
+        accepted = await asyncio.gather(*uploads)
+        ended = [
+            await until_final(services, account_id, one.job.id)
+            for account_id, one in zip(accounts, accepted, strict=True)
+        ]
+        assert {one.status for one in ended} == {Status.COMPLETED}
+        assert {one.attempt for one in ended} == {1}
+        assert time.monotonic() - started < 30

@@ -1,0 +1,31 @@
+"""Starts a worker whose sandbox runs the reader of these tests: `python worker_process.py`, settings in the environment."""
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+from upschedule import logging, settings
+from upschedule.cli.work import options_of
+from upschedule.pdf.limits import ReadingLimits
+from upschedule.pdf.sandbox import ReaderFunction, Sandbox, SandboxLimits
+from upschedule.services import open_services
+from upschedule.worker.app import work
+
+
+async def main() -> None:
+    chosen = settings.load(os.environ)
+    logging.configure(level="info", process="worker")
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    async with open_services(chosen, role="worker") as services:
+        await work(services, a_sandbox(concurrency=chosen.worker.concurrency), options_of(chosen), stop=stop)
+
+
+def a_sandbox(*, concurrency: int = 2) -> Sandbox:
+    reader = ReaderFunction(function="reading:read", warm_up=None, search_path=(str(Path(__file__).parent),))
+    return Sandbox(limits=SandboxLimits(), reading=ReadingLimits(), concurrency_max=concurrency, reader=reader)
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
