@@ -30,6 +30,7 @@ from upschedule.pdf.sandbox.verdict import signal_name
 
 _START_SECONDS_MAX = 30.0
 _ANSWER_SECONDS_MAX = 5.0
+_EXIT_SECONDS_MAX = 1.0
 _STDERR_CHARACTERS_MAX = 2000
 _COMMAND = (sys.executable, "-I", "-X", "utf8", "-m", "upschedule.pdf.sandbox.zygote")
 _REPORTS = msgspec.json.Decoder(Report)
@@ -48,6 +49,7 @@ class ZygoteProcess:
         self._exits: dict[int, asyncio.Future[Exited]] = {}
         self._last_id = 0
         self._death: str | None = None
+        self._condemned = False
         self._listener = asyncio.create_task(self._listen(), name="sandbox-zygote")
 
     @classmethod
@@ -66,8 +68,8 @@ class ZygoteProcess:
 
     @property
     def alive(self) -> bool:
-        """False from the moment that its death was noticed."""
-        return self._death is None
+        """False from the moment that its end was noticed or ordered."""
+        return self._death is None and not self._condemned
 
     @property
     def refused(self) -> Mapping[Protection, str]:
@@ -75,22 +77,23 @@ class ZygoteProcess:
         return self._ready.result().refused
 
     async def fork(self, data: bytes, channel: socket.socket) -> "ChildProcess":
-        """Start a child on a document; `channel` is its end, which is closed here. Raises SandboxFailed."""
+        """Start a child on a document; `channel` is its end. Raises SandboxFailed, or OSError if this process lacks room."""
         request_id = self._next_id()
         exited: asyncio.Future[Exited] = asyncio.get_running_loop().create_future()
         self._exits[request_id] = exited
+        child = ChildProcess(self, request_id, exited)
+        document = _sealed(data)
         try:
-            with channel:
-                document = _sealed(data)
-                try:
-                    await self._ask(Fork(request_id), document, channel.fileno())
-                finally:
-                    os.close(document)
-        except BaseException:
-            self.kill_child(request_id)
-            del self._exits[request_id]
+            await self._ask(Fork(request_id), document, channel.fileno())
+        except SandboxFailed:
+            self.forget_child(request_id)
             raise
-        return ChildProcess(self, request_id, exited)
+        except asyncio.CancelledError:
+            await child.end()
+            raise
+        finally:
+            os.close(document)
+        return child
 
     async def ping(self) -> None:
         """Raise SandboxFailed unless it answers."""
@@ -109,6 +112,7 @@ class ZygoteProcess:
 
     def kill(self) -> None:
         """End the zygote at once; the kernel ends its children."""
+        self._condemned = True
         if self._process.returncode is None:
             # Not Popen.kill, which may reap the process that the listener waits for.
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
@@ -155,8 +159,13 @@ class ZygoteProcess:
                 self._take(_REPORTS.decode(data))
         except ConnectionError:
             pass
-        self.kill()
-        await _readable(self._pidfd)
+        try:
+            # It closes its end as it exits: its exit code says more than our signal would.
+            async with asyncio.timeout(_EXIT_SECONDS_MAX):
+                await _readable(self._pidfd)
+        except TimeoutError:
+            self.kill()
+            await _readable(self._pidfd)
         self._died(self._process.wait())
 
     def _take(self, report: Report) -> None:
@@ -170,7 +179,7 @@ class ZygoteProcess:
 
     def _died(self, code: int) -> None:
         how = f"was killed by {signal_name(-code)}" if code < 0 else f"ended with exit code {code}"
-        self._death = " ".join((f"the zygote {how}", self._last_words())).rstrip()
+        self._death = ": ".join(filter(None, (f"the zygote {how}", self._last_words())))
         for waiting in (self._ready, *self._answers.values(), *self._exits.values()):
             if not waiting.done():
                 waiting.set_exception(SandboxFailed(self._death))
@@ -180,7 +189,8 @@ class ZygoteProcess:
     def _last_words(self) -> str:
         size = os.fstat(self._stderr).st_size
         start = max(0, size - _STDERR_CHARACTERS_MAX)
-        return os.pread(self._stderr, size - start, start).decode(errors="replace").strip()
+        lines = os.pread(self._stderr, size - start, start).decode(errors="replace").splitlines()
+        return lines[-1] if lines else ""
 
 
 class ChildProcess:

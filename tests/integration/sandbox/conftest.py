@@ -1,0 +1,30 @@
+"""A sandbox whose children run what an attacker would."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from upschedule.pdf.limits import ReadingLimits
+from upschedule.pdf.sandbox import ReaderFunction, Sandbox, SandboxLimits
+
+OpenHostile = Callable[..., AbstractAsyncContextManager[Sandbox]]
+
+
+def hostile_reader(name: str) -> ReaderFunction:
+    """Name a function of hostile.py."""
+    return ReaderFunction(function=f"hostile:{name}", warm_up=None, search_path=(str(Path(__file__).parent),))
+
+
+@pytest.fixture
+def hostile() -> OpenHostile:
+    """Open a sandbox whose reader is that function of hostile.py."""
+
+    @asynccontextmanager
+    async def open_sandbox(name: str, **limits: float) -> AsyncIterator[Sandbox]:
+        chosen = SandboxLimits(**limits)  # type: ignore[arg-type]
+        async with Sandbox(limits=chosen, reading=ReadingLimits(), reader=hostile_reader(name)) as sandbox:
+            yield sandbox
+
+    return open_sandbox

@@ -1,0 +1,122 @@
+"""Whatever dies or is given up, no process stays and the next document is read (R1.2, R1.5)."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.integration.sandbox.conftest import OpenHostile
+from tests.integration.sandbox.processes import children_of, is_running, until, zygote_of
+from upschedule.pdf.sandbox import Sandbox, SandboxFailed
+
+
+def reading(sandbox: Sandbox, *, deadline_seconds: float = 60) -> asyncio.Task[object]:
+    """Start to read."""
+    return asyncio.ensure_future(
+        sandbox.read(b"", deadline_seconds=deadline_seconds, on_progress=lambda _done, _total: None)
+    )
+
+
+async def test_a_child_killed_from_outside_may_be_tried_again(hostile: OpenHostile) -> None:
+    """The out-of-memory killer is the likely one; the report names the signal."""
+    async with hostile("hang") as sandbox:
+        zygote = zygote_of(sandbox)
+        task = reading(sandbox)
+        await until(lambda: bool(children_of(zygote)))
+        os.kill(children_of(zygote)[0], signal.SIGKILL)
+        with pytest.raises(SandboxFailed, match="killed by SIGKILL"):
+            await task
+        assert zygote_of(sandbox) == zygote
+
+
+async def test_cancelling_kills_the_child_at_once(hostile: OpenHostile) -> None:
+    """The place is free and the process gone when the cancelled reading returns."""
+    async with hostile("hang") as sandbox:
+        zygote = zygote_of(sandbox)
+        task = reading(sandbox)
+        await until(lambda: bool(children_of(zygote)))
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert children_of(zygote) == []
+        await sandbox.check()
+
+
+async def test_a_zygote_that_dies_is_replaced(hostile: OpenHostile) -> None:
+    """Its children die with it, its readings may be tried again, and the next reading works."""
+    async with hostile("hang") as sandbox:
+        zygote = zygote_of(sandbox)
+        task = reading(sandbox)
+        await until(lambda: bool(children_of(zygote)))
+        children = children_of(zygote)
+        os.kill(zygote, signal.SIGKILL)
+        with pytest.raises(SandboxFailed, match="the zygote was killed by SIGKILL"):
+            await task
+        await until(lambda: not any(map(is_running, children)))
+        await sandbox.check()
+        assert zygote_of(sandbox) != zygote
+
+
+async def test_a_zygote_that_is_stuck_is_replaced(hostile: OpenHostile) -> None:
+    """A stopped process answers nothing; it is killed rather than waited for, and the document is not blamed."""
+    async with hostile("count_pages") as sandbox:
+        os.kill(zygote_of(sandbox), signal.SIGSTOP)
+        with pytest.raises(SandboxFailed, match="did not answer"):
+            await reading(sandbox)
+        await reading(sandbox)
+
+
+async def test_closing_leaves_no_process(hostile: OpenHostile) -> None:
+    """Readings under way end; later ones are told why."""
+    async with hostile("hang") as sandbox:
+        zygote = zygote_of(sandbox)
+        task = reading(sandbox)
+        await until(lambda: bool(children_of(zygote)))
+        children = children_of(zygote)
+        await sandbox.close()
+        assert not is_running(zygote)
+        with pytest.raises(SandboxFailed):
+            await task
+        await until(lambda: not any(map(is_running, children)))
+        with pytest.raises(SandboxFailed, match="closed"):
+            await reading(sandbox)
+
+
+async def test_a_killed_worker_takes_zygote_and_children_with_it() -> None:
+    """`kill -9`: nothing in the worker runs any more, so the kernel does it."""
+    here = Path(__file__).parent
+    worker = await asyncio.create_subprocess_exec(
+        sys.executable, str(here / "worker.py"), str(here), stdout=asyncio.subprocess.PIPE
+    )
+    assert worker.stdout is not None
+    zygote = int(await asyncio.wait_for(worker.stdout.readline(), 20))
+    processes = [zygote, *children_of(zygote)]
+    assert len(processes) == 2
+    worker.kill()
+    await worker.wait()
+    await until(lambda: not any(map(is_running, processes)))
+
+
+async def test_readings_beyond_the_limit_wait_their_turn(hostile: OpenHostile) -> None:
+    """The third of three has no process; its deadline passes without blame for the document."""
+    async with hostile("hang") as sandbox:
+        zygote = zygote_of(sandbox)
+        tasks = [reading(sandbox), reading(sandbox)]
+        await until(lambda: len(children_of(zygote)) == 2)
+        with pytest.raises(SandboxFailed, match="while other documents were read"):
+            await reading(sandbox, deadline_seconds=0.3)
+        assert len(children_of(zygote)) == 2
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        assert children_of(zygote) == []
+
+
+async def test_a_zygote_that_cannot_start_says_why(hostile: OpenHostile) -> None:
+    """Its last words on standard error are in the message."""
+    with pytest.raises(SandboxFailed, match=r"exit code 1: .*no attribute 'not_there'"):
+        async with hostile("not_there"):
+            pass

@@ -1,0 +1,63 @@
+"""Real documents come out of the sandbox as they do without it."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.documents.generate import document
+from upschedule.pdf import reader
+from upschedule.pdf.errors import NotAPdf
+from upschedule.pdf.limits import ReadingLimits
+from upschedule.pdf.sandbox import Sandbox, SandboxLimits, read_once
+
+ROOT = Path(__file__).parents[3]
+
+
+async def test_varied_documents_read_the_same_inside_and_outside() -> None:
+    """Nothing that reading needs is forbidden: fonts, encryption, every producer. Both at once, as in a worker."""
+    limits = ReadingLimits()
+    made = [document(seed).data for seed in range(40)]
+    async with Sandbox(limits=SandboxLimits(), reading=limits) as sandbox:
+        inside = await asyncio.gather(
+            *(sandbox.read(data, deadline_seconds=60, on_progress=lambda _done, _total: None) for data in made)
+        )
+    outside = [reader.read(data, limits=limits, progress=lambda _done, _total: None) for data in made]
+    assert inside == outside
+
+
+def test_a_command_reads_one_document_without_an_event_loop() -> None:
+    """The document is refused as it would be in the worker."""
+    data = document(3).data
+    limits = ReadingLimits()
+    inside = read_once(data, limits=SandboxLimits(), reading=limits)
+    assert inside == reader.read(data, limits=limits, progress=lambda _done, _total: None)
+    with pytest.raises(NotAPdf):
+        read_once(b"GIF89a", limits=SandboxLimits(), reading=limits)
+
+
+async def on_a_hardened_host(*required: str) -> str:
+    """What a sandbox with that policy says on a host without Landlock and namespaces."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        str(Path(__file__).parent / "hardened.py"),
+        *required,
+        stdout=asyncio.subprocess.PIPE,
+        env={"PYTHONPATH": str(ROOT)},
+    )
+    output, _ = await asyncio.wait_for(process.communicate(), 60)
+    return output.decode()
+
+
+async def test_a_host_that_grants_too_little_reads_nothing() -> None:
+    """The error names each protection that is missing, and why (R11.1)."""
+    output = await on_a_hardened_host("landlock", "namespaces")
+    assert output.startswith("ProtectionMissing: ")
+    assert "landlock: [Errno 95] Operation not supported" in output
+    assert "namespaces: [Errno 1] Operation not permitted" in output
+
+
+async def test_a_protection_that_is_not_required_may_be_missing() -> None:
+    """Reading works behind seccomp alone, and the sandbox says what is missing."""
+    assert await on_a_hardened_host("seccomp") == "refused: landlock namespaces pages: 1\n"

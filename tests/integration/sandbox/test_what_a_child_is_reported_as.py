@@ -1,0 +1,119 @@
+"""A child that ends badly is reported as what it was: the file's fault or not (R1.5)."""
+
+import time
+
+import pytest
+
+from tests.integration.sandbox.conftest import OpenHostile
+from upschedule.pdf.errors import NeedsPassword, TooComplex, TookTooLong, UnreadableDocument
+from upschedule.pdf.sandbox import Sandbox, SandboxFailed
+
+
+async def read(sandbox: Sandbox, data: bytes = b"", *, deadline_seconds: float = 30) -> object:
+    """Read and hear no progress."""
+    return await sandbox.read(data, deadline_seconds=deadline_seconds, on_progress=lambda _done, _total: None)
+
+
+@pytest.mark.parametrize(
+    ("name", "note"),
+    [
+        ("allocate_at_once", "more than 268435456 bytes of memory"),
+        ("hoard", "more than 268435456 bytes of memory"),
+        ("loop", "SIGXCPU after"),
+        ("loop_deaf", "SIGKILL after"),
+        ("answer_at_length", "more than 65536 bytes"),
+        ("speak_for_ever", "more than 65536 bytes"),
+    ],
+)
+async def test_a_document_that_needs_too_much_is_too_complex(hostile: OpenHostile, name: str, note: str) -> None:
+    """Memory, processor time and the size of the result each have a limit, and a note says which it was (R11.1)."""
+    async with hostile(name, memory_bytes_max=256 << 20, cpu_seconds_max=1, result_bytes_max=65536) as sandbox:
+        with pytest.raises(TooComplex) as caught:
+            await read(sandbox)
+    assert note in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize(("wall_seconds", "deadline_seconds"), [(0.5, 30), (30, 0.5)])
+async def test_a_document_that_hangs_took_too_long(
+    hostile: OpenHostile, wall_seconds: float, deadline_seconds: float
+) -> None:
+    """It uses no processor time: the wall clock stops it, or the caller's deadline if that is earlier (R1.5)."""
+    async with hostile("hang", wall_seconds_max=wall_seconds) as sandbox:
+        start = time.monotonic()
+        with pytest.raises(TookTooLong):
+            await read(sandbox, deadline_seconds=deadline_seconds)
+        assert 0.5 <= time.monotonic() - start < 10
+
+
+@pytest.mark.parametrize(("name", "signal_name"), [("crash", "SIGSEGV"), ("abort", "SIGABRT")])
+async def test_a_document_that_crashes_the_reader_is_unreadable(
+    hostile: OpenHostile, name: str, signal_name: str
+) -> None:
+    """Reading it again would crash again, so nobody retries (R2.1)."""
+    async with hostile(name) as sandbox:
+        with pytest.raises(UnreadableDocument) as caught:
+            await read(sandbox)
+    assert signal_name in caught.value.__notes__[0]
+
+
+async def test_a_refusal_arrives_as_the_reader_raised_it(hostile: OpenHostile) -> None:
+    """Class and sentence."""
+    async with hostile("refuse") as sandbox:
+        with pytest.raises(NeedsPassword, match="the sentence of the reader"):
+            await read(sandbox)
+
+
+@pytest.mark.parametrize(
+    ("name", "report"),
+    [
+        ("leave", "exit code 3"),
+        ("load_late", r"ModuleNotFoundError \(antigravity\) at hostile:\d+ load_late"),
+        ("fail", r"KeyError at hostile:\d+ fail"),
+    ],
+)
+async def test_a_reader_that_fails_is_not_the_documents_fault(hostile: OpenHostile, name: str, report: str) -> None:
+    """The report says where, and quotes no word of the document."""
+    async with hostile(name) as sandbox:
+        with pytest.raises(SandboxFailed, match=report) as caught:
+            await read(sandbox)
+    assert "words of the document" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("forged", "report"),
+    [
+        (b"\x80\x04N.\n", "no message"),
+        (b'{"type":"Done","extraction":{"events":[{"kind":"party"}],"pages":1}}\n', "no message"),
+        (b'{"type":"Refused","code":"no-such-code","detail":""}\n', "unknown code"),
+        (b'{"type":"Progress","done":2,"total":1}\n', "page 2 of 1"),
+        (b'{"type":"Progress","done":1,"total":9}\n{"type":"Progress","done":1,"total":9}\n', "after page 1"),
+    ],
+)
+async def test_what_a_child_says_is_checked(hostile: OpenHostile, forged: bytes, report: str) -> None:
+    """A child is not trusted: what does not fit the types, or counts no page, ends the reading (R2.3)."""
+    async with hostile("speak") as sandbox:
+        with pytest.raises(SandboxFailed, match=report):
+            await read(sandbox, forged)
+
+
+async def test_pages_are_told_once_each_and_in_order(hostile: OpenHostile) -> None:
+    """A listener may be a coroutine function."""
+    heard: list[tuple[int, int]] = []
+
+    async def listen(done: int, total: int) -> None:
+        heard.append((done, total))
+
+    async with hostile("count_pages") as sandbox:
+        await sandbox.read(b"", deadline_seconds=20, on_progress=listen)
+    assert heard == [(1, 3), (2, 3), (3, 3)]
+
+
+async def test_a_listeners_own_timeout_is_not_taken_for_the_documents(hostile: OpenHostile) -> None:
+    """The worker's database may be slow; the document is not at fault."""
+
+    async def listen(_done: int, _total: int) -> None:
+        raise TimeoutError("the database is slow")
+
+    async with hostile("count_pages") as sandbox:
+        with pytest.raises(TimeoutError, match="the database is slow"):
+            await sandbox.read(b"", deadline_seconds=20, on_progress=listen)

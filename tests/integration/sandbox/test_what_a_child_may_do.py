@@ -1,0 +1,59 @@
+"""The attacker has the reader: what he tries is refused (R1.5, R11.1)."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.integration.sandbox.conftest import OpenHostile
+
+REFUSED = "Operation not permitted"
+
+
+async def answers(hostile: OpenHostile, name: str, data: bytes = b"") -> list[str]:
+    """What the kernel told that function."""
+    async with hostile(name) as sandbox:
+        extraction = await sandbox.read(data, deadline_seconds=20, on_progress=lambda _done, _total: None)
+    return [warning.message for warning in extraction.warnings]
+
+
+@pytest.mark.parametrize(
+    ("name", "attempts"),
+    [("read_files", 4), ("use_network", 4), ("start_processes", 4), ("run_own_code", 1)],
+)
+async def test_a_child_opens_no_file_no_socket_no_process_and_no_code(
+    hostile: OpenHostile, name: str, attempts: int
+) -> None:
+    """Each attempt is refused, by a system call that is not on the list."""
+    assert await answers(hostile, name) == [REFUSED] * attempts
+
+
+async def test_a_child_writes_nothing(hostile: OpenHostile, tmp_path: Path) -> None:
+    """Neither in a directory, nor in memory."""
+    target = tmp_path / "evil"
+    assert await answers(hostile, "write_files", str(target).encode()) == [REFUSED] * 4
+    assert not target.exists()
+
+
+async def test_a_child_cannot_touch_the_worker(hostile: OpenHostile) -> None:
+    """Signals, tracing and priorities are refused, by number of the worker and for everybody."""
+    assert await answers(hostile, "attack_processes", str(os.getpid()).encode()) == [REFUSED] * 5
+
+
+async def test_a_child_inherits_no_descriptor_but_its_channel(hostile: OpenHostile) -> None:
+    """The standard three are /dev/null."""
+    readable, unwanted = os.pipe()
+    os.set_inheritable(readable, True)  # noqa: FBT003 -- the standard library's signature
+    try:
+        found = await answers(hostile, "list_descriptors")
+    finally:
+        os.close(readable)
+        os.close(unwanted)
+    assert found[:3] == ["0", "1", "2"]
+    assert len(found) == 4
+
+
+async def test_a_child_knows_no_secret_of_the_worker(hostile: OpenHostile, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The worker's environment stays its own (R8.2)."""
+    monkeypatch.setenv("UPSCHEDULE_TEST_SECRET", "do not tell")
+    assert "do not tell" not in await answers(hostile, "list_environment")
