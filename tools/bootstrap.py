@@ -8,8 +8,10 @@ installs it into `.tools`. It must be readable by older versions of Python, to s
 
 from __future__ import annotations
 
+import ctypes
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,6 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / ".venv"
 TOOLS = ROOT / ".tools"
+PR_SET_PDEATHSIG = 1
 UV_VERSION = "0.13.9"
 UV_OLDEST = (0, 9)
 PYTHON_OLDEST = (3, 11)
@@ -26,12 +29,16 @@ GIGABYTES_NEW, GIGABYTES_UPDATE = 1.5, 0.3
 
 def main(group: str, command: str, *arguments: str) -> None:
     ensure_python()
+    if sys.platform != "linux":
+        sys.exit("Linux is needed: the servers and the protections around hostile files are Linux programs.")
     if not (ROOT / "uv.lock").exists():
         sys.exit("uv.lock is missing: this is not a complete copy of the project.")
     ensure_room()
     synchronise(find_uv() or install_uv(), group)
     program = ENVIRONMENT / "bin" / command
     os.chdir(ROOT)
+    # Whoever ends make, even by SIGKILL, ends the command with it.
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
     os.execv(program, [str(program), *arguments])  # noqa: S606 - it becomes the command, as its caller asked
 
 

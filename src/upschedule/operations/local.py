@@ -20,6 +20,7 @@ from upschedule.operations.supervision import Supervisor
 
 _START_SECONDS = 90.0
 _CHECK_SECONDS = 0.2
+_SAME_REQUEST_SECONDS = 1.0
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _IDENTITY = {
     Identity.NOBODY: "as the user nobody",
@@ -32,28 +33,31 @@ class StopRequested(Exception):
 
 
 class StopSwitch:
-    """Turns stop signals into StopRequested at the next pause; a second signal while stopping ends the process at once.
+    """Turns stop signals into StopRequested at the next pause.
 
-    Then the kernel tells the children (launcher).
+    Ctrl-C again while all stops ends the process at once; then the kernel tells the children (launcher).
     """
 
     def __init__(self) -> None:
-        self._requested = False
+        self._requested_at: float | None = None
         for number in _STOP_SIGNALS:
             signal.signal(number, self._note)
 
     def pause(self, seconds: float) -> None:
         """Sleep. Raises StopRequested."""
-        if not self._requested:
+        if self._requested_at is None:
             time.sleep(seconds)
-        if self._requested:
+        if self._requested_at is not None:
             raise StopRequested
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         del frame
-        if self._requested:
+        now = time.monotonic()
+        if self._requested_at is None:
+            self._requested_at = now
+        # One request may arrive twice, from the terminal or a process group and again from make.
+        elif number == signal.SIGINT and now - self._requested_at > _SAME_REQUEST_SECONDS:
             os._exit(128 + number)
-        self._requested = True
 
 
 @dataclass(frozen=True, kw_only=True)
