@@ -1,6 +1,7 @@
 """A reader for tests, run by the real sandbox: the document's first words say how long it takes and what comes of it.
 
-`plain X`: at once. `slow SECONDS PAGES X`: so long, telling each page. `refused X`: not a timetable. `broken X`: a defect.
+`plain X`: at once. `slow SECONDS PAGES X`: so long, telling each page.
+`refused X`: not a timetable. `broken X`: a defect.
 """
 
 import time

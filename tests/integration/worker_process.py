@@ -1,4 +1,4 @@
-"""Starts a worker whose sandbox runs the reader of these tests: `python worker_process.py`, settings in the environment."""
+"""A worker whose sandbox runs the reader of these tests; its settings are in the environment."""
 
 import asyncio
 import os

@@ -47,6 +47,6 @@ def estimate(*, queued: int, limit: int, rate_per_minute: float) -> Capacity:
     return Capacity(
         queued=queued,
         limit=limit,
-        rate_per_minute=round(rate_per_minute, 1),
+        rate_per_minute=rate_per_minute,
         wait_seconds=round(60 * queued / rate_per_minute, 1),
     )

@@ -27,7 +27,7 @@ async def working(addresses: Addresses) -> AsyncGenerator[None]:
 
 
 async def test_an_upload_is_read_and_its_timetable_given(addresses: Addresses) -> None:
-    """(R1.1)"""
+    """(R1.1)."""
     async with opened(addresses) as services, working(addresses):
         account_id = await new_account(services)
         accepted = await services.jobs.accept(
@@ -41,7 +41,7 @@ async def test_an_upload_is_read_and_its_timetable_given(addresses: Addresses) -
 
 
 async def test_a_hundred_small_files_take_seconds(addresses: Addresses) -> None:
-    """(R1.1)"""
+    """(R1.1)."""
     async with opened(addresses) as services, working(addresses):
         started = time.monotonic()
         accounts = [await new_account(services) for _ in range(100)]

@@ -1,0 +1,74 @@
+"""The states of a job as data."""
+
+import datetime as dt
+import re
+from pathlib import Path
+from uuid import UUID
+
+import msgspec
+import pytest
+
+from upschedule.processing.job import FINAL, MOVES, Job, JobError, Status, status_of
+
+_DRAWING = Path(__file__).parents[3] / "docs/job-states.md"
+_ARROW = re.compile(r"^\s*(\w+) --> (\w+): (.+)$", re.MULTILINE)
+
+
+def a_job(**changes: object) -> Job:
+    job = Job(
+        id=UUID(int=1),
+        account_id=UUID(int=2),
+        file_name="a.pdf",
+        size_bytes=10,
+        status=Status.PROCESSING,
+        attempt=1,
+        run=1,
+        pages=None,
+        pages_read=0,
+        version=3,
+        created_at=dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+        started_at=None,
+        finished_at=None,
+        error=None,
+        object_key="uploads/x.pdf",
+        reader_version="1",
+        request_id=None,
+    )
+    return msgspec.structs.replace(job, **changes)
+
+
+def test_the_drawing_shows_every_move_with_its_trigger_and_no_other() -> None:
+    drawn = set(_ARROW.findall(_DRAWING.read_text(encoding="utf-8")))
+    assert drawn == {(str(move.source), str(move.target), move.trigger) for move in MOVES}
+
+
+def test_every_state_can_be_reached_and_no_final_one_is_left_by_the_system() -> None:
+    reached = {Status.QUEUED} | {move.target for move in MOVES}
+    assert reached == set(Status)
+    assert all("owner" in move.trigger for move in MOVES if move.source in FINAL)
+
+
+@pytest.mark.parametrize(
+    ("changes", "answers"),
+    [
+        ({"status": Status.QUEUED}, True),
+        ({"status": Status.PROCESSING}, True),
+        ({"status": Status.COMPLETED, "reader_version": "2"}, True),
+        ({"status": Status.COMPLETED, "reader_version": "1"}, False),
+        ({"status": Status.FAILED, "reader_version": "2", "error": ("pdf-scan", True)}, True),
+        ({"status": Status.FAILED, "reader_version": "1", "error": ("pdf-scan", True)}, False),
+        ({"status": Status.FAILED, "reader_version": "2", "error": ("reading-failed", False)}, False),
+    ],
+)
+def test_known_bytes_are_read_again_only_where_the_result_may_differ(
+    changes: dict[str, object], *, answers: bool
+) -> None:
+    if isinstance(changes.get("error"), tuple):
+        code, in_file = changes["error"]
+        changes = changes | {"error": JobError(code=code, title="t", detail="d", in_file=in_file)}
+    assert a_job(**changes).answers("2") is answers
+
+
+def test_a_position_is_told_only_while_queued() -> None:
+    assert status_of(a_job(status=Status.QUEUED), position=3).position == 3
+    assert status_of(a_job(status=Status.PROCESSING), position=3).position is None

@@ -1,0 +1,96 @@
+"""Work under a lease."""
+
+import asyncio
+
+import pytest
+
+from upschedule.processing.lease import LeaseLost, LeaseOptions, while_held
+from upschedule.stores.errors import StoreUnavailable
+
+OPTIONS = LeaseOptions(lease_seconds=0.3, heartbeat_seconds=0.02)
+
+
+class Work:
+    """Says whether it was cancelled."""
+
+    def __init__(self) -> None:
+        self.cancelled = False
+
+    async def run(self, seconds: float) -> str:
+        try:
+            await asyncio.sleep(seconds)
+        except asyncio.CancelledError:
+            self.cancelled = True
+            raise
+        return "done"
+
+
+async def test_a_result_comes_through_while_the_lease_is_renewed() -> None:
+    renewals = 0
+
+    async def renew() -> bool:
+        nonlocal renewals
+        renewals += 1
+        return True
+
+    assert await while_held(Work().run(0.4), renew, OPTIONS) == "done"
+    assert renewals > 3
+
+
+async def test_work_is_cancelled_at_once_when_another_owns_the_job() -> None:
+    """(R2.3)."""
+    work = Work()
+
+    async def renew() -> bool:
+        return False
+
+    async with asyncio.timeout(2):
+        with pytest.raises(LeaseLost):
+            await while_held(work.run(60), renew, OPTIONS)
+    assert work.cancelled
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["refusing", "silent"])
+async def test_a_database_away_for_the_whole_lease_ends_the_work(*, silent: bool) -> None:
+    """(R2.3)."""
+    work = Work()
+
+    async def renew() -> bool:
+        if silent:
+            await asyncio.sleep(60)
+        raise StoreUnavailable("postgres", "gone")
+
+    started = asyncio.get_running_loop().time()
+    with pytest.raises(LeaseLost):
+        await while_held(work.run(60), renew, OPTIONS)
+    assert work.cancelled
+    assert asyncio.get_running_loop().time() - started >= OPTIONS.lease_seconds * 0.9
+
+
+async def test_a_short_fault_costs_no_job() -> None:
+    answers = iter([False, True, False, True])
+
+    async def renew() -> bool:
+        if not next(answers, True):
+            raise StoreUnavailable("postgres", "restarting")
+        return True
+
+    assert await while_held(Work().run(0.5), renew, OPTIONS) == "done"
+
+
+async def test_an_error_of_the_work_and_a_cancellation_from_outside_come_through() -> None:
+    async def renew() -> bool:
+        return True
+
+    async def fail() -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await while_held(fail(), renew, OPTIONS)
+    work = Work()
+    held = asyncio.create_task(while_held(work.run(60), renew, OPTIONS))
+    await asyncio.sleep(0.05)
+    held.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await held
+    assert work.cancelled
