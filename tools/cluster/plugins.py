@@ -1,0 +1,65 @@
+"""Which of Pulumi's two plugins must be our stand-ins: those not installed that cannot be downloaded either."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from tools.cluster.programs import HERE, TOOLS, CannotPrepareError
+
+NOMAD_PLUGIN = ("resource", "nomad", "2.6.1")
+LANGUAGE_HOST = "pulumi-language-python"
+EXECUTOR = "pulumi-language-python-exec"
+DOWNLOAD_SECONDS = 60
+ENGINE_FOLDER = HERE / "pulumi"
+
+
+def stand_ins(programs: Path) -> list[Path]:
+    """Folders under tools/ to put on PATH, each with one plugin."""
+    needed: list[Path] = []
+    if official := shutil.which(LANGUAGE_HOST, path=official_path()):
+        print(f"{LANGUAGE_HOST}: found at {official}")
+    else:
+        print(f"{LANGUAGE_HOST}: not installed, ours stands in")
+        needed.append(TOOLS / LANGUAGE_HOST)
+    if nomad_plugin(programs / "pulumi"):
+        print("pulumi-resource-nomad: the official plugin is installed")
+    else:
+        print("pulumi-resource-nomad: cannot be downloaded, ours stands in")
+        needed.append(TOOLS / "pulumi-resource-nomad")
+    return needed
+
+
+def official_path() -> str:
+    """PATH without our own folder, which a caller may have put there before."""
+    return os.pathsep.join(entry for entry in os.get_exec_path() if Path(entry).resolve() != TOOLS / LANGUAGE_HOST)
+
+
+def nomad_plugin(pulumi: Path) -> bool:
+    """True: `pulumi` has it or could download it now."""
+    kind, name, version = NOMAD_PLUGIN
+    home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
+    if (home / "plugins" / f"{kind}-{name}-v{version}").is_dir():
+        return True
+    command = [pulumi, "plugin", "install", kind, name, version]
+    try:
+        done = subprocess.run(command, capture_output=True, timeout=DOWNLOAD_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
+def language_executor(programs: Path) -> None:
+    """Copies the small program that runs a Pulumi program: it comes with Pulumi's Go module, so our tree has no copy.
+
+    Raises CannotPrepareError where that module cannot be had.
+    """
+    if shutil.which(LANGUAGE_HOST, path=official_path()) or (programs / EXECUTOR).exists():
+        return
+    question = ["go", "mod", "download", "-json", "github.com/pulumi/pulumi/sdk/v3"]
+    try:
+        answer = subprocess.run(question, cwd=ENGINE_FOLDER, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as reason:
+        raise CannotPrepareError(f"{EXECUTOR} could not be taken from Pulumi's Go module: {reason}") from None
+    shutil.copyfile(Path(json.loads(answer.stdout)["Dir"]) / "python" / "cmd" / EXECUTOR, programs / EXECUTOR)

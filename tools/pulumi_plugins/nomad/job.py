@@ -1,0 +1,131 @@
+"""nomad.Job."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from tools.pulumi_plugins.nomad import deployment, specification
+from tools.pulumi_plugins.nomad.api import Nomad, NomadError
+from tools.pulumi_plugins.nomad.resource import IncompleteError, Resource, ResourceType, Work
+from tools.pulumi_plugins.nomad.values import Values
+
+SOURCE = frozenset({"jobspec", "hcl2"})
+# Output of nomad.Job, and its name in Nomad.
+COPIED = {
+    "name": "Name",
+    "namespace": "Namespace",
+    "type": "Type",
+    "region": "Region",
+    "priority": "Priority",
+    "version": "Version",
+    "createIndex": "CreateIndex",
+    "status": "Status",
+    "stable": "Stable",
+    "stop": "Stop",
+}
+EDITED = "# Edited outside Pulumi: "
+
+
+class Job(ResourceType):
+    """Its id is the job's; it is imported as JOB or JOB@NAMESPACE.
+
+    A job that was edited outside shows as a first line in `jobspec` that names what differs.
+    """
+
+    type_name = "nomad:index/job:Job"
+    properties = frozenset({"jobspec", "hcl2", "detach", "preserveCounts", "deregisterOnDestroy", "purgeOnDestroy"})
+    required = frozenset({"jobspec"})
+    defaults: ClassVar[Mapping[str, Any]] = {
+        "detach": True,
+        "preserveCounts": False,
+        "deregisterOnDestroy": True,
+        "purgeOnDestroy": False,
+    }
+    computed = frozenset({*COPIED, "modifyIndex", "statusDescription", "deploymentId", "deploymentStatus"})
+    stable = frozenset({"name", "namespace"})
+
+    def problems(self, nomad: Nomad, inputs: Values) -> Mapping[str, str]:
+        if (inputs.get("hcl2") or {}).get("allowFs"):
+            return {"hcl2.allowFs": "the specification is read by Nomad's server, which opens no files of yours"}
+        try:
+            specification.parse(nomad, inputs)
+        except NomadError as refused:
+            return {"jobspec": str(refused)}
+        return {}
+
+    def replaced(self, nomad: Nomad, id_: str, old: Values, new: Values) -> frozenset[str]:
+        changed = frozenset(name for name in SOURCE if old.get(name) != new.get(name))
+        if not changed:
+            return changed
+        before = self.foreseen(nomad, old) if not old["jobspec"].startswith(EDITED) else {}
+        after = specification.parse(nomad, new)
+        moved = before and before["namespace"] != (after.get("Namespace") or "default")
+        return changed if after["ID"] != id_ or moved else frozenset()
+
+    def foreseen(self, nomad: Nomad, inputs: Values) -> Values:
+        job = specification.parse(nomad, inputs)
+        return {
+            "name": job["Name"],
+            "namespace": job.get("Namespace") or "default",
+            "type": job.get("Type") or "service",
+        }
+
+    def create(self, work: Work, inputs: Values) -> Resource:
+        job = specification.parse(work.nomad, inputs)
+        namespace = job.get("Namespace") or "default"
+        body = {
+            "Job": job,
+            "PreserveCounts": inputs["preserveCounts"],
+            "Submission": specification.submission(inputs, work.secret_texts),
+        }
+        answer = work.nomad.call("POST", "jobs", body=body, namespace=namespace)
+        failure = None
+        if not inputs["detach"] and answer.get("EvalID"):
+            try:
+                deployment.wait(work, answer["EvalID"], namespace)
+            except NomadError as reason:
+                failure = str(reason)
+        made = self._resource(work.nomad, inputs, work.nomad.get("job", job["ID"], namespace=namespace))
+        if failure:
+            raise IncompleteError(failure, made)
+        return made
+
+    def update(self, work: Work, id_: str, inputs: Values, outputs: Values) -> Resource:
+        del id_, outputs
+        return self.create(work, inputs)
+
+    def read(self, work: Work, id_: str, inputs: Values, outputs: Values) -> Resource | None:
+        name, _, imported = id_.partition("@")
+        namespace = outputs.get("namespace") or imported or "default"
+        live = work.nomad.find("job", name, namespace=namespace)
+        if live is None or live["Stop"]:
+            return None
+        if not inputs:
+            inputs = {**self.defaults, **specification.submitted(work.nomad, live)}
+        return self._resource(work.nomad, self._as_running(work.nomad, inputs, live), live)
+
+    def delete(self, work: Work, id_: str, outputs: Values) -> None:
+        if outputs["deregisterOnDestroy"]:
+            purge = "true" if outputs["purgeOnDestroy"] else "false"
+            work.nomad.remove("job", id_, namespace=outputs["namespace"], purge=purge)
+
+    def _as_running(self, nomad: Nomad, inputs: Values, live: Values) -> Values:
+        """`inputs`, marked where the running job is not what they say."""
+        told, marked, rest = inputs["jobspec"].partition("\n")
+        original = {**inputs, "jobspec": rest if marked and told.startswith(EDITED) else inputs["jobspec"]}
+        job = specification.parse(nomad, original)
+        differing = specification.edited(nomad, job, live=live, preserve_counts=inputs["preserveCounts"])
+        if not differing:
+            return original
+        return {**original, "jobspec": f"{EDITED}{', '.join(differing)}\n{original['jobspec']}"}
+
+    @staticmethod
+    def _resource(nomad: Nomad, inputs: Values, job: Values) -> Resource:
+        latest = nomad.find("job", job["ID"], "deployment", namespace=job["Namespace"]) or {}
+        computed: dict[str, Any] = {name: job[key] for name, key in COPIED.items()}
+        computed |= {
+            "modifyIndex": str(job["JobModifyIndex"]),
+            "statusDescription": job.get("StatusDescription") or "",
+            "deploymentId": latest.get("ID", ""),
+            "deploymentStatus": latest.get("Status", ""),
+        }
+        return Resource(id=job["ID"], inputs=inputs, computed=computed)

@@ -1,0 +1,71 @@
+"""Job specifications: the file with its variables becomes Nomad's job, and its source stays with the job."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from tools.pulumi_plugins.nomad.api import Nomad, NomadError
+from tools.pulumi_plugins.nomad.values import Values
+
+ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def parse(nomad: Nomad, inputs: Values) -> Values:
+    """The job as Nomad reads it. Raises NomadError with Nomad's words about the line that is wrong."""
+    given = variables(inputs)
+    body = {
+        "JobHCL": inputs["jobspec"],
+        "Canonicalize": False,
+        "Variables": "".join(f"{name} = {literal(value)}\n" for name, value in given.items()),
+    }
+    job = nomad.call("POST", "jobs", "parse", body=body)
+    if not job.get("ID"):
+        raise NomadError("The job specification names no job.")
+    return job
+
+
+def variables(inputs: Values) -> dict[str, str]:
+    return (inputs.get("hcl2") or {}).get("vars") or {}
+
+
+def literal(text: str) -> str:
+    """A text of HCL that means exactly `text`: nothing in it is evaluated."""
+    quoted = "".join(ESCAPES.get(letter) or (letter if letter >= " " else f"\\u{ord(letter):04x}") for letter in text)
+    return '"' + quoted.replace("${", "$${").replace("%{", "%%{") + '"'
+
+
+def submission(inputs: Values, secret_texts: set[str]) -> Values:
+    """What Nomad stores beside the job and shows in its UI. A variable that holds a secret is left out."""
+    shown = {name: value for name, value in variables(inputs).items() if value not in secret_texts}
+    return {"Source": inputs["jobspec"], "Format": "hcl2", "VariableFlags": shown, "Variables": ""}
+
+
+def submitted(nomad: Nomad, job: Values) -> Values:
+    """The inputs that made this version of the job. Raises NomadError where nobody left them."""
+    query = {"namespace": job["Namespace"], "version": str(job["Version"])}
+    found = nomad.find("job", job["ID"], "submission", **query)
+    if found is None or found["Format"] != "hcl2":
+        raise NomadError(f"Job {job['ID']} was not registered with its HCL source, so it cannot be imported.")
+    given = found.get("VariableFlags") or {}
+    return {"jobspec": found["Source"], **({"hcl2": {"vars": given}} if given else {})}
+
+
+def edited(nomad: Nomad, job: Values, *, live: Values, preserve_counts: bool) -> list[str]:
+    """The names of what differs between `job` and the running `live`; values stay out, some are secrets."""
+    if preserve_counts:
+        counts = {group["Name"]: group["Count"] for group in live["TaskGroups"]}
+        for group in job["TaskGroups"]:
+            group["Count"] = counts.get(group["Name"], group["Count"])
+    planned = nomad.call("POST", "job", job["ID"], "plan", body={"Job": job, "Diff": True}, namespace=live["Namespace"])
+    return sorted(set(changes(planned["Diff"] or {})))
+
+
+def changes(diff: dict[str, Any], place: str = "") -> Iterator[str]:
+    """Every changed field of a plan, with the way to it."""
+    if diff.get("Type") == "None":
+        return
+    for field in diff.get("Fields") or []:
+        if field["Type"] != "None":
+            yield f"{place}{field['Name']}"
+    for kind in ("TaskGroups", "Tasks", "Objects"):
+        for part in diff.get(kind) or []:
+            yield from changes(part, f"{place}{part['Name']} > ")
