@@ -23,6 +23,18 @@ def children_of(process_id: int) -> list[int]:
     return [child for child in map(int, listed.split()) if is_running(child)]
 
 
+def readers_of(zygote: int) -> list[int]:
+    """Those of its children that are locked down: not the one that waits for the next document."""
+    return [child for child in children_of(zygote) if "Seccomp:\t2" in _status(child)]
+
+
+def _status(process_id: int) -> str:
+    try:
+        return Path(f"/proc/{process_id}/status").read_text(encoding="ascii")
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 def is_running(process_id: int) -> bool:
     """False also for a zombie, which nobody may be there to reap."""
     try:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.sandbox.conftest import OpenHostile
-from tests.integration.sandbox.processes import children_of, is_running, until, zygote_of
+from tests.integration.sandbox.processes import children_of, is_running, readers_of, until, zygote_of
 from upschedule.pdf.sandbox import Sandbox, SandboxFailed
 
 
@@ -25,8 +25,8 @@ async def test_a_child_killed_from_outside_may_be_tried_again(hostile: OpenHosti
     async with hostile("hang") as sandbox:
         zygote = zygote_of(sandbox)
         task = reading(sandbox)
-        await until(lambda: bool(children_of(zygote)))
-        os.kill(children_of(zygote)[0], signal.SIGKILL)
+        await until(lambda: bool(readers_of(zygote)))
+        os.kill(readers_of(zygote)[0], signal.SIGKILL)
         with pytest.raises(SandboxFailed, match="killed by SIGKILL"):
             await task
         assert zygote_of(sandbox) == zygote
@@ -37,11 +37,11 @@ async def test_cancelling_kills_the_child_at_once(hostile: OpenHostile) -> None:
     async with hostile("hang") as sandbox:
         zygote = zygote_of(sandbox)
         task = reading(sandbox)
-        await until(lambda: bool(children_of(zygote)))
+        await until(lambda: bool(readers_of(zygote)))
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        assert children_of(zygote) == []
+        assert readers_of(zygote) == []
         await sandbox.check()
 
 
@@ -50,7 +50,7 @@ async def test_a_zygote_that_dies_is_replaced(hostile: OpenHostile) -> None:
     async with hostile("hang") as sandbox:
         zygote = zygote_of(sandbox)
         task = reading(sandbox)
-        await until(lambda: bool(children_of(zygote)))
+        await until(lambda: bool(readers_of(zygote)))
         children = children_of(zygote)
         os.kill(zygote, signal.SIGKILL)
         with pytest.raises(SandboxFailed, match="the zygote was killed by SIGKILL"):
@@ -69,12 +69,24 @@ async def test_a_zygote_that_is_stuck_is_replaced(hostile: OpenHostile) -> None:
         await reading(sandbox)
 
 
+async def test_a_spare_child_that_dies_is_replaced(hostile: OpenHostile) -> None:
+    """It had no document yet, so no reading fails by it."""
+    async with hostile("count_pages") as sandbox:
+        zygote = zygote_of(sandbox)
+        await until(lambda: len(children_of(zygote)) == 1)
+        os.kill(children_of(zygote)[0], signal.SIGKILL)
+        await until(lambda: not children_of(zygote))
+        await sandbox.check()
+        await reading(sandbox)
+        assert zygote_of(sandbox) == zygote
+
+
 async def test_closing_leaves_no_process(hostile: OpenHostile) -> None:
     """Readings under way end; later ones are told why."""
     async with hostile("hang") as sandbox:
         zygote = zygote_of(sandbox)
         task = reading(sandbox)
-        await until(lambda: bool(children_of(zygote)))
+        await until(lambda: bool(readers_of(zygote)))
         children = children_of(zygote)
         await sandbox.close()
         assert not is_running(zygote)
@@ -94,7 +106,7 @@ async def test_a_killed_worker_takes_zygote_and_children_with_it() -> None:
     assert worker.stdout is not None
     zygote = int(await asyncio.wait_for(worker.stdout.readline(), 20))
     processes = [zygote, *children_of(zygote)]
-    assert len(processes) == 2
+    assert len(processes) == 3
     worker.kill()
     await worker.wait()
     await until(lambda: not any(map(is_running, processes)))
@@ -105,14 +117,14 @@ async def test_readings_beyond_the_limit_wait_their_turn(hostile: OpenHostile) -
     async with hostile("hang") as sandbox:
         zygote = zygote_of(sandbox)
         tasks = [reading(sandbox), reading(sandbox)]
-        await until(lambda: len(children_of(zygote)) == 2)
+        await until(lambda: len(readers_of(zygote)) == 2)
         with pytest.raises(SandboxFailed, match="while other documents were read"):
             await reading(sandbox, deadline_seconds=0.3)
-        assert len(children_of(zygote)) == 2
+        assert len(readers_of(zygote)) == 2
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-        assert children_of(zygote) == []
+        assert readers_of(zygote) == []
 
 
 async def test_a_zygote_that_cannot_start_says_why(hostile: OpenHostile) -> None:

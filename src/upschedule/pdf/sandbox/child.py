@@ -1,6 +1,7 @@
 """The process that reads one hostile document and can do nothing else."""
 
 import os
+import socket
 import traceback
 from collections.abc import Callable
 from typing import NoReturn, Protocol
@@ -41,13 +42,19 @@ class Reader(Protocol):
 
 
 def run(
-    reader: Reader, options: ZygoteOptions, refused: frozenset[Protection], *, zygote: int, document: int, channel: int
+    reader: Reader, warm_up: Callable[[], object], options: ZygoteOptions, refused: frozenset[Protection], *, link: int
 ) -> NoReturn:
-    """Take the document, lock down, read, say what came of it, end. `document` and `channel` are descriptors."""
+    """Warm up, wait for a document on `link` (a descriptor), lock down, read, say what came of it, end.
+
+    The warm-up makes this process's own copies of the memory that reading writes to, so that no document waits for it.
+    """
     code = 1
+    channel = _DEV_NULL
+    zygote = os.getppid()
     try:
-        data = _take(document)
-        _close_all_but(channel)
+        _close_all_but(link)
+        warm_up()
+        data, channel = _wait_for_document(link)
         lock_down(options.limits, refused, parent=zygote)
         _send(channel, _outcome(reader, data, options.reading, channel))
         code = 0
@@ -59,14 +66,22 @@ def run(
         os._exit(code)
 
 
-def _take(document: int) -> bytes:
-    return os.pread(document, os.fstat(document).st_size, 0)
-
-
-def _close_all_but(channel: int) -> None:
+def _close_all_but(link: int) -> None:
     os.dup2(_DEV_NULL, _STANDARD_ERROR)
-    os.closerange(3, channel)
-    os.closerange(channel + 1, DESCRIPTORS_MAX)
+    os.closerange(_STANDARD_ERROR + 1, link)
+    os.closerange(link + 1, DESCRIPTORS_MAX)
+
+
+def _wait_for_document(link: int) -> tuple[bytes, int]:
+    """Return the document, and the descriptor of the channel: the only one open then, but for /dev/null."""
+    with socket.socket(fileno=link) as zygote:
+        _, descriptors, _, _ = socket.recv_fds(zygote, 1, 2)
+    if len(descriptors) != 2:  # noqa: PLR2004 -- document and channel
+        raise ProcessLookupError("the zygote has ended")
+    document, channel = descriptors
+    data = os.pread(document, os.fstat(document).st_size, 0)
+    os.close(document)
+    return data, channel
 
 
 def _outcome(reader: Reader, data: bytes, reading: ReadingLimits, channel: int) -> ChildMessage | Done:

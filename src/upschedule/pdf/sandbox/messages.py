@@ -21,8 +21,8 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 class ReaderFunction(msgspec.Struct, frozen=True, kw_only=True):
     """What a child runs: `module:name` of a function with the signature of `upschedule.pdf.reader.read`.
 
-    `warm_up` names what the zygote calls once before the first child, with the limits of reading. Modules are looked
-    for in `search_path` after the installed packages.
+    `warm_up` names what zygote and child call before there is a document, with the limits of reading. Modules are
+    looked for in `search_path` after the installed packages.
     """
 
     function: str = "upschedule.pdf.reader:read"

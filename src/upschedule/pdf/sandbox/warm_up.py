@@ -1,6 +1,7 @@
 """What must be loaded before the lock-down, since nothing can be opened after it."""
 
 import codecs
+from functools import cache
 from typing import Any
 
 import pymupdf
@@ -14,7 +15,10 @@ _LEFT, _TOP, _COLUMN, _ROW = 30.0, 60.0, 70.0, 20.0
 
 
 def warm_up(limits: ReadingLimits) -> None:
-    """Read a page with text and rules, so that what the reader loads late is loaded. It need not be a schedule."""
+    """Read a page with text and rules, so that what the reader loads late is loaded. It need not be a schedule.
+
+    The zygote does so before it forks, and each child again before it has a document.
+    """
     for codec in _CODECS:
         codecs.lookup(codec)
     try:
@@ -23,6 +27,7 @@ def warm_up(limits: ReadingLimits) -> None:
         return
 
 
+@cache
 def _page() -> bytes:
     document: Any = pymupdf.open()
     page = document.new_page()

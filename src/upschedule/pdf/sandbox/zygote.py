@@ -1,4 +1,4 @@
-"""A fresh interpreter that imports the reader once, then forks a locked-down child for each document.
+"""A fresh interpreter that imports the reader once, then forks a child for each document, one ahead of need.
 
 Run as `python -I -m upschedule.pdf.sandbox.zygote DESCRIPTOR OPTIONS`. It never looks at a document, holds no secret,
 and ends when its worker does.
@@ -13,11 +13,14 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import msgspec
 
-from upschedule.pdf.sandbox import child
+from upschedule.pdf.sandbox.child import DESCRIPTORS_MAX, Reader, run
 from upschedule.pdf.sandbox.limits import Protection
 from upschedule.pdf.sandbox.lockdown import die_first_and_with_the_parent, prepare
 from upschedule.pdf.sandbox.messages import (
@@ -36,15 +39,22 @@ from upschedule.pdf.sandbox.messages import (
 _DESCRIPTORS_A_REQUEST = 2
 
 
-class _Running(NamedTuple):
-    request_id: int
+@dataclass(slots=True)
+class _Child:
     process_id: int
     pidfd: int
+    link: socket.socket
+    request_id: int | None = None
 
 
 def _load(name: str) -> Callable[..., Any]:
     module, _, function = name.partition(":")
     return getattr(importlib.import_module(module), function)
+
+
+def _warm_up(options: ZygoteOptions) -> Callable[[], object]:
+    name = options.reader.warm_up
+    return partial(_load(name), options.reading) if name else partial(bool)
 
 
 class Zygote:
@@ -54,18 +64,20 @@ class Zygote:
         self._control = control
         self._options = options
         sys.path.extend(options.reader.search_path)
-        self._reader: child.Reader = _load(options.reader.function)
-        if options.reader.warm_up:
-            _load(options.reader.warm_up)(options.reading)
+        self._reader: Reader = _load(options.reader.function)
+        self._warm_up = _warm_up(options)
+        self._warm_up()
         refused = prepare()
         self._refused = frozenset[Protection](refused)
         self._decoder = msgspec.json.Decoder[Request](Request)
-        self._running: dict[int, _Running] = {}
+        self._running: dict[int, _Child] = {}
+        self._spare: _Child | None = None
         self._selector = selectors.DefaultSelector()
         self._selector.register(control, selectors.EVENT_READ)
         # What is loaded by now stays: children need not copy its pages to count references during collection.
         gc.collect()
         gc.freeze()
+        self._prepare_spare()
         self._report(Ready(refused))
 
     def serve(self) -> None:
@@ -86,7 +98,8 @@ class Zygote:
             request: Request = self._decoder.decode(data)
             match request:
                 case Fork(id=request_id):
-                    self._report(Answered(request_id, self._fork(request_id, *descriptors)))
+                    self._report(Answered(request_id, self._hand_over(request_id, *descriptors)))
+                    self._prepare_spare()
                 case Kill(id=request_id):
                     if request_id in self._running:
                         os.kill(self._running[request_id].process_id, signal.SIGKILL)
@@ -97,31 +110,51 @@ class Zygote:
                 os.close(descriptor)
         return True
 
-    def _fork(self, request_id: int, document: int, channel: int) -> str | None:
+    def _hand_over(self, request_id: int, document: int, channel: int) -> str | None:
         """Return why it could not be done, such as too many processes."""
-        zygote = os.getpid()
         try:
-            process_id = os.fork()
+            child = self._spare or self._fork()
+            socket.send_fds(child.link, [b"\0"], [document, channel])
         except OSError as error:
             return str(error)
-        if process_id == 0:
-            child.run(self._reader, self._options, self._refused, zygote=zygote, document=document, channel=channel)
-        running = _Running(request_id, process_id, os.pidfd_open(process_id))
-        self._running[request_id] = running
-        self._selector.register(running.pidfd, selectors.EVENT_READ, running)
+        child.link.close()
+        child.request_id = request_id
+        self._running[request_id] = child
+        self._spare = None
         return None
 
-    def _reap(self, running: _Running) -> None:
-        self._selector.unregister(running.pidfd)
-        os.close(running.pidfd)
-        del self._running[running.request_id]
-        _, status, usage = os.wait4(running.process_id, 0)
-        self._report(Exited(running.request_id, status, usage.ru_utime + usage.ru_stime))
+    def _prepare_spare(self) -> None:
+        """Without a spare the next document waits for its own fork, and hears of it if that fails."""
+        if self._spare is None:
+            with suppress(OSError):
+                self._spare = self._fork()
+
+    def _fork(self) -> _Child:
+        link, theirs = socket.socketpair()
+        with theirs:
+            process_id = os.fork()
+            if process_id == 0:
+                run(self._reader, self._warm_up, self._options, self._refused, link=theirs.fileno())
+        child = _Child(process_id, os.pidfd_open(process_id), link)
+        self._selector.register(child.pidfd, selectors.EVENT_READ, child)
+        return child
+
+    def _reap(self, child: _Child) -> None:
+        self._selector.unregister(child.pidfd)
+        os.close(child.pidfd)
+        child.link.close()
+        _, status, usage = os.wait4(child.process_id, 0)
+        if child.request_id is None:
+            self._spare = None
+        else:
+            del self._running[child.request_id]
+            self._report(Exited(child.request_id, status, usage.ru_utime + usage.ru_stime))
 
     def _kill_all(self) -> None:
-        for running in self._running.values():
-            os.kill(running.process_id, signal.SIGKILL)
-            os.waitpid(running.process_id, 0)
+        for key in tuple(self._selector.get_map().values()):
+            if isinstance(key.data, _Child):
+                os.kill(key.data.process_id, signal.SIGKILL)
+                os.waitpid(key.data.process_id, 0)
 
     def _report(self, report: Report) -> None:
         self._control.send(msgspec.json.encode(report))
@@ -133,7 +166,7 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     die_first_and_with_the_parent()
-    resource.setrlimit(resource.RLIMIT_NOFILE, (child.DESCRIPTORS_MAX, child.DESCRIPTORS_MAX))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (DESCRIPTORS_MAX, DESCRIPTORS_MAX))
     descriptor, options = sys.argv[1:]
     control = socket.socket(fileno=int(descriptor))
     Zygote(control, msgspec.json.decode(options, type=ZygoteOptions)).serve()

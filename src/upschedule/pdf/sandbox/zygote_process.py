@@ -77,7 +77,7 @@ class ZygoteProcess:
         return self._ready.result().refused
 
     async def fork(self, data: bytes, channel: socket.socket) -> "ChildProcess":
-        """Start a child on a document; `channel` is its end. Raises SandboxFailed, or OSError if this process lacks room."""
+        """Start a child on a document; `channel` is its end. Raises SandboxFailed, or OSError for want of memory."""
         request_id = self._next_id()
         exited: asyncio.Future[Exited] = asyncio.get_running_loop().create_future()
         self._exits[request_id] = exited
