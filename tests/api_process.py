@@ -67,6 +67,27 @@ def api_process(environment: Mapping[str, str], output: Path) -> Iterator[ApiPro
             api.process.wait()
 
 
+@contextmanager
+def worker_process(environment: Mapping[str, str], output: Path) -> Iterator[None]:
+    """A real `upschedule work`, which reads with the real reader."""
+    with output.open("wb") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "upschedule", "work"],
+            env={**_inherited(), **environment, "UPSCHEDULE_WORKER_PORT": str(free_port())},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(60)
+        finally:
+            process.kill()
+            process.wait()
+
+
 def api_environment(
     database: Database, redis_state_url: str, redis_cache_url: str, objects: ObjectStoreAddress
 ) -> dict[str, str]:

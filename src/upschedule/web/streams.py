@@ -7,11 +7,15 @@ from contextlib import aclosing
 from uuid import UUID
 
 import msgspec
+import structlog
 
+from upschedule.errors import Refusal
 from upschedule.metrics import STREAMS_OPEN
 from upschedule.processing.job import JobStatus
 from upschedule.web.errors import LimitExceeded, ServerBusy
 from upschedule.web.schemas.jobs import entity_tag, view
+
+_log = structlog.stdlib.get_logger("upschedule.web")
 
 _HEARTBEAT_SECONDS = 15.0
 _RECONNECT_MILLISECONDS = 2_000
@@ -54,6 +58,9 @@ class Streams:
                 async with aclosing(_with_heartbeats(statuses)) as messages:
                     async for message in messages:
                         yield message
+        except Refusal as cause:
+            # Deleted, or a store is away: the reader comes back and then learns which.
+            _log.info("stream_ended", code=cause.code)
         finally:
             STREAMS_OPEN.dec()
             self._open[account_id] -= 1

@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import AsyncIterator
 
 import msgspec
+from litestar.exceptions import InternalServerException
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
@@ -58,7 +59,8 @@ class UploadReader:
                 await self._collect(request, collector)
         except TimeoutError as error:
             raise RequestTimedOut from error
-        except FormParserError as error:
+        except (FormParserError, InternalServerException) as error:
+            # The framework's name for a client that hung up.
             raise InvalidRequest(_DAMAGED) from error
         finally:
             self._buffered_bytes -= collector.received_bytes

@@ -8,11 +8,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.api_process import ApiProcess, api_environment, api_process
-from tests.servers import Database, fresh_bucket, fresh_database
+from tests.api_process import ApiProcess, api_environment, api_process, worker_process
+from tests.servers import Database, fresh_bucket, fresh_database, started
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
-from upschedule.operations.embedded.valkey import Valkey
+from upschedule.operations.embedded.valkey import CACHE, STATE, Valkey
 
 StartApi = Callable[..., ApiProcess]
 NewClient = Callable[[ApiProcess], httpx.Client]
@@ -33,6 +33,26 @@ def api(
         bucket = opened.enter_context(fresh_bucket(seaweedfs_server))
         environment = api_environment(database, valkey_state_server.url, valkey_cache_server.url, bucket)
         yield opened.enter_context(api_process(environment, tmp_path_factory.mktemp("api") / "api.log"))
+
+
+@pytest.fixture(scope="session")
+def reading_api(
+    postgres_server: Postgres,
+    postgres_template: str,
+    seaweedfs_server: SeaweedFS,
+    scratch: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[ApiProcess]:
+    """One instance with a worker that reads what is uploaded."""
+    logs = tmp_path_factory.mktemp("reading")
+    with ExitStack() as opened:
+        database = opened.enter_context(fresh_database(postgres_server, template=postgres_template))
+        bucket = opened.enter_context(fresh_bucket(seaweedfs_server))
+        state = opened.enter_context(started(Valkey(scratch / "reading-state", STATE)))
+        cache = opened.enter_context(started(Valkey(scratch / "reading-cache", CACHE)))
+        environment = api_environment(database, state.url, cache.url, bucket)
+        opened.enter_context(worker_process(environment, logs / "worker.log"))
+        yield opened.enter_context(api_process(environment, logs / "api.log"))
 
 
 @pytest.fixture

@@ -1,0 +1,222 @@
+"""Visitors, signing up, in and out, through real HTTP."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from tests.api_process import ApiProcess
+from tests.integration.web.conftest import NewClient, StartApi
+from tests.integration.web.requests import pdf_like, problem_code, upload
+
+_PASSWORD = "correct horse battery"
+_emails = (f"student{n}@example.org" for n in range(10_000))
+
+
+def _credentials(password: str = _PASSWORD) -> dict[str, str]:
+    return {"email": next(_emails), "password": password}
+
+
+def _sign_in(client: httpx.Client, credentials: dict[str, str], password: str | None = None) -> httpx.Response:
+    return client.post("/api/v1/sessions", json=credentials | ({"password": password} if password else {}))
+
+
+def test_signing_up_keeps_what_the_visitor_made(client: httpx.Client) -> None:
+    """The same account; only the cookie's value is new (R5.1)."""
+    job = upload(client, pdf_like()).headers["location"]
+    visitor, old = client.get("/api/v1/accounts/current").json(), client.cookies["upschedule"]
+    credentials = _credentials()
+    answer = client.post("/api/v1/accounts", json=credentials)
+
+    assert answer.status_code == 201
+    assert answer.json()["id"] == visitor["id"]
+    assert (visitor["signed_up"], answer.json()["signed_up"]) == (False, True)
+    assert answer.json()["email"] == credentials["email"]
+    assert client.cookies["upschedule"] != old
+    assert client.get(job).status_code == 200
+
+
+def test_an_old_cookie_is_worth_nothing_after_signing_up(
+    client: httpx.Client, new_client: NewClient, api: ApiProcess
+) -> None:
+    """Who planted or saw the visitor's id does not get into the account."""
+    job = upload(client, pdf_like()).headers["location"]
+    thief = new_client(api)
+    thief.cookies.set("upschedule", client.cookies["upschedule"])
+    assert thief.get(job).status_code == 200
+    client.post("/api/v1/accounts", json=_credentials())
+
+    assert thief.get(job).status_code == 404
+
+
+def test_signing_in_elsewhere_finds_the_same_jobs(client: httpx.Client, new_client: NewClient, api: ApiProcess) -> None:
+    job = upload(client, pdf_like()).headers["location"]
+    credentials = _credentials()
+    client.post("/api/v1/accounts", json=credentials)
+    elsewhere = new_client(api)
+    answer = _sign_in(elsewhere, credentials | {"email": f" {credentials['email'].upper()} "})
+
+    assert answer.status_code == 201
+    assert elsewhere.get(job).status_code == 200
+
+
+def test_signing_out_ends_the_session_on_the_server(
+    client: httpx.Client, new_client: NewClient, api: ApiProcess
+) -> None:
+    credentials = _credentials()
+    client.post("/api/v1/accounts", json=credentials)
+    kept = new_client(api)
+    kept.cookies.set("upschedule", client.cookies["upschedule"])
+
+    assert client.delete("/api/v1/sessions/current").status_code == 204
+    assert "upschedule" not in client.cookies
+    answer = kept.get("/api/v1/accounts/current")
+    assert (answer.status_code, problem_code(answer)) == (401, "not-signed-in")
+    assert client.delete("/api/v1/sessions/current").status_code == 204
+
+
+def test_nobody_is_known_before_there_is_something_to_remember(client: httpx.Client) -> None:
+    answer = client.get("/api/v1/accounts/current")
+
+    assert (answer.status_code, problem_code(answer)) == (401, "not-signed-in")
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "A" * 43, "../../x", "A" * 5000])
+def test_a_made_up_cookie_is_nobody(client: httpx.Client, cookie: str) -> None:
+    client.cookies.set("upschedule", cookie)
+
+    assert client.get("/api/v1/accounts/current").status_code == 401
+    assert upload(client, pdf_like()).headers["set-cookie"]
+
+
+@pytest.mark.parametrize(
+    ("email", "password", "fields"),
+    [
+        ("nobody", _PASSWORD, ["email"]),
+        ("a@b", _PASSWORD, ["email"]),
+        ("a b@example.org", _PASSWORD, ["email"]),
+        ("x" * 300 + "@example.org", _PASSWORD, ["email"]),
+        ("ok@example.org", "seven77", ["password"]),
+        ("ok@example.org", "x" * 257, ["password"]),
+        ("ok@example.org", "password123", ["password"]),
+        ("ok@example.org", "ok@example.org", ["password"]),
+        ("ok@example.org", "aaaaaaaaaaaa", ["password"]),
+        ("nobody", "short", ["email", "password"]),
+    ],
+)
+def test_details_that_cannot_be_used_are_named(
+    client: httpx.Client, email: str, password: str, fields: list[str]
+) -> None:
+    answer = client.post("/api/v1/accounts", json={"email": email, "password": password})
+
+    assert (answer.status_code, problem_code(answer)) == (400, "invalid-details")
+    assert [error["field"] for error in answer.json()["errors"]] == fields
+    assert password not in answer.text
+
+
+def test_a_taken_address_is_refused_and_counts_as_a_failure(start_api: StartApi, new_client: NewClient) -> None:
+    """Nobody can try out in bulk who has an account (R8.5)."""
+    api, credentials = start_api(), _credentials()
+    assert new_client(api).post("/api/v1/accounts", json=credentials).status_code == 201
+    answers = [new_client(api).post("/api/v1/accounts", json=credentials) for _ in range(6)]
+
+    assert [problem_code(answer) for answer in answers] == ["email-not-available"] * 5 + ["sign-in-blocked"]
+    assert answers[0].status_code == 409
+
+
+def test_signing_up_twice_is_refused(client: httpx.Client) -> None:
+    client.post("/api/v1/accounts", json=_credentials())
+    answer = client.post("/api/v1/accounts", json=_credentials())
+
+    assert (answer.status_code, problem_code(answer)) == (409, "already-signed-up")
+
+
+def test_five_failures_block_signing_in_and_nothing_else(start_api: StartApi, new_client: NewClient) -> None:
+    """15 minutes, for the account and the address; uploads and status go on (R8.5)."""
+    api, credentials = start_api(), _credentials()
+    client, other = new_client(api), new_client(api)
+    client.post("/api/v1/accounts", json=credentials)
+    other_credentials = _credentials()
+    other.post("/api/v1/accounts", json=other_credentials)
+
+    failures = [_sign_in(client, credentials, "not the password") for _ in range(5)]
+    blocked = [_sign_in(client, credentials), _sign_in(other, other_credentials)]
+
+    assert {(answer.status_code, problem_code(answer)) for answer in failures} == {(401, "wrong-credentials")}
+    for answer in blocked:
+        assert (answer.status_code, problem_code(answer)) == (429, "sign-in-blocked")
+        assert 890 <= int(answer.headers["retry-after"]) <= 900
+    assert upload(other, pdf_like()).status_code == 202
+    assert client.get("/api/v1/accounts/current").status_code == 200
+
+
+def test_an_account_is_blocked_for_every_address(start_api: StartApi, new_client: NewClient) -> None:
+    """Failures from many addresses count together; another account is free to sign in (R8.5)."""
+    api, credentials, other = start_api(), _credentials(), _credentials()
+    client = new_client(api)
+    for each in (credentials, other):
+        new_client(api).post("/api/v1/accounts", json=each)
+
+    def attempt(number: int, wanted: dict[str, str], password: str) -> httpx.Response:
+        headers = {"X-Forwarded-For": f"192.0.2.{number}"}
+        return client.post("/api/v1/sessions", json=wanted | {"password": password}, headers=headers)
+
+    assert [attempt(n, credentials, "wrong password").status_code for n in range(5)] == [401] * 5
+    assert attempt(6, credentials, _PASSWORD).status_code == 429
+    assert attempt(6, other, _PASSWORD).status_code == 201
+
+
+def test_attempts_at_the_same_time_cannot_outrun_the_block(start_api: StartApi, new_client: NewClient) -> None:
+    """Twenty at once: five are tried, fifteen are blocked (R8.5)."""
+    api, credentials = start_api(), _credentials()
+    new_client(api).post("/api/v1/accounts", json=credentials)
+
+    with ThreadPoolExecutor(20) as threads:
+        people = [new_client(api) for _ in range(20)]
+        answers = list(threads.map(lambda person: _sign_in(person, credentials, "wrong password"), people))
+
+    assert sorted(answer.status_code for answer in answers) == [401] * 5 + [429] * 15
+
+
+def test_a_success_forgets_the_accounts_failures_but_not_those_on_others(
+    start_api: StartApi, new_client: NewClient
+) -> None:
+    """An attacker's own account must not wipe the failures of their address (R8.5)."""
+    api, own, victim = start_api(), _credentials(), _credentials()
+    client = new_client(api)
+    for credentials in (own, victim):
+        new_client(api).post("/api/v1/accounts", json=credentials)
+
+    assert [_sign_in(client, victim, "wrong password").status_code for _ in range(4)] == [401] * 4
+    assert _sign_in(client, own).status_code == 201
+    assert _sign_in(client, victim, "wrong password").status_code == 401
+    assert _sign_in(client, own).status_code == 429
+
+
+def test_an_unknown_address_is_answered_as_a_wrong_password_is(api: ApiProcess, new_client: NewClient) -> None:
+    """Nothing in the answer tells whether there is an account."""
+    credentials = _credentials()
+    new_client(api).post("/api/v1/accounts", json=credentials)
+    wrong = _sign_in(new_client(api), credentials, "wrong password")
+    unknown = _sign_in(new_client(api), _credentials())
+
+    told = [{**answer.json(), "instance": None} for answer in (wrong, unknown)]
+    assert told[0] == told[1]
+    assert wrong.status_code == unknown.status_code == 401
+
+
+def test_no_log_line_holds_anything_personal(api: ApiProcess, client: httpx.Client) -> None:
+    """Ids only: no address, name of a file, password or cookie (R6.3)."""
+    credentials = _credentials()
+    job = upload(client, pdf_like(), name="Thandi Nkosi 12345678.pdf").json()
+    client.post("/api/v1/accounts", json=credentials)
+    cookie = client.cookies["upschedule"]
+    account = client.get("/api/v1/accounts/current").json()
+    client.get(f"/api/v1/jobs/{job['id']}")
+    log = api.output.read_text()
+
+    assert account["id"] in log
+    assert any(line.get("job_id") == job["id"] for line in api.logged("request"))
+    for secret in (credentials["email"], credentials["password"], "Thandi", cookie, "127.0.0.1"):
+        assert secret not in log

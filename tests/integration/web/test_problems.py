@@ -1,0 +1,157 @@
+"""Every error in one form, and every one documented (RFC 9457)."""
+
+import httpx
+import pytest
+
+from tests.api_process import ApiProcess
+from tests.integration.web.requests import pdf_like, problem_code, upload
+from upschedule.web.problems import causes
+
+_SECURITY_HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "code"),
+    [
+        ("GET", "/nowhere", 404, "not-found"),
+        ("GET", "/api/v1/nowhere", 404, "not-found"),
+        ("GET", "/problems/nothing-like-it", 404, "not-found"),
+        ("PUT", "/api/v1/uploads", 405, "method-not-allowed"),
+        ("GET", "/api/v1/uploads", 405, "method-not-allowed"),
+    ],
+)
+def test_an_address_that_is_not_there_answers_with_a_problem(
+    client: httpx.Client, method: str, path: str, status: int, code: str
+) -> None:
+    answer = client.request(method, path)
+
+    assert (answer.status_code, problem_code(answer)) == (status, code)
+
+
+def test_a_wrong_method_names_the_right_ones(client: httpx.Client) -> None:
+    assert "POST" in client.get("/api/v1/uploads").headers["allow"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"{", b"[]", b'{"email": 5, "password": "x"}', b'{"email": "a@example.org"}', b"\xff\xfe"]
+)
+def test_a_body_of_the_wrong_form_is_an_invalid_request(client: httpx.Client, content: bytes) -> None:
+    answer = client.post("/api/v1/accounts", content=content, headers={"Content-Type": "application/json"})
+
+    assert (answer.status_code, problem_code(answer)) == (400, "invalid-request")
+
+
+def test_a_wrong_field_is_named(client: httpx.Client) -> None:
+    answer = client.post("/api/v1/accounts", json={"email": 5, "password": "x"})
+
+    assert [error["field"] for error in answer.json()["errors"]] == ["email"]
+
+
+def test_a_body_that_is_not_an_upload_is_bounded(client: httpx.Client) -> None:
+    answer = client.post("/api/v1/accounts", json={"email": "x" * 100_000, "password": "x"})
+
+    assert (answer.status_code, problem_code(answer)) == (413, "request-too-large")
+
+
+def test_every_answer_carries_the_security_headers_and_its_id(client: httpx.Client) -> None:
+    """Found, missing, refused and unchanged alike; no inline script or style is allowed anywhere."""
+    job = upload(client, pdf_like()).headers["location"]
+    tag = client.get(job).headers["etag"]
+    answers = [
+        client.get(job),
+        client.get(job, headers={"If-None-Match": tag}),
+        client.get("/nowhere"),
+        client.get("/health/live"),
+        upload(client, b""),
+    ]
+
+    for answer in answers:
+        assert _SECURITY_HEADERS.items() <= dict(answer.headers).items()
+        policy = answer.headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+    assert len({answer.headers["x-request-id"] for answer in answers}) == len(answers)
+
+
+@pytest.mark.parametrize("code", sorted(causes()))
+def test_every_code_explains_itself_to_programs_and_to_people(client: httpx.Client, code: str) -> None:
+    told = client.get(f"/problems/{code}").json()
+    page = client.get(f"/problems/{code}", headers={"Accept": "text/html,*/*"})
+
+    assert told["type"] == f"/problems/{code}"
+    assert len(told["description"]) > 20
+    assert 400 <= told["status"] < 600
+    assert page.headers["content-type"].startswith("text/html")
+    assert f"<h1>{told['title']}</h1>" in page.text.replace("&#x27;", "'")
+
+
+def test_every_operation_documents_its_errors(api: ApiProcess, client: httpx.Client) -> None:
+    """Each has an id and a summary, and each refusal is a problem in the description of the interface."""
+    answer = client.get("/api/v1/openapi.json")
+    paths = answer.json()["paths"]
+    ids = [operation["operationId"] for item in paths.values() for operation in item.values()]
+
+    assert len(set(ids)) == len(ids)
+    for path, item in paths.items():
+        for operation in item.values():
+            assert operation["summary"], path
+            if path.startswith("/api/"):
+                refusals = {int(status): told for status, told in operation["responses"].items() if int(status) >= 400}
+                assert {429, 500, 503} <= set(refusals), path
+                assert all("application/problem+json" in told["content"] for told in refusals.values()), path
+
+
+def test_the_description_covers_the_contract(client: httpx.Client) -> None:
+    """The rows of the published table that this process answers."""
+    paths = client.get("/api/v1/openapi.json").json()["paths"]
+    offered = {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
+
+    assert {
+        "POST /api/v1/uploads",
+        "GET /api/v1/jobs",
+        "GET /api/v1/jobs/{job_id}",
+        "DELETE /api/v1/jobs/{job_id}",
+        "GET /api/v1/jobs/{job_id}/stream",
+        "GET /api/v1/jobs/{job_id}/timetable",
+        "POST /api/v1/jobs/{job_id}/retry",
+        "POST /api/v1/accounts",
+        "GET /api/v1/accounts/current",
+        "POST /api/v1/sessions",
+        "DELETE /api/v1/sessions/current",
+        "GET /api/v1/capacity",
+        "GET /health/live",
+        "GET /health/ready",
+    } <= offered
+    upload_operation = paths["/api/v1/uploads"]["post"]
+    assert "multipart/form-data" in upload_operation["requestBody"]["content"]
+    assert {"200", "202", "400", "413", "415", "429", "503"} <= set(upload_operation["responses"])
+
+
+def test_a_request_of_another_site_is_not_carried_out(client: httpx.Client) -> None:
+    """Browsers say where a request comes from; scripts say nothing and pass."""
+    own = str(client.base_url).rstrip("/")
+    refused: list[dict[str, str]] = [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": own},
+    ]
+    passing: list[dict[str, str]] = [
+        {"Sec-Fetch-Site": "same-origin"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": own},
+        {},
+    ]
+
+    for headers in refused:
+        answer = client.delete("/api/v1/sessions/current", headers=headers)
+        assert (answer.status_code, problem_code(answer)) == (403, "cross-site-request"), headers
+    for headers in passing:
+        assert client.delete("/api/v1/sessions/current", headers=headers).status_code == 204, headers
+    assert client.get("/api/v1/jobs", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
