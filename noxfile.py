@@ -48,5 +48,6 @@ def browser(session: nox.Session) -> None:
 @nox.session
 def perf(session: nox.Session) -> None:
     """Every program under perf/, one after the other; each prints its figures."""
-    for program in sorted(Path("perf").glob("[a-z]*.py")):
-        session.run("python", str(program), *session.posargs)
+    for program in sorted(Path("perf").glob("*.py")):
+        if "__main__" in program.read_text(encoding="utf-8"):
+            session.run("python", "-m", f"perf.{program.stem}", *session.posargs)
