@@ -5,6 +5,7 @@ Only this module turns settings into the few values that each part is handed.
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from functools import partial
 from typing import Literal
 from uuid import uuid4
@@ -16,6 +17,9 @@ from upschedule.accounts.hashing import PasswordHashing
 from upschedule.accounts.service import AccountService
 from upschedule.accounts.sessions import SessionStore
 from upschedule.accounts.throttle import SignInThrottle
+from upschedule.calendars.feeds import FeedService
+from upschedule.calendars.making import FileOptions
+from upschedule.calendars.service import CalendarOptions, CalendarService
 from upschedule.metrics import POOL_CONNECTIONS, POOL_WAITING
 from upschedule.pdf import READER_VERSION
 from upschedule.processing.cache import StatusCache
@@ -71,6 +75,8 @@ class Services:
         self._doorbell = Doorbell(stores.broker)
         self.jobs = self._job_service(cache, Watches(notices))
         self.accounts = _account_service(settings, stores)
+        self.calendars = _calendar_service(settings, stores.database)
+        self.feeds = _feed_service(settings, stores.database)
 
     async def readiness(self) -> list[DependencyStatus]:
         """Each dependency asked at once, the answer within 5 seconds whatever they do (R6.1)."""
@@ -223,6 +229,29 @@ def _account_service(settings: Settings, stores: _Stores) -> AccountService:
         stores.hashing,
         quota_bytes=settings.uploads.quota_bytes,
     )
+
+
+def _calendar_service(settings: Settings, database: Database) -> CalendarService:
+    options = CalendarOptions(
+        public_url=settings.web.public_url.rstrip("/"),
+        feed_secret=settings.web.feed_secret,
+        exam_minutes=settings.calendars.exam_minutes,
+    )
+    return CalendarService(database, options, new_id=uuid4, now=_now)
+
+
+def _feed_service(settings: Settings, database: Database) -> FeedService:
+    options = FileOptions(
+        public_url=settings.web.public_url.rstrip("/"),
+        uid_domain=settings.calendars.uid_domain,
+        exam_minutes=settings.calendars.exam_minutes,
+        cancelled_days=settings.calendars.cancelled_days,
+    )
+    return FeedService(database, options, now=_now)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _pool_options(settings: Settings, role: Role) -> PoolOptions:

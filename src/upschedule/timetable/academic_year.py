@@ -150,9 +150,12 @@ def _move(
     start: dt.date | None = None,
     end: dt.date | None = None,
 ) -> None:
+    """A term that would end before it starts is no longer known."""
     if term in terms and term not in override.terms:
-        moved = terms[term]
-        terms[term] = msgspec.structs.replace(moved, start=start or moved.start, end=end or moved.end)
+        moved = msgspec.structs.replace(terms[term], start=start or terms[term].start, end=end or terms[term].end)
+        terms[term] = moved
+        if moved.end < moved.start:
+            del terms[term]
 
 
 def _changed(holidays: Mapping[dt.date, str], changes: tuple[HolidayChange, ...]) -> Mapping[dt.date, str]:

@@ -16,6 +16,7 @@ from upschedule.web import problems
 from upschedule.web.boundary import Application, Boundary
 from upschedule.web.client import ClientAddresses
 from upschedule.web.controllers.accounts import AccountController, SessionController
+from upschedule.web.controllers.calendars import AcademicYearController, CalendarController, FeedController
 from upschedule.web.controllers.capacity import CapacityController
 from upschedule.web.controllers.health import HealthController, MetricsController
 from upschedule.web.controllers.jobs import JobController
@@ -27,7 +28,7 @@ from upschedule.web.guards import limit_everybody, refuse_cross_site
 from upschedule.web.identity import Identity
 from upschedule.web.limits import LimitOptions, Limits
 from upschedule.web.pages.assets import StaticController
-from upschedule.web.pages.forms import DocumentForms
+from upschedule.web.pages.forms import CalendarForms, DocumentForms
 from upschedule.web.pages.home import HomeController
 from upschedule.web.receiving import Receiver
 from upschedule.web.streams import Streams
@@ -37,12 +38,16 @@ from upschedule.web.uploads import UploadReader
 CONTROLLERS: tuple[type[Controller], ...] = (
     UploadController,
     JobController,
+    CalendarController,
+    FeedController,
+    AcademicYearController,
     CapacityController,
     AccountController,
     SessionController,
     ProblemController,
     HomeController,
     DocumentForms,
+    CalendarForms,
     StaticController,
     HealthController,
     MetricsController,
@@ -142,8 +147,9 @@ def _openapi(options: WebOptions) -> OpenAPIConfig:
     return OpenAPIConfig(
         title="UP Schedule Generator",
         version=_API_VERSION,
-        path="/api/v1",
-        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        # The framework answers everything unknown below this path with a page of its own, so it is the document's alone.
+        path="/api/v1/openapi.json",
+        render_plugins=[JsonRenderPlugin(path="/")],
         components=Components(security_schemes={"visitor": cookie}),
         security=[{"visitor": []}, {}],
     )

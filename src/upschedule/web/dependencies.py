@@ -7,6 +7,8 @@ from litestar.datastructures import State
 from litestar.di import Provide
 
 from upschedule.accounts.service import AccountService
+from upschedule.calendars.feeds import FeedService
+from upschedule.calendars.service import CalendarService
 from upschedule.processing.service import JobService
 from upschedule.services import Services
 from upschedule.web.client import ClientAddresses
@@ -46,6 +48,14 @@ def provide_accounts(state: State) -> AccountService:
     return context_of(state).services.accounts
 
 
+def provide_calendars(state: State) -> CalendarService:
+    return context_of(state).services.calendars
+
+
+def provide_feeds(state: State) -> FeedService:
+    return context_of(state).services.feeds
+
+
 def provide_clients(state: State) -> ClientAddresses:
     return context_of(state).clients
 
@@ -76,6 +86,8 @@ def dependencies() -> dict[str, Any]:
         "services": provide_services,
         "jobs": provide_jobs,
         "accounts": provide_accounts,
+        "calendars": provide_calendars,
+        "feeds": provide_feeds,
         "clients": provide_clients,
         "limits": provide_limits,
         "identity": provide_identity,

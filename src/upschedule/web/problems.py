@@ -12,6 +12,7 @@ from litestar.openapi.datastructures import ResponseSpec
 
 from upschedule.accounts import errors as accounts
 from upschedule.accounts.errors import FieldError
+from upschedule.calendars import errors as calendars
 from upschedule.errors import Refusal
 from upschedule.pdf import errors as pdf
 from upschedule.processing import errors as processing
@@ -48,6 +49,11 @@ STATUSES: Mapping[CauseType, http.HTTPStatus] = {
     accounts.NoVisitor: http.HTTPStatus.UNAUTHORIZED,
     accounts.SignInBlocked: http.HTTPStatus.TOO_MANY_REQUESTS,
     accounts.SignInBusy: http.HTTPStatus.SERVICE_UNAVAILABLE,
+    calendars.CalendarNotFound: http.HTTPStatus.NOT_FOUND,
+    calendars.FeedNotFound: http.HTTPStatus.NOT_FOUND,
+    calendars.YearNotFound: http.HTTPStatus.NOT_FOUND,
+    calendars.ScheduleNotRead: http.HTTPStatus.CONFLICT,
+    calendars.TooManyCalendars: http.HTTPStatus.CONFLICT,
     web.CrossSiteRequest: http.HTTPStatus.FORBIDDEN,
     web.NotFound: http.HTTPStatus.NOT_FOUND,
     web.MethodNotAllowed: http.HTTPStatus.METHOD_NOT_ALLOWED,

@@ -121,5 +121,12 @@ def test_a_moved_quarter_takes_its_semester_along() -> None:
     assert merged.terms["Q1"] == BASE.terms["Q1"]
 
 
+def test_a_quarter_that_no_longer_fits_its_moved_semester_is_not_known() -> None:
+    merged = merge(BASE, YearDates(terms={"S1": period("2026-04-13", "2026-06-05")}))
+
+    assert set(merged.terms) == {"S1", "Q2"}
+    assert merged.terms["Q2"] == period("2026-03-30", "2026-06-05")
+
+
 def test_an_empty_list_replaces_the_list() -> None:
     assert merge(BASE, YearDates(recesses=())).recesses == ()

@@ -1,0 +1,90 @@
+"""A calendar put together: its documents' events with their ids, its year, and what of it is shown. Pure."""
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from uuid import UUID
+
+from upschedule.calendars.model import Calendar, Choices, Document, KnownYear
+from upschedule.timetable.academic_year import OFFERED, SEMESTERS, AcademicYear, Term, YearDates, merge
+from upschedule.timetable.event import Event, Lecture
+from upschedule.timetable.merge import identity
+from upschedule.timetable.merge import merge as merge_events
+from upschedule.timetable.occurrences import Occurrence, occurrences
+from upschedule.timetable.public_holidays import public_holidays
+from upschedule.timetable.uid import entry_ids
+
+
+class Assembly:
+    """Everything that is derived from a calendar's rows. Documents come from the oldest to the newest."""
+
+    def __init__(
+        self, calendar: Calendar, known: KnownYear | None, documents: Sequence[Document], *, exam_minutes: int
+    ) -> None:
+        self.calendar = calendar
+        self.known = known
+        self.documents = documents
+        self._exam_minutes = exam_minutes
+        base = known.dates if known else YearDates()
+        year = calendar.academic_year
+        self.year = AcademicYear(year, merge(base, calendar.dates), public_holidays(year))
+        merged = merge_events(document.events for document in documents)
+        self.named = entry_ids(merged, calendar_id=str(calendar.id), year=year)
+
+    @cached_property
+    def visible(self) -> list[tuple[str, Event]]:
+        """With their ids, without what the owner hides."""
+        choices = self.calendar.choices
+        return [(entry_id, event) for entry_id, event in self.named if is_shown(entry_id, event, choices)]
+
+    @cached_property
+    def happening(self) -> Mapping[str, tuple[Occurrence, ...]]:
+        """The dates of every event, hidden ones as well, by id."""
+        return {
+            entry_id: occurrences(event, self.year, exam_minutes=self._exam_minutes) for entry_id, event in self.named
+        }
+
+    def source_of(self, event: Event) -> UUID:
+        """The newest document that prints it."""
+        return self._sources[identity(event)]
+
+    @cached_property
+    def _sources(self) -> Mapping[tuple[str, ...], UUID]:
+        return {identity(event): document.job_id for document in self.documents for event in document.events}
+
+    @property
+    def needed_terms(self) -> tuple[Term, ...]:
+        """Of which dates are needed for the lectures."""
+        return needed_terms([event for _, event in self.named])
+
+    @property
+    def dates_confirmed(self) -> bool:
+        """By an operator, or by the owner who gave them."""
+        return bool(self.known and self.known.confirmed) or set(self.needed_terms) <= given_terms(self.calendar.dates)
+
+
+def is_shown(entry_id: str, event: Event, choices: Choices) -> bool:
+    """By event, module and, where groups were chosen for it, group."""
+    if entry_id in choices.hidden_events or event.module in choices.hidden_modules:
+        return False
+    attended = choices.groups.get(event.module)
+    return attended is None or not isinstance(event, Lecture) or event.group in attended
+
+
+def needed_terms(events: Sequence[Event]) -> tuple[Term, ...]:
+    """In order, without repetition. An offering that no schedule of this kind prints needs none."""
+    offered = {event.offered for event in events if isinstance(event, Lecture)}
+    return tuple(sorted({term for name in offered for term in OFFERED.get(name, ())}))
+
+
+def given_terms(dates: YearDates) -> set[Term]:
+    """Those whose dates are there, a semester's also as its two quarters."""
+    whole: set[Term] = {semester for semester, parts in SEMESTERS.items() if set(parts) <= set(dates.terms)}
+    return whole | set(dates.terms)
+
+
+def likeliest_year(events: Sequence[Event], today: dt.date) -> int:
+    """Lectures print no year: that of most dated entries, or the present one."""
+    years = Counter(event.date.year for event in events if not isinstance(event, Lecture))
+    return max(years, key=lambda year: (years[year], year)) if years else today.year

@@ -1,0 +1,56 @@
+"""Why something with a calendar is refused."""
+
+from upschedule.errors import FieldError, Refusal
+
+
+class CalendarNotFound(Refusal):
+    """There is no such calendar among yours. It may have been deleted; make it again."""
+
+    code = "calendar-not-found"
+    title = "Calendar not found"
+
+
+class FeedNotFound(Refusal):
+    """This calendar link is not valid, or no longer. Its owner finds the present one beside the calendar."""
+
+    code = "feed-not-found"
+    title = "No such calendar link"
+
+
+class YearNotFound(Refusal):
+    """Nothing is known of this academic year. A calendar can bring its own dates."""
+
+    code = "academic-year-not-found"
+    title = "Academic year not known"
+
+
+class InvalidCalendar(Refusal):
+    """The calendar cannot be made like this. Correct the fields that are named."""
+
+    code = "calendar-invalid"
+    title = "Calendar cannot be made"
+
+    def __init__(self, errors: tuple[FieldError, ...]) -> None:
+        self.errors = errors
+        super().__init__()
+
+
+class DatesMissing(InvalidCalendar):
+    """When these classes begin and end is not known here. Give the dates of the terms that are named."""
+
+    code = "academic-year-dates-missing"
+    title = "Term dates are missing"
+
+
+class ScheduleNotRead(Refusal):
+    """One of these schedules has not been read completely yet. Wait until its status is completed."""
+
+    code = "calendar-schedule-not-read"
+    title = "Schedule not read yet"
+
+
+class TooManyCalendars(Refusal):
+    """You have as many calendars as one person may have. Delete one that you no longer need."""
+
+    code = "too-many-calendars"
+    title = "Too many calendars"

@@ -1,0 +1,87 @@
+"""A calendar, what its owner chose, and the documents and the year that it is made of."""
+
+import datetime as dt
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from upschedule.timetable.academic_year import YearDates
+from upschedule.timetable.colours import Colour
+from upschedule.timetable.entry import Reminders
+from upschedule.timetable.event import Event, ReadingWarning
+from upschedule.timetable.wording import EntryKind
+
+_Text = Annotated[str, Meta(max_length=100)]
+_Many = Meta(max_length=500)
+
+
+class Choices(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """What the owner wants to see. `groups`: those attended, by module; a module that is not named keeps all.
+
+    `hidden_events` holds ids of entries; `reminders` are minutes before the start, by kind.
+    """
+
+    hidden_events: Annotated[tuple[_Text, ...], _Many] = ()
+    hidden_modules: Annotated[tuple[_Text, ...], _Many] = ()
+    groups: Annotated[dict[_Text, Annotated[tuple[_Text, ...], _Many]], _Many] = {}
+    reminders: dict[EntryKind, Reminders] = {}
+    colours: Annotated[dict[_Text, Colour], _Many] = {}
+
+
+class YearChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """An academic year, None for the likeliest, and dates that differ from those known."""
+
+    year: int | None = None
+    dates: YearDates = YearDates()
+
+
+class Changes(msgspec.Struct, frozen=True, kw_only=True):
+    """What a change of a calendar may give; what is unset stays. `rotate_feed` ends the present feed address."""
+
+    name: str | UnsetType = UNSET
+    job_ids: tuple[UUID, ...] | UnsetType = UNSET
+    academic_year: YearChoice | UnsetType = UNSET
+    choices: Choices | UnsetType = UNSET
+    rotate_feed: bool = False
+
+
+class Calendar(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `calendars`. `dates` differ from those of the academic year."""
+
+    id: UUID
+    account_id: UUID
+    name: str
+    token_generation: int
+    academic_year: int
+    dates: YearDates
+    choices: Choices
+    created_at: dt.datetime
+    updated_at: dt.datetime
+
+
+class KnownYear(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of `academic_years`; operators edit it, no release is needed."""
+
+    year: int
+    dates: YearDates
+    source: str
+    confirmed: bool
+    updated_at: dt.datetime
+
+
+class Document(msgspec.Struct, frozen=True, kw_only=True):
+    """A job that a calendar joins, with what was read from it."""
+
+    job_id: UUID
+    events: tuple[Event, ...]
+    warnings: tuple[ReadingWarning, ...]
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """All rows that a calendar's content depends on. `documents`: jobs, oldest first, with the end of their reading."""
+
+    calendar: Calendar
+    known: KnownYear | None
+    documents: tuple[tuple[UUID, dt.datetime | None], ...]

@@ -1,0 +1,86 @@
+"""The SQL of what was published: entries as last said, and files as last proven."""
+
+import datetime as dt
+from collections.abc import Collection, Iterable, Mapping
+from uuid import UUID
+
+import msgspec
+from psycopg.types.json import Jsonb
+
+from upschedule.calendars.publish import EntryRecord
+from upschedule.stores.database import Connection
+
+_ENTRIES = """
+    SELECT uid, sequence, content_hash, body, modified_at, cancelled_at FROM calendar_entries
+    WHERE calendar_id = %(calendar_id)s
+"""
+_SAY = """
+    INSERT INTO calendar_entries (calendar_id, uid, sequence, content_hash, body, modified_at, cancelled_at)
+    VALUES (%(calendar_id)s, %(uid)s, %(sequence)s, %(content_hash)s, %(body)s, %(modified_at)s, %(cancelled_at)s)
+    ON CONFLICT (calendar_id, uid) DO UPDATE
+    SET sequence = excluded.sequence, content_hash = excluded.content_hash, body = excluded.body,
+        modified_at = excluded.modified_at, cancelled_at = excluded.cancelled_at
+"""
+_FORGET = "DELETE FROM calendar_entries WHERE calendar_id = %(calendar_id)s AND cancelled_at < %(before)s"
+_KEPT = """
+    SELECT body FROM calendar_feeds
+    WHERE calendar_id = %(calendar_id)s AND module = %(module)s AND basis = %(basis)s
+"""
+_KEEP = """
+    INSERT INTO calendar_feeds (calendar_id, module, basis, body)
+    VALUES (%(calendar_id)s, %(module)s, %(basis)s, %(body)s)
+    ON CONFLICT (calendar_id, module) DO UPDATE SET basis = excluded.basis, body = excluded.body
+"""
+_DROP = "DELETE FROM calendar_feeds WHERE calendar_id = %(calendar_id)s AND module <> '' AND basis <> %(basis)s"
+
+
+class RecordRepository:
+    """Of one calendar. The caller owns the transaction."""
+
+    def __init__(self, connection: Connection, calendar_id: UUID) -> None:
+        self._connection = connection
+        self._calendar_id = calendar_id
+
+    async def entries(self) -> dict[str, EntryRecord]:
+        """By UID, cancelled ones as well."""
+        cursor = await self._connection.execute(_ENTRIES, {"calendar_id": self._calendar_id})
+        return {row["uid"]: msgspec.convert(row, EntryRecord) for row in await cursor.fetchall()}
+
+    async def say(self, records: Iterable[EntryRecord]) -> None:
+        """Inserts or replaces."""
+        async with self._connection.cursor() as cursor:
+            await cursor.executemany(_SAY, [self._values(record) for record in records])
+
+    async def forget(self, *, cancelled_before: dt.datetime) -> None:
+        """Removes what was cancelled long ago: nobody's calendar still shows it."""
+        values = {"calendar_id": self._calendar_id, "before": cancelled_before}
+        await self._connection.execute(_FORGET, values)
+
+    async def kept(self, module: str, basis: bytes) -> bytes | None:
+        """A proven file, if it is made of exactly this."""
+        values = {"calendar_id": self._calendar_id, "module": module, "basis": basis}
+        row = await (await self._connection.execute(_KEPT, values)).fetchone()
+        return row["body"] if row else None
+
+    async def keep(self, basis: bytes, files: Mapping[str, bytes]) -> None:
+        """By module; files of modules that are gone go, too."""
+        for module, body in files.items():
+            values = {"calendar_id": self._calendar_id, "module": module, "basis": basis, "body": body}
+            await self._connection.execute(_KEEP, values)
+        await self._connection.execute(_DROP, {"calendar_id": self._calendar_id, "basis": basis})
+
+    def _values(self, record: EntryRecord) -> dict[str, object]:
+        return {
+            "calendar_id": self._calendar_id,
+            "uid": record.uid,
+            "sequence": record.sequence,
+            "content_hash": record.content_hash,
+            "body": Jsonb(msgspec.to_builtins(record.body)),
+            "modified_at": record.modified_at,
+            "cancelled_at": record.cancelled_at,
+        }
+
+
+def changed(before: Mapping[str, EntryRecord], after: Mapping[str, EntryRecord]) -> Collection[EntryRecord]:
+    """What must be written."""
+    return [record for uid, record in after.items() if before.get(uid) != record]

@@ -1,0 +1,144 @@
+"""The SQL of calendars and of the years that they follow.
+
+Locks are taken in one order everywhere, so that none can deadlock: account, job, calendar.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from psycopg.rows import DictRow
+from psycopg.types.json import Jsonb
+
+from upschedule.calendars.model import Calendar, KnownYear, Snapshot
+from upschedule.stores.database import Connection
+
+
+class CalendarRepository:
+    """The caller owns the transaction."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    _LOCK_ACCOUNT = "SELECT id FROM accounts WHERE id = %(account_id)s FOR NO KEY UPDATE"
+
+    async def lock_account(self, account_id: UUID) -> None:
+        """Before a calendar of the account is made or changed, or jobs are joined to one."""
+        await self._connection.execute(self._LOCK_ACCOUNT, {"account_id": account_id})
+
+    _COUNT = "SELECT count(*) AS count FROM calendars WHERE account_id = %(account_id)s"
+
+    async def count(self, account_id: UUID) -> int:
+        row = await self._one(self._COUNT, account_id=account_id)
+        return int(row["count"]) if row else 0
+
+    _INSERT = """
+        INSERT INTO calendars (id, account_id, name, token_hash, token_generation, academic_year, dates, choices,
+                               created_at, updated_at)
+        VALUES (%(id)s, %(account_id)s, %(name)s, %(token_hash)s, %(token_generation)s, %(academic_year)s, %(dates)s,
+                %(choices)s, %(created_at)s, %(updated_at)s)
+    """
+
+    async def insert(self, calendar: Calendar, token_hash: bytes) -> None:
+        await self._connection.execute(self._INSERT, _values(calendar, token_hash))
+
+    _UPDATE = """
+        UPDATE calendars
+        SET name = %(name)s, token_hash = %(token_hash)s, token_generation = %(token_generation)s,
+            academic_year = %(academic_year)s, dates = %(dates)s, choices = %(choices)s, updated_at = %(updated_at)s
+        WHERE id = %(id)s
+    """
+
+    async def update(self, calendar: Calendar, token_hash: bytes) -> None:
+        """All that an owner can change."""
+        await self._connection.execute(self._UPDATE, _values(calendar, token_hash))
+
+    _CLEAR_JOBS = "DELETE FROM calendar_jobs WHERE calendar_id = %(calendar_id)s AND job_id <> ALL(%(job_ids)s)"
+    _JOIN_JOBS = """
+        INSERT INTO calendar_jobs (calendar_id, job_id) SELECT %(calendar_id)s, unnest(%(job_ids)s::uuid[])
+        ON CONFLICT DO NOTHING
+    """
+
+    async def join(self, calendar_id: UUID, job_ids: Sequence[UUID]) -> None:
+        """These jobs and no others."""
+        values = {"calendar_id": calendar_id, "job_ids": list(job_ids)}
+        await self._connection.execute(self._CLEAR_JOBS, values)
+        await self._connection.execute(self._JOIN_JOBS, values)
+
+    _DELETE = "DELETE FROM calendars WHERE id = %(calendar_id)s AND account_id = %(account_id)s"
+
+    async def delete(self, account_id: UUID, calendar_id: UUID) -> bool:
+        """False: not this owner's."""
+        values = {"calendar_id": calendar_id, "account_id": account_id}
+        return (await self._connection.execute(self._DELETE, values)).rowcount > 0
+
+    _OWNED = "SELECT * FROM calendars WHERE id = %(calendar_id)s AND account_id = %(account_id)s"
+
+    async def owned(self, account_id: UUID, calendar_id: UUID) -> Snapshot | None:
+        """None for another owner's."""
+        return await self._snapshot(await self._one(self._OWNED, calendar_id=calendar_id, account_id=account_id))
+
+    _BY_TOKEN = "SELECT * FROM calendars WHERE token_hash = %(token_hash)s"  # noqa: S105 - a query, no token
+
+    async def by_token(self, token_hash: bytes) -> Snapshot | None:
+        return await self._snapshot(await self._one(self._BY_TOKEN, token_hash=token_hash))
+
+    _LOCK = "SELECT * FROM calendars WHERE id = %(calendar_id)s FOR NO KEY UPDATE"
+
+    async def locked(self, calendar_id: UUID) -> Snapshot | None:
+        """While it is published, nobody else publishes or changes it. None: deleted meanwhile."""
+        return await self._snapshot(await self._one(self._LOCK, calendar_id=calendar_id))
+
+    _OF_ACCOUNT = "SELECT id FROM calendars WHERE account_id = %(account_id)s ORDER BY created_at DESC, id"
+
+    async def ids(self, account_id: UUID) -> list[UUID]:
+        """Newest first."""
+        cursor = await self._connection.execute(self._OF_ACCOUNT, {"account_id": account_id})
+        return [row["id"] for row in await cursor.fetchall()]
+
+    _YEAR = "SELECT year, body AS dates, source, confirmed, updated_at FROM academic_years WHERE year = %(year)s"
+
+    async def year(self, year: int) -> KnownYear | None:
+        return msgspec.convert(await self._one(self._YEAR, year=year), KnownYear | None)
+
+    _YEARS = "SELECT year, body AS dates, source, confirmed, updated_at FROM academic_years ORDER BY year"
+
+    async def years(self) -> list[KnownYear]:
+        cursor = await self._connection.execute(self._YEARS)
+        return msgspec.convert(await cursor.fetchall(), list[KnownYear])
+
+    _DOCUMENTS = """
+        SELECT j.id, j.finished_at FROM calendar_jobs JOIN jobs j ON j.id = job_id
+        WHERE calendar_id = %(calendar_id)s ORDER BY j.created_at, j.id
+    """
+
+    async def _snapshot(self, row: DictRow | None) -> Snapshot | None:
+        if row is None:
+            return None
+        calendar = msgspec.convert(row, Calendar)
+        cursor = await self._connection.execute(self._DOCUMENTS, {"calendar_id": calendar.id})
+        documents: list[tuple[UUID, dt.datetime | None]] = [
+            (found["id"], found["finished_at"]) for found in await cursor.fetchall()
+        ]
+        known = await self.year(calendar.academic_year)
+        return Snapshot(calendar=calendar, known=known, documents=tuple(documents))
+
+    async def _one(self, query: Any, **values: object) -> DictRow | None:
+        return await (await self._connection.execute(query, values)).fetchone()
+
+
+def _values(calendar: Calendar, token_hash: bytes) -> dict[str, object]:
+    return {
+        "id": calendar.id,
+        "account_id": calendar.account_id,
+        "name": calendar.name,
+        "token_hash": token_hash,
+        "token_generation": calendar.token_generation,
+        "academic_year": calendar.academic_year,
+        "dates": Jsonb(msgspec.to_builtins(calendar.dates)),
+        "choices": Jsonb(msgspec.to_builtins(calendar.choices)),
+        "created_at": calendar.created_at,
+        "updated_at": calendar.updated_at,
+    }

@@ -1,0 +1,212 @@
+"""What people do with their calendars."""
+
+import datetime as dt
+from collections.abc import Callable
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET
+
+from upschedule.calendars.assembly import Assembly, likeliest_year
+from upschedule.calendars.errors import CalendarNotFound, TooManyCalendars, YearNotFound
+from upschedule.calendars.model import Calendar, Changes, Choices, Document, KnownYear, Snapshot, YearChoice
+from upschedule.calendars.repository import CalendarRepository
+from upschedule.calendars.sources import SourceRepository
+from upschedule.calendars.tokens import feed_token, token_hash
+from upschedule.calendars.validation import check_complete, check_dates, check_jobs, checked_name
+from upschedule.stores.database import Connection, Database
+from upschedule.timetable.academic_year import YearDates
+
+#: South Africa's clock all year: it decides which year it is.
+_SAST = dt.timezone(dt.timedelta(hours=2))
+
+
+class CalendarOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """`feed_secret` is the key that feed addresses are derived from; `exam_minutes` is assumed for every exam."""
+
+    public_url: str
+    feed_secret: str
+    exam_minutes: int
+    calendars_max: int = 50
+    events_max: int = 2000
+
+
+class OwnedCalendar(msgspec.Struct, frozen=True, kw_only=True):
+    """A calendar as its owner sees it; whoever has the feed's address can read it."""
+
+    assembly: Assembly
+    public_url: str
+    feed_url: str
+
+
+class CalendarService:
+    """Every method may raise StoreError; another owner's calendar is CalendarNotFound."""
+
+    def __init__(
+        self,
+        database: Database,
+        options: CalendarOptions,
+        *,
+        new_id: Callable[[], UUID],
+        now: Callable[[], dt.datetime],
+    ) -> None:
+        self._database = database
+        self._options = options
+        self._new_id = new_id
+        self._now = now
+
+    async def create(
+        self,
+        account_id: UUID,
+        *,
+        job_ids: tuple[UUID, ...],
+        name: str | None = None,
+        academic_year: YearChoice | None = None,
+        choices: Choices | None = None,
+    ) -> OwnedCalendar:
+        """Joins jobs that were read. Raises InvalidCalendar, ScheduleNotRead, DatesMissing, TooManyCalendars."""
+        async with self._database.transaction() as connection:
+            calendars = CalendarRepository(connection)
+            await calendars.lock_account(account_id)
+            if await calendars.count(account_id) >= self._options.calendars_max:
+                raise TooManyCalendars
+            documents = await _documents(connection, account_id, job_ids)
+            year, dates, known = await self._dated(calendars, academic_year or YearChoice(), documents)
+            calendar = self._new(account_id, name or f"UP timetable {year}", year, dates, choices or Choices())
+            assembly = self._assembly(calendar, known, documents)
+            check_complete(assembly, events_max=self._options.events_max)
+            await calendars.insert(calendar, self._token_hash(calendar))
+            await calendars.join(calendar.id, job_ids)
+            return self._shown(assembly)
+
+    async def get(self, account_id: UUID, calendar_id: UUID) -> OwnedCalendar:
+        async with self._database.transaction() as connection:
+            snapshot = await _owned(CalendarRepository(connection), account_id, calendar_id)
+            return self._shown(await self._read(connection, snapshot))
+
+    async def recent(self, account_id: UUID) -> list[OwnedCalendar]:
+        """All that this owner has, newest first; their number is bounded."""
+        async with self._database.transaction() as connection:
+            calendars = CalendarRepository(connection)
+            found: list[OwnedCalendar] = []
+            for calendar_id in await calendars.ids(account_id):
+                snapshot = await calendars.owned(account_id, calendar_id)
+                if snapshot:
+                    found.append(self._shown(await self._read(connection, snapshot)))
+            return found
+
+    async def change(self, account_id: UUID, calendar_id: UUID, changes: Changes) -> OwnedCalendar:
+        """Raises what `create` raises. A rotated feed's old address ends at once."""
+        async with self._database.transaction() as connection:
+            calendars = CalendarRepository(connection)
+            await calendars.lock_account(account_id)
+            snapshot = await _owned(calendars, account_id, calendar_id)
+            documents = await self._changed_documents(connection, snapshot, changes)
+            calendar, known = await self._changed(calendars, snapshot, changes, documents)
+            assembly = self._assembly(calendar, known, documents)
+            check_complete(assembly, events_max=self._options.events_max)
+            await calendars.update(calendar, self._token_hash(calendar))
+            await calendars.join(calendar.id, [document.job_id for document in documents])
+            return self._shown(assembly)
+
+    async def delete(self, account_id: UUID, calendar_id: UUID) -> None:
+        """With its feed and all that was published."""
+        async with self._database.transaction() as connection:
+            if not await CalendarRepository(connection).delete(account_id, calendar_id):
+                raise CalendarNotFound
+
+    async def years(self) -> list[KnownYear]:
+        """Those of which something is known, in order."""
+        async with self._database.transaction() as connection:
+            return await CalendarRepository(connection).years()
+
+    async def year(self, year: int) -> KnownYear:
+        """Raises YearNotFound."""
+        async with self._database.transaction() as connection:
+            known = await CalendarRepository(connection).year(year)
+        if known is None:
+            raise YearNotFound
+        return known
+
+    async def _changed_documents(
+        self, connection: Connection, snapshot: Snapshot, changes: Changes
+    ) -> tuple[Document, ...]:
+        if changes.job_ids is UNSET:
+            return await SourceRepository(connection).documents([job_id for job_id, _ in snapshot.documents])
+        return await _documents(connection, snapshot.calendar.account_id, changes.job_ids)
+
+    async def _changed(
+        self, calendars: CalendarRepository, snapshot: Snapshot, changes: Changes, documents: tuple[Document, ...]
+    ) -> tuple[Calendar, KnownYear | None]:
+        before = snapshot.calendar
+        year, dates, known = before.academic_year, before.dates, snapshot.known
+        if changes.academic_year is not UNSET:
+            year, dates, known = await self._dated(calendars, changes.academic_year, documents)
+        calendar = msgspec.structs.replace(
+            before,
+            name=before.name if changes.name is UNSET else checked_name(changes.name),
+            academic_year=year,
+            dates=dates,
+            choices=before.choices if changes.choices is UNSET else changes.choices,
+            token_generation=before.token_generation + changes.rotate_feed,
+            updated_at=self._now(),
+        )
+        return calendar, known
+
+    async def _dated(
+        self, calendars: CalendarRepository, choice: YearChoice, documents: tuple[Document, ...]
+    ) -> tuple[int, YearDates, KnownYear | None]:
+        events = [event for document in documents for event in document.events]
+        year = likeliest_year(events, self._now().astimezone(_SAST).date()) if choice.year is None else choice.year
+        known = await calendars.year(year)
+        check_dates(year, choice, known)
+        return year, choice.dates, known
+
+    def _new(self, account_id: UUID, name: str, year: int, dates: YearDates, choices: Choices) -> Calendar:
+        now = self._now()
+        return Calendar(
+            id=self._new_id(),
+            account_id=account_id,
+            name=checked_name(name),
+            token_generation=1,
+            academic_year=year,
+            dates=dates,
+            choices=choices,
+            created_at=now,
+            updated_at=now,
+        )
+
+    async def _read(self, connection: Connection, snapshot: Snapshot) -> Assembly:
+        job_ids = [job_id for job_id, _ in snapshot.documents]
+        documents = await SourceRepository(connection).documents(job_ids)
+        return self._assembly(snapshot.calendar, snapshot.known, documents)
+
+    def _assembly(self, calendar: Calendar, known: KnownYear | None, documents: tuple[Document, ...]) -> Assembly:
+        return Assembly(calendar, known, documents, exam_minutes=self._options.exam_minutes)
+
+    def _token_hash(self, calendar: Calendar) -> bytes:
+        return token_hash(feed_token(self._options.feed_secret, calendar.id, calendar.token_generation))
+
+    def _shown(self, assembly: Assembly) -> OwnedCalendar:
+        calendar = assembly.calendar
+        token = feed_token(self._options.feed_secret, calendar.id, calendar.token_generation)
+        public_url = self._options.public_url
+        return OwnedCalendar(assembly=assembly, public_url=public_url, feed_url=feed_url(public_url, token))
+
+
+def feed_url(public_url: str, token: str) -> str:
+    """Where a calendar program fetches the feed."""
+    return f"{public_url}/calendars/{token}.ics"
+
+
+async def _documents(connection: Connection, account_id: UUID, job_ids: tuple[UUID, ...]) -> tuple[Document, ...]:
+    sources = SourceRepository(connection)
+    check_jobs(job_ids, await sources.statuses(account_id, job_ids))
+    return await sources.documents(job_ids)
+
+
+async def _owned(calendars: CalendarRepository, account_id: UUID, calendar_id: UUID) -> Snapshot:
+    snapshot = await calendars.owned(account_id, calendar_id)
+    if snapshot is None:
+        raise CalendarNotFound
+    return snapshot

@@ -1,0 +1,71 @@
+"""Whether a calendar can be made as it is wanted, told field by field."""
+
+from uuid import UUID
+
+from upschedule.calendars.assembly import Assembly, needed_terms
+from upschedule.calendars.errors import DatesMissing, InvalidCalendar, ScheduleNotRead
+from upschedule.calendars.model import KnownYear, YearChoice
+from upschedule.errors import FieldError
+from upschedule.timetable.academic_year import OFFERED, YearDates, merge
+from upschedule.timetable.event import Lecture
+from upschedule.timetable.wording import clean
+from upschedule.timetable.year_check import check
+
+_READ = "completed"
+_NAME_MAX = 100
+_YEAR_FIELD = "academic_year"
+_TERMS_FIELD = f"{_YEAR_FIELD}.terms"
+
+
+def checked_name(name: str) -> str:
+    """Raises InvalidCalendar."""
+    cleaned = clean(name)
+    if not 0 < len(cleaned) <= _NAME_MAX:
+        raise InvalidCalendar((FieldError(field="name", detail=f"Give 1 to {_NAME_MAX} characters."),))
+    return cleaned
+
+
+def check_jobs(job_ids: tuple[UUID, ...], statuses: dict[UUID, str]) -> None:
+    """`statuses` of those that are the owner's. Raises InvalidCalendar, ScheduleNotRead."""
+    unknown = [
+        FieldError(field=f"jobs.{index}", detail="There is no such schedule among yours.")
+        for index, job_id in enumerate(job_ids)
+        if job_id not in statuses
+    ]
+    if unknown:
+        raise InvalidCalendar(tuple(unknown))
+    if any(status != _READ for status in statuses.values()):
+        raise ScheduleNotRead
+
+
+def check_dates(year: int, choice: YearChoice, known: KnownYear | None) -> None:
+    """The given dates alone, then its terms beside those that are known. Raises InvalidCalendar."""
+    errors = check(year, choice.dates, field=_YEAR_FIELD)
+    if not errors:
+        together = merge(known.dates if known else YearDates(), choice.dates)
+        errors = tuple(
+            error
+            for error in check(year, YearDates(terms=together.terms), field=_YEAR_FIELD)
+            if error.field.startswith(_TERMS_FIELD)
+        )
+    if errors:
+        raise InvalidCalendar(errors)
+
+
+def check_complete(assembly: Assembly, *, events_max: int) -> None:
+    """Raises DatesMissing for lectures in terms that have no dates, InvalidCalendar for far too many events."""
+    if len(assembly.named) > events_max:
+        detail = f"Together they have {len(assembly.named)} entries; a calendar holds {events_max}."
+        raise InvalidCalendar((FieldError(field="jobs", detail=detail),))
+    undated = [
+        event
+        for _, event in assembly.named
+        if isinstance(event, Lecture) and event.offered in OFFERED and assembly.year.periods(event.offered) is None
+    ]
+    missing = [term for term in needed_terms(undated) if assembly.year.periods(term) is None]
+    if missing:
+        raise DatesMissing(tuple(_missing(term, assembly.year.year) for term in missing))
+
+
+def _missing(term: str, year: int) -> FieldError:
+    return FieldError(field=f"{_TERMS_FIELD}.{term}", detail=f"Give the first and the last day of {term} in {year}.")

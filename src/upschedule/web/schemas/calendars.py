@@ -1,0 +1,264 @@
+"""A calendar as its owner makes, changes and sees it."""
+
+import datetime as dt
+from typing import Annotated, Any
+from urllib.parse import quote
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from upschedule.calendars.assembly import Assembly, is_shown
+from upschedule.calendars.model import Changes, Choices, KnownYear, YearChoice
+from upschedule.calendars.remarks import CalendarWarning, warnings
+from upschedule.calendars.service import OwnedCalendar
+from upschedule.timetable.academic_year import FollowedDay, Period, Term, YearDates
+from upschedule.timetable.clash import Clash, clashes
+from upschedule.timetable.colours import Colour, colour_of
+from upschedule.timetable.event import Event
+from upschedule.timetable.week import Week, weeks
+from upschedule.timetable.wording import EntryKind, doubts, kind_of, location, summary
+
+CALENDARS_PATH = "/api/v1/calendars"
+
+_Jobs = Annotated[tuple[UUID, ...], Meta(min_length=1, max_length=20, description="Ids of completed jobs")]
+_Name = Annotated[str, Meta(min_length=1, max_length=100)]
+
+
+class AcademicYearRequest(YearDates, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A year and dates that differ from those known of it, for this calendar only.
+
+    A semester that is given moves the outer dates of its quarters along, and a quarter those of its semester.
+    A list that is given replaces the whole list; an empty one clears it.
+    """
+
+    year: Annotated[int, Meta(description="Without it, the year of the tests and exams, or the present one")] | None = (
+        None
+    )
+
+
+_Year = AcademicYearRequest | int | None
+
+
+class NewCalendar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """`academic_year` is a year, or an object with dates of this calendar's own."""
+
+    jobs: _Jobs
+    name: _Name | None = None
+    academic_year: _Year = None
+    choices: Choices | None = None
+
+
+class CalendarChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is left out stays as it is.
+
+    `academic_year: null` returns to the likeliest year and its known dates. `choices` replaces all choices.
+    `rotate_feed` ends the present feed address and makes another.
+    """
+
+    name: _Name | UnsetType = UNSET
+    jobs: _Jobs | UnsetType = UNSET
+    academic_year: _Year | UnsetType = UNSET
+    choices: Choices | UnsetType = UNSET
+    rotate_feed: bool = False
+
+
+class Holiday(msgspec.Struct, frozen=True, kw_only=True):
+    """A public holiday: no classes."""
+
+    date: dt.date
+    name: str
+
+
+class AcademicYearView(msgspec.Struct, frozen=True, kw_only=True):
+    """The year that a calendar follows. `confirmed`: by an operator, or by the owner who gave the dates.
+
+    `recesses` is null while they are not known; `overridden` names what the owner changed.
+    """
+
+    year: int
+    source: str
+    confirmed: bool
+    updated_at: dt.datetime | None
+    overridden: tuple[str, ...]
+    terms: dict[Term, Period]
+    recesses: tuple[Period, ...] | None
+    no_lectures: tuple[Period, ...]
+    follows: tuple[FollowedDay, ...]
+    exams: tuple[Period, ...]
+    supplementary_exams: tuple[Period, ...]
+    holidays: tuple[Holiday, ...]
+
+
+class EventView(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry. `printed` is what the document says; `dates` are those on which it happens, a series' all of them."""
+
+    id: str
+    kind: EntryKind
+    module: str
+    title: str
+    location: str
+    colour: Colour
+    hidden: bool
+    doubts: tuple[str, ...]
+    job: UUID
+    printed: Event
+    dates: tuple[dt.date, ...]
+
+
+class CalendarSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """A calendar in a list. Whoever has `feed_url` can read it."""
+
+    id: UUID
+    name: str
+    jobs: tuple[UUID, ...]
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    feed_url: str
+    webcal_url: str
+    ics_url: str
+
+
+class CalendarView(CalendarSummary, frozen=True, kw_only=True):
+    """A calendar. `weeks` and `clashes` leave out what is hidden; both name events by id."""
+
+    module_feeds: dict[str, str]
+    academic_year: AcademicYearView
+    choices: Choices
+    events: tuple[EventView, ...]
+    weeks: tuple[Week, ...]
+    clashes: tuple[Clash, ...]
+    warnings: tuple[CalendarWarning, ...]
+
+
+class CalendarList(msgspec.Struct, frozen=True, kw_only=True):
+    """Newest first."""
+
+    calendars: tuple[CalendarSummary, ...]
+
+
+class KnownYearView(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known of a year before anybody changes it for a calendar."""
+
+    year: int
+    source: str
+    confirmed: bool
+    updated_at: dt.datetime
+    dates: YearDates
+
+
+class KnownYearList(msgspec.Struct, frozen=True, kw_only=True):
+    """In order."""
+
+    academic_years: tuple[KnownYearView, ...]
+
+
+def year_choice(requested: _Year) -> YearChoice:
+    """A bare number is a year with its known dates."""
+    if not isinstance(requested, AcademicYearRequest):
+        return YearChoice(year=requested)
+    dates = {name: getattr(requested, name) for name in YearDates.__struct_fields__}
+    return YearChoice(year=requested.year, dates=YearDates(**dates))
+
+
+def changes(requested: CalendarChange) -> Changes:
+    """As the service takes them."""
+    year = requested.academic_year
+    return Changes(
+        name=requested.name,
+        job_ids=requested.jobs if requested.jobs is UNSET else unique(requested.jobs),
+        academic_year=UNSET if year is UNSET else year_choice(year),
+        choices=requested.choices,
+        rotate_feed=requested.rotate_feed,
+    )
+
+
+def unique(job_ids: tuple[UUID, ...]) -> tuple[UUID, ...]:
+    """Each once, in the order given."""
+    return tuple(dict.fromkeys(job_ids))
+
+
+def known_year_view(known: KnownYear) -> KnownYearView:
+    return KnownYearView(
+        year=known.year,
+        source=known.source,
+        confirmed=known.confirmed,
+        updated_at=known.updated_at,
+        dates=known.dates,
+    )
+
+
+def location_of(calendar_id: UUID) -> str:
+    """Where a calendar is found."""
+    return f"{CALENDARS_PATH}/{calendar_id}"
+
+
+def summary_view(owned: OwnedCalendar) -> CalendarSummary:
+    return CalendarSummary(**_summary(owned))
+
+
+def calendar_view(owned: OwnedCalendar) -> CalendarView:
+    """All that a page needs to show and change a calendar."""
+    assembly = owned.assembly
+    visible = dict(assembly.visible)
+    happening = {entry_id: assembly.happening[entry_id] for entry_id in visible}
+    modules = sorted({event.module for event in visible.values()})
+    return CalendarView(
+        **_summary(owned),
+        module_feeds={module: f"{owned.feed_url}?module={quote(module)}" for module in modules},
+        academic_year=_year_view(assembly),
+        choices=assembly.calendar.choices,
+        events=tuple(_event_view(entry_id, event, assembly) for entry_id, event in assembly.named),
+        weeks=weeks(happening, assembly.year),
+        clashes=clashes(visible, happening),
+        warnings=warnings(assembly),
+    )
+
+
+def _summary(owned: OwnedCalendar) -> dict[str, Any]:
+    calendar = owned.assembly.calendar
+    return {
+        "id": calendar.id,
+        "name": calendar.name,
+        "jobs": tuple(document.job_id for document in owned.assembly.documents),
+        "created_at": calendar.created_at,
+        "updated_at": calendar.updated_at,
+        "feed_url": owned.feed_url,
+        "webcal_url": f"webcal://{owned.feed_url.partition('://')[2]}",
+        "ics_url": f"{owned.public_url}{location_of(calendar.id)}/calendar.ics",
+    }
+
+
+def _year_view(assembly: Assembly) -> AcademicYearView:
+    dates, own, known = assembly.year.dates, assembly.calendar.dates, assembly.known
+    overridden = [name for name in YearDates.__struct_fields__ if getattr(own, name)]
+    return AcademicYearView(
+        year=assembly.year.year,
+        source=known.source if known else "Your own dates",
+        confirmed=assembly.dates_confirmed,
+        updated_at=known.updated_at if known else None,
+        overridden=tuple(overridden),
+        terms=dates.terms,
+        recesses=dates.recesses,
+        no_lectures=dates.no_lectures or (),
+        follows=dates.follows or (),
+        exams=dates.exams or (),
+        supplementary_exams=dates.supplementary_exams or (),
+        holidays=tuple(Holiday(date=date, name=name) for date, name in sorted(assembly.year.public_holidays.items())),
+    )
+
+
+def _event_view(entry_id: str, event: Event, assembly: Assembly) -> EventView:
+    return EventView(
+        id=entry_id,
+        kind=kind_of(event),
+        module=event.module,
+        title=summary(event),
+        location=location(event),
+        colour=assembly.calendar.choices.colours.get(event.module) or colour_of(event.module),
+        hidden=not is_shown(entry_id, event, assembly.calendar.choices),
+        doubts=tuple(doubts(event)),
+        job=assembly.source_of(event),
+        printed=event,
+        dates=tuple(occurrence.start.date() for occurrence in assembly.happening[entry_id]),
+    )
