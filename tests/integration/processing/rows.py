@@ -1,0 +1,77 @@
+"""Rows of jobs for tests, put where a test needs them by the moves that the schema allows."""
+
+from uuid import UUID, uuid4
+
+import msgspec
+
+from upschedule.processing.job import Job
+from upschedule.processing.repository import JobRepository, NewJob
+from upschedule.processing.runs import RunRepository
+from upschedule.services import Services
+from upschedule.timetable.event import Extraction, Lecture
+
+
+async def queued(services: Services, account_id: UUID, **columns: str) -> Job:
+    """A queued row, without an object, that nobody was told of; `columns` are SQL expressions."""
+    new = NewJob(
+        id=uuid4(),
+        account_id=account_id,
+        sha256=uuid4().bytes,
+        file_name="a.pdf",
+        size_bytes=10,
+        object_key=f"uploads/{account_id}/{uuid4()}.pdf",
+        request_id=None,
+    )
+    async with services.database.transaction() as connection:
+        job = await JobRepository(connection).insert(new)
+    await change(services, job.id, **columns)
+    return job
+
+
+async def claimed(services: Services, account_id: UUID, *, lease_seconds: float = 60, **columns: str) -> Job:
+    job = await queued(services, account_id)
+    async with services.database.transaction() as connection:
+        run = await RunRepository(connection).claim(job.id, lease_seconds=lease_seconds)
+    assert run is not None
+    await change(services, job.id, **columns)
+    return run
+
+
+async def change(services: Services, job_id: UUID, **columns: str) -> None:
+    for column, expression in columns.items():
+        async with services.database.transaction() as connection:
+            await connection.execute(f"UPDATE jobs SET {column} = {expression} WHERE id = %s".encode(), [job_id])
+
+
+async def read(services: Services, job_id: UUID) -> Job:
+    async with services.database.transaction() as connection:
+        job = await JobRepository(connection).get(job_id)
+    assert job is not None
+    return job
+
+
+async def count(services: Services, table: str) -> int:
+    async with services.database.transaction() as connection:
+        row = await (await connection.execute(f"SELECT count(*) AS rows FROM {table}".encode())).fetchone()
+    assert row is not None
+    return row["rows"]
+
+
+LECTURE = Lecture(
+    module="COS132",
+    offered="S1",
+    group="G01",
+    language="English",
+    activity="L1",
+    day="Monday",
+    start="08:30",
+    end="09:20",
+    venues=("Thuto 1-1", "IT 4-4"),
+    campus="HATFIELD",
+    study_programmes=("BSc",),
+    page=1,
+)
+
+
+def an_extraction(*modules: str) -> Extraction:
+    return Extraction(events=tuple(msgspec.structs.replace(LECTURE, module=module) for module in modules), pages=2)

@@ -1,0 +1,129 @@
+"""A status as it changes."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+
+import msgspec
+from redis.asyncio import Redis
+
+from tests.faults import FaultProxy
+from tests.integration.processing.rows import an_extraction, change, queued
+from tests.integration.services import Addresses, new_account, opened
+from upschedule.processing.cache import StatusCache
+from upschedule.processing.job import Job, JobStatus, Status
+from upschedule.processing.notices import Notices
+from upschedule.processing.publication import Publication
+from upschedule.processing.runs import RunRepository
+from upschedule.services import Services
+
+
+def publication(redis: Redis) -> Publication:
+    return Publication(StatusCache(redis, final_seconds=60, pending_seconds=60), Notices(redis))
+
+
+async def claim_and_tell(services: Services, told: Publication, job: Job) -> Job:
+    async with services.database.transaction() as connection:
+        run = await RunRepository(connection).claim(job.id, lease_seconds=60)
+    assert run is not None
+    await told.changed(run)
+    return run
+
+
+async def complete_and_tell(services: Services, told: Publication, run: Job) -> None:
+    async with services.database.transaction() as connection:
+        completed = await RunRepository(connection).complete(run, an_extraction("COS132"), reader_version="1")
+    assert completed is not None
+    await told.changed(completed)
+
+
+async def next_status(stream: AsyncGenerator[JobStatus], *, seconds: float = 5) -> JobStatus:
+    async with asyncio.timeout(seconds):
+        return await anext(stream)
+
+
+async def test_every_change_is_told_up_to_the_final_one(addresses: Addresses) -> None:
+    async with opened(addresses) as services:
+        account_id = await new_account(services)
+        told = publication(services.redis_cache)
+        ahead, job = await queued(services, account_id), await queued(services, account_id)
+        stream = services.jobs.watch(account_id, job.id)
+        first = await next_status(stream)
+        assert (first.status, first.position) == (Status.QUEUED, 2)
+        await claim_and_tell(services, told, ahead)
+        assert (await next_status(stream)).position == 1
+        run = await claim_and_tell(services, told, job)
+        assert (await next_status(stream)).status is Status.PROCESSING
+        async with services.database.transaction() as connection:
+            progressed = await RunRepository(connection).progress(run, pages_read=1, pages=2)
+        assert progressed is not None
+        await told.changed(progressed)
+        assert (await next_status(stream)).pages_read == 1
+        await complete_and_tell(services, told, run)
+        assert (await next_status(stream)).status is Status.COMPLETED
+        assert [status async for status in stream] == []
+
+
+async def test_a_notice_arrives_in_milliseconds(addresses: Addresses) -> None:
+    async with opened(addresses) as services:
+        account_id = await new_account(services)
+        told = publication(services.redis_cache)
+        run = await claim_and_tell(services, told, await queued(services, account_id))
+        stream = services.jobs.watch(account_id, run.id)
+        await next_status(stream)
+        waiting = asyncio.create_task(next_status(stream))
+        await asyncio.sleep(0.3)
+        started = asyncio.get_running_loop().time()
+        await complete_and_tell(services, told, run)
+        await waiting
+        assert asyncio.get_running_loop().time() - started < 1
+
+
+async def test_a_lost_notice_only_delays(addresses: Addresses) -> None:
+    async with opened(addresses) as services:
+        account_id = await new_account(services)
+        job = await queued(services, account_id)
+        stream = services.jobs.watch(account_id, job.id)
+        await next_status(stream)
+        await change(services, job.id, file_name="'b.pdf'", version="version + 1")
+        assert (await next_status(stream)).file_name == "b.pdf"
+
+
+async def test_streams_end_when_the_process_stops(addresses: Addresses) -> None:
+    async with opened(addresses) as services:
+        account_id = await new_account(services)
+        stream = services.jobs.watch(account_id, (await queued(services, account_id)).id)
+        await next_status(stream)
+        rest = asyncio.create_task(_all(stream))
+        await asyncio.sleep(0.1)
+        services.jobs.end_watches()
+        async with asyncio.timeout(2):
+            assert await rest == []
+
+
+async def test_notices_come_again_after_the_wire_broke_or_fell_silent(addresses: Addresses) -> None:
+    port = int(addresses.redis_cache_url.rsplit(":", 1)[1].split("/")[0])
+    async with FaultProxy(port) as proxy:
+        proxied = addresses.redis_cache_url.replace(str(port), str(proxy.port))
+        async with opened(msgspec.structs.replace(addresses, redis_cache_url=proxied)) as services:
+            account_id = await new_account(services)
+            direct = Redis.from_url(addresses.redis_cache_url)
+            told = publication(direct)
+            await proxy.break_connections()
+            run = await claim_and_tell(services, told, await queued(services, account_id))
+            stream = services.jobs.watch(account_id, run.id)
+            await next_status(stream)
+            waiting = asyncio.create_task(next_status(stream, seconds=10))
+            await _subscribed(direct)
+            await complete_and_tell(services, told, run)
+            assert (await waiting).status is Status.COMPLETED
+            await direct.aclose()
+
+
+async def _all(stream: AsyncGenerator[JobStatus]) -> list[JobStatus]:
+    return [status async for status in stream]
+
+
+async def _subscribed(redis: Redis) -> None:
+    async with asyncio.timeout(10):
+        while not (await redis.pubsub_numsub("job-notices"))[0][1]:
+            await asyncio.sleep(0.02)
