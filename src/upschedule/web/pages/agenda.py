@@ -2,18 +2,18 @@
 
 import datetime as dt
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from upschedule.timetable.event import Exam, Test
 from upschedule.timetable.wording import doubts
-from upschedule.web.pages.remarks import Remark, Remarked
 
 
 class Appointment(msgspec.Struct, frozen=True, kw_only=True):
-    """One dated entry. `end_assumed`: the schedule prints none, the calendar assumes one."""
+    """One dated entry. `end` is empty while not known, and for an exam `assumed`: the schedule prints none."""
 
+    entry_id: str
     kind: str
     module: str
     title: str
@@ -24,7 +24,6 @@ class Appointment(msgspec.Struct, frozen=True, kw_only=True):
     venues: tuple[str, ...]
     campus: str
     notes: tuple[str, ...]
-    remarks: tuple[Remark, ...]
 
     @property
     def weekday(self) -> str:
@@ -42,23 +41,24 @@ class Month(msgspec.Struct, frozen=True, kw_only=True):
     appointments: tuple[Appointment, ...]
 
 
-def months(entries: Iterable[Remarked[Test] | Remarked[Exam]], *, exam_minutes: int) -> tuple[Month, ...]:
-    """Exams end `exam_minutes` after their start, marked as assumed."""
+def months(entries: Iterable[tuple[str, Test | Exam]], ends: Mapping[str, str]) -> tuple[Month, ...]:
+    """`ends` of exams, by entry id, as far as the calendar has assumed them."""
     appointments = sorted(
-        (_appointment(entry.event, entry.remarks, exam_minutes) for entry in entries),
+        (_appointment(entry_id, event, ends) for entry_id, event in entries),
         key=lambda appointment: (appointment.date, appointment.start, appointment.module),
     )
     by_month = itertools.groupby(appointments, key=lambda appointment: f"{appointment.date:%B %Y}")
     return tuple(Month(title=title, appointments=tuple(group)) for title, group in by_month)
 
 
-def _appointment(event: Test | Exam, remarks: tuple[Remark, ...], exam_minutes: int) -> Appointment:
+def _appointment(entry_id: str, event: Test | Exam, ends: Mapping[str, str]) -> Appointment:
     if isinstance(event, Test):
         kind, title, end, campus = "Test", event.test, event.end, event.campus
     else:
-        kind, title, end = "Exam", _exam_title(event), _end(event, exam_minutes)
+        kind, title, end = "Exam", _exam_title(event), ends.get(entry_id, "")
         campus = event.exam_campus or event.module_campus
     return Appointment(
+        entry_id=entry_id,
         kind=kind,
         module=event.module,
         title=title,
@@ -69,18 +69,12 @@ def _appointment(event: Test | Exam, remarks: tuple[Remark, ...], exam_minutes: 
         venues=event.venues,
         campus=campus,
         notes=_notes(event),
-        remarks=remarks,
     )
 
 
 def _exam_title(exam: Exam) -> str:
     paper = f"paper {exam.paper}" if exam.paper.isdecimal() else exam.paper
     return " ".join(part for part in (exam.activity, paper) if part)
-
-
-def _end(exam: Exam, exam_minutes: int) -> str:
-    start = dt.datetime.combine(exam.date, dt.time.fromisoformat(exam.start))
-    return f"{start + dt.timedelta(minutes=exam_minutes):%H:%M}"
 
 
 def _notes(event: Test | Exam) -> tuple[str, ...]:

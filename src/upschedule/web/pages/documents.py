@@ -1,14 +1,14 @@
 """A visitor's documents as cards. Pure."""
 
-import collections
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 import msgspec
 
 from upschedule.processing.job import JobStatus, Status
-from upschedule.timetable.event import Event, Exam, Extraction, Lecture
-from upschedule.web.pages.remarks import Remark, remarks
+from upschedule.timetable.event import Event, Extraction
+from upschedule.web.pages.remarks import Remark, remark
+from upschedule.web.pages.wording import counted
 
 _MEGABYTE = 1_000_000
 
@@ -66,7 +66,7 @@ def _card(job: JobStatus, extraction: Extraction | None) -> Card:
         state=_summary(extraction.events) if extraction else _state(job),
         progress=job.pages_read / job.pages if job.pages else None,
         can_retry=job.error is not None and not job.error.in_file,
-        remarks=remarks(extraction.warnings) if extraction else (),
+        remarks=tuple(map(remark, extraction.warnings)) if extraction else (),
     )
 
 
@@ -81,18 +81,7 @@ def _state(job: JobStatus) -> str:
 
 
 def _summary(events: Sequence[Event]) -> str:
-    counts = collections.Counter(_noun(event) for event in events)
-    return "Read: " + ", ".join(f"{count} {noun if count == 1 else _plural(noun)}" for noun, count in counts.items())
-
-
-def _noun(event: Event) -> str:
-    if isinstance(event, Lecture):
-        return "weekly class"
-    return "exam" if isinstance(event, Exam) else "test"
-
-
-def _plural(noun: str) -> str:
-    return f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"Read: {counted(events)}"
 
 
 def _size(size_bytes: int) -> str:

@@ -2,20 +2,32 @@
 
 from uuid import UUID
 
+import msgspec
 from litestar import Controller, post
 from litestar.response import Redirect
+from msgspec import UNSET
 
 from upschedule.accounts.service import Visitor
+from upschedule.calendars.model import Changes, Choices
+from upschedule.calendars.service import CalendarService
 from upschedule.processing.service import JobService
+from upschedule.timetable.academic_year import YearDates
 from upschedule.web.identity import AnyRequest
 from upschedule.web.pages import faults
+from upschedule.web.pages.choices import choices
+from upschedule.web.pages.dates import year_choice
+from upschedule.web.pages.holdings import Holdings, holdings_of
 from upschedule.web.receiving import Receiver
 
 _SEE_OTHER = 303
 
 
+def _back(part: str) -> Redirect:
+    return Redirect(f"/#{part}", status_code=_SEE_OTHER)
+
+
 class DocumentForms(Controller):
-    """Adding, retrying and removing documents without JavaScript."""
+    """Adding, retrying and removing documents."""
 
     path = "/documents"
     include_in_schema = False
@@ -26,16 +38,72 @@ class DocumentForms(Controller):
     async def add(self, request: AnyRequest, visitor: Visitor | None, receiver: Receiver) -> Redirect:
         """One file."""
         await receiver.receive(request, visitor)
-        return Redirect("/", status_code=_SEE_OTHER)
+        return _back("documents")
 
     @post("/{job_id:uuid}/retry")
     async def retry(self, job_id: UUID, known: Visitor, jobs: JobService) -> Redirect:
         """Raises what JobService.retry raises."""
         await jobs.retry(known.account_id, job_id)
-        return Redirect("/", status_code=_SEE_OTHER)
+        return _back("documents")
 
     @post("/{job_id:uuid}/remove")
     async def remove(self, job_id: UUID, known: Visitor, jobs: JobService) -> Redirect:
         """With everything that came from it."""
         await jobs.delete(known.account_id, job_id)
-        return Redirect("/", status_code=_SEE_OTHER)
+        return _back("documents")
+
+
+class CalendarForms(Controller):
+    """The one calendar that joins all documents: made, dated, narrowed to what its owner attends."""
+
+    path = "/calendar"
+    include_in_schema = False
+    exception_handlers = faults.handlers()
+
+    @post()
+    async def make(self, known: Visitor, jobs: JobService, calendars: CalendarService) -> Redirect:
+        """Made, or brought up to date with what was read since. Raises what CalendarService raises."""
+        holdings = await holdings_of(known.account_id, jobs, calendars)
+        await _save(calendars, known, holdings, Changes())
+        return _back("take")
+
+    @post("/dates")
+    async def date(self, request: AnyRequest, known: Visitor, jobs: JobService, calendars: CalendarService) -> Redirect:
+        """The owner's dates count as confirmed."""
+        form = await _fields(request)
+        holdings = await holdings_of(known.account_id, jobs, calendars)
+        before = holdings.calendar.assembly.calendar.dates if holdings.calendar else YearDates()
+        await _save(calendars, known, holdings, Changes(academic_year=year_choice(form, before)))
+        return _back("dates")
+
+    @post("/choices")
+    async def choose(
+        self, request: AnyRequest, known: Visitor, jobs: JobService, calendars: CalendarService
+    ) -> Redirect:
+        """Modules that are shown, and the groups that are attended."""
+        form = await _fields(request)
+        holdings = await holdings_of(known.account_id, jobs, calendars)
+        before = holdings.calendar.assembly.calendar.choices if holdings.calendar else Choices()
+        chosen = choices(form, [event for _, event in holdings.named], before)
+        await _save(calendars, known, holdings, Changes(choices=chosen))
+        return _back("check")
+
+
+async def _fields(request: AnyRequest) -> list[tuple[str, str]]:
+    form = await request.form()
+    return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+
+
+async def _save(calendars: CalendarService, owner: Visitor, holdings: Holdings, changes: Changes) -> None:
+    """All that was read, in the calendar that there is or in a new one."""
+    job_ids = tuple(holdings.read)
+    if holdings.calendar:
+        calendar_id = holdings.calendar.assembly.calendar.id
+        await calendars.change(owner.account_id, calendar_id, msgspec.structs.replace(changes, job_ids=job_ids))
+        return
+    await calendars.create(
+        owner.account_id,
+        job_ids=job_ids,
+        academic_year=None if changes.academic_year is UNSET else changes.academic_year,
+        choices=None if changes.choices is UNSET else changes.choices,
+    )

@@ -1,21 +1,20 @@
 """The page: everything a visitor has, at one address."""
 
-from collections.abc import Mapping, Sequence
-from uuid import UUID
-
 from litestar import Controller, Response, get
 
 from upschedule.accounts.service import Visitor
-from upschedule.processing.errors import JobNotFound, NotCompleted
-from upschedule.processing.job import JobStatus, Status
+from upschedule.calendars.assembly import Assembly
+from upschedule.calendars.model import Choices
+from upschedule.calendars.service import CalendarService
 from upschedule.processing.service import JobService
-from upschedule.timetable.event import Extraction
+from upschedule.timetable.event import Exam
 from upschedule.web.pages import faults
+from upschedule.web.pages.dates import calendar_dates, unknown_dates
 from upschedule.web.pages.documents import documents
+from upschedule.web.pages.holdings import Holdings, holdings_of
+from upschedule.web.pages.links import Links, links
 from upschedule.web.pages.rendering import page
-
-#: More documents than anybody has; a list that pages is for the API.
-_DOCUMENTS_MAX = 50
+from upschedule.web.pages.schedule import schedule
 
 
 class HomeController(Controller):
@@ -26,22 +25,41 @@ class HomeController(Controller):
     exception_handlers = faults.handlers()
 
     @get()
-    async def home(self, visitor: Visitor | None, jobs: JobService) -> Response[str]:
+    async def home(self, visitor: Visitor | None, jobs: JobService, calendars: CalendarService) -> Response[str]:
         """Empty for somebody who has made nothing yet."""
         if visitor is None:
-            return page("index.html", documents=documents((), {}), schedule=None)
-        recent = (await jobs.recent(visitor.account_id, cursor=None, limit=_DOCUMENTS_MAX)).jobs
-        read = await _read(jobs, visitor.account_id, recent)
-        return page("index.html", documents=documents(recent, read), schedule=None)
+            return _page(Holdings((), {}, None), known=False)
+        return _page(await holdings_of(visitor.account_id, jobs, calendars), known=True)
 
 
-async def _read(jobs: JobService, account_id: UUID, recent: Sequence[JobStatus]) -> Mapping[UUID, Extraction]:
-    """What each completed job says; one that was deleted meanwhile is left out."""
-    found: dict[UUID, Extraction] = {}
-    for job in recent:
-        if job.status is Status.COMPLETED:
-            try:
-                found[job.id] = await jobs.timetable(account_id, job.id)
-            except (JobNotFound, NotCompleted):
-                continue
-    return found
+def _page(holdings: Holdings, *, known: bool) -> Response[str]:
+    assembly = holdings.calendar.assembly if holdings.calendar else None
+    chosen = assembly.calendar.choices if assembly else Choices()
+    return page(
+        "index.html",
+        known=known,
+        documents=documents(holdings.jobs, holdings.read),
+        schedule=schedule(holdings.named, holdings.doubts, chosen, _exam_ends(assembly)) if holdings.named else None,
+        dates=calendar_dates(assembly) if assembly else unknown_dates([event for _, event in holdings.named]),
+        calendar=_links(holdings),
+        reading_key=" ".join(sorted(str(job_id) for job_id in holdings.read)),
+    )
+
+
+def _exam_ends(assembly: Assembly | None) -> dict[str, str]:
+    if assembly is None:
+        return {}
+    exams = [entry_id for entry_id, event in assembly.named if isinstance(event, Exam)]
+    return {entry_id: f"{assembly.happening[entry_id][0].end:%H:%M}" for entry_id in exams}
+
+
+def _links(holdings: Holdings) -> Links | None:
+    if holdings.calendar is None:
+        return None
+    calendar = holdings.calendar.assembly.calendar
+    return links(
+        feed_url=holdings.calendar.feed_url,
+        ics_url=f"/api/v1/calendars/{calendar.id}/calendar.ics",
+        name=calendar.name,
+        current=holdings.current,
+    )

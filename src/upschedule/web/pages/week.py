@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from upschedule.timetable.event import DAYS, Day, Lecture
-from upschedule.web.pages.remarks import Remark, Remarked
 
 #: Grid lines are five minutes apart: every printed time falls on one.
 MINUTES_PER_LINE = 5
@@ -17,20 +16,24 @@ LINES_MAX = 24 * 60 // MINUTES_PER_LINE
 
 _FIRST_TERM, _SECOND_TERM = frozenset({"S1", "Q1", "Q2"}), frozenset({"S2", "Q3", "Q4"})
 _WORKING_DAYS = 5
+_LINES_PER_HOUR = 60 // MINUTES_PER_LINE
 #: More parallel classes than these leave no width for rooms.
 _LANES_ROOMY = 2
+
+#: A class with the id of its entry.
+NamedLecture = tuple[str, Lecture]
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True):
     """A class and its place: `first_line`, `last_line` down the day, `first_column`, `last_column` across it."""
 
+    entry_id: str
     lecture: Lecture
     first_line: int
     last_line: int
     first_column: int
     last_column: int
     crowded: bool
-    remarks: tuple[Remark, ...]
 
 
 class WeekDay(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,17 +56,14 @@ class Week(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     days: tuple[WeekDay, ...]
     hours: tuple[HourMark, ...]
-    lines: int
 
 
-def weeks(lectures: Sequence[Remarked[Lecture]]) -> tuple[Week, ...]:
+def weeks(lectures: Sequence[NamedLecture]) -> tuple[Week, ...]:
     """A week for each term that has classes; year modules stand in both, unless there is nothing but them."""
-    terms = {_term(lecture.event) for lecture in lectures} - {""}
+    terms = {_term(lecture) for _, lecture in lectures} - {""}
     if not terms:
         return (_week("Every week", lectures),) if lectures else ()
-    return tuple(
-        _week(term, [lecture for lecture in lectures if _term(lecture.event) in {term, ""}]) for term in sorted(terms)
-    )
+    return tuple(_week(term, [named for named in lectures if _term(named[1]) in {term, ""}]) for term in sorted(terms))
 
 
 def _term(lecture: Lecture) -> str:
@@ -72,22 +72,20 @@ def _term(lecture: Lecture) -> str:
     return "Second semester" if lecture.offered in _SECOND_TERM else ""
 
 
-def _week(title: str, lectures: Sequence[Remarked[Lecture]]) -> Week:
-    first_hour = min(_minutes(lecture.event.start) for lecture in lectures) // 60
-    last_hour = math.ceil(max(_minutes(lecture.event.end) for lecture in lectures) / 60)
-    per_hour = 60 // MINUTES_PER_LINE
-    by_day: dict[Day, list[Remarked[Lecture]]] = {day: [] for day in DAYS}
-    for lecture in lectures:
-        by_day[lecture.event.day].append(lecture)
+def _week(title: str, lectures: Sequence[NamedLecture]) -> Week:
+    first_hour = min(_minutes(lecture.start) for _, lecture in lectures) // 60
+    last_hour = math.ceil(max(_minutes(lecture.end) for _, lecture in lectures) / 60)
+    by_day: dict[Day, list[NamedLecture]] = {day: [] for day in DAYS}
+    for named in lectures:
+        by_day[named[1].day].append(named)
     shown: list[Day] = [day for position, day in enumerate(DAYS) if position < _WORKING_DAYS or by_day[day]]
     return Week(
         title=title,
         days=tuple(WeekDay(name=day, slots=tuple(_slots(by_day[day], first_hour * 60))) for day in shown),
         hours=tuple(
-            HourMark(label=f"{hour:02}:00", line=(hour - first_hour) * per_hour + 1)
+            HourMark(label=f"{hour:02}:00", line=(hour - first_hour) * _LINES_PER_HOUR + 1)
             for hour in range(first_hour, last_hour)
         ),
-        lines=(last_hour - first_hour) * per_hour,
     )
 
 
@@ -95,38 +93,39 @@ def _minutes(clock: str) -> int:
     return int(clock[:2]) * 60 + int(clock[3:])
 
 
-def _slots(lectures: Iterable[Remarked[Lecture]], first_minute: int) -> Iterable[Slot]:
-    ordered = sorted(lectures, key=lambda lecture: (lecture.event.start, lecture.event.end, lecture.event.module))
+def _slots(lectures: Iterable[NamedLecture], first_minute: int) -> Iterable[Slot]:
+    ordered = sorted(lectures, key=lambda named: (named[1].start, named[1].end, named[1].module, named[0]))
     for cluster in _clusters(ordered):
-        lanes = _lanes([lecture.event for lecture in cluster])
-        for lecture, lane in zip(cluster, lanes, strict=True):
-            yield _slot(lecture, first_minute, lane, max(lanes) + 1)
+        lanes = _lanes([lecture for _, lecture in cluster])
+        for named, lane in zip(cluster, lanes, strict=True):
+            yield _slot(named, first_minute, lane, max(lanes) + 1)
 
 
-def _slot(lecture: Remarked[Lecture], first_minute: int, lane: int, lanes: int) -> Slot:
-    start, end = _minutes(lecture.event.start), _minutes(lecture.event.end)
+def _slot(named: NamedLecture, first_minute: int, lane: int, lanes: int) -> Slot:
+    entry_id, lecture = named
+    start, end = _minutes(lecture.start), _minutes(lecture.end)
     first_line = (start - first_minute) // MINUTES_PER_LINE + 1
     return Slot(
-        lecture=lecture.event,
+        entry_id=entry_id,
+        lecture=lecture,
         first_line=first_line,
         last_line=first_line + max(math.ceil((end - start) / MINUTES_PER_LINE), 1),
         first_column=round(lane * COLUMNS / lanes) + 1,
         last_column=round((lane + 1) * COLUMNS / lanes) + 1,
         crowded=lanes > _LANES_ROOMY,
-        remarks=lecture.remarks,
     )
 
 
-def _clusters(ordered: Iterable[Remarked[Lecture]]) -> Iterable[list[Remarked[Lecture]]]:
+def _clusters(ordered: Iterable[NamedLecture]) -> Iterable[list[NamedLecture]]:
     """Runs of classes that overlap, one with another; only these share the width of the day."""
-    cluster: list[Remarked[Lecture]] = []
+    cluster: list[NamedLecture] = []
     latest_end = ""
-    for lecture in ordered:
-        if cluster and lecture.event.start >= latest_end:
+    for named in ordered:
+        if cluster and named[1].start >= latest_end:
             yield cluster
             cluster, latest_end = [], ""
-        cluster.append(lecture)
-        latest_end = max(latest_end, lecture.event.end)
+        cluster.append(named)
+        latest_end = max(latest_end, named[1].end)
     if cluster:
         yield cluster
 

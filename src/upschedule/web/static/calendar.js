@@ -2,6 +2,9 @@
 import { announce } from "./announce.js";
 import { send } from "./parts.js";
 
+/** The documents of the last attempt. */
+let made = "";
+
 export function startCalendar() {
   document.addEventListener("click", copy);
   document.addEventListener("parts:new", prepare);
@@ -14,8 +17,9 @@ function prepare() {
   }
   const form = document.querySelector("form[data-make]");
   const pending = document.querySelector('#cards [data-status="queued"], #cards [data-status="processing"]');
-  if (form && !pending && !form.dataset.sent) {
-    form.dataset.sent = "yes";
+  // Once for the same documents: where it was refused, the button remains.
+  if (form && !pending && form.dataset.make !== made) {
+    made = form.dataset.make;
     send(form);
   }
 }

@@ -1,0 +1,68 @@
+"""What a visitor has: documents, what was read from them, and the calendar that joins them."""
+
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from uuid import UUID
+
+from upschedule.calendars.service import CalendarService, OwnedCalendar
+from upschedule.processing.errors import JobNotFound, NotCompleted
+from upschedule.processing.job import JobStatus, Status
+from upschedule.processing.service import JobService
+from upschedule.timetable.event import Event, Extraction
+from upschedule.timetable.merge import identity, merge
+from upschedule.web.pages.remarks import Doubts, doubts, joined
+
+#: More documents than anybody has; a list in pages is the API's.
+_DOCUMENTS_MAX = 50
+
+
+class Holdings:
+    """`jobs` are newest first; `read` holds what each completed one says; `calendar` is the newest."""
+
+    def __init__(
+        self, jobs: Sequence[JobStatus], read: Mapping[UUID, Extraction], calendar: OwnedCalendar | None
+    ) -> None:
+        self.jobs = jobs
+        self.read = read
+        self.calendar = calendar
+
+    @property
+    def current(self) -> bool:
+        """Whether the calendar joins all that was read."""
+        return self.calendar is not None and {d.job_id for d in self.calendar.assembly.documents} == set(self.read)
+
+    @cached_property
+    def named(self) -> Sequence[tuple[str, Event]]:
+        """Every entry with its id in the calendar, or a passing one before there is a calendar."""
+        if self.calendar and self.current:
+            return self.calendar.assembly.named
+        oldest_first = [self.read[job.id].events for job in reversed(self.jobs) if job.id in self.read]
+        return [(f"entry-{number}", event) for number, event in enumerate(merge(oldest_first), 1)]
+
+    @cached_property
+    def doubts(self) -> Doubts:
+        """Of all documents, by entry."""
+        ids = {identity(event): entry_id for entry_id, event in self.named}
+        return joined(
+            doubts(
+                [(ids[identity(event)], event) for event in self.read[job.id].events],
+                self.read[job.id].warnings,
+                document=job.file_name,
+            )
+            for job in self.jobs
+            if job.id in self.read
+        )
+
+
+async def holdings_of(account_id: UUID, jobs: JobService, calendars: CalendarService) -> Holdings:
+    """Raises StoreError. A job that is deleted meanwhile is left out."""
+    recent = (await jobs.recent(account_id, cursor=None, limit=_DOCUMENTS_MAX)).jobs
+    read: dict[UUID, Extraction] = {}
+    for job in recent:
+        if job.status is Status.COMPLETED:
+            try:
+                read[job.id] = await jobs.timetable(account_id, job.id)
+            except (JobNotFound, NotCompleted):
+                continue
+    owned = await calendars.recent(account_id)
+    return Holdings(recent, read, owned[0] if owned else None)
