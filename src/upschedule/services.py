@@ -3,7 +3,7 @@
 Only this module turns settings into the few values that each part is handed.
 """
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -131,7 +131,7 @@ class Services:
             ),
         )
 
-    def retention(self) -> Retention:
+    def retention(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Retention:
         """For a worker."""
         jobs = self._settings.jobs
         return Retention(
@@ -145,6 +145,7 @@ class Services:
                 dead_letter_seconds=3600 * jobs.dead_letter_hours,
                 every_seconds=jobs.retention_seconds,
             ),
+            now=now,
         )
 
     def _job_service(self, cache: StatusCache, watches: Watches) -> JobService:

@@ -1,7 +1,7 @@
 """Removes what is past its time: files (R11.5), messages (R2.4), dead letters (R2.5), objects that no row points at."""
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
@@ -71,7 +71,7 @@ class Retention:
         redis_state: Redis,
         stream: StreamName,
         options: RetentionOptions,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        now: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._objects = objects

@@ -8,7 +8,7 @@ from redis.asyncio import Redis
 
 from tests.faults import FaultProxy
 from tests.integration.processing.rows import an_extraction, change, queued
-from tests.integration.services import Addresses, new_account, opened
+from tests.integration.services import Addresses, new_account, opened, until
 from upschedule.processing.cache import StatusCache
 from upschedule.processing.job import Job, JobStatus, Status
 from upschedule.processing.notices import Notices
@@ -124,6 +124,7 @@ async def _all(stream: AsyncGenerator[JobStatus]) -> list[JobStatus]:
 
 
 async def _subscribed(redis: Redis) -> None:
-    async with asyncio.timeout(10):
-        while not (await redis.pubsub_numsub("job-notices"))[0][1]:
-            await asyncio.sleep(0.02)
+    async def subscribers() -> int:
+        return (await redis.pubsub_numsub("job-notices"))[0][1]
+
+    await until(subscribers)
