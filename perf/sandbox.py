@@ -36,8 +36,8 @@ def hear_nothing(_done: int, _total: int) -> None:
     """Take progress and do nothing with it."""
 
 
-async def compare(sandbox: Sandbox, limits: ReadingLimits, data: bytes, rounds: int) -> tuple[float, float]:
-    """Return the median milliseconds of one reading in this process, and in the sandbox."""
+async def compare(sandbox: Sandbox, limits: ReadingLimits, data: bytes, rounds: int) -> tuple[list[float], list[float]]:
+    """Return the milliseconds of readings in this process, and in the sandbox."""
     inside: list[float] = []
     outside: list[float] = []
     for _ in range(rounds):
@@ -49,7 +49,7 @@ async def compare(sandbox: Sandbox, limits: ReadingLimits, data: bytes, rounds: 
         assert got == expected
         outside.append((middle - start) * 1e3)
         inside.append((end - middle) * 1e3)
-    return statistics.median(outside), statistics.median(inside)
+    return outside, inside
 
 
 async def main() -> int:
@@ -58,16 +58,21 @@ async def main() -> int:
     limits = ReadingLimits()
     print(f"Python {platform.python_version()}, PyMuPDF {pymupdf.VersionBind}, msgspec {msgspec.__version__}, ", end="")
     print(f"Linux {platform.release()} {platform.machine()}, median of {rounds} readings")
-    print(f"{'pages':>5} {'bytes':>8} {'in process':>12} {'sandboxed':>12} {'ratio':>6} {'added':>10}")
+    print(f"{'pages':>5} {'bytes':>7} {'statistic':>9} {'in process':>13} {'sandboxed':>13} {'ratio':>6} {'added':>10}")
     missed = False
     async with Sandbox(limits=SandboxLimits(), reading=limits) as sandbox:
         print(f"protections refused by this host: {', '.join(sorted(sandbox.refused)) or 'none'}")
         for pages in (1, 10):
             data = with_pages(pages).data
             outside, inside = await compare(sandbox, limits, data, rounds)
-            added = inside - outside
+            # The fastest tells the cost when other programs disturb the median.
+            for name, statistic in (("fastest", min), ("median", statistics.median)):
+                plain, boxed = statistic(outside), statistic(inside)
+                added = boxed - plain
+                print(
+                    f"{pages:5} {len(data):7} {name:>9} {plain:10.1f} ms {boxed:10.1f} ms {boxed / plain:6.2f} {added:7.1f} ms"
+                )
             missed |= added > GOAL_MS
-            print(f"{pages:5} {len(data):8} {outside:9.1f} ms {inside:9.1f} ms {inside / outside:6.2f} {added:7.1f} ms")
     print(f"goal, at most {GOAL_MS:.0f} ms added: {'missed' if missed else 'met'}")
     return int(missed)
 

@@ -1,4 +1,4 @@
-"""The whole system as a person starts it (`upschedule local`), on free ports with data of its own, for one measurement."""
+"""The whole system as a person starts it (`upschedule local`), on free ports with data of its own."""
 
 import os
 import socket
