@@ -1,4 +1,4 @@
-"""Rows to pages the way the portal's report engine lays them out: wraps, cuts at page ends, the header on page 1 only."""
+"""Rows to pages as the portal's report engine lays them out: wraps, cuts at page ends, the header on page 1 only."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -13,6 +13,7 @@ from upschedule.timetable.event import Event
 PAGE_WIDTH, PAGE_HEIGHT, MARGIN = 841.9, 595.3, 36.0
 _PADDING = 5.4
 _RULE = 0.5
+_SPILLING_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,8 @@ class Flow:
     def __init__(self, kind: Kind, fonts: Fonts, rng: Random) -> None:
         self._kind, self._fonts = kind, fonts
         self._shifts = [rng.choice((0.0, 0.0, 0.94, -0.97)) for _ in kind.headers]
+        #: Whether a blank last line goes to the next page if it does not fit.
+        self._spills = rng.random() < _SPILLING_SHARE
         self.pages: list[Page] = []
         self.placed: list[Placed] = []
         self._borders: list[float] = []
@@ -73,7 +76,14 @@ class Flow:
         self._header()
         for row in rows:
             self._row(row)
+
+    def close(self) -> None:
+        """Draw the rules of the last page."""
         self._end_page()
+
+    def draw_row(self, cells: list[Cell]) -> None:
+        """A row without events, on the page that is open."""
+        self._draw([self._wrap(cell, column) for column, cell in enumerate(cells)])
 
     def _begin_page(self) -> None:
         self.pages.append(Page())
@@ -104,8 +114,12 @@ class Flow:
         while done < count:
             fitting = min(count - done, self._room())
             part = [lines[done : done + fitting] for lines in wrapped]
-            self._draw(part, kind_letter=row.kind_letter if done == 0 else "", blank=min(blank, self._room() - 1))
+            room = self._room() - fitting
+            self._draw(part, kind_letter=row.kind_letter if done == 0 else "", blank=min(blank, room))
             pages_of_lines += [len(self.pages)] * fitting
+            if room < blank and self._spills:
+                self._turn()
+                self._draw([[] for _ in part], blank=blank)
             done += fitting
             if done < count:
                 self._turn()

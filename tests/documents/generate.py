@@ -43,15 +43,14 @@ def print_schedule(rng: Random, kind: Kind, rows: int) -> Printed:
         kind = replace(kind, size=kind.size * 0.74)
     flow = Flow(kind, fonts, rng)
     flow.lay_out([ROWS[kind.title](rng) for _ in range(rows)])
-    if producer == "portal":
-        data = writers.portal(flow.pages, rng)
-    else:
-        data = writers.driver(flow.pages, fonts, producer)
+    flow.close()
+    portal = producer == "portal"
+    data = writers.portal(flow.pages, rng) if portal else writers.driver(flow.pages, fonts, producer)
     return Printed(data, flow.placed, len(flow.pages), f"{kind.title} by {producer} in {fonts.regular}")
 
 
 def document(seed: int, *, rows_max: int = 40) -> Document:
-    """One to three schedules, merged or with lost first pages, handled by any of the tools between portal and upload."""
+    """One to three schedules, merged or with lost first pages, as the tools between portal and upload leave them."""
     rng = Random(seed)  # noqa: S311 - varied, not secret
     kinds = rng.choices(KINDS, k=rng.choice((1, 1, 1, 2, 3)))
     parts: list[Document] = []

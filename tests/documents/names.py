@@ -1,6 +1,6 @@
 """Invented names in the shapes that real schedules print."""
 
-import datetime
+import datetime as dt
 from random import Random
 
 from upschedule.timetable.event import DAYS, Day
@@ -22,7 +22,7 @@ def module(rng: Random) -> str:
 
 def period(rng: Random) -> tuple[str, str]:
     hour = rng.randint(7, 17)
-    end = datetime.datetime(2025, 1, 1, hour, 30) + datetime.timedelta(minutes=rng.choice((50, 80, 110, 170)))  # noqa: DTZ001 - wall-clock arithmetic
+    end = dt.datetime(2025, 1, 1, hour, 30) + dt.timedelta(minutes=rng.choice((50, 80, 110, 170)))  # noqa: DTZ001 - wall-clock arithmetic
     return f"{hour:02}:30", f"{end:%H:%M}"
 
 
@@ -30,5 +30,5 @@ def day(rng: Random) -> Day:
     return rng.choice(DAYS[:6])
 
 
-def date(rng: Random) -> datetime.date:
-    return datetime.date(2025, 2, 1) + datetime.timedelta(days=rng.randint(0, 300))
+def date(rng: Random) -> dt.date:
+    return dt.date(2025, 2, 1) + dt.timedelta(days=rng.randint(0, 300))

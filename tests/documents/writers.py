@@ -3,6 +3,7 @@
 import io
 import zlib
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -25,7 +26,7 @@ def register_fonts() -> None:
 
 
 def portal(pages: Sequence[Page], rng: Random) -> bytes:
-    """As Oracle Analytics Publisher writes it: text, then rules as filled rectangles in no order; fonts not embedded."""
+    """As Oracle Analytics Publisher writes it: text, then rules as filled rectangles in any order; no fonts inside."""
     contents = [zlib.compress(_portal_content(page, rng)) for page in pages]
     kids = " ".join(f"{5 + 2 * index} 0 R" for index in range(len(pages)))
     objects = [
@@ -96,8 +97,8 @@ def _stroke(canvas: Canvas, page: Page, strokes: str) -> None:
     upright = sorted({rule[0] + rule[2] / 2 for rule in page.rules if rule[2] < rule[3]})
     level = sorted({rule[1] + rule[3] / 2 for rule in page.rules if rule[2] > rule[3]})
     if strokes == "box":
-        for left, right in zip(upright, upright[1:], strict=False):
-            for bottom, top in zip(level, level[1:], strict=False):
+        for left, right in pairwise(upright):
+            for bottom, top in pairwise(level):
                 canvas.rect(left, bottom, right - left, top - bottom)
         return
     lines = [(x, level[0], x, level[-1]) for x in upright] + [(upright[0], y, upright[-1], y) for y in level]

@@ -34,6 +34,8 @@ class Assembly:
     warnings: list[ReadingWarning] = field(default_factory=list[ReadingWarning])
     #: Pages with a header.
     headed: set[int] = field(default_factory=set[int])
+    #: Rows without any text: the blank last line of a row that a page break cut, or text that was lost.
+    blank: list[Row] = field(default_factory=list[Row])
     #: Tables with contents that fit no kind of schedule.
     unknown: list[Table] = field(default_factory=list[Table])
 
@@ -46,6 +48,7 @@ def assemble(tables: Sequence[Table], ends: PageEnds) -> Assembly:
     for table in tables:
         for row in table.rows:
             if not any(row.cells):
+                assembly.blank.append(row)
                 continue
             header = _header(row)
             if header:

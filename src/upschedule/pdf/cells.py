@@ -21,7 +21,7 @@ _OVERLAP_MAX = 1.5
 class Line(NamedTuple):
     """One printed line of a cell; lengths in points.
 
-    `room` is what the line leaves of its column's width; `blank` is the gap after the first word, 0 if there is one word only.
+    `room` is what the line leaves of its column's width; `blank` is the gap after the first word, 0 if it is alone.
     """
 
     text: str

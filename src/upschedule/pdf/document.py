@@ -2,7 +2,7 @@
 
 import re
 import zlib
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,9 +19,12 @@ from upschedule.pdf.errors import (
 )
 from upschedule.pdf.limits import ReadingLimits
 
+#: PyMuPDF's switches and exceptions have no types.
+mupdf: Any = pymupdf.mupdf  # pyright: ignore[reportPrivateImportUsage] - its one public name
+mupdf_tools: Any = pymupdf.TOOLS
 # MuPDF writes its complaints to standard error and standard output otherwise.
-pymupdf.TOOLS.mupdf_display_errors(on=False)  # pyright: ignore[reportUnknownMemberType]
-pymupdf.TOOLS.mupdf_display_warnings(on=False)
+mupdf_tools.mupdf_display_errors(on=False)
+mupdf_tools.mupdf_display_warnings(on=False)
 
 #: Readers accept a few bytes of rubbish before the header.
 _HEADER_WITHIN = 1024
@@ -32,7 +35,7 @@ _BODY = re.compile(rb"\bobj\b|\bxref\b|\btrailer\b")
 
 
 @contextmanager
-def open_document(data: bytes, *, limits: ReadingLimits) -> Iterator[Any]:
+def open_document(data: bytes, *, limits: ReadingLimits) -> Generator[Any]:
     """A whole, readable PDF of a bearable size; its pages are counted and none of them is read.
 
     The value is a `pymupdf.Document`, which has no types. Raises a subclass of `UnreadableDocument` (R1.4, R11.3).
@@ -40,7 +43,7 @@ def open_document(data: bytes, *, limits: ReadingLimits) -> Iterator[Any]:
     _check_bytes(data, limits)
     try:
         document: Any = pymupdf.open(stream=data, filetype="pdf")
-    except (pymupdf.FileDataError, pymupdf.mupdf.FzErrorBase) as error:
+    except (pymupdf.FileDataError, mupdf.FzErrorBase) as error:
         raise Damaged from error
     try:
         _check_structure(document, data, limits)

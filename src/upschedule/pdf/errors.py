@@ -1,7 +1,8 @@
 """Why a file is refused.
 
-Each class is one cause with its own `code`, the last part of the problem's address (`/problems/<code>`). The class docstring is the
-sentence for the person: what is wrong and what to do. These causes lie in the file: reading it again cannot help.
+Each class is one cause with its own `code`, the last part of the problem's address (`/problems/<code>`). The class
+docstring is the sentence for the person: what is wrong and what to do. These causes lie in the file: reading it again
+cannot help.
 """
 
 from typing import ClassVar
@@ -33,7 +34,7 @@ class NotAPdf(UnreadableDocument):
 
 
 class TooLarge(UnreadableDocument):
-    """The file is larger than 10 MB. A schedule from the UP Portal is far smaller: upload that PDF itself, not a scan."""
+    """The file is larger than 10 MB. A schedule from the UP Portal is far smaller: upload that PDF itself."""
 
     code = "pdf-too-large"
     title = "The file is too large"
@@ -47,7 +48,7 @@ class NeedsPassword(UnreadableDocument):
 
 
 class Damaged(UnreadableDocument):
-    """The file is damaged or its end is missing, so classes could be lost. Download the schedule from the UP Portal again."""
+    """The file is damaged or its end is missing, so classes could be lost. Download the schedule again."""
 
     code = "pdf-damaged"
     title = "The file is damaged"
@@ -75,7 +76,7 @@ class NotATimetable(UnreadableDocument):
 
 
 class OtherTimetable(UnreadableDocument):
-    """This table is not one of the UP Portal's three schedules (Lectures, Semester Tests, Exams). Upload one of those."""
+    """This table is none of the UP Portal's three schedules (Lectures, Semester Tests, Exams). Upload one of those."""
 
     code = "pdf-other-timetable"
     title = "Another kind of timetable"

@@ -38,7 +38,7 @@ class Frame(NamedTuple):
             return top, self.width - right, bottom, self.width - left
         return rect
 
-    def displayed(self, rect: Rect) -> Box:
+    def displayed(self, rect: Rect, *, row: int) -> Box:
         """Back to the page as displayed, where a viewer can mark it."""
         left, top, right, bottom = rect
         if self.turns == 1:
@@ -47,7 +47,7 @@ class Frame(NamedTuple):
             left, top, right, bottom = self.width - right, self.height - bottom, self.width - left, self.height - top
         elif self.turns == 3:  # noqa: PLR2004 - three quarter turns
             left, top, right, bottom = self.width - bottom, left, self.width - top, right
-        return Box(page=self.page, left=left, top=top, right=right, bottom=bottom)
+        return Box(page=self.page, left=left, top=top, right=right, bottom=bottom, row=row)
 
 
 def text_turns(words: Sequence[Word]) -> Turns:

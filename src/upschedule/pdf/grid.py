@@ -77,7 +77,7 @@ def _bands(horizontal: list[Rule], vertical: list[Rule]) -> list[Grid]:
 
 
 def _row_rules(horizontal: list[Rule], vertical: list[Rule]) -> list[Rule]:
-    """The rules between rows. The table's top or bottom may lack its rule: it then ends where the vertical rules end."""
+    """The rules between rows. The top or bottom rule may be missing: the table ends where the vertical rules end."""
     left, right = min([rule.start for rule in horizontal]), max([rule.end for rule in horizontal])
     rules = [rule for rule in horizontal if rule.end - rule.start >= (right - left) * _ROW_RULE_SHARE]
     top, bottom = min([rule.start for rule in vertical]), max([rule.end for rule in vertical])

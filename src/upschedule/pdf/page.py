@@ -4,40 +4,43 @@ from typing import Any, NamedTuple
 
 import pymupdf
 
-from upschedule.pdf.document import check_content
+from upschedule.pdf.document import check_content, mupdf, mupdf_tools
 from upschedule.pdf.errors import Damaged, TooComplex
 from upschedule.pdf.frame import Frame, Word, text_turns
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.rules import Stroke
 
-_FLAGS = pymupdf.TEXTFLAGS_WORDS | pymupdf.TEXT_COLLECT_VECTORS
+_constants: Any = pymupdf
+_FLAGS: int = _constants.TEXTFLAGS_WORDS | _constants.TEXT_COLLECT_VECTORS
 _VECTOR = 3
 #: What MuPDF reports when it goes on after losing a part of the page.
 _LOSSES = ("syntax error", "zlib error", "premature end", "cannot find", "cannot load", "corrupt", "truncated")
 
 
 class PageContents(NamedTuple):
-    """What stands on a page, with its text upright."""
+    """What stands on a page, with its text upright. `pictured`: a picture and no words."""
 
     words: list[Word]
     strokes: list[Stroke]
     frame: Frame
+    pictured: bool = False
 
 
 def read_page(document: Any, number: int, *, limits: ReadingLimits) -> PageContents:
     """Page `number`, counted from 1. Raises `TooComplex` or `Damaged`."""
     page = document[number - 1]
     check_content(document, page, limits)
-    pymupdf.TOOLS.reset_mupdf_warnings()
+    mupdf_tools.reset_mupdf_warnings()
     try:
         # A display list turns the page as its viewer does (Rotate, CropBox); annotations are not part of the schedule.
         shown = page.get_displaylist(annots=0)
         text = pymupdf.TextPage(shown.get_textpage(_FLAGS))
-    except (RuntimeError, pymupdf.mupdf.FzErrorBase) as error:
+    except (RuntimeError, mupdf.FzErrorBase) as error:
         raise Damaged from error
-    if any(loss in pymupdf.TOOLS.mupdf_warnings() for loss in _LOSSES):
+    if any(loss in mupdf_tools.mupdf_warnings() for loss in _LOSSES):
         raise Damaged
-    return _contents(text, Frame(number, shown.rect.width, shown.rect.height, 0), limits)
+    contents = _contents(text, Frame(number, shown.rect.width, shown.rect.height, 0), limits)
+    return contents if contents.words else contents._replace(pictured=bool(page.get_images()))
 
 
 def _contents(text: Any, frame: Frame, limits: ReadingLimits) -> PageContents:

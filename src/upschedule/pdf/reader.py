@@ -35,7 +35,7 @@ def read(data: bytes, *, limits: ReadingLimits, progress: Callable[[int, int], N
         raise NotATimetable
     assembly = assemble(tables, PageEnds(tables))
     _check(assembly)
-    warnings = [*_outside_warnings(tables, outside), *assembly.warnings]
+    warnings = [*_outside_warnings(tables, outside), *_blank_warnings(assembly), *assembly.warnings]
     events: list[Event] = []
     for layout, entries in runs(assembly.entries):
         for item in layout.read(entries):
@@ -55,8 +55,10 @@ def _read_pages(
     tables: list[Table] = []
     outside: dict[int, list[Word]] = {}
     silent: list[int] = []
+    pictured = False
     for number in range(1, pages + 1):
-        words, strokes, frame = read_page(document, number, limits=limits)
+        words, strokes, frame, is_pictured = read_page(document, number, limits=limits)
+        pictured = pictured or is_pictured
         found, outside[number] = read_tables(words, find_grids(find_rules(strokes)), frame)
         tables += found
         if not words:
@@ -67,7 +69,7 @@ def _read_pages(
             )
         progress(number, pages)
     if len(silent) == pages:
-        raise Scanned
+        raise Scanned if pictured else NotATimetable
     if silent:
         raise Incomplete(f"Page {silent[0]} holds no text, so classes could be lost. Download the schedule again.")
     return tables, outside
@@ -107,3 +109,11 @@ def _outside_warnings(tables: Sequence[Table], outside: dict[int, list[Word]]) -
             text = " ".join(chain.from_iterable(word[4:5] for word in stray))[:_QUOTE_MAX]
             warnings.append(ReadingWarning(page=page, message=f"Text outside the table was not read: {text}"))
     return warnings
+
+
+def _blank_warnings(assembly: Assembly) -> list[ReadingWarning]:
+    """On top of a page, a blank row is the blank last line of the row before; anywhere else text may be lost."""
+    tops = {entry.page: entry.parts[0].row.rect[1] for entry in reversed(assembly.entries)}
+    lost = [row for row in assembly.blank if row.rect[1] > tops.get(row.frame.page, 0.0)]
+    message = "A row of the table is blank: check that nothing is missing."
+    return [ReadingWarning(page=row.frame.page, message=message) for row in lost]

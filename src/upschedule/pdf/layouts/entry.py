@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from upschedule.pdf.cells import Cell, Line, Row
+from upschedule.pdf.frame import Rect
 from upschedule.pdf.layouts.fields import joined
 from upschedule.timetable.event import Box, Event, ReadingWarning
 
@@ -29,6 +30,9 @@ class Part:
     def warning(self, message: str) -> ReadingWarning:
         return ReadingWarning(page=self.page, row=self.number, message=message)
 
+    def box(self, rect: Rect) -> Box:
+        return self.row.frame.displayed(rect, row=self.number)
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -43,7 +47,7 @@ class Entry:
 
     @property
     def boxes(self) -> tuple[Box, ...]:
-        return tuple(part.row.frame.displayed(part.row.rect) for part in self.parts)
+        return tuple(part.box(part.row.rect) for part in self.parts)
 
     def lines(self, column: str) -> list[Line]:
         return [line for part in self.parts for line in part.fields[column]]
@@ -59,8 +63,8 @@ class Entry:
 class Layout:
     """One kind of schedule.
 
-    `columns` are header texts in printed order, in lower case without blanks; `keys` are blank in the rest of a row that a page break
-    cut; `recognises` tells such a row or rest by its contents; `read` turns rows into events and doubts.
+    `columns` are header texts in printed order, lower case, without blanks; `keys` are blank in the rest of a row that a
+    page break cut; `recognises` tells a row or a rest by its contents; `read` turns rows into events and doubts.
     """
 
     name: str

@@ -1,6 +1,6 @@
 """The printed forms of module, day, date and time."""
 
-import datetime
+import datetime as dt
 import re
 from collections.abc import Sequence
 
@@ -48,16 +48,16 @@ def weekday(text: str) -> Day | None:
     return next((day for day in DAYS if day == text.capitalize()), None)
 
 
-def calendar_date(text: str) -> datetime.date | None:
+def calendar_date(text: str) -> dt.date | None:
     """`09 Aug 2025` or `03 NOV 2025`; None if there is no such day."""
     found = _DATE.fullmatch(text)
     if not found or found[2].lower() not in _MONTHS:
         return None
     try:
-        return datetime.date(int(found[3]), _MONTHS.index(found[2].lower()) + 1, int(found[1]))
+        return dt.date(int(found[3]), _MONTHS.index(found[2].lower()) + 1, int(found[1]))
     except ValueError:
         return None
 
 
-def weekday_of(date: datetime.date) -> Day:
+def weekday_of(date: dt.date) -> Day:
     return DAYS[date.weekday()]

@@ -41,7 +41,7 @@ def _read(entries: Sequence[Entry]) -> Iterator[Lecture | ReadingWarning]:
 
 
 def _venue_beginnings(entry: Entry) -> Iterator[str]:
-    """First words of lines that certainly begin a venue: the break before them is no wrap, or no venue is wrapped at all."""
+    """First words of lines that certainly begin a venue: no venue is wrapped, or the break before them is no wrap."""
     venues = entry.lines("venue")
     whole = len(venues) == len(entry.lines("time"))
     for before, line in zip((None, *venues), venues, strict=False):
@@ -53,28 +53,30 @@ def _lectures(entry: Entry, beginnings: frozenset[str]) -> Iterator[Lecture | Re
     classes = _classes(entry)
     if not classes or entry.parts[0].is_blank(["module"]):
         yield entry.warning(
-            "The module, activities, days and times of this row do not match line by line; it was left out."
+            "Module, activities, days and times of this row do not match line by line; it was left out."
         )
         return
     venues = _venues(entry, classes, beginnings)
     if venues is None:
         printed = "; ".join(line.text for line in entry.lines("venue"))
-        yield entry.warning(
-            f"These venues cannot be matched with the classes of the row, so they were left out: {printed}"
-        )
-        venues = [[] for _ in classes]
-    merged: dict[_Slot, tuple[list[str], list[Line]]] = {}
-    for (slot, lines), venue in zip(classes, venues, strict=True):
-        names, evidence = merged.setdefault(slot, ([], []))
-        names += [joined(venue)] if venue else []
-        evidence += [*lines, *venue]
-    for slot, (names, evidence) in merged.items():
+        yield entry.warning(f"These venues cannot be matched with the row's classes and were left out: {printed}")
+    for slot, (names, evidence) in _merged(classes, venues or [()] * len(classes)).items():
         if slot.end > slot.start:
             yield _lecture(entry, slot, names, evidence)
         else:
             yield entry.warning(
                 f"{slot.activity} on {slot.day} ends at {slot.end}, before it starts ({slot.start}); it was left out."
             )
+
+
+def _merged(classes: Sequence[_Class], venues: Sequence[Sequence[Line]]) -> dict[_Slot, tuple[list[str], list[Line]]]:
+    """The venues of each class, whose rooms have a line each, and the lines that say so."""
+    merged: dict[_Slot, tuple[list[str], list[Line]]] = {}
+    for (slot, lines), venue in zip(classes, venues, strict=True):
+        names, evidence = merged.setdefault(slot, ([], []))
+        names += [joined(venue)] if venue else []
+        evidence += [*lines, *venue]
+    return merged
 
 
 def _classes(entry: Entry) -> list[_Class] | None:
@@ -102,7 +104,7 @@ def _venues(entry: Entry, classes: Sequence[_Class], beginnings: frozenset[str])
 
 
 def _lecture(entry: Entry, slot: _Slot, venues: Sequence[str], evidence: Sequence[Line]) -> Lecture:
-    boxes = _boxes(evidence)
+    boxes = _boxes(entry, evidence)
     return Lecture(
         module=module_code(entry.text("module")),
         offered=entry.text("offered"),
@@ -142,22 +144,15 @@ def _study_programmes(lines: Sequence[Line]) -> tuple[str, ...]:
     return tuple(joined(programme) for programme in programmes)
 
 
-def _boxes(evidence: Sequence[Line]) -> tuple[Box, ...]:
+def _boxes(entry: Entry, evidence: Sequence[Line]) -> tuple[Box, ...]:
     """The smallest box around the lines, on each page."""
-    by_page: dict[int, list[Line]] = {}
-    for line in evidence:
-        by_page.setdefault(line.frame.page, []).append(line)
-    return tuple(
-        lines[0].frame.displayed(
-            (
-                min(line.rect[0] for line in lines),
-                min(line.rect[1] for line in lines),
-                max(line.rect[2] for line in lines),
-                max(line.rect[3] for line in lines),
-            )
-        )
-        for _, lines in sorted(by_page.items())
-    )
+    boxes: list[Box] = []
+    for part in entry.parts:
+        rects = [line.rect for line in evidence if line.frame.page == part.page]
+        if rects:
+            left, top, right, bottom = zip(*rects, strict=True)
+            boxes.append(part.box((min(left), min(top), max(right), max(bottom))))
+    return tuple(boxes)
 
 
 LAYOUT = Layout(

@@ -48,6 +48,4 @@ def _test(entry: Entry) -> Iterator[Test | ReadingWarning]:
     )
 
 
-LAYOUT = Layout(
-    name="Semester Tests", columns=_COLUMNS, keys=("module", *_DATED), recognises=_recognises, read=_read
-)
+LAYOUT = Layout(name="Semester Tests", columns=_COLUMNS, keys=("module", *_DATED), recognises=_recognises, read=_read)

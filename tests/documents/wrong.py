@@ -1,0 +1,146 @@
+"""Files that must be refused, each for a cause of its own."""
+
+import io
+import zlib
+from random import Random
+
+from PIL import Image
+from reportlab.lib.utils import ImageReader
+from reportlab.pdfgen.canvas import Canvas
+
+from tests.documents import transforms, writers
+from tests.documents.flow import PAGE_HEIGHT, PAGE_WIDTH, Flow
+from tests.documents.schedules import EXAMS, LECTURES, ROWS, TESTS, Kind
+from tests.documents.writers import HELVETICA, assemble
+
+OTHER_UNIVERSITY = Kind(
+    title="Personal Timetable 2025",
+    headers=("Course", "Type", "Weekday", "From", "To", "Room", "Lecturer"),
+    borders=(36, 120, 180, 260, 320, 380, 500, 640),
+    size=10,
+    leading=11.56,
+    cuts_rows=False,
+    blank_last_line=False,
+)
+
+
+def schedule(kind: Kind = LECTURES, *, rows: int = 20, seed: int = 1) -> bytes:
+    """A right schedule by the portal's producer."""
+    rng = Random(seed)  # noqa: S311 - varied, not secret
+    flow = Flow(kind, HELVETICA, rng)
+    flow.lay_out([ROWS[kind.title](rng) for _ in range(rows)])
+    flow.close()
+    return writers.portal(flow.pages, rng)
+
+
+def needs_password() -> bytes:
+    return transforms.encrypt(schedule(), user="secret")
+
+
+def too_large(size_bytes_max: int) -> bytes:
+    """A right schedule with a long comment after its header."""
+    data = schedule()
+    return data.replace(b"\n", b"\n%" + b"x" * (size_bytes_max + 1 - len(data)) + b"\n", 1)
+
+
+def pages(count: int) -> bytes:
+    """A right schedule of one page, again and again."""
+    return transforms.merge([schedule(EXAMS, rows=5)] * count)
+
+
+def scan() -> bytes:
+    """Pictures of pages."""
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, pagesize=(PAGE_WIDTH, PAGE_HEIGHT))
+    picture = ImageReader(Image.linear_gradient("L").resize((600, 400)))
+    for _ in range(2):
+        canvas.drawImage(picture, 0, 0, PAGE_WIDTH, PAGE_HEIGHT)
+        canvas.showPage()
+    canvas.save()
+    return buffer.getvalue()
+
+
+def poster() -> bytes:
+    """Words, shapes and a time, and no table."""
+    buffer = io.BytesIO()
+    canvas = Canvas(buffer, pagesize=(PAGE_HEIGHT, PAGE_WIDTH))
+    canvas.setFont("Helvetica-Bold", 40)
+    canvas.rect(50, 50, 400, 300)
+    canvas.drawString(80, 600, "Rag Week Concert")
+    canvas.drawString(80, 500, "Saturday")
+    canvas.showPage()
+    canvas.save()
+    return buffer.getvalue()
+
+
+def other_university() -> bytes:
+    flow = Flow(OTHER_UNIVERSITY, HELVETICA, Random(1))  # noqa: S311 - varied, not secret
+    row = [["BIO1000F"], ["Lecture"], ["Monday"], ["08:00"], ["08:45"], ["LT 1"], ["Dr A Example"]]
+    flow.lay_out([])
+    for _ in range(4):
+        flow.draw_row(row)
+    flow.close()
+    return writers.portal(flow.pages, Random(1))  # noqa: S311 - varied, not secret
+
+
+def empty_schedule(kind: Kind = TESTS) -> bytes:
+    return schedule(kind, rows=0)
+
+
+def packed_bomb(size_bytes: int = 200_000_000) -> bytes:
+    """A small file whose page content unpacks to `size_bytes` of blanks."""
+    packer = zlib.compressobj(9)
+    block = b" " * 1_000_000
+    content = b"".join(packer.compress(block) for _ in range(size_bytes // len(block))) + packer.flush()
+    return _page(b"<< /Length %d /Filter /FlateDecode >>\nstream\n%b\nendstream" % (len(content), content))
+
+
+def rule_bomb(count: int = 200_000) -> bytes:
+    """A page of very many rules."""
+    content = zlib.compress(b"\n".join(b"0 %d 100 .5 re f" % (index % 500) for index in range(count)))
+    return _page(b"<< /Length %d /Filter /FlateDecode >>\nstream\n%b\nendstream" % (len(content), content))
+
+
+def form_bomb(depth: int = 12) -> bytes:
+    """Forms that each draw the next one ten times: only a limit on time stops it."""
+    forms = [
+        b"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /F %d 0 R >> >> /Length 50 >>\n"
+        b"stream\n%b\nendstream" % (6 + index, b"/F Do " * 8 + b"  ")
+        for index in range(depth)
+    ]
+    last = b"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Length 12 >>\nstream\n0 0 1 1 re f\nendstream"
+    content = b"<< /Length 6 >>\nstream\n/F Do \nendstream"
+    return _page(content, resources=b"<< /XObject << /F 5 0 R >> >>", more=[*forms, last])
+
+
+def nested_arrays(depth: int = 200_000) -> bytes:
+    """A page with resources nested deeper than any parser likes."""
+    return _page(b"<< /Length 0 >>\nstream\n\nendstream", resources=b"[" * depth + b"]" * depth)
+
+
+def with_blank_page() -> bytes:
+    """A right schedule with a page that shows nothing."""
+    return transforms.merge([schedule(), _page(b"<< /Length 0 >>\nstream\n\nendstream"), schedule(seed=2)])
+
+
+def with_poster() -> bytes:
+    return transforms.merge([schedule(), other_university()])
+
+
+def with_broken_content() -> bytes:
+    """A whole file in which one page's packed content is cut short: only its first rows can be read."""
+    content = zlib.compress(b"BT ET\n" * 5000)
+    cut = content[: len(content) // 2]
+    return _page(b"<< /Length %d /Filter /FlateDecode >>\nstream\n%b\nendstream" % (len(cut), cut))
+
+
+def _page(content: bytes, *, resources: bytes = b"<< >>", more: list[bytes] | None = None) -> bytes:
+    return assemble(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            b"<< /Type /Pages /Count 1 /Kids [3 0 R] >>",
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 842 595] /Contents 4 0 R /Resources %b >>" % resources,
+            content,
+            *(more or []),
+        ]
+    )
