@@ -125,15 +125,16 @@ class AcademicYear:
 
 
 def merge(base: YearDates, override: YearDates) -> YearDates:
-    """A semester that is moved takes the outer dates of its quarters with it, and a quarter those of its semester."""
+    """A semester that is given takes its quarters along, and a quarter its semester, where those are not given."""
     terms = base.terms | override.terms
     for semester, (first, last) in SEMESTERS.items():
         if semester in override.terms:
-            _move(terms, first, override, start=terms[semester].start)
-            _move(terms, last, override, end=terms[semester].end)
+            whole = terms[semester]
+            _refit(terms, first, override, start=whole.start, end_max=whole.end)
+            _refit(terms, last, override, start_min=whole.start, end=whole.end)
         else:
-            _move(terms, semester, override, start=terms[first].start if first in override.terms else None)
-            _move(terms, semester, override, end=terms[last].end if last in override.terms else None)
+            _refit(terms, semester, override, start=terms[first].start if first in override.terms else None)
+            _refit(terms, semester, override, end=terms[last].end if last in override.terms else None)
     given = {
         name: value
         for name in YearDates.__struct_fields__
@@ -142,20 +143,26 @@ def merge(base: YearDates, override: YearDates) -> YearDates:
     return msgspec.structs.replace(base, terms=terms, **given)
 
 
-def _move(
+def _refit(
     terms: dict[Term, Period],
     term: Term,
     override: YearDates,
     *,
     start: dt.date | None = None,
     end: dt.date | None = None,
+    start_min: dt.date = dt.date.min,
+    end_max: dt.date = dt.date.max,
 ) -> None:
-    """A term that would end before it starts is no longer known."""
-    if term in terms and term not in override.terms:
-        moved = msgspec.structs.replace(terms[term], start=start or terms[term].start, end=end or terms[term].end)
-        terms[term] = moved
-        if moved.end < moved.start:
-            del terms[term]
+    """Moves and shortens a term that was not given; one of which nothing is left is no longer known."""
+    before = terms.get(term)
+    if before is None or term in override.terms:
+        return
+    first = start or max(before.start, start_min)
+    last = end or min(before.end, end_max)
+    if first <= last:
+        terms[term] = msgspec.structs.replace(before, start=first, end=last)
+    else:
+        del terms[term]
 
 
 def _changed(holidays: Mapping[dt.date, str], changes: tuple[HolidayChange, ...]) -> Mapping[dt.date, str]:

@@ -16,13 +16,17 @@ ClockTime = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]
 
 
 class Box(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an entry stands: points from the top left of the page as displayed, pages counted from 1."""
+    """Where an entry stands: points from the top left of the page as displayed, pages counted from 1.
+
+    `row` is the table's row on that page, counted as a warning counts it.
+    """
 
     page: int
     left: float
     top: float
     right: float
     bottom: float
+    row: int | None = None
 
 
 class Lecture(msgspec.Struct, frozen=True, kw_only=True, tag="lecture", tag_field="kind"):

@@ -125,7 +125,14 @@ def test_a_quarter_that_no_longer_fits_its_moved_semester_is_not_known() -> None
     merged = merge(BASE, YearDates(terms={"S1": period("2026-04-13", "2026-06-05")}))
 
     assert set(merged.terms) == {"S1", "Q2"}
-    assert merged.terms["Q2"] == period("2026-03-30", "2026-06-05")
+    assert merged.terms["Q2"] == merged.terms["S1"]
+
+
+def test_a_quarter_is_shortened_to_its_semester() -> None:
+    merged = merge(BASE, YearDates(terms={"S1": period("2026-02-16", "2026-03-06")}))
+
+    assert merged.terms["Q1"] == merged.terms["S1"]
+    assert "Q2" not in merged.terms
 
 
 def test_an_empty_list_replaces_the_list() -> None:

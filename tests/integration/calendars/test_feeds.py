@@ -1,0 +1,250 @@
+"""What calendar programs get, and when it changes."""
+
+import asyncio
+import datetime as dt
+from uuid import UUID
+
+import pytest
+from icalendar import Calendar, Event
+
+from tests.calendar_readers import by_icalendar, by_vobject, content_lines
+from tests.integration.calendars.conftest import SECRET, Campus, Clock
+from tests.unit.timetable.makers import exam, lecture, period, semester_test
+from upschedule.calendars.errors import CalendarNotFound, FeedNotFound
+from upschedule.calendars.feeds import FeedService
+from upschedule.calendars.model import Changes, Choices, YearChoice
+from upschedule.calendars.service import CalendarService, OwnedCalendar
+from upschedule.timetable.academic_year import YearDates
+
+
+def _token(owned: OwnedCalendar) -> str:
+    return owned.feed_url.removeprefix("https://example.test/calendars/").removesuffix(".ics")
+
+
+def _entries(body: bytes) -> dict[str, Event]:
+    return {str(event["SUMMARY"]): event for event in Calendar.from_ical(body).events}
+
+
+async def test_a_feed_is_right_for_two_parsers(calendars: CalendarService, feeds: FeedService, campus: Campus) -> None:
+    person = campus.account()
+    job = campus.job(person, [lecture(), lecture(day="Friday", activity="L2"), semester_test(), exam()])
+    owned = await calendars.create(person, job_ids=(job,))
+
+    body = (await feeds.feed(_token(owned))).body
+
+    content_lines(body)
+    assert by_icalendar(body) == by_vobject(body)
+    assert {len(starts) for starts in by_icalendar(body).values()} == {1, 13}
+    assert f"SOURCE;VALUE=URI:{owned.feed_url}".encode() in body.replace(b"\r\n ", b"")
+
+
+async def test_an_unchanged_feed_keeps_its_bytes_and_etag(
+    calendars: CalendarService, feeds: FeedService, campus: Campus, clock: Clock
+) -> None:
+    """Rule 8: also when it is made again later, by another process, from the same rows."""
+    person = campus.account()
+    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture(), exam()]),))
+    first = await feeds.feed(_token(owned))
+    clock.pass_days(3)
+    campus.execute("DELETE FROM calendar_feeds")
+
+    assert await feeds.feed(_token(owned)) == first
+
+
+async def test_a_changed_room_keeps_its_uid_and_raises_the_sequence_by_one(
+    calendars: CalendarService, feeds: FeedService, campus: Campus, clock: Clock
+) -> None:
+    """Rules 7 and 8: after a new upload, and only for the entry that changed."""
+    person = campus.account()
+    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture(), exam()]),))
+    before = _entries((await feeds.feed(_token(owned))).body)
+    clock.pass_days(1)
+    newer = campus.job(person, [lecture(venues=("Elsewhere 1-1",)), exam()])
+    await calendars.change(person, owned.assembly.calendar.id, Changes(job_ids=(newer,)))
+
+    after = _entries((await feeds.feed(_token(owned))).body)
+
+    moved, kept = "ABC 123 L1 G01", "ABC 123 exam paper 1"
+    assert after[moved]["UID"] == before[moved]["UID"]
+    assert (before[moved]["SEQUENCE"], after[moved]["SEQUENCE"]) == (0, 1)
+    assert after[moved]["LAST-MODIFIED"].dt == clock.time.replace(microsecond=0)
+    assert after[kept] == before[kept]
+
+
+async def test_the_same_schedule_uploaded_again_changes_nothing(
+    calendars: CalendarService, feeds: FeedService, campus: Campus, clock: Clock
+) -> None:
+    person = campus.account()
+    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture(), exam()]),))
+    before = _entries((await feeds.feed(_token(owned))).body)
+    clock.pass_days(1)
+    again = campus.job(person, [exam(page=2), lecture(page=2)])
+    await calendars.change(person, owned.assembly.calendar.id, Changes(job_ids=(again,)))
+
+    assert _entries((await feeds.feed(_token(owned))).body) == before
+
+
+async def test_two_people_with_one_schedule_have_nothing_in_common(
+    calendars: CalendarService, feeds: FeedService, campus: Campus
+) -> None:
+    """Rules 7 and 14."""
+    found = []
+    for person in (campus.account(), campus.account()):
+        owned = await calendars.create(person, job_ids=(campus.job(person, [lecture(), exam()]),))
+        found.append((_token(owned), set(by_icalendar((await feeds.feed(_token(owned))).body))))
+
+    assert found[0][0] != found[1][0]
+    assert not found[0][1] & found[1][1]
+
+
+async def test_a_removed_entry_leaves_the_feed_and_is_cancelled_in_the_file_for_thirty_days(
+    calendars: CalendarService, feeds: FeedService, campus: Campus, clock: Clock
+) -> None:
+    """Rule 9."""
+    person = campus.account()
+    first, second = campus.job(person, [lecture()]), campus.job(person, [exam()])
+    calendar_id = (owned := await calendars.create(person, job_ids=(first, second))).assembly.calendar.id
+    await feeds.feed(_token(owned))
+    campus.execute("DELETE FROM jobs WHERE id = %s", second)
+    clock.pass_days(1)
+
+    assert set(_entries((await feeds.feed(_token(owned))).body)) == {"ABC 123 L1 G01"}
+    cancelled = _entries((await feeds.download(person, calendar_id)).body)["ABC 123 exam paper 1"]
+    assert (cancelled["STATUS"], cancelled["SEQUENCE"]) == ("CANCELLED", 1)
+    clock.pass_days(29)
+    assert len(_entries((await feeds.download(person, calendar_id)).body)) == 2
+    clock.pass_days(2)
+    assert len(_entries((await feeds.download(person, calendar_id)).body)) == 1
+    assert campus.execute("SELECT count(*) FROM calendar_entries") == [(1,)]
+
+
+async def test_an_entry_that_comes_back_is_said_again_with_a_higher_sequence(
+    calendars: CalendarService, feeds: FeedService, campus: Campus
+) -> None:
+    person = campus.account()
+    job = campus.job(person, [lecture()])
+    owned = await calendars.create(person, job_ids=(job,))
+    await feeds.feed(_token(owned))
+    sequences = []
+    for hidden in (("ABC 123",), ()):
+        choices = Choices(hidden_modules=hidden)
+        await calendars.change(person, owned.assembly.calendar.id, Changes(choices=choices))
+        file = await feeds.download(person, owned.assembly.calendar.id)
+        sequences += [(event["STATUS"], event["SEQUENCE"]) for event in _entries(file.body).values()]
+
+    assert sequences == [("CANCELLED", 1), ("CONFIRMED", 2)]
+
+
+async def test_a_change_of_the_year_by_an_operator_reaches_every_feed(
+    calendars: CalendarService, feeds: FeedService, campus: Campus
+) -> None:
+    person = campus.account()
+    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),))
+    (before,) = by_icalendar((await feeds.feed(_token(owned))).body).values()
+    campus.execute(
+        "UPDATE academic_years SET updated_at = clock_timestamp(), "
+        """body = body || '{"recesses": [{"start": "2026-03-01", "end": "2026-03-08"}]}' WHERE year = 2026"""
+    )
+
+    (after,) = by_icalendar((await feeds.feed(_token(owned))).body).values()
+
+    assert [moment.date() for moment in before if moment not in after] == [dt.date(2026, 3, 2)]
+
+
+async def test_a_document_read_again_reaches_the_feed(
+    calendars: CalendarService, feeds: FeedService, campus: Campus
+) -> None:
+    person = campus.account()
+    job = campus.job(person, [lecture()])
+    owned = await calendars.create(person, job_ids=(job,))
+    await feeds.feed(_token(owned))
+    campus.print(job, [lecture(), exam()])
+
+    assert len(_entries((await feeds.feed(_token(owned))).body)) == 2
+
+
+async def test_own_dates_hold_for_one_calendar_only(
+    calendars: CalendarService, feeds: FeedService, campus: Campus
+) -> None:
+    person = campus.account()
+    job = campus.job(person, [lecture()])
+    own = YearChoice(year=2026, dates=YearDates(terms={"S1": period("2026-02-16", "2026-03-06")}))
+    mine = await calendars.create(person, job_ids=(job,), academic_year=own)
+    usual = await calendars.create(person, job_ids=(job,))
+
+    (short,) = by_icalendar((await feeds.feed(_token(mine))).body).values()
+    (long,) = by_icalendar((await feeds.feed(_token(usual))).body).values()
+
+    assert [moment.date().isoformat() for moment in short] == ["2026-02-16", "2026-02-23", "2026-03-02"]
+    assert len(long) == 13
+
+
+async def test_a_feed_of_one_module_has_that_module_only(
+    calendars: CalendarService, feeds: FeedService, campus: Campus
+) -> None:
+    """Rule 11; one for a module that there is not is empty, so that a program clears its calendar."""
+    person = campus.account()
+    job = campus.job(person, [lecture(), exam(module="XYZ 210"), semester_test(module="XYZ 210")])
+    token = _token(await calendars.create(person, job_ids=(job,)))
+
+    assert set(_entries((await feeds.feed(token, module="XYZ 210")).body)) == {"XYZ 210 exam paper 1", "XYZ 210 Test1"}
+    assert _entries((await feeds.feed(token, module="NOT 100")).body) == {}
+    assert campus.execute("SELECT module FROM calendar_feeds") == [("XYZ 210",)]
+
+
+async def test_an_unknown_token_opens_nothing(feeds: FeedService) -> None:
+    with pytest.raises(FeedNotFound):
+        await feeds.feed("A" * 32)
+
+
+async def test_a_rotated_feed_ends_the_old_address_and_keeps_the_uids(
+    calendars: CalendarService, feeds: FeedService, campus: Campus
+) -> None:
+    """Rule 14."""
+    person = campus.account()
+    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),))
+    before = by_icalendar((await feeds.feed(_token(owned))).body)
+    rotated = await calendars.change(person, owned.assembly.calendar.id, Changes(rotate_feed=True))
+
+    assert by_icalendar((await feeds.feed(_token(rotated))).body) == before
+    with pytest.raises(FeedNotFound):
+        await feeds.feed(_token(owned))
+
+
+async def test_the_database_holds_no_token(calendars: CalendarService, feeds: FeedService, campus: Campus) -> None:
+    """A stolen dump opens no feed (R8.2)."""
+    person = campus.account()
+    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),))
+    await feeds.feed(_token(owned))
+    dump = "\n".join(
+        str(row) for table in ("calendars", "calendar_feeds", "calendar_entries")
+        for row in campus.execute(f"SELECT t::text, encode(convert_to(t::text, 'UTF8'), 'escape') FROM {table} t")
+    )  # fmt: skip
+    bodies = b"".join(bytes(row[0]) for row in campus.execute("SELECT body FROM calendar_feeds"))
+
+    assert len(_token(owned)) >= 22
+    assert _token(owned) not in dump
+    assert _token(owned).encode() not in bodies.replace(b"\r\n ", b"")
+    assert SECRET not in dump
+
+
+async def test_twenty_programs_at_once_get_one_file(
+    calendars: CalendarService, feeds: FeedService, campus: Campus
+) -> None:
+    person = campus.account()
+    token = _token(await calendars.create(person, job_ids=(campus.job(person, [lecture(), exam()]),)))
+
+    files = await asyncio.gather(*(feeds.feed(token) for _ in range(20)))
+
+    assert len({file.etag for file in files}) == 1
+    assert set(campus.execute("SELECT sequence FROM calendar_entries")) == {(0,)}
+
+
+async def test_another_owners_file_is_not_found(calendars: CalendarService, feeds: FeedService, campus: Campus) -> None:
+    person = campus.account()
+    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),))
+
+    with pytest.raises(CalendarNotFound):
+        await feeds.download(campus.account(), owned.assembly.calendar.id)
+    with pytest.raises(CalendarNotFound):
+        await feeds.download(person, UUID(int=0))

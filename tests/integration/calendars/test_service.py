@@ -1,0 +1,222 @@
+"""Making, changing and deleting calendars."""
+
+import datetime as dt
+import uuid
+
+import pytest
+
+from tests.integration.calendars.conftest import Campus, Clock
+from tests.unit.timetable.makers import exam, lecture, period, semester_test
+from upschedule.calendars.errors import (
+    CalendarNotFound,
+    DatesMissing,
+    InvalidCalendar,
+    ScheduleNotRead,
+    TooManyCalendars,
+    YearNotFound,
+)
+from upschedule.calendars.model import Changes, Choices, YearChoice
+from upschedule.calendars.remarks import warnings
+from upschedule.calendars.service import CalendarService
+from upschedule.timetable.academic_year import YearDates
+
+OWN_S2 = YearDates(terms={"S2": period("2025-07-21", "2025-10-31")}, recesses=())
+
+
+async def test_jobs_are_joined_and_repeated_entries_are_one(calendars: CalendarService, campus: Campus) -> None:
+    person = campus.account()
+    jobs = (campus.job(person, [lecture(), exam()]), campus.job(person, [exam(), semester_test()]))
+
+    assembly = (await calendars.create(person, job_ids=jobs)).assembly
+
+    assert len(assembly.named) == 3
+    assert assembly.source_of(exam()) == jobs[1]
+
+
+async def test_the_year_is_that_of_the_dated_entries(calendars: CalendarService, campus: Campus) -> None:
+    """Lectures print no year."""
+    person = campus.account()
+    job = campus.job(person, [lecture(), semester_test(date=dt.date(2025, 3, 15))])
+
+    assert (await calendars.create(person, job_ids=(job,))).assembly.year.year == 2025
+
+
+async def test_without_dated_entries_the_year_is_the_present_one_in_south_africa(
+    calendars: CalendarService, campus: Campus, clock: Clock
+) -> None:
+    """At 22:30 UTC on 31 December it is the new year there, of which nothing is known yet."""
+    clock.time = dt.datetime(2026, 12, 31, 22, 30, tzinfo=dt.UTC)
+    person = campus.account()
+
+    with pytest.raises(DatesMissing) as caught:
+        await calendars.create(person, job_ids=(campus.job(person, [lecture()]),))
+
+    (error,) = caught.value.errors
+    assert error.field == "academic_year.terms.S1"
+    assert "2027" in error.detail
+
+
+async def test_a_year_without_data_needs_the_dates_of_the_terms_that_are_taught(
+    calendars: CalendarService, campus: Campus
+) -> None:
+    person = campus.account()
+    job = campus.job(person, [lecture(offered="Q1"), lecture(offered="Y", activity="L2"), exam()])
+
+    with pytest.raises(DatesMissing) as caught:
+        await calendars.create(person, job_ids=(job,), academic_year=YearChoice(year=2031))
+
+    assert [error.field.rpartition(".")[2] for error in caught.value.errors] == ["Q1", "S1", "S2"]
+
+
+async def test_tests_and_exams_need_no_dates(calendars: CalendarService, campus: Campus) -> None:
+    person = campus.account()
+    job = campus.job(person, [exam(date=dt.date(2031, 6, 3))])
+
+    assembly = (await calendars.create(person, job_ids=(job,))).assembly
+
+    assert assembly.year.year == 2031
+    assert [len(dates) for dates in assembly.happening.values()] == [1]
+    assert warnings(assembly) == ()
+
+
+async def test_shipped_dates_are_not_confirmed_and_own_dates_are(calendars: CalendarService, campus: Campus) -> None:
+    person = campus.account()
+    job = campus.job(person, [lecture(offered="S2")])
+    shipped = await calendars.create(person, job_ids=(job,))
+    own = await calendars.create(person, job_ids=(job,), academic_year=YearChoice(year=2025, dates=OWN_S2))
+
+    assert [warning.code for warning in warnings(shipped.assembly)] == ["dates-unconfirmed", "recesses-unknown"]
+    assert warnings(own.assembly) == ()
+
+
+async def test_what_was_doubtful_in_reading_or_has_no_dates_is_said(calendars: CalendarService, campus: Campus) -> None:
+    person = campus.account()
+    doubtful = [{"page": 2, "message": "A venue may be cut off.", "row": 4}]
+    job = campus.job(person, [lecture(offered="S3"), exam()], warnings=doubtful)
+
+    found = warnings((await calendars.create(person, job_ids=(job,))).assembly)
+
+    assert [(warning.code, warning.job, warning.page) for warning in found] == [
+        ("entry-without-dates", None, None),
+        ("reading-doubtful", job, 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("dates", "field"),
+    [
+        (YearDates(terms={"S1": period("2026-05-22", "2026-02-09")}), "academic_year.terms.S1.end"),
+        (YearDates(terms={"S1": period("2026-02-09", "2026-07-20")}), "academic_year.terms.S2.start"),
+        (YearDates(terms={"Q2": period("2026-03-01", "2026-05-22")}), "academic_year.terms.Q2.start"),
+    ],
+)
+async def test_impossible_dates_are_refused_by_field(
+    calendars: CalendarService, campus: Campus, dates: YearDates, field: str
+) -> None:
+    """Also where they contradict dates that are known and were not given."""
+    person = campus.account()
+    job = campus.job(person, [lecture()])
+
+    with pytest.raises(InvalidCalendar) as caught:
+        await calendars.create(person, job_ids=(job,), academic_year=YearChoice(year=2026, dates=dates))
+
+    assert field in [error.field for error in caught.value.errors]
+
+
+async def test_jobs_of_others_and_unknown_ones_are_named(calendars: CalendarService, campus: Campus) -> None:
+    person = campus.account()
+    mine, other = campus.job(person, [exam()]), campus.job(campus.account(), [exam()])
+
+    with pytest.raises(InvalidCalendar) as caught:
+        await calendars.create(person, job_ids=(mine, other, uuid.uuid4()))
+
+    assert [error.field for error in caught.value.errors] == ["jobs.1", "jobs.2"]
+
+
+async def test_a_job_that_is_not_read_yet_cannot_be_joined(calendars: CalendarService, campus: Campus) -> None:
+    person = campus.account()
+    job = campus.job(person, [exam()])
+    campus.execute("UPDATE jobs SET status = 'queued', finished_at = NULL WHERE id = %s", job)
+
+    with pytest.raises(ScheduleNotRead):
+        await calendars.create(person, job_ids=(job,))
+
+
+async def test_the_number_of_calendars_and_of_entries_is_bounded(calendars: CalendarService, campus: Campus) -> None:
+    person = campus.account()
+    job = campus.job(person, [exam()])
+    many = campus.job(person, [exam(paper=str(number)) for number in range(51)])
+    with pytest.raises(InvalidCalendar):
+        await calendars.create(person, job_ids=(many,))
+    for _ in range(3):
+        await calendars.create(person, job_ids=(job,))
+
+    with pytest.raises(TooManyCalendars):
+        await calendars.create(person, job_ids=(job,))
+
+
+async def test_changes_leave_alone_what_they_do_not_name(calendars: CalendarService, campus: Campus) -> None:
+    person = campus.account()
+    job = campus.job(person, [lecture(), lecture(group="G02", day="Tuesday"), exam(module="XYZ 210")])
+    created = await calendars.create(
+        person, job_ids=(job,), name="Mine", academic_year=YearChoice(year=2025, dates=OWN_S2)
+    )
+    calendar_id = created.assembly.calendar.id
+    choices = Choices(groups={"ABC 123": ("G02",)}, hidden_modules=("XYZ 210",), reminders={"lecture": (15,)})
+    await calendars.change(person, calendar_id, Changes(choices=choices))
+    renamed = (await calendars.change(person, calendar_id, Changes(name="  Renamed\n"))).assembly
+
+    assert renamed.calendar.name == "Renamed"
+    assert renamed.calendar.choices == choices
+    assert renamed.calendar.dates == OWN_S2
+    assert [event.group for _, event in renamed.visible] == ["G02"]
+    assert (await calendars.get(person, calendar_id)).assembly.calendar == renamed.calendar
+
+
+async def test_a_change_is_checked_like_a_new_calendar(calendars: CalendarService, campus: Campus) -> None:
+    person = campus.account()
+    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),))
+    calendar_id = owned.assembly.calendar.id
+
+    with pytest.raises(DatesMissing):
+        await calendars.change(person, calendar_id, Changes(academic_year=YearChoice(year=2040)))
+    with pytest.raises(InvalidCalendar):
+        await calendars.change(person, calendar_id, Changes(name="\x07"))
+    assert (await calendars.get(person, calendar_id)).assembly.calendar == owned.assembly.calendar
+
+
+async def test_a_calendar_is_its_owners_alone(calendars: CalendarService, campus: Campus) -> None:
+    person, stranger = campus.account(), campus.account()
+    calendar_id = (await calendars.create(person, job_ids=(campus.job(person, [exam()]),))).assembly.calendar.id
+
+    for refused in (
+        calendars.get(stranger, calendar_id),
+        calendars.change(stranger, calendar_id, Changes(rotate_feed=True)),
+        calendars.delete(stranger, calendar_id),
+    ):
+        with pytest.raises(CalendarNotFound):
+            await refused
+    assert await calendars.recent(stranger) == []
+    await calendars.delete(person, calendar_id)
+    assert await calendars.recent(person) == []
+    assert campus.execute("SELECT count(*) FROM jobs") == [(1,)]
+
+
+async def test_an_account_goes_with_its_calendars(calendars: CalendarService, campus: Campus) -> None:
+    """The trigger that forgets files must not stand in the way of a cascade."""
+    person = campus.account()
+    await calendars.create(person, job_ids=(campus.job(person, [lecture()]),))
+    campus.execute("DELETE FROM accounts WHERE id = %s", person)
+
+    assert campus.execute("SELECT count(*) FROM calendars") == [(0,)]
+
+
+async def test_the_shipped_years_are_consistent_and_unconfirmed(calendars: CalendarService) -> None:
+    years = await calendars.years()
+
+    assert [(year.year, year.confirmed) for year in years] == [(2025, False), (2026, False)]
+    assert years[1].dates.terms["S1"] == period("2026-02-09", "2026-05-22")
+    assert years[1].dates.terms["S2"] == period("2026-07-13", "2026-10-16")
+    assert (await calendars.year(2025)).dates.terms["S2"].start == dt.date(2025, 7, 14)
+    with pytest.raises(YearNotFound):
+        await calendars.year(2040)
