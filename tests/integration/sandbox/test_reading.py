@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[3]
 async def test_varied_documents_read_the_same_inside_and_outside() -> None:
     """Nothing that reading needs is forbidden: fonts, encryption, every producer. Both at once, as in a worker."""
     limits = ReadingLimits()
-    made = [document(seed).data for seed in range(40)]
+    made = [document(seed).data for seed in range(25)]
     async with Sandbox(limits=SandboxLimits(), reading=limits) as sandbox:
         inside = await asyncio.gather(
             *(sandbox.read(data, deadline_seconds=60, on_progress=lambda _done, _total: None) for data in made)
