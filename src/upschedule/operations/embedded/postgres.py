@@ -82,7 +82,8 @@ class Postgres(Server):
         flags = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         return Command(
             argv=[str(self._binaries / "postgres"), "-D", str(self._cluster), *flags],
-            stop_signal=signal.SIGINT,  # "Fast": open transactions are rolled back, not awaited.
+            # "Fast": open transactions are rolled back, not awaited. "Immediate" also leaves out the last checkpoint.
+            stop_signal=signal.SIGINT if self._durable else signal.SIGQUIT,
             death_signal=signal.SIGINT,
             stop_timeout_seconds=30.0,
         )
