@@ -8,7 +8,7 @@ import msgspec
 
 from tests.documents import transforms, writers
 from tests.documents.flow import Flow, Placed
-from tests.documents.schedules import KINDS, ROWS, Kind
+from tests.documents.schedules import KINDS, ROWS, Kind, Row
 from tests.documents.writers import HELVETICA, VERA
 from upschedule.timetable.event import Event
 
@@ -47,6 +47,14 @@ def print_schedule(rng: Random, kind: Kind, rows: int) -> Printed:
     portal = producer == "portal"
     data = writers.portal(flow.pages, rng) if portal else writers.driver(flow.pages, fonts, producer)
     return Printed(data, flow.placed, len(flow.pages), f"{kind.title} by {producer} in {fonts.regular}")
+
+
+def print_by_portal(kind: Kind, rows: Sequence[Row], rng: Random) -> Printed:
+    """Print these rows as the portal does."""
+    flow = Flow(kind, HELVETICA, rng)
+    flow.lay_out(rows)
+    flow.close()
+    return Printed(writers.portal(flow.pages, rng), flow.placed, len(flow.pages), f"{kind.title} by portal")
 
 
 def document(seed: int, *, rows_max: int = 40) -> Document:

@@ -10,6 +10,7 @@ from reportlab.pdfgen.canvas import Canvas
 
 from tests.documents import transforms, writers
 from tests.documents.flow import PAGE_HEIGHT, PAGE_WIDTH, Flow
+from tests.documents.generate import print_by_portal
 from tests.documents.schedules import EXAMS, LECTURES, ROWS, TESTS, Kind
 from tests.documents.writers import HELVETICA, assemble
 
@@ -27,10 +28,7 @@ OTHER_UNIVERSITY = Kind(
 def schedule(kind: Kind = LECTURES, *, rows: int = 20, seed: int = 1) -> bytes:
     """A right schedule by the portal's producer."""
     rng = Random(seed)  # noqa: S311 - varied, not secret
-    flow = Flow(kind, HELVETICA, rng)
-    flow.lay_out([ROWS[kind.title](rng) for _ in range(rows)])
-    flow.close()
-    return writers.portal(flow.pages, rng)
+    return print_by_portal(kind, [ROWS[kind.title](rng) for _ in range(rows)], rng).data
 
 
 def needs_password() -> bytes:
@@ -123,15 +121,26 @@ def with_blank_page() -> bytes:
     return transforms.merge([schedule(), _page(b"<< /Length 0 >>\nstream\n\nendstream"), schedule(seed=2)])
 
 
-def with_poster() -> bytes:
+def with_other_table() -> bytes:
+    """A right schedule and another university's."""
     return transforms.merge([schedule(), other_university()])
 
 
-def with_broken_content() -> bytes:
-    """A whole file in which one page's packed content is cut short: only its first rows can be read."""
-    content = zlib.compress(b"BT ET\n" * 5000)
-    cut = content[: len(content) // 2]
-    return _page(b"<< /Length %d /Filter /FlateDecode >>\nstream\n%b\nendstream" % (len(cut), cut))
+def without_rules() -> bytes:
+    """A right schedule and a page of times with nothing around them."""
+    content = b"BT /F1 10 Tf 50 500 Td (Monday) Tj 80 0 Td (08:30 - 09:20) Tj ET"
+    font = b"<< /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >>"
+    page = _page(b"<< /Length %d >>\nstream\n%b\nendstream" % (len(content), content), resources=font)
+    return transforms.merge([schedule(), page])
+
+
+def with_overwritten_content(share: float) -> bytes:
+    """A right schedule whose first page's packed content turns to blanks after this share of it."""
+    data = schedule(rows=8)
+    start = data.index(b"stream\n") + len(b"stream\n")
+    end = data.index(b"\nendstream")
+    kept = start + int((end - start) * share)
+    return data[:kept] + b" " * (end - kept) + data[end:]
 
 
 def _page(content: bytes, *, resources: bytes = b"<< >>", more: list[bytes] | None = None) -> bytes:

@@ -1,0 +1,49 @@
+"""Varied documents with known truth: every field of every event."""
+
+import os
+
+import pymupdf
+import pytest
+
+from tests.documents.generate import document, stripped
+from tests.documents.reading import extract
+
+#: A longer run is `UPSCHEDULE_TEST_DOCUMENTS=5000 pytest tests/unit/pdf/test_generated_documents.py`.
+COUNT = int(os.environ.get("UPSCHEDULE_TEST_DOCUMENTS", "200"))
+
+
+@pytest.mark.parametrize("seed", range(COUNT))
+def test_every_field_of_every_event_is_read(seed: int) -> None:
+    made = document(seed)
+
+    extraction = extract(made.data)
+
+    assert stripped(extraction.events) == made.events, made.made
+    assert extraction.pages == made.pages
+
+
+@pytest.mark.parametrize("seed", range(0, COUNT, 4))
+def test_warnings_name_what_is_missing_and_nothing_else(seed: int) -> None:
+    made = document(seed)
+
+    messages = [warning.message for warning in extract(made.data).warnings]
+
+    assert all(any(wanted in message for message in messages) for wanted in made.warnings), (made.made, messages)
+    assert all(any(wanted in message for wanted in made.warnings) for message in messages), (made.made, messages)
+
+
+@pytest.mark.parametrize("seed", range(0, COUNT, 10))
+def test_each_event_keeps_the_place_that_says_its_start(seed: int) -> None:
+    made = document(seed, rows_max=8)
+
+    events = extract(made.data).events
+
+    with pymupdf.open(stream=made.data) as pdf:
+        texts = [page.get_displaylist(annots=0).get_textpage(pymupdf.TEXTFLAGS_WORDS) for page in pdf]
+        for event in events:
+            box = event.boxes[0]
+            shown = pymupdf.TextPage(texts[box.page - 1]).extractTextbox(
+                pymupdf.Rect(box.left - 1, box.top - 1, box.right + 1, box.bottom + 1)
+            )
+            assert box.page == event.page
+            assert event.start in shown.replace("\n", ""), (made.made, event)

@@ -1,0 +1,95 @@
+"""Each wrong file is refused for its own cause."""
+
+import pytest
+
+from tests.documents import transforms, wrong
+from tests.documents.reading import LIMITS, extract
+from tests.documents.schedules import KINDS, LECTURES, Kind
+from upschedule.pdf import errors
+from upschedule.pdf.limits import ReadingLimits
+from upschedule.pdf.reader import read
+
+
+@pytest.mark.parametrize(
+    ("data", "code"),
+    [
+        (b"", "pdf-empty-file"),
+        (b"Lectures\n", "pdf-not-a-pdf"),
+        (b"\x89PNG\r\n\x1a\n" + bytes(2000), "pdf-not-a-pdf"),
+        (b"%PDF-1.6\n", "pdf-damaged"),
+        (wrong.too_large(LIMITS.size_bytes_max), "pdf-too-large"),
+        (wrong.needs_password(), "pdf-needs-password"),
+        (wrong.scan(), "pdf-scanned"),
+        (wrong.poster(), "pdf-not-a-timetable"),
+        (wrong.nested_arrays(), "pdf-not-a-timetable"),
+        (wrong.other_university(), "pdf-other-timetable"),
+        (wrong.with_blank_page(), "pdf-incomplete"),
+        (wrong.with_other_table(), "pdf-incomplete"),
+        (wrong.without_rules(), "pdf-incomplete"),
+        (wrong.packed_bomb(), "pdf-too-complex"),
+        (wrong.rule_bomb(), "pdf-too-complex"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_wrong_file_has_its_own_code(data: bytes, code: str) -> None:
+    """(R11.3)."""
+    with pytest.raises(errors.UnreadableDocument) as caught:
+        extract(data)
+
+    assert caught.value.code == code
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.title)
+def test_a_schedule_without_rows_is_called_empty(kind: Kind) -> None:
+    with pytest.raises(errors.EmptySchedule):
+        extract(wrong.empty_schedule(kind))
+
+
+def test_a_hundred_pages_are_read_and_one_more_is_refused_before_any_is_read() -> None:
+    """(R1.4)."""
+    told: list[tuple[int, int]] = []
+
+    read(wrong.pages(100), limits=LIMITS, progress=lambda done, total: told.append((done, total)))
+    assert told == [(page, 100) for page in range(1, 101)]
+
+    told.clear()
+    with pytest.raises(errors.TooManyPages):
+        read(wrong.pages(101), limits=LIMITS, progress=lambda done, total: told.append((done, total)))
+    assert told == []
+
+
+@pytest.mark.parametrize(
+    "save", [bytes, transforms.linearise, transforms.with_object_streams, transforms.resave_by_pdfium]
+)
+def test_a_truncated_file_is_refused_wherever_it_ends(save: object) -> None:
+    assert callable(save)
+    whole = save(wrong.schedule(LECTURES, rows=30)).rstrip()
+
+    for end in range(10, len(whole), 97):
+        with pytest.raises(errors.Damaged):
+            extract(whole[:end])
+
+
+def test_a_second_half_that_was_cut_off_an_update_is_noticed() -> None:
+    whole = wrong.schedule()
+
+    with pytest.raises(errors.Damaged):
+        extract(whole + b"7 0 obj\n<< /Type /Page")
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_a_page_whose_content_is_cut_short_is_refused(share: float) -> None:
+    with pytest.raises(errors.UnreadableDocument):
+        extract(wrong.with_overwritten_content(share))
+
+
+def test_limits_are_the_callers() -> None:
+    with pytest.raises(errors.TooComplex):
+        extract(wrong.schedule(), limits=ReadingLimits(words_per_page_max=50))
+
+
+def test_each_cause_has_its_own_code_and_a_sentence() -> None:
+    causes = errors.UnreadableDocument.__subclasses__()
+
+    assert len({cause.code for cause in causes}) == len(causes)
+    assert all(cause().detail.endswith(".") and cause().detail.count(".") >= 2 for cause in causes)
