@@ -60,4 +60,4 @@ async def test_a_host_that_grants_too_little_reads_nothing() -> None:
 
 async def test_a_protection_that_is_not_required_may_be_missing() -> None:
     """Reading works behind seccomp alone, and the sandbox says what is missing."""
-    assert await on_a_hardened_host("seccomp") == "refused: landlock namespaces pages: 1\n"
+    assert await on_a_hardened_host("seccomp") == "refused: landlock namespaces all pages: True\n"
