@@ -1,6 +1,6 @@
 """A host that refuses protections: this process denies itself namespaces and Landlock, then opens a sandbox.
 
-Arguments: the protections that the policy requires. Prints those that are refused and whether all was read, or the error.
+Arguments: the protections that the policy requires. Prints what is refused and whether all was read, or the error.
 """
 
 import asyncio
