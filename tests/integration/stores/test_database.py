@@ -1,0 +1,201 @@
+"""PostgreSQL behind the pool: deadlines, exhaustion, restarts, broken and silent wires."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import msgspec
+import pytest
+
+from tests.faults import FaultProxy
+from tests.integration.services import until
+from upschedule.operations.embedded.postgres import Postgres
+from upschedule.stores.database import Database, PoolOptions
+from upschedule.stores.errors import PoolExhausted, StoreError, StoreTimeout, StoreUnavailable
+
+Step = Callable[[], Awaitable[None]]
+OPTIONS = PoolOptions(
+    size_min=1, size_max=2, waiting_max=10, wait_seconds=1.0, statement_seconds=0.5, connect_seconds=0.5
+)
+
+
+@asynccontextmanager
+async def a_database(dsn: str, **options: float) -> AsyncGenerator[Database]:
+    database = Database(dsn, msgspec.structs.replace(OPTIONS, **options))
+    await database.open()
+    try:
+        yield database
+    finally:
+        await database.close()
+
+
+def through(dsn: str, proxy: FaultProxy) -> str:
+    return dsn.replace(f":{proxy.upstream_port}/", f":{proxy.port}/")
+
+
+def port_of(dsn: str) -> int:
+    return int(dsn.rsplit(":", 1)[1].split("/", maxsplit=1)[0])
+
+
+async def hold(database: Database, held: asyncio.Event, release: asyncio.Event) -> None:
+    async with database.transaction():
+        held.set()
+        await release.wait()
+
+
+async def test_a_statement_longer_than_its_limit_is_ended_by_the_server(postgres_dsn: str) -> None:
+    """(R3.2)."""
+    async with a_database(postgres_dsn) as database:
+        started = time.monotonic()
+        with pytest.raises(StoreTimeout):
+            await _sleep(database, seconds=20)
+        assert time.monotonic() - started < 2
+        await database.ping()
+
+
+async def test_a_request_waits_for_a_connection_and_gets_the_one_that_comes_free(postgres_dsn: str) -> None:
+    """(R3.5)."""
+    async with a_database(postgres_dsn, size_max=1) as database:
+        held, release = asyncio.Event(), asyncio.Event()
+        holder = asyncio.create_task(hold(database, held, release))
+        await held.wait()
+        waiting = asyncio.create_task(database.ping())
+
+        async def queued() -> bool:
+            return database.statistics().get("requests_waiting", 0) == 1
+
+        await until(queued)
+        release.set()
+        await asyncio.gather(holder, waiting)
+
+
+async def test_a_request_that_waits_too_long_for_a_connection_is_refused(postgres_dsn: str) -> None:
+    """(R3.3, R3.5)."""
+    async with a_database(postgres_dsn, size_max=1) as database:
+        held, release = asyncio.Event(), asyncio.Event()
+        holder = asyncio.create_task(hold(database, held, release))
+        await held.wait()
+        started = time.monotonic()
+        with pytest.raises(PoolExhausted):
+            await database.ping()
+        assert 0.9 < time.monotonic() - started < 2
+        release.set()
+        await holder
+        await database.ping()
+
+
+async def test_more_waiting_requests_than_the_queue_holds_are_refused_at_once(postgres_dsn: str) -> None:
+    """(R3.5)."""
+    async with a_database(postgres_dsn, size_max=1, waiting_max=3) as database:
+        held, release = asyncio.Event(), asyncio.Event()
+        holder = asyncio.create_task(hold(database, held, release))
+        await held.wait()
+        outcomes = [asyncio.create_task(database.ping()) for _ in range(5)]
+        done, waiting = await asyncio.wait(outcomes, timeout=0.5)
+        assert (len(done), len(waiting)) == (2, 3)
+        assert all(isinstance(task.exception(), PoolExhausted) for task in done)
+        release.set()
+        await asyncio.gather(holder, *waiting)
+
+
+async def test_an_error_rolls_everything_back(postgres_dsn: str) -> None:
+    async with a_database(postgres_dsn) as database:
+        with pytest.raises(ZeroDivisionError):
+            await _insert(database, then=_fail)
+        async with database.transaction() as connection:
+            row = await (await connection.execute("SELECT count(*) AS rows FROM accounts")).fetchone()
+        assert row == {"rows": 0}
+
+
+async def test_a_silent_server_costs_a_bounded_time_and_is_found_again(postgres_dsn: str) -> None:
+    """(R3.2)."""
+    async with FaultProxy(port_of(postgres_dsn)) as proxy, a_database(through(postgres_dsn, proxy)) as database:
+        await database.ping()
+        started = time.monotonic()
+        with pytest.raises(StoreTimeout):
+            await _insert(database, first=_sync(proxy.go_deaf))
+        assert time.monotonic() - started < 2
+        with pytest.raises(StoreError):
+            await database.ping()
+        assert time.monotonic() - started < 6
+        await proxy.restore()
+        await until(lambda: _answers(database))
+
+
+async def test_a_commit_without_an_answer_is_an_error(postgres_dsn: str) -> None:
+    async with FaultProxy(port_of(postgres_dsn)) as proxy, a_database(through(postgres_dsn, proxy)) as database:
+        started = time.monotonic()
+        with pytest.raises(StoreTimeout):
+            await _insert(database, then=_sync(proxy.go_deaf))
+        assert time.monotonic() - started < 3
+        await proxy.restore()
+
+
+async def test_cancelling_a_request_at_a_silent_server_does_not_hang(postgres_dsn: str) -> None:
+    async with FaultProxy(port_of(postgres_dsn)) as proxy, a_database(through(postgres_dsn, proxy)) as database:
+        await database.ping()
+        proxy.go_deaf()
+        asked = asyncio.create_task(database.ping())
+        await asyncio.wait({asked}, timeout=0.2)
+        asked.cancel()
+        # psycopg first asks the same server, for 5 seconds, to cancel.
+        done, _ = await asyncio.wait({asked}, timeout=12)
+        assert done
+        await proxy.restore()
+
+
+async def test_connections_broken_while_idle_are_replaced_unseen(postgres_dsn: str) -> None:
+    dsn = postgres_dsn
+    async with FaultProxy(port_of(dsn)) as proxy, a_database(through(dsn, proxy), wait_seconds=10) as database:
+        await database.ping()
+        await proxy.break_connections()
+        await database.ping()
+
+
+async def test_a_connection_broken_in_use_is_an_error_and_the_next_request_works(postgres_dsn: str) -> None:
+    async with FaultProxy(port_of(postgres_dsn)) as proxy, a_database(through(postgres_dsn, proxy)) as database:
+        with pytest.raises(StoreUnavailable):
+            await _insert(database, first=proxy.break_connections)
+        await until(lambda: _answers(database))
+
+
+async def test_a_restarted_server_is_found_again(private_postgres: Callable[..., Postgres]) -> None:
+    server = private_postgres()
+    async with a_database(server.superuser_dsn()) as database:
+        await database.ping()
+        await asyncio.to_thread(server.stop)
+        with pytest.raises(StoreError):
+            await database.ping()
+        await asyncio.to_thread(server.start)
+        await until(lambda: _answers(database))
+
+
+async def _answers(database: Database) -> bool:
+    await database.ping()
+    return True
+
+
+async def _sleep(database: Database, *, seconds: float) -> None:
+    async with database.transaction() as connection:
+        await connection.execute("SELECT pg_sleep(%s)", [seconds])
+
+
+async def _insert(database: Database, *, first: Step | None = None, then: Step | None = None) -> None:
+    async with database.transaction() as connection:
+        if first:
+            await first()
+        await connection.execute("INSERT INTO accounts DEFAULT VALUES")
+        if then:
+            await then()
+
+
+def _sync(step: Callable[[], None]) -> Step:
+    async def run() -> None:
+        step()
+
+    return run
+
+
+async def _fail() -> None:
+    raise ZeroDivisionError

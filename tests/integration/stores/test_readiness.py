@@ -1,0 +1,63 @@
+"""Readiness names each dependency and its time, whatever they do."""
+
+import asyncio
+import time
+
+import msgspec
+
+from tests.faults import FaultProxy
+from tests.integration.services import Addresses, opened
+
+
+def _port(url: str) -> int:
+    return int(url.rsplit(":", 1)[1].split("/", maxsplit=1)[0])
+
+
+async def test_every_dependency_is_named_with_its_time(addresses: Addresses) -> None:
+    """(R6.1)."""
+    async with opened(addresses) as services:
+        answers = await services.readiness()
+    assert [answer.name for answer in answers] == ["postgres", "redis-state", "redis-cache", "objects"]
+    assert all(answer.ok and answer.error is None and 0 < answer.seconds < 2 for answer in answers)
+
+
+async def test_the_answer_comes_within_five_seconds_when_nothing_answers(addresses: Addresses) -> None:
+    """(R6.1)."""
+    ports = [
+        _port(addresses.postgres_dsn),
+        _port(addresses.redis_state_url),
+        _port(addresses.redis_cache_url),
+        _port(addresses.objects.endpoint),
+    ]
+    proxies = [FaultProxy(port) for port in ports]
+    deaf = Addresses(
+        postgres_dsn=addresses.postgres_dsn.replace(f":{ports[0]}/", f":{proxies[0].port}/"),
+        redis_state_url=addresses.redis_state_url.replace(str(ports[1]), str(proxies[1].port)),
+        redis_cache_url=addresses.redis_cache_url.replace(str(ports[2]), str(proxies[2].port)),
+        objects=addresses.objects,
+        objects_endpoint=f"127.0.0.1:{proxies[3].port}",
+    )
+    settings = {"POSTGRES_WAIT_SECONDS": "5", "OBJECTS_REQUEST_SECONDS": "2"}
+    async with proxies[0], proxies[1], proxies[2], proxies[3], opened(deaf, settings=settings) as services:
+        assert all(answer.ok for answer in await services.readiness())
+        for proxy in proxies:
+            proxy.go_deaf()
+        started = time.monotonic()
+        answers = await services.readiness()
+        assert time.monotonic() - started < 5
+        assert not any(answer.ok for answer in answers)
+        assert all(answer.error for answer in answers)
+        await asyncio.gather(*(proxy.restore() for proxy in proxies))
+
+
+async def test_an_error_names_no_address_and_no_secret(addresses: Addresses) -> None:
+    away = msgspec.structs.replace(
+        addresses,
+        postgres_dsn="postgresql://person:hidden@127.0.0.1:1/nowhere",
+        redis_state_url="redis://:hidden@127.0.0.1:1",
+    )
+    async with opened(away, settings={"POSTGRES_WAIT_SECONDS": "1"}) as services:
+        answers = await services.readiness()
+    said = msgspec.json.encode(answers).decode()
+    assert "hidden" not in said
+    assert "127.0.0.1" not in said

@@ -1,0 +1,142 @@
+"""The broker on a Redis Stream: what the stock one loses, this one keeps."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+from redis.asyncio import Redis
+from taskiq import AckableMessage
+from taskiq.kicker import AsyncKicker
+
+from tests.faults import FaultProxy
+from tests.integration.services import until
+from upschedule.operations.embedded.valkey import STATE, Valkey, ValkeyUse
+from upschedule.stores.stream import StreamBroker, StreamName
+
+NAME = StreamName(stream="s", group="g")
+
+
+@asynccontextmanager
+async def a_broker(url: str, *, tasks: tuple[str, ...] = ("known",)) -> AsyncGenerator[StreamBroker]:
+    broker = StreamBroker(url, name=NAME, command_seconds=0.5, connections_max=4)
+    for task in tasks:
+        broker.register_task(lambda _: None, task_name=task)
+    await broker.startup()
+    try:
+        yield broker
+    finally:
+        await broker.shutdown()
+
+
+async def send(broker: StreamBroker, argument: str, *, task: str = "known") -> None:
+    await AsyncKicker(task_name=task, broker=broker, labels={}).kiq(argument)
+
+
+async def receive(broker: StreamBroker, messages: AsyncGenerator[AckableMessage]) -> str:
+    async with asyncio.timeout(10):
+        message = await anext(messages)
+    await message.ack()
+    return broker.formatter.loads(message=message.data).args[0]
+
+
+async def test_what_was_sent_before_the_first_worker_came_is_delivered(redis_state_url: str) -> None:
+    async with a_broker(redis_state_url) as broker:
+        await send(broker, "early")
+        assert await receive(broker, broker.listen()) == "early"
+
+
+async def test_a_received_message_leaves_the_stream(redis_state_url: str) -> None:
+    """(R2.4)."""
+    async with a_broker(redis_state_url) as broker, Redis.from_url(redis_state_url) as redis:
+        await send(broker, "one")
+        await receive(broker, broker.listen())
+        assert await redis.xlen("s") == 0
+        assert (await redis.xpending("s", "g"))["pending"] == 0
+
+
+async def test_a_worker_takes_no_more_than_it_asked_for(redis_state_url: str) -> None:
+    async with a_broker(redis_state_url) as one, a_broker(redis_state_url) as other:
+        await send(one, "first")
+        await send(one, "second")
+        assert await receive(one, one.listen()) == "first"
+        assert await receive(other, other.listen()) == "second"
+
+
+async def test_garbage_is_removed_and_the_next_message_delivered(redis_state_url: str) -> None:
+    async with a_broker(redis_state_url) as broker, Redis.from_url(redis_state_url) as redis:
+        for fields in ({"data": b"\xff\x00"}, {"other": b"x"}, {"data": b"{}"}, {"data": b'{"task_name": 3}'}):
+            await redis.xadd("s", fields)
+        await send(broker, "good")
+        assert await receive(broker, broker.listen()) == "good"
+        assert await redis.xlen("s") == 0
+
+
+async def test_a_message_for_an_unknown_task_is_left_for_a_newer_worker(redis_state_url: str) -> None:
+    async with a_broker(redis_state_url) as old, Redis.from_url(redis_state_url) as redis:
+        await send(old, "new thing", task="newer")
+        await send(old, "old thing")
+        assert await receive(old, old.listen()) == "old thing"
+        entry = (await redis.xpending_range("s", "g", min="-", max="+", count=10))[0]["message_id"]
+        # As if the old worker had left it alone for a minute.
+        await redis.xclaim("s", "g", old.consumer_name, 0, [entry], idle=61_000, justid=True)
+        async with a_broker(redis_state_url, tasks=("known", "newer")) as new:
+            assert await receive(new, new.listen()) == "new thing"
+        assert await redis.xlen("s") == 0
+
+
+async def test_listening_survives_a_flush(redis_state_url: str) -> None:
+    async with a_broker(redis_state_url) as broker, Redis.from_url(redis_state_url) as redis:
+        await send(broker, "before")
+        messages = broker.listen()
+        assert await receive(broker, messages) == "before"
+        listening = asyncio.create_task(receive(broker, messages))
+        await redis.flushall()
+        await send(broker, "after")
+        assert await listening == "after"
+
+
+async def test_listening_survives_a_restart(private_valkey: Callable[[ValkeyUse], Valkey]) -> None:
+    """(R4.4) What was sent before is there after, by the append-only file."""
+    server = private_valkey(STATE)
+    async with a_broker(server.url) as broker:
+        messages = broker.listen()
+        await send(broker, "before")
+        assert await receive(broker, messages) == "before"
+        await send(broker, "kept")
+        await asyncio.to_thread(server.stop)
+        listening = asyncio.create_task(receive(broker, messages))
+        await asyncio.to_thread(server.start)
+        assert await listening == "kept"
+
+
+async def test_listening_survives_broken_and_silent_wires(redis_state_url: str) -> None:
+    port = int(redis_state_url.rsplit(":", 1)[1].split("/", maxsplit=1)[0])
+    async with (
+        FaultProxy(port) as proxy,
+        a_broker(redis_state_url) as sender,
+        a_broker(redis_state_url.replace(str(port), str(proxy.port))) as broker,
+    ):
+        messages = broker.listen()
+        await send(sender, "one")
+        assert await receive(broker, messages) == "one"
+        listening = asyncio.create_task(receive(broker, messages))
+        await proxy.break_connections()
+        await send(sender, "two")
+        assert await listening == "two"
+        listening = asyncio.create_task(receive(broker, messages))
+        accepted = proxy.accepted
+        proxy.go_deaf()
+
+        async def tried_again() -> bool:
+            return proxy.accepted > accepted
+
+        await until(tried_again)
+        await proxy.restore()
+
+        async def heard() -> bool:
+            # Redis may give one to the connection that fell silent; whoever rings must ring again.
+            await send(sender, "three")
+            return listening.done()
+
+        await until(heard)
+        assert await listening == "three"
