@@ -96,9 +96,10 @@ def synchronise(uv: list[str], group: str) -> None:
     print("Installing what uv.lock names …", flush=True)
     # A smaller group leaves what a larger one has installed; the interpreter of an existing environment stays.
     choice = ["--no-dev", "--group", group, "--inexact", "--compile-bytecode"]
-    python = [] if ENVIRONMENT.exists() else ["--python", sys.executable]
+    # The first time takes long enough to want to see it.
+    manner = ["--quiet"] if ENVIRONMENT.exists() else ["--python", sys.executable]
     environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_PROJECT_ENVIRONMENT": str(ENVIRONMENT)}
-    command = [*uv, "sync", "--frozen", "--quiet", "--project", str(ROOT), *choice, *python]
+    command = [*uv, "sync", "--frozen", "--project", str(ROOT), *choice, *manner]
     run(command, "The installation failed: see above", environment)
 
 

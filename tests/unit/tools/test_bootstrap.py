@@ -1,0 +1,29 @@
+"""The first minute: what make offers, and what the installer says when it cannot go on."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_make_alone_lists_every_command_with_its_meaning() -> None:
+    """Help is the default, and no command is left out of it."""
+    listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=20).stdout
+    declared = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert declared
+    assert re.findall(r"^  make (\S+) +\S", listed, re.MULTILINE) == declared[1].split()
+
+
+def test_an_incomplete_copy_is_refused_with_a_sentence(tmp_path: Path) -> None:
+    """Nothing is installed, and no traceback is shown."""
+    (tmp_path / "tools").mkdir()
+    program = shutil.copy(ROOT / "tools" / "bootstrap.py", tmp_path / "tools")
+    refused = subprocess.run(
+        [sys.executable, program, "servers", "true"], capture_output=True, text=True, check=False, timeout=20
+    )
+    assert (refused.returncode, refused.stdout) == (1, "")
+    assert refused.stderr == "uv.lock is missing: this is not a complete copy of the project.\n"
+    assert [path.name for path in tmp_path.iterdir()] == ["tools"]
