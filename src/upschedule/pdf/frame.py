@@ -1,7 +1,6 @@
 """A page as a reader holds it: text upright, whatever way it is stored or shown."""
 
 from collections.abc import Sequence
-from itertools import pairwise
 from typing import Literal, NamedTuple
 
 from upschedule.timetable.event import Box
@@ -50,16 +49,22 @@ class Frame(NamedTuple):
         return Box(page=self.page, left=left, top=top, right=right, bottom=bottom, row=row)
 
 
-def text_turns(words: Sequence[Word]) -> Turns:
-    """How most lines run, judged by the way from a word to the next one of its line."""
+def text_turns(words: Sequence[Word], otherwise: Turns) -> Turns:
+    """How most lines run, judged by the way from a word to the next one of its line; `otherwise` if no line has two."""
     across = down = 0.0
-    for _, (one, other) in zip(range(_STEPS), filter(_same_line, pairwise(words)), strict=False):
-        across += other[0] + other[2] - one[0] - one[2]
-        down += other[1] + other[3] - one[1] - one[3]
+    steps = 0
+    block = line = -1
+    x = y = 0.0
+    for word in words:
+        if word[6] == line and word[5] == block:
+            across += word[0] + word[2] - x
+            down += word[1] + word[3] - y
+            steps += 1
+            if steps == _STEPS:
+                break
+        block, line, x, y = word[5], word[6], word[0] + word[2], word[1] + word[3]
+    if not steps:
+        return otherwise
     if abs(across) >= abs(down):
         return 0 if across >= 0 else 2
     return 1 if down < 0 else 3
-
-
-def _same_line(words: tuple[Word, Word]) -> bool:
-    return words[0][5:7] == words[1][5:7]

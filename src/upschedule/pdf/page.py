@@ -6,7 +6,7 @@ import pymupdf
 
 from upschedule.pdf.document import check_content, mupdf, mupdf_tools
 from upschedule.pdf.errors import Damaged, TooComplex
-from upschedule.pdf.frame import Frame, Word, text_turns
+from upschedule.pdf.frame import Frame, Turns, Word, text_turns
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.rules import Stroke
 
@@ -26,8 +26,8 @@ class PageContents(NamedTuple):
     pictured: bool = False
 
 
-def read_page(document: Any, number: int, *, limits: ReadingLimits) -> PageContents:
-    """Page `number`, counted from 1. Raises `TooComplex` or `Damaged`."""
+def read_page(document: Any, number: int, *, limits: ReadingLimits, turns: Turns = 0) -> PageContents:
+    """Page `number`, counted from 1; `turns` are those of the page before. Raises `TooComplex` or `Damaged`."""
     page = document[number - 1]
     check_content(document, page, limits)
     mupdf_tools.reset_mupdf_warnings()
@@ -39,7 +39,7 @@ def read_page(document: Any, number: int, *, limits: ReadingLimits) -> PageConte
         raise Damaged from error
     if any(loss in mupdf_tools.mupdf_warnings() for loss in _LOSSES):
         raise Damaged
-    contents = _contents(text, Frame(number, shown.rect.width, shown.rect.height, 0), limits)
+    contents = _contents(text, Frame(number, shown.rect.width, shown.rect.height, turns), limits)
     return contents if contents.words else contents._replace(pictured=bool(page.get_images()))
 
 
@@ -49,10 +49,9 @@ def _contents(text: Any, frame: Frame, limits: ReadingLimits) -> PageContents:
     strokes = [_stroke(block) for block in blocks if block[6] == _VECTOR and "#ffffff" not in block[4]]
     if len(words) > limits.words_per_page_max or len(strokes) > limits.rules_per_page_max:
         raise TooComplex
-    turns = text_turns(words)
-    if turns == 0:
+    frame = frame._replace(turns=text_turns(words, frame.turns))
+    if frame.turns == 0:
         return PageContents(words, strokes, frame)
-    frame = frame._replace(turns=turns)
     return PageContents(
         [(*frame.upright(word[:4]), *word[4:]) for word in words],
         [Stroke(frame.upright(stroke.rect), stroke.outline) for stroke in strokes],

@@ -9,7 +9,7 @@ from upschedule.pdf.assembly import Assembly, assemble, runs
 from upschedule.pdf.cells import Table, read_tables
 from upschedule.pdf.document import open_document
 from upschedule.pdf.errors import EmptySchedule, Incomplete, NotATimetable, OtherTimetable, Scanned
-from upschedule.pdf.frame import Word
+from upschedule.pdf.frame import Turns, Word
 from upschedule.pdf.grid import find_grids
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.page import read_page
@@ -56,8 +56,10 @@ def _read_pages(
     outside: dict[int, list[Word]] = {}
     silent: list[int] = []
     pictured = False
+    turns: Turns = 0
     for number in range(1, pages + 1):
-        words, strokes, frame, is_pictured = read_page(document, number, limits=limits)
+        words, strokes, frame, is_pictured = read_page(document, number, limits=limits, turns=turns)
+        turns = frame.turns
         pictured = pictured or is_pictured
         found, outside[number] = read_tables(words, find_grids(find_rules(strokes)), frame)
         tables += found
