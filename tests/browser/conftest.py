@@ -1,0 +1,98 @@
+"""Chromium before the real application, its worker and its servers."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from tests.api_process import ApiProcess, api_environment, api_process, worker_process
+from tests.browser.visitor import Visitor
+from tests.servers import fresh_bucket, fresh_database, started
+from upschedule.operations.embedded.postgres import Postgres
+from upschedule.operations.embedded.seaweedfs import SeaweedFS
+from upschedule.operations.embedded.valkey import CACHE, STATE, Valkey
+
+_ARGUMENTS = (
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+# The machine may be busy with other tests.
+expect.set_options(timeout=30_000)
+
+NewVisitor = Callable[..., Visitor]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    """The system's Chromium, or the one that playwright installed."""
+    # As root Chromium refuses its sandbox.
+    arguments = [*_ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def environment(
+    postgres_server: Postgres, postgres_template: str, seaweedfs_server: SeaweedFS, scratch: Path
+) -> Iterator[dict[str, str]]:
+    """The settings of processes on a database, a bucket and two Redis that no other test empties."""
+    with ExitStack() as opened:
+        database = opened.enter_context(fresh_database(postgres_server, template=postgres_template))
+        bucket = opened.enter_context(fresh_bucket(seaweedfs_server))
+        state = opened.enter_context(started(Valkey(scratch / "browser-state", STATE)))
+        cache = opened.enter_context(started(Valkey(scratch / "browser-cache", CACHE)))
+        yield api_environment(database, state.url, cache.url, bucket)
+
+
+@pytest.fixture(scope="session")
+def application(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
+    """The API alone: what is uploaded waits."""
+    with api_process(environment, tmp_path_factory.mktemp("browser") / "api.log") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def reading_application(
+    environment: dict[str, str], application: ApiProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ApiProcess]:
+    """The API with a worker."""
+    with worker_process(environment, tmp_path_factory.mktemp("browser-worker") / "worker.log"):
+        yield application
+
+
+@pytest.fixture
+def new_visitor(chromium: Browser, tmp_path: Path) -> Iterator[NewVisitor]:
+    """Somebody with a browser of their own: `new_visitor(url, width=390)`. No error may reach the console."""
+    visitors: list[Visitor] = []
+
+    def arrive(url: str, *, width: int = 1440, height: int = 900, **options: object) -> Visitor:
+        context = chromium.new_context(
+            base_url=url, viewport={"width": width, "height": height}, locale="en-ZA", **options
+        )
+        context.set_default_timeout(30_000)
+        visitors.append(Visitor(context.new_page()))
+        return visitors[-1]
+
+    yield arrive
+    for number, visitor in enumerate(visitors):
+        visitor.page.screenshot(path=tmp_path / f"visitor-{number}.png", full_page=True)
+        visitor.page.context.close()
+    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
+
+
+@pytest.fixture
+def visitor(new_visitor: NewVisitor, reading_application: ApiProcess) -> Visitor:
+    """On the page, at a desk."""
+    found = new_visitor(reading_application.url)
+    found.page.goto("/")
+    return found

@@ -1,0 +1,141 @@
+"""The page on every screen, with a keyboard only, without JavaScript; small, and nobody else's business."""
+
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.api_process import ApiProcess
+from tests.browser import schedules
+from tests.browser.conftest import NewVisitor
+from tests.browser.visitor import Visitor
+from tests.calendar_readers import by_icalendar
+
+_LONG_NAME = "a" * 90 + "_2026-08-12T10.33.21_(1)(copy).pdf"
+
+
+def _long_named(directory: Path) -> Path:
+    return schedules.tests(directory).rename(directory / _LONG_NAME)
+
+
+@pytest.mark.parametrize(
+    ("width", "colour_scheme"), [(320, "light"), (390, "light"), (390, "dark"), (768, "light"), (1440, "dark")]
+)
+def test_nothing_is_wider_than_the_screen(
+    new_visitor: NewVisitor, reading_application: ApiProcess, tmp_path: Path, width: int, colour_scheme: str
+) -> None:
+    """Empty, failed with a long name, and with all three kinds of schedule."""
+    visitor = new_visitor(reading_application.url, width=width, color_scheme=colour_scheme)
+    visitor.page.goto("/")
+    assert not visitor.overflows()
+    notes = tmp_path / "notes.pdf"
+    notes.write_text("These are my notes.")
+    visitor.choose(notes, schedules.lectures(tmp_path), _long_named(tmp_path), schedules.exams(tmp_path))
+    expect(visitor.page.locator('#cards [data-status="completed"]')).to_have_count(3)
+    visitor.await_calendar()
+    assert not visitor.overflows()
+    visitor.page.get_by_label("By date").check(force=True)
+    assert not visitor.overflows()
+
+
+def _tab_to(page: Page, selector: str) -> None:
+    """As often as it takes, which is not for ever."""
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    pytest.fail(f"{selector} is not reached with the keyboard")
+
+
+def test_the_keyboard_is_enough(visitor: Visitor, tmp_path: Path) -> None:
+    """Choose files, look at the dates, choose a group, change the dates, download (WCAG 2.1.1, 2.4.3)."""
+    page = visitor.page
+    _tab_to(page, "#file")
+    with page.expect_file_chooser() as opened:
+        page.keyboard.press("Enter")
+    opened.value.set_files([schedules.lectures(tmp_path), schedules.tests(tmp_path)])
+    visitor.await_calendar()
+    _tab_to(page, "#view-week")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator(".appointment").first).to_be_visible()
+    page.locator("#main").focus()
+    _tab_to(page, "select[name=group]")
+    page.keyboard.press("ArrowDown")
+    expect(page.locator(".slot")).to_have_count(4)
+    # The part was rendered anew; the focus is where it was.
+    assert page.evaluate("document.activeElement.name") == "group"
+    _tab_to(page, "[name=S2_start]")
+    page.keyboard.type("2026-07-27" if _is_iso(page) else "27072026")
+    _tab_to(page, "#dates button")
+    page.keyboard.press("Enter")
+    expect(page.locator("#dates")).to_contain_text("Confirmed")
+    _tab_to(page, "#download")
+    with page.expect_download() as started:
+        page.keyboard.press("Enter")
+    assert by_icalendar(started.value.path().read_bytes())
+
+
+def _is_iso(page: Page) -> bool:
+    """In which order the browser asks for the parts of a date."""
+    order = page.evaluate("new Intl.DateTimeFormat().formatToParts(new Date()).map(part => part.type).join()")
+    return order.startswith("year")
+
+
+def test_everything_works_without_javascript(
+    new_visitor: NewVisitor, reading_application: ApiProcess, tmp_path: Path
+) -> None:
+    """Upload, status that renews itself, calendar, dates, groups, download, removal: plain forms."""
+    visitor = new_visitor(reading_application.url, java_script_enabled=False)
+    page = visitor.page
+    page.goto("/")
+    for document in (schedules.lectures(tmp_path), schedules.tests(tmp_path)):
+        visitor.choose(document)
+        page.get_by_role("button", name="Upload this file").click()
+        expect(visitor.state(document.name)).to_contain_text("Read:")
+    page.get_by_role("button", name="Make my calendar").click()
+    page.get_by_label("Practicals of ABC 123").select_option("P02")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator(".slot")).to_have_count(4)
+    page.locator("[name=S2_start]").fill("2026-07-27")
+    page.get_by_role("button", name="Confirm these dates").click()
+    expect(page.locator("#dates")).to_contain_text("Confirmed")
+    starts = by_icalendar(visitor.download())
+    assert min(start for found in starts.values() for start in found).isoformat() == "2026-07-27T08:30:00"
+    page.get_by_role("button", name="Remove lectures.pdf").click()
+    expect(visitor.cards).to_have_count(1)
+
+
+def test_a_wrong_file_is_told_without_javascript(
+    new_visitor: NewVisitor, reading_application: ApiProcess, tmp_path: Path
+) -> None:
+    """A page with the service's sentence and the way back."""
+    visitor = new_visitor(reading_application.url, java_script_enabled=False)
+    visitor.page.goto("/")
+    notes = tmp_path / "notes.pdf"
+    notes.write_text("These are my notes.")
+    visitor.choose(notes)
+    visitor.page.get_by_role("button", name="Upload this file").click()
+    expect(visitor.page.get_by_role("alert")).to_contain_text("This is not a PDF.")
+    visitor.page.get_by_role("link", name="Back to your schedule").click()
+    expect(visitor.page.get_by_role("heading", level=1)).to_contain_text("Your schedule")
+
+
+def test_the_page_is_small_and_asks_nobody_else(new_visitor: NewVisitor, reading_application: ApiProcess) -> None:
+    """Under 100 kB before compression is even counted, cached for ever, from one site only."""
+    visitor = new_visitor(reading_application.url)
+    sizes: dict[str, int] = {}
+    visitor.page.on("response", lambda answer: sizes.update({answer.url: len(answer.body())}))
+    page_answer = visitor.page.goto("/", wait_until="networkidle")
+    assert page_answer is not None
+    assert sum(sizes.values()) < 100_000
+    assert {urlsplit(url).netloc for url in visitor.requested} == {urlsplit(reading_application.url).netloc}
+    assert "'unsafe" not in page_answer.headers["content-security-policy"]
+    assert page_answer.headers["cache-control"] == "no-store"
+    script = next(url for url in visitor.requested if url.endswith("/main.js"))
+    answer = visitor.page.request.get(script)
+    assert "immutable" in answer.headers["cache-control"]
+    # Another release's digest: served, not kept.
+    other = visitor.page.request.get(re.sub(r"/static/\w+/", "/static/000000000000/", script))
+    assert (other.status, other.headers["cache-control"]) == (200, "no-store")

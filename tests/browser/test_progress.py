@@ -1,0 +1,112 @@
+"""What is seen between choosing a file and its result, and when something goes wrong on the way."""
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import expect
+
+from tests.api_process import api_environment, api_process, worker_process
+from tests.browser import schedules
+from tests.browser.conftest import NewVisitor
+from tests.browser.visitor import Visitor
+from tests.documents import wrong
+from tests.servers import Database
+from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress
+
+_WATCH = """() => {
+    window.seen = [];
+    const watch = { subtree: true, childList: true, characterData: true };
+    new MutationObserver(() => {
+        for (const state of document.querySelectorAll("#cards [data-field=state]")) {
+            seen.push(state.textContent);
+        }
+    }).observe(document.getElementById("main"), watch);
+}"""
+
+
+def _slow_down(visitor: Visitor, bytes_per_second: int) -> None:
+    network = visitor.page.context.new_cdp_session(visitor.page)
+    network.send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_second},
+    )
+
+
+def test_an_upload_tells_its_percentage_and_the_reading_its_pages(visitor: Visitor, tmp_path: Path) -> None:
+    """Real stages, pushed as they happen (R1.2)."""
+    document = schedules.long_lectures(tmp_path, groups=400)
+    _slow_down(visitor, bytes_per_second=document.stat().st_size // 2)
+    visitor.page.evaluate(_WATCH)
+    visitor.choose(document)
+    expect(visitor.state("everything.pdf")).to_have_text("Read: 3200 weekly classes")
+    seen = "\n".join(visitor.page.evaluate("seen"))
+    assert re.search(r"^Uploading: [1-9]\d? %$", seen, re.MULTILINE)
+    assert re.search(r"^Reading page \d+ of \d\d+$", seen, re.MULTILINE)
+    assert any(url.endswith("/stream") for url in visitor.requested)
+
+
+def test_a_document_waits_in_the_queue_until_a_worker_reads_it(
+    new_visitor: NewVisitor,
+    database: Database,
+    redis_state_url: str,
+    redis_cache_url: str,
+    object_store: ObjectStoreAddress,
+    tmp_path: Path,
+) -> None:
+    """The page says where it stands, and needs no reload."""
+    environment = api_environment(database, redis_state_url, redis_cache_url, object_store)
+    with api_process(environment, tmp_path / "api.log") as application:
+        visitor = new_visitor(application.url)
+        visitor.page.goto("/")
+        visitor.choose(schedules.tests(tmp_path), schedules.lectures(tmp_path))
+        expect(visitor.state("tests.pdf")).to_have_text("Waiting: number 1 in the queue")
+        expect(visitor.state("lectures.pdf")).to_have_text("Waiting: number 2 in the queue")
+        with worker_process(environment, tmp_path / "worker.log"):
+            expect(visitor.state("tests.pdf")).to_have_text("Read: 2 tests")
+            expect(visitor.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
+
+
+def test_status_is_asked_for_where_it_cannot_be_pushed(visitor: Visitor, tmp_path: Path) -> None:
+    """A proxy that cuts streams costs nothing but a little time."""
+    visitor.page.route("**/stream", lambda route: route.abort())
+    visitor.choose(schedules.long_lectures(tmp_path, groups=400))
+    expect(visitor.state("everything.pdf")).to_have_text("Read: 3200 weekly classes")
+    visitor.complaints.remove("Failed to load resource: net::ERR_FAILED")
+    assert any(re.search(r"/api/v1/jobs/[0-9a-f-]+$", url) for url in visitor.requested)
+
+
+def test_a_wrong_file_is_told_what_is_wrong_and_what_to_do(visitor: Visitor, tmp_path: Path) -> None:
+    """Refused at the door or after reading: the sentence stands on its card, the other files go on."""
+    notes, scan = tmp_path / "notes.pdf", tmp_path / "scan.pdf"
+    notes.write_text("These are my notes.")
+    scan.write_bytes(wrong.scan())
+    visitor.choose(notes, scan, schedules.tests(tmp_path))
+    expect(visitor.state("notes.pdf")).to_contain_text("This is not a PDF.")
+    expect(visitor.state("scan.pdf")).to_contain_text("The pages hold no text, only a picture of it.")
+    expect(visitor.state("tests.pdf")).to_have_text("Read: 2 tests")
+    # What lies in the file does not get better by another try.
+    expect(visitor.card("scan.pdf").get_by_role("button", name="Try again")).to_have_count(0)
+    visitor.card("notes.pdf").get_by_role("button", name="Remove").click()
+    expect(visitor.cards).to_have_count(2)
+
+
+def test_an_upload_without_connection_can_be_tried_again(visitor: Visitor, tmp_path: Path) -> None:
+    """Nothing has to be chosen a second time."""
+    visitor.page.context.set_offline(True)
+    visitor.choose(schedules.tests(tmp_path))
+    expect(visitor.state("tests.pdf")).to_contain_text("No connection to the server.")
+    visitor.page.context.set_offline(False)
+    visitor.card("tests.pdf").get_by_role("button", name="Try again").click()
+    expect(visitor.state("tests.pdf")).to_have_text("Read: 2 tests")
+    visitor.complaints.remove("Failed to load resource: net::ERR_INTERNET_DISCONNECTED")
+
+
+def test_the_same_file_again_is_no_second_document(visitor: Visitor, tmp_path: Path) -> None:
+    """Known bytes are answered at once."""
+    document = schedules.tests(tmp_path)
+    visitor.choose(document)
+    expect(visitor.state("tests.pdf")).to_have_text("Read: 2 tests")
+    visitor.choose(document)
+    expect(visitor.page.locator("#announcer")).to_contain_text("tests.pdf is uploaded")
+    expect(visitor.cards).to_have_count(1)
+    expect(visitor.state("tests.pdf")).to_have_text("Read: 2 tests")

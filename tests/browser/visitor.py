@@ -1,0 +1,71 @@
+"""A person before the page, and what their browser complains of."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from playwright.sync_api import ConsoleMessage, Locator, Page, expect
+
+#: Chromium says so of every answer of 400 and more; whether it was expected is the test's business.
+_REFUSED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
+
+
+class Visitor:
+    """Acts as a person does; `requested` are the addresses that the browser asked for."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.complaints: list[str] = []
+        self.requested: list[str] = []
+        self.received_bytes = 0
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", lambda request: self.requested.append(request.url))
+
+    @property
+    def cards(self) -> Locator:
+        return self.page.locator("#cards > li")
+
+    def card(self, name: str) -> Locator:
+        return self.cards.filter(has_text=name)
+
+    def state(self, name: str) -> Locator:
+        return self.card(name).locator("[data-field=state]")
+
+    def choose(self, *files: Path) -> None:
+        self.page.set_input_files("#file", files)
+
+    def drop(self, files: Sequence[Path]) -> None:
+        """As a file manager drops them on the page."""
+        contents = [{"name": file.name, "bytes": list(file.read_bytes())} for file in files]
+        transfer = self.page.evaluate_handle(
+            """files => {
+                const transfer = new DataTransfer();
+                for (const { name, bytes } of files) {
+                    transfer.items.add(new File([new Uint8Array(bytes)], name, { type: "application/pdf" }));
+                }
+                return transfer;
+            }""",
+            contents,
+        )
+        for kind in ("dragenter", "dragover", "drop"):
+            self.page.dispatch_event(".drop", kind, {"dataTransfer": transfer})
+
+    def await_calendar(self) -> None:
+        """Until everything that was read is in the calendar."""
+        expect(self.page.locator("#download")).to_be_visible()
+        expect(self.page.locator("form[data-make]")).to_have_count(0)
+
+    def download(self) -> bytes:
+        """The calendar's file."""
+        with self.page.expect_download() as started:
+            self.page.locator("#download").click()
+        return started.value.path().read_bytes()
+
+    def overflows(self) -> bool:
+        """Whether the page is wider than its window."""
+        return self.page.evaluate("document.documentElement.scrollWidth > innerWidth")
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in {"error", "warning"} and not _REFUSED.match(message.text):
+            self.complaints.append(message.text)
