@@ -147,7 +147,7 @@ def _openapi(options: WebOptions) -> OpenAPIConfig:
     return OpenAPIConfig(
         title="UP Schedule Generator",
         version=_API_VERSION,
-        # The framework answers everything unknown below this path with a page of its own, so it is the document's alone.
+        # What is unknown below this path gets a page of the framework's own: so the path is the document's alone.
         path="/api/v1/openapi.json",
         render_plugins=[JsonRenderPlugin(path="/")],
         components=Components(security_schemes={"visitor": cookie}),

@@ -16,43 +16,56 @@ from upschedule.operations.embedded.valkey import CACHE, STATE, Valkey
 
 StartApi = Callable[..., ApiProcess]
 NewClient = Callable[[ApiProcess], httpx.Client]
+Instances = tuple[ApiProcess, ApiProcess]
+
+_addresses = itertools.count(1)
+
+
+class Rooms:
+    """Servers of a process that outlives a test: nobody else's tests empty them."""
+
+    def __init__(self, opened: ExitStack, postgres: Postgres, template: str, objects: SeaweedFS, scratch: Path) -> None:
+        self._opened = opened
+        self._postgres, self._template, self._objects, self._scratch = postgres, template, objects, scratch
+
+    def furnish(self, name: str) -> dict[str, str]:
+        """The settings of a process on a database, a bucket and two Redis of its own."""
+        enter = self._opened.enter_context
+        database = enter(fresh_database(self._postgres, template=self._template))
+        bucket = enter(fresh_bucket(self._objects))
+        state = enter(started(Valkey(self._scratch / f"{name}-state", STATE)))
+        cache = enter(started(Valkey(self._scratch / f"{name}-cache", CACHE)))
+        return api_environment(database, state.url, cache.url, bucket)
 
 
 @pytest.fixture(scope="session")
-def api(
-    postgres_server: Postgres,
-    postgres_template: str,
-    valkey_state_server: Valkey,
-    valkey_cache_server: Valkey,
-    seaweedfs_server: SeaweedFS,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[ApiProcess]:
-    """One instance with the default limits for all tests that keep apart by being different people."""
+def rooms(
+    postgres_server: Postgres, postgres_template: str, seaweedfs_server: SeaweedFS, scratch: Path
+) -> Iterator[Rooms]:
     with ExitStack() as opened:
-        database = opened.enter_context(fresh_database(postgres_server, template=postgres_template))
-        bucket = opened.enter_context(fresh_bucket(seaweedfs_server))
-        environment = api_environment(database, valkey_state_server.url, valkey_cache_server.url, bucket)
-        yield opened.enter_context(api_process(environment, tmp_path_factory.mktemp("api") / "api.log"))
+        yield Rooms(opened, postgres_server, postgres_template, seaweedfs_server, scratch)
 
 
 @pytest.fixture(scope="session")
-def reading_api(
-    postgres_server: Postgres,
-    postgres_template: str,
-    seaweedfs_server: SeaweedFS,
-    scratch: Path,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[ApiProcess]:
+def instances(rooms: Rooms, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instances]:
+    """Two instances of one service, with the default limits; tests keep apart by being different people."""
+    environment, logs = rooms.furnish("api"), tmp_path_factory.mktemp("api")
+    with api_process(environment, logs / "1.log") as first, api_process(environment, logs / "2.log") as second:
+        yield first, second
+
+
+@pytest.fixture(scope="session")
+def api(instances: Instances) -> ApiProcess:
+    """One of them."""
+    return instances[0]
+
+
+@pytest.fixture(scope="session")
+def reading_api(rooms: Rooms, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
     """One instance with a worker that reads what is uploaded."""
-    logs = tmp_path_factory.mktemp("reading")
-    with ExitStack() as opened:
-        database = opened.enter_context(fresh_database(postgres_server, template=postgres_template))
-        bucket = opened.enter_context(fresh_bucket(seaweedfs_server))
-        state = opened.enter_context(started(Valkey(scratch / "reading-state", STATE)))
-        cache = opened.enter_context(started(Valkey(scratch / "reading-cache", CACHE)))
-        environment = api_environment(database, state.url, cache.url, bucket)
-        opened.enter_context(worker_process(environment, logs / "worker.log"))
-        yield opened.enter_context(api_process(environment, logs / "api.log"))
+    environment, logs = rooms.furnish("reading"), tmp_path_factory.mktemp("reading")
+    with worker_process(environment, logs / "worker.log"), api_process(environment, logs / "api.log") as running:
+        yield running
 
 
 @pytest.fixture
@@ -77,12 +90,20 @@ def start_api(environment: dict[str, str], tmp_path: Path) -> Iterator[StartApi]
 
 
 @pytest.fixture
-def new_client() -> Iterator[NewClient]:
+def address() -> str:
+    """Where the people of this test sit, as the reverse proxy tells it; no other test sits there."""
+    number = next(_addresses)
+    return f"198.18.{number // 256}.{number % 256}"
+
+
+@pytest.fixture
+def new_client(address: str) -> Iterator[NewClient]:
     """A person with a cookie jar of their own."""
     with ExitStack() as opened:
 
         def create(api: ApiProcess) -> httpx.Client:
-            return opened.enter_context(httpx.Client(base_url=api.url, timeout=30))
+            headers = {"X-Forwarded-For": address}
+            return opened.enter_context(httpx.Client(base_url=api.url, headers=headers, timeout=30))
 
         yield create
 

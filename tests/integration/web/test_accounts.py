@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from tests.api_process import ApiProcess
-from tests.integration.web.conftest import NewClient, StartApi
+from tests.integration.web.conftest import NewClient
 from tests.integration.web.requests import pdf_like, problem_code, upload
 
 _PASSWORD = "correct horse battery"
@@ -115,9 +115,9 @@ def test_details_that_cannot_be_used_are_named(
     assert password not in answer.text
 
 
-def test_a_taken_address_is_refused_and_counts_as_a_failure(start_api: StartApi, new_client: NewClient) -> None:
+def test_a_taken_address_is_refused_and_counts_as_a_failure(api: ApiProcess, new_client: NewClient) -> None:
     """Nobody can try out in bulk who has an account (R8.5)."""
-    api, credentials = start_api(), _credentials()
+    credentials = _credentials()
     assert new_client(api).post("/api/v1/accounts", json=credentials).status_code == 201
     answers = [new_client(api).post("/api/v1/accounts", json=credentials) for _ in range(6)]
 
@@ -132,9 +132,9 @@ def test_signing_up_twice_is_refused(client: httpx.Client) -> None:
     assert (answer.status_code, problem_code(answer)) == (409, "already-signed-up")
 
 
-def test_five_failures_block_signing_in_and_nothing_else(start_api: StartApi, new_client: NewClient) -> None:
+def test_five_failures_block_signing_in_and_nothing_else(api: ApiProcess, new_client: NewClient) -> None:
     """15 minutes, for the account and the address; uploads and status go on (R8.5)."""
-    api, credentials = start_api(), _credentials()
+    credentials = _credentials()
     client, other = new_client(api), new_client(api)
     client.post("/api/v1/accounts", json=credentials)
     other_credentials = _credentials()
@@ -151,9 +151,9 @@ def test_five_failures_block_signing_in_and_nothing_else(start_api: StartApi, ne
     assert client.get("/api/v1/accounts/current").status_code == 200
 
 
-def test_an_account_is_blocked_for_every_address(start_api: StartApi, new_client: NewClient) -> None:
+def test_an_account_is_blocked_for_every_address(api: ApiProcess, new_client: NewClient) -> None:
     """Failures from many addresses count together; another account is free to sign in (R8.5)."""
-    api, credentials, other = start_api(), _credentials(), _credentials()
+    credentials, other = _credentials(), _credentials()
     client = new_client(api)
     for each in (credentials, other):
         new_client(api).post("/api/v1/accounts", json=each)
@@ -167,9 +167,9 @@ def test_an_account_is_blocked_for_every_address(start_api: StartApi, new_client
     assert attempt(6, other, _PASSWORD).status_code == 201
 
 
-def test_attempts_at_the_same_time_cannot_outrun_the_block(start_api: StartApi, new_client: NewClient) -> None:
+def test_attempts_at_the_same_time_cannot_outrun_the_block(api: ApiProcess, new_client: NewClient) -> None:
     """Twenty at once: five are tried, fifteen are blocked (R8.5)."""
-    api, credentials = start_api(), _credentials()
+    credentials = _credentials()
     new_client(api).post("/api/v1/accounts", json=credentials)
 
     with ThreadPoolExecutor(20) as threads:
@@ -180,10 +180,10 @@ def test_attempts_at_the_same_time_cannot_outrun_the_block(start_api: StartApi, 
 
 
 def test_a_success_forgets_the_accounts_failures_but_not_those_on_others(
-    start_api: StartApi, new_client: NewClient
+    api: ApiProcess, new_client: NewClient
 ) -> None:
     """An attacker's own account must not wipe the failures of their address (R8.5)."""
-    api, own, victim = start_api(), _credentials(), _credentials()
+    own, victim = _credentials(), _credentials()
     client = new_client(api)
     for credentials in (own, victim):
         new_client(api).post("/api/v1/accounts", json=credentials)

@@ -41,8 +41,10 @@ from upschedule.web.schemas.calendars import (
     year_choice,
 )
 from upschedule.web.schemas.jobs import matches
+from upschedule.web.schemas.openapi import by_method
 
-_MEDIA_TYPE = "text/calendar; charset=utf-8"
+#: The framework adds the character set.
+_MEDIA_TYPE = "text/calendar"
 _FILE = ResponseSpec(bytes, description="An iCalendar file.", media_type="text/calendar", generate_examples=False)
 _UNCHANGED = ResponseSpec(None, description="Nothing has changed since the ETag that was sent.")
 _REFUSED = (NoVisitor, InvalidCalendar, DatesMissing, ScheduleNotRead)
@@ -155,7 +157,7 @@ class FeedController(Controller):
     @route(
         "/{file_name:str}",
         http_method=[HttpMethod.GET, HttpMethod.HEAD],
-        operation_id="ReadFeed",
+        operation_id=by_method("ReadFeed"),
         summary="A calendar's feed",
         responses={200: _FILE, 304: _UNCHANGED, **problems(FeedNotFound)},
     )

@@ -1,10 +1,20 @@
 """What the framework cannot tell of an operation by itself."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, Reference, RequestBody, Schema
+from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.types import OperationIDCreator
 
 from upschedule.web.uploads import FIELD
+
+
+def by_method(name: str) -> OperationIDCreator:
+    """The operation id of a handler that answers several methods: ids must differ."""
+
+    def operation_id(_handler: object, method: object, _path: object) -> str:
+        return f"{name}{str(getattr(method, 'value', method)).title()}"
+
+    return operation_id
 
 
 def _upload_body() -> RequestBody:
@@ -17,4 +27,5 @@ def _upload_body() -> RequestBody:
 class UploadOperation(Operation):
     """An operation whose body is read by hand, as it arrives."""
 
-    request_body: RequestBody | Reference | None = field(default_factory=_upload_body)
+    def __post_init__(self) -> None:
+        self.request_body = _upload_body()

@@ -1,0 +1,45 @@
+"""Health and metrics of a process (R6.1, R6.2)."""
+
+import httpx
+
+from tests.api_process import ApiProcess
+
+
+def test_an_instance_is_ready_when_everything_answers(api: ApiProcess) -> None:
+    """Each dependency with its time (R6.1)."""
+    answer = httpx.get(f"{api.url}/health/ready")
+    told = {entry["name"]: entry for entry in answer.json()["dependencies"]}
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "ready")
+    assert told.keys() == {"postgres", "redis-state", "redis-cache", "objects"}
+    assert all(entry["ok"] and 0 <= entry["seconds"] < 5 for entry in told.values())
+
+
+def test_readiness_and_metrics_are_not_for_those_who_come_through_the_proxy(client: httpx.Client) -> None:
+    """The routes leave them out, too."""
+    assert client.get("/health/live").status_code == 200
+    assert client.get("/health/ready").status_code == 404
+    assert client.get("/metrics").status_code == 404
+
+
+def test_requests_are_measured_by_route_and_never_by_id(api: ApiProcess, client: httpx.Client) -> None:
+    """(R6.2)."""
+    client.get("/api/v1/jobs/8a0c1b1e-0000-4000-8000-000000000000")
+    client.get("/nowhere/at/all")
+    exposed = httpx.get(f"{api.url}/metrics")
+
+    assert exposed.headers["content-type"].startswith("text/plain")
+    counted = 'upschedule_http_requests_total{method="GET",route="/api/v1/jobs/{job_id}",status="404"}'
+    assert counted in exposed.text
+    assert 'route="unmatched",status="404"' in exposed.text
+    assert "8a0c1b1e" not in exposed.text
+    assert "upschedule_http_request_seconds_bucket" in exposed.text
+
+
+def test_one_line_is_logged_for_a_request(api: ApiProcess, client: httpx.Client) -> None:
+    """With its id, route, status and time (R6.3)."""
+    answer = client.get("/api/v1/capacity")
+    (line,) = [line for line in api.logged("request") if line["request_id"] == answer.headers["x-request-id"]]
+
+    assert (line["method"], line["route"], line["status"]) == ("GET", "/api/v1/capacity", 200)
+    assert line["duration_ms"] >= 0

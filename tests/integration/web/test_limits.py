@@ -1,0 +1,172 @@
+"""Limits through real HTTP, exact over instances (R5.1-R5.5, R11.4)."""
+
+import re
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+
+from tests.api_process import ApiProcess
+from tests.integration.web.conftest import Instances, NewClient, StartApi
+from tests.integration.web.requests import pdf_like, problem_code, upload
+
+_MEBIBYTE = 1024 * 1024
+_REFUSED = 'upschedule_limited_requests_total{limit="uploads"}'
+
+
+def _metric(api: ApiProcess, name: str) -> float:
+    """The sum over all labels that the name, written as it is exposed, begins with."""
+    lines = httpx.get(f"{api.url}/metrics").text.splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+def test_an_account_may_upload_ten_times_an_hour(api: ApiProcess, new_client: NewClient) -> None:
+    """The eleventh is refused with the time to wait; it is logged with account and endpoint (R5.1, R5.3, R5.5)."""
+    counted = _metric(api, _REFUSED)
+    client, other = new_client(api), new_client(api)
+    answers = [upload(client, pdf_like()) for _ in range(11)]
+    refused = answers[-1]
+
+    assert [answer.status_code for answer in answers] == [202] * 10 + [429]
+    assert problem_code(refused) == "rate-limit"
+    assert 3500 < int(refused.headers["retry-after"]) <= 3600
+    assert answers[0].headers["ratelimit-policy"] == '"uploads";q=10;w=3600'
+    assert re.fullmatch(r'"uploads";r=9;t=\d+', answers[0].headers["ratelimit"])
+    assert re.fullmatch(r'"uploads";r=0;t=\d+', refused.headers["ratelimit"])
+    assert upload(other, pdf_like()).status_code == 202
+    account = client.get("/api/v1/accounts/current").json()["id"]
+    (logged,) = [line for line in api.logged("limit_exceeded") if line["account_id"] == account]
+    assert (logged["limit"], logged["endpoint"]) == ("uploads", "POST /api/v1/uploads")
+    assert _metric(api, _REFUSED) == counted + 1
+
+
+def test_a_refused_upload_does_not_count_and_known_bytes_do(start_api: StartApi, new_client: NewClient) -> None:
+    """What counts is what became a job or found one; a wrong file costs nothing (R5.1)."""
+    client, content = new_client(start_api(UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR="3")), pdf_like()
+    assert upload(client, content).status_code == 202
+    for _ in range(5):
+        assert upload(client, b"no PDF").status_code == 400
+    assert upload(client, content).status_code == 202
+    assert upload(client, content).status_code == 202
+
+    assert upload(client, content).status_code == 429
+
+
+def test_uploads_at_the_same_time_over_two_instances_are_counted_exactly(
+    instances: Instances, new_client: NewClient
+) -> None:
+    """Thirty at once, fifteen at each: ten get through (R5.1, R10.1)."""
+    first, second = instances
+    client = new_client(first)
+    assert upload(client, pdf_like()).status_code == 202
+    people = [new_client(api) for api in (first, second) for _ in range(15)]
+    for person in people:
+        person.cookies.set("upschedule", client.cookies["upschedule"])
+
+    with ThreadPoolExecutor(30) as threads:
+        answers = list(threads.map(lambda person: upload(person, pdf_like()).status_code, people))
+
+    assert Counter(answers) == {202: 9, 429: 21}
+
+
+def test_an_account_may_look_a_hundred_times_a_minute(api: ApiProcess, new_client: NewClient) -> None:
+    """Status, list and stream count together; everything else goes on (R5.2)."""
+    client = new_client(api)
+    address = upload(client, pdf_like()).headers["location"]
+    answers = [client.get(address) for _ in range(98)]
+    answers += [client.get("/api/v1/jobs"), client.get(address), client.get(address), client.get(f"{address}/stream")]
+
+    assert [answer.status_code for answer in answers] == [200] * 100 + [429] * 2
+    assert answers[0].headers["ratelimit-policy"] == '"status";q=100;w=60'
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+    assert upload(client, pdf_like()).status_code == 202
+
+
+def test_everybody_together_may_ask_a_bounded_number_of_times_a_second(
+    start_api: StartApi, new_client: NewClient
+) -> None:
+    """Exact over two instances; health stays outside (R5.4)."""
+    settings = {"UPSCHEDULE_LIMITS_REQUESTS_PER_SECOND": "20"}
+    busy = [start_api(**settings), start_api(**settings)]
+    people = [new_client(api) for api in busy for _ in range(10)]
+    began = time.monotonic()
+    with ThreadPoolExecutor(20) as threads:
+        answers = list(threads.map(lambda person: person.get("/api/v1/capacity"), people * 4))
+    windows = 1 + int(time.monotonic() - began + 1)
+    let_through = [answer for answer in answers if answer.status_code == 200]
+    refused = [answer for answer in answers if answer.status_code == 429]
+
+    assert len(let_through) + len(refused) == 80
+    assert 20 <= len(let_through) <= 20 * windows
+    assert refused
+    assert {(problem_code(answer), answer.headers["retry-after"]) for answer in refused} == {("rate-limit", "1")}
+    assert {people[0].get("/health/live").status_code for _ in range(60)} == {200}
+
+
+def test_an_address_has_a_looser_limit_and_comes_from_trusted_proxies_only(
+    start_api: StartApi, new_client: NewClient
+) -> None:
+    """Many people share a campus address; nobody chooses their own (R5.1)."""
+    limited = {"UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR_ADDRESS": "2"}
+    behind_proxy = start_api(**limited)
+    alone = start_api(**limited, UPSCHEDULE_WEB_TRUSTED_PROXIES="192.0.2.1/32")
+
+    def status(api_client: httpx.Client, forwarded: str) -> int:
+        files = {"file": ("x.pdf", pdf_like(), "application/pdf")}
+        return api_client.post("/api/v1/uploads", files=files, headers={"X-Forwarded-For": forwarded}).status_code
+
+    behind = [status(new_client(behind_proxy), address) for address in ("198.51.100.1",) * 3 + ("198.51.100.2",)]
+    same_network = [status(new_client(behind_proxy), f"2001:db8:1:2::{n}") for n in range(1, 4)]
+    forged = [status(new_client(behind_proxy), f"203.0.113.{n}, 198.51.100.3") for n in range(3)]
+    untrusted = [status(new_client(alone), f"203.0.113.{n}") for n in range(3)]
+
+    assert behind == [202, 202, 429, 202]
+    assert same_network == forged == untrusted == [202, 202, 429]
+
+
+def test_the_quota_is_exact_when_uploads_come_at_the_same_time(instances: Instances, new_client: NewClient) -> None:
+    """Ten of 9 MB at once over two instances: five fit into 50 MB; deleting one makes room (R11.4)."""
+    client = new_client(instances[0])
+    first = upload(client, pdf_like(size_bytes=9 * _MEBIBYTE)).headers["location"]
+    people = [new_client(instances[n % 2]) for n in range(9)]
+    for person in people:
+        person.cookies.set("upschedule", client.cookies["upschedule"])
+
+    with ThreadPoolExecutor(9) as threads:
+        answers = list(threads.map(lambda person: upload(person, pdf_like(size_bytes=9 * _MEBIBYTE)), people))
+
+    assert Counter(answer.status_code for answer in answers) == {202: 4, 413: 5}
+    assert {problem_code(answer) for answer in answers if answer.status_code == 413} == {"quota-exceeded"}
+    account = client.get("/api/v1/accounts/current").json()
+    assert (account["stored_bytes"], account["quota_bytes"]) == (45 * _MEBIBYTE, 50 * _MEBIBYTE)
+    assert client.delete(first).status_code == 204
+    assert upload(client, pdf_like(size_bytes=9 * _MEBIBYTE)).status_code == 202
+
+
+def test_a_full_queue_refuses_with_an_honest_time(start_api: StartApi, new_client: NewClient) -> None:
+    """503 with Retry-After, the same that the capacity tells; no visitor is made for it (R2.2)."""
+    api = start_api(UPSCHEDULE_JOBS_PENDING_MAX="2")
+    for _ in range(2):
+        assert upload(new_client(api), pdf_like()).status_code == 202
+    client = new_client(api)
+    answer = upload(client, pdf_like())
+    capacity = client.get("/api/v1/capacity").json()
+
+    assert (answer.status_code, problem_code(answer)) == (503, "queue-full")
+    assert 1 <= int(answer.headers["retry-after"]) <= 600
+    assert "set-cookie" not in answer.headers
+    assert (capacity["queued"], capacity["limit"]) == (2, 2)
+    assert capacity["rate_per_minute"] > 0
+
+
+def test_instances_share_sessions(instances: Instances, new_client: NewClient) -> None:
+    """Begun at one, known at the other, ended for both (R10.3)."""
+    first, second = instances
+    client, elsewhere = new_client(first), new_client(second)
+    address = upload(client, pdf_like()).headers["location"]
+    elsewhere.cookies.set("upschedule", client.cookies["upschedule"])
+
+    assert elsewhere.get(address).status_code == 200
+    assert elsewhere.delete("/api/v1/sessions/current").status_code == 204
+    assert client.get(address).status_code == 404
