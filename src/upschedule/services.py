@@ -236,6 +236,7 @@ def _calendar_service(settings: Settings, database: Database) -> CalendarService
     options = CalendarOptions(
         public_url=settings.web.public_url.rstrip("/"),
         feed_secret=settings.web.feed_secret,
+        uid_domain=settings.calendars.uid_domain,
         exam_minutes=settings.calendars.exam_minutes,
     )
     return CalendarService(database, options, new_id=uuid4, now=_now)

@@ -4,6 +4,7 @@ import asyncio
 import datetime as dt
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import quote
 from uuid import UUID
 
@@ -14,13 +15,17 @@ from upschedule.calendars.errors import CalendarNotFound, FeedNotFound
 from upschedule.calendars.making import FileOptions, basis_of, download_file, feed_file, renew
 from upschedule.calendars.model import Snapshot
 from upschedule.calendars.publish import EntryRecord
-from upschedule.calendars.records import RecordRepository, changed
+from upschedule.calendars.records import RecordRepository, changed, forget_old, outdated
 from upschedule.calendars.repository import CalendarRepository
 from upschedule.calendars.service import feed_url
 from upschedule.calendars.sources import SourceRepository
 from upschedule.calendars.tokens import token_hash
 from upschedule.stores.database import Connection, Database
 from upschedule.timetable.icalendar import with_source
+
+#: Of one pass.
+_CALENDARS_MAX = 50
+_ENTRIES_MAX = 5000
 
 
 class CalendarFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +65,20 @@ class FeedService:
             assembly, records = await self._renewed(connection, snapshot)
             arguments = (assembly, records.values(), self._options)
             return _file(await asyncio.to_thread(download_file, *arguments, now=self._now()))
+
+    async def forget_removed(self) -> None:
+        """One bounded pass: what a deleted document left becomes cancelled, and in time is gone.
+
+        For the worker, every so often: nobody has to fetch a feed for it to happen.
+        """
+        async with self._database.transaction() as connection:
+            waiting = await outdated(connection, rows_max=_CALENDARS_MAX)
+        for calendar_id in waiting:
+            with suppress(FeedNotFound):
+                await self._made(calendar_id, "")
+        before = self._now() - dt.timedelta(days=self._options.cancelled_days)
+        async with self._database.transaction() as connection:
+            await forget_old(connection, cancelled_before=before, rows_max=_ENTRIES_MAX)
 
     async def _kept(self, connection: Connection, snapshot: Snapshot, module: str) -> bytes | None:
         basis = basis_of(snapshot, self._options)

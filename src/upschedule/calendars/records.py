@@ -31,6 +31,16 @@ _KEEP = """
     VALUES (%(calendar_id)s, %(module)s, %(basis)s, %(body)s)
     ON CONFLICT (calendar_id, module) DO UPDATE SET basis = excluded.basis, body = excluded.body
 """
+_OLD = """
+    DELETE FROM calendar_entries
+    WHERE ctid IN (SELECT ctid FROM calendar_entries WHERE cancelled_at < %(before)s LIMIT %(rows_max)s)
+"""
+_OUTDATED = """
+    SELECT id FROM calendars c
+    WHERE NOT EXISTS (SELECT FROM calendar_feeds WHERE calendar_id = c.id AND module = '')
+      AND EXISTS (SELECT FROM calendar_entries WHERE calendar_id = c.id)
+    LIMIT %(rows_max)s
+"""
 _DROP = "DELETE FROM calendar_feeds WHERE calendar_id = %(calendar_id)s AND module <> '' AND basis <> %(basis)s"
 
 
@@ -79,6 +89,18 @@ class RecordRepository:
             "modified_at": record.modified_at,
             "cancelled_at": record.cancelled_at,
         }
+
+
+async def forget_old(connection: Connection, *, cancelled_before: dt.datetime, rows_max: int) -> int:
+    """Of all calendars. The number of entries that are gone."""
+    values = {"before": cancelled_before, "rows_max": rows_max}
+    return (await connection.execute(_OLD, values)).rowcount
+
+
+async def outdated(connection: Connection, *, rows_max: int) -> list[UUID]:
+    """Calendars that were published and whose file was forgotten, since a document of theirs was deleted."""
+    cursor = await connection.execute(_OUTDATED, {"rows_max": rows_max})
+    return [row["id"] for row in await cursor.fetchall()]
 
 
 def changed(before: Mapping[str, EntryRecord], after: Mapping[str, EntryRecord]) -> Collection[EntryRecord]:

@@ -26,6 +26,7 @@ class CalendarOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     public_url: str
     feed_secret: str
+    uid_domain: str
     exam_minutes: int
     calendars_max: int = 50
     events_max: int = 2000
@@ -36,6 +37,7 @@ class OwnedCalendar(msgspec.Struct, frozen=True, kw_only=True):
 
     assembly: Assembly
     public_url: str
+    uid_domain: str
     feed_url: str
 
 
@@ -188,10 +190,14 @@ class CalendarService:
         return token_hash(feed_token(self._options.feed_secret, calendar.id, calendar.token_generation))
 
     def _shown(self, assembly: Assembly) -> OwnedCalendar:
-        calendar = assembly.calendar
+        calendar, public_url = assembly.calendar, self._options.public_url
         token = feed_token(self._options.feed_secret, calendar.id, calendar.token_generation)
-        public_url = self._options.public_url
-        return OwnedCalendar(assembly=assembly, public_url=public_url, feed_url=feed_url(public_url, token))
+        return OwnedCalendar(
+            assembly=assembly,
+            public_url=public_url,
+            uid_domain=self._options.uid_domain,
+            feed_url=feed_url(public_url, token),
+        )
 
 
 def feed_url(public_url: str, token: str) -> str:

@@ -2,6 +2,8 @@
 
 from uuid import UUID
 
+import msgspec
+
 from upschedule.calendars.assembly import Assembly, needed_terms
 from upschedule.calendars.errors import DatesMissing, InvalidCalendar, ScheduleNotRead
 from upschedule.calendars.model import KnownYear, YearChoice
@@ -39,15 +41,11 @@ def check_jobs(job_ids: tuple[UUID, ...], statuses: dict[UUID, str]) -> None:
 
 
 def check_dates(year: int, choice: YearChoice, known: KnownYear | None) -> None:
-    """The given dates alone, then its terms beside those that are known. Raises InvalidCalendar."""
+    """The given dates alone, then beside the terms that are known. Raises InvalidCalendar."""
     errors = check(year, choice.dates, field=_YEAR_FIELD)
     if not errors:
-        together = merge(known.dates if known else YearDates(), choice.dates)
-        errors = tuple(
-            error
-            for error in check(year, YearDates(terms=together.terms), field=_YEAR_FIELD)
-            if error.field.startswith(_TERMS_FIELD)
-        )
+        terms = merge(known.dates if known else YearDates(), choice.dates).terms
+        errors = check(year, msgspec.structs.replace(choice.dates, terms=terms), field=_YEAR_FIELD)
     if errors:
         raise InvalidCalendar(errors)
 

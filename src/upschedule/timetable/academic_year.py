@@ -51,7 +51,10 @@ class HolidayChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
     observed: bool = True
 
 
-Periods = Annotated[tuple[Period, ...], Meta(max_length=60)]
+_Some = Meta(max_length=60)
+Periods = Annotated[tuple[Period, ...], _Some]
+FollowedDays = Annotated[tuple[FollowedDay, ...], _Some]
+HolidayChanges = Annotated[tuple[HolidayChange, ...], _Some]
 
 
 class YearDates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -60,10 +63,10 @@ class YearDates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     terms: dict[Term, Period] = {}
     recesses: Periods | None = None
     no_lectures: Periods | None = None
-    follows: Annotated[tuple[FollowedDay, ...], Meta(max_length=60)] | None = None
+    follows: FollowedDays | None = None
     exams: Periods | None = None
     supplementary_exams: Periods | None = None
-    holidays: Annotated[tuple[HolidayChange, ...], Meta(max_length=60)] | None = None
+    holidays: HolidayChanges | None = None
 
 
 class DayInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -72,6 +72,7 @@ async def _rounds(services: Services, options: WorkerOptions) -> AsyncGenerator[
     rounds = [
         asyncio.create_task(every(options.sweep_seconds, sweeper.sweep, name="sweep")),
         asyncio.create_task(every(options.retention_seconds, retention.remove_old, name="retention")),
+        asyncio.create_task(every(options.retention_seconds, services.feeds.forget_removed, name="calendars")),
     ]
     try:
         yield

@@ -89,7 +89,12 @@ async def store(postgres_dsn: str) -> AsyncIterator[Database]:
 @pytest.fixture
 def calendars(store: Database, clock: Clock) -> CalendarService:
     options = CalendarOptions(
-        public_url=PUBLIC_URL, feed_secret=SECRET, exam_minutes=180, calendars_max=3, events_max=50
+        public_url=PUBLIC_URL,
+        feed_secret=SECRET,
+        uid_domain="upschedule.app",
+        exam_minutes=180,
+        calendars_max=3,
+        events_max=50,
     )
     return CalendarService(store, options, new_id=uuid.uuid4, now=clock.now)
 

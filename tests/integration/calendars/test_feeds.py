@@ -118,6 +118,23 @@ async def test_a_removed_entry_leaves_the_feed_and_is_cancelled_in_the_file_for_
     assert campus.execute("SELECT count(*) FROM calendar_entries") == [(1,)]
 
 
+async def test_a_deleted_document_leaves_the_stored_files_though_nobody_fetches(
+    calendars: CalendarService, feeds: FeedService, campus: Campus, clock: Clock
+) -> None:
+    """Deleting a schedule deletes what came from it: its file at once, its entries once people know of it."""
+    person = campus.account()
+    job = campus.job(person, [lecture(), exam()])
+    await feeds.feed(_token(await calendars.create(person, job_ids=(job,))))
+    campus.execute("DELETE FROM jobs WHERE id = %s", job)
+
+    assert campus.execute("SELECT count(*) FROM calendar_feeds") == [(0,)]
+    await feeds.forget_removed()
+    assert set(campus.execute("SELECT cancelled_at IS NULL FROM calendar_entries")) == {(False,)}
+    clock.pass_days(31)
+    await feeds.forget_removed()
+    assert campus.execute("SELECT count(*) FROM calendar_entries") == [(0,)]
+
+
 async def test_an_entry_that_comes_back_is_said_again_with_a_higher_sequence(
     calendars: CalendarService, feeds: FeedService, campus: Campus
 ) -> None:

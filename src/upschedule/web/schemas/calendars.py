@@ -1,7 +1,7 @@
 """A calendar as its owner makes, changes and sees it."""
 
 import datetime as dt
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from urllib.parse import quote
 from uuid import UUID
 
@@ -12,7 +12,15 @@ from upschedule.calendars.assembly import Assembly, is_shown
 from upschedule.calendars.model import Changes, Choices, KnownYear, YearChoice
 from upschedule.calendars.remarks import CalendarWarning, warnings
 from upschedule.calendars.service import OwnedCalendar
-from upschedule.timetable.academic_year import FollowedDay, Period, Term, YearDates
+from upschedule.timetable.academic_year import (
+    FollowedDay,
+    FollowedDays,
+    HolidayChanges,
+    Period,
+    Periods,
+    Term,
+    YearDates,
+)
 from upschedule.timetable.clash import Clash, clashes
 from upschedule.timetable.colours import Colour, colour_of
 from upschedule.timetable.event import Event
@@ -25,16 +33,32 @@ _Jobs = Annotated[tuple[UUID, ...], Meta(min_length=1, max_length=20, descriptio
 _Name = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
-class AcademicYearRequest(YearDates, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class TermsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """First and last days. A semester that is given takes its quarters along, and a quarter its semester."""
+
+    Q1: Period | None = None
+    Q2: Period | None = None
+    Q3: Period | None = None
+    Q4: Period | None = None
+    S1: Period | None = None
+    S2: Period | None = None
+
+
+class AcademicYearRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A year and dates that differ from those known of it, for this calendar only.
 
-    A semester that is given moves the outer dates of its quarters along, and a quarter those of its semester.
-    A list that is given replaces the whole list; an empty one clears it.
+    A list that is given replaces the whole list; an empty one clears it. Without `year`, that of the tests and exams
+    is taken, or the present one. Public holidays are known; `holidays` adds to them, or takes away.
     """
 
-    year: Annotated[int, Meta(description="Without it, the year of the tests and exams, or the present one")] | None = (
-        None
-    )
+    year: int | None = None
+    terms: TermsRequest = TermsRequest()
+    recesses: Periods | None = None
+    no_lectures: Periods | None = None
+    follows: FollowedDays | None = None
+    exams: Periods | None = None
+    supplementary_exams: Periods | None = None
+    holidays: HolidayChanges | None = None
 
 
 _Year = AcademicYearRequest | int | None
@@ -94,6 +118,7 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
     """An entry. `printed` is what the document says; `dates` are those on which it happens, a series' all of them."""
 
     id: str
+    uid: str
     kind: EntryKind
     module: str
     title: str
@@ -157,8 +182,9 @@ def year_choice(requested: _Year) -> YearChoice:
     """A bare number is a year with its known dates."""
     if not isinstance(requested, AcademicYearRequest):
         return YearChoice(year=requested)
-    dates = {name: getattr(requested, name) for name in YearDates.__struct_fields__}
-    return YearChoice(year=requested.year, dates=YearDates(**dates))
+    given = {name: getattr(requested, name) for name in YearDates.__struct_fields__ if name != "terms"}
+    terms = {term: period for term in get_args(Term) if (period := getattr(requested.terms, term))}
+    return YearChoice(year=requested.year, dates=YearDates(terms=terms, **given))
 
 
 def changes(requested: CalendarChange) -> Changes:
@@ -208,7 +234,7 @@ def calendar_view(owned: OwnedCalendar) -> CalendarView:
         module_feeds={module: f"{owned.feed_url}?module={quote(module)}" for module in modules},
         academic_year=_year_view(assembly),
         choices=assembly.calendar.choices,
-        events=tuple(_event_view(entry_id, event, assembly) for entry_id, event in assembly.named),
+        events=tuple(_event_view(entry_id, event, owned) for entry_id, event in assembly.named),
         weeks=weeks(happening, assembly.year),
         clashes=clashes(visible, happening),
         warnings=warnings(assembly),
@@ -248,9 +274,11 @@ def _year_view(assembly: Assembly) -> AcademicYearView:
     )
 
 
-def _event_view(entry_id: str, event: Event, assembly: Assembly) -> EventView:
+def _event_view(entry_id: str, event: Event, owned: OwnedCalendar) -> EventView:
+    assembly = owned.assembly
     return EventView(
         id=entry_id,
+        uid=f"{entry_id}@{owned.uid_domain}",
         kind=kind_of(event),
         module=event.module,
         title=summary(event),

@@ -1,0 +1,201 @@
+"""Calendars through real HTTP, from documents that a real worker has read."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api_process import ApiProcess
+from tests.calendar_readers import by_icalendar, by_vobject, content_lines
+from tests.documents.schedules import LECTURES, TESTS
+from tests.documents.wrong import schedule
+from tests.integration.web.requests import problem_code, upload
+from tests.servers import wait_until
+
+S2 = {"start": "2025-07-21", "end": "2025-10-31"}
+SAMPLES = Path(__file__).parents[4] / "shared" / "samples"
+
+
+def _read(client: httpx.Client, content: bytes) -> str:
+    """The id of the finished job."""
+    job = upload(client, content).json()
+    wait_until(lambda: client.get(f"/api/v1/jobs/{job['id']}").json()["status"] == "completed", timeout_seconds=60)
+    return str(job["id"])
+
+
+@pytest.fixture(scope="module")
+def person(reading_api: ApiProcess) -> Iterator[httpx.Client]:
+    """Somebody with a cookie jar, the same in all tests of this file: reading takes its time."""
+    with httpx.Client(base_url=reading_api.url, timeout=30) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def jobs(person: httpx.Client) -> list[str]:
+    """A lecture and a test schedule, read."""
+    sources = [SAMPLES / "lectures.pdf", SAMPLES / "tests.pdf"]
+    if all(source.exists() for source in sources):
+        return [_read(person, source.read_bytes()) for source in sources]
+    return [_read(person, schedule(LECTURES, rows=12, seed=3)), _read(person, schedule(TESTS, rows=8, seed=4))]
+
+
+def _create(person: httpx.Client, jobs: list[str], **body: Any) -> dict[str, Any]:
+    terms = {"S1": {"start": "2025-02-10", "end": "2025-05-30"}, "S2": S2}
+    answer = person.post(
+        "/api/v1/calendars", json={"jobs": jobs, "academic_year": {"year": 2025, "terms": terms}} | body
+    )
+    assert answer.status_code == 201, answer.text
+    created: dict[str, Any] = answer.json()
+    assert answer.headers["location"] == f"/api/v1/calendars/{created['id']}"
+    return created
+
+
+def _path(url: str) -> str:
+    return re.sub(r"^https?://[^/]+", "", url)
+
+
+def test_both_schedules_become_a_calendar_that_two_parsers_expand_alike(person: httpx.Client, jobs: list[str]) -> None:
+    created = _create(person, jobs)
+    events = [person.get(f"/api/v1/jobs/{job}/timetable").json()["events"] for job in jobs]
+
+    feed = person.get(_path(created["feed_url"]))
+
+    assert feed.status_code == 200
+    content_lines(feed.content)
+    starts = by_icalendar(feed.content)
+    assert starts == by_vobject(feed.content)
+    assert len(created["events"]) == sum(len(found) for found in events)
+    happening = {event["uid"]: event["dates"] for event in created["events"] if event["dates"]}
+    assert {uid: [moment.date().isoformat() for moment in found] for uid, found in starts.items()} == happening
+    lectures = [event for event in created["events"] if event["printed"]["kind"] == "lecture"]
+    assert all(event["dates"] for event in lectures)
+
+
+def test_a_feed_answers_programs_as_they_expect(person: httpx.Client, jobs: list[str]) -> None:
+    """Rule 14: no cookie, ETag, 304, HEAD, nothing that lets the address travel on."""
+    path = _path(_create(person, jobs)["feed_url"])
+    with httpx.Client(base_url=person.base_url) as program:
+        full, head = program.get(path), program.head(path)
+        again = program.get(path, headers={"If-None-Match": full.headers["etag"]})
+
+    assert full.headers["content-type"] == "text/calendar; charset=utf-8"
+    assert full.headers["cache-control"].startswith("private")
+    assert full.headers["referrer-policy"] == "no-referrer"
+    assert full.headers["x-robots-tag"] == "noindex"
+    assert "set-cookie" not in full.headers
+    assert (again.status_code, again.content) == (304, b"")
+    assert again.headers["etag"] == full.headers["etag"]
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["etag"] == full.headers["etag"]
+    assert head.headers["content-length"] == str(len(full.content))
+
+
+def test_a_feed_address_appears_in_no_log(person: httpx.Client, jobs: list[str], reading_api: ApiProcess) -> None:
+    created = _create(person, jobs)
+    person.get(_path(created["feed_url"]))
+    token = _path(created["feed_url"]).removeprefix("/calendars/").removesuffix(".ics")
+
+    assert len(token) == 32
+    assert any(line["route"] == "/calendars/{file_name}" for line in reading_api.logged("request"))
+    assert token not in reading_api.output.read_text()
+
+
+@pytest.mark.parametrize("address", ["/calendars/unknown.ics", "/calendars/unknown", "/calendars/%2e%2e.ics"])
+def test_an_unknown_feed_is_a_problem(api: ApiProcess, address: str) -> None:
+    answer = httpx.get(f"{api.url}{address}")
+
+    assert (answer.status_code, problem_code(answer)) == (404, "feed-not-found")
+
+
+def test_the_owner_downloads_a_file(person: httpx.Client, jobs: list[str]) -> None:
+    created = _create(person, jobs)
+    answer = person.get(_path(created["ics_url"]))
+
+    assert answer.headers["content-disposition"].startswith("attachment;")
+    assert ".ics" in answer.headers["content-disposition"]
+    assert by_icalendar(answer.content) == by_vobject(answer.content)
+    with httpx.Client(base_url=person.base_url) as stranger:
+        assert problem_code(stranger.get(_path(created["ics_url"]))) == "calendar-not-found"
+
+
+def test_a_rotated_feed_ends_the_old_address(person: httpx.Client, jobs: list[str]) -> None:
+    created = _create(person, jobs)
+    changed = person.patch(f"/api/v1/calendars/{created['id']}", json={"rotate_feed": True}).json()
+
+    assert changed["feed_url"] != created["feed_url"]
+    assert person.get(_path(created["feed_url"])).status_code == 404
+    assert person.get(_path(changed["feed_url"])).status_code == 200
+
+
+def test_a_change_keeps_what_it_does_not_name_and_null_goes_back_to_known_dates(
+    person: httpx.Client, jobs: list[str]
+) -> None:
+    created = _create(person, jobs, name="Mine")
+    module = created["events"][0]["module"]
+    address = f"/api/v1/calendars/{created['id']}"
+    hidden = person.patch(address, json={"choices": {"hidden_modules": [module]}}).json()
+    reset = person.patch(address, json={"academic_year": None}).json()
+
+    assert hidden["name"] == "Mine"
+    assert hidden["academic_year"]["terms"]["S2"] == S2 | {"name": ""}
+    assert hidden["academic_year"]["overridden"] == ["terms"]
+    assert {event["hidden"] for event in hidden["events"] if event["module"] == module} == {True}
+    assert module not in hidden["module_feeds"]
+    assert reset["academic_year"]["overridden"] == []
+    assert reset["choices"] == {"hidden_modules": [module]}
+    assert person.get(address).json() == reset
+
+
+def test_calendars_are_listed_and_deleted(person: httpx.Client, jobs: list[str]) -> None:
+    first, second = _create(person, jobs), _create(person, jobs[:1])
+
+    listed = [found["id"] for found in person.get("/api/v1/calendars").json()["calendars"]]
+    assert listed[:2] == [second["id"], first["id"]]
+    assert person.delete(f"/api/v1/calendars/{first['id']}").status_code == 204
+    assert problem_code(person.get(f"/api/v1/calendars/{first['id']}")) == "calendar-not-found"
+    assert person.get(_path(first["feed_url"])).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("academic_year", "field"),
+    [
+        ({"terms": {"S2": {"start": "2025-10-31", "end": "2025-07-21"}}}, "academic_year.terms.S2.end"),
+        ({"terms": {"S2": {"start": "2024-07-21", "end": "2025-10-31"}}}, "academic_year.terms.S2.start"),
+        ({"follows": [{"date": "2025-12-24", "weekday": "Monday"}]}, "academic_year.follows.0.date"),
+        ({"recesses": [S2, {"start": "2025-04-09", "end": "2025-04-08"}]}, "academic_year.recesses.1.end"),
+        ({"terms": {"S2": {"start": "soon", "end": "2025-10-31"}}}, "academic_year.terms.S2.start"),
+        ({"terms": {"S9": S2}}, "academic_year.terms"),
+        ({"semesters": {"S2": S2}}, "academic_year"),
+        ({"year": 20255}, "academic_year.year"),
+    ],
+)
+def test_wrong_dates_are_refused_by_field(
+    person: httpx.Client, jobs: list[str], academic_year: dict[str, object], field: str
+) -> None:
+    body = {"jobs": jobs, "academic_year": {"year": 2025} | academic_year}
+    answer = person.post("/api/v1/calendars", json=body)
+
+    assert answer.status_code == 400
+    assert problem_code(answer) in {"calendar-invalid", "invalid-request"}
+    assert field in [error["field"] for error in answer.json()["errors"]]
+
+
+def test_somebody_unknown_can_make_no_calendar(api: ApiProcess) -> None:
+    answer = httpx.post(f"{api.url}/api/v1/calendars", json={"jobs": ["00000000-0000-0000-0000-000000000000"]})
+
+    assert answer.status_code == 401
+    assert problem_code(answer)
+
+
+def test_known_years_are_public(api: ApiProcess) -> None:
+    years = httpx.get(f"{api.url}/api/v1/academic-years").json()["academic_years"]
+    one = httpx.get(f"{api.url}/api/v1/academic-years/2026").json()
+    none = httpx.get(f"{api.url}/api/v1/academic-years/2040")
+
+    assert one in years
+    assert one["confirmed"] is False
+    assert one["dates"]["terms"]["S2"] == {"start": "2026-07-13", "end": "2026-10-16", "name": ""}
+    assert (none.status_code, problem_code(none)) == (404, "academic-year-not-found")
