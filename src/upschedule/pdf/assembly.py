@@ -47,7 +47,7 @@ def assemble(tables: Sequence[Table], ends: PageEnds) -> Assembly:
     numbers: Counter[int] = Counter()
     for table in tables:
         for row in table.rows:
-            if not any(row.cells):
+            if row.is_blank:
                 assembly.blank.append(row)
                 continue
             header = _header(row)
@@ -70,7 +70,7 @@ def assemble(tables: Sequence[Table], ends: PageEnds) -> Assembly:
 
 def _held(columns: Columns | None, row: Row, table: Table) -> Columns | None:
     """The columns of the last header hold until a table has none of its rows."""
-    if columns and len(columns.names) == len(row.cells) and _fits(columns, table):
+    if columns and len(columns.names) == len(row) and _fits(columns, table):
         return columns
     return _by_contents(table)
 
@@ -93,7 +93,7 @@ def _header(row: Row) -> Columns | None:
 
 def _fits(columns: Columns, table: Table) -> bool:
     """Only a table without any row of the expected kind says that its header was lost."""
-    rows = [row for row in table.rows if len(row.cells) == len(columns.names) and any(row.cells)]
+    rows = [row for row in table.rows if len(row) == len(columns.names) and not row.is_blank]
     if any(_header(row) for row in rows) or any(columns.layout.recognises(columns.fields(row)) for row in rows):
         return True
     return _by_contents(table) is None
@@ -102,7 +102,7 @@ def _fits(columns: Columns, table: Table) -> bool:
 def _by_contents(table: Table) -> Columns | None:
     for layout in LAYOUTS:
         columns = Columns(layout, layout.columns)
-        rows = [row for row in table.rows if len(row.cells) == len(layout.columns)]
+        rows = [row for row in table.rows if len(row) == len(layout.columns)]
         if any(layout.recognises(columns.fields(row)) for row in rows):
             return columns
     return None

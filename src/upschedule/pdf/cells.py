@@ -2,6 +2,7 @@
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -38,15 +39,33 @@ class Line(NamedTuple):
 
 
 Cell = tuple[Line, ...]
+#: Words of one line that follow each other in a cell.
+Run = list[Word]
 
 
-class Row(NamedTuple):
+class Row:
     """One band of a table; `overrun` when a word reaches over its cell's border."""
 
-    cells: list[Cell]
-    rect: Rect
-    frame: Frame
-    overrun: bool
+    def __init__(
+        self, words: list[list[Run]], columns: list[float], rect: Rect, frame: Frame, *, overrun: bool
+    ) -> None:
+        self.rect, self.frame, self.overrun = rect, frame, overrun
+        self._words, self._columns = words, columns
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """The printed lines of each cell."""
+        return [
+            _lines(runs, left, right, self.frame) if runs else ()
+            for runs, (left, right) in zip(self._words, pairwise(self._columns), strict=True)
+        ]
+
+    @property
+    def is_blank(self) -> bool:
+        return not any(self._words)
+
+    def __len__(self) -> int:
+        return len(self._words)
 
 
 class Table(NamedTuple):
@@ -70,11 +89,11 @@ def read_tables(words: Sequence[Word], grids: Sequence[Grid], frame: Frame) -> t
 def _read_table(words: Sequence[Word], grid: Grid, frame: Frame) -> tuple[Table, list[Word]]:
     rows, columns = grid
     width = len(columns) - 1
-    cells: list[list[list[Word]]] = [[] for _ in range(width * (len(rows) - 1))]
+    cells: list[list[Run]] = [[] for _ in range(width * (len(rows) - 1))]
     overruns: set[int] = set()
     outside: list[Word] = []
     top, bottom, left, right = rows[0], rows[-1], columns[0], columns[-1]
-    run: list[Word] = []
+    run: Run = []
     run_block = run_line = -1
     run_end = 0.0
     for word in words:
@@ -97,25 +116,20 @@ def _read_table(words: Sequence[Word], grid: Grid, frame: Frame) -> tuple[Table,
             run_line = -1
         run = [word]
         cells[row * width + column].append(run)
-    found: list[Row] = []
-    borders = list(pairwise(columns))
-    for row in range(len(rows) - 1):
-        start = row * width
-        found.append(
-            Row(
-                [
-                    _lines(runs, near, far, frame) if runs else ()
-                    for runs, (near, far) in zip(cells[start : start + width], borders, strict=True)
-                ],
-                (left, rows[row], right, rows[row + 1]),
-                frame,
-                row in overruns,
-            )
+    found = [
+        Row(
+            cells[row * width : (row + 1) * width],
+            columns,
+            (left, rows[row], right, rows[row + 1]),
+            frame,
+            overrun=row in overruns,
         )
+        for row in range(len(rows) - 1)
+    ]
     return Table(found, grid, frame), outside
 
 
-def _lines(runs: list[list[Word]], left: float, right: float, frame: Frame) -> Cell:
+def _lines(runs: list[Run], left: float, right: float, frame: Frame) -> Cell:
     """Runs of words to printed lines, top to bottom."""
     if len(runs) == 1:
         return (_line(runs[0], left, right, frame),)
@@ -130,11 +144,11 @@ def _lines(runs: list[list[Word]], left: float, right: float, frame: Frame) -> C
     return tuple([_line(line, left, right, frame) for line in lines])
 
 
-def _top(run: list[Word]) -> float:
+def _top(run: Run) -> float:
     return run[0][1] + run[0][3]
 
 
-def _line(words: list[Word], left: float, right: float, frame: Frame) -> Line:
+def _line(words: Run, left: float, right: float, frame: Frame) -> Line:
     x0, y0, x1, y1, text, _, _, _ = words[0]
     first_width = x1 - x0
     blank = 0.0

@@ -29,6 +29,8 @@ mupdf_tools.mupdf_display_warnings(on=False)
 #: Readers accept a few bytes of rubbish before the header.
 _HEADER_WITHIN = 1024
 _ZLIB = b"\x78"
+#: zlib never makes less than one byte out of this many.
+_ZLIB_RATIO_MAX = 1032
 _END = b"%%EOF"
 #: What only stands inside a PDF's body: after the last end mark, it is the start of an update that was cut off.
 _BODY = re.compile(rb"\bobj\b|\bxref\b|\btrailer\b")
@@ -84,9 +86,12 @@ def check_content(document: Any, page: Any, limits: ReadingLimits) -> None:
     room = limits.content_bytes_per_page_max
     for xref in page.get_contents():
         packed: bytes = document.xref_stream_raw(xref) or b""
-        room -= len(packed)
-        if packed.startswith(_ZLIB) and room >= 0:
+        if len(packed) * _ZLIB_RATIO_MAX < room:
+            room -= len(packed) * _ZLIB_RATIO_MAX
+        elif packed.startswith(_ZLIB):
             room -= _unpacked_size(packed, room)
+        else:
+            room -= len(packed)
         if room < 0:
             raise TooComplex
 

@@ -24,11 +24,31 @@ class Grid(NamedTuple):
 
 def find_grids(rules: Rules) -> list[Grid]:
     """Every table on the page, top to bottom. A change of columns starts another grid."""
+    if _is_plain(rules):
+        return [Grid([rule.at for rule in rules.horizontal], [rule.at for rule in rules.vertical])]
     grids: list[Grid] = []
     for horizontal, vertical in _connected(rules):
         if len(horizontal) > 1 and len(vertical) > _COLUMNS_MIN:
             grids += _bands(horizontal, vertical)
     return sorted(grids)
+
+
+def _is_plain(rules: Rules) -> bool:
+    """Whether all rules make one table and reach from side to side, as nearly always: no search is needed then."""
+    across, down = rules
+    if len(across) < 2 or len(down) <= _COLUMNS_MIN:  # noqa: PLR2004 - a row has two
+        return False
+    return _fill(across, down[0].at, down[-1].at) and _fill(down, across[0].at, across[-1].at)
+
+
+def _fill(rules: list[Rule], start: float, end: float) -> bool:
+    low, high, last = start - _REACH, end + _REACH, rules[0].at - 2 * _GAP_MIN
+    for at, begin, finish in rules:
+        reaches = low <= begin <= start + _REACH and end - _REACH <= finish <= high
+        if not reaches or at - last <= _GAP_MIN:
+            return False
+        last = at
+    return True
 
 
 def _connected(rules: Rules) -> list[tuple[list[Rule], list[Rule]]]:

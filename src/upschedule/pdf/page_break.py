@@ -34,7 +34,7 @@ class PageEnds:
     def _same_table(self, before: Row, after: Row) -> bool:
         return (
             after.frame.page == before.frame.page + 1
-            and len(before.cells) == len(after.cells)
+            and len(before) == len(after)
             and abs(before.rect[0] - after.rect[0]) < _COLUMN_TOLERANCE
             and abs(before.rect[2] - after.rect[2]) < _COLUMN_TOLERANCE
         )

@@ -63,8 +63,8 @@ class Entry:
 class Layout:
     """One kind of schedule.
 
-    `columns` are header texts in printed order, in lower case without blanks. `keys` are blank in the rest of a row that
-    a page break cut. `recognises` tells a row or such a rest by its contents. `read` turns rows into events and doubts.
+    `columns` are header texts in printed order, in lower case without blanks. `keys` are blank in the rest of a row
+    that a page break cut. `recognises` tells a row or such a rest by its contents. `read` makes events and doubts.
     """
 
     name: str
