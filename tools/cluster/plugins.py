@@ -62,4 +62,7 @@ def language_executor(programs: Path) -> None:
         answer = subprocess.run(question, cwd=ENGINE_FOLDER, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError) as reason:
         raise CannotPrepareError(f"{EXECUTOR} could not be taken from Pulumi's Go module: {reason}") from None
-    shutil.copyfile(Path(json.loads(answer.stdout)["Dir"]) / "python" / "cmd" / EXECUTOR, programs / EXECUTOR)
+    unfinished = programs / f"{EXECUTOR}.unfinished"
+    shutil.copyfile(Path(json.loads(answer.stdout)["Dir"]) / "python" / "cmd" / EXECUTOR, unfinished)
+    unfinished.chmod(0o755)
+    unfinished.rename(programs / EXECUTOR)

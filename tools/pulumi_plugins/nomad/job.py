@@ -43,14 +43,10 @@ class Job(ResourceType):
     computed = frozenset({*COPIED, "modifyIndex", "statusDescription", "deploymentId", "deploymentStatus"})
     stable = frozenset({"name", "namespace"})
 
-    def problems(self, nomad: Nomad, inputs: Values) -> Mapping[str, str]:
+    def problems(self, nomad: Nomad, inputs: Values) -> list[str]:
         if (inputs.get("hcl2") or {}).get("allowFs"):
-            return {"hcl2.allowFs": "the specification is read by Nomad's server, which opens no files of yours"}
-        try:
-            specification.parse(nomad, inputs)
-        except NomadError as refused:
-            return {"jobspec": str(refused)}
-        return {}
+            return ["hcl2.allowFs: the specification is read by Nomad's server, which opens no files of yours"]
+        return specification.problems(nomad, inputs)
 
     def replaced(self, nomad: Nomad, id_: str, old: Values, new: Values) -> frozenset[str]:
         changed = frozenset(name for name in SOURCE if old.get(name) != new.get(name))
@@ -58,20 +54,20 @@ class Job(ResourceType):
             return changed
         before = self.foreseen(nomad, old) if not old["jobspec"].startswith(EDITED) else {}
         after = specification.parse(nomad, new)
-        moved = before and before["namespace"] != (after.get("Namespace") or "default")
+        moved = before and before["namespace"] != specification.namespace_of(after)
         return changed if after["ID"] != id_ or moved else frozenset()
 
     def foreseen(self, nomad: Nomad, inputs: Values) -> Values:
         job = specification.parse(nomad, inputs)
         return {
             "name": job["Name"],
-            "namespace": job.get("Namespace") or "default",
+            "namespace": specification.namespace_of(job),
             "type": job.get("Type") or "service",
         }
 
     def create(self, work: Work, inputs: Values) -> Resource:
         job = specification.parse(work.nomad, inputs)
-        namespace = job.get("Namespace") or "default"
+        namespace = specification.namespace_of(job)
         body = {
             "Job": job,
             "PreserveCounts": inputs["preserveCounts"],

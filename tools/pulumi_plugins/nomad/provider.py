@@ -77,16 +77,14 @@ class NomadProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Check(self, request: provider_pb2.CheckRequest, context: Context) -> provider_pb2.CheckResponse:
         kind = type_of(request, context)
         news = {**kind.defaults, **from_struct(request.news)}
-        problems = dict.fromkeys(news.keys() - kind.properties, NOT_SERVED)
-        problems |= dict.fromkeys(kind.required - news.keys(), "is required")
+        problems = [f"{name} {NOT_SERVED}" for name in sorted(news.keys() - kind.properties)]
+        problems += [f"{name} is required" for name in sorted(kind.required - news.keys())]
         hidden = secret_texts(news)
         if not problems and not has_unknown(news):
             with told(context, hidden):
-                problems |= kind.problems(self._api(context), plain(news))
-        failures = [
-            provider_pb2.CheckFailure(property=name, reason=cleaned(reason, hidden))
-            for name, reason in sorted(problems.items())
-        ]
+                problems = kind.problems(self._api(context), plain(news))
+        # Without a property: the engine would print the whole of its value, which may be a file.
+        failures = [provider_pb2.CheckFailure(reason=cleaned(problem, hidden)) for problem in problems]
         return provider_pb2.CheckResponse(inputs=to_struct(news), failures=failures)
 
     def Diff(self, request: provider_pb2.DiffRequest, context: Context) -> provider_pb2.DiffResponse:

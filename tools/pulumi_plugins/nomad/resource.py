@@ -56,10 +56,10 @@ class ResourceType(ABC):
     computed: ClassVar[frozenset[str]] = frozenset()
     stable: ClassVar[frozenset[str]] = frozenset()
 
-    def problems(self, nomad: Nomad, inputs: Values) -> Mapping[str, str]:
-        """A sentence for each property that Nomad would not take; by default nothing is asked."""
+    def problems(self, nomad: Nomad, inputs: Values) -> list[str]:
+        """What Nomad would not take; by default nothing is asked."""
         del nomad, inputs
-        return {}
+        return []
 
     def replaced(self, nomad: Nomad, id_: str, old: Values, new: Values) -> frozenset[str]:
         """The changed properties that make another resource of it."""

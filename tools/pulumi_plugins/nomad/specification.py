@@ -1,11 +1,13 @@
 """Job specifications: the file with its variables becomes Nomad's job, and its source stays with the job."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from tools.pulumi_plugins.nomad.api import Nomad, NomadError
 from tools.pulumi_plugins.nomad.values import Values
 
+DECLARATION = re.compile(r'^\s*variable\s+"([^"]+)"', re.MULTILINE)
 ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
@@ -21,6 +23,24 @@ def parse(nomad: Nomad, inputs: Values) -> Values:
     if not job.get("ID"):
         raise NomadError("The job specification names no job.")
     return job
+
+
+def problems(nomad: Nomad, inputs: Values) -> list[str]:
+    """What is wrong with the specification. Nomad itself would ignore a variable that is not declared."""
+    undeclared = variables(inputs).keys() - set(DECLARATION.findall(inputs["jobspec"]))
+    if undeclared:
+        return [f"the specification declares no variable {', '.join(sorted(undeclared))}"]
+    try:
+        job = parse(nomad, inputs)
+        checked = nomad.call("POST", "validate", "job", body={"Job": job}, namespace=namespace_of(job))
+    except NomadError as refused:
+        return [str(refused)]
+    # The namespace may be made by the same program, before the job.
+    return [text for text in checked["ValidationErrors"] or [] if "in nonexistent namespace" not in text]
+
+
+def namespace_of(job: Values) -> str:
+    return job.get("Namespace") or "default"
 
 
 def variables(inputs: Values) -> dict[str, str]:

@@ -1,0 +1,155 @@
+"""One Nomad agent, server and client, with ACLs, on free loopback ports."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from upschedule.operations.embedded.ports import free_port
+
+READY_SECONDS = 40
+STOP_SECONDS = 20
+CONFIGURATION = """
+data_dir             = "{data}"
+bind_addr            = "127.0.0.1"
+name                 = "tooling"
+log_level            = "WARN"
+disable_update_check = true
+leave_on_interrupt   = true
+leave_on_terminate   = true
+ports {{
+  http = {http}
+  rpc  = {rpc}
+  serf = {serf}
+}}
+advertise {{
+  http = "127.0.0.1"
+  rpc  = "127.0.0.1"
+  serf = "127.0.0.1"
+}}
+acl {{
+  enabled = true
+}}
+server {{
+  enabled          = true
+  bootstrap_expect = 1
+}}
+client {{
+  enabled           = true
+  network_interface = "lo"
+  cpu_total_compute = 2000
+  cgroup_parent     = "{cgroup}"
+  options = {{
+    "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean"
+    "driver.allowlist"     = "raw_exec"
+  }}
+}}
+plugin "raw_exec" {{
+  config {{
+    enabled    = true
+    no_cgroups = true
+  }}
+}}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agent:
+    """`token` may do everything; `call` uses it."""
+
+    program: Path
+    address: str
+    token: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {"NOMAD_ADDR": self.address, "NOMAD_TOKEN": self.token}
+
+    def call(self, method: str, path: str, body: Any = None, *, token: str | None = None, **query: str) -> Any:
+        """The decoded answer, None where there is none. Raises httpx.HTTPStatusError."""
+        answer = httpx.request(
+            method,
+            f"{self.address}/v1/{path}",
+            content=None if body is None else json.dumps(body),
+            params=query,
+            headers={"X-Nomad-Token": token or self.token},
+            timeout=20,
+        )
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def status(self, path: str, *, token: str | None = None, **query: str) -> int:
+        """Of a GET."""
+        headers = {"X-Nomad-Token": token or self.token}
+        return httpx.get(f"{self.address}/v1/{path}", params=query, headers=headers, timeout=20).status_code
+
+    def nomad(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The command line's answer; its exit code is the caller's to judge."""
+        environment = {**os.environ, **self.environment}
+        return subprocess.run(
+            [self.program, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+
+@contextmanager
+def running_agent(program: Path) -> Iterator[Agent]:
+    """Ends the agent and every task it started, and removes what it wrote."""
+    with tempfile.TemporaryDirectory(prefix="upschedule-nomad-") as folder:
+        data = Path(folder)
+        http, rpc, serf = (free_port() for _ in range(3))
+        cgroup = f"upschedule-tooling-{http}"
+        (data / "agent.hcl").write_text(
+            CONFIGURATION.format(data=data / "data", http=http, rpc=rpc, serf=serf, cgroup=cgroup), encoding="utf-8"
+        )
+        address = f"http://127.0.0.1:{http}"
+        with (data / "log").open("wb") as log:
+            process = subprocess.Popen([program, "agent", f"-config={data / 'agent.hcl'}"], stdout=log, stderr=log)
+        try:
+            yield ready(process, program, address, data / "log")
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(STOP_SECONDS)
+            clean_up(data, cgroup)
+
+
+def ready(process: subprocess.Popen[bytes], program: Path, address: str, log: Path) -> Agent:
+    """Once a node can take jobs."""
+    deadline = time.monotonic() + READY_SECONDS
+    agent: Agent | None = None
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            agent = agent or Agent(program=program, address=address, token=bootstrap(address))
+            if any(node["Status"] == "ready" for node in agent.call("GET", "nodes")):
+                return agent
+        except httpx.HTTPError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"Nomad did not become ready:\n{log.read_text(errors='replace')[-3000:]}")
+
+
+def bootstrap(address: str) -> str:
+    answer = httpx.post(f"{address}/v1/acl/bootstrap", timeout=5)
+    answer.raise_for_status()
+    return answer.json()["SecretID"]
+
+
+def clean_up(data: Path, cgroup: str) -> None:
+    """Mounts and control groups that a stopped agent leaves."""
+    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
+    for mount in sorted((mount for mount in mounts if mount.startswith(str(data))), reverse=True):
+        subprocess.run(["umount", mount], check=True)
+    for group in Path("/sys/fs/cgroup").glob(f"*/{cgroup}"):
+        for inner in sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True):
+            inner.rmdir()
+        group.rmdir()
+    shutil.rmtree(data / "data")

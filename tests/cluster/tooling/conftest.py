@@ -1,0 +1,37 @@
+"""The programs of `make cluster-tools`, a Nomad agent for all tests, and a stack of Pulumi for each."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.tooling.agent import Agent, running_agent
+from tests.cluster.tooling.stack import Stack
+
+ROOT = Path(__file__).parents[3]
+STAND_INS = [ROOT / "tools" / "pulumi-language-python", ROOT / "tools" / "pulumi-resource-nomad"]
+
+
+@pytest.fixture(scope="session")
+def programs() -> Path:
+    """The folder of nomad, consul, nomad-autoscaler and pulumi."""
+    command = [sys.executable, "-m", "tools.cluster.build", "--print-path"]
+    answer = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
+    return Path(answer.stdout.split(":")[0])
+
+
+@pytest.fixture(scope="session")
+def agent(programs: Path) -> Iterator[Agent]:
+    with running_agent(programs / "nomad") as running:
+        yield running
+
+
+@pytest.fixture
+def stack(programs: Path, agent: Agent, tmp_path: Path) -> Iterator[Stack]:
+    """Runs on our stand-ins, also where the official plugins are installed; destroyed after the test."""
+    made = Stack(tmp_path, [*STAND_INS, programs], agent.environment)
+    yield made
+    if made.resources():
+        made.destroy().expect_success()

@@ -1,0 +1,94 @@
+"""What goes wrong is told in words, and leaves nothing behind."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.tooling.agent import Agent
+from tests.cluster.tooling.jobs import sleeper, unique
+from tests.cluster.tooling.stack import Stack
+from upschedule.operations.embedded.ports import free_port
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ('nomad.NodePool("pool", name="pool")', "nomad:index/nodePool:NodePool is not served by this stand-in"),
+        ('nomad.Job("job", jobspec="", rerun_if_dead=True)', "is not served by this stand-in"),
+        ('nomad.Namespace("namespace", description="no name")', "is required"),
+        ('nomad.Provider("there", address="http://127.0.0.1:1", http_auth="a:b")', "is not served by this stand-in"),
+    ],
+)
+def test_what_is_not_served_is_refused_in_words(stack: Stack, source: str, words: str) -> None:
+    """Never taken silently."""
+    stack.program(source)
+    refused = stack.preview()
+
+    assert refused.code != 0
+    assert words in refused.output
+
+
+def test_nomad_being_away_and_a_wrong_token_are_told(stack: Stack, agent: Agent) -> None:
+    """With the address, so that a wrong one is seen."""
+    address = f"http://127.0.0.1:{free_port()}"
+    source = """
+provider = nomad.Provider("provider", address={address!r}, secret_id={token!r})
+nomad.Namespace("namespace", name="never", opts=pulumi.ResourceOptions(provider=provider))
+"""
+    stack.program(source.format(address=address, token=agent.token))
+    away = stack.up()
+    assert away.code != 0
+    assert f"No answer from Nomad at {address}" in away.output
+
+    stack.program(source.format(address=agent.address, token="12345678-1234-1234-1234-123456789012"))
+    refused = stack.up()
+    assert refused.code != 0
+    assert "Nomad answered 403" in refused.output
+    assert "12345678-1234-1234-1234-123456789012" not in stack.everything_written()
+
+
+def test_a_program_that_fails_shows_its_own_lines_and_changes_nothing(stack: Stack) -> None:
+    """What it printed before is shown, too."""
+    stack.program('print("so far")\nraise LookupError("no such setting")')
+    failed = stack.up()
+
+    assert failed.code != 0
+    assert "so far" in failed.output
+    assert 'raise LookupError("no such setting")' in failed.output
+    assert stack.resources() == {}
+
+
+def test_an_interrupted_update_ends_and_leaves_no_process(stack: Stack, agent: Agent) -> None:
+    """The first Ctrl-C cancels the wait for a deployment; what was made is in the state."""
+    name = unique("interrupted")
+    patient = sleeper(name).replace('min_healthy_time  = "1s"', 'min_healthy_time = "9s"')
+    stack.program(f"nomad.Job('job', jobspec='''{patient}''', detach=False)")
+    with stack.started("up", "--yes", "--skip-preview") as running:
+        wait_for_job(agent, name)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(60) != 0
+
+    assert stack.resources()["job"]["id"] == name
+    assert plugins() == []
+
+
+def wait_for_job(agent: Agent, name: str) -> None:
+    deadline = time.monotonic() + 30
+    while agent.status(f"job/{name}/deployment") != 200 or agent.call("GET", f"job/{name}/deployment") is None:
+        assert time.monotonic() < deadline, "the job was not registered in time"
+        time.sleep(0.1)
+
+
+def plugins() -> list[str]:
+    """Command lines of processes that run one of our plugins."""
+    found: list[str] = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:
+            continue
+        if "/tools/pulumi-" in line:
+            found.append(line)
+    return found

@@ -1,0 +1,59 @@
+"""Secrets reach Nomad and nothing else (R11.2)."""
+
+from tests.cluster.tooling.agent import Agent
+from tests.cluster.tooling.jobs import sleeper, unique
+from tests.cluster.tooling.stack import Stack
+
+SECRET = "Swordfish-7 ${not.evaluated}"
+
+
+def test_secrets_are_in_nomad_but_in_no_state_and_no_output(stack: Stack, agent: Agent) -> None:
+    """Neither as inputs nor as outputs, after making, updating, refreshing and drifting."""
+    name = unique("secretive")
+    stack.run("config", "set", "--secret", "word", SECRET).expect_success()
+
+    def program(extra: str) -> str:
+        return f"""
+word = pulumi.Config().require_secret("word")
+token = nomad.AclToken("token", type="management", name={name!r})
+nomad.Variable("variable", path={name!r}, items={{"word": word, "extra": {extra!r}}})
+nomad.Job("job", jobspec='''{sleeper(name)}''', hcl2=nomad.JobHcl2Args(vars={{"word": word}}))
+pulumi.export("token", token.secret_id)
+"""
+
+    stack.program(program("1"))
+    stack.preview().expect_success()
+    stack.up().expect_success()
+    accessor = stack.resources()["token"]["id"]
+    token = agent.call("GET", f"acl/token/{accessor}")["SecretID"]
+    assert agent.call("GET", f"var/{name}")["Items"]["word"] == SECRET
+    assert agent.call("GET", f"job/{name}")["TaskGroups"][0]["Tasks"][0]["Env"]["WORD"] == SECRET
+    assert SECRET not in str(agent.call("GET", f"job/{name}/submission", version="0"))
+
+    stack.up("--expect-no-changes").expect_success()
+    stack.program(program("2"))
+    stack.up().expect_success()
+    agent.call("PUT", f"var/{name}", {"Path": name, "Items": {"word": f"{SECRET}!", "extra": "2"}})
+    stack.up("--refresh").expect_success()
+
+    written = stack.everything_written()
+    assert "[secret]" in written
+    assert SECRET not in written
+    assert SECRET.partition(" ")[0] not in written
+    assert token not in written
+
+
+def test_a_secret_in_a_message_of_nomad_is_hidden(stack: Stack) -> None:
+    """Nomad quotes what it refuses."""
+    stack.run("config", "set", "--secret", "name", "not a job's name").expect_success()
+    specification = sleeper("NAME").replace('"NAME"', "var.word")
+    stack.program(f"""
+name = pulumi.Config().require_secret("name")
+nomad.Variable("variable", path=pulumi.Output.concat("../", name), items={{"a": "b"}})
+nomad.Job("job", jobspec=name.apply(lambda name: '''{specification}'''.replace("var.word", name)))
+""")
+    refused = stack.up()
+
+    assert refused.code != 0
+    assert "Nomad answered 400" in refused.output
+    assert "not a job's name" not in stack.everything_written()
