@@ -17,7 +17,7 @@ from upschedule.operations.embedded.errors import ServerFailed
 from upschedule.operations.embedded.identity import Identity, choose_identity
 from upschedule.operations.embedded.ports import GRPC_OFFSET, LOOPBACK, free_port, is_free
 from upschedule.operations.embedded.postgres import Postgres
-from upschedule.operations.embedded.server import Command, Server
+from upschedule.operations.embedded.server import LOG_BYTES_MAX, Command, Server
 from upschedule.operations.embedded.valkey import STATE, Valkey
 from upschedule.operations.supervision import KeepsEnding, Supervisor
 
@@ -52,7 +52,7 @@ class Shell(Server):
 def place(scratch: Path, request: pytest.FixtureRequest) -> Iterator[Path]:
     directory = scratch / request.node.name
     yield directory
-    assert processes_in(directory) == {}
+    wait_until(lambda: processes_in(directory) == {})
 
 
 def test_nothing_survives_a_killed_starter(place: Path) -> None:
@@ -69,11 +69,11 @@ def test_nothing_survives_a_killed_starter(place: Path) -> None:
 
 def test_a_server_that_ignores_its_stop_signal_is_killed(place: Path) -> None:
     """Stopping has a deadline, and the whole process group ends."""
-    server = Shell(place, "trap '' TERM; touch up; sleep 600 & wait; sleep 600", stop_timeout_seconds=0.3)
-    server.start()
-    assert len(processes_in(place)) == 2
-    server.stop()
-    assert not server.running
+    script = "trap '' TERM; sleep 600 & touch up; wait; sleep 600"
+    with started(Shell(place, script, stop_timeout_seconds=0.3)) as server:
+        assert len(processes_in(place)) == 2
+        server.stop()
+        assert not server.running
 
 
 def test_a_server_that_ends_at_once_is_reported_with_its_log(place: Path) -> None:
@@ -145,6 +145,18 @@ def test_a_server_that_keeps_ending_is_given_up(place: Path) -> None:
     pauses = [line.split(" in ")[1].split(" s ")[0] for line in said if "ended" in line]
     assert pauses == ["1", "2", "4", "8", "16", "30"]
     server.stop()
+
+
+def test_a_long_log_begins_anew_and_its_last_content_stays(place: Path) -> None:
+    """The server goes on writing into the same file."""
+    server = Shell(place, f"head -c {LOG_BYTES_MAX + 1} /dev/zero; touch up; read _ < go; echo more; exec sleep 600")
+    os.mkfifo(place / "go")
+    with started(server):
+        Supervisor([server], say=print).check()
+        assert server.log.stat().st_size == 0
+        (place / "go").write_text("on\n")
+        wait_until(lambda: server.log.read_text() == "more\n")
+        assert (place / "log.1").stat().st_size == LOG_BYTES_MAX + 1
 
 
 def test_the_stop_signal_of_a_terminal_does_not_reach_servers(place: Path) -> None:

@@ -89,7 +89,7 @@ def test_it_serves_stops_cleanly_and_starts_again_with_its_data(data: Path) -> N
         assert {httpx.get(url, trust_env=False).status_code for url in inside} == {200}
         first.process.send_signal(signal.SIGINT)
         assert first.ended_with() == 0
-        assert processes_in(data) == {}
+        wait_until(lambda: processes_in(data) == {}, timeout_seconds=5)
         assert re.findall(r"^ready: .*$", first.said(), re.MULTILINE) == [f"ready: {first.url}"]
         with local_run(data, port) as second:
             second.await_words("ready: ")
@@ -126,7 +126,7 @@ def test_a_second_run_on_the_same_data_is_refused_and_the_first_can_be_stopped_w
         assert f"is in use by a running `make run` (process {first.process.pid})" in second.said()
         first.process.send_signal(signal.SIGINT)
         assert first.ended_with() == 0
-        assert processes_in(data) == {}
+        wait_until(lambda: processes_in(data) == {}, timeout_seconds=5)
         assert "ready:" not in first.said()
 
 

@@ -1,4 +1,7 @@
-"""Starts a server again that ended by itself, with growing pauses, and gives up on one that keeps ending."""
+"""Starts a server again that ended by itself, with growing pauses, and gives up on one that keeps ending.
+
+Its log is kept within a bound meanwhile.
+"""
 
 import time
 from collections.abc import Callable, Sequence
@@ -39,6 +42,7 @@ class Supervisor:
     def check(self) -> None:
         """Raises KeepsEnding, or what starting raises."""
         for watched in self._watched:
+            watched.server.bound_log()
             if watched.server.running:
                 continue
             if watched.restart_at is None:

@@ -1,6 +1,7 @@
 """One server as a child process: started, awaited by really connecting, stopped within a deadline."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from upschedule.operations.embedded import launcher
 from upschedule.operations.embedded.errors import ServerFailed
 from upschedule.operations.embedded.identity import choose_identity, hand_over
 
-_LOG_BYTES_MAX = 10_000_000
+LOG_BYTES_MAX = 10_000_000
 _POLL_SECONDS = 0.03
 _KILL_SECONDS = 10.0
 
@@ -123,6 +124,13 @@ class Server(ABC):
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
+    def bound_log(self) -> None:
+        """Begin the log anew when it has grown to LOG_BYTES_MAX; its last content stays beside it in `log.1`."""
+        if self.log.exists() and self.log.stat().st_size > LOG_BYTES_MAX:
+            # The server appends to the file that it holds: it cannot be given another.
+            shutil.copyfile(self.log, self.log.with_name("log.1"))
+            os.truncate(self.log, 0)
+
     def run_to_end(self, argv: Sequence[str], *, timeout_seconds: float) -> None:
         """Run a tool as the server's user, in its log. Raises ServerFailed."""
         hand_over(self.directory, self.identity)
@@ -146,8 +154,6 @@ class Server(ABC):
         return self._process.returncode if self._process else None
 
     def _launch(self, command: Command) -> subprocess.Popen[bytes]:
-        if self.log.exists() and self.log.stat().st_size > _LOG_BYTES_MAX:
-            self.log.replace(self.log.with_name("log.1"))
         start = [sys.executable, "-I", "-S", launcher.__file__, str(os.getpid()), str(int(command.death_signal))]
         with self.log.open("ab") as log:
             return subprocess.Popen(  # noqa: S603 - the programs are our own wheels', the arguments our own
