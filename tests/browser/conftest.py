@@ -11,9 +11,9 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.api_process import ApiProcess, api_environment, api_process, worker_process
 from tests.browser.visitor import Visitor
-from tests.servers import fresh_bucket, fresh_database, started
+from tests.servers import Database, fresh_bucket, fresh_database, started
 from upschedule.operations.embedded.postgres import Postgres
-from upschedule.operations.embedded.seaweedfs import SeaweedFS
+from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
 from upschedule.operations.embedded.valkey import CACHE, STATE, Valkey
 
 _ARGUMENTS = (
@@ -56,18 +56,18 @@ def environment(
 
 @pytest.fixture(scope="session")
 def application(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
-    """The API alone: what is uploaded waits."""
-    with api_process(environment, tmp_path_factory.mktemp("browser") / "api.log") as running:
+    """The API with a worker."""
+    logs = tmp_path_factory.mktemp("browser")
+    with worker_process(environment, logs / "worker.log"), api_process(environment, logs / "api.log") as running:
         yield running
 
 
-@pytest.fixture(scope="session")
-def reading_application(
-    environment: dict[str, str], application: ApiProcess, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[ApiProcess]:
-    """The API with a worker."""
-    with worker_process(environment, tmp_path_factory.mktemp("browser-worker") / "worker.log"):
-        yield application
+@pytest.fixture
+def own_environment(
+    database: Database, redis_state_url: str, redis_cache_url: str, object_store: ObjectStoreAddress
+) -> dict[str, str]:
+    """The settings of processes that the test starts itself."""
+    return api_environment(database, redis_state_url, redis_cache_url, object_store)
 
 
 @pytest.fixture
@@ -91,8 +91,8 @@ def new_visitor(chromium: Browser, tmp_path: Path) -> Iterator[NewVisitor]:
 
 
 @pytest.fixture
-def visitor(new_visitor: NewVisitor, reading_application: ApiProcess) -> Visitor:
+def visitor(new_visitor: NewVisitor, application: ApiProcess) -> Visitor:
     """On the page, at a desk."""
-    found = new_visitor(reading_application.url)
+    found = new_visitor(application.url)
     found.page.goto("/")
     return found

@@ -33,11 +33,21 @@ def lectures(directory: Path, rows: Sequence[tuple[object, ...]] = LECTURE_ROWS,
     return _printed(directory / name, LECTURES, map(_lecture_row, rows))
 
 
-def tests(directory: Path) -> Path:
-    """Of 2026, which decides the year of the lectures."""
+def semester_tests(directory: Path, *, weekday: str = "") -> Path:
+    """Of 2026, which decides the year of the lectures. `weekday` is printed instead of the right one."""
     rows = [
         Row(
-            [[module], [name], [DAYS[date.weekday()]], [f"{date:%d %b %Y}"], [time], ["HATFIELD"], list(venues)], [], []
+            [
+                [module],
+                [name],
+                [weekday or DAYS[date.weekday()]],
+                [f"{date:%d %b %Y}"],
+                [time],
+                ["HATFIELD"],
+                list(venues),
+            ],
+            [],
+            [],
         )
         for module, name, date, time, venues in TEST_ROWS
     ]

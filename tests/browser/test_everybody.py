@@ -17,17 +17,17 @@ _LONG_NAME = "a" * 90 + "_2026-08-12T10.33.21_(1)(copy).pdf"
 
 
 def _long_named(directory: Path) -> Path:
-    return schedules.tests(directory).rename(directory / _LONG_NAME)
+    return schedules.semester_tests(directory).rename(directory / _LONG_NAME)
 
 
 @pytest.mark.parametrize(
     ("width", "colour_scheme"), [(320, "light"), (390, "light"), (390, "dark"), (768, "light"), (1440, "dark")]
 )
 def test_nothing_is_wider_than_the_screen(
-    new_visitor: NewVisitor, reading_application: ApiProcess, tmp_path: Path, width: int, colour_scheme: str
+    new_visitor: NewVisitor, application: ApiProcess, tmp_path: Path, width: int, colour_scheme: str
 ) -> None:
     """Empty, failed with a long name, and with all three kinds of schedule."""
-    visitor = new_visitor(reading_application.url, width=width, color_scheme=colour_scheme)
+    visitor = new_visitor(application.url, width=width, color_scheme=colour_scheme)
     visitor.page.goto("/")
     assert not visitor.overflows()
     notes = tmp_path / "notes.pdf"
@@ -55,7 +55,7 @@ def test_the_keyboard_is_enough(visitor: Visitor, tmp_path: Path) -> None:
     _tab_to(page, "#file")
     with page.expect_file_chooser() as opened:
         page.keyboard.press("Enter")
-    opened.value.set_files([schedules.lectures(tmp_path), schedules.tests(tmp_path)])
+    opened.value.set_files([schedules.lectures(tmp_path), schedules.semester_tests(tmp_path)])
     visitor.await_calendar()
     _tab_to(page, "#view-week")
     page.keyboard.press("ArrowRight")
@@ -83,14 +83,12 @@ def _is_iso(page: Page) -> bool:
     return order.startswith("year")
 
 
-def test_everything_works_without_javascript(
-    new_visitor: NewVisitor, reading_application: ApiProcess, tmp_path: Path
-) -> None:
+def test_everything_works_without_javascript(new_visitor: NewVisitor, application: ApiProcess, tmp_path: Path) -> None:
     """Upload, status that renews itself, calendar, dates, groups, download, removal: plain forms."""
-    visitor = new_visitor(reading_application.url, java_script_enabled=False)
+    visitor = new_visitor(application.url, java_script_enabled=False)
     page = visitor.page
     page.goto("/")
-    for document in (schedules.lectures(tmp_path), schedules.tests(tmp_path)):
+    for document in (schedules.lectures(tmp_path), schedules.semester_tests(tmp_path)):
         visitor.choose(document)
         page.get_by_role("button", name="Upload this file").click()
         expect(visitor.state(document.name)).to_contain_text("Read:")
@@ -108,10 +106,10 @@ def test_everything_works_without_javascript(
 
 
 def test_a_wrong_file_is_told_without_javascript(
-    new_visitor: NewVisitor, reading_application: ApiProcess, tmp_path: Path
+    new_visitor: NewVisitor, application: ApiProcess, tmp_path: Path
 ) -> None:
     """A page with the service's sentence and the way back."""
-    visitor = new_visitor(reading_application.url, java_script_enabled=False)
+    visitor = new_visitor(application.url, java_script_enabled=False)
     visitor.page.goto("/")
     notes = tmp_path / "notes.pdf"
     notes.write_text("These are my notes.")
@@ -122,15 +120,15 @@ def test_a_wrong_file_is_told_without_javascript(
     expect(visitor.page.get_by_role("heading", level=1)).to_contain_text("Your schedule")
 
 
-def test_the_page_is_small_and_asks_nobody_else(new_visitor: NewVisitor, reading_application: ApiProcess) -> None:
+def test_the_page_is_small_and_asks_nobody_else(new_visitor: NewVisitor, application: ApiProcess) -> None:
     """Under 100 kB before compression is even counted, cached for ever, from one site only."""
-    visitor = new_visitor(reading_application.url)
+    visitor = new_visitor(application.url)
     sizes: dict[str, int] = {}
     visitor.page.on("response", lambda answer: sizes.update({answer.url: len(answer.body())}))
     page_answer = visitor.page.goto("/", wait_until="networkidle")
     assert page_answer is not None
     assert sum(sizes.values()) < 100_000
-    assert {urlsplit(url).netloc for url in visitor.requested} == {urlsplit(reading_application.url).netloc}
+    assert {urlsplit(url).netloc for url in visitor.requested} == {urlsplit(application.url).netloc}
     assert "'unsafe" not in page_answer.headers["content-security-policy"]
     assert page_answer.headers["cache-control"] == "no-store"
     script = next(url for url in visitor.requested if url.endswith("/main.js"))

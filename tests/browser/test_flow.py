@@ -30,7 +30,7 @@ def _dates(document: bytes, time: dt.time, *, weekday: int) -> list[dt.date]:
 
 def test_several_pdfs_become_one_calendar(visitor: Visitor, tmp_path: Path) -> None:
     """Chosen at once, each with a card of its own, joined in one file (R1.1)."""
-    visitor.choose(schedules.lectures(tmp_path), schedules.tests(tmp_path), schedules.exams(tmp_path))
+    visitor.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path), schedules.exams(tmp_path))
     expect(visitor.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
     expect(visitor.state("tests.pdf")).to_have_text("Read: 2 tests")
     expect(visitor.state("exams.pdf")).to_have_text("Read: 2 exams")
@@ -45,14 +45,14 @@ def test_several_pdfs_become_one_calendar(visitor: Visitor, tmp_path: Path) -> N
 
 def test_files_dropped_on_the_page_are_taken(visitor: Visitor, tmp_path: Path) -> None:
     """Anywhere on it."""
-    visitor.drop([schedules.lectures(tmp_path), schedules.tests(tmp_path)])
+    visitor.drop([schedules.lectures(tmp_path), schedules.semester_tests(tmp_path)])
     expect(visitor.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
     expect(visitor.state("tests.pdf")).to_have_text("Read: 2 tests")
 
 
 def test_the_week_and_the_dates_show_what_was_read(visitor: Visitor, tmp_path: Path) -> None:
     """Classes by day, tests and exams by date, what is not sure marked."""
-    visitor.choose(schedules.lectures(tmp_path), schedules.tests(tmp_path), schedules.exams(tmp_path))
+    visitor.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path), schedules.exams(tmp_path))
     visitor.await_calendar()
     monday = visitor.page.locator(".day", has_text="Monday")
     expect(monday.locator(".slot")).to_have_count(2)
@@ -66,9 +66,23 @@ def test_the_week_and_the_dates_show_what_was_read(visitor: Visitor, tmp_path: P
     expect(listed.nth(3)).to_contain_text("Not final")
 
 
+def test_what_is_doubtful_stands_beside_its_row(visitor: Visitor, tmp_path: Path) -> None:
+    """With the page and the row of the document, to be checked there."""
+    visitor.choose(schedules.semester_tests(tmp_path, weekday="Saturday"), schedules.exams(tmp_path))
+    visitor.await_calendar()
+    expect(visitor.page.locator(".appointment .remark")).to_have_count(0)
+    visitor.page.get_by_role("button", name="Remove tests.pdf").click()
+    expect(visitor.cards).to_have_count(1)
+    visitor.choose(schedules.semester_tests(tmp_path, weekday="Monday"))
+    remarks = visitor.page.locator(".appointment .remark")
+    expect(remarks).to_have_count(2)
+    expect(remarks.nth(1)).to_contain_text("Please check:")
+    expect(remarks.nth(1)).to_contain_text("tests.pdf, page 1, row 2")
+
+
 def test_other_dates_change_the_calendar(visitor: Visitor, tmp_path: Path) -> None:
     """They are asked to be confirmed, with their source, and count as confirmed once given."""
-    visitor.choose(schedules.lectures(tmp_path), schedules.tests(tmp_path))
+    visitor.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
     visitor.await_calendar()
     dates = visitor.page.locator("#dates")
     expect(dates).to_contain_text("Please confirm these dates")
@@ -86,7 +100,7 @@ def test_other_dates_change_the_calendar(visitor: Visitor, tmp_path: Path) -> No
 
 def test_dates_that_cannot_be_are_refused_with_the_reason(visitor: Visitor, tmp_path: Path) -> None:
     """The sentence comes from the service; the calendar stays as it was."""
-    visitor.choose(schedules.lectures(tmp_path), schedules.tests(tmp_path))
+    visitor.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
     visitor.await_calendar()
     visitor.page.locator("[name=S2_end]").fill("2026-07-01")
     visitor.page.get_by_role("button", name="Confirm these dates").click()
@@ -96,7 +110,7 @@ def test_dates_that_cannot_be_are_refused_with_the_reason(visitor: Visitor, tmp_
 
 def test_groups_and_modules_that_are_not_mine_leave(visitor: Visitor, tmp_path: Path) -> None:
     """From the week and from the file."""
-    visitor.choose(schedules.lectures(tmp_path), schedules.tests(tmp_path))
+    visitor.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
     visitor.await_calendar()
     slots = visitor.page.locator(".slot")
     expect(slots).to_have_count(5)
@@ -111,22 +125,22 @@ def test_groups_and_modules_that_are_not_mine_leave(visitor: Visitor, tmp_path: 
 
 
 def test_the_subscription_is_open_to_whoever_has_its_link(
-    visitor: Visitor, reading_application: ApiProcess, tmp_path: Path
+    visitor: Visitor, application: ApiProcess, tmp_path: Path
 ) -> None:
     """As a feed without a cookie; Apple's link is the same by another scheme."""
-    visitor.choose(schedules.tests(tmp_path))
+    visitor.choose(schedules.semester_tests(tmp_path))
     visitor.await_calendar()
     feed_url = visitor.page.get_by_label("Link for any calendar").input_value()
     apple = visitor.page.get_by_role("link", name="Apple Calendar").get_attribute("href")
     assert apple == feed_url.replace("http:", "webcal:", 1)
-    answer = httpx.get(reading_application.url + feed_url[feed_url.index("/calendars/") :])
+    answer = httpx.get(application.url + feed_url[feed_url.index("/calendars/") :])
     assert answer.status_code == 200
     assert len(by_icalendar(answer.content)) == 2
 
 
 def test_coming_back_finds_everything(visitor: Visitor, tmp_path: Path) -> None:
     """Documents, calendar and choices."""
-    visitor.choose(schedules.lectures(tmp_path), schedules.tests(tmp_path))
+    visitor.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
     visitor.await_calendar()
     feed_url = visitor.page.get_by_label("Link for any calendar").input_value()
     visitor.page.get_by_label("Practicals of ABC 123").select_option("P01")
@@ -139,7 +153,7 @@ def test_coming_back_finds_everything(visitor: Visitor, tmp_path: Path) -> None:
 
 def test_a_removed_document_takes_its_entries_along(visitor: Visitor, tmp_path: Path) -> None:
     """The calendar keeps its link."""
-    visitor.choose(schedules.lectures(tmp_path), schedules.tests(tmp_path))
+    visitor.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
     visitor.await_calendar()
     feed_url = visitor.page.get_by_label("Link for any calendar").input_value()
     visitor.page.get_by_role("button", name="Remove lectures.pdf").click()

@@ -5,13 +5,11 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.api_process import api_environment, api_process, worker_process
+from tests.api_process import api_process, worker_process
 from tests.browser import schedules
 from tests.browser.conftest import NewVisitor
 from tests.browser.visitor import Visitor
 from tests.documents import wrong
-from tests.servers import Database
-from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress
 
 _WATCH = """() => {
     window.seen = [];
@@ -46,22 +44,16 @@ def test_an_upload_tells_its_percentage_and_the_reading_its_pages(visitor: Visit
 
 
 def test_a_document_waits_in_the_queue_until_a_worker_reads_it(
-    new_visitor: NewVisitor,
-    database: Database,
-    redis_state_url: str,
-    redis_cache_url: str,
-    object_store: ObjectStoreAddress,
-    tmp_path: Path,
+    new_visitor: NewVisitor, own_environment: dict[str, str], tmp_path: Path
 ) -> None:
     """The page says where it stands, and needs no reload."""
-    environment = api_environment(database, redis_state_url, redis_cache_url, object_store)
-    with api_process(environment, tmp_path / "api.log") as application:
+    with api_process(own_environment, tmp_path / "api.log") as application:
         visitor = new_visitor(application.url)
         visitor.page.goto("/")
-        visitor.choose(schedules.tests(tmp_path), schedules.lectures(tmp_path))
+        visitor.choose(schedules.semester_tests(tmp_path), schedules.lectures(tmp_path))
         expect(visitor.state("tests.pdf")).to_have_text("Waiting: number 1 in the queue")
         expect(visitor.state("lectures.pdf")).to_have_text("Waiting: number 2 in the queue")
-        with worker_process(environment, tmp_path / "worker.log"):
+        with worker_process(own_environment, tmp_path / "worker.log"):
             expect(visitor.state("tests.pdf")).to_have_text("Read: 2 tests")
             expect(visitor.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
 
@@ -80,7 +72,7 @@ def test_a_wrong_file_is_told_what_is_wrong_and_what_to_do(visitor: Visitor, tmp
     notes, scan = tmp_path / "notes.pdf", tmp_path / "scan.pdf"
     notes.write_text("These are my notes.")
     scan.write_bytes(wrong.scan())
-    visitor.choose(notes, scan, schedules.tests(tmp_path))
+    visitor.choose(notes, scan, schedules.semester_tests(tmp_path))
     expect(visitor.state("notes.pdf")).to_contain_text("This is not a PDF.")
     expect(visitor.state("scan.pdf")).to_contain_text("The pages hold no text, only a picture of it.")
     expect(visitor.state("tests.pdf")).to_have_text("Read: 2 tests")
@@ -93,7 +85,7 @@ def test_a_wrong_file_is_told_what_is_wrong_and_what_to_do(visitor: Visitor, tmp
 def test_an_upload_without_connection_can_be_tried_again(visitor: Visitor, tmp_path: Path) -> None:
     """Nothing has to be chosen a second time."""
     visitor.page.context.set_offline(True)
-    visitor.choose(schedules.tests(tmp_path))
+    visitor.choose(schedules.semester_tests(tmp_path))
     expect(visitor.state("tests.pdf")).to_contain_text("No connection to the server.")
     visitor.page.context.set_offline(False)
     visitor.card("tests.pdf").get_by_role("button", name="Try again").click()
@@ -103,7 +95,7 @@ def test_an_upload_without_connection_can_be_tried_again(visitor: Visitor, tmp_p
 
 def test_the_same_file_again_is_no_second_document(visitor: Visitor, tmp_path: Path) -> None:
     """Known bytes are answered at once."""
-    document = schedules.tests(tmp_path)
+    document = schedules.semester_tests(tmp_path)
     visitor.choose(document)
     expect(visitor.state("tests.pdf")).to_have_text("Read: 2 tests")
     visitor.choose(document)

@@ -13,7 +13,7 @@ from upschedule.web.identity import AnyRequest
 from upschedule.web.pages.week import COLUMNS, LINES_MAX
 
 _FOLDER = Path(__file__).parents[1] / "static"
-_TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8", ".svg": "image/svg+xml"}
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 

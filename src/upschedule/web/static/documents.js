@@ -16,6 +16,13 @@ export function startDocuments() {
     take(form, [...input.files]);
     input.value = "";
   });
+  // It looks like a button, so that it opens like one; browsers would send the form instead.
+  input.addEventListener("keydown", (event) => {
+    if (event.key === "Enter") {
+      event.preventDefault();
+      input.click();
+    }
+  });
   acceptDrops(form);
   followPending();
   document.addEventListener("parts:new", followPending);
