@@ -28,7 +28,7 @@ def find_grids(rules: Rules) -> list[Grid]:
         return [Grid([rule.at for rule in rules.horizontal], [rule.at for rule in rules.vertical])]
     grids: list[Grid] = []
     for horizontal, vertical in _connected(rules):
-        if len(horizontal) > 1 and len(vertical) > _COLUMNS_MIN:
+        if len(vertical) > _COLUMNS_MIN:
             grids += _bands(horizontal, vertical)
     return sorted(grids)
 
