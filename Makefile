@@ -3,10 +3,10 @@ PYTHON ?= python3
 BOOTSTRAP := $(PYTHON) tools/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint perf clean
+.PHONY: help run test lint perf cluster-tools clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 run: ## Install and run the whole service until Ctrl-C (PORT=8080, data in UPSCHEDULE_DATA=.data)
 	@$(BOOTSTRAP) servers upschedule local
@@ -19,6 +19,9 @@ lint: ## Format, lint, types, import contracts, SQL
 
 perf: ## Print the figures of every program under perf/
 	@$(BOOTSTRAP) dev nox --session perf
+
+cluster-tools: ## Find or build nomad, consul, nomad-autoscaler and pulumi (a quarter of an hour the first time)
+	@$(PYTHON) -m tools.cluster.build
 
 clean: ## Remove what tools made; the data of `make run` stay
 	@rm -rf .venv .tools .nox .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage dist

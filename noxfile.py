@@ -46,6 +46,13 @@ def browser(session: nox.Session) -> None:
 
 
 @nox.session
+def cluster_tooling(session: nox.Session) -> None:
+    """Tests of the cluster's programs and plugins; builds first what is missing, which takes minutes."""
+    session.run("python", "-m", "tools.cluster.build")
+    session.run("pytest", "tests/cluster/tooling", *session.posargs)
+
+
+@nox.session
 def perf(session: nox.Session) -> None:
     """Every program under perf/, one after the other; each prints its figures."""
     for program in sorted(Path("perf").glob("*.py")):

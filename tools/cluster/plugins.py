@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import subprocess
+import time
 from pathlib import Path
 
 from tools.cluster.programs import HERE, TOOLS, CannotPrepareError
@@ -12,6 +13,7 @@ NOMAD_PLUGIN = ("resource", "nomad", "2.6.1")
 LANGUAGE_HOST = "pulumi-language-python"
 EXECUTOR = "pulumi-language-python-exec"
 DOWNLOAD_SECONDS = 60
+SECONDS_BETWEEN_ATTEMPTS = 86_400
 ENGINE_FOLDER = HERE / "pulumi"
 
 
@@ -37,17 +39,22 @@ def official_path() -> str:
 
 
 def nomad_plugin(pulumi: Path) -> bool:
-    """True: `pulumi` has it or could download it now."""
+    """True: `pulumi` has it or could download it now. A download that failed is not tried again on the same day."""
     kind, name, version = NOMAD_PLUGIN
     home = Path(os.environ.get("PULUMI_HOME") or Path.home() / ".pulumi")
     if (home / "plugins" / f"{kind}-{name}-v{version}").is_dir():
         return True
+    refused = pulumi.parent.parent / "nomad-plugin-refused"
+    if refused.exists() and time.time() - refused.stat().st_mtime < SECONDS_BETWEEN_ATTEMPTS:
+        return False
     command = [pulumi, "plugin", "install", kind, name, version]
     try:
-        done = subprocess.run(command, capture_output=True, timeout=DOWNLOAD_SECONDS, check=False)
+        done = subprocess.run(command, capture_output=True, timeout=DOWNLOAD_SECONDS, check=False).returncode == 0
     except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
+        done = False
+    if not done:
+        refused.touch()
+    return done
 
 
 def language_executor(programs: Path) -> None:
