@@ -33,15 +33,14 @@ _EXPIRED = """
     FOR UPDATE SKIP LOCKED
 """
 _RING_AGAIN = """
-    WITH due AS (
+    UPDATE jobs SET rung_at = now() WHERE id = ANY (ARRAY (
         SELECT id FROM jobs
         WHERE status = 'queued' AND run_after <= now()
           AND (rung_at IS NULL OR rung_at < now() - %(ring_again_seconds)s * interval '1 second')
         ORDER BY run_after, id LIMIT %(rows_max)s
         FOR UPDATE SKIP LOCKED
-    )
-    UPDATE jobs SET rung_at = now() FROM due WHERE jobs.id = due.id
-    RETURNING jobs.id
+    ))
+    RETURNING id
 """
 _DEPTH = """
     SELECT count(*) AS queued, coalesce(extract(epoch FROM now() - min(run_after)), 0)::float8 AS age_seconds
