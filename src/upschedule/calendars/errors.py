@@ -49,6 +49,14 @@ class ScheduleNotRead(Refusal):
     title = "Schedule not read yet"
 
 
+class CalendarBusy(Refusal):
+    """The calendar is being changed again and again at this moment. Try again in a few seconds."""
+
+    code = "calendar-busy"
+    title = "Calendar is being changed"
+    retry_after_seconds = 5
+
+
 class TooManyCalendars(Refusal):
     """You have as many calendars as one person may have. Delete one that you no longer need."""
 

@@ -54,7 +54,7 @@ def renew(
     return publish(previous, said, now=now)
 
 
-def feed_file(assembly: Assembly, records: Iterable[EntryRecord], options: FileOptions, *, module: str = "") -> bytes:
+def feed_file(assembly: Assembly, records: Iterable[EntryRecord], *, options: FileOptions, module: str = "") -> bytes:
     """What is on now, of all modules or of one."""
     current = [record for record in records if record.cancelled_at is None]
     wanted = [record for record in current if not module or record.body.module == module]
@@ -62,7 +62,7 @@ def feed_file(assembly: Assembly, records: Iterable[EntryRecord], options: FileO
 
 
 def download_file(
-    assembly: Assembly, records: Iterable[EntryRecord], options: FileOptions, *, now: dt.datetime
+    assembly: Assembly, records: Iterable[EntryRecord], *, options: FileOptions, now: dt.datetime
 ) -> bytes:
     """For people who import files: what was removed lately is named as cancelled, or it would stay with them."""
     since = now - dt.timedelta(days=options.cancelled_days)

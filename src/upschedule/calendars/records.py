@@ -72,12 +72,11 @@ class RecordRepository:
         row = await (await self._connection.execute(_KEPT, values)).fetchone()
         return row["body"] if row else None
 
-    async def keep(self, basis: bytes, files: Mapping[str, bytes]) -> None:
-        """By module; files of modules that are gone go, too."""
-        for module, body in files.items():
-            values = {"calendar_id": self._calendar_id, "module": module, "basis": basis, "body": body}
-            await self._connection.execute(_KEEP, values)
-        await self._connection.execute(_DROP, {"calendar_id": self._calendar_id, "basis": basis})
+    async def keep(self, module: str, basis: bytes, body: bytes) -> None:
+        """Files of single modules that are out of date go."""
+        values = {"calendar_id": self._calendar_id, "module": module, "basis": basis, "body": body}
+        await self._connection.execute(_KEEP, values)
+        await self._connection.execute(_DROP, values)
 
     def _values(self, record: EntryRecord) -> dict[str, object]:
         return {

@@ -85,6 +85,12 @@ class CalendarRepository:
     async def by_token(self, token_hash: bytes) -> Snapshot | None:
         return await self._snapshot(await self._one(self._BY_TOKEN, token_hash=token_hash))
 
+    _BY_ID = "SELECT * FROM calendars WHERE id = %(calendar_id)s"
+
+    async def snapshot(self, calendar_id: UUID) -> Snapshot | None:
+        """For use cases that have no owner."""
+        return await self._snapshot(await self._one(self._BY_ID, calendar_id=calendar_id))
+
     _LOCK = "SELECT * FROM calendars WHERE id = %(calendar_id)s FOR NO KEY UPDATE"
 
     async def locked(self, calendar_id: UUID) -> Snapshot | None:

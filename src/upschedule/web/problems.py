@@ -53,6 +53,7 @@ STATUSES: Mapping[CauseType, http.HTTPStatus] = {
     calendars.FeedNotFound: http.HTTPStatus.NOT_FOUND,
     calendars.YearNotFound: http.HTTPStatus.NOT_FOUND,
     calendars.ScheduleNotRead: http.HTTPStatus.CONFLICT,
+    calendars.CalendarBusy: http.HTTPStatus.SERVICE_UNAVAILABLE,
     calendars.TooManyCalendars: http.HTTPStatus.CONFLICT,
     web.CrossSiteRequest: http.HTTPStatus.FORBIDDEN,
     web.NotFound: http.HTTPStatus.NOT_FOUND,

@@ -11,6 +11,7 @@ from litestar.params import Parameter
 from upschedule.accounts.errors import NoVisitor
 from upschedule.accounts.service import Visitor
 from upschedule.calendars.errors import (
+    CalendarBusy,
     CalendarNotFound,
     DatesMissing,
     FeedNotFound,
@@ -132,7 +133,7 @@ class CalendarController(Controller):
         "/{calendar_id:uuid}/calendar.ics",
         operation_id="DownloadCalendar",
         summary="A calendar as a file to import",
-        responses={200: _FILE, 304: _UNCHANGED, **problems(CalendarNotFound)},
+        responses={200: _FILE, 304: _UNCHANGED, **problems(CalendarNotFound, CalendarBusy)},
     )
     async def download(
         self, request: AnyRequest, calendar_id: UUID, visitor: Visitor | None, feeds: FeedService
@@ -159,7 +160,7 @@ class FeedController(Controller):
         http_method=[HttpMethod.GET, HttpMethod.HEAD],
         operation_id=by_method("ReadFeed"),
         summary="A calendar's feed",
-        responses={200: _FILE, 304: _UNCHANGED, **problems(FeedNotFound)},
+        responses={200: _FILE, 304: _UNCHANGED, **problems(FeedNotFound, CalendarBusy)},
     )
     async def read(
         self,
