@@ -104,8 +104,8 @@ def test_a_feed_address_appears_in_no_log(person: httpx.Client, jobs: list[str],
 
 
 @pytest.mark.parametrize("address", ["/calendars/unknown.ics", "/calendars/unknown", "/calendars/%2e%2e.ics"])
-def test_an_unknown_feed_is_a_problem(api: ApiProcess, address: str) -> None:
-    answer = httpx.get(f"{api.url}{address}")
+def test_an_unknown_feed_is_a_problem(reading_api: ApiProcess, address: str) -> None:
+    answer = httpx.get(f"{reading_api.url}{address}")
 
     assert (answer.status_code, problem_code(answer)) == (404, "feed-not-found")
 
@@ -183,17 +183,17 @@ def test_wrong_dates_are_refused_by_field(
     assert field in [error["field"] for error in answer.json()["errors"]]
 
 
-def test_somebody_unknown_can_make_no_calendar(api: ApiProcess) -> None:
-    answer = httpx.post(f"{api.url}/api/v1/calendars", json={"jobs": ["00000000-0000-0000-0000-000000000000"]})
+def test_somebody_unknown_can_make_no_calendar(reading_api: ApiProcess) -> None:
+    answer = httpx.post(f"{reading_api.url}/api/v1/calendars", json={"jobs": ["00000000-0000-0000-0000-000000000000"]})
 
     assert answer.status_code == 401
     assert problem_code(answer)
 
 
-def test_known_years_are_public(api: ApiProcess) -> None:
-    years = httpx.get(f"{api.url}/api/v1/academic-years").json()["academic_years"]
-    one = httpx.get(f"{api.url}/api/v1/academic-years/2026").json()
-    none = httpx.get(f"{api.url}/api/v1/academic-years/2040")
+def test_known_years_are_public(reading_api: ApiProcess) -> None:
+    years = httpx.get(f"{reading_api.url}/api/v1/academic-years").json()["academic_years"]
+    one = httpx.get(f"{reading_api.url}/api/v1/academic-years/2026").json()
+    none = httpx.get(f"{reading_api.url}/api/v1/academic-years/2040")
 
     assert one in years
     assert one["confirmed"] is False

@@ -1,0 +1,69 @@
+"""Files are made again exactly when something they are made of has changed."""
+
+import datetime as dt
+import uuid
+
+import msgspec
+import pytest
+from icalendar import Calendar
+
+from tests.calendar_readers import content_lines
+from tests.unit.calendars.makers import KNOWN, MOMENT, assembly, calendar
+from tests.unit.timetable.makers import exam, lecture, semester_test
+from upschedule.calendars.making import FileOptions, basis_of, feed_file, renew
+from upschedule.calendars.model import Choices, Snapshot
+
+OPTIONS = FileOptions(
+    public_url="https://example.test", uid_domain="upschedule.app", exam_minutes=180, cancelled_days=30
+)
+SNAPSHOT = Snapshot(calendar=calendar(), known=KNOWN, documents=((uuid.UUID(int=1), MOMENT),))
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        msgspec.structs.replace(SNAPSHOT, calendar=calendar(choices=Choices(hidden_modules=("ABC 123",)))),
+        msgspec.structs.replace(SNAPSHOT, calendar=calendar(name="Another")),
+        msgspec.structs.replace(SNAPSHOT, known=msgspec.structs.replace(KNOWN, confirmed=True)),
+        msgspec.structs.replace(SNAPSHOT, known=None),
+        msgspec.structs.replace(SNAPSHOT, documents=()),
+        msgspec.structs.replace(SNAPSHOT, documents=((uuid.UUID(int=1), MOMENT + dt.timedelta(seconds=1)),)),
+    ],
+)
+def test_whatever_changes_makes_another_basis(changed: Snapshot) -> None:
+    assert basis_of(changed, OPTIONS) != basis_of(SNAPSHOT, OPTIONS)
+
+
+def test_equal_rows_and_settings_are_one_basis() -> None:
+    other = msgspec.structs.replace(OPTIONS, exam_minutes=120)
+
+    assert basis_of(msgspec.structs.replace(SNAPSHOT), OPTIONS) == basis_of(SNAPSHOT, OPTIONS)
+    assert basis_of(SNAPSHOT, other) != basis_of(SNAPSHOT, OPTIONS)
+
+
+def _feed(*events: object, **changes: object) -> bytes:
+    made = assembly(*events, **changes)  # A calendar's events and fields.
+    return feed_file(made, renew(made, {}, OPTIONS, now=MOMENT).values(), options=OPTIONS)
+
+
+def test_choices_reach_the_file() -> None:
+    """Rules 11 and 12: colours and reminders that were chosen; others stay as they are."""
+    choices = Choices(reminders={"lecture": (10,)}, colours={"ABC 123": "teal"})
+    lines = content_lines(_feed(lecture(), semester_test(module="XYZ 210"), choices=choices))
+
+    assert [value for name, _, value in lines if name == "TRIGGER"] == ["-PT10M", "-PT1H"]
+    assert "teal" in [value for name, _, value in lines if name == "COLOR"]
+
+
+def test_a_file_says_that_its_term_dates_are_not_confirmed() -> None:
+    doubtful, settled = Calendar.from_ical(_feed(lecture())), Calendar.from_ical(_feed(exam()))
+
+    assert "2026 are not confirmed" in str(doubtful["X-WR-CALDESC"])
+    assert "not confirmed" not in str(settled["X-WR-CALDESC"])
+
+
+def test_links_lead_to_the_entry_on_the_page() -> None:
+    made = assembly(lecture())
+    (event,) = Calendar.from_ical(_feed(lecture())).events
+
+    assert event["URL"] == f"https://example.test/#{made.named[0][0]}"
