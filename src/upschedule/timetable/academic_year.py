@@ -86,6 +86,8 @@ class AcademicYear:
         self.dates = dates
         self.public_holidays = _changed(public_holidays, dates.holidays or ())
         self._follows: dict[dt.date, Day] = {followed.date: followed.weekday for followed in dates.follows or ()}
+        # Every class of a term asks for the same days.
+        self._days: dict[dt.date, DayInfo] = {}
         # In order of precedence: the first that holds the day says what it is.
         self._closed: tuple[tuple[DayKind, tuple[Period, ...]], ...] = (
             ("no_lectures", dates.no_lectures or ()),
@@ -105,6 +107,11 @@ class AcademicYear:
 
     def day(self, date: dt.date) -> DayInfo:
         """The kind of a day, for a module that is taught at that time of the year."""
+        if date not in self._days:
+            self._days[date] = self._look_up(date)
+        return self._days[date]
+
+    def _look_up(self, date: dt.date) -> DayInfo:
         if date in self.public_holidays:
             return DayInfo(date=date, kind="holiday", name=self.public_holidays[date])
         for kind, periods in self._closed:
