@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator
 from datetime import datetime
-from functools import partial
 from uuid import UUID
 
 import msgspec
@@ -74,6 +73,14 @@ class JobService:
         job = await self._cache.get(job_id) or await self._read(job_id)
         return await self._told(account_id, job)
 
+    async def fresh_status(self, account_id: UUID, job_id: UUID) -> JobStatus:
+        """As `status`, but past the cache: for whoever must not meet what a lost invalidation left there."""
+        return await self._told(account_id, await self._read(job_id))
+
+    async def position(self, job_id: UUID) -> int | None:
+        """Counts from 1; None once the job is no longer queued."""
+        return await self._queue.position(job_id)
+
     async def recent(self, account_id: UUID, *, cursor: Cursor | None, limit: int) -> JobPage:
         """At most `limit` jobs, newest first, from where `cursor` ended."""
         before = (cursor.created_at, cursor.job_id) if cursor else None
@@ -123,15 +130,11 @@ class JobService:
 
     def watch(self, account_id: UUID, job_id: UUID) -> AsyncGenerator[JobStatus]:
         """The status now and after every change, up to the final one or the end of the process. Raises JobNotFound."""
-        return self._watches.follow(job_id, partial(self._fresh, account_id, job_id))
+        return self._watches.follow(job_id, _Sight(self, account_id, job_id))
 
     def end_watches(self) -> None:
         """Call first when the process stops: every `watch` ends."""
         self._watches.end()
-
-    async def _fresh(self, account_id: UUID, job_id: UUID) -> JobStatus:
-        # A watcher looks only after a notice or a pause, and so must not meet what a lost invalidation left behind.
-        return await self._told(account_id, await self._read(job_id))
 
     async def _read(self, job_id: UUID) -> Job | None:
         async with self._database.transaction() as connection:
@@ -152,6 +155,23 @@ class JobService:
         except StoreError as error:
             # Nothing points at it any more: retention finds it.
             _log.warning("object_left_behind", reason=error.reason)
+
+
+class _Sight:
+    """A watcher's job."""
+
+    def __init__(self, jobs: JobService, account_id: UUID, job_id: UUID) -> None:
+        self._jobs = jobs
+        self._account_id = account_id
+        self._job_id = job_id
+
+    async def look(self) -> JobStatus:
+        return await self._jobs.fresh_status(self._account_id, self._job_id)
+
+    async def move_up(self, status: JobStatus) -> JobStatus:
+        position = await self._jobs.position(self._job_id)
+        # No longer queued: the row says what it is now.
+        return await self.look() if position is None else msgspec.structs.replace(status, position=position)
 
 
 async def _owned(jobs: JobRepository, account_id: UUID, job_id: UUID) -> Job:

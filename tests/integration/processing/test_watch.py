@@ -85,7 +85,7 @@ async def test_a_lost_notice_only_delays(addresses: Addresses) -> None:
         stream = services.jobs.watch(account_id, job.id)
         await next_status(stream)
         await change(services, job.id, file_name="'b.pdf'", version="version + 1")
-        assert (await next_status(stream)).file_name == "b.pdf"
+        assert (await next_status(stream, seconds=15)).file_name == "b.pdf"
 
 
 async def test_streams_end_when_the_process_stops(addresses: Addresses) -> None:
