@@ -1,8 +1,10 @@
 """The programs of `make cluster-tools`, a Nomad agent for all tests, and a stack of Pulumi for each."""
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -30,8 +32,24 @@ def agent(programs: Path) -> Iterator[Agent]:
 
 @pytest.fixture
 def stack(programs: Path, agent: Agent, tmp_path: Path) -> Iterator[Stack]:
-    """Runs on our stand-ins, also where the official plugins are installed; destroyed after the test."""
-    made = Stack(tmp_path, [*STAND_INS, programs], agent.environment)
+    """Of an empty project."""
+    with stack_in(tmp_path, programs, agent) as made:
+        yield made
+
+
+@pytest.fixture
+def project(programs: Path, agent: Agent, tmp_path: Path) -> Iterator[Stack]:
+    """Of the cluster's own program, in a copy beside a copy of the job files."""
+    shutil.copytree(ROOT / "pulumi", tmp_path / "project")
+    shutil.copytree(ROOT / "jobs", tmp_path / "jobs")
+    with stack_in(tmp_path, programs, agent) as made:
+        yield made
+
+
+@contextmanager
+def stack_in(folder: Path, programs: Path, agent: Agent) -> Iterator[Stack]:
+    """Runs on our stand-ins, also where the official plugins are installed; destroyed in the end."""
+    made = Stack(folder, [*STAND_INS, programs], agent.environment)
     yield made
     if made.resources():
         made.destroy().expect_success()

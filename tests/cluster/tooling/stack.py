@@ -39,11 +39,13 @@ class Stack:
     """`environment` says where Nomad is. What every command printed stays in `transcript`."""
 
     def __init__(self, folder: Path, path: list[Path], environment: dict[str, str]) -> None:
-        self._project = folder / "project"
+        """`folder` may hold a project already, as `project`; Pulumi writes the stack's settings into it."""
+        self.project = folder / "project"
         self._state = folder / "state"
-        for each in (self._project, self._state):
-            each.mkdir()
-        (self._project / "Pulumi.yaml").write_text(PROJECT, encoding="utf-8")
+        self._state.mkdir()
+        if not self.project.exists():
+            self.project.mkdir()
+            (self.project / "Pulumi.yaml").write_text(PROJECT, encoding="utf-8")
         search = [str(Path(sys.executable).parent), *map(str, path), os.environ["PATH"]]
         self._environment = {
             **os.environ,
@@ -59,7 +61,7 @@ class Stack:
     def program(self, source: str) -> None:
         """The program from now on; `pulumi` and `nomad` are imported for it."""
         text = f"import pulumi\nimport pulumi_nomad as nomad\n\n{source}"
-        (self._project / "__main__.py").write_text(text, encoding="utf-8")
+        (self.project / "__main__.py").write_text(text, encoding="utf-8")
 
     def up(self, *options: str) -> Ran:
         return self.run("up", "--yes", "--skip-preview", "--diff", *options)
@@ -76,7 +78,7 @@ class Stack:
     def run(self, *arguments: str) -> Ran:
         done = subprocess.run(
             ["pulumi", *arguments, "--non-interactive"],
-            cwd=self._project,
+            cwd=self.project,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -93,7 +95,7 @@ class Stack:
         """A command that the test goes on beside; ended with the block."""
         process = subprocess.Popen(
             ["pulumi", *arguments, "--non-interactive"],
-            cwd=self._project,
+            cwd=self.project,
             env=self._environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -108,7 +110,8 @@ class Stack:
 
     def resources(self) -> dict[str, dict[str, Any]]:
         """What the state holds, by the name in the program; the stack and its providers are left out."""
-        state = json.loads((self._state / ".pulumi/stacks/tooling/dev.json").read_text(encoding="utf-8"))
+        (file,) = self._state.glob(".pulumi/stacks/*/dev.json")
+        state = json.loads(file.read_text(encoding="utf-8"))
         return {
             resource["urn"].rpartition("::")[2]: resource
             for resource in state["checkpoint"]["latest"].get("resources") or []

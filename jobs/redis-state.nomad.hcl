@@ -1,0 +1,116 @@
+# The Redis of the queue, the sessions and the limits: nothing is evicted, a crash loses at most a second (R4.3).
+# Its password is in the Nomad Variable nomad/jobs/redis-state.
+
+variable "namespace" { type = string }
+
+variable "datacenters" {
+  type        = string
+  description = "One, or a pattern such as dc*"
+  default     = "*"
+}
+
+variable "user" {
+  type        = string
+  description = "Who the server runs as on the node; never root"
+}
+
+variable "program" {
+  type        = string
+  description = "Path of a Redis-compatible server of version 7 or newer, as the task sees it"
+}
+
+variable "volume" {
+  type        = string
+  description = "The node's host volume for the append-only file; it belongs to the user"
+}
+
+variable "memory_mb" {
+  type        = number
+  description = "Of data; the task gets half as much again for the copies that rewriting makes"
+  default     = 1024
+}
+
+job "redis-state" {
+  namespace   = var.namespace
+  datacenters = [var.datacenters]
+  type        = "service"
+
+  group "redis" {
+    # One: two servers on one append-only file would destroy it.
+    count = 1
+
+    network {
+      port "redis" {}
+    }
+
+    volume "data" {
+      type      = "host"
+      source    = var.volume
+      read_only = false
+    }
+
+    restart {
+      attempts = 10
+      interval = "5m"
+      delay    = "2s"
+      mode     = "delay"
+    }
+
+    service {
+      name = "redis-state"
+      port = "redis"
+
+      check {
+        name     = "live"
+        type     = "tcp"
+        interval = "5s"
+        timeout  = "2s"
+
+        # Loading a large file takes its time before the port answers.
+        check_restart {
+          limit = 6
+          grace = "60s"
+        }
+      }
+    }
+
+    task "redis" {
+      driver         = "exec"
+      user           = var.user
+      shutdown_delay = "2s"
+      kill_timeout   = "30s"
+
+      config {
+        command = var.program
+        args    = ["${NOMAD_SECRETS_DIR}/redis.conf"]
+      }
+
+      volume_mount {
+        volume      = "data"
+        destination = "/data"
+      }
+
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/redis.conf"
+        change_mode = "restart"
+        data        = <<-EOF
+          bind {{ env "NOMAD_IP_redis" }}
+          port {{ env "NOMAD_PORT_redis" }}
+          {{ with nomadVar "nomad/jobs/redis-state" }}requirepass {{ .password }}{{ end }}
+          dir /data
+          maxmemory ${var.memory_mb}mb
+          maxmemory-policy noeviction
+          appendonly yes
+          appendfsync everysec
+          enable-debug-command no
+          enable-module-command no
+        EOF
+      }
+
+      resources {
+        cpu    = 500
+        memory = floor(var.memory_mb * 1.5)
+      }
+    }
+  }
+}

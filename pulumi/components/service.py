@@ -1,0 +1,45 @@
+"""A service of ours on Nomad: its secrets, and its job."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import pulumi_nomad as nomad
+
+JOBS = Path(__file__).resolve().parents[2] / "jobs"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceArgs:
+    """`variables` are those of the job's file, `secrets` the items of the Nomad Variable that its tasks may read."""
+
+    namespace: pulumi.Input[str]
+    variables: Mapping[str, pulumi.Input[str]]
+    secrets: Mapping[str, pulumi.Input[str]]
+
+
+class Service(pulumi.ComponentResource):
+    """Registers `jobs/NAME.nomad.hcl` and goes on: whether it becomes healthy is for the release gate to wait for."""
+
+    def __init__(self, name: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("upschedule:cluster:Service", name, None, opts)
+        self.secrets = nomad.Variable(
+            name,
+            namespace=args.namespace,
+            path=f"nomad/jobs/{name}",
+            items=args.secrets,
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+        self.job = nomad.Job(
+            name,
+            jobspec=(JOBS / f"{name}.nomad.hcl").read_text(encoding="utf-8"),
+            hcl2=nomad.JobHcl2Args(vars={"namespace": args.namespace, **args.variables}),
+            # A deployment that awaits a person's promotion would keep `up` waiting for ever.
+            detach=True,
+            # The autoscaler's count stays.
+            preserve_counts=True,
+            purge_on_destroy=True,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.secrets]),
+        )
+        self.register_outputs({"job": self.job.name})

@@ -1,0 +1,74 @@
+"""The cluster's own program on a real Nomad, whose client runs none of its tasks (R10.1, R11.1)."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.tooling.agent import Agent
+from tests.cluster.tooling.stack import Stack
+
+ROOT = Path(__file__).parents[3]
+SERVICES = ("redis-state", "redis-cache", "traefik")
+COMMON = {"namespace": "default", "user": "nobody", "program": "/usr/bin/program"}
+OWN = {"redis-state": {"volume": "data"}, "redis-cache": {}, "traefik": {"public_port": "8443"}}
+CONFIGURATION = {
+    "namespace": "whole",
+    "user": "nobody",
+    "redisProgram": "/usr/bin/valkey-server",
+    "redisStateVolume": "redis-state",
+    "traefikProgram": "/usr/bin/traefik",
+    "publicPort": "8443",
+}
+SECRETS = {"redisStatePassword": "state-7f3a", "redisCachePassword": "cache-91bc", "traefikConsulToken": "token-55de"}
+
+
+def configure(stack: Stack, settings: dict[str, str], secrets: dict[str, str]) -> None:
+    plain = [word for name, value in settings.items() for word in ("--plaintext", f"{name}={value}")]
+    hidden = [word for name, value in secrets.items() for word in ("--secret", f"{name}={value}")]
+    stack.run("config", "set-all", *plain, *hidden).expect_success()
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_each_job_file_is_accepted_as_it_stands(agent: Agent, service: str) -> None:
+    """By the command that an SRE would try it with."""
+    values = [word for name, value in {**COMMON, **OWN[service]}.items() for word in ("-var", f"{name}={value}")]
+    answer = agent.nomad("job", "validate", *values, str(ROOT / "jobs" / f"{service}.nomad.hcl"))
+
+    assert answer.returncode == 0, answer.stderr
+    assert "Job validation successful" in answer.stdout
+
+
+def test_one_up_defines_all_a_second_changes_nothing_and_destroy_leaves_nothing(project: Stack, agent: Agent) -> None:
+    """Secrets go to the variable of the job that needs them, and nowhere else."""
+    configure(project, CONFIGURATION, SECRETS)
+    assert project.preview().expect_success().output.count("nomad:index/job:Job: (create)") == len(SERVICES)
+    project.up().expect_success()
+
+    found = {name: agent.call("GET", f"job/{name}", namespace="whole") for name in SERVICES}
+    assert {job["TaskGroups"][0]["Tasks"][0]["User"] for job in found.values()} == {"nobody"}
+    items = {name: agent.call("GET", f"var/nomad/jobs/{name}", namespace="whole")["Items"] for name in SERVICES}
+    assert items["redis-state"] == {"password": "state-7f3a"}
+    assert items["traefik"] == {"consul_token": "token-55de"}
+    project.up("--expect-no-changes").expect_success()
+    assert not [secret for secret in SECRETS.values() if secret in project.everything_written() + str(found)]
+
+    project.destroy().expect_success()
+    assert agent.status("namespace/whole") == 404
+
+
+def test_a_wrong_configuration_is_refused_with_everything_that_is_wrong(project: Stack) -> None:
+    """Before the first resource."""
+    configure(project, {**CONFIGURATION, "publicPort": "70000", "redisCacheMemoryMb": "much"}, {})
+    project.run("config", "rm", "user").expect_success()
+    refused = project.preview()
+
+    assert refused.code != 0
+    assert "The configuration of stack dev cannot be used:" in refused.output
+    for line in (
+        "user: is missing",
+        "publicPort: Expected `int` <= 65535, not '70000'",
+        "redisCacheMemoryMb: Expected `int`, got `str`, not 'much'",
+        "traefikConsulToken: is missing; set it with --secret",
+    ):
+        assert line in refused.output
+    assert "Traceback" not in refused.output
