@@ -29,8 +29,6 @@ mupdf_tools.mupdf_display_warnings(on=False)
 #: Readers accept a few bytes of rubbish before the header.
 _HEADER_WITHIN = 1024
 _ZLIB = b"\x78"
-#: zlib never makes less than one byte out of this many.
-_ZLIB_RATIO_MAX = 1032
 _END = b"%%EOF"
 #: What only stands inside a PDF's body: after the last end mark, it is the start of an update that was cut off.
 _BODY = re.compile(rb"\bobj\b|\bxref\b|\btrailer\b")
@@ -71,7 +69,10 @@ def _check_structure(document: Any, data: bytes, limits: ReadingLimits) -> None:
     # MuPDF repairs a file whose end is missing, silently and with pages lost.
     if document.is_repaired or end < 0 or _BODY.search(data, end):
         raise Damaged
-    count: int = document.page_count
+    try:
+        count: int = document.page_count
+    except (RuntimeError, mupdf.FzErrorBase) as error:
+        raise Damaged from error
     if count == 0:
         raise Damaged
     if count > limits.pages_max:
@@ -79,25 +80,25 @@ def _check_structure(document: Any, data: bytes, limits: ReadingLimits) -> None:
 
 
 def check_content(document: Any, page: Any, limits: ReadingLimits) -> None:
-    """Refuse a page whose content unpacks to far more than a table needs, and count no further than that.
+    """Refuse a page whose content is not whole, or unpacks to far more than a table needs (it is counted no further).
 
-    Raises `TooComplex`. What is packed twice, or drawn again and again, is left to the limits of the process.
+    Raises `Damaged` or `TooComplex`. MuPDF shows what it can of a broken stream and ignores its checksum. What is packed
+    twice, or drawn again and again, is left to the limits of the process.
     """
     room = limits.content_bytes_per_page_max
     for xref in page.get_contents():
         packed: bytes = document.xref_stream_raw(xref) or b""
-        if len(packed) * _ZLIB_RATIO_MAX < room:
-            room -= len(packed) * _ZLIB_RATIO_MAX
-        elif packed.startswith(_ZLIB):
-            room -= _unpacked_size(packed, room)
-        else:
-            room -= len(packed)
+        room -= _unpacked_size(packed, room) if packed.startswith(_ZLIB) else len(packed)
         if room < 0:
             raise TooComplex
 
 
 def _unpacked_size(packed: bytes, limit: int) -> int:
+    unpacker = zlib.decompressobj()
     try:
-        return len(zlib.decompressobj().decompress(packed, limit + 1))
+        size = len(unpacker.decompress(packed, limit + 1))
     except zlib.error as error:
         raise Damaged from error
+    if size <= limit and not unpacker.eof:
+        raise Damaged
+    return size

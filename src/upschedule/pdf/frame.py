@@ -15,7 +15,7 @@ Turns = Literal[0, 1, 2, 3]
 
 
 #: So many steps between words tell the direction of a page.
-_STEPS = 50
+_STEPS = 20
 
 
 class Frame(NamedTuple):

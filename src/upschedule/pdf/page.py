@@ -28,16 +28,21 @@ class PageContents(NamedTuple):
 
 def read_page(document: Any, number: int, *, limits: ReadingLimits, turns: Turns = 0) -> PageContents:
     """Page `number`, counted from 1; `turns` are those of the page before. Raises `TooComplex` or `Damaged`."""
+    try:
+        return _read(document, number, limits, turns)
+    except (RuntimeError, ValueError, mupdf.FzErrorBase) as error:
+        raise Damaged from error
+
+
+def _read(document: Any, number: int, limits: ReadingLimits, turns: Turns) -> PageContents:
     page = document[number - 1]
     check_content(document, page, limits)
     mupdf_tools.reset_mupdf_warnings()
-    try:
-        # A display list turns the page as its viewer does (Rotate, CropBox); annotations are not part of the schedule.
-        shown = page.get_displaylist(annots=0)
-        text = pymupdf.TextPage(shown.get_textpage(_FLAGS))
-    except (RuntimeError, mupdf.FzErrorBase) as error:
-        raise Damaged from error
-    if any(loss in mupdf_tools.mupdf_warnings() for loss in _LOSSES):
+    # A display list turns the page as its viewer does (Rotate, CropBox); annotations are not part of the schedule.
+    shown = page.get_displaylist(annots=0)
+    text = pymupdf.TextPage(shown.get_textpage(_FLAGS))
+    warnings = mupdf_tools.mupdf_warnings()
+    if any(loss in warnings for loss in _LOSSES):
         raise Damaged
     contents = _contents(text, Frame(number, shown.rect.width, shown.rect.height, turns), limits)
     return contents if contents.words else contents._replace(pictured=bool(page.get_images()))
@@ -46,7 +51,12 @@ def read_page(document: Any, number: int, *, limits: ReadingLimits, turns: Turns
 def _contents(text: Any, frame: Frame, limits: ReadingLimits) -> PageContents:
     words: list[Word] = text.extractWORDS()
     blocks: list[tuple[Any, ...]] = text.extractBLOCKS()
-    strokes = [_stroke(block) for block in blocks if block[6] == _VECTOR and "#ffffff" not in block[4]]
+    # PyMuPDF describes a path in words: `<vector stroked, color: …>` or `<vector filled, …>`.
+    strokes = [
+        Stroke(block[:4], "stroked" in block[4])
+        for block in blocks
+        if block[6] == _VECTOR and "#ffffff" not in block[4]
+    ]
     if len(words) > limits.words_per_page_max or len(strokes) > limits.rules_per_page_max:
         raise TooComplex
     frame = frame._replace(turns=text_turns(words, frame.turns))
@@ -57,8 +67,3 @@ def _contents(text: Any, frame: Frame, limits: ReadingLimits) -> PageContents:
         [Stroke(frame.upright(stroke.rect), stroke.outline) for stroke in strokes],
         frame,
     )
-
-
-def _stroke(block: tuple[Any, ...]) -> Stroke:
-    """PyMuPDF describes a path in words: `<vector stroked, …>` or `<vector filled, …>`."""
-    return Stroke(block[:4], "stroked" in block[4])
