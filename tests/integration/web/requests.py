@@ -9,7 +9,7 @@ _numbers = itertools.count(1)
 
 def pdf_like(*, size_bytes: int = 0) -> bytes:
     """New bytes each time that begin as a PDF does; what no test here reads needs no pages."""
-    head = b"%%PDF-1.7\n%% upload %d\n" % next(_numbers)
+    head = b"%%PDF-1.7\n%% upload %06d\n" % next(_numbers)
     return head.ljust(size_bytes, b" ")
 
 

@@ -1,0 +1,175 @@
+"""Each server killed or deaf, and the process goes on as well as it can (R6.1)."""
+
+import asyncio
+import re
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+
+import httpx
+import pytest
+import pytest_asyncio
+
+from tests.api_process import ApiProcess, api_process
+from tests.faults import FaultProxy
+from tests.integration.web.conftest import Rooms
+from tests.integration.web.requests import pdf_like, problem_code
+
+_URLS = {
+    "postgres": "UPSCHEDULE_POSTGRES_URL",
+    "redis-state": "UPSCHEDULE_REDIS_STATE_URL",
+    "redis-cache": "UPSCHEDULE_REDIS_CACHE_URL",
+    "objects": "UPSCHEDULE_OBJECTS_ENDPOINT",
+}
+_SETTINGS = {
+    "UPSCHEDULE_POSTGRES_WAIT_SECONDS": "3",
+    "UPSCHEDULE_POSTGRES_STATEMENT_SECONDS": "2",
+    "UPSCHEDULE_POSTGRES_CONNECT_SECONDS": "2",
+    "UPSCHEDULE_REDIS_COMMAND_SECONDS": "1",
+    "UPSCHEDULE_OBJECTS_REQUEST_SECONDS": "1",
+}
+Wired = tuple[ApiProcess, dict[str, FaultProxy]]
+
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def wires(rooms: Rooms, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Wired]:
+    """One instance with a wire to each server that tests may break."""
+    environment = rooms.furnish("wired") | _SETTINGS
+    proxies: dict[str, FaultProxy] = {}
+    async with AsyncExitStack() as entered:
+        for name, variable in _URLS.items():
+            port = int(re.findall(r":(\d+)", environment[variable])[-1])
+            proxies[name] = await entered.enter_async_context(FaultProxy(port))
+            environment[variable] = environment[variable].replace(f":{port}", f":{proxies[name].port}")
+        running = api_process(environment, tmp_path_factory.mktemp("wired") / "api.log")
+        api = await asyncio.to_thread(running.__enter__)
+        try:
+            yield api, proxies
+        finally:
+            await asyncio.to_thread(running.__exit__, None, None, None)
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def wired(wires: Wired) -> AsyncIterator[Wired]:
+    """The same with every wire whole, before and after."""
+    api, proxies = wires
+    yield api, proxies
+    for proxy in proxies.values():
+        await proxy.restore()
+    async with httpx.AsyncClient(base_url=api.url, timeout=20) as client:
+        await _until(lambda: asyncio.ensure_future(client.get("/health/ready")), 200)
+
+
+async def _break(proxy: FaultProxy, fault: str) -> None:
+    if fault == "deaf":
+        proxy.go_deaf()
+    else:
+        await proxy.refuse()
+
+
+async def _upload(client: httpx.AsyncClient) -> httpx.Response:
+    return await client.post("/api/v1/uploads", files={"file": ("x.pdf", pdf_like(), "application/pdf")})
+
+
+async def _until(answer: Callable[[], "asyncio.Future[httpx.Response]"], status: int) -> httpx.Response:
+    """Ask again until the status is this one; the limit is a deadline, not a wish."""
+    deadline = time.monotonic() + 30
+    while True:
+        got = await answer()
+        if got.status_code == status:
+            return got
+        assert time.monotonic() < deadline, got.text
+        await asyncio.sleep(0.1)
+
+
+@pytest.mark.parametrize("name", ["postgres", "redis-state", "redis-cache", "objects"])
+@pytest.mark.parametrize("fault", ["refuse", "deaf"])
+async def test_readiness_tells_in_time_who_does_not_answer(wired: Wired, name: str, fault: str) -> None:
+    """503 for what is needed; the cache is not. Alive all the time, ready again without a restart (R6.1)."""
+    api, proxies = wired
+    async with httpx.AsyncClient(base_url=api.url, timeout=20) as client:
+        await _break(proxies[name], fault)
+        began = time.monotonic()
+        answer = await client.get("/health/ready")
+        seconds = time.monotonic() - began
+        told = {entry["name"]: entry["ok"] for entry in answer.json()["dependencies"]}
+
+        assert seconds < 5
+        assert told == {other: other != name for other in told}
+        assert answer.status_code == (200 if name == "redis-cache" else 503)
+        assert (await client.get("/health/live")).status_code == 200
+        await proxies[name].restore()
+        await _until(lambda: asyncio.ensure_future(client.get("/health/ready")), 200)
+
+
+@pytest.mark.parametrize("name", ["postgres", "redis-state", "objects"])
+async def test_an_upload_without_a_needed_server_is_told_to_come_back(wired: Wired, name: str) -> None:
+    """503 with Retry-After and nothing half done: the same upload works later, on its own, and counts once."""
+    api, proxies = wired
+    async with httpx.AsyncClient(base_url=api.url, timeout=30) as client:
+        address = (await _upload(client)).headers["location"]
+        await proxies[name].refuse()
+        refused = await _upload(client)
+
+        assert refused.status_code == 503
+        assert problem_code(refused) in {"temporarily-unavailable", "database-busy", "store-timeout"}
+        assert int(refused.headers["retry-after"]) >= 1
+        await proxies[name].restore()
+        accepted = await _until(lambda: asyncio.ensure_future(_upload(client)), 202)
+        assert accepted.headers["ratelimit"].startswith('"uploads";r=8;')
+        assert (await client.get(address)).status_code == 200
+        assert (await client.get("/api/v1/accounts/current")).json()["stored_bytes"] == 2 * len(pdf_like())
+
+
+async def test_status_and_uploads_need_no_cache(wired: Wired) -> None:
+    """The cache only saves time (R4.1-R4.3)."""
+    api, proxies = wired
+    await proxies["redis-cache"].refuse()
+    async with httpx.AsyncClient(base_url=api.url, timeout=30) as client:
+        accepted = await _upload(client)
+
+        assert accepted.status_code == 202
+        assert (await client.get(accepted.headers["location"])).json()["status"] == "queued"
+
+
+@pytest.mark.parametrize("fault", ["refuse", "deaf"])
+async def test_each_limit_does_what_it_says_without_redis(wired: Wired, fault: str) -> None:
+    """That on everybody is open, with a warning and a count; what needs a session or counts failures is closed."""
+    api, proxies = wired
+    credentials = {"email": "somebody@example.org", "password": "correct horse"}
+    async with httpx.AsyncClient(base_url=api.url, timeout=30) as client:
+        before = len(api.logged("limiter_unavailable"))
+        await _break(proxies["redis-state"], fault)
+        capacity = await client.get("/api/v1/capacity")
+        signing_in = await client.post("/api/v1/sessions", json=credentials)
+        uploading = await _upload(client)
+        logged = api.logged("limiter_unavailable")[before:]
+        metrics = (await client.get("/metrics")).text
+
+        assert capacity.status_code == 200
+        assert (signing_in.status_code, uploading.status_code) == (503, 503)
+        assert [line["limit"] for line in logged] == ["everybody"] * 3 + ["uploads-address"]
+        assert re.search(r'upschedule_limiter_unavailable_total\{limit="everybody"\} [1-9]', metrics)
+        await proxies["redis-state"].restore()
+        await _until(lambda: asyncio.ensure_future(_upload(client)), 202)
+
+
+async def test_an_error_nobody_foresaw_tells_nothing_and_is_logged_whole(wired: Wired) -> None:
+    """The stack trace with the ids of the request and the account is for the log (R6.3)."""
+    api, proxies = wired
+    async with httpx.AsyncClient(base_url=api.url, timeout=30) as client:
+        await _upload(client)
+        await proxies["postgres"].refuse()
+        answer = await client.get("/api/v1/jobs")
+        (logged,) = [
+            line for line in api.logged("request_failed") if line["request_id"] == answer.headers["x-request-id"]
+        ]
+
+        assert answer.status_code == 503
+        assert "Traceback" in logged["exception"]
+        assert logged["account_id"]
+        assert "Traceback" not in answer.text
+        assert "psycopg" not in answer.text

@@ -1,0 +1,43 @@
+"""What an address and a password must be."""
+
+from contextlib import suppress
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from upschedule.accounts.credentials import check, normalised_email, normalised_password
+from upschedule.accounts.errors import InvalidCredentials
+
+
+@pytest.mark.parametrize(
+    "email", ["u12345678@tuks.co.za", "a.b+c@example.org", "müller@exämple.de", "x@sub.example.com"]
+)
+def test_an_ordinary_address_is_taken(email: str) -> None:
+    check(normalised_email(email), "correct horse")
+
+
+@pytest.mark.parametrize(
+    "email", ["", "@", "a@", "@b.org", "a@b", "a@@b.org", "a b@c.org", "a@b..org", "a@-b.org", "a\n@b.org", "<a@b.org>"]
+)
+def test_what_is_no_address_is_named(email: str) -> None:
+    with pytest.raises(InvalidCredentials) as refused:
+        check(normalised_email(email), "correct horse")
+    assert [error.field for error in refused.value.errors] == ["email"]
+
+
+@given(st.text(max_size=300), st.text(max_size=300))
+def test_no_input_does_anything_but_pass_or_be_refused(email: str, password: str) -> None:
+    """Nothing in an address or a password breaks the rules themselves."""
+    with suppress(InvalidCredentials):
+        check(normalised_email(email), normalised_password(password))
+
+
+def test_a_password_needs_no_digit_or_sign() -> None:
+    """Length and not being known are all that counts (NIST SP 800-63B)."""
+    check("a@example.org", "only small letters")
+    check("a@example.org", "🐘🌍🎓ñandú")
+
+
+def test_the_same_keys_on_two_systems_are_one_password() -> None:
+    assert normalised_password("caf\u0065\u0301 \ufb01ve") == normalised_password("caf\u00e9 five")

@@ -1,0 +1,38 @@
+"""argon2id, bounded."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+from argon2 import PasswordHasher
+
+from upschedule.accounts.errors import SignInBusy
+from upschedule.accounts.hashing import PasswordHashing
+
+
+@pytest.fixture
+def hashing() -> Iterator[PasswordHashing]:
+    made = PasswordHashing()
+    yield made
+    made.close()
+
+
+async def test_only_the_right_password_matches_and_an_unknown_account_never_does(hashing: PasswordHashing) -> None:
+    kept = await hashing.hash("correct horse")
+
+    assert kept.startswith("$argon2id$")
+    assert await hashing.verify(kept, "correct horse")
+    assert not await hashing.verify(kept, "correct horsf")
+    assert not await hashing.verify(None, "decoy")
+
+
+async def test_a_hash_of_other_parameters_is_outdated(hashing: PasswordHashing) -> None:
+    assert not hashing.is_outdated(await hashing.hash("correct horse"))
+    assert hashing.is_outdated(PasswordHasher(time_cost=1, memory_cost=8192).hash("correct horse"))
+
+
+async def test_more_than_a_bounded_number_of_hashes_at_once_is_refused(hashing: PasswordHashing) -> None:
+    """Two run and 32 wait: a flood of sign-ins cannot fill the memory."""
+    outcomes = await asyncio.gather(*(hashing.hash("correct horse") for _ in range(40)), return_exceptions=True)
+
+    assert sum(isinstance(outcome, SignInBusy) for outcome in outcomes) == 6
