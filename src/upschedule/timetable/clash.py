@@ -3,11 +3,15 @@
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 import msgspec
 
 from upschedule.timetable.event import Event, Lecture
 from upschedule.timetable.occurrences import Occurrence
+
+#: Overlaps that are looked at, to bound the work: a pair overlaps at most daily through a year.
+_LOOKED_AT_PER_PAIR = 300
 
 
 class Clash(msgspec.Struct, frozen=True, kw_only=True):
@@ -17,12 +21,18 @@ class Clash(msgspec.Struct, frozen=True, kw_only=True):
     dates: tuple[dt.date, ...]
 
 
-def clashes(events: Mapping[str, Event], happening: Mapping[str, Sequence[Occurrence]]) -> tuple[Clash, ...]:
-    """By entry id. Groups of one activity are alternatives, so that their overlap is none; touching is none either."""
+def clashes(
+    events: Mapping[str, Event], happening: Mapping[str, Sequence[Occurrence]], *, pairs_max: int
+) -> tuple[Clash, ...]:
+    """By entry id, at most `pairs_max`, the earliest ones: of all groups of a large document nearly all would clash.
+
+    Groups of one activity are alternatives, so that their overlap is none; touching is none either.
+    """
     found: defaultdict[tuple[str, str], list[dt.date]] = defaultdict(list)
-    for first, second, date in _overlaps(happening):
-        if not _alternatives(events[first], events[second]):
-            found[min(first, second), max(first, second)].append(date)
+    for first, second, date in islice(_overlaps(happening), pairs_max * _LOOKED_AT_PER_PAIR):
+        pair = (min(first, second), max(first, second))
+        if (pair in found or len(found) < pairs_max) and not _alternatives(events[first], events[second]):
+            found[pair].append(date)
     return tuple(Clash(events=pair, dates=tuple(sorted(dates))) for pair, dates in sorted(found.items()))
 
 

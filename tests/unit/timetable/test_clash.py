@@ -10,7 +10,9 @@ from upschedule.timetable.occurrences import occurrences
 
 def _clashes(**events: Event) -> tuple[Clash, ...]:
     year = academic_year()
-    return clashes(events, {key: occurrences(event, year, exam_minutes=180) for key, event in events.items()})
+    return clashes(
+        events, {key: occurrences(event, year, exam_minutes=180) for key, event in events.items()}, pairs_max=200
+    )
 
 
 def test_overlapping_entries_clash_on_each_date_of_both() -> None:
@@ -41,3 +43,12 @@ def test_three_exams_at_once_are_three_pairs() -> None:
 
 def test_exams_on_two_days_do_not_clash() -> None:
     assert _clashes(a=exam(), b=exam(module="B 1", date=dt.date(2026, 6, 4))) == ()
+
+
+def test_the_pairs_of_a_document_with_every_group_are_bounded() -> None:
+    """2,000 classes at one hour are two million pairs: only so many are looked for."""
+    events: dict[str, Event] = {str(number): lecture(module=f"M {number}") for number in range(2000)}
+    year = academic_year()
+    happening = {key: occurrences(event, year, exam_minutes=180) for key, event in events.items()}
+
+    assert len(clashes(events, happening, pairs_max=200)) == 200

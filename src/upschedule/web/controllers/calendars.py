@@ -1,5 +1,6 @@
 """Calendars of several documents, their files, and the academic years they follow."""
 
+import asyncio
 import re
 from typing import Annotated
 from uuid import UUID
@@ -82,7 +83,7 @@ class CalendarController(Controller):
             academic_year=year_choice(data.academic_year),
             choices=data.choices,
         )
-        view = calendar_view(owned)
+        view = await asyncio.to_thread(calendar_view, owned)
         return Response(view, headers={"Location": location_of(view.id)})
 
     @get(operation_id="ListCalendars", summary="Your calendars, newest first", responses=problems())
@@ -99,7 +100,8 @@ class CalendarController(Controller):
     )
     async def one(self, calendar_id: UUID, visitor: Visitor | None, calendars: CalendarService) -> CalendarView:
         """Dates are worked out for the academic year that the calendar follows."""
-        return calendar_view(await calendars.get(_owner(visitor), calendar_id))
+        owned = await calendars.get(_owner(visitor), calendar_id)
+        return await asyncio.to_thread(calendar_view, owned)
 
     @patch(
         "/{calendar_id:uuid}",
@@ -117,7 +119,7 @@ class CalendarController(Controller):
     ) -> CalendarView:
         """The feed follows; entries keep their UIDs."""
         owned = await calendars.change(_owner(visitor), calendar_id, changes(data))
-        return calendar_view(owned)
+        return await asyncio.to_thread(calendar_view, owned)
 
     @delete(
         "/{calendar_id:uuid}",

@@ -28,6 +28,8 @@ from upschedule.timetable.week import Week, weeks
 from upschedule.timetable.wording import EntryKind, doubts, kind_of, location, summary
 
 CALENDARS_PATH = "/api/v1/calendars"
+#: More pairs than anybody looks through; who has so many has not chosen groups yet.
+_CLASHES_MAX = 200
 
 _Jobs = Annotated[tuple[UUID, ...], Meta(min_length=1, max_length=20, description="Ids of completed jobs")]
 _Name = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -236,7 +238,7 @@ def calendar_view(owned: OwnedCalendar) -> CalendarView:
         choices=assembly.calendar.choices,
         events=tuple(_event_view(entry_id, event, owned) for entry_id, event in assembly.named),
         weeks=weeks(happening, assembly.year),
-        clashes=clashes(visible, happening),
+        clashes=clashes(visible, happening, pairs_max=_CLASHES_MAX),
         warnings=warnings(assembly),
     )
 
