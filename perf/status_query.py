@@ -19,6 +19,7 @@ from upschedule.processing.queue import Queue, RateOptions
 from upschedule.processing.repository import JobRepository
 from upschedule.stores.database import Database, PoolOptions
 
+_STATUS = "SELECT * FROM jobs WHERE id = %(job_id)s"
 _SAMPLES = 2_000
 _GOAL_MS = 5.0
 _POOL = PoolOptions(size_min=10, size_max=10, waiting_max=100, wait_seconds=30, statement_seconds=10, connect_seconds=5)
@@ -51,6 +52,7 @@ async def main(jobs: int) -> None:
             report("status by id", await timed(database, ids))
             report("status by id, 10 at once", await timed_together(database, ids))
             report("queue positions and rate", await timed_queue(database))
+            report("status by id, inside the server", await timed_inside(database, ids[:500]))
         finally:
             await database.close()
 
@@ -83,6 +85,19 @@ async def one(database: Database, job_id: UUID) -> float:
         job = await JobRepository(connection).get(job_id)
     assert job is not None
     return time.perf_counter() - began
+
+
+async def timed_inside(database: Database, ids: list[UUID]) -> list[float]:
+    """Planning and execution as PostgreSQL counts them, without the wire and the client."""
+    taken: list[float] = []
+    for job_id in ids:
+        async with database.transaction() as connection:
+            cursor = await connection.execute(
+                "EXPLAIN (ANALYZE, TIMING OFF, FORMAT JSON) " + _STATUS, {"job_id": job_id}
+            )
+            plan = (await cursor.fetchall())[0]["QUERY PLAN"][0]
+        taken.append((plan["Planning Time"] + plan["Execution Time"]) / 1000)
+    return taken
 
 
 async def timed_queue(database: Database) -> list[float]:

@@ -1,9 +1,11 @@
 """PostgreSQL through one pool a process; transactions with a deadline (R3.1-R3.3, R3.5)."""
 
-import functools
+import select
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import msgspec
 import psycopg
@@ -16,6 +18,8 @@ from upschedule.stores.errors import PoolExhausted, StoreTimeout, StoreUnavailab
 __all__ = ["Connection", "Database", "PoolOptions"]
 
 _STORE = "postgres"
+# A busy pool need not ask each time: a server that went away is seen on the socket, a silent one by the deadline.
+_TRUSTED_SECONDS = 1.0
 
 
 class PoolOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,6 +38,7 @@ class Database:
 
     def __init__(self, url: str, options: PoolOptions) -> None:
         self._options = options
+        self._used_at: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             connection_class=Connection,
@@ -43,7 +48,7 @@ class Database:
             timeout=options.wait_seconds,
             # Each attempt to reconnect ends; the pool begins the next one when a connection is asked for.
             reconnect_timeout=options.wait_seconds,
-            check=functools.partial(_check, seconds=options.connect_seconds),
+            check=self._check,
             kwargs=_connection_arguments(options),
             open=False,
             name=_STORE,
@@ -76,6 +81,7 @@ class Database:
                 raise StoreTimeout(_STORE, "no answer") from error
             raise StoreUnavailable(_STORE, type(error).__name__) from error
         finally:
+            self._used_at[connection] = time.monotonic()
             await self._pool.putconn(connection)
 
     async def ping(self) -> None:
@@ -83,15 +89,24 @@ class Database:
         async with self.transaction() as connection:
             await connection.execute("SELECT 1")
 
+    async def _check(self, connection: Connection) -> None:
+        """A round trip that spares the first requests after a restart of the server a dead connection."""
+        recent = time.monotonic() - self._used_at.get(connection, float("-inf")) < _TRUSTED_SECONDS
+        if recent and _is_quiet(connection):
+            return
+        with Deadline(connection, self._options.connect_seconds):
+            await AsyncConnectionPool[Connection].check_connection(connection)
+
     def statistics(self) -> dict[str, int]:
         """The pool's own counters, by psycopg_pool's names."""
         return self._pool.get_stats()
 
 
-async def _check(connection: Connection, *, seconds: float) -> None:
-    """A round trip that spares the first requests after a restart of the server a dead connection."""
-    with Deadline(connection, seconds):
-        await AsyncConnectionPool[Connection].check_connection(connection)
+def _is_quiet(connection: Connection) -> bool:
+    """Nothing has arrived while it was idle: neither the end of the connection nor a last word of the server."""
+    poll = select.poll()
+    poll.register(connection.fileno(), select.POLLIN)
+    return not poll.poll(0)
 
 
 def _connection_arguments(options: PoolOptions) -> dict[str, Any]:

@@ -79,7 +79,7 @@ async def test_a_request_that_waits_too_long_for_a_connection_is_refused(postgre
         started = time.monotonic()
         with pytest.raises(PoolExhausted):
             await database.ping()
-        assert 0.9 < time.monotonic() - started < 2
+        assert 0.9 < time.monotonic() - started < 5
         release.set()
         await holder
         await database.ping()
