@@ -118,7 +118,7 @@ def nested_arrays(depth: int = 200_000) -> bytes:
 
 def with_blank_page() -> bytes:
     """A right schedule with a page that shows nothing."""
-    return transforms.merge([schedule(), _page(b"<< /Length 0 >>\nstream\n\nendstream"), schedule(seed=2)])
+    return transforms.merge([schedule(), _page(b"<< /Length 3 >>\nstream\nq Q\nendstream"), schedule(seed=2)])
 
 
 def with_other_table() -> bytes:

@@ -14,7 +14,7 @@ _constants: Any = pymupdf
 _FLAGS: int = _constants.TEXTFLAGS_WORDS | _constants.TEXT_COLLECT_VECTORS
 _VECTOR = 3
 #: What MuPDF reports when it goes on after losing a part of the page.
-_LOSSES = ("syntax error", "zlib error", "premature end", "cannot find", "cannot load", "corrupt", "truncated")
+_LOSSES = ("syntax error", "zlib error", "premature end")
 
 
 class PageContents(NamedTuple):
