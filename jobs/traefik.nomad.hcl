@@ -120,7 +120,7 @@ job "traefik" {
           ping: {entryPoint: inside}
           metrics:
             prometheus: {entryPoint: inside, addServicesLabels: true}
-          log: {level: WARN}
+          log: {level: WARN, format: json}
           global: {checkNewVersion: false, sendAnonymousUsage: false}
         EOF
       }

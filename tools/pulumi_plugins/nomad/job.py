@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from tools.pulumi_plugins.nomad import deployment, specification
 from tools.pulumi_plugins.nomad.api import Nomad, NomadError
 from tools.pulumi_plugins.nomad.resource import IncompleteError, Resource, ResourceType, Work
-from tools.pulumi_plugins.nomad.values import Values
+from tools.pulumi_plugins.nomad.values import Values, has_unknown
 
 SOURCE = frozenset({"jobspec", "hcl2"})
 # Output of nomad.Job, and its name in Nomad.
@@ -48,14 +48,13 @@ class Job(ResourceType):
             return ["hcl2.allowFs: the specification is read by Nomad's server, which opens no files of yours"]
         return specification.problems(nomad, inputs)
 
-    def replaced(self, nomad: Nomad, id_: str, old: Values, new: Values) -> frozenset[str]:
-        changed = frozenset(name for name in SOURCE if old.get(name) != new.get(name))
-        if not changed:
-            return changed
-        before = self.foreseen(nomad, old) if not old["jobspec"].startswith(EDITED) else {}
-        after = specification.parse(nomad, new)
-        moved = before and before["namespace"] != specification.namespace_of(after)
-        return changed if after["ID"] != id_ or moved else frozenset()
+    def replaced(self, nomad: Nomad, old: Resource, new: Values) -> frozenset[str]:
+        changed = frozenset(name for name in SOURCE if old.inputs.get(name) != new.get(name))
+        if not changed or has_unknown(new):
+            return frozenset()
+        job = specification.parse(nomad, new)
+        same = (job["ID"], specification.namespace_of(job)) == (old.id, old.computed["namespace"])
+        return frozenset() if same else changed
 
     def foreseen(self, nomad: Nomad, inputs: Values) -> Values:
         job = specification.parse(nomad, inputs)

@@ -90,11 +90,9 @@ class NomadProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Diff(self, request: provider_pb2.DiffRequest, context: Context) -> provider_pb2.DiffResponse:
         kind = type_of(request, context)
         old, new = from_struct(request.old_inputs), from_struct(request.news)
-        if has_unknown(new):
-            replaced = frozenset[str]()
-        else:
-            with told(context, secret_texts([old, new])):
-                replaced = kind.replaced(self._api(context), request.id, plain(old), plain(new))
+        known = Resource(id=request.id, inputs=plain(old), computed=plain(from_struct(request.olds)))
+        with told(context, secret_texts([old, new])):
+            replaced = kind.replaced(self._api(context), known, plain(new))
         return difference(old, new, replaced=replaced)
 
     def Create(self, request: provider_pb2.CreateRequest, context: Context) -> provider_pb2.CreateResponse:

@@ -42,7 +42,7 @@ class Work:
 
 
 class ResourceType(ABC):
-    """Values are handed over without the wrapping of secrets, and without unknown values but for `preview`."""
+    """Values are handed over without the wrapping of secrets, and without unknown values where nothing else is said."""
 
     type_name: ClassVar[str]
     properties: ClassVar[frozenset[str]]
@@ -61,10 +61,10 @@ class ResourceType(ABC):
         del nomad, inputs
         return []
 
-    def replaced(self, nomad: Nomad, id_: str, old: Values, new: Values) -> frozenset[str]:
-        """The changed properties that make another resource of it."""
-        del nomad, id_
-        return frozenset(name for name in self.fixed if old.get(name) != new.get(name))
+    def replaced(self, nomad: Nomad, old: Resource, new: Values) -> frozenset[str]:
+        """The changed properties that make another resource of it; in `new` some may be unknown."""
+        del nomad
+        return frozenset(name for name in self.fixed if old.inputs.get(name) != new.get(name))
 
     def foreseen(self, nomad: Nomad, inputs: Values) -> Values:
         """Computed values that can be known before the resource is made."""
