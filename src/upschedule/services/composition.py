@@ -1,19 +1,10 @@
-"""The one composition root: opens pools and clients, builds what works on them, closes everything again.
+"""Builds what works on the stores: the only place that turns settings into the few values each part is handed."""
 
-Only this module turns settings into the few values that each part is handed.
-"""
-
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from typing import Literal
 from uuid import uuid4
 
-import msgspec
-from redis.asyncio import Redis
-
-from upschedule.accounts.hashing import PasswordHashing
 from upschedule.accounts.service import AccountService
 from upschedule.accounts.sessions import SessionStore
 from upschedule.accounts.throttle import SignInThrottle
@@ -35,31 +26,17 @@ from upschedule.processing.runner import DocumentReader, Runner, RunOptions
 from upschedule.processing.service import JobService
 from upschedule.processing.sweeper import Sweeper, SweepOptions
 from upschedule.processing.watch import Watches
+from upschedule.services.opening import QUEUE, Stores
 from upschedule.settings import Settings
-from upschedule.stores.database import Database, PoolOptions
-from upschedule.stores.objects import ObjectStore
+from upschedule.stores.database import Database
 from upschedule.stores.readiness import DependencyStatus, Pings, check
-from upschedule.stores.redis import connect, ping
-from upschedule.stores.stream import StreamBroker, StreamName
-
-Role = Literal["api", "worker"]
-
-_QUEUE = StreamName(stream="jobs", group="workers")
-
-
-class _Stores(msgspec.Struct, frozen=True, kw_only=True):
-    database: Database
-    redis_state: Redis
-    redis_cache: Redis
-    objects: ObjectStore
-    broker: StreamBroker
-    hashing: PasswordHashing
+from upschedule.stores.redis import ping
 
 
 class Services:
     """What a process works with. Built by `open_services` only."""
 
-    def __init__(self, settings: Settings, stores: _Stores, notices: Notices) -> None:
+    def __init__(self, settings: Settings, stores: Stores, notices: Notices) -> None:
         self._settings = settings
         self.database = stores.database
         self.redis_state = stores.redis_state
@@ -138,7 +115,7 @@ class Services:
             database=self.database,
             objects=self.objects,
             redis_state=self.redis_state,
-            stream=_QUEUE,
+            stream=QUEUE,
             options=RetentionOptions(
                 file_seconds=3600 * self._settings.uploads.keep_hours,
                 message_seconds=3600 * jobs.message_hours_max,
@@ -184,42 +161,7 @@ class Services:
         )
 
 
-@asynccontextmanager
-async def open_services(settings: Settings, *, role: Role) -> AsyncGenerator[Services]:
-    """Waits for no server: readiness tells which of them answer. What was opened is closed in the reverse order."""
-    async with AsyncExitStack() as opened:
-        database = Database(settings.postgres.url, _pool_options(settings, role))
-        await database.open()
-        opened.push_async_callback(database.close)
-        redis_state = _redis(settings, settings.redis.state_url)
-        opened.push_async_callback(redis_state.aclose)
-        redis_cache = _redis(settings, settings.redis.cache_url)
-        opened.push_async_callback(redis_cache.aclose)
-        objects = _objects(settings)
-        opened.callback(objects.close)
-        broker = _broker(settings)
-        await broker.startup()
-        opened.push_async_callback(broker.shutdown)
-        hashing = PasswordHashing()
-        opened.callback(hashing.close)
-        notices = Notices(redis_cache)
-        if role == "api":
-            notices.start()
-            opened.push_async_callback(notices.close)
-        stores = _Stores(
-            database=database,
-            redis_state=redis_state,
-            redis_cache=redis_cache,
-            objects=objects,
-            broker=broker,
-            hashing=hashing,
-        )
-        services = Services(settings, stores, notices)
-        opened.callback(services.jobs.end_watches)
-        yield services
-
-
-def _account_service(settings: Settings, stores: _Stores) -> AccountService:
+def _account_service(settings: Settings, stores: Stores) -> AccountService:
     limits = settings.limits
     return AccountService(
         stores.database,
@@ -254,45 +196,6 @@ def _feed_service(settings: Settings, database: Database) -> FeedService:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-def _pool_options(settings: Settings, role: Role) -> PoolOptions:
-    postgres = settings.postgres
-    worker = role == "worker"
-    return PoolOptions(
-        size_min=postgres.worker_pool_size_min if worker else postgres.pool_size_min,
-        size_max=postgres.worker_pool_size_max if worker else postgres.pool_size_max,
-        waiting_max=postgres.pool_waiting_max,
-        wait_seconds=postgres.wait_seconds,
-        statement_seconds=postgres.statement_seconds,
-        connect_seconds=postgres.connect_seconds,
-    )
-
-
-def _redis(settings: Settings, url: str) -> Redis:
-    return connect(url, command_seconds=settings.redis.command_seconds, connections_max=settings.redis.connections_max)
-
-
-def _objects(settings: Settings) -> ObjectStore:
-    objects = settings.objects
-    return ObjectStore(
-        endpoint=objects.endpoint,
-        access_key=objects.access_key,
-        secret_key=objects.secret_key,
-        bucket=objects.bucket,
-        secure=objects.secure,
-        request_seconds=objects.request_seconds,
-        concurrency_max=objects.concurrency_max,
-    )
-
-
-def _broker(settings: Settings) -> StreamBroker:
-    return StreamBroker(
-        settings.redis.state_url,
-        name=_QUEUE,
-        command_seconds=settings.redis.command_seconds,
-        connections_max=settings.redis.connections_max,
-    )
 
 
 def _retries(settings: Settings) -> RetryPolicy:

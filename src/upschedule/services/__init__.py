@@ -1,0 +1,28 @@
+"""The one composition root: opens pools and clients, builds what works on them, closes everything again.
+
+Only this module turns settings into the few values that each part is handed.
+"""
+
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from upschedule.processing.notices import Notices
+from upschedule.services.composition import Services
+from upschedule.services.opening import Role, open_stores
+from upschedule.settings import Settings
+
+__all__ = ["Role", "Services", "open_services"]
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, *, role: Role) -> AsyncGenerator[Services]:
+    """Waits for no server: readiness tells which of them answer. What was opened is closed in the reverse order."""
+    async with AsyncExitStack() as opened:
+        stores = await opened.enter_async_context(open_stores(settings, role=role))
+        notices = Notices(stores.redis_cache)
+        if role == "api":
+            notices.start()
+            opened.push_async_callback(notices.close)
+        services = Services(settings, stores, notices)
+        opened.callback(services.jobs.end_watches)
+        yield services
