@@ -97,12 +97,12 @@ class CalendarRepository:
         """While it is published, nobody else publishes or changes it. None: deleted meanwhile."""
         return await self._snapshot(await self._one(self._LOCK, calendar_id=calendar_id))
 
-    _OF_ACCOUNT = "SELECT id FROM calendars WHERE account_id = %(account_id)s ORDER BY created_at DESC, id"
+    _OF_ACCOUNT = "SELECT * FROM calendars WHERE account_id = %(account_id)s ORDER BY created_at DESC, id"
 
-    async def ids(self, account_id: UUID) -> list[UUID]:
+    async def of_account(self, account_id: UUID) -> list[Snapshot]:
         """Newest first."""
         cursor = await self._connection.execute(self._OF_ACCOUNT, {"account_id": account_id})
-        return [row["id"] for row in await cursor.fetchall()]
+        return [await self._complete(msgspec.convert(row, Calendar)) for row in await cursor.fetchall()]
 
     _YEAR = "SELECT year, body AS dates, source, confirmed, updated_at FROM academic_years WHERE year = %(year)s"
 
@@ -121,9 +121,9 @@ class CalendarRepository:
     """
 
     async def _snapshot(self, row: DictRow | None) -> Snapshot | None:
-        if row is None:
-            return None
-        calendar = msgspec.convert(row, Calendar)
+        return None if row is None else await self._complete(msgspec.convert(row, Calendar))
+
+    async def _complete(self, calendar: Calendar) -> Snapshot:
         cursor = await self._connection.execute(self._DOCUMENTS, {"calendar_id": calendar.id})
         documents: list[tuple[UUID, dt.datetime | None]] = [
             (found["id"], found["finished_at"]) for found in await cursor.fetchall()

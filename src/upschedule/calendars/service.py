@@ -32,6 +32,15 @@ class CalendarOptions(msgspec.Struct, frozen=True, kw_only=True):
     events_max: int = 2000
 
 
+class ListedCalendar(msgspec.Struct, frozen=True, kw_only=True):
+    """A calendar without what is derived from its documents."""
+
+    calendar: Calendar
+    job_ids: tuple[UUID, ...]
+    public_url: str
+    feed_url: str
+
+
 class OwnedCalendar(msgspec.Struct, frozen=True, kw_only=True):
     """A calendar as its owner sees it; whoever has the feed's address can read it."""
 
@@ -39,6 +48,16 @@ class OwnedCalendar(msgspec.Struct, frozen=True, kw_only=True):
     public_url: str
     uid_domain: str
     feed_url: str
+
+    @property
+    def listed(self) -> ListedCalendar:
+        """As in a list."""
+        return ListedCalendar(
+            calendar=self.assembly.calendar,
+            job_ids=tuple(document.job_id for document in self.assembly.documents),
+            public_url=self.public_url,
+            feed_url=self.feed_url,
+        )
 
 
 class CalendarService:
@@ -86,16 +105,17 @@ class CalendarService:
             snapshot = await _owned(CalendarRepository(connection), account_id, calendar_id)
             return self._shown(await self._read(connection, snapshot))
 
-    async def recent(self, account_id: UUID) -> list[OwnedCalendar]:
+    async def recent(self, account_id: UUID) -> list[ListedCalendar]:
         """All that this owner has, newest first; their number is bounded."""
         async with self._database.transaction() as connection:
-            calendars = CalendarRepository(connection)
-            found: list[OwnedCalendar] = []
-            for calendar_id in await calendars.ids(account_id):
-                snapshot = await calendars.owned(account_id, calendar_id)
-                if snapshot:
-                    found.append(self._shown(await self._read(connection, snapshot)))
-            return found
+            snapshots = await CalendarRepository(connection).of_account(account_id)
+        return [self._listed(snapshot) for snapshot in snapshots]
+
+    async def newest(self, account_id: UUID) -> OwnedCalendar | None:
+        """The one made last; None for somebody who has made none."""
+        async with self._database.transaction() as connection:
+            snapshots = await CalendarRepository(connection).of_account(account_id)
+            return self._shown(await self._read(connection, snapshots[0])) if snapshots else None
 
     async def change(self, account_id: UUID, calendar_id: UUID, changes: Changes) -> OwnedCalendar:
         """Raises what `create` raises. A rotated feed's old address ends at once."""
@@ -190,14 +210,24 @@ class CalendarService:
         return token_hash(feed_token(self._options.feed_secret, calendar.id, calendar.token_generation))
 
     def _shown(self, assembly: Assembly) -> OwnedCalendar:
-        calendar, public_url = assembly.calendar, self._options.public_url
-        token = feed_token(self._options.feed_secret, calendar.id, calendar.token_generation)
         return OwnedCalendar(
             assembly=assembly,
-            public_url=public_url,
+            public_url=self._options.public_url,
             uid_domain=self._options.uid_domain,
-            feed_url=feed_url(public_url, token),
+            feed_url=self._feed_url(assembly.calendar),
         )
+
+    def _listed(self, snapshot: Snapshot) -> ListedCalendar:
+        return ListedCalendar(
+            calendar=snapshot.calendar,
+            job_ids=tuple(job_id for job_id, _ in snapshot.documents),
+            public_url=self._options.public_url,
+            feed_url=self._feed_url(snapshot.calendar),
+        )
+
+    def _feed_url(self, calendar: Calendar) -> str:
+        token = feed_token(self._options.feed_secret, calendar.id, calendar.token_generation)
+        return feed_url(self._options.public_url, token)
 
 
 def feed_url(public_url: str, token: str) -> str:

@@ -220,3 +220,18 @@ async def test_the_shipped_years_are_consistent_and_unconfirmed(calendars: Calen
     assert (await calendars.year(2025)).dates.terms["S2"].start == dt.date(2025, 7, 14)
     with pytest.raises(YearNotFound):
         await calendars.year(2040)
+
+
+async def test_the_newest_calendar_stands_first(calendars: CalendarService, campus: Campus, clock: Clock) -> None:
+    person = campus.account()
+    job = campus.job(person, [exam()])
+    assert await calendars.newest(person) is None
+    await calendars.create(person, job_ids=(job,), name="First")
+    clock.pass_days(1)
+    second = await calendars.create(person, job_ids=(job,), name="Second")
+
+    newest = await calendars.newest(person)
+
+    assert newest is not None
+    assert newest.listed == second.listed
+    assert [listed.calendar.name for listed in await calendars.recent(person)] == ["Second", "First"]

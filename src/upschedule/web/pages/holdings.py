@@ -64,5 +64,4 @@ async def holdings_of(account_id: UUID, jobs: JobService, calendars: CalendarSer
                 read[job.id] = await jobs.timetable(account_id, job.id)
             except (JobNotFound, NotCompleted):
                 continue
-    owned = await calendars.recent(account_id)
-    return Holdings(recent, read, owned[0] if owned else None)
+    return Holdings(recent, read, await calendars.newest(account_id))

@@ -11,7 +11,7 @@ from msgspec import UNSET, Meta, UnsetType
 from upschedule.calendars.assembly import Assembly, is_shown
 from upschedule.calendars.model import Changes, Choices, KnownYear, YearChoice
 from upschedule.calendars.remarks import CalendarWarning, warnings
-from upschedule.calendars.service import OwnedCalendar
+from upschedule.calendars.service import ListedCalendar, OwnedCalendar
 from upschedule.timetable.academic_year import (
     FollowedDay,
     FollowedDays,
@@ -221,8 +221,9 @@ def location_of(calendar_id: UUID) -> str:
     return f"{CALENDARS_PATH}/{calendar_id}"
 
 
-def summary_view(owned: OwnedCalendar) -> CalendarSummary:
-    return CalendarSummary(**_summary(owned))
+def summary_view(listed: ListedCalendar) -> CalendarSummary:
+    """Of one in a list."""
+    return CalendarSummary(**_summary(listed))
 
 
 def calendar_view(owned: OwnedCalendar) -> CalendarView:
@@ -232,7 +233,7 @@ def calendar_view(owned: OwnedCalendar) -> CalendarView:
     happening = {entry_id: assembly.happening[entry_id] for entry_id in visible}
     modules = sorted({event.module for event in visible.values()})
     return CalendarView(
-        **_summary(owned),
+        **_summary(owned.listed),
         module_feeds={module: f"{owned.feed_url}?module={quote(module)}" for module in modules},
         academic_year=_year_view(assembly),
         choices=assembly.calendar.choices,
@@ -243,17 +244,17 @@ def calendar_view(owned: OwnedCalendar) -> CalendarView:
     )
 
 
-def _summary(owned: OwnedCalendar) -> dict[str, Any]:
-    calendar = owned.assembly.calendar
+def _summary(listed: ListedCalendar) -> dict[str, Any]:
+    calendar = listed.calendar
     return {
         "id": calendar.id,
         "name": calendar.name,
-        "jobs": tuple(document.job_id for document in owned.assembly.documents),
+        "jobs": listed.job_ids,
         "created_at": calendar.created_at,
         "updated_at": calendar.updated_at,
-        "feed_url": owned.feed_url,
-        "webcal_url": f"webcal://{owned.feed_url.partition('://')[2]}",
-        "ics_url": f"{owned.public_url}{location_of(calendar.id)}/calendar.ics",
+        "feed_url": listed.feed_url,
+        "webcal_url": f"webcal://{listed.feed_url.partition('://')[2]}",
+        "ics_url": f"{listed.public_url}{location_of(calendar.id)}/calendar.ics",
     }
 
 
