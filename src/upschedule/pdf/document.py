@@ -80,10 +80,10 @@ def _check_structure(document: Any, data: bytes, limits: ReadingLimits) -> None:
 
 
 def check_content(document: Any, page: Any, limits: ReadingLimits) -> None:
-    """Refuse a page whose content is not whole, or unpacks to far more than a table needs (it counts no further).
-
     """Refuse a page whose content is not whole, or unpacks to far more than a table needs.
-    twice, or drawn again and again, is left to the limits of the process.
+
+    Raises `Damaged` or `TooComplex`. MuPDF shows what it can of a broken stream and ignores its checksum. What is
+    packed twice, or drawn again and again, is left to the limits of the process.
     """
     room = limits.content_bytes_per_page_max
     for xref in page.get_contents():
