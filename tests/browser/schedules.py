@@ -35,22 +35,11 @@ def lectures(directory: Path, rows: Sequence[tuple[object, ...]] = LECTURE_ROWS,
 
 def semester_tests(directory: Path, *, weekday: str = "") -> Path:
     """Of 2026, which decides the year of the lectures. `weekday` is printed instead of the right one."""
-    rows = [
-        Row(
-            [
-                [module],
-                [name],
-                [weekday or DAYS[date.weekday()]],
-                [f"{date:%d %b %Y}"],
-                [time],
-                ["HATFIELD"],
-                list(venues),
-            ],
-            [],
-            [],
-        )
-        for module, name, date, time, venues in TEST_ROWS
-    ]
+    rows: list[Row] = []
+    for module, name, date, time, venues in TEST_ROWS:
+        day = weekday or DAYS[date.weekday()]
+        cells = [[module], [name], [day], [f"{date:%d %b %Y}"], [time], ["HATFIELD"], list(venues)]
+        rows.append(Row(cells, [], []))
     return _printed(directory / "tests.pdf", TESTS, rows)
 
 

@@ -10,6 +10,7 @@ from litestar import Controller, Response, get
 from upschedule.web.errors import NotFound
 from upschedule.web.guards import OUTSIDE_LIMITS
 from upschedule.web.identity import AnyRequest
+from upschedule.web.pages.encoding import ENCODED, VARY, accepts_gzip
 from upschedule.web.pages.week import COLUMNS, LINES_MAX
 
 _FOLDER = Path(__file__).parents[1] / "static"
@@ -79,8 +80,7 @@ class StaticController(Controller):
         asset = ASSETS.find(name.lstrip("/"))
         if asset is None:
             raise NotFound
-        compressed = "gzip" in request.headers.get("accept-encoding", "")
-        headers = {"Cache-Control": _FOR_EVER if digest == ASSETS.digest else "no-store", "Vary": "Accept-Encoding"}
-        if compressed:
-            headers["Content-Encoding"] = "gzip"
-        return Response(asset.compressed if compressed else asset.plain, media_type=asset.media_type, headers=headers)
+        headers = {"Cache-Control": _FOR_EVER if digest == ASSETS.digest else "no-store", **VARY}
+        if not accepts_gzip(request):
+            return Response(asset.plain, media_type=asset.media_type, headers=headers)
+        return Response(asset.compressed, media_type=asset.media_type, headers=headers | ENCODED)

@@ -19,10 +19,10 @@ def handlers() -> dict[int | type[Exception], Handler]:
     return {cause: partial(_as_page, answer) for cause, answer in answers.items()}
 
 
-def _as_page(answer: Handler, request: Request[Any, Any, Any], error: Any) -> Response[str]:
+def _as_page(answer: Handler, request: Request[Any, Any, Any], error: Any) -> Response[bytes]:
     told = answer(request, error)
     problem: Problem = told.content
-    shown = page("problem.html", status_code=problem.status, problem=problem)
+    shown = page(request, "problem.html", status_code=problem.status, problem=problem)
     for name, value in told.headers.items():
         shown.headers.setdefault(name, value)
     return shown

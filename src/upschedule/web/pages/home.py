@@ -8,6 +8,7 @@ from upschedule.calendars.model import Choices
 from upschedule.calendars.service import CalendarService
 from upschedule.processing.service import JobService
 from upschedule.timetable.event import Exam
+from upschedule.web.identity import AnyRequest
 from upschedule.web.pages import faults
 from upschedule.web.pages.dates import calendar_dates, unknown_dates
 from upschedule.web.pages.documents import documents
@@ -25,17 +26,20 @@ class HomeController(Controller):
     exception_handlers = faults.handlers()
 
     @get()
-    async def home(self, visitor: Visitor | None, jobs: JobService, calendars: CalendarService) -> Response[str]:
+    async def home(
+        self, request: AnyRequest, visitor: Visitor | None, jobs: JobService, calendars: CalendarService
+    ) -> Response[bytes]:
         """Empty for somebody who has made nothing yet."""
         if visitor is None:
-            return _page(Holdings((), {}, None), known=False)
-        return _page(await holdings_of(visitor.account_id, jobs, calendars), known=True)
+            return _page(request, Holdings((), {}, None), known=False)
+        return _page(request, await holdings_of(visitor.account_id, jobs, calendars), known=True)
 
 
-def _page(holdings: Holdings, *, known: bool) -> Response[str]:
+def _page(request: AnyRequest, holdings: Holdings, *, known: bool) -> Response[bytes]:
     assembly = holdings.calendar.assembly if holdings.calendar else None
     chosen = assembly.calendar.choices if assembly else Choices()
     return page(
+        request,
         "index.html",
         known=known,
         documents=documents(holdings.jobs, holdings.read),

@@ -1,11 +1,14 @@
 """Templates to HTML, with the headers that every page carries."""
 
+import gzip
 from pathlib import Path
 
 import minijinja
 from litestar import MediaType, Response
 
+from upschedule.web.identity import AnyRequest
 from upschedule.web.pages.assets import ASSETS
+from upschedule.web.pages.encoding import ENCODED, VARY, accepts_gzip
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -21,9 +24,14 @@ def _load(name: str) -> str | None:
     return path.read_text(encoding="utf-8") if path.is_file() else None
 
 
+def _address(name: str) -> str:
+    # Its own characters need no escaping; minijinja would write each slash as six.
+    return minijinja.safe(ASSETS.url(name))
+
+
 _ENVIRONMENT = minijinja.Environment(
     loader=_load,
-    filters={"asset": ASSETS.url},
+    filters={"asset": _address},
     undefined_behavior="strict",
     # Its error messages would quote the variables, and with them a person's schedule, into the logs.
     debug=False,
@@ -32,15 +40,11 @@ _ENVIRONMENT = minijinja.Environment(
 )
 
 
-def page(template: str, *, status_code: int = 200, **context: object) -> Response[str]:
-    """Raises minijinja's TemplateError for a name that the context lacks."""
-    return Response(
-        _ENVIRONMENT.render_template(template, **context),
-        status_code=status_code,
-        media_type=MediaType.HTML,
-        headers={
-            "Cache-Control": "no-store",
-            "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-            "Referrer-Policy": "no-referrer",
-        },
-    )
+def page(request: AnyRequest, template: str, *, status_code: int = 200, **context: object) -> Response[bytes]:
+    """Compressed, since each change of a choice sends it again. Raises TemplateError for a name that is not given."""
+    content = _ENVIRONMENT.render_template(template, **context).encode()
+    headers = {"Cache-Control": "no-store", "Content-Security-Policy": CONTENT_SECURITY_POLICY, **VARY}
+    if accepts_gzip(request):
+        headers |= ENCODED
+        content = gzip.compress(content, compresslevel=5)
+    return Response(content, status_code=status_code, media_type=MediaType.HTML, headers=headers)

@@ -35,6 +35,10 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     last_column: int
     crowded: bool
 
+    @property
+    def in_every_week(self) -> bool:
+        return not _term(self.lecture)
+
 
 class WeekDay(msgspec.Struct, frozen=True, kw_only=True):
     """One column of the grid, its classes in time order."""

@@ -29,9 +29,12 @@ export function showUploading(card, fraction) {
   field(card, "state").textContent = fill(section().dataset.uploading, { percent: Math.round(fraction * 100) });
 }
 
-export function showRefused(card, text) {
+/** @param {HTMLElement} card @param {string} text @param {boolean} canRetry */
+export function showRefused(card, text, canRetry) {
   card.dataset.status = "failed";
-  retryButton(card).hidden = false;
+  const icon = card.querySelector("use");
+  icon.setAttribute("href", icon.getAttribute("href").replace(/#.*/, "#alert"));
+  retryButton(card).hidden = !canRetry;
   field(card, "progress").hidden = true;
   field(card, "state").textContent = text;
 }

@@ -16,13 +16,6 @@ export function startDocuments() {
     take(form, [...input.files]);
     input.value = "";
   });
-  // It looks like a button, so that it opens like one; browsers would send the form instead.
-  input.addEventListener("keydown", (event) => {
-    if (event.key === "Enter") {
-      event.preventDefault();
-      input.click();
-    }
-  });
   acceptDrops(form);
   followPending();
   document.addEventListener("parts:new", followPending);
@@ -74,7 +67,7 @@ async function deliver(url, file, card) {
     await settle(card, file);
   } catch (error) {
     if (error.name !== "AbortError") {
-      showRefused(card, error.message);
+      showRefused(card, error.message, !error.inFile);
       announce(`${file.name}: ${error.message}`);
     }
   }

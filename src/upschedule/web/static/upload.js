@@ -13,7 +13,7 @@ const waiting = [];
 /**
  * @param {File} file @param {string} url @param {AbortSignal} signal
  * @param {(fraction: number) => void} onProgress
- * @returns {Promise<Record<string, any>>} the job; rejects with an Error whose message is the sentence to show
+ * @returns {Promise<Record<string, any>>} the job; rejects with an Error whose message is the sentence to show; `inFile`: another try cannot help
  */
 export async function upload(file, url, signal, onProgress) {
   await turn();
@@ -55,7 +55,9 @@ function post(file, url, signal, onProgress) {
       if (request.status === 200 || request.status === 202) {
         resolve(JSON.parse(request.responseText));
       } else {
-        reject(new Error(sentence(request.getResponseHeader("Content-Type") ?? "", request.responseText)));
+        const told = sentence(request.getResponseHeader("Content-Type") ?? "", request.responseText);
+        // 400: the cause lies in the file, and stays in it.
+        reject(Object.assign(new Error(told), { inFile: request.status === 400 }));
       }
     };
     request.onerror = request.ontimeout = () => reject(new Error(OFFLINE));

@@ -1,0 +1,13 @@
+"""Compression of what is sent."""
+
+from upschedule.web.identity import AnyRequest
+
+#: On everything that is sent in either form.
+VARY = {"Vary": "Accept-Encoding"}
+#: On what is sent compressed.
+ENCODED = {"Content-Encoding": "gzip"}
+
+
+def accepts_gzip(request: AnyRequest) -> bool:
+    """As every browser does; some programs do not."""
+    return "gzip" in request.headers.get("accept-encoding", "")
