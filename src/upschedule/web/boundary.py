@@ -57,15 +57,17 @@ class Boundary:
                 message["headers"] = self._dressed(message["headers"], exchange)
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=exchange.request_id):
-            try:
-                await self._application(scope, receive, send_dressed)
-            except Exception:
-                # The answer has begun: the server cuts the connection, so that nobody takes a part for the whole.
-                _log.exception("answer_broken", **exchange.ids())
-                raise
-            finally:
-                _record(scope, exchange, status, time.perf_counter() - began)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
+        try:
+            await self._application(scope, receive, send_dressed)
+        except Exception:
+            # The answer has begun: the server cuts the connection, so that nobody takes a part for the whole.
+            _log.exception("answer_broken", **exchange.ids())
+            raise
+        finally:
+            _record(scope, exchange, status, time.perf_counter() - began)
+            structlog.contextvars.clear_contextvars()
 
     def _dressed(self, headers: list[tuple[bytes, bytes]], exchange: Exchange) -> list[tuple[bytes, bytes]]:
         present = {name.lower() for name, _ in headers}

@@ -1,10 +1,14 @@
 """From the first byte of an upload to a job: limits, the file, its owner (R5.1)."""
 
+from contextlib import suppress
+
 import msgspec
 
 from upschedule.accounts.service import AccountService, Visitor
+from upschedule.processing.errors import AccountNotFound
 from upschedule.processing.intake import Accepted
 from upschedule.processing.service import JobService
+from upschedule.stores.errors import StoreError
 from upschedule.web.exchange import exchange_of
 from upschedule.web.identity import AnyRequest, Identity
 from upschedule.web.limits import Limits
@@ -27,20 +31,28 @@ class Receiver(msgspec.Struct, frozen=True, kw_only=True):
             return await self._receive_first(request)
         await self.limits.upload(request, visitor.account_id)
         try:
-            return await self._accept(request, visitor, await self.reader.read(request))
+            async with self.reader.received(request) as file:
+                return await self._accept(request, visitor, file)
+        except AccountNotFound:
+            # A restored backup is older than this visitor: the next upload begins anew.
+            await self.accounts.sign_out(visitor)
+            self.identity.forget(request)
+            raise
         except BaseException:
             await self.limits.give_back_upload(visitor.account_id)
             raise
 
     async def _receive_first(self, request: AnyRequest) -> Accepted:
-        file = await self.reader.read(request)
-        visitor = await self.identity.create(request)
-        try:
-            await self.limits.upload(request, visitor.account_id)
-            accepted = await self._accept(request, visitor, file)
-        except BaseException:
-            await self.accounts.forget_visitor(visitor)
-            raise
+        async with self.reader.received(request) as file:
+            visitor = await self.identity.create(request)
+            try:
+                await self.limits.upload(request, visitor.account_id)
+                accepted = await self._accept(request, visitor, file)
+            except BaseException:
+                # What cannot be taken back now is an account that owns nothing.
+                with suppress(StoreError):
+                    await self.accounts.forget_visitor(visitor)
+                raise
         self.identity.remember(request, visitor)
         return accepted
 

@@ -2,7 +2,8 @@
 
 import asyncio
 import unicodedata
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 
 import msgspec
 from litestar.exceptions import InternalServerException
@@ -42,8 +43,9 @@ class UploadReader:
         self._body_seconds = body_seconds
         self._buffered_bytes = 0
 
-    async def read(self, request: AnyRequest) -> UploadedFile:
-        """Raises TooLarge before the rest arrives.
+    @asynccontextmanager
+    async def received(self, request: AnyRequest) -> AsyncGenerator[UploadedFile]:
+        """The file, which counts against the memory until the block is left. Raises TooLarge before the rest arrives.
 
         Also InvalidRequest, UnsupportedMediaType, RequestTimedOut and ServerBusy.
         """
@@ -55,6 +57,13 @@ class UploadReader:
         except FormParserError as error:
             raise InvalidRequest(_DAMAGED) from error
         try:
+            await self._receive(request, collector)
+            yield collector.result()
+        finally:
+            self._buffered_bytes -= collector.received_bytes
+
+    async def _receive(self, request: AnyRequest, collector: "_Collector") -> None:
+        try:
             async with asyncio.timeout(self._body_seconds):
                 await self._collect(request, collector)
         except TimeoutError as error:
@@ -62,9 +71,6 @@ class UploadReader:
         except (FormParserError, InternalServerException) as error:
             # The framework's name for a client that hung up.
             raise InvalidRequest(_DAMAGED) from error
-        finally:
-            self._buffered_bytes -= collector.received_bytes
-        return collector.result()
 
     async def _collect(self, request: AnyRequest, collector: "_Collector") -> None:
         chunks = aiter(request.stream())
@@ -115,7 +121,9 @@ class _Collector:
             raise InvalidRequest(_DAMAGED)
         if not self._found:
             raise InvalidRequest(f'Send the PDF in the form field "{FIELD}".')
-        return UploadedFile(name=safe_file_name(self._file_name), content=bytes(self._content))
+        content = bytes(self._content)
+        self._content.clear()
+        return UploadedFile(name=safe_file_name(self._file_name), content=content)
 
     def _begin_part(self) -> None:
         self._parts += 1

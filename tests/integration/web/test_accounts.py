@@ -3,11 +3,13 @@
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import psycopg
 import pytest
 
 from tests.api_process import ApiProcess
-from tests.integration.web.conftest import NewClient
+from tests.integration.web.conftest import NewClient, StartApi
 from tests.integration.web.requests import pdf_like, problem_code, upload
+from tests.servers import Database
 
 _PASSWORD = "correct horse battery"
 _emails = (f"student{n}@example.org" for n in range(10_000))
@@ -204,6 +206,20 @@ def test_an_unknown_address_is_answered_as_a_wrong_password_is(api: ApiProcess, 
     told = [{**answer.json(), "instance": None} for answer in (wrong, unknown)]
     assert told[0] == told[1]
     assert wrong.status_code == unknown.status_code == 401
+
+
+def test_a_visitor_whose_account_is_gone_can_begin_anew(
+    start_api: StartApi, new_client: NewClient, database: Database
+) -> None:
+    """As after restoring a backup that is older than the visitor (R9.3)."""
+    client = new_client(start_api())
+    upload(client, pdf_like())
+    with psycopg.connect(database.dsn, autocommit=True) as connection:
+        connection.execute("DELETE FROM accounts")
+
+    refused, again = upload(client, pdf_like()), upload(client, pdf_like())
+    assert (refused.status_code, problem_code(refused)) == (401, "account-not-found")
+    assert again.status_code == 202
 
 
 def test_no_log_line_holds_anything_personal(api: ApiProcess, client: httpx.Client) -> None:

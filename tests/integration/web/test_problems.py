@@ -4,6 +4,7 @@ import httpx
 import pytest
 
 from tests.api_process import ApiProcess
+from tests.integration.web.conftest import NewClient, StartApi
 from tests.integration.web.requests import pdf_like, problem_code, upload
 from upschedule.web.problems import causes
 
@@ -155,3 +156,12 @@ def test_a_request_of_another_site_is_not_carried_out(client: httpx.Client) -> N
     for headers in passing:
         assert client.delete("/api/v1/sessions/current", headers=headers).status_code == 204, headers
     assert client.get("/api/v1/jobs", headers={"Sec-Fetch-Site": "cross-site"}).status_code == 200
+
+
+def test_under_https_the_cookie_is_secure_and_browsers_stay_there(start_api: StartApi, new_client: NewClient) -> None:
+    """Another host or an insecure page cannot plant it: the name says so to the browser (R8.3)."""
+    answer = upload(new_client(start_api(UPSCHEDULE_WEB_PUBLIC_URL="https://schedule.example")), pdf_like())
+
+    assert answer.headers["set-cookie"].startswith("__Host-upschedule=")
+    assert "Secure" in answer.headers["set-cookie"]
+    assert answer.headers["strict-transport-security"].startswith("max-age=")
