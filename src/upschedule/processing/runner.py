@@ -157,9 +157,8 @@ class Runner:
     async def _settle(self, job: Job, how: Callable[[Job], Awaitable[str]]) -> str:
         try:
             return await how(job)
-        except StoreError as error:
-            # The lease runs out and the sweeper settles it.
-            _log.warning("run_not_settled", reason=error.reason)
+        except Exception:  # noqa: BLE001 - the lease runs out, and the sweeper settles it whatever stood in the way here
+            _log.warning("run_not_settled", exc_info=True)
             return "unsettled"
 
     async def _queue_at_once(self, job: Job) -> str:

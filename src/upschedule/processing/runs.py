@@ -131,13 +131,22 @@ class RunRepository:
 
     async def fail(self, job: Job, error: JobError, *, traceback: str, reader_version: str) -> Job | None:
         """Leaves a dead letter (R2.5). None: no longer ours."""
-        values = _key(job) | {"error": Jsonb(msgspec.to_builtins(error)), "reader_version": reader_version}
+        values = _key(job) | {"error": Jsonb(_told(error)), "reader_version": reader_version}
         cursor = await self._connection.execute(self._FAIL, values)
         failed = found(await cursor.fetchone())
         if failed:
-            letter = {"job_id": job.id, "attempt": job.attempt, "code": error.code, "detail": error.detail}
-            await self._connection.execute(self._DEAD_LETTER, letter | {"traceback": traceback})
+            letter = {"job_id": job.id, "attempt": job.attempt, "code": error.code, "detail": _storable(error.detail)}
+            await self._connection.execute(self._DEAD_LETTER, letter | {"traceback": _storable(traceback)})
         return failed
+
+
+def _told(error: JobError) -> dict[str, object]:
+    return msgspec.to_builtins(msgspec.structs.replace(error, detail=_storable(error.detail)))
+
+
+def _storable(text: str) -> str:
+    """PostgreSQL's texts hold no NUL, and a hostile file may put one into an error."""
+    return text.replace("\x00", "\ufffd")
 
 
 def _key(job: Job) -> dict[str, object]:

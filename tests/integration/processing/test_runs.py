@@ -116,12 +116,12 @@ async def test_a_failure_leaves_a_dead_letter_with_its_traceback(addresses: Addr
     async with opened(addresses) as services:
         run = await claimed(services, await new_account(services))
         async with services.database.transaction() as connection:
-            await RunRepository(connection).fail(run, ERROR, traceback="Traceback: here", reader_version="1")
+            await RunRepository(connection).fail(run, ERROR, traceback="Traceback: \x00here", reader_version="1")
         async with services.database.transaction() as connection:
             letter = await (await connection.execute("SELECT * FROM dead_letters")).fetchone()
         assert letter is not None
         assert (letter["job_id"], letter["attempt"], letter["code"]) == (run.id, 1, "reading-failed")
-        assert letter["traceback"] == "Traceback: here"
+        assert letter["traceback"] == "Traceback: \ufffdhere"
 
 
 async def test_a_second_reading_replaces_the_events_of_the_first(addresses: Addresses) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
 from tests.integration.services import Addresses, a_document, new_account, opened, until_final
@@ -12,12 +12,12 @@ from upschedule.worker.app import WorkerOptions, work
 
 
 @asynccontextmanager
-async def working(addresses: Addresses) -> AsyncGenerator[None]:
+async def working(addresses: Addresses, settings: Mapping[str, str] | None = None) -> AsyncGenerator[None]:
     options = WorkerOptions(
         host="127.0.0.1", port=0, concurrency=2, drain_seconds=5, sweep_seconds=1, retention_seconds=60
     )
     stop = asyncio.Event()
-    async with opened(addresses, role="worker") as services:
+    async with opened(addresses, role="worker", settings=settings) as services:
         worker = asyncio.create_task(work(services, a_sandbox(), options, stop=stop))
         try:
             yield
@@ -57,3 +57,14 @@ async def test_a_hundred_small_files_take_seconds(addresses: Addresses) -> None:
         assert {one.status for one in ended} == {Status.COMPLETED}
         assert {one.attempt for one in ended} == {1}
         assert time.monotonic() - started < 30
+
+
+async def test_a_result_that_postgresql_cannot_hold_ends_as_failed(addresses: Addresses) -> None:
+    """(R2.1)."""
+    settings = {"JOBS_BACKOFF_SECONDS_BASE": "0.1", "JOBS_SWEEP_SECONDS": "0.5"}
+    async with opened(addresses) as services, working(addresses, settings):
+        account_id = await new_account(services)
+        document = a_document("plain NUL\x00")
+        accepted = await services.jobs.accept(account_id, file_name="a.pdf", data=document, request_id=None)
+        ended = await until_final(services, account_id, accepted.job.id)
+        assert (ended.status, ended.attempt) == (Status.FAILED, 4)
