@@ -1,0 +1,62 @@
+"""Whether the page can be read, in both themes (WCAG 1.4.3)."""
+
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.api_process import ApiProcess
+from tests.browser import schedules
+from tests.browser.conftest import NewVisitor
+from upschedule.timetable.colours import COLOURS
+
+#: Texts whose contrast with what lies behind them is under 4.5:1, by WCAG's formula.
+_TOO_FAINT = """() => {
+    const channels = colour => colour.match(/[\\d.]+/g).map(Number);
+    const luminance = ([...rgb]) => {
+        const linear = v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+        const [r, g, b] = rgb.slice(0, 3).map(v => linear(v / 255));
+        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+    };
+    const behind = element => {
+        for (; element; element = element.parentElement) {
+            const colour = channels(getComputedStyle(element).backgroundColor);
+            if (colour[3] !== 0) return colour;
+        }
+        return [255, 255, 255];
+    };
+    const hasText = element => [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
+    return [...document.querySelectorAll("main *")].filter(element => hasText(element) && element.checkVisibility())
+        .filter(element => {
+            const [text, ground] = [channels(getComputedStyle(element).color), behind(element)].map(luminance);
+            return (Math.max(text, ground) + 0.05) / (Math.min(text, ground) + 0.05) < 4.5;
+        })
+        .map(element => `${element.className}: ${element.textContent.trim()}`);
+}"""
+#: A class in each of the colours that a module may have.
+_ALL_COLOURS = """colours => {
+    for (const colour of colours) {
+        const slot = document.querySelector(".slot").cloneNode(true);
+        slot.className = `slot hue-${colour}`;
+        document.querySelector(".slots").append(slot);
+    }
+}"""
+
+
+@pytest.mark.parametrize("colour_scheme", ["light", "dark"])
+def test_every_text_stands_out_from_its_ground(
+    new_visitor: NewVisitor, application: ApiProcess, tmp_path: Path, colour_scheme: str
+) -> None:
+    """Cards that failed, doubts, and modules of every colour included."""
+    visitor = new_visitor(application.url, color_scheme=colour_scheme)
+    visitor.page.goto("/")
+    assert visitor.page.evaluate(_TOO_FAINT) == []
+    notes = tmp_path / "notes.pdf"
+    notes.write_text("These are my notes.")
+    visitor.choose(notes, schedules.lectures(tmp_path), schedules.semester_tests(tmp_path, weekday="Monday"))
+    expect(visitor.page.locator('#cards [data-status="completed"]')).to_have_count(2)
+    visitor.await_calendar()
+    visitor.page.evaluate(_ALL_COLOURS, list(COLOURS))
+    assert visitor.page.evaluate(_TOO_FAINT) == []
+    visitor.page.get_by_label("By date").check(force=True)
+    assert visitor.page.evaluate(_TOO_FAINT) == []
