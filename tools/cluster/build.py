@@ -69,7 +69,7 @@ def locked(path: Path) -> Iterator[None]:
 
 def provide(program: Program, folder: Path) -> None:
     target = folder / program.name
-    if found := installed(program, folder):
+    if found := installed(program):
         if target.resolve() != found:
             target.unlink(missing_ok=True)
             target.symlink_to(found)
@@ -81,9 +81,10 @@ def provide(program: Program, folder: Path) -> None:
         print(f"{program.name} {program.version}: built in {seconds:.0f} s")
 
 
-def installed(program: Program, own: Path) -> Path | None:
-    """The one on PATH outside our cache, if its version is right."""
-    folders = [entry for entry in os.get_exec_path() if Path(entry).resolve() != own.resolve()]
+def installed(program: Program) -> Path | None:
+    """The one on PATH if its version is right; what an earlier set of pins built does not count."""
+    ours = cache().parent.resolve()
+    folders = [entry for entry in os.get_exec_path() if ours not in Path(entry).resolve().parents]
     found = shutil.which(program.name, path=os.pathsep.join(folders))
     return Path(found).resolve() if found and version_of(Path(found)) == program.version else None
 
@@ -97,7 +98,9 @@ def build(program: Program, target: Path) -> float:
     environment = {**os.environ, "CGO_ENABLED": str(int(program.cgo)), "GOWORK": "off"}
     command = ["nice", "-n", "19", *program.command(unfinished)]
     try:
-        done = subprocess.run(command, cwd=program.folder, env=environment, timeout=BUILD_SECONDS, check=False)
+        done = subprocess.run(
+            command, cwd=program.folder, env=environment, stdout=sys.stderr, timeout=BUILD_SECONDS, check=False
+        )
     except subprocess.TimeoutExpired:
         raise CannotPrepareError(f"Building {program.name} took longer than {BUILD_SECONDS} s and was ended.") from None
     if done.returncode != 0:

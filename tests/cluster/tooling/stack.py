@@ -118,6 +118,18 @@ class Stack:
             if resource["type"].startswith("nomad:")
         }
 
+    def processes(self) -> list[str]:
+        """Command lines of what runs for this stack: engine, plugins, program."""
+        mark = f"PULUMI_HOME={self._environment['PULUMI_HOME']}".encode()
+        found: list[str] = []
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                if mark in (process / "environ").read_bytes().split(b"\0"):
+                    found.append((process / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+            except OSError:
+                continue  # It ended meanwhile.
+        return found
+
     def everything_written(self) -> str:
         """All files of the state and all that was printed."""
         files = (path.read_text(errors="replace") for path in self._state.rglob("*") if path.is_file())

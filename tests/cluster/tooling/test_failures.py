@@ -1,14 +1,13 @@
 """What goes wrong is told in words, and leaves nothing behind."""
 
 import signal
-import time
-from pathlib import Path
 
 import pytest
 
 from tests.cluster.tooling.agent import Agent
 from tests.cluster.tooling.jobs import sleeper, unique
 from tests.cluster.tooling.stack import Stack
+from tests.servers import wait_until
 from upschedule.operations.embedded.ports import free_port
 
 
@@ -71,24 +70,10 @@ def test_an_interrupted_update_ends_and_leaves_no_process(stack: Stack, agent: A
         assert running.wait(60) != 0
 
     assert stack.resources()["job"]["id"] == name
-    assert plugins() == []
+    wait_until(lambda: stack.processes() == [])
 
 
 def wait_for_job(agent: Agent, name: str) -> None:
-    deadline = time.monotonic() + 30
-    while agent.status(f"job/{name}/deployment") != 200 or agent.call("GET", f"job/{name}/deployment") is None:
-        assert time.monotonic() < deadline, "the job was not registered in time"
-        time.sleep(0.1)
-
-
-def plugins() -> list[str]:
-    """Command lines of processes that run one of our plugins."""
-    found: list[str] = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            line = path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue
-        if "/tools/pulumi-" in line:
-            found.append(line)
-    return found
+    """Until its deployment has begun."""
+    path = f"job/{name}/deployment"
+    wait_until(lambda: agent.status(f"job/{name}") == 200 and agent.call("GET", path), timeout_seconds=30)
