@@ -1,15 +1,6 @@
 """Why signing up or in is refused."""
 
-import msgspec
-
-from upschedule.errors import Refusal
-
-
-class FieldError(msgspec.Struct, frozen=True, kw_only=True):
-    """One field of a request and what is wrong with it."""
-
-    field: str
-    detail: str
+from upschedule.errors import FieldError, Refusal
 
 
 class InvalidCredentials(Refusal):

@@ -155,7 +155,7 @@ class FeedController(Controller):
     path = "/calendars"
     tags = ("feeds",)
     opt = OUTSIDE_LIMITS
-    security = ()
+    security = ({},)
 
     @route(
         "/{file_name:str}",

@@ -1,6 +1,7 @@
 """A calendar as its owner makes, changes and sees it."""
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Annotated, Any, get_args
 from urllib.parse import quote
 from uuid import UUID
@@ -31,7 +32,7 @@ CALENDARS_PATH = "/api/v1/calendars"
 #: More pairs than anybody looks through; who has so many has not chosen groups yet.
 _CLASHES_MAX = 200
 
-_Jobs = Annotated[tuple[UUID, ...], Meta(min_length=1, max_length=20, description="Ids of completed jobs")]
+_Jobs = Annotated[list[UUID], Meta(min_length=1, max_length=20, description="Ids of completed jobs")]
 _Name = Annotated[str, Meta(min_length=1, max_length=100)]
 
 
@@ -53,17 +54,26 @@ class AcademicYearRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     is taken, or the present one. Public holidays are known; `holidays` adds to them, or takes away.
     """
 
-    year: int | None = None
-    terms: TermsRequest = TermsRequest()
-    recesses: Periods | None = None
-    no_lectures: Periods | None = None
-    follows: FollowedDays | None = None
-    exams: Periods | None = None
-    supplementary_exams: Periods | None = None
-    holidays: HolidayChanges | None = None
+    year: Annotated[int | None, Meta(description="That of the tests and exams, or the present one, if not given")] = (
+        None
+    )
+    terms: Annotated[
+        TermsRequest, Meta(description="First and last days; a semester moves its quarters along, and they it")
+    ] = TermsRequest()
+    recesses: Annotated[Periods | None, Meta(description="No classes; replaces the known recesses")] = None
+    no_lectures: Annotated[Periods | None, Meta(description="Single days or more without lectures")] = None
+    follows: Annotated[FollowedDays | None, Meta(description="Days on which another weekday is followed")] = None
+    exams: Annotated[Periods | None, Meta(description="Examination periods, shown only")] = None
+    supplementary_exams: Annotated[Periods | None, Meta(description="Shown only")] = None
+    holidays: Annotated[
+        HolidayChanges | None, Meta(description="Public holidays beside the known ones, or not kept")
+    ] = None
 
 
-_Year = AcademicYearRequest | int | None
+_Year = Annotated[
+    AcademicYearRequest | int | None,
+    Meta(description="A year with its known dates, or an object with dates of this calendar's own"),
+]
 
 
 class NewCalendar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -201,7 +211,7 @@ def changes(requested: CalendarChange) -> Changes:
     )
 
 
-def unique(job_ids: tuple[UUID, ...]) -> tuple[UUID, ...]:
+def unique(job_ids: Sequence[UUID]) -> tuple[UUID, ...]:
     """Each once, in the order given."""
     return tuple(dict.fromkeys(job_ids))
 
