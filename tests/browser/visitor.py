@@ -17,7 +17,6 @@ class Visitor:
         self.page = page
         self.complaints: list[str] = []
         self.requested: list[str] = []
-        self.received_bytes = 0
         page.on("console", self._hear)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", lambda request: self.requested.append(request.url))

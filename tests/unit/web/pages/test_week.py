@@ -1,6 +1,5 @@
 """The week's grid."""
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +19,7 @@ def _across(slot: Slot) -> tuple[int, int]:
 
 
 def test_a_class_alone_is_as_wide_as_its_day() -> None:
-    """08:30 is 18 lines of five minutes after 07:00 … here the grid begins at 08:00."""
+    """The grid begins with the hour, and has a line every five minutes."""
     (slot,) = _slots(("08:30", "09:20"))
     assert _across(slot) == (1, COLUMNS + 1)
     assert (slot.first_line, slot.last_line) == (7, 17)
@@ -68,7 +67,6 @@ def test_no_classes_make_no_week() -> None:
 _clock = st.integers(0, 23 * 60 + 58)
 
 
-@pytest.mark.filterwarnings("error")
 @given(st.lists(st.tuples(_clock, _clock), min_size=1, max_size=12))
 def test_no_two_classes_overlap_in_the_grid(times: list[tuple[int, int]]) -> None:
     """Whatever is printed, everything is inside the grid and no class hides another."""
