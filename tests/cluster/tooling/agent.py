@@ -102,8 +102,8 @@ class Agent:
 
 
 @contextmanager
-def running_agent(program: Path) -> Iterator[Agent]:
-    """Ends the agent and every task it started, and removes what it wrote."""
+def running_agent(program: Path, more: str = "") -> Iterator[Agent]:
+    """Ends the agent and every task it started, and removes what it wrote. `more` is configuration in HCL."""
     with tempfile.TemporaryDirectory(prefix="upschedule-nomad-") as folder:
         data = Path(folder)
         http, rpc, serf = (free_port() for _ in range(3))
@@ -111,9 +111,11 @@ def running_agent(program: Path) -> Iterator[Agent]:
         (data / "agent.hcl").write_text(
             CONFIGURATION.format(data=data / "data", http=http, rpc=rpc, serf=serf, cgroup=cgroup), encoding="utf-8"
         )
+        (data / "more.hcl").write_text(more, encoding="utf-8")
         address = f"http://127.0.0.1:{http}"
+        command = [program, "agent", *(f"-config={data / name}" for name in ("agent.hcl", "more.hcl"))]
         with (data / "log").open("wb") as log:
-            process = subprocess.Popen([program, "agent", f"-config={data / 'agent.hcl'}"], stdout=log, stderr=log)
+            process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             yield ready(process, program, address, data / "log")
         finally:

@@ -39,11 +39,16 @@ def stack(programs: Path, agent: Agent, tmp_path: Path) -> Iterator[Stack]:
 
 @pytest.fixture
 def project(programs: Path, agent: Agent, tmp_path: Path) -> Iterator[Stack]:
-    """Of the cluster's own program, in a copy beside a copy of the job files."""
-    shutil.copytree(ROOT / "pulumi", tmp_path / "project")
-    shutil.copytree(ROOT / "jobs", tmp_path / "jobs")
+    """Of the cluster's own program."""
+    copy_program(tmp_path)
     with stack_in(tmp_path, programs, agent) as made:
         yield made
+
+
+def copy_program(folder: Path) -> None:
+    """And the job files beside it, for Pulumi writes the stack's settings into its project."""
+    shutil.copytree(ROOT / "pulumi", folder / "project")
+    shutil.copytree(ROOT / "jobs", folder / "jobs")
 
 
 @contextmanager
