@@ -36,6 +36,11 @@ class YearChoice(msgspec.Struct, frozen=True, kw_only=True):
     year: int | None = None
     dates: YearDates = YearDates()
 
+    @property
+    def chosen(self) -> bool:
+        """Whether a person fixed the year: by naming it, or by giving dates that lie in it."""
+        return self.year is not None or self.dates != YearDates()
+
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
     """What a change of a calendar may give; what is unset stays. `rotate_feed` ends the present feed address."""
@@ -48,13 +53,14 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Calendar(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of `calendars`. `dates` differ from those of the academic year."""
+    """A row of `calendars`. `dates` differ from those of the year, which follows the documents until it is chosen."""
 
     id: UUID
     account_id: UUID
     name: str
     token_generation: int
     academic_year: int
+    year_chosen: bool
     dates: YearDates
     choices: Choices
     created_at: dt.datetime

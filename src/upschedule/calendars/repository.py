@@ -35,10 +35,10 @@ class CalendarRepository:
         return int(row["count"]) if row else 0
 
     _INSERT = """
-        INSERT INTO calendars (id, account_id, name, token_hash, token_generation, academic_year, dates, choices,
-                               created_at, updated_at)
-        VALUES (%(id)s, %(account_id)s, %(name)s, %(token_hash)s, %(token_generation)s, %(academic_year)s, %(dates)s,
-                %(choices)s, %(created_at)s, %(updated_at)s)
+        INSERT INTO calendars (id, account_id, name, token_hash, token_generation, academic_year, year_chosen, dates,
+                               choices, created_at, updated_at)
+        VALUES (%(id)s, %(account_id)s, %(name)s, %(token_hash)s, %(token_generation)s, %(academic_year)s,
+                %(year_chosen)s, %(dates)s, %(choices)s, %(created_at)s, %(updated_at)s)
     """
 
     async def insert(self, calendar: Calendar, token_hash: bytes) -> None:
@@ -47,7 +47,8 @@ class CalendarRepository:
     _UPDATE = """
         UPDATE calendars
         SET name = %(name)s, token_hash = %(token_hash)s, token_generation = %(token_generation)s,
-            academic_year = %(academic_year)s, dates = %(dates)s, choices = %(choices)s, updated_at = %(updated_at)s
+            academic_year = %(academic_year)s, year_chosen = %(year_chosen)s, dates = %(dates)s,
+            choices = %(choices)s, updated_at = %(updated_at)s
         WHERE id = %(id)s
     """
 
@@ -143,6 +144,7 @@ def _values(calendar: Calendar, token_hash: bytes) -> dict[str, object]:
         "token_hash": token_hash,
         "token_generation": calendar.token_generation,
         "academic_year": calendar.academic_year,
+        "year_chosen": calendar.year_chosen,
         "dates": Jsonb(msgspec.to_builtins(calendar.dates)),
         "choices": Jsonb(msgspec.to_builtins(calendar.choices)),
         "created_at": calendar.created_at,

@@ -15,7 +15,6 @@ from upschedule.calendars.sources import SourceRepository
 from upschedule.calendars.tokens import feed_token, token_hash
 from upschedule.calendars.validation import check_complete, check_dates, check_jobs, checked_name
 from upschedule.stores.database import Connection, Database
-from upschedule.timetable.academic_year import YearDates
 
 #: South Africa's clock all year: it decides which year it is.
 _SAST = dt.timezone(dt.timedelta(hours=2))
@@ -92,8 +91,9 @@ class CalendarService:
             if await calendars.count(account_id) >= self._options.calendars_max:
                 raise TooManyCalendars
             documents = await _documents(connection, account_id, job_ids)
-            year, dates, known = await self._dated(calendars, academic_year or YearChoice(), documents)
-            calendar = self._new(account_id, name or f"UP timetable {year}", year, dates, choices or Choices())
+            choice = academic_year or YearChoice()
+            year, known = await self._dated(calendars, choice, documents)
+            calendar = self._new(account_id, name, year, choice, choices or Choices())
             assembly = self._assembly(calendar, known, documents)
             check_complete(assembly, events_max=self._options.events_max)
             await calendars.insert(calendar, self._token_hash(calendar))
@@ -161,14 +161,21 @@ class CalendarService:
         self, calendars: CalendarRepository, snapshot: Snapshot, changes: Changes, documents: tuple[Document, ...]
     ) -> tuple[Calendar, KnownYear | None]:
         before = snapshot.calendar
-        year, dates, known = before.academic_year, before.dates, snapshot.known
-        if changes.academic_year is not UNSET:
-            year, dates, known = await self._dated(calendars, changes.academic_year, documents)
+        choice, year, known = changes.academic_year, before.academic_year, snapshot.known
+        if choice is UNSET and changes.job_ids is not UNSET and not before.year_chosen:
+            # A document that joins later may be the first to print a year.
+            choice = YearChoice()
+        if choice is not UNSET:
+            year, known = await self._dated(calendars, choice, documents)
+        name = changes.name
+        if name is UNSET:
+            name = _default_name(year) if before.name == _default_name(before.academic_year) else before.name
         calendar = msgspec.structs.replace(
             before,
-            name=before.name if changes.name is UNSET else checked_name(changes.name),
+            name=checked_name(name),
             academic_year=year,
-            dates=dates,
+            year_chosen=before.year_chosen if choice is UNSET else choice.chosen,
+            dates=before.dates if choice is UNSET else choice.dates,
             choices=before.choices if changes.choices is UNSET else changes.choices,
             token_generation=before.token_generation + changes.rotate_feed,
             updated_at=self._now(),
@@ -177,22 +184,23 @@ class CalendarService:
 
     async def _dated(
         self, calendars: CalendarRepository, choice: YearChoice, documents: tuple[Document, ...]
-    ) -> tuple[int, YearDates, KnownYear | None]:
+    ) -> tuple[int, KnownYear | None]:
         events = [event for document in documents for event in document.events]
         year = likeliest_year(events, self._now().astimezone(_SAST).date()) if choice.year is None else choice.year
         known = await calendars.year(year)
         check_dates(year, choice, known)
-        return year, choice.dates, known
+        return year, known
 
-    def _new(self, account_id: UUID, name: str, year: int, dates: YearDates, choices: Choices) -> Calendar:
+    def _new(self, account_id: UUID, name: str | None, year: int, choice: YearChoice, choices: Choices) -> Calendar:
         now = self._now()
         return Calendar(
             id=self._new_id(),
             account_id=account_id,
-            name=checked_name(name),
+            name=checked_name(name or _default_name(year)),
             token_generation=1,
             academic_year=year,
-            dates=dates,
+            year_chosen=choice.chosen,
+            dates=choice.dates,
             choices=choices,
             created_at=now,
             updated_at=now,
@@ -228,6 +236,10 @@ class CalendarService:
     def _feed_url(self, calendar: Calendar) -> str:
         token = feed_token(self._options.feed_secret, calendar.id, calendar.token_generation)
         return feed_url(self._options.public_url, token)
+
+
+def _default_name(year: int) -> str:
+    return f"UP timetable {year}"
 
 
 def feed_url(public_url: str, token: str) -> str:

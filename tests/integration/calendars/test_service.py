@@ -41,6 +41,31 @@ async def test_the_year_is_that_of_the_dated_entries(calendars: CalendarService,
     assert (await calendars.create(person, job_ids=(job,))).assembly.year.year == 2025
 
 
+async def test_the_year_follows_a_document_that_joins_later(calendars: CalendarService, campus: Campus) -> None:
+    """The lectures are often read first; the year comes with the tests."""
+    person = campus.account()
+    lectures, tests = campus.job(person, [lecture()]), campus.job(person, [semester_test(date=dt.date(2025, 3, 15))])
+    made = (await calendars.create(person, job_ids=(lectures,))).assembly
+    joined = await calendars.change(person, made.calendar.id, Changes(job_ids=(lectures, tests)))
+
+    assert (made.year.year, made.calendar.name) == (2026, "UP timetable 2026")
+    assert (joined.assembly.year.year, joined.assembly.calendar.name) == (2025, "UP timetable 2025")
+
+
+@pytest.mark.parametrize("choice", [YearChoice(year=2026), YearChoice(dates=YearDates(recesses=()))])
+async def test_a_year_that_its_owner_chose_stays(
+    calendars: CalendarService, campus: Campus, choice: YearChoice
+) -> None:
+    """By naming it or by giving dates that lie in it; other changes do not touch it either."""
+    person = campus.account()
+    lectures, tests = campus.job(person, [lecture()]), campus.job(person, [semester_test(date=dt.date(2025, 3, 15))])
+    made = await calendars.create(person, job_ids=(lectures,), academic_year=choice)
+    await calendars.change(person, made.assembly.calendar.id, Changes(name="Mine"))
+    joined = await calendars.change(person, made.assembly.calendar.id, Changes(job_ids=(lectures, tests)))
+
+    assert joined.assembly.year.year == 2026
+
+
 async def test_without_dated_entries_the_year_is_the_present_one_in_south_africa(
     calendars: CalendarService, campus: Campus, clock: Clock
 ) -> None:

@@ -17,7 +17,8 @@ KNOWN = KnownYear(year=2026, dates=academic_year().dates, source="A yearbook", c
 def calendar(**changes: Any) -> Calendar:
     values: dict[str, Any] = {
         "id": uuid.UUID(int=1), "account_id": uuid.UUID(int=2), "name": "Mine", "token_generation": 1,
-        "academic_year": 2026, "dates": YearDates(), "choices": Choices(), "created_at": MOMENT, "updated_at": MOMENT,
+        "academic_year": 2026, "year_chosen": False, "dates": YearDates(), "choices": Choices(), "created_at": MOMENT,
+        "updated_at": MOMENT,
     }  # fmt: skip
     return Calendar(**(values | changes))
 
