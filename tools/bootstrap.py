@@ -95,7 +95,7 @@ def install_uv() -> list[str]:
 def synchronise(uv: list[str], group: str) -> None:
     print("Installing what uv.lock names …", flush=True)
     # A smaller group leaves what a larger one has installed; the interpreter of an existing environment stays.
-    choice = ["--no-dev", "--group", group, "--inexact", "--compile-bytecode"]
+    choice = ["--no-default-groups", "--group", group, "--inexact", "--compile-bytecode"]
     # The first time takes long enough to want to see it.
     manner = ["--quiet"] if ENVIRONMENT.exists() else ["--python", sys.executable]
     environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_PROJECT_ENVIRONMENT": str(ENVIRONMENT)}
