@@ -4,17 +4,19 @@ import json
 import os
 import shutil
 import signal
+import ssl
 import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from tests.cluster.tooling.certificates import Certificates
 from upschedule.operations.embedded.ports import free_port
 
 READY_SECONDS = 40
@@ -70,6 +72,7 @@ class Agent:
     program: Path
     address: str
     token: str
+    verify: ssl.SSLContext | bool = True
 
     @property
     def environment(self) -> dict[str, str]:
@@ -82,16 +85,21 @@ class Agent:
             f"{self.address}/v1/{path}",
             content=None if body is None else json.dumps(body),
             params=query,
-            headers={"X-Nomad-Token": token or self.token},
+            headers=self._headers(token),
             timeout=20,
+            verify=self.verify,
         )
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
     def status(self, path: str, *, token: str | None = None, **query: str) -> int:
         """Of a GET."""
-        headers = {"X-Nomad-Token": token or self.token}
-        return httpx.get(f"{self.address}/v1/{path}", params=query, headers=headers, timeout=20).status_code
+        url = f"{self.address}/v1/{path}"
+        return httpx.get(url, params=query, headers=self._headers(token), timeout=20, verify=self.verify).status_code
+
+    def _headers(self, token: str | None) -> dict[str, str]:
+        used = token or self.token
+        return {"X-Nomad-Token": used} if used else {}
 
     def nomad(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The command line's answer; its exit code is the caller's to judge."""
@@ -102,7 +110,7 @@ class Agent:
 
 
 @contextmanager
-def running_agent(program: Path, more: str = "") -> Iterator[Agent]:
+def running_agent(program: Path, more: str = "", *, certificates: Certificates | None = None) -> Iterator[Agent]:
     """Ends the agent and every task it started, and removes what it wrote. `more` is configuration in HCL."""
     with tempfile.TemporaryDirectory(prefix="upschedule-nomad-") as folder:
         data = Path(folder)
@@ -111,38 +119,33 @@ def running_agent(program: Path, more: str = "") -> Iterator[Agent]:
         (data / "agent.hcl").write_text(
             CONFIGURATION.format(data=data / "data", http=http, rpc=rpc, serf=serf, cgroup=cgroup), encoding="utf-8"
         )
-        (data / "more.hcl").write_text(more, encoding="utf-8")
-        address = f"http://127.0.0.1:{http}"
+        (data / "more.hcl").write_text(more + (certificates.configuration if certificates else ""), encoding="utf-8")
+        address = f"{'https' if certificates else 'http'}://127.0.0.1:{http}"
         command = [program, "agent", *(f"-config={data / name}" for name in ("agent.hcl", "more.hcl"))]
         with (data / "log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
-            yield ready(process, program, address, data / "log")
+            verify = certificates.context() if certificates else True
+            yield ready(process, data / "log", Agent(program=program, address=address, token="", verify=verify))
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(STOP_SECONDS)
             clean_up(data, cgroup)
 
 
-def ready(process: subprocess.Popen[bytes], program: Path, address: str, log: Path) -> Agent:
-    """Once a node can take jobs."""
+def ready(process: subprocess.Popen[bytes], log: Path, agent: Agent) -> Agent:
+    """With a token, once a node can take jobs."""
     deadline = time.monotonic() + READY_SECONDS
-    agent: Agent | None = None
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            agent = agent or Agent(program=program, address=address, token=bootstrap(address))
+            if not agent.token:
+                agent = replace(agent, token=agent.call("POST", "acl/bootstrap")["SecretID"])
             if any(node["Status"] == "ready" for node in agent.call("GET", "nodes")):
                 return agent
         except httpx.HTTPError:
             pass
         time.sleep(0.1)
     raise AssertionError(f"Nomad did not become ready:\n{log.read_text(errors='replace')[-3000:]}")
-
-
-def bootstrap(address: str) -> str:
-    answer = httpx.post(f"{address}/v1/acl/bootstrap", timeout=5)
-    answer.raise_for_status()
-    return answer.json()["SecretID"]
 
 
 def clean_up(data: Path, cgroup: str) -> None:

@@ -1,0 +1,46 @@
+"""The plugin talks to a Nomad that speaks TLS only and asks for the client's certificate, too."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.tooling.agent import Agent, running_agent
+from tests.cluster.tooling.certificates import Certificates, make_certificates
+from tests.cluster.tooling.conftest import stack_in
+
+SOURCE = """
+provider = nomad.Provider("provider", {options})
+nomad.Namespace("namespace", name="encrypted", opts=pulumi.ResourceOptions(provider=provider))
+"""
+
+
+@pytest.fixture
+def certificates(programs: Path, tmp_path: Path) -> Certificates:
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+    return make_certificates(programs / "nomad", folder)
+
+
+@pytest.fixture
+def encrypted(programs: Path, certificates: Certificates) -> Iterator[Agent]:
+    with running_agent(programs / "nomad", certificates=certificates) as running:
+        yield running
+
+
+def test_both_ends_prove_who_they_are(
+    encrypted: Agent, certificates: Certificates, programs: Path, tmp_path: Path
+) -> None:
+    """Without the authority Nomad is not believed; without a certificate Nomad does not answer."""
+    trusting = f"ca_file={str(certificates.authority)!r}"
+    proven = f"{trusting}, cert_file={str(certificates.client)!r}, key_file={str(certificates.client_key)!r}"
+    with stack_in(tmp_path, programs, encrypted) as stack:
+        for options in ("", trusting):
+            stack.program(SOURCE.format(options=options))
+            refused = stack.up()
+            assert refused.code != 0
+            assert f"No answer from Nomad at {encrypted.address}" in refused.output
+
+        stack.program(SOURCE.format(options=proven))
+        stack.up().expect_success()
+        assert encrypted.status("namespace/encrypted") == 200
