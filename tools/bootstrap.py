@@ -37,6 +37,8 @@ def main(group: str, command: str, *arguments: str) -> None:
     synchronise(find_uv() or install_uv(), group)
     program = ENVIRONMENT / "bin" / command
     os.chdir(ROOT)
+    # nox starts the environment's programs by name.
+    os.environ["PATH"] = os.pathsep.join([str(ENVIRONMENT / "bin"), os.environ.get("PATH", os.defpath)])
     # Whoever ends make, even by SIGKILL, ends the command with it.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
     os.execv(program, [str(program), *arguments])  # noqa: S606 - it becomes the command, as its caller asked
