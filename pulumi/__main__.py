@@ -3,6 +3,7 @@
 import pulumi
 import pulumi_nomad as nomad
 
+from components.access import Access, deploy_rules
 from components.service import Service, ServiceArgs
 from config import load
 
@@ -51,4 +52,7 @@ Service(
     ),
 )
 
+deploy = Access("deploy", title=f"{settings.namespace}-deploy", rules=deploy_rules(settings.namespace))
+
 pulumi.export("namespace", namespace.name)
+pulumi.export("deployToken", deploy.token)

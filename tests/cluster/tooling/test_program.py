@@ -56,6 +56,19 @@ def test_one_up_defines_all_a_second_changes_nothing_and_destroy_leaves_nothing(
     assert agent.status("namespace/whole") == 404
 
 
+def test_the_deploy_token_may_release_but_neither_read_secrets_nor_change_access(project: Stack, agent: Agent) -> None:
+    """Who releases need not be trusted with everything."""
+    configure(project, CONFIGURATION, SECRETS)
+    project.up().expect_success()
+    token = project.run("stack", "output", "deployToken", "--show-secrets").expect_success().output.strip()
+
+    job = agent.call("GET", "job/redis-cache", namespace="whole")
+    assert agent.call("POST", "jobs", {"Job": job}, token=token, namespace="whole")["EvalID"]
+    forbidden = ("var/nomad/jobs/redis-cache", "acl/tokens", "nodes", "operator/raft/configuration")
+    assert {agent.status(path, token=token, namespace="whole") for path in forbidden} == {403}
+    assert agent.status("jobs", token=token, namespace="default") == 403
+
+
 def test_a_wrong_configuration_is_refused_with_everything_that_is_wrong(project: Stack) -> None:
     """Before the first resource."""
     configure(project, {**CONFIGURATION, "publicPort": "70000", "redisCacheMemoryMb": "much"}, {})
