@@ -7,7 +7,7 @@ requirement that gives their default. `docs/settings.md` is written from this fi
 import types
 import typing
 from collections.abc import Iterator, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -157,7 +157,10 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     )
     memory_bytes_max: Annotated[int, Meta(ge=64 * MEBIBYTE, description="Memory of one reading child")] = 768 * MEBIBYTE
     cpu_seconds_max: Annotated[int, Meta(ge=1, description="Processor time of one reading child")] = 60
-    sandbox_required: Annotated[bool, Meta(description="Refuse to start where the kernel lacks a protection")] = True
+    sandbox_required: Annotated[
+        tuple[Literal["landlock", "namespaces"], ...],
+        Meta(description="Protections besides seccomp without which nothing is read: landlock, namespaces"),
+    ] = ()
 
 
 class CalendarSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -247,7 +250,7 @@ def load(environment: Mapping[str, str]) -> Settings:
 def _parse(text: str, annotation: Any) -> object:
     base = typing.get_args(annotation)[0]
     if typing.get_origin(base) is tuple:
-        return tuple(part.strip() for part in text.split(",") if part.strip())
+        return msgspec.convert([part.strip() for part in text.split(",") if part.strip()], annotation)
     if base is str or isinstance(base, types.UnionType):
         return msgspec.convert(text, annotation)
     return msgspec.convert(text, annotation, strict=False)

@@ -9,7 +9,7 @@ import click
 
 from upschedule import logging, settings
 from upschedule.pdf.limits import ReadingLimits
-from upschedule.pdf.sandbox import Sandbox, SandboxFailed, SandboxLimits, SandboxPolicy
+from upschedule.pdf.sandbox import Protection, Sandbox, SandboxFailed, SandboxLimits, SandboxPolicy
 from upschedule.services import open_services
 from upschedule.worker.app import WorkerOptions, work
 
@@ -51,7 +51,7 @@ def _sandbox(chosen: settings.Settings) -> Sandbox:
     return Sandbox(
         limits=SandboxLimits(memory_bytes_max=worker.memory_bytes_max, cpu_seconds_max=worker.cpu_seconds_max),
         reading=ReadingLimits(size_bytes_max=chosen.uploads.size_bytes_max, pages_max=chosen.uploads.pages_max),
-        policy=SandboxPolicy() if worker.sandbox_required else SandboxPolicy(required=frozenset()),
+        policy=SandboxPolicy(required=frozenset({Protection.SECCOMP, *map(Protection, worker.sandbox_required)})),
         concurrency_max=worker.concurrency,
     )
 
