@@ -45,8 +45,19 @@ class ApiProcess:
         wait_until(answers, timeout_seconds=_START_SECONDS)
 
     def logged(self, event: str) -> list[dict[str, Any]]:
-        lines = (json.loads(line) for line in self.output.read_text().splitlines() if line.startswith("{"))
+        whole = self.output.read_text().rpartition("\n")[0]
+        lines = (json.loads(line) for line in whole.splitlines() if line.startswith("{"))
         return [line for line in lines if line.get("event") == event]
+
+    def awaited(self, event: str, **fields: str) -> dict[str, Any]:
+        """The one line of the event with these fields. A request's own line is written after its answer was sent."""
+
+        def found() -> list[dict[str, Any]]:
+            return [line for line in self.logged(event) if fields.items() <= line.items()]
+
+        wait_until(found)
+        (line,) = found()
+        return line
 
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)

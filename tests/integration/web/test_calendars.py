@@ -95,11 +95,12 @@ def test_a_feed_answers_programs_as_they_expect(person: httpx.Client, jobs: list
 
 def test_a_feed_address_appears_in_no_log(person: httpx.Client, jobs: list[str], reading_api: ApiProcess) -> None:
     created = _create(person, jobs)
-    person.get(_path(created["feed_url"]))
+    answer = person.get(_path(created["feed_url"]))
     token = _path(created["feed_url"]).removeprefix("/calendars/").removesuffix(".ics")
 
     assert len(token) == 32
-    assert any(line["route"] == "/calendars/{file_name}" for line in reading_api.logged("request"))
+    line = reading_api.awaited("request", request_id=answer.headers["x-request-id"])
+    assert line["route"] == "/calendars/{file_name}"
     assert token not in reading_api.output.read_text()
 
 

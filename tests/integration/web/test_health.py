@@ -39,7 +39,7 @@ def test_requests_are_measured_by_route_and_never_by_id(api: ApiProcess, client:
 def test_one_line_is_logged_for_a_request(api: ApiProcess, client: httpx.Client) -> None:
     """With its id, route, status and time (R6.3)."""
     answer = client.get("/api/v1/capacity")
-    (line,) = [line for line in api.logged("request") if line["request_id"] == answer.headers["x-request-id"]]
+    line = api.awaited("request", request_id=answer.headers["x-request-id"])
 
     assert (line["method"], line["route"], line["status"]) == ("GET", "/api/v1/capacity", 200)
     assert line["duration_ms"] >= 0

@@ -36,7 +36,7 @@ def test_an_account_may_upload_ten_times_an_hour(api: ApiProcess, new_client: Ne
     assert re.fullmatch(r'"uploads";r=0;t=\d+', refused.headers["ratelimit"])
     assert upload(other, pdf_like()).status_code == 202
     account = client.get("/api/v1/accounts/current").json()["id"]
-    (logged,) = [line for line in api.logged("limit_exceeded") if line["account_id"] == account]
+    logged = api.awaited("limit_exceeded", account_id=account)
     assert (logged["limit"], logged["endpoint"]) == ("uploads", "POST /api/v1/uploads")
     assert _metric(api, _REFUSED) == counted + 1
 
@@ -70,8 +70,10 @@ def test_uploads_at_the_same_time_over_two_instances_are_counted_exactly(
     assert Counter(answers) == {202: 9, 429: 21}
 
 
-def test_an_account_may_look_a_hundred_times_a_minute(api: ApiProcess, new_client: NewClient) -> None:
+def test_an_account_may_look_a_hundred_times_a_minute(start_api: StartApi, new_client: NewClient) -> None:
     """Status, list and stream count together; everything else goes on (R5.2)."""
+    # A quick machine asks all within a second, where the limit on everybody would answer first.
+    api = start_api(UPSCHEDULE_LIMITS_REQUESTS_PER_SECOND="1000")
     client = new_client(api)
     address = upload(client, pdf_like()).headers["location"]
     answers = [client.get(address) for _ in range(98)]

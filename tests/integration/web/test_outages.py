@@ -164,9 +164,7 @@ async def test_an_error_nobody_foresaw_tells_nothing_and_is_logged_whole(wired: 
         await _upload(client)
         await proxies["postgres"].refuse()
         answer = await client.get("/api/v1/jobs")
-        (logged,) = [
-            line for line in api.logged("request_failed") if line["request_id"] == answer.headers["x-request-id"]
-        ]
+        logged = api.awaited("request_failed", request_id=answer.headers["x-request-id"])
 
         assert answer.status_code == 503
         assert "Traceback" in logged["exception"]
