@@ -44,16 +44,11 @@ pulumi.export("token", token.secret_id)
 
 
 def test_a_secret_in_a_message_of_nomad_is_hidden(stack: Stack) -> None:
-    """Nomad quotes what it refuses."""
-    stack.run("config", "set", "--secret", "name", "not a job's name").expect_success()
-    specification = sleeper("NAME").replace('"NAME"', "var.word")
-    stack.program(f"""
-name = pulumi.Config().require_secret("name")
-nomad.Variable("variable", path=pulumi.Output.concat("../", name), items={{"a": "b"}})
-nomad.Job("job", jobspec=name.apply(lambda name: '''{specification}'''.replace("var.word", name)))
-""")
+    """Nomad quotes what it refuses, and the message names the path that was asked."""
+    stack.program('nomad.Namespace("namespace", name=pulumi.Output.secret("Sword!fish no. 7"))')
     refused = stack.up()
 
     assert refused.code != 0
-    assert "Nomad answered 400" in refused.output
-    assert "not a job's name" not in stack.everything_written()
+    assert 'invalid name "[secret]"' in refused.output
+    assert "to POST /v1/namespace/[secret]" in refused.output
+    assert "fish" not in stack.everything_written()

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from typing import NoReturn
+from urllib.parse import quote
 
 import grpc
 from pulumi.runtime.proto import provider_pb2, status_pb2
@@ -14,8 +15,9 @@ from tools.pulumi_plugins.nomad.values import Values, keep_secrets, to_struct
 
 
 def cleaned(message: str, secret_texts: AbstractSet[str]) -> str:
-    """The longest first: one secret may be part of another."""
-    for text in sorted(secret_texts, key=len, reverse=True):
+    """Also of secrets in a URL. The longest first: one may be part of another."""
+    hidden = {*secret_texts, *(quote(text, safe="") for text in secret_texts)}
+    for text in sorted(hidden, key=len, reverse=True):
         message = message.replace(text, "[secret]")
     return message
 
