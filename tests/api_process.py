@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -79,11 +79,13 @@ def api_process(environment: Mapping[str, str], output: Path) -> Iterator[ApiPro
 
 
 @contextmanager
-def worker_process(environment: Mapping[str, str], output: Path) -> Iterator[None]:
-    """A real `upschedule work`, which reads with the real reader."""
+def worker_process(
+    environment: Mapping[str, str], output: Path, *, program: Sequence[str] = ("-m", "upschedule", "work")
+) -> Iterator[None]:
+    """A real `upschedule work`, which reads with the real reader, unless told another Python program."""
     with output.open("wb") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "upschedule", "work"],
+            [sys.executable, *program],
             env={**_inherited(), **environment, "UPSCHEDULE_WORKER_PORT": str(free_port())},
             stdout=log,
             stderr=subprocess.STDOUT,

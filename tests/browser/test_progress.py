@@ -22,6 +22,9 @@ _WATCH = """() => {
 }"""
 
 
+_SLOW_WORKER = Path(__file__).parents[1] / "integration/worker_process.py"
+
+
 def _slow_down(visitor: Visitor, bytes_per_second: int) -> None:
     network = visitor.page.context.new_cdp_session(visitor.page)
     network.send(
@@ -30,8 +33,8 @@ def _slow_down(visitor: Visitor, bytes_per_second: int) -> None:
     )
 
 
-def test_an_upload_tells_its_percentage_and_the_reading_its_pages(visitor: Visitor, tmp_path: Path) -> None:
-    """Real stages, pushed as they happen (R1.2)."""
+def test_an_upload_tells_its_percentage(visitor: Visitor, tmp_path: Path) -> None:
+    """As far as the network has taken it, not a spinner."""
     document = schedules.long_lectures(tmp_path, groups=400)
     _slow_down(visitor, bytes_per_second=document.stat().st_size // 2)
     visitor.page.evaluate(_WATCH)
@@ -39,8 +42,22 @@ def test_an_upload_tells_its_percentage_and_the_reading_its_pages(visitor: Visit
     expect(visitor.state("everything.pdf")).to_have_text("Read: 3200 weekly classes")
     seen = "\n".join(visitor.page.evaluate("seen"))
     assert re.search(r"^Uploading: [1-9]\d? %$", seen, re.MULTILINE)
-    assert re.search(r"^Reading page \d+ of \d\d+$", seen, re.MULTILINE)
     assert any(url.endswith("/stream") for url in visitor.requested)
+
+
+def test_a_reading_tells_its_pages(new_visitor: NewVisitor, own_environment: dict[str, str], tmp_path: Path) -> None:
+    """Pushed as they are read. The reader of the tests takes its time over each page."""
+    document = tmp_path / "slow.pdf"
+    document.write_bytes(b"%PDF-1.7 slow 4 40 ABC")
+    with (
+        api_process(own_environment, tmp_path / "api.log") as application,
+        worker_process(own_environment, tmp_path / "worker.log", program=(str(_SLOW_WORKER),)),
+    ):
+        visitor = new_visitor(application.url)
+        visitor.page.goto("/")
+        visitor.choose(document)
+        expect(visitor.state("slow.pdf")).to_have_text(re.compile(r"Reading page [1-9]\d? of 40"))
+        expect(visitor.state("slow.pdf")).to_have_text("Read: 1 weekly class")
 
 
 def test_a_document_waits_in_the_queue_until_a_worker_reads_it(
