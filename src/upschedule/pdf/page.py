@@ -44,7 +44,8 @@ def _read(document: Any, number: int, limits: ReadingLimits, turns: Turns) -> Pa
     warnings = mupdf_tools.mupdf_warnings()
     if any(loss in warnings for loss in _LOSSES):
         raise Damaged
-    contents = _contents(text, Frame(number, shown.rect.width, shown.rect.height, turns), limits)
+    extent = shown.rect
+    contents = _contents(text, Frame(number, extent.width, extent.height, turns), limits)
     return contents if contents.words else contents._replace(pictured=bool(page.get_images()))
 
 
