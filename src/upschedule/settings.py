@@ -80,13 +80,11 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     attempt_seconds_max: Annotated[float, Meta(gt=0, description="Longest attempt, from claim to result (R1.5)")] = (
         300.0
     )
-    lease_seconds: Annotated[float, Meta(gt=0, description="A worker silent for so long has lost its job (R2.3)")] = (
-        10.0
-    )
-    heartbeat_seconds: Annotated[float, Meta(gt=0, description="How often a worker renews its lease")] = 3.0
+    lease_seconds: Annotated[float, Meta(gt=0, description="A worker silent for so long has lost its job (R2.3)")] = 8.0
+    heartbeat_seconds: Annotated[float, Meta(gt=0, description="How often a worker renews its lease")] = 2.5
     sweep_seconds: Annotated[
         float, Meta(gt=0, description="How often lost and due jobs are looked for; with the lease under 30 s (R2.3)")
-    ] = 2.0
+    ] = 1.0
     ring_again_seconds: Annotated[
         float, Meta(gt=0, description="A due job that nobody claimed is announced again after")
     ] = 10.0
@@ -101,6 +99,9 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     message_hours_max: Annotated[
         float, Meta(gt=0, description="Age at which a message leaves the queue whatever happened (R2.4)")
     ] = 1.0
+    messages_max: Annotated[
+        int, Meta(ge=1, description="Messages in the queue; the oldest go, and jobs are rung again")
+    ] = 10_000
     dead_letter_hours: Annotated[float, Meta(gt=0, description="How long a failure is kept for debugging (R2.5)")] = (
         24.0
     )

@@ -93,6 +93,7 @@ def _broker(settings: Settings) -> StreamBroker:
     return StreamBroker(
         settings.redis.state_url,
         name=QUEUE,
+        messages_max=settings.jobs.messages_max,
         command_seconds=settings.redis.command_seconds,
         connections_max=settings.redis.connections_max,
     )

@@ -46,6 +46,7 @@ class StreamBroker(RedisStreamBroker):
         url: str,
         *,
         name: StreamName,
+        messages_max: int,
         command_seconds: float,
         connections_max: int,
         roll: Callable[[], float] = random.random,
@@ -61,6 +62,8 @@ class StreamBroker(RedisStreamBroker):
             # A blocked read that outlasts the socket's own deadline would look like a dead server.
             xread_block=int(command_seconds * 500),
             xread_count=1,
+            maxlen=messages_max,
+            approximate=True,
             socket_timeout=command_seconds,
             socket_connect_timeout=command_seconds,
             socket_keepalive=True,

@@ -18,7 +18,7 @@ NAME = StreamName(stream="s", group="g")
 
 @asynccontextmanager
 async def a_broker(url: str, *, tasks: tuple[str, ...] = ("known",)) -> AsyncGenerator[StreamBroker]:
-    broker = StreamBroker(url, name=NAME, command_seconds=0.5, connections_max=4)
+    broker = StreamBroker(url, name=NAME, messages_max=200, command_seconds=0.5, connections_max=4)
     for task in tasks:
         broker.register_task(lambda _: None, task_name=task)
     await broker.startup()
@@ -60,6 +60,14 @@ async def test_a_worker_takes_no_more_than_it_asked_for(redis_state_url: str) ->
         await send(one, "second")
         assert await receive(one, one.listen()) == "first"
         assert await receive(other, other.listen()) == "second"
+
+
+async def test_messages_that_nobody_takes_are_bounded(redis_state_url: str) -> None:
+    """The oldest go: a stream is trimmed by whole nodes of a hundred entries, so a little over the bound stays."""
+    async with a_broker(redis_state_url) as broker, Redis.from_url(redis_state_url) as redis:
+        for number in range(600):
+            await send(broker, str(number))
+        assert 200 <= await redis.xlen("s") <= 300
 
 
 async def test_garbage_is_removed_and_the_next_message_delivered(redis_state_url: str) -> None:
