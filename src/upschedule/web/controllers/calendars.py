@@ -47,7 +47,7 @@ from upschedule.web.schemas.openapi import by_method
 
 #: The framework adds the character set.
 _MEDIA_TYPE = "text/calendar"
-_FILE = ResponseSpec(bytes, description="An iCalendar file.", media_type="text/calendar", generate_examples=False)
+_FILE = ResponseSpec(bytes, description="An iCalendar file.", media_type=_MEDIA_TYPE, generate_examples=False)
 _UNCHANGED = ResponseSpec(None, description="Nothing has changed since the ETag that was sent.")
 _REFUSED = (NoVisitor, InvalidCalendar, DatesMissing, ScheduleNotRead)
 _FEED_SUFFIX = ".ics"
@@ -142,11 +142,7 @@ class CalendarController(Controller):
     ) -> Response[bytes]:
         """What was removed in the last 30 days is named as cancelled, so that importing it again removes it."""
         file = await feeds.download(_owner(visitor), calendar_id)
-        headers = {
-            "Content-Disposition": 'attachment; filename="up-timetable.ics"',
-            "Cache-Control": "private, no-cache",
-        }
-        return _answer(request, file, headers)
+        return _answer(request, file, _DOWNLOAD_HEADERS)
 
 
 class FeedController(Controller):
