@@ -39,12 +39,6 @@ STALE_RESULTS = Counter("upschedule_stale_results", "Results refused because the
 CACHE_LOOKUPS = Counter("upschedule_status_cache_lookups", "Lookups of the status cache", ["outcome"])
 RETENTION_REMOVED = Counter("upschedule_retention_removed", "Things removed at the end of their time", ["kind"])
 
-SANDBOX_SECONDS = Histogram(
-    "upschedule_sandbox_seconds",
-    "Time of one document in the sandbox",
-    ["outcome"],
-    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60),
-)
 DEPENDENCY_UP = Gauge("upschedule_dependency_up", "1 while the dependency answers", ["dependency"])
 POOL_CONNECTIONS = Gauge("upschedule_postgres_pool_connections", "Connections of the pool", ["state"])
 POOL_WAITING = Gauge("upschedule_postgres_pool_waiting", "Requests that wait for a connection")

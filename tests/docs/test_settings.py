@@ -1,5 +1,6 @@
-"""`docs/settings.md` says what `settings.py` says."""
+"""`docs/settings.md` says what `settings.py` says, and every setting does something."""
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,18 @@ def test_every_setting_is_documented_with_its_default() -> None:
     page = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
 
     assert page == settings_page.render()
+
+
+def test_every_setting_is_read() -> None:
+    """By the composition root, a command or an operation, as an attribute or under the variable's own name."""
+    readers = [
+        path for layer in ("services", "cli", "operations") for path in (ROOT / "src/upschedule" / layer).rglob("*.py")
+    ]
+    nodes = [node for path in readers for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    read = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    read |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+    assert [field.variable for field in settings.fields() if not {field.name, field.variable} & read] == []
 
 
 def test_a_bad_start_names_every_wrong_setting_at_once() -> None:
