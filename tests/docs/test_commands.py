@@ -1,0 +1,72 @@
+"""What the pages tell a reader to type, open or set exists."""
+
+import ast
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from upschedule import settings
+from upschedule.cli import COMMANDS
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+#: Pages write paths of the package without the folders above it.
+ROOTS = (ROOT, ROOT / "src/upschedule")
+CODE = re.compile(r"```\n(.*?)```|`([^`\n]+)`", re.DOTALL)
+
+
+def _code(page: Path) -> str:
+    """What stands between backticks, in the line and in blocks."""
+    text = page.read_text(encoding="utf-8")
+    return "\n".join(block or span for block, span in CODE.findall(text))
+
+
+ALL_CODE = "\n".join(map(_code, PAGES))
+
+
+def _sessions() -> set[str]:
+    tree = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
+    return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+
+
+def _targets() -> set[str]:
+    return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
+
+
+@pytest.mark.parametrize(
+    ("command", "known"),
+    [
+        (r"\bmake ([a-z-]+)", _targets()),
+        (r"\bnox (?:-s|--session) ([a-z_]+)", _sessions()),
+        (r"(?:^|run )upschedule ([a-z]+)", set(COMMANDS)),
+        (r"\b(UPSCHEDULE_[A-Z_]+)", {field.variable for field in settings.fields()}),
+    ],
+    ids=["make", "nox", "upschedule", "settings"],
+)
+def test_commands_and_settings_on_the_pages_exist(command: str, known: set[str]) -> None:
+    """A renamed target, session, command or setting is renamed on every page."""
+    named = set(re.findall(command, ALL_CODE, flags=re.MULTILINE))
+
+    assert named
+    assert not named - known
+
+
+def test_programs_on_the_pages_exist() -> None:
+    """`python -m` finds each."""
+    named = set(re.findall(r"\bpython3? -m ([\w.]+)", ALL_CODE))
+
+    assert named
+    assert [name for name in named if importlib.util.find_spec(name) is None] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_and_paths_of_a_page_lead_somewhere(page: Path) -> None:
+    """Links from the page's folder, paths in backticks from the root or the package."""
+    text = page.read_text(encoding="utf-8")
+    links = [link.partition("#")[0] for link in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in link]
+    paths = re.findall(r"`((?:\w+/)+[a-z0-9_.-]+\.(?:py|sql|md|js|css))`", text)
+
+    assert [link for link in links if link and not (page.parent / link).exists()] == []
+    assert [path for path in paths if not any((root / path).is_file() for root in ROOTS)] == []
