@@ -100,7 +100,7 @@ def rule_bomb(count: int = 200_000) -> bytes:
 
 
 def form_bomb(depth: int = 12) -> bytes:
-    """Forms that each draw the next one ten times: only a limit on time stops it."""
+    """Forms that each draw the next one eight times: only a limit on time stops it."""
     forms = [
         b"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /F %d 0 R >> >> /Length 50 >>\n"
         b"stream\n%b\nendstream" % (6 + index, b"/F Do " * 8 + b"  ")

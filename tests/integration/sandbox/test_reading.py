@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.documents import wrong
 from tests.documents.generate import document
 from upschedule.pdf import reader
-from upschedule.pdf.errors import NotAPdf
+from upschedule.pdf.errors import NotAPdf, TooComplex
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox import Sandbox, SandboxLimits, read_once
 
@@ -35,6 +36,14 @@ def test_a_command_reads_one_document_without_an_event_loop() -> None:
     assert inside == reader.read(data, limits=limits, progress=lambda _done, _total: None)
     with pytest.raises(NotAPdf):
         read_once(b"GIF89a", limits=SandboxLimits(), reading=limits)
+
+
+async def test_a_document_that_never_ends_is_ended() -> None:
+    """Of a few kilobytes, and more to draw than a lifetime allows (R1.5, R11.1)."""
+    async with Sandbox(limits=SandboxLimits(cpu_seconds_max=1), reading=ReadingLimits()) as sandbox:
+        with pytest.raises(TooComplex) as caught:
+            await sandbox.read(wrong.form_bomb(), deadline_seconds=60, on_progress=lambda _done, _total: None)
+    assert "SIGXCPU" in caught.value.__notes__[0]
 
 
 async def on_a_hardened_host(*required: str) -> str:
