@@ -70,8 +70,8 @@ async def test_a_notice_arrives_in_milliseconds(addresses: Addresses) -> None:
         run = await claim_and_tell(services, told, await queued(services, account_id))
         stream = services.jobs.watch(account_id, run.id)
         await next_status(stream)
+        await _subscribed(services.redis_cache)
         waiting = asyncio.create_task(next_status(stream))
-        await asyncio.sleep(0.3)
         started = asyncio.get_running_loop().time()
         await complete_and_tell(services, told, run)
         await waiting
@@ -94,7 +94,11 @@ async def test_streams_end_when_the_process_stops(addresses: Addresses) -> None:
         stream = services.jobs.watch(account_id, (await queued(services, account_id)).id)
         await next_status(stream)
         rest = asyncio.create_task(_all(stream))
-        await asyncio.sleep(0.1)
+
+        async def waits() -> bool:
+            return stream.ag_running
+
+        await until(waits)
         services.jobs.end_watches()
         async with asyncio.timeout(2):
             assert await rest == []

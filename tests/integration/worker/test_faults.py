@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable
 from uuid import UUID, uuid4
 
+import httpx
 import msgspec
 import pytest
 
@@ -14,6 +15,7 @@ from tests.integration.conftest import StartWorker
 from tests.integration.processing.test_intake import accept
 from tests.integration.services import Addresses, a_document, new_account, opened, until, until_final
 from tests.servers import migrate_now
+from upschedule.operations.embedded.ports import LOOPBACK, free_port
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.operations.embedded.valkey import STATE, Valkey, ValkeyUse
 from upschedule.processing.job import JobStatus, Status
@@ -46,6 +48,16 @@ async def until_status(services: Services, account_id: UUID, job_id: UUID, statu
 
 async def until_exit(process: "subprocess.Popen[str]") -> int:
     return await asyncio.to_thread(process.wait, 20)
+
+
+async def until_ready(port: int, *, ready: bool) -> None:
+    """Once the worker on that port says so itself."""
+    async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}", timeout=10) as client:
+
+        async def told() -> bool:
+            return (await client.get("/health/ready")).is_success is ready
+
+        await until(told)
 
 
 async def runs_of(services: Services, job_id: UUID) -> int:
@@ -262,7 +274,9 @@ async def test_broken_and_silent_wires_of_a_worker_lose_no_job(
         "objects": f"http://{addresses.objects.endpoint}/",
     }
     port = int(urls[store].rsplit(":", 1)[1].split("/")[0])
+    health = free_port()
     settings = QUICK | {
+        "WORKER_PORT": str(health),
         "POSTGRES_STATEMENT_SECONDS": "1",
         "POSTGRES_CONNECT_SECONDS": "1",
         "POSTGRES_WAIT_SECONDS": "3",
@@ -280,9 +294,10 @@ async def test_broken_and_silent_wires_of_a_worker_lose_no_job(
         await proxy.break_connections()
         ended = [await until_final(services, *job) for job in jobs]
         assert {one.status for one in ended} == {Status.COMPLETED}
+        await until_ready(health, ready=True)
         proxy.go_deaf()
         jobs = [await upload(services, "plain") for _ in range(2)]
-        await asyncio.sleep(1.5)
+        await until_ready(health, ready=False)
         await proxy.restore()
         ended = [await until_final(services, *job) for job in jobs]
         assert {one.status for one in ended} == {Status.COMPLETED}

@@ -11,12 +11,14 @@ OPTIONS = LeaseOptions(lease_seconds=0.3, heartbeat_seconds=0.02)
 
 
 class Work:
-    """Says whether it was cancelled."""
+    """Says when it has begun and whether it was cancelled."""
 
     def __init__(self) -> None:
+        self.begun = asyncio.Event()
         self.cancelled = False
 
     async def run(self, seconds: float) -> str:
+        self.begun.set()
         try:
             await asyncio.sleep(seconds)
         except asyncio.CancelledError:
@@ -89,7 +91,7 @@ async def test_an_error_of_the_work_and_a_cancellation_from_outside_come_through
         await while_held(fail(), renew, OPTIONS)
     work = Work()
     held = asyncio.create_task(while_held(work.run(60), renew, OPTIONS))
-    await asyncio.sleep(0.05)
+    await work.begun.wait()
     held.cancel()
     with pytest.raises(asyncio.CancelledError):
         await held
