@@ -2,17 +2,14 @@
 
 import time
 import uuid
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import structlog
 
 from upschedule.metrics import REQUEST_SECONDS, REQUESTS
+from upschedule.web.body import Body, Message, Receive, Scope
 from upschedule.web.exchange import Exchange, begin
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -47,7 +44,7 @@ class Boundary:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        exchange = begin(scope, str(uuid.uuid4()))
+        body, exchange = Body(scope, receive), begin(scope, str(uuid.uuid4()))
         began, status = time.perf_counter(), 0
 
         async def send_dressed(message: Message) -> None:
@@ -60,7 +57,7 @@ class Boundary:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
         try:
-            await self._application(scope, receive, send_dressed)
+            await self._application(scope, body.receive, send_dressed)
         except Exception:
             # The answer has begun: the server cuts the connection, so that nobody takes a part for the whole.
             _log.exception("answer_broken", **exchange.ids())
@@ -68,6 +65,7 @@ class Boundary:
         finally:
             _record(scope, exchange, status, time.perf_counter() - began)
             structlog.contextvars.clear_contextvars()
+        await body.discard()
 
     def _dressed(self, headers: list[tuple[bytes, bytes]], exchange: Exchange) -> list[tuple[bytes, bytes]]:
         present = {name.lower() for name, _ in headers}

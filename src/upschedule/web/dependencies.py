@@ -84,7 +84,8 @@ def dependencies() -> dict[str, Any]:
     """For the application: available to every handler, the pages' and the calendars' as well."""
     at_once = {
         "services": provide_services,
-        "jobs": provide_jobs,
+        # Not "jobs": a wrong field of that name in a body would count as the dependency's fault, a 500.
+        "job_service": provide_jobs,
         "accounts": provide_accounts,
         "calendars": provide_calendars,
         "feeds": provide_feeds,

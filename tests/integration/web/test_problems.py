@@ -1,5 +1,7 @@
 """Every error in one form, and every one documented (RFC 9457)."""
 
+import uuid
+
 import httpx
 import pytest
 
@@ -51,6 +53,15 @@ def test_a_wrong_field_is_named(client: httpx.Client) -> None:
     answer = client.post("/api/v1/accounts", json={"email": 5, "password": "x"})
 
     assert [error["field"] for error in answer.json()["errors"]] == ["email"]
+
+
+@pytest.mark.parametrize("jobs", [[], [str(uuid.UUID(int=n)) for n in range(21)], "x"])
+def test_a_wrong_list_of_jobs_is_the_fault_of_the_request(client: httpx.Client, jobs: object) -> None:
+    upload(client, pdf_like())
+    answer = client.post("/api/v1/calendars", json={"jobs": jobs})
+
+    assert (answer.status_code, problem_code(answer)) == (400, "invalid-request")
+    assert [error["field"] for error in answer.json()["errors"]] == ["jobs"]
 
 
 def test_a_body_that_is_not_an_upload_is_bounded(client: httpx.Client) -> None:

@@ -3,6 +3,7 @@
 import socket
 import time
 from contextlib import suppress
+from http.client import HTTPResponse
 from typing import Any
 
 import httpx
@@ -121,6 +122,18 @@ def test_a_chunked_body_over_the_limit_is_stopped_on_its_way(api: ApiProcess) ->
 
     assert answer.startswith(b"HTTP/1.1 413")
     assert b"/problems/pdf-too-large" in answer
+
+
+def test_a_client_that_sends_all_of_a_file_that_is_too_large_still_hears_why(api: ApiProcess) -> None:
+    """And its connection serves the next request: a proxy's are shared by many people (R11.3)."""
+    body = _form(pdf_like(size_bytes=11 * _MEBIBYTE))
+    head = f"POST /api/v1/uploads HTTP/1.1\r\nHost: here\r\nContent-Length: {len(body)}\r\n"
+    with socket.create_connection((LOOPBACK, api.port), timeout=20) as wire:
+        for _ in range(2):
+            wire.sendall(f"{head}Content-Type: multipart/form-data; boundary=b\r\n\r\n".encode() + body)
+            answer = HTTPResponse(wire)
+            answer.begin()
+            assert (answer.status, b"/problems/pdf-too-large" in answer.read()) == (413, True)
 
 
 def test_a_form_without_its_end_is_refused(api: ApiProcess) -> None:

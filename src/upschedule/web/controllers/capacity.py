@@ -14,6 +14,6 @@ class CapacityController(Controller):
     tags = ("operations",)
 
     @get(operation_id="GetCapacity", summary="The queue and how long a newcomer waits", responses=problems())
-    async def capacity(self, jobs: JobService) -> Capacity:
+    async def capacity(self, job_service: JobService) -> Capacity:
         """`wait_seconds` comes from the measured rate (R2.2)."""
-        return await jobs.capacity()
+        return await job_service.capacity()

@@ -53,7 +53,7 @@ class JobController(Controller):
         *,
         request: AnyRequest,
         visitor: Visitor | None,
-        jobs: JobService,
+        job_service: JobService,
         limits: Limits,
         cursor: str | None = None,
         limit: Annotated[int, Parameter(ge=1, le=100)] = 50,
@@ -63,7 +63,7 @@ class JobController(Controller):
             return JobList(jobs=(), next=None)
         await limits.status(request, visitor.account_id)
         after = decode_cursor(cursor) if cursor else None
-        return list_view(await jobs.recent(visitor.account_id, cursor=after, limit=limit), limit=limit)
+        return list_view(await job_service.recent(visitor.account_id, cursor=after, limit=limit), limit=limit)
 
     @get(
         "/{job_id:uuid}",
@@ -72,12 +72,12 @@ class JobController(Controller):
         responses={304: _UNCHANGED, **problems(JobNotFound)},
     )
     async def status(
-        self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, jobs: JobService, limits: Limits
+        self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, job_service: JobService, limits: Limits
     ) -> Response[JobView | None]:
         """With `If-None-Match` the answer is 304 while nothing that is shown has changed."""
         owner = _owner(request, job_id, visitor)
         await limits.status(request, owner)
-        shown = view(await jobs.status(owner, job_id))
+        shown = view(await job_service.status(owner, job_id))
         tag = entity_tag(shown)
         headers = {"ETag": tag, **_REVALIDATED}
         if matches(request.headers.get("if-none-match"), tag):
@@ -96,14 +96,14 @@ class JobController(Controller):
         request: AnyRequest,
         job_id: UUID,
         visitor: Visitor | None,
-        jobs: JobService,
+        job_service: JobService,
         limits: Limits,
         streams: Streams,
     ) -> Stream:
         """Begins with the present state, so a reader that comes back with `Last-Event-ID` has missed nothing."""
         owner = _owner(request, job_id, visitor)
         await limits.status(request, owner)
-        events = await streams.open(owner, jobs.watch(owner, job_id))
+        events = await streams.open(owner, job_service.watch(owner, job_id))
         return Stream(events, media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
 
     @get(
@@ -113,10 +113,10 @@ class JobController(Controller):
         responses=problems(JobNotFound, NotCompleted),
     )
     async def timetable(
-        self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, jobs: JobService
+        self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, job_service: JobService
     ) -> Extraction:
         """Complete, or not there at all."""
-        return await jobs.timetable(_owner(request, job_id, visitor), job_id)
+        return await job_service.timetable(_owner(request, job_id, visitor), job_id)
 
     @delete(
         "/{job_id:uuid}",
@@ -124,9 +124,9 @@ class JobController(Controller):
         summary="Delete a job with everything that came from it",
         responses=problems(JobNotFound),
     )
-    async def remove(self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, jobs: JobService) -> None:
+    async def remove(self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, job_service: JobService) -> None:
         """The file, the entries and the room they took."""
-        await jobs.delete(_owner(request, job_id, visitor), job_id)
+        await job_service.delete(_owner(request, job_id, visitor), job_id)
 
     @post(
         "/{job_id:uuid}/retry",
@@ -136,10 +136,10 @@ class JobController(Controller):
         responses=problems(JobNotFound, NotFailed, FileGone, QueueFull),
     )
     async def retry(
-        self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, jobs: JobService
+        self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, job_service: JobService
     ) -> Response[JobView]:
         """Possible as long as the file is kept."""
-        job = await jobs.retry(_owner(request, job_id, visitor), job_id)
+        job = await job_service.retry(_owner(request, job_id, visitor), job_id)
         return Response(view(job), headers={"Location": location(job.id)})
 
 

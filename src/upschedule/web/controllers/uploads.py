@@ -45,13 +45,13 @@ class UploadController(Controller):
         },
     )
     async def upload(
-        self, request: AnyRequest, visitor: Visitor | None, receiver: Receiver, jobs: JobService
+        self, request: AnyRequest, visitor: Visitor | None, receiver: Receiver, job_service: JobService
     ) -> Response[JobView]:
         """The job at `Location` says how the reading goes; `…/stream` pushes it.
 
         The first upload sets the cookie by which a visitor is known from then on.
         """
         accepted = await receiver.receive(request, visitor)
-        job = await jobs.status(accepted.job.account_id, accepted.job.id)
+        job = await job_service.status(accepted.job.account_id, accepted.job.id)
         finished = not accepted.created and accepted.job.is_final
         return Response(view(job), status_code=200 if finished else 202, headers={"Location": location(job.id)})

@@ -41,15 +41,15 @@ class DocumentForms(Controller):
         return _back("documents")
 
     @post("/{job_id:uuid}/retry")
-    async def retry(self, job_id: UUID, known: Visitor, jobs: JobService) -> Redirect:
+    async def retry(self, job_id: UUID, known: Visitor, job_service: JobService) -> Redirect:
         """Raises what JobService.retry raises."""
-        await jobs.retry(known.account_id, job_id)
+        await job_service.retry(known.account_id, job_id)
         return _back("documents")
 
     @post("/{job_id:uuid}/remove")
-    async def remove(self, job_id: UUID, known: Visitor, jobs: JobService) -> Redirect:
+    async def remove(self, job_id: UUID, known: Visitor, job_service: JobService) -> Redirect:
         """With everything that came from it."""
-        await jobs.delete(known.account_id, job_id)
+        await job_service.delete(known.account_id, job_id)
         return _back("documents")
 
 
@@ -61,28 +61,30 @@ class CalendarForms(Controller):
     exception_handlers = faults.handlers()
 
     @post()
-    async def make(self, known: Visitor, jobs: JobService, calendars: CalendarService) -> Redirect:
+    async def make(self, known: Visitor, job_service: JobService, calendars: CalendarService) -> Redirect:
         """Made, or brought up to date with what was read since. Raises what CalendarService raises."""
-        holdings = await holdings_of(known.account_id, jobs, calendars)
+        holdings = await holdings_of(known.account_id, job_service, calendars)
         await _save(calendars, known, holdings, Changes())
         return _back("take")
 
     @post("/dates")
-    async def date(self, request: AnyRequest, known: Visitor, jobs: JobService, calendars: CalendarService) -> Redirect:
+    async def date(
+        self, request: AnyRequest, known: Visitor, job_service: JobService, calendars: CalendarService
+    ) -> Redirect:
         """The owner's dates count as confirmed."""
         form = await _fields(request)
-        holdings = await holdings_of(known.account_id, jobs, calendars)
+        holdings = await holdings_of(known.account_id, job_service, calendars)
         before = holdings.calendar.assembly.calendar.dates if holdings.calendar else YearDates()
         await _save(calendars, known, holdings, Changes(academic_year=year_choice(form, before)))
         return _back("dates")
 
     @post("/choices")
     async def choose(
-        self, request: AnyRequest, known: Visitor, jobs: JobService, calendars: CalendarService
+        self, request: AnyRequest, known: Visitor, job_service: JobService, calendars: CalendarService
     ) -> Redirect:
         """Modules that are shown, and the groups that are attended."""
         form = await _fields(request)
-        holdings = await holdings_of(known.account_id, jobs, calendars)
+        holdings = await holdings_of(known.account_id, job_service, calendars)
         before = holdings.calendar.assembly.calendar.choices if holdings.calendar else Choices()
         chosen = choices(form, [event for _, event in holdings.named], before)
         await _save(calendars, known, holdings, Changes(choices=chosen))

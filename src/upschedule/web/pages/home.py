@@ -27,12 +27,12 @@ class HomeController(Controller):
 
     @get()
     async def home(
-        self, request: AnyRequest, visitor: Visitor | None, jobs: JobService, calendars: CalendarService
+        self, request: AnyRequest, visitor: Visitor | None, job_service: JobService, calendars: CalendarService
     ) -> Response[bytes]:
         """Empty for somebody who has made nothing yet."""
         if visitor is None:
             return _page(request, Holdings((), {}, None), known=False)
-        return _page(request, await holdings_of(visitor.account_id, jobs, calendars), known=True)
+        return _page(request, await holdings_of(visitor.account_id, job_service, calendars), known=True)
 
 
 def _page(request: AnyRequest, holdings: Holdings, *, known: bool) -> Response[bytes]:
