@@ -136,8 +136,6 @@ job "traefik" {
                 headers:
                   contentTypeNosniff: true
                   frameDeny: true
-                  referrerPolicy: same-origin
-                  permissionsPolicy: "camera=(), geolocation=(), microphone=()"
                   customResponseHeaders: {Server: ""}
               retry:
                 # Only a request that no instance has seen is tried again.

@@ -34,6 +34,7 @@ class Instance(http.server.BaseHTTPRequestHandler):
 
     def _answer(self, body: bytes) -> None:
         self.send_response(200)
+        self.send_header("Referrer-Policy", "no-referrer")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         self.wfile.write(body)
@@ -147,3 +148,8 @@ def test_an_instance_that_fails_gets_no_more_requests(scratch: Path) -> None:
             public, metrics = f"http://{LOOPBACK}:{traefik.port}/", f"{traefik.inside_url}/metrics"
             assert [httpx.get(public, trust_env=False).status_code for _ in range(20)] == [200] * 20
             wait_until(lambda: f'url="{dead}"}} 0' in httpx.get(metrics, trust_env=False).text)
+
+
+def test_an_answer_keeps_its_own_referrer_policy(public: httpx.Client) -> None:
+    """A feed's address is a secret and must not travel in a Referer."""
+    assert public.get("/calendars/token.ics").headers["referrer-policy"] == "no-referrer"

@@ -21,11 +21,10 @@ _REFUSED_IN_PATHS = {
     f"allowEncoded{name}": False
     for name in ("Slash", "BackSlash", "NullCharacter", "Semicolon", "Percent", "QuestionMark", "Hash")
 }
+# The other policies differ by answer (a feed's has no referrer), so they are the API's alone: these would replace them.
 _HEADERS = {
     "contentTypeNosniff": True,
     "frameDeny": True,
-    "referrerPolicy": "same-origin",
-    "permissionsPolicy": "camera=(), geolocation=(), microphone=()",
     "customResponseHeaders": {"Server": ""},
 }
 
