@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from tests.api_process import api_environment
+from tests.rooms import Rooms
 from tests.servers import Database, fresh_bucket, fresh_database, make_template, scratch_directory, started
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
@@ -87,6 +89,23 @@ def object_store(seaweedfs_server: SeaweedFS) -> Iterator[ObjectStoreAddress]:
     """An empty bucket with the application's key."""
     with fresh_bucket(seaweedfs_server) as address:
         yield address
+
+
+@pytest.fixture
+def own_environment(
+    database: Database, redis_state_url: str, redis_cache_url: str, object_store: ObjectStoreAddress
+) -> dict[str, str]:
+    """The settings of processes that the test starts itself."""
+    return api_environment(database, redis_state_url, redis_cache_url, object_store)
+
+
+@pytest.fixture(scope="session")
+def rooms(
+    postgres_server: Postgres, postgres_template: str, seaweedfs_server: SeaweedFS, scratch: Path
+) -> Iterator[Rooms]:
+    """Servers for processes that many tests share."""
+    with ExitStack() as opened:
+        yield Rooms(opened, postgres_server, postgres_template, seaweedfs_server, scratch)
 
 
 @pytest.fixture

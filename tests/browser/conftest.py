@@ -3,18 +3,14 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.api_process import ApiProcess, api_environment, api_process, worker_process
+from tests.api_process import ApiProcess, api_process, worker_process
 from tests.browser.visitor import Visitor
-from tests.servers import Database, fresh_bucket, fresh_database, started
-from upschedule.operations.embedded.postgres import Postgres
-from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
-from upschedule.operations.embedded.valkey import CACHE, STATE, Valkey
+from tests.rooms import Rooms
 
 _ARGUMENTS = (
     "--disable-quic",
@@ -42,32 +38,11 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def environment(
-    postgres_server: Postgres, postgres_template: str, seaweedfs_server: SeaweedFS, scratch: Path
-) -> Iterator[dict[str, str]]:
-    """The settings of processes on a database, a bucket and two Redis that no other test empties."""
-    with ExitStack() as opened:
-        database = opened.enter_context(fresh_database(postgres_server, template=postgres_template))
-        bucket = opened.enter_context(fresh_bucket(seaweedfs_server))
-        state = opened.enter_context(started(Valkey(scratch / "browser-state", STATE)))
-        cache = opened.enter_context(started(Valkey(scratch / "browser-cache", CACHE)))
-        yield api_environment(database, state.url, cache.url, bucket)
-
-
-@pytest.fixture(scope="session")
-def application(environment: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
+def application(rooms: Rooms, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
     """The API with a worker."""
-    logs = tmp_path_factory.mktemp("browser")
+    environment, logs = rooms.furnish("browser"), tmp_path_factory.mktemp("browser")
     with worker_process(environment, logs / "worker.log"), api_process(environment, logs / "api.log") as running:
         yield running
-
-
-@pytest.fixture
-def own_environment(
-    database: Database, redis_state_url: str, redis_cache_url: str, object_store: ObjectStoreAddress
-) -> dict[str, str]:
-    """The settings of processes that the test starts itself."""
-    return api_environment(database, redis_state_url, redis_cache_url, object_store)
 
 
 @pytest.fixture

@@ -8,42 +8,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.api_process import ApiProcess, api_environment, api_process, worker_process
-from tests.servers import Database, fresh_bucket, fresh_database, started
-from upschedule.operations.embedded.postgres import Postgres
-from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
-from upschedule.operations.embedded.valkey import CACHE, STATE, Valkey
+from tests.api_process import ApiProcess, api_process, worker_process
+from tests.rooms import Rooms
 
 StartApi = Callable[..., ApiProcess]
 NewClient = Callable[[ApiProcess], httpx.Client]
 Instances = tuple[ApiProcess, ApiProcess]
 
 _addresses = itertools.count(1)
-
-
-class Rooms:
-    """Servers of a process that outlives a test: nobody else's tests empty them."""
-
-    def __init__(self, opened: ExitStack, postgres: Postgres, template: str, objects: SeaweedFS, scratch: Path) -> None:
-        self._opened = opened
-        self._postgres, self._template, self._objects, self._scratch = postgres, template, objects, scratch
-
-    def furnish(self, name: str) -> dict[str, str]:
-        """The settings of a process on a database, a bucket and two Redis of its own."""
-        enter = self._opened.enter_context
-        database = enter(fresh_database(self._postgres, template=self._template))
-        bucket = enter(fresh_bucket(self._objects))
-        state = enter(started(Valkey(self._scratch / f"{name}-state", STATE)))
-        cache = enter(started(Valkey(self._scratch / f"{name}-cache", CACHE)))
-        return api_environment(database, state.url, cache.url, bucket)
-
-
-@pytest.fixture(scope="session")
-def rooms(
-    postgres_server: Postgres, postgres_template: str, seaweedfs_server: SeaweedFS, scratch: Path
-) -> Iterator[Rooms]:
-    with ExitStack() as opened:
-        yield Rooms(opened, postgres_server, postgres_template, seaweedfs_server, scratch)
 
 
 @pytest.fixture(scope="session")
@@ -69,22 +41,14 @@ def reading_api(rooms: Rooms, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.fixture
-def environment(
-    database: Database, redis_state_url: str, redis_cache_url: str, object_store: ObjectStoreAddress
-) -> dict[str, str]:
-    """The settings of a process on servers of this test."""
-    return api_environment(database, redis_state_url, redis_cache_url, object_store)
-
-
-@pytest.fixture
-def start_api(environment: dict[str, str], tmp_path: Path) -> Iterator[StartApi]:
+def start_api(own_environment: dict[str, str], tmp_path: Path) -> Iterator[StartApi]:
     """Start an instance of this test: `start_api(UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR="3")`."""
     with ExitStack() as running:
         numbers = itertools.count(1)
 
         def start(**settings: str) -> ApiProcess:
             output = tmp_path / f"api-{next(numbers)}.log"
-            return running.enter_context(api_process(environment | settings, output))
+            return running.enter_context(api_process(own_environment | settings, output))
 
         yield start
 

@@ -12,8 +12,8 @@ import pytest_asyncio
 
 from tests.api_process import ApiProcess, api_process
 from tests.faults import FaultProxy
-from tests.integration.web.conftest import Rooms
 from tests.integration.web.requests import pdf_like, problem_code
+from tests.rooms import Rooms
 
 _URLS = {
     "postgres": "UPSCHEDULE_POSTGRES_URL",
