@@ -2,13 +2,12 @@
 
 from uuid import UUID, uuid4
 
-import msgspec
-
+from tests.unit.timetable.makers import lecture
 from upschedule.processing.job import Job
 from upschedule.processing.repository import JobRepository, NewJob
 from upschedule.processing.runs import RunRepository
 from upschedule.services import Services
-from upschedule.timetable.event import Extraction, Lecture
+from upschedule.timetable.event import Extraction
 
 
 async def queued(services: Services, account_id: UUID, **columns: str) -> Job:
@@ -57,21 +56,5 @@ async def count(services: Services, table: str) -> int:
     return row["rows"]
 
 
-LECTURE = Lecture(
-    module="COS132",
-    offered="S1",
-    group="G01",
-    language="English",
-    activity="L1",
-    day="Monday",
-    start="08:30",
-    end="09:20",
-    venues=("Thuto 1-1", "IT 4-4"),
-    campus="HATFIELD",
-    study_programmes=("BSc",),
-    page=1,
-)
-
-
 def an_extraction(*modules: str) -> Extraction:
-    return Extraction(events=tuple(msgspec.structs.replace(LECTURE, module=module) for module in modules), pages=2)
+    return Extraction(events=tuple(lecture(module=module) for module in modules), pages=2)
