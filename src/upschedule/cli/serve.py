@@ -2,20 +2,18 @@
 
 import functools
 import math
-import os
-import sys
 
 import click
 from granian import Granian
 from granian.constants import Interfaces
 
-from upschedule import logging, settings
+from upschedule.cli.starting import configured
 from upschedule.services import open_services
+from upschedule.settings import Settings
 from upschedule.web.app import WebOptions, create_app
 from upschedule.web.boundary import Application
 from upschedule.web.limits import LimitOptions
 
-_EXIT_SETTINGS = 78  # EX_CONFIG
 #: Requests under way at once; open status streams are among them.
 _CONNECTIONS_MAX = 8192
 #: Closing pools, after the last request has ended.
@@ -29,12 +27,7 @@ def command() -> None:
     Everything is set by environment variables UPSCHEDULE_…; docs/settings.md lists them. Exit codes: 0 stopped as told,
     78 wrong settings, 1 anything else.
     """
-    try:
-        chosen = settings.load(os.environ)
-    except settings.SettingsError as error:
-        click.echo(error, err=True)
-        sys.exit(_EXIT_SETTINGS)
-    logging.configure(level=chosen.log.level, process="api")
+    chosen = configured("api")
     server = Granian(
         f"{__name__}:application",
         factory=True,
@@ -54,12 +47,11 @@ def command() -> None:
 
 def application() -> Application:
     """For the server's worker, which knows nothing but the environment."""
-    chosen = settings.load(os.environ)
-    logging.configure(level=chosen.log.level, process="api")
+    chosen = configured("api")
     return create_app(functools.partial(open_services, chosen, role="api"), _web_options(chosen))
 
 
-def _web_options(chosen: settings.Settings) -> WebOptions:
+def _web_options(chosen: Settings) -> WebOptions:
     limits = chosen.limits
     return WebOptions(
         public_url=chosen.web.public_url,

@@ -7,14 +7,12 @@ import sys
 
 import click
 
-from upschedule import logging, settings
+from upschedule.cli.starting import configured
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox import Protection, Sandbox, SandboxFailed, SandboxLimits, SandboxPolicy
 from upschedule.services import open_services
+from upschedule.settings import Settings
 from upschedule.worker.app import WorkerOptions, work
-
-_EXIT_SETTINGS = 78  # EX_CONFIG
-_EXIT_UNAVAILABLE = 69  # EX_UNAVAILABLE
 
 
 @click.command("work")
@@ -24,20 +22,15 @@ def command() -> None:
     Everything is set by environment variables UPSCHEDULE_…; docs/settings.md lists them. Exit codes: 0 stopped as told,
     78 wrong settings, 69 this host refuses the sandbox or the port is taken, 1 anything else.
     """
-    try:
-        chosen = settings.load(os.environ)
-    except settings.SettingsError as error:
-        click.echo(error, err=True)
-        sys.exit(_EXIT_SETTINGS)
-    logging.configure(level=chosen.log.level, process="worker")
+    chosen = configured("worker")
     try:
         asyncio.run(_work(chosen))
     except (SandboxFailed, OSError) as error:
         click.echo(error, err=True)
-        sys.exit(_EXIT_UNAVAILABLE)
+        sys.exit(os.EX_UNAVAILABLE)
 
 
-async def _work(chosen: settings.Settings) -> None:
+async def _work(chosen: Settings) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -46,7 +39,7 @@ async def _work(chosen: settings.Settings) -> None:
         await work(services, _sandbox(chosen), options_of(chosen), stop=stop)
 
 
-def _sandbox(chosen: settings.Settings) -> Sandbox:
+def _sandbox(chosen: Settings) -> Sandbox:
     worker = chosen.worker
     return Sandbox(
         limits=SandboxLimits(memory_bytes_max=worker.memory_bytes_max, cpu_seconds_max=worker.cpu_seconds_max),
@@ -56,7 +49,7 @@ def _sandbox(chosen: settings.Settings) -> Sandbox:
     )
 
 
-def options_of(chosen: settings.Settings) -> WorkerOptions:
+def options_of(chosen: Settings) -> WorkerOptions:
     return WorkerOptions(
         host=chosen.worker.host,
         port=chosen.worker.port,
