@@ -6,7 +6,8 @@ Passwords after NIST SP 800-63B: long enough, not well known, no rules of compos
 import re
 import unicodedata
 
-from upschedule.accounts.errors import FieldError, InvalidCredentials
+from upschedule.accounts.errors import InvalidCredentials
+from upschedule.errors import FieldError
 
 PASSWORD_LENGTH_MIN = 8
 PASSWORD_LENGTH_MAX = 256

@@ -1,7 +1,6 @@
 """What is wrong with a request before any service has seen it."""
 
-from upschedule.accounts.errors import FieldError
-from upschedule.errors import Refusal
+from upschedule.errors import FieldError, Refusal
 
 
 class InvalidRequest(Refusal):

@@ -11,9 +11,8 @@ from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi.datastructures import ResponseSpec
 
 from upschedule.accounts import errors as accounts
-from upschedule.accounts.errors import FieldError
 from upschedule.calendars import errors as calendars
-from upschedule.errors import Refusal
+from upschedule.errors import FieldError, Refusal
 from upschedule.pdf import errors as pdf
 from upschedule.processing import errors as processing
 from upschedule.stores.errors import StoreError

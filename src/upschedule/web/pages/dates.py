@@ -6,9 +6,9 @@ from typing import get_args
 
 import msgspec
 
-from upschedule.accounts.errors import FieldError
 from upschedule.calendars.assembly import Assembly, needed_terms
 from upschedule.calendars.model import YearChoice
+from upschedule.errors import FieldError
 from upschedule.timetable.academic_year import AcademicYear, Period, Term, YearDates
 from upschedule.timetable.event import Event
 from upschedule.web.errors import InvalidRequest

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 
-from upschedule.accounts.errors import FieldError
+from upschedule.errors import FieldError
 from upschedule.processing.job import JobError, JobStatus, Status
 from upschedule.processing.service import Cursor, JobPage
 from upschedule.web.errors import InvalidRequest
