@@ -178,7 +178,8 @@ class Runner:
             if queued:
                 await self._publication.changed(queued)
             return "retried" if queued else _stale()
-        _log.log(30 if decision.error.in_file else 40, "job_failed", code=decision.error.code, exc_info=error)
+        report = _log.warning if decision.error.in_file else _log.error
+        report("job_failed", code=decision.error.code, exc_info=error)
         async with self._database.transaction() as connection:
             failed = await RunRepository(connection).fail(
                 job,
