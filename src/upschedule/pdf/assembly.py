@@ -117,10 +117,12 @@ def _place(part: Part, layout: Layout, assembly: Assembly, ends: PageEnds) -> No
     if part.row.overrun:
         assembly.warnings.append(part.warning("Text reaches over the border of its cell and may be cut off."))
     last = assembly.entries[-1] if assembly.entries else None
-    if not _is_rest(part, layout):
-        assembly.entries.append(Entry(layout, [part]))
-    elif last and part.number == 1 and last.layout is layout and ends.cut_between(last.parts[-1].row, part.row):
+    cut = last and part.number == 1 and last.layout is layout and ends.cut_between(last.parts[-1].row, part.row)
+    is_rest = _is_rest(part, layout)
+    if last and cut and (is_rest or last.completes_with(part)):
         last.parts.append(part)
+    elif not is_rest or (part.number > 1 and ends.reaches_end(part.row)):
+        assembly.entries.append(Entry(layout, [part]))
     else:
         message = "This is the rest of a row whose beginning is missing; it was left out."
         assembly.warnings.append(part.warning(message))

@@ -23,6 +23,10 @@ class PageEnds:
             page = table.frame.page
             self._bottoms[page] = max(self._bottoms.get(page, 0.0), table.grid.rows[-1])
 
+    def reaches_end(self, row: Row) -> bool:
+        """Whether `row` is the last of its page."""
+        return row.rect[3] == self._bottoms[row.frame.page]
+
     def cut_between(self, before: Row, after: Row) -> bool:
         """Whether `after`, first on its page, can be the rest of `before`, last of the page before."""
         return self._same_table(before, after) and self._is_full(before, after, 0.0)

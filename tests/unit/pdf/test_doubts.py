@@ -79,6 +79,23 @@ def test_venues_that_cannot_be_matched_are_listed_in_a_warning() -> None:
     assert (warning.page, warning.row) == (1, 1)
 
 
+def test_a_name_that_wraps_in_a_certain_row_is_known_in_a_doubtful_one() -> None:
+    long, wide = "Quercus Building Laboratory North", "Ulmus Annex Lab, Left Wing"
+    certain = handmade.lecture_cells(activities=["L1"], days=["Monday"], times=["08:30 - 09:20"], venues=[long])
+    doubtful = handmade.lecture_cells(
+        activities=["L1", "L2", "L3"],
+        days=["Monday", "Tuesday", "Friday"],
+        times=["08:30 - 09:20", "09:30 - 10:20", "10:30 - 11:20"],
+        venues=[wide, "Alnus Auditorium", long],
+    )
+
+    alone, extraction = extract(handmade.lectures(doubtful)), extract(handmade.lectures(doubtful, certain))
+
+    assert [warning.row for warning in alone.warnings] == [1]
+    assert [event.venues for event in extraction.events] == [(wide,), ("Alnus Auditorium",), (long,), (long,)]
+    assert extraction.warnings == ()
+
+
 def test_rooms_of_one_class_are_one_event_in_printed_order() -> None:
     row = handmade.lecture_cells(
         activities=["P1", "P1", "P2"],

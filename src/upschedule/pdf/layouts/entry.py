@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from upschedule.pdf.cells import Cell, Line, Row
 from upschedule.pdf.frame import Rect
-from upschedule.pdf.layouts.fields import joined
+from upschedule.pdf.layouts.fields import is_module, joined, module_code
 from upschedule.timetable.event import Box, Event, ReadingWarning
 
 #: A row's cells by the names of their columns.
@@ -57,6 +57,11 @@ class Entry:
 
     def warning(self, message: str) -> ReadingWarning:
         return self.parts[0].warning(message)
+
+    def completes_with(self, part: Part) -> bool:
+        """Whether only the smallest text fitted on the page before, so that `part` holds the rest of the keys."""
+        module = joined([*self.lines("module"), *part.fields["module"]])
+        return is_module(module_code(module)) and not self.layout.recognises(self.parts[-1].fields)
 
 
 @dataclass(frozen=True, slots=True)

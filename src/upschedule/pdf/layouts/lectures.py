@@ -7,7 +7,7 @@ from typing import NamedTuple
 from upschedule.pdf.cells import Line
 from upschedule.pdf.layouts.entry import Entry, Fields, Layout
 from upschedule.pdf.layouts.fields import PERIOD, clock_period, joined, module_code, weekday
-from upschedule.pdf.layouts.pairing import Wrapped, beside, gather, join_wraps
+from upschedule.pdf.layouts.pairing import Wrapped, Wraps, beside, gather, join_wraps, learn_wraps
 from upschedule.timetable.event import Box, Day, Lecture, ReadingWarning
 
 _COLUMNS = ("module", "offered", "group", "lang", "activity", "day", "time", "venue", "campus", "studyprog")
@@ -35,28 +35,19 @@ def _recognises(fields: Fields) -> bool:
 
 
 def _read(entries: Sequence[Entry]) -> Iterator[Lecture | ReadingWarning]:
-    beginnings = frozenset(word for entry in entries for word in _venue_beginnings(entry))
+    known = learn_wraps((entry.lines("venue"), len(entry.lines("time"))) for entry in entries)
     for entry in entries:
-        yield from _lectures(entry, beginnings)
+        yield from _lectures(entry, known)
 
 
-def _venue_beginnings(entry: Entry) -> Iterator[str]:
-    """First words of lines that certainly begin a venue: no venue is wrapped, or the break before them is no wrap."""
-    venues = entry.lines("venue")
-    whole = len(venues) == len(entry.lines("time"))
-    for before, line in zip((None, *venues), venues, strict=False):
-        if whole or before is None or not before.wraps_to(line):
-            yield line.text.split(" ")[0]
-
-
-def _lectures(entry: Entry, beginnings: frozenset[str]) -> Iterator[Lecture | ReadingWarning]:
+def _lectures(entry: Entry, known: Wraps) -> Iterator[Lecture | ReadingWarning]:
     classes = _classes(entry)
-    if not classes or entry.parts[0].is_blank(["module"]):
+    if not classes or not entry.lines("module"):
         yield entry.warning(
             "Module, activities, days and times of this row do not match line by line; it was left out."
         )
         return
-    venues = _venues(entry, classes, beginnings)
+    venues = _venues(entry, classes, known)
     if venues is None:
         printed = "; ".join(line.text for line in entry.lines("venue"))
         yield entry.warning(f"These venues cannot be matched with the row's classes and were left out: {printed}")
@@ -96,10 +87,10 @@ def _classes(entry: Entry) -> list[_Class] | None:
     return classes
 
 
-def _venues(entry: Entry, classes: Sequence[_Class], beginnings: frozenset[str]) -> list[Wrapped] | None:
+def _venues(entry: Entry, classes: Sequence[_Class], known: Wraps) -> list[Wrapped] | None:
     lines = entry.lines("venue")
     if len(lines) > len(classes):
-        return join_wraps(lines, len(classes), beginnings)
+        return join_wraps(lines, len(classes), known)
     return beside([each.lines for each in classes], lines)
 
 

@@ -1,13 +1,20 @@
 """Lines of one column beside lines of another, within one row."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from upschedule.pdf.cells import Line
 from upschedule.pdf.layouts.fields import joined
 
 Wrapped = list[Line]
+
+#: No name ends like this.
+_OPEN_ENDS = "-,(/&"
+#: Floor and room, at the end of a name.
+_ROOM_NUMBER = re.compile(r"\d-\d+$")
+_PASSES = 2
 
 
 def gather(lines: Sequence[Line], form: re.Pattern[str]) -> list[Wrapped] | None:
@@ -47,17 +54,40 @@ def _level(one: Line, other: Line) -> bool:
     return one.frame.page == other.frame.page and apart < height / 3
 
 
-def join_wraps(lines: Sequence[Line], wanted: int, beginnings: frozenset[str]) -> list[Wrapped] | None:
-    """Lines joined to the number wanted, where breaks can only be wraps; None if that is not certain.
+class Wraps(NamedTuple):
+    """What the certain rows of a schedule say: first words of texts, and pairs of lines that are one text."""
 
-    `beginnings` are first words that are known to begin a text, not to continue one.
-    """
-    breaks = [index for index, (line, after) in enumerate(pairwise(lines), 1) if line.wraps_to(after)]
+    beginnings: set[str]
+    pairs: set[tuple[str, str]]
+
+
+def learn_wraps(cells: Iterable[tuple[Sequence[Line], int]]) -> Wraps:
+    """From the lines of each cell and the number of texts they hold. What is learnt first makes more cells certain."""
+    known = Wraps(set(), set())
+    wrapped: list[tuple[Sequence[Line], int]] = []
+    for lines, wanted in cells:
+        if len(lines) == wanted:
+            known.beginnings.update([_first_word(line) for line in lines])
+        else:
+            wrapped.append((lines, wanted))
+    for lines, _ in wrapped:
+        breaks = _breaks(lines)
+        known.beginnings.update(_first_word(line) for index, line in enumerate(lines) if index not in breaks)
+    for _ in range(_PASSES):
+        for lines, wanted in wrapped:
+            for text in join_wraps(lines, wanted, known) or ():
+                known.beginnings.add(_first_word(text[0]))
+                known.pairs.update((line.text, after.text) for line, after in pairwise(text))
+    return known
+
+
+def join_wraps(lines: Sequence[Line], wanted: int, known: Wraps) -> list[Wrapped] | None:
+    """Lines joined to the number wanted, where breaks can only be wraps; None if that is not certain."""
     surplus = len(lines) - wanted
-    if len(breaks) > surplus:
-        breaks = [index for index in breaks if lines[index].text.split(" ")[0] not in beginnings]
-    if len(breaks) != surplus:
+    doubts = sorted((_doubt(lines[index - 1], lines[index], known), index) for index in _breaks(lines))
+    if not 0 <= surplus <= len(doubts) or (0 < surplus < len(doubts) and doubts[surplus - 1][0] == doubts[surplus][0]):
         return None
+    breaks = {index for _, index in doubts[:surplus]}
     wrapped: list[Wrapped] = []
     for index, line in enumerate(lines):
         if index in breaks:
@@ -65,3 +95,21 @@ def join_wraps(lines: Sequence[Line], wanted: int, beginnings: frozenset[str]) -
         else:
             wrapped.append([line])
     return wrapped
+
+
+def _breaks(lines: Sequence[Line]) -> list[int]:
+    """The lines before which the break can be a wrap."""
+    return [index for index, (line, after) in enumerate(pairwise(lines), 1) if line.wraps_to(after)]
+
+
+def _doubt(line: Line, after: Line, known: Wraps) -> int:
+    """How little speaks for one text in two lines: 0 to 2."""
+    if (line.text, after.text) in known.pairs or line.text[-1] in _OPEN_ENDS:
+        return 0
+    if _first_word(after) in known.beginnings or _ROOM_NUMBER.search(line.text):
+        return 2
+    return 1 if after.text[0].isupper() else 0
+
+
+def _first_word(line: Line) -> str:
+    return line.text.split(" ")[0]
