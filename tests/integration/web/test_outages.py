@@ -3,7 +3,7 @@
 import asyncio
 import re
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 
 import httpx
@@ -12,6 +12,7 @@ import pytest_asyncio
 
 from tests.api_process import ApiProcess, api_process
 from tests.faults import FaultProxy
+from tests.integration.services import until
 from tests.integration.web.requests import pdf_like, problem_code
 from tests.rooms import Rooms
 
@@ -60,7 +61,7 @@ async def wired(wires: Wired) -> AsyncIterator[Wired]:
     for proxy in proxies.values():
         await proxy.restore()
     async with httpx.AsyncClient(base_url=api.url, timeout=20) as client:
-        await _until(lambda: asyncio.ensure_future(client.get("/health/ready")), 200)
+        await _until(lambda: client.get("/health/ready"), 200)
 
 
 async def _break(proxy: FaultProxy, fault: str) -> None:
@@ -74,15 +75,16 @@ async def _upload(client: httpx.AsyncClient) -> httpx.Response:
     return await client.post("/api/v1/uploads", files={"file": ("x.pdf", pdf_like(), "application/pdf")})
 
 
-async def _until(answer: Callable[[], "asyncio.Future[httpx.Response]"], status: int) -> httpx.Response:
-    """Ask again until the status is this one; the limit is a deadline, not a wish."""
-    deadline = time.monotonic() + 30
-    while True:
+async def _until(answer: Callable[[], Awaitable[httpx.Response]], status: int) -> httpx.Response:
+    """Asks again until the status is this one."""
+
+    async def asked() -> httpx.Response | None:
         got = await answer()
-        if got.status_code == status:
-            return got
-        assert time.monotonic() < deadline, got.text
-        await asyncio.sleep(0.1)
+        return got if got.status_code == status else None
+
+    reached = await until(asked)
+    assert reached is not None
+    return reached
 
 
 @pytest.mark.parametrize("name", ["postgres", "redis-state", "redis-cache", "objects"])
@@ -102,7 +104,7 @@ async def test_readiness_tells_in_time_who_does_not_answer(wired: Wired, name: s
         assert answer.status_code == (200 if name == "redis-cache" else 503)
         assert (await client.get("/health/live")).status_code == 200
         await proxies[name].restore()
-        await _until(lambda: asyncio.ensure_future(client.get("/health/ready")), 200)
+        await _until(lambda: client.get("/health/ready"), 200)
 
 
 @pytest.mark.parametrize("name", ["postgres", "redis-state", "objects"])
@@ -118,7 +120,7 @@ async def test_an_upload_without_a_needed_server_is_told_to_come_back(wired: Wir
         assert problem_code(refused) in {"temporarily-unavailable", "database-busy", "store-timeout"}
         assert int(refused.headers["retry-after"]) >= 1
         await proxies[name].restore()
-        accepted = await _until(lambda: asyncio.ensure_future(_upload(client)), 202)
+        accepted = await _until(lambda: _upload(client), 202)
         assert accepted.headers["ratelimit"].startswith('"uploads";r=8;')
         assert (await client.get(address)).status_code == 200
         assert (await client.get("/api/v1/accounts/current")).json()["stored_bytes"] == 2 * len(pdf_like())
@@ -154,7 +156,7 @@ async def test_each_limit_does_what_it_says_without_redis(wired: Wired, fault: s
         assert [line["limit"] for line in logged] == ["everybody"] * 3 + ["uploads-address"]
         assert re.search(r'upschedule_limiter_unavailable_total\{limit="everybody"\} [1-9]', metrics)
         await proxies["redis-state"].restore()
-        await _until(lambda: asyncio.ensure_future(_upload(client)), 202)
+        await _until(lambda: _upload(client), 202)
 
 
 async def test_an_error_nobody_foresaw_tells_nothing_and_is_logged_whole(wired: Wired) -> None:
