@@ -1,4 +1,4 @@
-"""A real `upschedule serve` process for tests: started, waited for, stopped by its pid."""
+"""Real `upschedule serve` and `upschedule work` processes for tests: started, waited for, stopped by their pids."""
 
 import json
 import os
@@ -70,12 +70,7 @@ def api_process(environment: Mapping[str, str], output: Path) -> Iterator[ApiPro
         api.await_listening()
         yield api
     finally:
-        api.terminate()
-        try:
-            api.process.wait(60)
-        finally:
-            api.process.kill()
-            api.process.wait()
+        _end(api.process)
 
 
 @contextmanager
@@ -93,12 +88,7 @@ def worker_process(
     try:
         yield
     finally:
-        process.terminate()
-        try:
-            process.wait(60)
-        finally:
-            process.kill()
-            process.wait()
+        _end(process)
 
 
 def api_environment(
@@ -118,6 +108,16 @@ def api_environment(
         "UPSCHEDULE_WEB_DRAIN_GRACE_SECONDS": "0.2",
         "UPSCHEDULE_WEB_FEED_SECRET": "feed-secret-for-tests-0123456789abcdef",
     }
+
+
+def _end(process: "subprocess.Popen[bytes]") -> None:
+    """A process that does not end by itself in time fails the test."""
+    process.terminate()
+    try:
+        process.wait(60)
+    finally:
+        process.kill()
+        process.wait()
 
 
 def _inherited() -> dict[str, str]:
