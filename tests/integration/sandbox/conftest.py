@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,8 +23,8 @@ def hostile() -> OpenHostile:
     """Open a sandbox whose reader is that function of hostile.py."""
 
     @asynccontextmanager
-    async def open_sandbox(name: str, **limits: float) -> AsyncIterator[Sandbox]:
-        chosen = SandboxLimits(**limits)  # type: ignore[arg-type]
+    async def open_sandbox(name: str, **limits: Any) -> AsyncIterator[Sandbox]:
+        chosen = SandboxLimits(**limits)
         async with Sandbox(limits=chosen, reading=ReadingLimits(), reader=hostile_reader(name)) as sandbox:
             yield sandbox
 
