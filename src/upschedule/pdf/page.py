@@ -30,6 +30,9 @@ def read_page(document: Any, number: int, *, limits: ReadingLimits, turns: Turns
     """Page `number`, counted from 1; `turns` are those of the page before. Raises `TooComplex` or `Damaged`."""
     try:
         return _read(document, number, limits, turns)
+    except mupdf.FzErrorSystem as error:
+        # No file is open here: it is memory that ran out.
+        raise TooComplex from error
     except (RuntimeError, ValueError, mupdf.FzErrorBase) as error:
         raise Damaged from error
 

@@ -12,6 +12,7 @@ from upschedule.pdf import reader
 from upschedule.pdf.errors import NotAPdf, TooComplex
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox import Sandbox, SandboxLimits, read_once
+from upschedule.pdf.sandbox.limits import MEBIBYTE
 
 ROOT = Path(__file__).parents[3]
 
@@ -44,6 +45,13 @@ async def test_a_document_that_never_ends_is_ended() -> None:
         with pytest.raises(TooComplex) as caught:
             await sandbox.read(wrong.form_bomb(), deadline_seconds=60, on_progress=lambda _done, _total: None)
     assert "SIGXCPU" in caught.value.__notes__[0]
+
+
+async def test_a_document_that_fills_the_memory_is_too_complex() -> None:
+    """And not called damaged (R11.1)."""
+    async with Sandbox(limits=SandboxLimits(memory_bytes_max=192 * MEBIBYTE), reading=ReadingLimits()) as sandbox:
+        with pytest.raises(TooComplex):
+            await sandbox.read(wrong.form_bomb(), deadline_seconds=60, on_progress=lambda _done, _total: None)
 
 
 async def on_a_hardened_host(*required: str) -> str:
