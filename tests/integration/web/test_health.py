@@ -1,5 +1,7 @@
 """Health and metrics of a process (R6.1, R6.2)."""
 
+import re
+
 import httpx
 
 from tests.api_process import ApiProcess
@@ -34,6 +36,16 @@ def test_requests_are_measured_by_route_and_never_by_id(api: ApiProcess, client:
     assert 'route="unmatched",status="404"' in exposed.text
     assert "8a0c1b1e" not in exposed.text
     assert "upschedule_http_request_seconds_bucket" in exposed.text
+
+
+def test_the_pool_of_connections_is_measured_when_somebody_looks(api: ApiProcess) -> None:
+    """Open ones, and who waits for one (R3.1, R6.2)."""
+    exposed = httpx.get(f"{api.url}/metrics").text
+    counted = re.search(r'^upschedule_postgres_pool_connections\{state="open"\} (\S+)$', exposed, flags=re.MULTILINE)
+
+    assert counted
+    assert float(counted[1]) >= 2
+    assert "upschedule_postgres_pool_waiting 0.0" in exposed
 
 
 def test_one_line_is_logged_for_a_request(api: ApiProcess, client: httpx.Client) -> None:

@@ -61,8 +61,9 @@ class MetricsController(Controller):
     guards = (only_inside,)
 
     @get(operation_id="GetMetrics", include_in_schema=False, sync_to_thread=True)
-    def metrics(self) -> Response[bytes]:
+    def metrics(self, services: Services) -> Response[bytes]:
         """All metrics of this process."""
+        services.measure()
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
