@@ -28,6 +28,14 @@ def test_every_declared_metric_is_measured() -> None:
     assert not DECLARED.keys() - measured
 
 
+def test_metrics_are_declared_in_one_place() -> None:
+    """Whoever looks for a metric opens one file."""
+    makers = re.compile(r"prometheus_client import .*\b(Counter|Gauge|Histogram|Summary|Info|Enum)\b")
+    sources = (ROOT / "src/upschedule").rglob("*.py")
+
+    assert [path.name for path in sources if makers.search(path.read_text(encoding="utf-8"))] == ["metrics.py"]
+
+
 def test_documents_name_declared_metrics_only() -> None:
     """Whoever copies a name from a page into a query gets numbers."""
     exposed = {family.name for metric in DECLARED.values() for family in metric.describe()}
