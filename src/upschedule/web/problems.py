@@ -130,7 +130,7 @@ def problems(*expected: CauseType) -> dict[int, ResponseSpec]:
 
 def handlers() -> dict[int | type[Exception], Any]:
     """For the application: nothing leaves in another form, and nothing of an unforeseen error leaves at all."""
-    return {HTTPException: _answer_framework, Exception: _answer}
+    return {HTTPException: _answer_framework, RecursionError: _answer_nesting, Exception: _answer}
 
 
 def _specification(group: list[CauseType]) -> ResponseSpec:
@@ -141,6 +141,11 @@ def _specification(group: list[CauseType]) -> ResponseSpec:
 def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     cause = error if isinstance(error, Refusal | pdf.UnreadableDocument) else web.InternalError()
     return _respond(request, cause, error)
+
+
+def _answer_nesting(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    # Nothing here recurses but the decoder of bodies.
+    return _respond(request, web.InvalidRequest("The body is nested too deeply. Send what is expected."), error)
 
 
 def _answer_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:

@@ -41,7 +41,8 @@ def test_a_wrong_method_names_the_right_ones(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{", b"[]", b'{"email": 5, "password": "x"}', b'{"email": "a@example.org"}', b"\xff\xfe"]
+    "content",
+    [b"", b"{", b"[]", b'{"email": 5, "password": "x"}', b'{"email": "a@example.org"}', b"\xff\xfe", b"[" * 20_000],
 )
 def test_a_body_of_the_wrong_form_is_an_invalid_request(client: httpx.Client, content: bytes) -> None:
     answer = client.post("/api/v1/accounts", content=content, headers={"Content-Type": "application/json"})
