@@ -2,4 +2,4 @@
 
 #: Grows whenever the same bytes may give another result: a file that an older version has read is read again when it
 #: is sent again.
-READER_VERSION = "2"
+READER_VERSION = "3"

@@ -61,6 +61,11 @@ class Row:
         ]
 
     @property
+    def height(self) -> float:
+        """In points."""
+        return self.rect[3] - self.rect[1]
+
+    @property
     def is_blank(self) -> bool:
         return not any(self._words)
 

@@ -33,7 +33,7 @@ class PageEnds:
 
     def runs_on(self, before: Row, after: Row) -> bool:
         """Whether `after`, a whole row, can follow `before`: there was no room left for it on the page before."""
-        return self._same_table(before, after) and self._is_full(before, after, after.rect[3] - after.rect[1])
+        return self._same_table(before, after) and self._is_full(before, after, after.height)
 
     def _same_table(self, before: Row, after: Row) -> bool:
         return (

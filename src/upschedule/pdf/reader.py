@@ -114,8 +114,12 @@ def _outside_warnings(tables: Sequence[Table], outside: dict[int, list[Word]]) -
 
 
 def _blank_warnings(assembly: Assembly) -> list[ReadingWarning]:
-    """On top of a page, a blank row is the blank last line of the row before; anywhere else text may be lost."""
+    """A blank row lower than all others, or on top of a page, is a blank line of a row that was cut.
+
+    Anywhere else text may be lost.
+    """
     tops = {entry.page: entry.parts[0].row.rect[1] for entry in reversed(assembly.entries)}
-    lost = [row for row in assembly.blank if row.rect[1] > tops.get(row.frame.page, 0.0)]
+    least = min((part.row.height for entry in assembly.entries for part in entry.parts), default=0.0)
+    lost = [row for row in assembly.blank if row.height >= least and row.rect[1] > tops.get(row.frame.page, 0.0)]
     message = "A row of the table is blank: check that nothing is missing."
     return [ReadingWarning(page=row.frame.page, message=message) for row in lost]

@@ -96,6 +96,24 @@ def test_a_name_that_wraps_in_a_certain_row_is_known_in_a_doubtful_one() -> None
     assert extraction.warnings == ()
 
 
+def test_a_class_without_a_venue_keeps_its_place_after_a_wrapped_name() -> None:
+    row = handmade.lecture_cells(
+        activities=["L1", "L2", "L3"],
+        days=["Monday", "Tuesday", "Friday"],
+        times=["08:30 - 09:20", "09:30 - 10:20", "10:30 - 11:20"],
+        venues=["Foo Building Computer Labs 4,5,6", "", "Maple 3-7"],
+    )
+
+    extraction = extract(handmade.lectures(row))
+
+    assert [event.venues for event in extraction.events] == [
+        ("Foo Building Computer Labs 4,5,6",),
+        (),
+        ("Maple 3-7",),
+    ]
+    assert extraction.warnings == ()
+
+
 def test_rooms_of_one_class_are_one_event_in_printed_order() -> None:
     row = handmade.lecture_cells(
         activities=["P1", "P1", "P2"],

@@ -28,10 +28,12 @@ _BLANK = ("",) * 6
 _LEADING = 13.0
 
 
-def _page(top: float, *rows: tuple[str, ...], columns: tuple[float, ...] = _COLUMNS) -> Page:
-    """One line a row, under a rule at `top`."""
+def _page(top: float, *rows: tuple[str, ...], columns: tuple[float, ...] = _COLUMNS, band: float = 0.0) -> Page:
+    """One line a row, under a rule at `top`; below them a blank row as high as `band`."""
     page = Page()
     heights = [top - _LEADING * index for index in range(len(rows) + 1)]
+    if band:
+        heights.append(heights[-1] - band)
     for row, baseline in zip(rows, heights, strict=False):
         page.texts.extend(
             Text(left + 5.4, baseline - 10.3, cell, 10) for cell, left in zip(row, columns, strict=False) if cell
@@ -84,3 +86,15 @@ def test_a_row_without_its_date_is_no_beginning_of_the_whole_row_after_it() -> N
 
     assert [event.module for event in extraction.events] == ["ABC 123", "ABC 125"]
     assert [warning.page for warning in extraction.warnings] == [1]
+
+
+def test_a_blank_row_lower_than_any_line_of_text_needs_no_warning() -> None:
+    after = _page(559.0, ("ABC 124", *_DATED))
+
+    low, high = (
+        extract(writers.portal([_page(80.0, _HEADER, _WHOLE, band=band), after], Random(0)))  # noqa: S311 - fixed
+        for band in (9.7, 14.0)
+    )
+
+    assert low.warnings == ()
+    assert [warning.page for warning in high.warnings] == [1]

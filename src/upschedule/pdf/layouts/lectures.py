@@ -7,7 +7,7 @@ from typing import NamedTuple
 from upschedule.pdf.cells import Line
 from upschedule.pdf.layouts.entry import Entry, Fields, Layout
 from upschedule.pdf.layouts.fields import PERIOD, clock_period, joined, module_code, weekday
-from upschedule.pdf.layouts.pairing import Wrapped, Wraps, beside, gather, join_wraps, learn_wraps
+from upschedule.pdf.layouts.pairing import Wrapped, Wraps, beside, blanks_before, gather, join_wraps, learn_wraps
 from upschedule.timetable.event import Box, Day, Lecture, ReadingWarning
 
 _COLUMNS = ("module", "offered", "group", "lang", "activity", "day", "time", "venue", "campus", "studyprog")
@@ -89,8 +89,9 @@ def _classes(entry: Entry) -> list[_Class] | None:
 
 def _venues(entry: Entry, classes: Sequence[_Class], known: Wraps) -> list[Wrapped] | None:
     lines = entry.lines("venue")
-    if len(lines) > len(classes):
-        return join_wraps(lines, len(classes), known)
+    blanks = blanks_before(lines, [each.lines[0] for each in classes])
+    if len(lines) + sum(blanks) > len(classes):
+        return join_wraps(lines, len(classes), known, blanks)
     return beside([each.lines for each in classes], lines)
 
 

@@ -50,8 +50,29 @@ def beside(anchors: Sequence[Wrapped], lines: Sequence[Line]) -> list[Wrapped] |
 def _level(one: Line, other: Line) -> bool:
     """Baselines of one line differ by up to 2 points between columns, those of two lines by a word's height."""
     height = one.rect[3] - one.rect[1]
-    apart = abs(one.rect[1] + one.rect[3] - other.rect[1] - other.rect[3]) / 2
+    apart = abs(_middle(one) - _middle(other))
     return one.frame.page == other.frame.page and apart < height / 3
+
+
+def blanks_before(lines: Sequence[Line], anchors: Sequence[Line]) -> list[int]:
+    """How many lines of a cell stay blank before each of its lines, where each anchor begins a line of its own."""
+    steps = [_middle(after) - _middle(one) for one, after in pairwise(anchors) if one.frame.page == after.frame.page]
+    leading = min(steps, default=0.0)
+    if leading <= 0:
+        return [0] * len(lines)
+    places: list[int] = []
+    first = 0
+    for page in sorted({line.frame.page for line in (*lines, *anchors)}):
+        heights = [_middle(line) for line in lines if line.frame.page == page]
+        both = heights + [_middle(line) for line in anchors if line.frame.page == page]
+        top = min(both)
+        places += [first + round((height - top) / leading) for height in heights]
+        first += round((max(both) - top) / leading) + 1
+    return [max(0, after - one - 1) for one, after in pairwise([-1, *places])]
+
+
+def _middle(line: Line) -> float:
+    return (line.rect[1] + line.rect[3]) / 2
 
 
 class Wraps(NamedTuple):
@@ -81,10 +102,17 @@ def learn_wraps(cells: Iterable[tuple[Sequence[Line], int]]) -> Wraps:
     return known
 
 
-def join_wraps(lines: Sequence[Line], wanted: int, known: Wraps) -> list[Wrapped] | None:
-    """Lines joined to the number wanted, where breaks can only be wraps; None if that is not certain."""
-    surplus = len(lines) - wanted
-    doubts = sorted((_doubt(lines[index - 1], lines[index], known), index) for index in _breaks(lines))
+def join_wraps(
+    lines: Sequence[Line], wanted: int, known: Wraps, blanks: Sequence[int] | None = None
+) -> list[Wrapped] | None:
+    """Lines joined to the number wanted, where breaks can only be wraps; None if that is not certain.
+
+    `blanks` are texts that are empty, before each line; they count as wanted.
+    """
+    blanks = blanks or [0] * len(lines)
+    surplus = len(lines) + sum(blanks) - wanted
+    candidates = [index for index in _breaks(lines) if not blanks[index]]
+    doubts = sorted((_doubt(lines[index - 1], lines[index], known), index) for index in candidates)
     if not 0 <= surplus <= len(doubts) or (0 < surplus < len(doubts) and doubts[surplus - 1][0] == doubts[surplus][0]):
         return None
     breaks = {index for _, index in doubts[:surplus]}
@@ -93,6 +121,7 @@ def join_wraps(lines: Sequence[Line], wanted: int, known: Wraps) -> list[Wrapped
         if index in breaks:
             wrapped[-1].append(line)
         else:
+            wrapped += [[] for _ in range(blanks[index])]
             wrapped.append([line])
     return wrapped
 
@@ -104,7 +133,8 @@ def _breaks(lines: Sequence[Line]) -> list[int]:
 
 def _doubt(line: Line, after: Line, known: Wraps) -> int:
     """How little speaks for one text in two lines: 0 to 2."""
-    if (line.text, after.text) in known.pairs or line.text[-1] in _OPEN_ENDS:
+    # A name begins with a letter, whatever a row that was misjudged as certain has taught.
+    if (line.text, after.text) in known.pairs or line.text[-1] in _OPEN_ENDS or not after.text[0].isalpha():
         return 0
     if _first_word(after) in known.beginnings or _ROOM_NUMBER.search(line.text):
         return 2
