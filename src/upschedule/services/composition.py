@@ -63,7 +63,7 @@ class Services:
             "redis-cache": partial(ping, self.redis_cache, "redis-cache"),
             "objects": self.objects.ping,
         }
-        return await check(pings)
+        return await check(pings, not_needed={"redis-cache"})
 
     def measure(self) -> None:
         """Brings the gauges of the connection pool up to date; call it before metrics are shown."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any
 
 import msgspec
@@ -23,18 +23,25 @@ class DependencyStatus(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     ok: bool
     seconds: float
     error: str | None = None
+    needed: bool = True
 
 
-async def check(pings: Pings) -> list[DependencyStatus]:
-    """All at once, in the order given."""
-    return await asyncio.gather(*(_ping(name, ping) for name, ping in pings.items()))
+async def check(pings: Pings, *, not_needed: Collection[str] = ()) -> list[DependencyStatus]:
+    """All at once, in the order given. The loss of one that is `not_needed` costs time and nothing else."""
+    return await asyncio.gather(*(_ping(name, ping, needed=name not in not_needed) for name, ping in pings.items()))
 
 
-async def _ping(name: str, ping: Callable[[], Awaitable[Any]]) -> DependencyStatus:
+def all_needed(dependencies: Collection[DependencyStatus]) -> bool:
+    """Whether the process can work: without its cache it is better than none."""
+    return all(dependency.ok for dependency in dependencies if dependency.needed)
+
+
+async def _ping(name: str, ping: Callable[[], Awaitable[Any]], *, needed: bool) -> DependencyStatus:
     started = time.monotonic()
     error = await _error_of(ping)
     DEPENDENCY_UP.labels(dependency=name).set(error is None)
-    return DependencyStatus(name=name, ok=error is None, seconds=round(time.monotonic() - started, 4), error=error)
+    seconds = round(time.monotonic() - started, 4)
+    return DependencyStatus(name=name, ok=error is None, seconds=seconds, error=error, needed=needed)
 
 
 async def _error_of(ping: Callable[[], Awaitable[Any]]) -> str | None:

@@ -7,6 +7,7 @@ import msgspec
 
 from tests.faults import FaultProxy
 from tests.integration.services import Addresses, opened
+from upschedule.stores.readiness import all_needed
 
 
 def _port(url: str) -> int:
@@ -48,6 +49,18 @@ async def test_the_answer_comes_within_five_seconds_when_nothing_answers(address
         assert not any(answer.ok for answer in answers)
         assert all(answer.error for answer in answers)
         await asyncio.gather(*(proxy.restore() for proxy in proxies))
+
+
+async def test_a_process_without_its_cache_is_ready_and_without_anything_else_is_not(addresses: Addresses) -> None:
+    """For the API and for workers alike; the loss is told all the same (R6.1)."""
+    without_cache = msgspec.structs.replace(addresses, redis_cache_url="redis://:hidden@127.0.0.1:1")
+    without_state = msgspec.structs.replace(addresses, redis_state_url="redis://:hidden@127.0.0.1:1")
+    async with opened(without_cache) as services:
+        answers = await services.readiness()
+        assert all_needed(answers)
+        assert [answer.name for answer in answers if not answer.ok] == ["redis-cache"]
+    async with opened(without_state) as services:
+        assert not all_needed(await services.readiness())
 
 
 async def test_an_error_names_no_address_and_no_secret(addresses: Addresses) -> None:

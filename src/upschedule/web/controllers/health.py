@@ -5,12 +5,9 @@ from litestar import Controller, Response, get
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from upschedule.services import Services
-from upschedule.stores.readiness import DependencyStatus
+from upschedule.stores.readiness import DependencyStatus, all_needed
 from upschedule.web.drain import Drain
 from upschedule.web.guards import OUTSIDE_LIMITS, only_inside
-
-#: Its loss costs time and nothing else: an instance without it is better than none.
-_NOT_NEEDED = frozenset({"redis-cache"})
 
 
 class Liveness(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,5 +67,4 @@ class MetricsController(Controller):
 def _readiness(dependencies: list[DependencyStatus], drain: Drain) -> str:
     if drain.begun:
         return "draining"
-    ready = all(dependency.ok for dependency in dependencies if dependency.name not in _NOT_NEEDED)
-    return "ready" if ready else "unavailable"
+    return "ready" if all_needed(dependencies) else "unavailable"
