@@ -1,6 +1,7 @@
 """The one place that says what an error is in HTTP: problem details for every one of them (RFC 9457)."""
 
 import http
+import logging
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ CauseType = type[Refusal] | type[pdf.UnreadableDocument]
 
 MEDIA_TYPE = "application/problem+json"
 _TEMPORARY_RETRY_SECONDS = 5
+_MEANT = (processing.QueueFull, accounts.SignInBusy, calendars.CalendarBusy, web.ServerBusy)
 
 _log = structlog.stdlib.get_logger("upschedule.web")
 
@@ -161,7 +163,15 @@ def _answer_framework(request: Request[Any, Any, Any], error: HTTPException) -> 
 def _respond(request: Request[Any, Any, Any], cause: Cause, error: Exception) -> Response[Problem]:
     exchange, status = exchange_of(request.scope), status_of(type(cause))
     if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
-        _log.error("request_failed", code=cause.code, exc_info=error, **exchange.ids())
+        # Back-pressure is meant: in the hour in which it comes, a stack trace for each refusal would bury the faults.
+        trace = None if isinstance(error, _MEANT) else error
+        _log.log(
+            logging.WARNING if trace is None else logging.ERROR,
+            "request_failed",
+            code=cause.code,
+            exc_info=trace,
+            **exchange.ids(),
+        )
     errors: tuple[FieldError, ...] = getattr(cause, "errors", ())
     problem = Problem(
         type=reference(cause.code),

@@ -160,6 +160,8 @@ def test_a_full_queue_refuses_with_an_honest_time(start_api: StartApi, new_clien
     assert "set-cookie" not in answer.headers
     assert (capacity["queued"], capacity["limit"]) == (2, 2)
     assert capacity["rate_per_minute"] > 0
+    logged = api.awaited("request_failed", request_id=answer.headers["x-request-id"])
+    assert (logged["level"], "exception" in logged) == ("warning", False)
 
 
 def test_instances_share_sessions(instances: Instances, new_client: NewClient) -> None:
