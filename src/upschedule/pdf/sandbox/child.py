@@ -94,7 +94,7 @@ def _outcome(reader: Reader, data: bytes, reading: ReadingLimits, channel: int) 
             _send(channel, Progress(done, total))
 
     try:
-        return Done(reader(data, limits=reading, progress=progress))  # type: ignore[arg-type]
+        return Done(reader(data, limits=reading, progress=progress))  # pyright: ignore[reportArgumentType] - the parent checks
     except UnreadableDocument as refusal:
         return Refused(code=refusal.code, detail=refusal.detail[:TEXT_CHARACTERS_MAX])
 

@@ -255,7 +255,7 @@ async def _readable(pidfd: int) -> None:
 
 def _settle(waiting: asyncio.Future[Answered] | asyncio.Future[Exited] | None, report: Answered | Exited) -> None:
     if waiting is not None and not waiting.done():
-        waiting.set_result(report)  # type: ignore[arg-type]
+        waiting.set_result(report)  # pyright: ignore[reportArgumentType] - each report has its own future
 
 
 def _sealed(data: bytes) -> int:
