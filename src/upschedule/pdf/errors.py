@@ -5,18 +5,14 @@ docstring is the sentence for the person: what is wrong and what to do. These ca
 cannot help.
 """
 
-from typing import ClassVar
+from upschedule.errors import Refusal
 
 
-class UnreadableDocument(Exception):
+class UnreadableDocument(Refusal):
     """This file could not be read. Download the schedule from the UP Portal again and upload that file."""
 
-    code: ClassVar[str] = "pdf-unreadable"
-    title: ClassVar[str] = "The file could not be read"
-
-    def __init__(self, detail: str | None = None) -> None:
-        self.detail = detail or " ".join((type(self).__doc__ or "").split())
-        super().__init__(self.detail)
+    code = "pdf-unreadable"
+    title = "The file could not be read"
 
 
 class EmptyFile(UnreadableDocument):

@@ -20,9 +20,6 @@ from upschedule.stores.errors import StoreError
 from upschedule.web import errors as web
 from upschedule.web.exchange import exchange_of
 
-Cause = Refusal | pdf.UnreadableDocument
-CauseType = type[Refusal] | type[pdf.UnreadableDocument]
-
 MEDIA_TYPE = "application/problem+json"
 _TEMPORARY_RETRY_SECONDS = 5
 _MEANT = (processing.QueueFull, accounts.SignInBusy, calendars.CalendarBusy, web.ServerBusy)
@@ -30,7 +27,7 @@ _MEANT = (processing.QueueFull, accounts.SignInBusy, calendars.CalendarBusy, web
 _log = structlog.stdlib.get_logger("upschedule.web")
 
 #: A class that is not listed has the status of the nearest listed class that it inherits from.
-STATUSES: Mapping[CauseType, http.HTTPStatus] = {
+STATUSES: Mapping[type[Refusal], http.HTTPStatus] = {
     Refusal: http.HTTPStatus.BAD_REQUEST,
     StoreError: http.HTTPStatus.SERVICE_UNAVAILABLE,
     pdf.UnreadableDocument: http.HTTPStatus.BAD_REQUEST,
@@ -87,15 +84,15 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     errors: tuple[FieldError, ...] | None = None
 
 
-def status_of(cause: CauseType) -> http.HTTPStatus:
+def status_of(cause: type[Refusal]) -> http.HTTPStatus:
     """Of the class itself or of the nearest that it inherits from."""
     return next(STATUSES[base] for base in cause.__mro__ if base in STATUSES)
 
 
-def causes() -> dict[str, CauseType]:
+def causes() -> dict[str, type[Refusal]]:
     """Every cause by its code."""
-    found: dict[str, CauseType] = {}
-    waiting: list[CauseType] = [Refusal, pdf.UnreadableDocument]
+    found: dict[str, type[Refusal]] = {}
+    waiting: list[type[Refusal]] = [Refusal]
     while waiting:
         cause = waiting.pop()
         found.setdefault(cause.code, cause)
@@ -103,7 +100,7 @@ def causes() -> dict[str, CauseType]:
     return found
 
 
-def describe(cause: CauseType) -> str:
+def describe(cause: type[Refusal]) -> str:
     """The sentence of the class: what is wrong and what to do."""
     return " ".join((cause.__doc__ or "").split())
 
@@ -113,9 +110,9 @@ def reference(code: str) -> str:
     return f"/problems/{code}"
 
 
-def problems(*expected: CauseType) -> dict[int, ResponseSpec]:
+def problems(*expected: type[Refusal]) -> dict[int, ResponseSpec]:
     """The `responses` of an operation: these causes, and those that any operation may meet."""
-    by_status: dict[int, list[CauseType]] = {}
+    by_status: dict[int, list[type[Refusal]]] = {}
     for cause in (
         *expected,
         web.InvalidRequest,
@@ -135,13 +132,13 @@ def handlers() -> dict[int | type[Exception], Any]:
     return {HTTPException: _answer_framework, RecursionError: _answer_nesting, Exception: _answer}
 
 
-def _specification(group: list[CauseType]) -> ResponseSpec:
+def _specification(group: list[type[Refusal]]) -> ResponseSpec:
     described = "\n".join(f"- `{cause.code}`: {describe(cause)}" for cause in group)
     return ResponseSpec(data_container=Problem, description=described, media_type=MEDIA_TYPE, generate_examples=False)
 
 
 def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    cause = error if isinstance(error, Refusal | pdf.UnreadableDocument) else web.InternalError()
+    cause = error if isinstance(error, Refusal) else web.InternalError()
     return _respond(request, cause, error)
 
 
@@ -160,7 +157,7 @@ def _answer_framework(request: Request[Any, Any, Any], error: HTTPException) -> 
     return _respond(request, web.InternalError(), error)
 
 
-def _respond(request: Request[Any, Any, Any], cause: Cause, error: Exception) -> Response[Problem]:
+def _respond(request: Request[Any, Any, Any], cause: Refusal, error: Exception) -> Response[Problem]:
     exchange, status = exchange_of(request.scope), status_of(type(cause))
     if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
         # Back-pressure is meant: in the hour in which it comes, a stack trace for each refusal would bury the faults.
@@ -184,7 +181,7 @@ def _respond(request: Request[Any, Any, Any], cause: Cause, error: Exception) ->
     return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=_headers(cause, error))
 
 
-def _headers(cause: Cause, error: Exception) -> dict[str, str]:
+def _headers(cause: Refusal, error: Exception) -> dict[str, str]:
     headers = dict(getattr(error, "headers", None) or {})
     seconds: int | None = getattr(cause, "retry_after_seconds", None)
     if seconds is None and isinstance(cause, StoreError):
