@@ -58,5 +58,5 @@ def test_every_text_stands_out_from_its_ground(
     visitor.await_calendar()
     visitor.page.evaluate(_ALL_COLOURS, list(COLOURS))
     assert visitor.page.evaluate(_TOO_FAINT) == []
-    visitor.page.get_by_label("By date").check(force=True)
+    visitor.view_by_date()
     assert visitor.page.evaluate(_TOO_FAINT) == []

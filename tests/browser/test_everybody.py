@@ -37,7 +37,7 @@ def test_nothing_is_wider_than_the_screen(
     expect(visitor.page.locator('#cards [data-status="completed"]')).to_have_count(3)
     visitor.await_calendar()
     assert not visitor.overflows()
-    visitor.page.get_by_label("By date").check(force=True)
+    visitor.view_by_date()
     assert not visitor.overflows()
 
 

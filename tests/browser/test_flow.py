@@ -57,7 +57,7 @@ def test_the_week_and_the_dates_show_what_was_read(visitor: Visitor, tmp_path: P
     monday = visitor.page.locator(".day", has_text="Monday")
     expect(monday.locator(".slot")).to_have_count(2)
     expect(monday.locator(".slot").first).to_contain_text("ABC 123")
-    visitor.page.get_by_label("By date").check(force=True)
+    visitor.view_by_date()
     expect(monday).to_be_hidden()
     listed = visitor.page.locator(".appointment")
     expect(listed.locator("time")).to_have_text(["Sat 22", "Sat 12", "Tue 3", "Mon 9"])

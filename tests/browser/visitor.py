@@ -55,6 +55,10 @@ class Visitor:
         expect(self.page.locator("#download")).to_be_visible()
         expect(self.page.locator("form[data-make]")).to_have_count(0)
 
+    def view_by_date(self) -> None:
+        """By its label, as a finger does: the radio button itself is not shown."""
+        self.page.locator(".switch label", has_text="By date").click()
+
     def download(self) -> bytes:
         """The calendar's file."""
         with self.page.expect_download() as started:
