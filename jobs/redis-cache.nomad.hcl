@@ -19,6 +19,11 @@ variable "program" {
   description = "Path of a Redis-compatible server of version 7 or newer, as the task sees it"
 }
 
+variable "port" {
+  type        = number
+  description = "Fixed, so that its address outlives an instance"
+}
+
 variable "memory_mb" {
   type        = number
   description = "Of data; the task gets a quarter more for connections and fragmentation"
@@ -34,7 +39,9 @@ job "redis-cache" {
     count = 1
 
     network {
-      port "redis" {}
+      port "redis" {
+        static = var.port
+      }
     }
 
     restart {

@@ -24,6 +24,11 @@ variable "volume" {
   description = "The node's host volume for the append-only file; it belongs to the user"
 }
 
+variable "port" {
+  type        = number
+  description = "Fixed, so that its address outlives an instance"
+}
+
 variable "memory_mb" {
   type        = number
   description = "Of data; the task gets half as much again for the copies that rewriting makes"
@@ -40,7 +45,9 @@ job "redis-state" {
     count = 1
 
     network {
-      port "redis" {}
+      port "redis" {
+        static = var.port
+      }
     }
 
     volume "data" {

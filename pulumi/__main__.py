@@ -4,55 +4,24 @@ import pulumi
 import pulumi_nomad as nomad
 
 from components.access import Access, deploy_rules
-from components.service import Service, ServiceArgs
 from config import load
+from parts import cluster, edge, stores
 
-stack = load(pulumi.Config(), stack=pulumi.get_stack())
-settings, secrets = stack.settings, stack.secrets
+PARTS = (stores, edge)
 
-namespace = nomad.Namespace("namespace", name=settings.namespace, description="UP Schedule Generator")
-everywhere = {"datacenters": settings.datacenters, "user": settings.user}
-
-Service(
-    "redis-state",
-    ServiceArgs(
-        namespace=namespace.name,
-        variables={
-            **everywhere,
-            "program": settings.redis_program,
-            "volume": settings.redis_state_volume,
-            "memory_mb": str(settings.redis_state_memory_mb),
-        },
-        secrets={"password": secrets["redisStatePassword"]},
-    ),
+stack = load(
+    pulumi.Config(),
+    [cluster.Settings, *(part.Settings for part in PARTS)],
+    [name for part in PARTS for name in part.SECRETS],
+    stack=pulumi.get_stack(),
 )
-Service(
-    "redis-cache",
-    ServiceArgs(
-        namespace=namespace.name,
-        variables={
-            **everywhere,
-            "program": settings.redis_program,
-            "memory_mb": str(settings.redis_cache_memory_mb),
-        },
-        secrets={"password": secrets["redisCachePassword"]},
-    ),
-)
-Service(
-    "traefik",
-    ServiceArgs(
-        namespace=namespace.name,
-        variables={
-            **everywhere,
-            "program": settings.traefik_program,
-            "public_port": str(settings.public_port),
-            "consul_address": settings.consul_address,
-        },
-        secrets={"consul_token": secrets["traefikConsulToken"]},
-    ),
-)
+shared = stack.of(cluster.Settings)
+namespace = nomad.Namespace("namespace", name=shared.namespace, description="UP Schedule Generator")
+where = cluster.Cluster(namespace=namespace.name, settings=shared)
+stores.define(where, stack.of(stores.Settings), stack.secrets)
+edge.define(where, stack.of(edge.Settings), stack.secrets)
 
-deploy = Access("deploy", title=f"{settings.namespace}-deploy", rules=deploy_rules(settings.namespace))
+deploy = Access("deploy", title=f"{shared.namespace}-deploy", rules=deploy_rules(shared.namespace))
 
 pulumi.export("namespace", namespace.name)
 pulumi.export("deployToken", deploy.token)

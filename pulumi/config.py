@@ -1,8 +1,12 @@
-"""What a stack may set: `pulumi config set NAME VALUE`, with `--secret` for the secrets."""
+"""Reads what a stack sets: `pulumi config set NAME VALUE`, with `--secret` for the secrets.
 
-from collections.abc import Mapping
+Each part of the program says what it needs: a struct of settings, whose field `public_port` is `publicPort` in the
+stack, and the names of its secrets.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 import pulumi
@@ -11,7 +15,7 @@ Megabytes = Annotated[int, msgspec.Meta(ge=16)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
 
-SECRETS = ("redisStatePassword", "redisCachePassword", "traefikConsulToken")
+S = TypeVar("S", bound=msgspec.Struct)
 
 
 class ConfigurationError(pulumi.RunError):
@@ -22,35 +26,26 @@ class ConfigurationError(pulumi.RunError):
         super().__init__(f"The configuration of stack {stack} cannot be used:{lines}")
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Paths are those that a task sees on a node."""
-
-    namespace: Text = "upschedule"
-    datacenters: Text = "*"
-    # Who tasks run as; an unprivileged user of the nodes.
-    user: Text
-    redis_program: Text
-    redis_state_volume: Text
-    redis_state_memory_mb: Megabytes = 1024
-    redis_cache_memory_mb: Megabytes = 2048
-    traefik_program: Text
-    public_port: Port = 443
-    consul_address: Text = "127.0.0.1:8500"
-
-
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """`secrets` by their names in SECRETS."""
+    """All that the parts asked for."""
 
-    settings: Settings
+    values: Mapping[str, Any]
     secrets: Mapping[str, pulumi.Output[str]]
 
+    def of(self, settings: type[S]) -> S:
+        """One part's settings."""
+        names = {field.encode_name for field in msgspec.structs.fields(settings)}
+        return msgspec.convert({name: value for name, value in self.values.items() if name in names}, settings)
 
-def load(config: pulumi.Config, *, stack: str) -> Configuration:
+
+def load(
+    config: pulumi.Config, settings: Iterable[type[msgspec.Struct]], secrets: Sequence[str], *, stack: str
+) -> Configuration:
     """Raises ConfigurationError."""
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
-    for field in msgspec.structs.fields(Settings):
+    for field in (field for group in settings for field in msgspec.structs.fields(group)):
         given = config.get(field.encode_name)
         if given is None and field.required:
             problems[field.encode_name] = "is missing"
@@ -59,8 +54,8 @@ def load(config: pulumi.Config, *, stack: str) -> Configuration:
                 values[field.encode_name] = msgspec.convert(given, field.type, strict=False)
             except msgspec.ValidationError as reason:
                 problems[field.encode_name] = f"{reason}, not {given!r}"
-    secrets = {name: secret for name in SECRETS if (secret := config.get_secret(name)) is not None}
-    problems |= {name: "is missing; set it with --secret" for name in SECRETS if name not in secrets}
+    found = {name: secret for name in secrets if (secret := config.get_secret(name)) is not None}
+    problems |= {name: "is missing; set it with --secret" for name in secrets if name not in found}
     if problems:
         raise ConfigurationError(stack, problems)
-    return Configuration(settings=msgspec.convert(values, Settings), secrets=secrets)
+    return Configuration(values=values, secrets=found)

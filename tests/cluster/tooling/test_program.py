@@ -10,10 +10,14 @@ from tests.cluster.tooling.stack import Stack
 ROOT = Path(__file__).parents[3]
 SERVICES = ("redis-state", "redis-cache", "traefik")
 COMMON = {"namespace": "default", "user": "nobody", "program": "/usr/bin/program"}
-OWN = {"redis-state": {"volume": "data"}, "redis-cache": {}, "traefik": {"public_port": "8443"}}
+OWN = {
+    "redis-state": {"volume": "data", "port": "6379"},
+    "redis-cache": {"port": "6380"},
+    "traefik": {"public_port": "8443"},
+}
 CONFIGURATION = {
     "namespace": "whole",
-    "user": "nobody",
+    "userPrefix": "whole-",
     "redisProgram": "/usr/bin/valkey-server",
     "redisStateVolume": "redis-state",
     "traefikProgram": "/usr/bin/traefik",
@@ -45,7 +49,8 @@ def test_one_up_defines_all_a_second_changes_nothing_and_destroy_leaves_nothing(
     project.up().expect_success()
 
     found = {name: agent.call("GET", f"job/{name}", namespace="whole") for name in SERVICES}
-    assert {job["TaskGroups"][0]["Tasks"][0]["User"] for job in found.values()} == {"nobody"}
+    users = {name: job["TaskGroups"][0]["Tasks"][0]["User"] for name, job in found.items()}
+    assert users == {name: f"whole-{name}" for name in SERVICES}
     items = {name: agent.call("GET", f"var/nomad/jobs/{name}", namespace="whole")["Items"] for name in SERVICES}
     assert items["redis-state"] == {"password": "state-7f3a"}
     assert items["traefik"] == {"consul_token": "token-55de"}
@@ -72,13 +77,13 @@ def test_the_deploy_token_may_release_but_neither_read_secrets_nor_change_access
 def test_a_wrong_configuration_is_refused_with_everything_that_is_wrong(project: Stack) -> None:
     """Before the first resource."""
     configure(project, {**CONFIGURATION, "publicPort": "70000", "redisCacheMemoryMb": "much"}, {})
-    project.run("config", "rm", "user").expect_success()
+    project.run("config", "rm", "redisProgram").expect_success()
     refused = project.preview()
 
     assert refused.code != 0
     assert "The configuration of stack dev cannot be used:" in refused.output
     for line in (
-        "user: is missing",
+        "redisProgram: is missing",
         "publicPort: Expected `int` <= 65535, not '70000'",
         "redisCacheMemoryMb: Expected `int`, got `str`, not 'much'",
         "traefikConsulToken: is missing; set it with --secret",
