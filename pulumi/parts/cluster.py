@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 import pulumi
+
 from config import Text
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import msgspec
 import pulumi
+
 from components.service import Service, ServiceArgs
 from config import Megabytes, Port, Text
 from parts.cluster import Cluster
