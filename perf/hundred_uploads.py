@@ -24,8 +24,8 @@ import httpx
 import msgspec
 
 from perf.stack import Stack, running_stack
+from tests.documents.comparing import is_right
 from tests.documents.generate import Document, document
-from upschedule.timetable.event import Event, Extraction
 
 SECONDS_ALLOWED = 300.0  # R1.1
 ERRORS_ALLOWED = 0.05  # R1.1
@@ -97,19 +97,9 @@ async def _user(run: Run, url: str, document: Document) -> None:
             if status != "completed":
                 return run.record(status)
             timetable = await _patiently(run, client, "GET", f"/api/v1/jobs/{job}/timetable", None)
-            return run.record("right" if _is_right(document, timetable.content) else "wrong")
+            return run.record("right" if is_right(document, timetable.content) else "wrong")
         except (httpx.TransportError, RuntimeError) as error:
             return run.record(type(error).__name__)
-
-
-def _is_right(document: Document, timetable: bytes) -> bool:
-    """Whether every field of every event is as printed; their boxes on the page are for a person's eyes."""
-    found = msgspec.json.decode(timetable, type=Extraction).events
-    return [_printed(event) for event in found] == [_printed(event) for event in document.events]
-
-
-def _printed(event: Event) -> Event:
-    return msgspec.structs.replace(event, boxes=())
 
 
 async def _kill_half_way(run: Run, stack: Stack) -> None:

@@ -1,0 +1,155 @@
+"""Students at the public address while something happens to the cluster, and what they saw."""
+
+import asyncio
+import itertools
+import ssl
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import httpx
+
+from tests.documents.comparing import is_right
+from tests.documents.generate import Document
+
+#: A request that waits longer has failed for the person who waits.
+PATIENCE_SECONDS = 20.0
+#: From the upload to the compared timetable, refusals and repeats in between.
+DOCUMENT_SECONDS = 120.0
+POLL_SECONDS = 0.5
+
+
+@dataclass
+class Seen:
+    """`failures` are sentences; refusals by a limit or by back-pressure say when to come again and are no failures."""
+
+    answered: int = 0
+    refused: int = 0
+    documents: int = 0
+    failures: list[str] = field(default_factory=list[str])
+    slowest_seconds: float = 0.0
+
+    def summary(self) -> str:
+        """One line for a report."""
+        return (
+            f"{self.answered} requests answered, {self.documents} documents read right, {self.refused} refused for a "
+            f"while, {len(self.failures)} failed, slowest {self.slowest_seconds:.2f} s"
+        )
+
+
+class Traffic:
+    """`readers` look at pages and feeds all the time; each document is uploaded by a person of its own."""
+
+    def __init__(self, url: str, verify: ssl.SSLContext, *, readers: int, pause_seconds: float) -> None:
+        self.seen = Seen()
+        self._url, self._verify = url, verify
+        self._readers, self._pause_seconds = readers, pause_seconds
+        self._loop = asyncio.new_event_loop()
+        self._stop = asyncio.Event()
+        self._thread = threading.Thread(target=self._loop.run_until_complete, args=(self._read(),), name="traffic")
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Requests under way are still finished and counted."""
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+        self._loop.close()
+
+    def upload(self, documents: Sequence[Document], *, at_once: int) -> "Future[None]":
+        """Done once every timetable is read and compared, or has failed."""
+        return asyncio.run_coroutine_threadsafe(self._upload_all(documents, at_once), self._loop)
+
+    async def _read(self) -> None:
+        async with asyncio.TaskGroup() as people:
+            for number in range(self._readers):
+                people.create_task(self._reader(number))
+            await self._stop.wait()
+
+    async def _reader(self, number: int) -> None:
+        paths = itertools.cycle(("/", "/api/v1/capacity", "/api/v1/jobs", "/health/live"))
+        async with self._client() as client:
+            await asyncio.sleep(self._pause_seconds * number / self._readers)
+            while not self._stop.is_set():
+                await self._ask(client, "GET", next(paths))
+                await asyncio.sleep(self._pause_seconds)
+
+    async def _upload_all(self, documents: Sequence[Document], at_once: int) -> None:
+        turn = asyncio.Semaphore(at_once)
+
+        async def one(document: Document) -> None:
+            async with turn, self._client() as client:
+                try:
+                    await asyncio.wait_for(self._deliver(client, document), DOCUMENT_SECONDS)
+                except TimeoutError:
+                    self.seen.failures.append(f"no timetable after {DOCUMENT_SECONDS} s")
+
+        await asyncio.gather(*map(one, documents))
+
+    async def _deliver(self, client: httpx.AsyncClient, document: Document) -> None:
+        sent = await self._ask(client, "POST", "/api/v1/uploads", document.data)
+        if sent is None:
+            return
+        job = sent.json()["id"]
+        while True:
+            status = await self._ask(client, "GET", f"/api/v1/jobs/{job}")
+            if status is None:
+                return
+            if status.json()["status"] in {"completed", "failed"}:
+                break
+            await asyncio.sleep(POLL_SECONDS)
+        timetable = await self._ask(client, "GET", f"/api/v1/jobs/{job}/timetable")
+        if timetable is not None:
+            if is_right(document, timetable.content):
+                self.seen.documents += 1
+            else:
+                self.seen.failures.append(f"a document ({document.made}) was read wrongly")
+
+    def _client(self) -> httpx.AsyncClient:
+        return httpx.AsyncClient(base_url=self._url, verify=self._verify, timeout=PATIENCE_SECONDS)
+
+    async def _ask(
+        self, client: httpx.AsyncClient, method: str, path: str, content: bytes | None = None
+    ) -> httpx.Response | None:
+        """Comes again when told to; None once it has failed."""
+        while True:
+            files = {"file": ("schedule.pdf", content, "application/pdf")} if content is not None else None
+            began = time.monotonic()
+            try:
+                answer = await client.request(method, path, files=files)
+            except httpx.TransportError as error:
+                self.seen.failures.append(f"{method} {path}: {type(error).__name__} {error}")
+                return None
+            finally:
+                self.seen.slowest_seconds = max(self.seen.slowest_seconds, time.monotonic() - began)
+            if not self._is_refusal(answer):
+                break
+            self.seen.refused += 1
+            await asyncio.sleep(float(answer.headers["Retry-After"]))
+        if answer.is_success:
+            self.seen.answered += 1
+            return answer
+        self.seen.failures.append(f"{method} {path}: {answer.status_code} {answer.text[:200]}")
+        return None
+
+    def _is_refusal(self, answer: httpx.Response) -> bool:
+        return (
+            answer.status_code in {429, 503}
+            and "Retry-After" in answer.headers
+            and answer.headers["Content-Type"] == "application/problem+json"
+        )
+
+
+@contextmanager
+def traffic(url: str, verify: ssl.SSLContext, *, readers: int = 8, pause_seconds: float = 0.1) -> Iterator[Traffic]:
+    """About `readers / pause_seconds` requests a second until the block ends."""
+    made = Traffic(url, verify, readers=readers, pause_seconds=pause_seconds)
+    made.start()
+    try:
+        yield made
+    finally:
+        made.stop()
