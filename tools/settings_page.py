@@ -12,7 +12,7 @@ def render() -> str:
     lines = [
         "# Settings",
         "",
-        "Environment variables, read once at start. Written from `settings.py` by `python -m tools.settings_page`.",
+        "Environment variables, read once at start. Written from `settings/` by `python -m tools.settings_page`.",
     ]
     group = ""
     for field in settings.fields():

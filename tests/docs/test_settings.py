@@ -1,4 +1,4 @@
-"""`docs/settings.md` says what `settings.py` says, and every setting does something."""
+"""`docs/settings.md` says what `settings/` says, and every setting does something."""
 
 import ast
 from pathlib import Path

@@ -9,7 +9,7 @@ from upschedule.pdf.errors import NotATimetable
 from upschedule.pdf.sandbox import SandboxFailed
 from upschedule.processing.errors import FileGone, ReadingTimedOut, Stalled
 from upschedule.processing.failure import GiveUp, Retry, RetryPolicy, after_failure
-from upschedule.settings import JobSettings
+from upschedule.settings.work import JobSettings
 from upschedule.stores.errors import StoreTimeout
 
 POLICY = RetryPolicy(retries_max=3, backoff_seconds_base=2.0, backoff_seconds_max=60.0)

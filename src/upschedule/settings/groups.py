@@ -1,0 +1,22 @@
+"""All groups of settings together."""
+
+import msgspec
+
+from upschedule.settings.servers import LogSettings, ObjectSettings, PostgresSettings, RedisSettings
+from upschedule.settings.serving import CalendarSettings, LimitSettings, WebSettings
+from upschedule.settings.work import JobSettings, UploadSettings, WorkerSettings
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """All groups. Handed to the composition root, which hands on the few values that each part needs."""
+
+    postgres: PostgresSettings
+    redis: RedisSettings
+    objects: ObjectSettings
+    uploads: UploadSettings = UploadSettings()
+    jobs: JobSettings = JobSettings()
+    limits: LimitSettings = LimitSettings()
+    web: WebSettings
+    worker: WorkerSettings = WorkerSettings()
+    calendars: CalendarSettings = CalendarSettings()
+    log: LogSettings = LogSettings()

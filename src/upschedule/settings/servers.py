@@ -1,0 +1,54 @@
+"""Where the servers are, and how long they are waited for."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+
+class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """PostgreSQL holds the truth: accounts, jobs, entries, calendars."""
+
+    url: Annotated[str, Meta(description="Connection string of the application's role", pattern="^postgres(ql)?://")]
+    owner_url: Annotated[
+        str | None, Meta(description="Connection string of the role that owns the tables; migrations only")
+    ] = None
+    pool_size_min: Annotated[int, Meta(ge=0, description="Connections an API process keeps open (R3.1)")] = 50
+    pool_size_max: Annotated[int, Meta(ge=1, description="Connections an API process opens at most (R3.1)")] = 80
+    worker_pool_size_min: Annotated[int, Meta(ge=0, description="Connections a worker keeps open")] = 2
+    worker_pool_size_max: Annotated[int, Meta(ge=1, description="Connections a worker opens at most")] = 8
+    pool_waiting_max: Annotated[
+        int, Meta(ge=1, description="Requests that may wait for a connection; more are refused")
+    ] = 1000
+    wait_seconds: Annotated[float, Meta(gt=0, description="Longest wait for a connection (R3.3, R3.5)")] = 30.0
+    statement_seconds: Annotated[float, Meta(gt=0, description="Longest statement (R3.2)")] = 10.0
+    connect_seconds: Annotated[float, Meta(gt=0, description="Longest attempt to connect")] = 5.0
+
+
+class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Two servers: state must never be evicted, the cache may be lost at any moment (R4.3, R4.4)."""
+
+    state_url: Annotated[str, Meta(description="Queue, sessions and limits: noeviction, AOF", pattern="^rediss?://")]
+    cache_url: Annotated[str, Meta(description="Status cache and notices: allkeys-lru", pattern="^rediss?://")]
+    command_seconds: Annotated[float, Meta(gt=0, description="Longest command, and longest attempt to connect")] = 2.0
+    connections_max: Annotated[int, Meta(ge=4, description="Connections a process opens to each server at most")] = 100
+
+
+class ObjectSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The S3 store that keeps uploaded files for a day."""
+
+    endpoint: Annotated[str, Meta(description="host:port of the S3 store")]
+    access_key: Annotated[str, Meta(description="Access key")]
+    secret_key: Annotated[str, Meta(description="Secret key")]
+    bucket: Annotated[str, Meta(description="Bucket of the uploads")] = "uploads"
+    secure: Annotated[bool, Meta(description="Whether the store speaks HTTPS")] = False
+    request_seconds: Annotated[float, Meta(gt=0, description="Longest single request, tried up to three times")] = 10.0
+    concurrency_max: Annotated[int, Meta(ge=1, description="Requests under way at once in a process")] = 16
+
+
+class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Logs are JSON lines on standard output."""
+
+    level: Annotated[str, Meta(description="debug, info, warning or error", pattern="^(debug|info|warning|error)$")] = (
+        "info"
+    )

@@ -1,0 +1,77 @@
+"""What is taken in, and how it is read."""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+MEBIBYTE = 1024 * 1024
+
+
+class UploadSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What may be uploaded, and how long it is kept."""
+
+    size_bytes_max: Annotated[int, Meta(ge=1, description="Largest file (R11.3)")] = 10 * MEBIBYTE
+    pages_max: Annotated[int, Meta(ge=1, description="Most pages in a file (R1.4)")] = 100
+    quota_bytes: Annotated[int, Meta(ge=1, description="Stored files of one account (R11.4)")] = 50 * MEBIBYTE
+    keep_hours: Annotated[float, Meta(gt=0, description="Age at which an uploaded file is deleted (R11.5)")] = 24.0
+
+
+class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Retries, leases and the bounds of the queue."""
+
+    retries_max: Annotated[int, Meta(ge=0, description="Retries after the first run (R2.1)")] = 3
+    backoff_seconds_base: Annotated[
+        float, Meta(gt=0, description="First retry's longest delay; doubles each time (R2.1)")
+    ] = 2.0
+    backoff_seconds_max: Annotated[float, Meta(gt=0, description="Longest delay before a retry")] = 60.0
+    attempt_seconds_max: Annotated[float, Meta(gt=0, description="Longest attempt, from claim to result (R1.5)")] = (
+        300.0
+    )
+    lease_seconds: Annotated[float, Meta(gt=0, description="A worker silent for so long has lost its job (R2.3)")] = 8.0
+    heartbeat_seconds: Annotated[float, Meta(gt=0, description="How often a worker renews its lease")] = 2.5
+    sweep_seconds: Annotated[
+        float, Meta(gt=0, description="How often lost and due jobs are looked for; with the lease under 30 s (R2.3)")
+    ] = 1.0
+    ring_again_seconds: Annotated[
+        float, Meta(gt=0, description="A due job that nobody claimed is announced again after")
+    ] = 10.0
+    sweep_rows_max: Annotated[int, Meta(ge=1, description="Rows that one sweep touches at most")] = 200
+    pending_max: Annotated[int, Meta(ge=1, description="Waiting jobs at which uploads are refused (R2.2)")] = 500
+    rate_window_seconds: Annotated[
+        float, Meta(gt=0, description="Window over which the finishing rate is measured")
+    ] = 60.0
+    assumed_rate_per_minute: Annotated[
+        float, Meta(gt=0, description="Rate assumed before any job has finished in the window")
+    ] = 60.0
+    message_hours_max: Annotated[
+        float, Meta(gt=0, description="Age at which a message leaves the queue whatever happened (R2.4)")
+    ] = 1.0
+    messages_max: Annotated[
+        int, Meta(ge=1, description="Messages in the queue; the oldest go, and jobs are rung again")
+    ] = 10_000
+    dead_letter_hours: Annotated[float, Meta(gt=0, description="How long a failure is kept for debugging (R2.5)")] = (
+        24.0
+    )
+    retention_seconds: Annotated[
+        float, Meta(gt=0, description="How often files, messages and dead letters past their time are removed")
+    ] = 60.0
+    status_cache_seconds_final: Annotated[int, Meta(ge=1, description="Caching of a finished status (R4.1)")] = 3600
+    status_cache_seconds_pending: Annotated[int, Meta(ge=1, description="Caching of a pending status (R4.2)")] = 60
+
+
+class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The process that reads documents."""
+
+    host: Annotated[str, Meta(description="Address of the health and metrics endpoint")] = "127.0.0.1"
+    port: Annotated[int, Meta(ge=1, le=65535, description="Port of the health and metrics endpoint")] = 8100
+    concurrency: Annotated[int, Meta(ge=1, le=64, description="Documents read at once (R11.1: two cores)")] = 2
+    drain_seconds: Annotated[float, Meta(gt=0, description="Time that jobs under way get when the process stops")] = (
+        30.0
+    )
+    memory_bytes_max: Annotated[int, Meta(ge=64 * MEBIBYTE, description="Memory of one reading child")] = 768 * MEBIBYTE
+    cpu_seconds_max: Annotated[int, Meta(ge=1, description="Processor time of one reading child")] = 60
+    sandbox_required: Annotated[
+        tuple[Literal["landlock", "namespaces"], ...],
+        Meta(description="Protections besides seccomp without which nothing is read: landlock, namespaces"),
+    ] = ()
