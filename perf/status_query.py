@@ -103,7 +103,7 @@ async def timed_inside(database: Database, ids: list[UUID]) -> list[float]:
 async def timed_queue(database: Database) -> list[float]:
     taken: list[float] = []
     for _ in range(50):
-        queue = Queue(database, pending_max=500, rate=RateOptions(window_seconds=60, assumed_per_minute=60))
+        queue = Queue(database, pending_max=lambda: 500, rate=RateOptions(window_seconds=60, assumed_per_minute=60))
         began = time.perf_counter()
         await queue.capacity()
         taken.append(time.perf_counter() - began)

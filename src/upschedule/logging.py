@@ -41,8 +41,13 @@ def configure(*, level: str, process: str) -> None:
             ],
         )
     )
+    logging.getLogger().handlers = [handler]
+    set_level(level)
+
+
+def set_level(level: str) -> None:
+    """From now on; what libraries say about every step stays out at any level."""
     root = logging.getLogger()
-    root.handlers = [handler]
     root.setLevel(level.upper())
-    for noisy in ("urllib3", "minio", "asyncio", "_granian", "psycopg.pool", "taskiq"):
+    for noisy in ("urllib3", "minio", "asyncio", "_granian", "psycopg.pool", "taskiq", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(max(root.level, logging.WARNING))

@@ -42,3 +42,8 @@ RETENTION_REMOVED = Counter("upschedule_retention_removed", "Things removed at t
 DEPENDENCY_UP = Gauge("upschedule_dependency_up", "1 while the dependency answers", ["dependency"])
 POOL_CONNECTIONS = Gauge("upschedule_postgres_pool_connections", "Connections of the pool", ["state"])
 POOL_WAITING = Gauge("upschedule_postgres_pool_waiting", "Requests that wait for a connection")
+SETTINGS_AGE_SECONDS = Gauge(
+    "upschedule_settings_age_seconds", "Time since Consul last answered; 0 where nothing is watched"
+)
+SETTINGS_CHANGED = Counter("upschedule_settings_changed", "Settings that took another value from Consul's keys")
+SETTINGS_REFUSED = Counter("upschedule_settings_refused", "Values of Consul's keys that were refused")

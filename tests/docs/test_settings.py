@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import settings_page
+from tools import kv_schema, settings_page
 from upschedule import settings
 
 ROOT = Path(__file__).parents[2]
@@ -16,6 +16,30 @@ def test_every_setting_is_documented_with_its_default() -> None:
     page = (ROOT / "docs/settings.md").read_text(encoding="utf-8")
 
     assert page == settings_page.render()
+
+
+def test_every_key_of_consul_is_described_with_its_bounds() -> None:
+    """The file is written by `python -m tools.kv_schema`: what an operator reads there is what processes check."""
+    file = (ROOT / "consul/kv/settings.json").read_text(encoding="utf-8")
+
+    assert file == kv_schema.render()
+
+
+def test_no_secret_may_change_live() -> None:
+    """Changes are written into the log, old value and new (R8.2)."""
+    assert [field.variable for field in settings.fields() if field.live and field.secret] == []
+
+
+def test_what_opens_a_door_is_a_secret() -> None:
+    """By its name: a new password without its mark would be shown by `upschedule settings`."""
+    telling = ("secret", "token", "password", "access_key")
+    open_ones = [
+        field.variable
+        for field in settings.fields()
+        if not field.secret and (any(word in field.name for word in telling) or field.name.endswith("_url"))
+    ]
+
+    assert open_ones == ["UPSCHEDULE_WEB_PUBLIC_URL"]
 
 
 def test_every_setting_is_read() -> None:

@@ -1,5 +1,6 @@
 """Visitors, signing up, in and out."""
 
+from collections.abc import Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -43,7 +44,7 @@ class AccountService:
         throttle: SignInThrottle,
         hashing: PasswordHashing,
         *,
-        quota_bytes: int,
+        quota_bytes: Callable[[], int],
     ) -> None:
         self._database = database
         self._sessions = sessions
@@ -151,6 +152,6 @@ class AccountService:
             email=account.email,
             signed_up=account.email is not None,
             stored_bytes=account.stored_bytes,
-            quota_bytes=self._quota_bytes,
+            quota_bytes=self._quota_bytes(),
             created_at=account.created_at,
         )

@@ -4,7 +4,9 @@ Closed without Redis: an attempt that cannot be counted is not made; it raises S
 """
 
 import hashlib
+from collections.abc import Callable
 
+import msgspec
 from redis.asyncio import Redis
 
 from upschedule.accounts.errors import SignInBlocked
@@ -36,19 +38,25 @@ return 0
 """
 
 
-class SignInThrottle:
-    """Counts failures by client address and by e-mail address, the latter hashed."""
+class SignInBounds(msgspec.Struct, frozen=True, kw_only=True):
+    """How many failures lead to a block, and how long it is."""
 
-    def __init__(self, redis: Redis, *, failures_max: int, block_seconds: int) -> None:
+    failures_max: int
+    block_seconds: int
+
+
+class SignInThrottle:
+    """Counts failures by client address and by e-mail address, the latter hashed. `bounds` are those of the moment."""
+
+    def __init__(self, redis: Redis, *, bounds: Callable[[], SignInBounds]) -> None:
         self._redis = redis
-        self._failures_max = failures_max
-        self._block_seconds = block_seconds
+        self._bounds = bounds
 
     async def reserve(self, *, client: str, email: str | None = None) -> None:
         """Counts an attempt as failed until `succeeded`. Raises SignInBlocked, StoreError."""
-        keys = _keys(client, email)
+        keys, bounds = _keys(client, email), self._bounds()
         with translated(_STORE):
-            blocked = await self._redis.eval(_RESERVE, len(keys), *keys, self._failures_max, self._block_seconds)
+            blocked = await self._redis.eval(_RESERVE, len(keys), *keys, bounds.failures_max, bounds.block_seconds)
         if blocked:
             raise SignInBlocked(int(blocked))
 

@@ -27,8 +27,13 @@ class CalendarOptions(msgspec.Struct, frozen=True, kw_only=True):
     feed_secret: str
     uid_domain: str
     exam_minutes: int
-    calendars_max: int = 50
-    events_max: int = 2000
+
+
+class CalendarLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Calendars of an account, and entries of a calendar."""
+
+    calendars_max: int
+    events_max: int
 
 
 class ListedCalendar(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,18 +65,20 @@ class OwnedCalendar(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CalendarService:
-    """Every method may raise StoreError; another owner's calendar is CalendarNotFound."""
+    """Every method may raise StoreError; another owner's calendar is CalendarNotFound. `limits`: of the moment."""
 
     def __init__(
         self,
         database: Database,
         options: CalendarOptions,
         *,
+        limits: Callable[[], CalendarLimits],
         new_id: Callable[[], UUID],
         now: Callable[[], dt.datetime],
     ) -> None:
         self._database = database
         self._options = options
+        self._limits = limits
         self._new_id = new_id
         self._now = now
 
@@ -88,14 +95,14 @@ class CalendarService:
         async with self._database.transaction() as connection:
             calendars = CalendarRepository(connection)
             await calendars.lock_account(account_id)
-            if await calendars.count(account_id) >= self._options.calendars_max:
+            if await calendars.count(account_id) >= self._limits().calendars_max:
                 raise TooManyCalendars
             documents = await _documents(connection, account_id, job_ids)
             choice = academic_year or YearChoice()
             year, known = await self._dated(calendars, choice, documents)
             calendar = self._new(account_id, name, year, choice, choices or Choices())
             assembly = self._assembly(calendar, known, documents)
-            check_complete(assembly, events_max=self._options.events_max)
+            check_complete(assembly, events_max=self._limits().events_max)
             await calendars.insert(calendar, self._token_hash(calendar))
             await calendars.join(calendar.id, job_ids)
             return self._shown(assembly)
@@ -126,7 +133,7 @@ class CalendarService:
             documents = await self._changed_documents(connection, snapshot, changes)
             calendar, known = await self._changed(calendars, snapshot, changes, documents)
             assembly = self._assembly(calendar, known, documents)
-            check_complete(assembly, events_max=self._options.events_max)
+            check_complete(assembly, events_max=self._limits().events_max)
             await calendars.update(calendar, self._token_hash(calendar))
             await calendars.join(calendar.id, [document.job_id for document in documents])
             return self._shown(assembly)

@@ -8,14 +8,14 @@ from granian import Granian
 from granian.constants import Interfaces
 
 from upschedule.cli.starting import configured
-from upschedule.services import open_services
+from upschedule.services import Services, open_services
 from upschedule.settings import Settings
 from upschedule.web.app import WebOptions, create_app
 from upschedule.web.boundary import Application
 from upschedule.web.limits import LimitOptions
+from upschedule.web.live import LiveOptions, Maintenance
+from upschedule.web.streams import StreamLimits
 
-#: Requests under way at once; open status streams are among them.
-_CONNECTIONS_MAX = 8192
 #: Closing pools, after the last request has ended.
 _CLOSING_SECONDS = 8
 
@@ -37,7 +37,7 @@ def command() -> None:
         workers=1,
         websockets=False,
         backlog=1024,
-        backpressure=_CONNECTIONS_MAX,
+        backpressure=chosen.web.connections_max,
         respawn_failed_workers=True,
         workers_kill_timeout=math.ceil(chosen.web.drain_grace_seconds) + chosen.web.drain_seconds + _CLOSING_SECONDS,
         log_enabled=False,
@@ -52,17 +52,31 @@ def application() -> Application:
 
 
 def _web_options(chosen: Settings) -> WebOptions:
-    limits = chosen.limits
+    web = chosen.web
     return WebOptions(
-        public_url=chosen.web.public_url,
-        trusted_proxies=chosen.web.trusted_proxies,
+        public_url=web.public_url,
+        trusted_proxies=web.trusted_proxies,
+        live=_live_options,
+        upload_bytes_max=chosen.uploads.size_bytes_max,
+        buffered_bytes_max=web.buffered_bytes_max,
+        body_idle_seconds=web.body_idle_seconds,
+        body_seconds=web.body_seconds,
+        drain_grace_seconds=web.drain_grace_seconds,
+    )
+
+
+def _live_options(services: Services) -> LiveOptions:
+    settings = services.settings
+    limits, told = settings.limits, settings.maintenance
+    return LiveOptions(
         limits=LimitOptions(
             uploads_per_hour=limits.uploads_per_hour,
             uploads_per_hour_address=limits.uploads_per_hour_address,
             status_per_minute=limits.status_per_minute,
             requests_per_second=limits.requests_per_second,
         ),
-        streams_per_account=limits.streams_per_account,
-        upload_bytes_max=chosen.uploads.size_bytes_max,
-        drain_grace_seconds=chosen.web.drain_grace_seconds,
+        streams=StreamLimits(per_account_max=limits.streams_per_account, streams_max=limits.streams_max),
+        maintenance=Maintenance(message=told.message, retry_after_seconds=told.retry_after_seconds)
+        if told.message
+        else None,
     )

@@ -54,7 +54,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Intake:
-    """One for the process."""
+    """One for the process. `limits` are those of the moment."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class Intake:
         publication: Publication,
         doorbell: Doorbell,
         queue: Queue,
-        limits: IntakeLimits,
+        limits: Callable[[], IntakeLimits],
         reader_version: str,
         new_id: Callable[[], UUID],
     ) -> None:
@@ -100,7 +100,7 @@ class Intake:
     def _check(self, data: bytes) -> None:
         if not data:
             raise EmptyFile
-        if len(data) > self._limits.size_bytes_max:
+        if len(data) > self._limits().size_bytes_max:
             raise TooLarge
         if b"%PDF-" not in data[:_HEADER_WITHIN_BYTES]:
             raise NotAPdf
@@ -134,8 +134,8 @@ class Intake:
         if known and known.answers(self._reader_version):
             return Accepted(job=known, created=False)
         if known is None or known.object_key is None:
-            await jobs.charge(upload.account_id, len(upload.data), quota_bytes=self._limits.quota_bytes)
-        if await jobs.lock_queue() >= self._limits.pending_max:
+            await jobs.charge(upload.account_id, len(upload.data), quota_bytes=self._limits().quota_bytes)
+        if await jobs.lock_queue() >= self._limits().pending_max:
             raise QueueFull(retry_after_seconds=retry_after_seconds)
         if known:
             job = await jobs.queue_again(known, object_key=object_key, request_id=upload.request_id)

@@ -44,7 +44,7 @@ class Queue:
         self,
         database: Database,
         *,
-        pending_max: int,
+        pending_max: Callable[[], int],
         rate: RateOptions,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -67,7 +67,7 @@ class Queue:
     async def capacity(self) -> Capacity:
         snapshot = await self._newer_than(self._monotonic() - _FRESH_SECONDS)
         queued, rate = len(snapshot.positions), snapshot.rate_per_minute
-        return estimate(queued=queued, limit=self._pending_max, rate_per_minute=rate)
+        return estimate(queued=queued, limit=self._pending_max(), rate_per_minute=rate)
 
     async def _newer_than(self, moment: float) -> _Snapshot:
         """Those who wait for the lock share what the first of them brings."""

@@ -8,7 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from upschedule.processing.notices import Notices
 from upschedule.services.composition import Services
+from upschedule.services.live import LiveSettings
 from upschedule.services.opening import Role, open_stores
+from upschedule.services.settings_watch import open_watch
 from upschedule.settings import Settings
 
 __all__ = ["Role", "Services", "open_services"]
@@ -23,6 +25,9 @@ async def open_services(settings: Settings, *, role: Role) -> AsyncGenerator[Ser
         if role == "api":
             notices.start()
             opened.push_async_callback(notices.close)
-        services = Services(settings, stores, notices)
+        live = LiveSettings(settings)
+        services = Services(live, stores, notices)
         opened.callback(services.jobs.end_watches)
+        years = services.year_keeping() if role == "api" else None
+        await opened.enter_async_context(open_watch(live, years))
         yield services

@@ -7,10 +7,11 @@ from uuid import uuid4
 
 from upschedule.accounts.service import AccountService
 from upschedule.accounts.sessions import SessionStore
-from upschedule.accounts.throttle import SignInThrottle
+from upschedule.accounts.throttle import SignInBounds, SignInThrottle
 from upschedule.calendars.feeds import FeedService
 from upschedule.calendars.making import FileOptions
-from upschedule.calendars.service import CalendarOptions, CalendarService
+from upschedule.calendars.service import CalendarLimits, CalendarOptions, CalendarService
+from upschedule.calendars.years import YearKeeping
 from upschedule.metrics import POOL_CONNECTIONS, POOL_WAITING
 from upschedule.pdf import READER_VERSION
 from upschedule.processing.cache import StatusCache
@@ -26,6 +27,7 @@ from upschedule.processing.runner import DocumentReader, Runner, RunOptions
 from upschedule.processing.service import JobService
 from upschedule.processing.sweeper import Sweeper, SweepOptions
 from upschedule.processing.watch import Watches
+from upschedule.services.live import LiveSettings
 from upschedule.services.opening import QUEUE, Stores
 from upschedule.settings import Settings
 from upschedule.stores.database import Database
@@ -36,8 +38,9 @@ from upschedule.stores.redis import ping
 class Services:
     """What a process works with. Built by `open_services` only."""
 
-    def __init__(self, settings: Settings, stores: Stores, notices: Notices) -> None:
-        self._settings = settings
+    def __init__(self, live: LiveSettings, stores: Stores, notices: Notices) -> None:
+        self._live = live
+        settings = self._settings = live.current
         self.database = stores.database
         self.redis_state = stores.redis_state
         self.redis_cache = stores.redis_cache
@@ -51,9 +54,14 @@ class Services:
         self._publication = Publication(cache, notices)
         self._doorbell = Doorbell(stores.broker)
         self.jobs = self._job_service(cache, Watches(notices))
-        self.accounts = _account_service(settings, stores)
-        self.calendars = _calendar_service(settings, stores.database)
+        self.accounts = _account_service(live, stores)
+        self.calendars = _calendar_service(live, stores.database)
         self.feeds = _feed_service(settings, stores.database)
+
+    @property
+    def settings(self) -> Settings:
+        """As they are now, for the commands, which tell their parts what they may know."""
+        return self._live.current
 
     async def readiness(self) -> list[DependencyStatus]:
         """Each dependency asked at once, the answer within 5 seconds whatever they do (R6.1)."""
@@ -125,11 +133,15 @@ class Services:
             now=now,
         )
 
+    def year_keeping(self) -> YearKeeping:
+        """For whoever is told of an operator's dates."""
+        return YearKeeping(self.database, now=_now)
+
     def _job_service(self, cache: StatusCache, watches: Watches) -> JobService:
-        settings = self._settings
+        settings, live = self._settings, self._live
         queue = Queue(
             self.database,
-            pending_max=settings.jobs.pending_max,
+            pending_max=lambda: live.current.jobs.pending_max,
             rate=RateOptions(
                 window_seconds=settings.jobs.rate_window_seconds,
                 assumed_per_minute=settings.jobs.assumed_rate_per_minute,
@@ -141,11 +153,7 @@ class Services:
             publication=self._publication,
             doorbell=self._doorbell,
             queue=queue,
-            limits=IntakeLimits(
-                size_bytes_max=settings.uploads.size_bytes_max,
-                quota_bytes=settings.uploads.quota_bytes,
-                pending_max=settings.jobs.pending_max,
-            ),
+            limits=partial(_intake_limits, live),
             reader_version=READER_VERSION,
             new_id=uuid4,
         )
@@ -161,27 +169,42 @@ class Services:
         )
 
 
-def _account_service(settings: Settings, stores: Stores) -> AccountService:
-    limits = settings.limits
-    return AccountService(
-        stores.database,
-        SessionStore(stores.redis_state, life_seconds=86_400 * settings.web.session_days),
-        SignInThrottle(
-            stores.redis_state, failures_max=limits.sign_in_failures_max, block_seconds=limits.sign_in_block_seconds
-        ),
-        stores.hashing,
-        quota_bytes=settings.uploads.quota_bytes,
+def _intake_limits(live: LiveSettings) -> IntakeLimits:
+    uploads, jobs = live.current.uploads, live.current.jobs
+    return IntakeLimits(
+        size_bytes_max=uploads.size_bytes_max, quota_bytes=uploads.quota_bytes, pending_max=jobs.pending_max
     )
 
 
-def _calendar_service(settings: Settings, database: Database) -> CalendarService:
+def _account_service(live: LiveSettings, stores: Stores) -> AccountService:
+    return AccountService(
+        stores.database,
+        SessionStore(stores.redis_state, life_seconds=86_400 * live.current.web.session_days),
+        SignInThrottle(stores.redis_state, bounds=partial(_sign_in_bounds, live)),
+        stores.hashing,
+        quota_bytes=lambda: live.current.uploads.quota_bytes,
+    )
+
+
+def _sign_in_bounds(live: LiveSettings) -> SignInBounds:
+    limits = live.current.limits
+    return SignInBounds(failures_max=limits.sign_in_failures_max, block_seconds=limits.sign_in_block_seconds)
+
+
+def _calendar_limits(live: LiveSettings) -> CalendarLimits:
+    limits = live.current.limits
+    return CalendarLimits(calendars_max=limits.calendars_per_account, events_max=limits.events_per_calendar)
+
+
+def _calendar_service(live: LiveSettings, database: Database) -> CalendarService:
+    settings = live.current
     options = CalendarOptions(
         public_url=settings.web.public_url.rstrip("/"),
         feed_secret=settings.web.feed_secret,
         uid_domain=settings.calendars.uid_domain,
         exam_minutes=settings.calendars.exam_minutes,
     )
-    return CalendarService(database, options, new_id=uuid4, now=_now)
+    return CalendarService(database, options, limits=partial(_calendar_limits, live), new_id=uuid4, now=_now)
 
 
 def _feed_service(settings: Settings, database: Database) -> FeedService:

@@ -2,8 +2,8 @@
 
 import msgspec
 
-from upschedule.settings.servers import LogSettings, ObjectSettings, PostgresSettings, RedisSettings
-from upschedule.settings.serving import CalendarSettings, LimitSettings, WebSettings
+from upschedule.settings.servers import ConsulSettings, LogSettings, ObjectSettings, PostgresSettings, RedisSettings
+from upschedule.settings.serving import CalendarSettings, LimitSettings, MaintenanceSettings, WebSettings
 from upschedule.settings.work import JobSettings, UploadSettings, WorkerSettings
 
 
@@ -16,7 +16,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     uploads: UploadSettings = UploadSettings()
     jobs: JobSettings = JobSettings()
     limits: LimitSettings = LimitSettings()
+    maintenance: MaintenanceSettings = MaintenanceSettings()
     web: WebSettings
     worker: WorkerSettings = WorkerSettings()
     calendars: CalendarSettings = CalendarSettings()
+    consul: ConsulSettings = ConsulSettings()
     log: LogSettings = LogSettings()

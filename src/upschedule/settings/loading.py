@@ -18,7 +18,7 @@ class SettingsError(Exception):
 
 
 class SettingField(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting as documented: `required` ones have no default."""
+    """One setting as documented: `required` ones have no default. `live` and `secret` as in `marks`."""
 
     variable: str
     group: str
@@ -27,6 +27,17 @@ class SettingField(msgspec.Struct, frozen=True, kw_only=True):
     default: object
     required: bool
     description: str
+    live: bool
+    secret: bool
+
+    def parse(self, text: str) -> object:
+        """As a variable or a key says it. Raises msgspec.ValidationError."""
+        base = typing.get_args(self.annotation)[0]
+        if typing.get_origin(base) is tuple:
+            return msgspec.convert([part.strip() for part in text.split(",") if part.strip()], self.annotation)
+        if base is str or isinstance(base, types.UnionType):
+            return msgspec.convert(text, self.annotation)
+        return msgspec.convert(text, self.annotation, strict=False)
 
 
 def fields(settings: type[msgspec.Struct] = Settings) -> Iterator[SettingField]:
@@ -42,6 +53,8 @@ def fields(settings: type[msgspec.Struct] = Settings) -> Iterator[SettingField]:
                 default=field.default,
                 required=field.required,
                 description=next((m.description for m in metas if m.description), ""),
+                live=_marked(metas, "live"),
+                secret=_marked(metas, "secret"),
             )
 
 
@@ -55,7 +68,7 @@ def load(environment: Mapping[str, str]) -> Settings:
         text = environment.get(variable)
         if text is not None:
             try:
-                group[field.name] = _parse(text, field.annotation)
+                group[field.name] = field.parse(text)
             except msgspec.ValidationError as error:
                 problems.append(f"{variable}: {error} ({field.description})")
         elif field.required:
@@ -66,10 +79,5 @@ def load(environment: Mapping[str, str]) -> Settings:
     return msgspec.convert(values, Settings)
 
 
-def _parse(text: str, annotation: Any) -> object:
-    base = typing.get_args(annotation)[0]
-    if typing.get_origin(base) is tuple:
-        return msgspec.convert([part.strip() for part in text.split(",") if part.strip()], annotation)
-    if base is str or isinstance(base, types.UnionType):
-        return msgspec.convert(text, annotation)
-    return msgspec.convert(text, annotation, strict=False)
+def _marked(metas: list[Meta], name: str) -> bool:
+    return any((meta.extra or {}).get(name) for meta in metas)

@@ -5,18 +5,22 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from upschedule.settings.marks import LIVE, SECRET
+
 
 class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True):
     """PostgreSQL holds the truth: accounts, jobs, entries, calendars."""
 
-    url: Annotated[str, Meta(description="Connection string of the application's role", pattern="^postgres(ql)?://")]
+    url: Annotated[
+        str, Meta(description="Connection string of the application's role", pattern="^postgres(ql)?://"), SECRET
+    ]
     owner_url: Annotated[
-        str | None, Meta(description="Connection string of the role that owns the tables; migrations only")
+        str | None, Meta(description="Connection string of the role that owns the tables; migrations only"), SECRET
     ] = None
     pool_size_min: Annotated[int, Meta(ge=0, description="Connections an API process keeps open (R3.1)")] = 50
     pool_size_max: Annotated[int, Meta(ge=1, description="Connections an API process opens at most (R3.1)")] = 80
-    worker_pool_size_min: Annotated[int, Meta(ge=0, description="Connections a worker keeps open")] = 2
-    worker_pool_size_max: Annotated[int, Meta(ge=1, description="Connections a worker opens at most")] = 8
+    worker_pool_size_min: Annotated[int, Meta(ge=0, description="Connections a worker or scheduler keeps open")] = 2
+    worker_pool_size_max: Annotated[int, Meta(ge=1, description="Connections a worker or scheduler opens at most")] = 8
     pool_waiting_max: Annotated[
         int, Meta(ge=1, description="Requests that may wait for a connection; more are refused")
     ] = 1000
@@ -28,8 +32,10 @@ class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True):
 class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Two servers: state must never be evicted, the cache may be lost at any moment (R4.3, R4.4)."""
 
-    state_url: Annotated[str, Meta(description="Queue, sessions and limits: noeviction, AOF", pattern="^rediss?://")]
-    cache_url: Annotated[str, Meta(description="Status cache and notices: allkeys-lru", pattern="^rediss?://")]
+    state_url: Annotated[
+        str, Meta(description="Queue, sessions and limits: noeviction, AOF", pattern="^rediss?://"), SECRET
+    ]
+    cache_url: Annotated[str, Meta(description="Status cache and notices: allkeys-lru", pattern="^rediss?://"), SECRET]
     command_seconds: Annotated[float, Meta(gt=0, description="Longest command, and longest attempt to connect")] = 2.0
     connections_max: Annotated[int, Meta(ge=4, description="Connections a process opens to each server at most")] = 100
 
@@ -38,17 +44,41 @@ class ObjectSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The S3 store that keeps uploaded files for a day."""
 
     endpoint: Annotated[str, Meta(description="host:port of the S3 store")]
-    access_key: Annotated[str, Meta(description="Access key")]
-    secret_key: Annotated[str, Meta(description="Secret key")]
+    access_key: Annotated[str, Meta(description="Access key"), SECRET]
+    secret_key: Annotated[str, Meta(description="Secret key"), SECRET]
     bucket: Annotated[str, Meta(description="Bucket of the uploads")] = "uploads"
     secure: Annotated[bool, Meta(description="Whether the store speaks HTTPS")] = False
     request_seconds: Annotated[float, Meta(gt=0, description="Longest single request, tried up to three times")] = 10.0
     concurrency_max: Annotated[int, Meta(ge=1, description="Requests under way at once in a process")] = 16
 
 
+class ConsulSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """Where settings that may change while processes run are watched. Away, it changes nothing that runs."""
+
+    address: Annotated[
+        str,
+        Meta(
+            description="http://host:port of an agent, or https; empty: nothing is watched",
+            pattern="^(https?://[^/]+)?$",
+        ),
+    ] = ""
+    token: Annotated[str | None, Meta(description='May read keys below "upschedule/", and no more'), SECRET] = None
+    wait_seconds: Annotated[
+        float, Meta(ge=1, le=600, description="How long the agent may hold a question while nothing changes")
+    ] = 55.0
+    request_seconds: Annotated[
+        float, Meta(gt=0, description="Longest attempt to connect, and how late an answer may be")
+    ] = 5.0
+    start_seconds: Annotated[
+        float, Meta(ge=0, description="Longest wait for the first answer at start; then the environment's values hold")
+    ] = 3.0
+    retry_seconds_max: Annotated[float, Meta(gt=0, description="Longest pause before asking again")] = 30.0
+    answer_bytes_max: Annotated[int, Meta(ge=1024, description="A larger answer is refused whole")] = 1024 * 1024
+
+
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Logs are JSON lines on standard output."""
 
-    level: Annotated[str, Meta(description="debug, info, warning or error", pattern="^(debug|info|warning|error)$")] = (
-        "info"
-    )
+    level: Annotated[
+        str, Meta(description="debug, info, warning or error", pattern="^(debug|info|warning|error)$"), LIVE
+    ] = "info"

@@ -5,19 +5,47 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from upschedule.settings.marks import AMOUNT_MAX, LIVE, SECRET
+
 
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Requests that one person, one address and everybody together may make."""
 
-    uploads_per_hour: Annotated[int, Meta(ge=1, description="Uploads of an account (R5.1)")] = 10
-    uploads_per_hour_address: Annotated[int, Meta(ge=1, description="Uploads of an address; a campus shares one")] = (
-        2000
-    )
-    status_per_minute: Annotated[int, Meta(ge=1, description="Status requests of an account (R5.2)")] = 100
-    requests_per_second: Annotated[int, Meta(ge=1, description="Requests of everybody together (R5.4)")] = 100
-    sign_in_failures_max: Annotated[int, Meta(ge=1, description="Failed sign-ins before a block (R8.5)")] = 5
-    sign_in_block_seconds: Annotated[int, Meta(ge=1, description="Length of that block (R8.5)")] = 900
-    streams_per_account: Annotated[int, Meta(ge=1, description="Open status streams of an account in one process")] = 20
+    uploads_per_hour: Annotated[int, Meta(ge=1, le=AMOUNT_MAX, description="Uploads of an account (R5.1)"), LIVE] = 10
+    uploads_per_hour_address: Annotated[
+        int, Meta(ge=1, le=AMOUNT_MAX, description="Uploads of an address; a campus shares one"), LIVE
+    ] = 2000
+    status_per_minute: Annotated[
+        int, Meta(ge=1, le=AMOUNT_MAX, description="Status requests of an account (R5.2)"), LIVE
+    ] = 100
+    requests_per_second: Annotated[
+        int, Meta(ge=1, le=AMOUNT_MAX, description="Requests of everybody together (R5.4)"), LIVE
+    ] = 100
+    sign_in_failures_max: Annotated[
+        int, Meta(ge=1, le=AMOUNT_MAX, description="Failed sign-ins before a block (R8.5)"), LIVE
+    ] = 5
+    sign_in_block_seconds: Annotated[int, Meta(ge=1, le=604_800, description="Length of that block (R8.5)"), LIVE] = 900
+    streams_per_account: Annotated[
+        int, Meta(ge=1, le=AMOUNT_MAX, description="Open status streams of an account in one process"), LIVE
+    ] = 20
+    streams_max: Annotated[
+        int, Meta(ge=1, le=AMOUNT_MAX, description="Open status streams of everybody in one process"), LIVE
+    ] = 4000
+    calendars_per_account: Annotated[int, Meta(ge=1, le=AMOUNT_MAX, description="Calendars of an account"), LIVE] = 50
+    events_per_calendar: Annotated[
+        int, Meta(ge=1, le=AMOUNT_MAX, description="Entries that a calendar joins at most"), LIVE
+    ] = 2000
+
+
+class MaintenanceSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """While there is a message nothing is changed for people: uploads answer 503; reading, feeds and status go on."""
+
+    message: Annotated[
+        str, Meta(max_length=300, description="What people are told; empty while there is no maintenance"), LIVE
+    ] = ""
+    retry_after_seconds: Annotated[
+        int, Meta(ge=1, le=86_400, description="When programs are asked to come back"), LIVE
+    ] = 300
 
 
 class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +59,13 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: Annotated[
         tuple[str, ...], Meta(description="Networks whose X-Forwarded-For is believed: Traefik's, comma separated")
     ] = ("127.0.0.1/32", "::1/128")
-    feed_secret: Annotated[str, Meta(min_length=32, description="Key from which feed addresses are derived")]
+    feed_secret: Annotated[str, Meta(min_length=32, description="Key from which feed addresses are derived"), SECRET]
+    connections_max: Annotated[
+        int, Meta(ge=1, description="Requests under way at once; open streams are among them")
+    ] = 8192
+    buffered_bytes_max: Annotated[int, Meta(ge=1, description="Uploads being received, all together")] = 268_435_456
+    body_idle_seconds: Annotated[float, Meta(gt=0, description="Longest silence while a file arrives")] = 20.0
+    body_seconds: Annotated[float, Meta(gt=0, description="Longest time that a file may take to arrive")] = 120.0
     session_days: Annotated[int, Meta(ge=1, description="A visitor unseen for so long is forgotten")] = 180
     drain_grace_seconds: Annotated[
         float, Meta(ge=0, description="How long readiness fails before the door closes; above a proxy's check interval")

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from upschedule.settings.marks import AMOUNT_MAX, LIVE
+
 MEBIBYTE = 1024 * 1024
 
 
@@ -13,7 +15,9 @@ class UploadSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     size_bytes_max: Annotated[int, Meta(ge=1, description="Largest file (R11.3)")] = 10 * MEBIBYTE
     pages_max: Annotated[int, Meta(ge=1, description="Most pages in a file (R1.4)")] = 100
-    quota_bytes: Annotated[int, Meta(ge=1, description="Stored files of one account (R11.4)")] = 50 * MEBIBYTE
+    quota_bytes: Annotated[
+        int, Meta(ge=1, le=1024 * 1024 * MEBIBYTE, description="Stored files of one account (R11.4)"), LIVE
+    ] = 50 * MEBIBYTE
     keep_hours: Annotated[float, Meta(gt=0, description="Age at which an uploaded file is deleted (R11.5)")] = 24.0
 
 
@@ -37,7 +41,9 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(gt=0, description="A due job that nobody claimed is announced again after")
     ] = 10.0
     sweep_rows_max: Annotated[int, Meta(ge=1, description="Rows that one sweep touches at most")] = 200
-    pending_max: Annotated[int, Meta(ge=1, description="Waiting jobs at which uploads are refused (R2.2)")] = 500
+    pending_max: Annotated[
+        int, Meta(ge=1, le=AMOUNT_MAX, description="Waiting jobs at which uploads are refused (R2.2)"), LIVE
+    ] = 500
     rate_window_seconds: Annotated[
         float, Meta(gt=0, description="Window over which the finishing rate is measured")
     ] = 60.0

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import cast
 
 import msgspec
@@ -24,9 +25,10 @@ from upschedule.web.controllers.problems import ProblemController
 from upschedule.web.controllers.uploads import UploadController
 from upschedule.web.dependencies import WebContext, dependencies
 from upschedule.web.drain import Drain
-from upschedule.web.guards import limit_everybody, refuse_cross_site
+from upschedule.web.guards import limit_everybody, refuse_changes, refuse_cross_site
 from upschedule.web.identity import Identity
-from upschedule.web.limits import LimitOptions, Limits
+from upschedule.web.limits import Limits
+from upschedule.web.live import LiveOptions
 from upschedule.web.pages.assets import StaticController
 from upschedule.web.pages.forms import CalendarForms, DocumentForms
 from upschedule.web.pages.home import HomeController
@@ -55,7 +57,6 @@ CONTROLLERS: tuple[type[Controller], ...] = (
 
 #: Of a body that is not an upload.
 _BODY_BYTES_MAX = 65_536
-_MEBIBYTE = 1024 * 1024
 _API_VERSION = "1"
 
 
@@ -64,13 +65,12 @@ class WebOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     public_url: str
     trusted_proxies: tuple[str, ...]
-    limits: LimitOptions
-    streams_per_account: int
+    live: Callable[[Services], LiveOptions]
     upload_bytes_max: int
     #: All bodies that are being received, together.
-    buffered_bytes_max: int = 256 * _MEBIBYTE
-    body_idle_seconds: float = 20.0
-    body_seconds: float = 120.0
+    buffered_bytes_max: int
+    body_idle_seconds: float
+    body_seconds: float
     drain_grace_seconds: float
 
     @property
@@ -101,7 +101,7 @@ def create_app(open_services: OpenServices, options: WebOptions) -> Application:
         CONTROLLERS,
         lifespan=[lifespan],
         dependencies=dependencies(),
-        guards=[refuse_cross_site, limit_everybody],
+        guards=[refuse_cross_site, refuse_changes, limit_everybody],
         exception_handlers=problems.handlers(),
         request_max_body_size=_BODY_BYTES_MAX,
         logging_config=None,
@@ -117,7 +117,8 @@ async def _end_streams(drain: Drain, services: Services) -> None:
 
 def _context(services: Services, options: WebOptions, drain: Drain) -> WebContext:
     clients = ClientAddresses(options.trusted_proxies)
-    limits = Limits(services.redis_state, options.limits, clients)
+    live = partial(options.live, services)
+    limits = Limits(services.redis_state, lambda: live().limits, clients)
     identity = Identity(services.accounts, secure=options.secure)
     reader = UploadReader(
         size_bytes_max=options.upload_bytes_max,
@@ -132,8 +133,9 @@ def _context(services: Services, options: WebOptions, drain: Drain) -> WebContex
         limits=limits,
         identity=identity,
         receiver=receiver,
-        streams=Streams(per_account_max=options.streams_per_account),
+        streams=Streams(lambda: live().streams),
         drain=drain,
+        live=live,
     )
 
 

@@ -1,5 +1,6 @@
 """What handlers ask for by name. `context` holds what the process opened; the rest is picked from it."""
 
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from upschedule.web.client import ClientAddresses
 from upschedule.web.drain import Drain
 from upschedule.web.identity import Identity, provide_known, provide_visitor
 from upschedule.web.limits import Limits
+from upschedule.web.live import LiveOptions
 from upschedule.web.receiving import Receiver
 from upschedule.web.streams import Streams
 
@@ -29,6 +31,7 @@ class WebContext(msgspec.Struct, frozen=True, kw_only=True):
     receiver: Receiver
     streams: Streams
     drain: Drain
+    live: Callable[[], LiveOptions]
 
 
 def context_of(state: State) -> WebContext:

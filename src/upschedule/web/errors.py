@@ -76,6 +76,17 @@ class ServerBusy(Refusal):
     retry_after_seconds = 3
 
 
+class UnderMaintenance(Refusal):
+    """The service is being worked on and takes nothing new. Reading and calendar links go on; come back soon."""
+
+    code = "maintenance"
+    title = "Under maintenance"
+
+    def __init__(self, detail: str, *, retry_after_seconds: int) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(detail)
+
+
 class InternalError(Refusal):
     """Something broke on our side. Nothing was lost; try again, and report the id of the request if it stays."""
 

@@ -7,10 +7,12 @@ from litestar.handlers import BaseRouteHandler
 
 from upschedule.web.client import Connection, method_of
 from upschedule.web.dependencies import context_of
-from upschedule.web.errors import CrossSiteRequest, NotFound
+from upschedule.web.errors import CrossSiteRequest, NotFound, UnderMaintenance
 
 #: The `opt` of routes outside the limit of everybody together: health, metrics, static files, feeds (R5.4).
 OUTSIDE_LIMITS = MappingProxyType({"outside_limits": True})
+#: The `opt` of routes that answer during maintenance though they are no reading: nobody's data change there.
+THROUGH_MAINTENANCE = MappingProxyType({"through_maintenance": True})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES = frozenset({"same-origin", "none"})
 
@@ -27,6 +29,14 @@ def refuse_cross_site(connection: Connection, _: BaseRouteHandler) -> None:
         raise CrossSiteRequest
     if site is None and origin is not None and urlsplit(origin).netloc != connection.headers.get("host"):
         raise CrossSiteRequest
+
+
+def refuse_changes(connection: Connection, handler: BaseRouteHandler) -> None:
+    """Raises UnderMaintenance for what would change something; reading, feeds and status go on."""
+    if method_of(connection) in _SAFE_METHODS or handler.opt.get("through_maintenance"):
+        return
+    if maintenance := context_of(connection.app.state).live().maintenance:
+        raise UnderMaintenance(maintenance.message, retry_after_seconds=maintenance.retry_after_seconds)
 
 
 def only_inside(connection: Connection, _: BaseRouteHandler) -> None:

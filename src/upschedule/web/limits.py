@@ -2,6 +2,7 @@
 
 import math
 import time
+from collections.abc import Callable
 from uuid import UUID
 
 import msgspec
@@ -35,6 +36,13 @@ class LimitOptions(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_second: int
 
 
+class _Window(RateLimitItemPerSecond):
+    """Its key leaves the amount out: when a limit changes, what was counted before counts on."""
+
+    def key_for(self, *identifiers: bytes | str | float) -> str:
+        return "/".join((self.namespace, *map(str, identifiers)))
+
+
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
     """`amount` in any `seconds`. Without Redis an `open` one lets everything through, with a warning and a count."""
 
@@ -46,7 +54,7 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def item(self) -> RateLimitItem:
-        return RateLimitItemPerSecond(self.amount, self.seconds, self.name)
+        return _Window(self.amount, self.seconds, self.name)
 
     @property
     def policy(self) -> str:
@@ -55,10 +63,11 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Limits:
-    """Each method counts one request and raises LimitExceeded where it is one too many."""
+    """Each method counts one request and raises LimitExceeded where it is one too many, by the limits of the moment."""
 
-    def __init__(self, redis: Redis, options: LimitOptions, clients: ClientAddresses) -> None:
+    def __init__(self, redis: Redis, options: Callable[[], LimitOptions], clients: ClientAddresses) -> None:
         self._redis = redis
+        self._options = options
         self._clients = clients
         # The address is not used to connect: the pool of the process is.
         self._storage = RedisStorage(
@@ -68,61 +77,36 @@ class Limits:
             connection_pool=redis.connection_pool,  # pyright: ignore[reportArgumentType] - documented, but left out of the type
         )
         self._windows = MovingWindowRateLimiter(self._storage)
-        self._everybody = Limit(
-            name="everybody",
-            amount=options.requests_per_second,
-            seconds=1,
-            open=True,
-            detail="The service is getting more requests than it may answer. Try again in a second.",
-        )
-        self._upload_address = Limit(
-            name="uploads-address",
-            amount=options.uploads_per_hour_address,
-            seconds=_HOUR_SECONDS,
-            open=True,
-            detail="Too many files were uploaded from your network within an hour. Try again later.",
-        )
-        self._upload = Limit(
-            name="uploads",
-            amount=options.uploads_per_hour,
-            seconds=_HOUR_SECONDS,
-            open=False,
-            detail=f"You may upload {options.uploads_per_hour} files an hour. Try again later.",
-        )
-        self._status = Limit(
-            name="status",
-            amount=options.status_per_minute,
-            seconds=_MINUTE_SECONDS,
-            open=True,
-            detail=f"You may ask {options.status_per_minute} times a minute. Follow the job's stream instead.",
-        )
 
     async def everybody(self, connection: Connection) -> None:
         """All requests of all people together (R5.4)."""
-        await self._count(self._everybody, connection, "all")
+        await self._count(_everybody(self._options()), connection, "all")
 
     async def upload_attempt(self, connection: Connection) -> None:
         """Every attempt of an address, also one that is refused later: bytes cost, whoever sends them."""
-        await self._count(self._upload_address, connection, self._clients.of(connection))
+        await self._count(_upload_address(self._options()), connection, self._clients.of(connection))
 
     async def upload(self, connection: Connection, account_id: UUID) -> None:
         """An upload of an account (R5.1). Also raises StoreError."""
-        await self._count(self._upload, connection, str(account_id))
-        await self._announce(self._upload, connection, str(account_id))
+        limit = _upload(self._options())
+        await self._count(limit, connection, str(account_id))
+        await self._announce(limit, connection, str(account_id))
 
     async def give_back_upload(self, account_id: UUID) -> None:
         """The upload was refused, so it does not count. Never raises: at worst one upload too many was counted."""
+        limit = _upload(self._options())
         try:
             with translated(_STORE):
-                key = self._storage.bridge.prefixed_key(self._upload.item.key_for(str(account_id)))
+                key = self._storage.bridge.prefixed_key(limit.item.key_for(str(account_id)))
                 await self._redis.lpop(key)
         except StoreError as error:
-            _log.warning("limiter_unavailable", limit=self._upload.name, reason=error.reason)
+            _log.warning("limiter_unavailable", limit=limit.name, reason=error.reason)
 
     async def status(self, connection: Connection, account_id: UUID) -> None:
         """A look at a job's status by an account (R5.2)."""
-        await self._count(self._status, connection, str(account_id))
-        await self._announce(self._status, connection, str(account_id))
+        limit = _status(self._options())
+        await self._count(limit, connection, str(account_id))
+        await self._announce(limit, connection, str(account_id))
 
     async def _count(self, limit: Limit, connection: Connection, key: str) -> None:
         try:
@@ -149,6 +133,46 @@ class Limits:
         exchange.add_header("RateLimit-Policy", limit.policy)
         exchange.add_header("RateLimit", f'"{limit.name}";r={window.remaining};t={seconds}')
         return seconds
+
+
+def _everybody(options: LimitOptions) -> Limit:
+    return Limit(
+        name="everybody",
+        amount=options.requests_per_second,
+        seconds=1,
+        open=True,
+        detail="The service is getting more requests than it may answer. Try again in a second.",
+    )
+
+
+def _upload_address(options: LimitOptions) -> Limit:
+    return Limit(
+        name="uploads-address",
+        amount=options.uploads_per_hour_address,
+        seconds=_HOUR_SECONDS,
+        open=True,
+        detail="Too many files were uploaded from your network within an hour. Try again later.",
+    )
+
+
+def _upload(options: LimitOptions) -> Limit:
+    return Limit(
+        name="uploads",
+        amount=options.uploads_per_hour,
+        seconds=_HOUR_SECONDS,
+        open=False,
+        detail=f"You may upload {options.uploads_per_hour} files an hour. Try again later.",
+    )
+
+
+def _status(options: LimitOptions) -> Limit:
+    return Limit(
+        name="status",
+        amount=options.status_per_minute,
+        seconds=_MINUTE_SECONDS,
+        open=True,
+        detail=f"You may ask {options.status_per_minute} times a minute. Follow the job's stream instead.",
+    )
 
 
 def _unavailable(limit: Limit, error: StoreError) -> None:

@@ -22,7 +22,7 @@ from upschedule.web.exchange import exchange_of
 
 MEDIA_TYPE = "application/problem+json"
 _TEMPORARY_RETRY_SECONDS = 5
-_MEANT = (processing.QueueFull, accounts.SignInBusy, calendars.CalendarBusy, web.ServerBusy)
+_MEANT = (processing.QueueFull, accounts.SignInBusy, calendars.CalendarBusy, web.ServerBusy, web.UnderMaintenance)
 
 _log = structlog.stdlib.get_logger("upschedule.web")
 
@@ -61,6 +61,7 @@ STATUSES: Mapping[type[Refusal], http.HTTPStatus] = {
     web.UnsupportedMediaType: http.HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     web.LimitExceeded: http.HTTPStatus.TOO_MANY_REQUESTS,
     web.ServerBusy: http.HTTPStatus.SERVICE_UNAVAILABLE,
+    web.UnderMaintenance: http.HTTPStatus.SERVICE_UNAVAILABLE,
     web.InternalError: http.HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
@@ -119,6 +120,7 @@ def problems(*expected: type[Refusal]) -> dict[int, ResponseSpec]:
         web.CrossSiteRequest,
         web.LimitExceeded,
         web.InternalError,
+        web.UnderMaintenance,
         StoreError,
     ):
         group = by_status.setdefault(status_of(cause), [])

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from uuid import UUID
 
@@ -20,29 +20,35 @@ _log = structlog.stdlib.get_logger("upschedule.web")
 _HEARTBEAT_SECONDS = 15.0
 _RECONNECT_MILLISECONDS = 2_000
 _RETRY_AFTER_SECONDS = 5
-#: Of one process. Each holds a connection, and the server answers other requests beside them.
-STREAMS_MAX = 4_000
 
 HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 MEDIA_TYPE = "text/event-stream"
 
 
-class Streams:
-    """Bounds the open streams of an account and of the process."""
+class StreamLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """Of one process: each stream holds a connection, and the server answers other requests beside them."""
 
-    def __init__(self, *, per_account_max: int) -> None:
-        self._per_account_max = per_account_max
+    per_account_max: int
+    streams_max: int
+
+
+class Streams:
+    """Bounds the open streams of an account and of the process, by the limits of the moment."""
+
+    def __init__(self, limits: Callable[[], StreamLimits]) -> None:
+        self._limits = limits
         self._open: Counter[UUID] = Counter()
 
     async def open(self, account_id: UUID, statuses: AsyncGenerator[JobStatus]) -> AsyncGenerator[bytes]:
         """Ends with `statuses`. Raises LimitExceeded, ServerBusy, and what the first status raises."""
-        if self._open.total() >= STREAMS_MAX:
+        limits = self._limits()
+        if self._open.total() >= limits.streams_max:
             raise ServerBusy
-        if self._open[account_id] >= self._per_account_max:
+        if self._open[account_id] >= limits.per_account_max:
             raise LimitExceeded(
                 limit="streams",
                 retry_after_seconds=_RETRY_AFTER_SECONDS,
-                detail=f"You may follow {self._per_account_max} schedules at once. Close some of the other pages.",
+                detail=f"You may follow {limits.per_account_max} schedules at once. Close some of the other pages.",
             )
         first = await anext(statuses)
         return self._events(account_id, first, statuses)

@@ -11,7 +11,7 @@ from psycopg.types.json import Jsonb
 
 from upschedule.calendars.feeds import FeedService
 from upschedule.calendars.making import FileOptions
-from upschedule.calendars.service import CalendarOptions, CalendarService
+from upschedule.calendars.service import CalendarLimits, CalendarOptions, CalendarService
 from upschedule.stores.database import Database, PoolOptions
 from upschedule.timetable.event import Event
 
@@ -88,15 +88,9 @@ async def store(postgres_dsn: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def calendars(store: Database, clock: Clock) -> CalendarService:
-    options = CalendarOptions(
-        public_url=PUBLIC_URL,
-        feed_secret=SECRET,
-        uid_domain="upschedule.app",
-        exam_minutes=180,
-        calendars_max=3,
-        events_max=50,
-    )
-    return CalendarService(store, options, new_id=uuid.uuid4, now=clock.now)
+    options = CalendarOptions(public_url=PUBLIC_URL, feed_secret=SECRET, uid_domain="upschedule.app", exam_minutes=180)
+    limits = CalendarLimits(calendars_max=3, events_max=50)
+    return CalendarService(store, options, limits=lambda: limits, new_id=uuid.uuid4, now=clock.now)
 
 
 @pytest.fixture

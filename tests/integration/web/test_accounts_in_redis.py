@@ -15,8 +15,10 @@ from tests.integration.web.conftest import NewClient, StartApi
 from tests.servers import Database
 from upschedule.accounts.errors import SignInBlocked
 from upschedule.accounts.sessions import SessionStore
-from upschedule.accounts.throttle import SignInThrottle
+from upschedule.accounts.throttle import SignInBounds, SignInThrottle
 from upschedule.stores.redis import connect
+
+BOUNDS = SignInBounds(failures_max=5, block_seconds=900)
 
 
 @pytest.fixture
@@ -62,7 +64,7 @@ async def test_a_session_ends_when_it_is_not_used(redis_state: Redis) -> None:
 
 async def test_a_block_lasts_its_whole_time_from_the_fifth_failure(redis_state: Redis) -> None:
     """Not from the first; and attempts while it lasts do not prolong it (R8.5)."""
-    throttle = SignInThrottle(redis_state, failures_max=5, block_seconds=900)
+    throttle = SignInThrottle(redis_state, bounds=lambda: BOUNDS)
     for _ in range(4):
         await throttle.reserve(client="192.0.2.1")
     (key,) = await redis_state.keys("*")
@@ -78,7 +80,7 @@ async def test_a_block_lasts_its_whole_time_from_the_fifth_failure(redis_state: 
 
 
 async def test_failures_are_kept_under_no_address_of_a_person(redis_state: Redis) -> None:
-    throttle = SignInThrottle(redis_state, failures_max=5, block_seconds=900)
+    throttle = SignInThrottle(redis_state, bounds=lambda: BOUNDS)
     await throttle.reserve(client="192.0.2.1", email="student@example.org")
 
     assert not [key for key in await redis_state.keys("*") if b"student" in key]

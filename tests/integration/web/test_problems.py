@@ -36,6 +36,17 @@ def test_an_address_that_is_not_there_answers_with_a_problem(
     assert (answer.status_code, problem_code(answer)) == (status, code)
 
 
+@pytest.mark.parametrize("path", ["/", "/problems/rate-limit", "/health/live"])
+def test_what_anybody_may_look_at_answers_head_as_it_answers_get(client: httpx.Client, path: str) -> None:
+    """The headers of the whole, and nothing of it; monitors and link checkers ask so."""
+    whole, head = client.get(path), client.head(path)
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert whole.content
+    for name in ("content-type", "content-length", "content-security-policy", "cache-control"):
+        assert head.headers[name] == whole.headers[name]
+
+
 def test_a_wrong_method_names_the_right_ones(client: httpx.Client) -> None:
     assert "POST" in client.get("/api/v1/uploads").headers["allow"]
 

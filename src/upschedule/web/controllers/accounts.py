@@ -13,6 +13,7 @@ from upschedule.accounts.errors import (
 )
 from upschedule.accounts.service import AccountService, Profile, Visitor
 from upschedule.web.client import ClientAddresses
+from upschedule.web.guards import THROUGH_MAINTENANCE
 from upschedule.web.identity import AnyRequest, Identity
 from upschedule.web.problems import problems
 from upschedule.web.schemas.accounts import Credentials
@@ -57,6 +58,7 @@ class SessionController(Controller):
 
     path = "/api/v1/sessions"
     tags = ("accounts",)
+    opt = THROUGH_MAINTENANCE
 
     @post(
         operation_id="SignIn",

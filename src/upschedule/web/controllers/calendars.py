@@ -5,7 +5,7 @@ import re
 from typing import Annotated
 from uuid import UUID
 
-from litestar import Controller, HttpMethod, Response, delete, get, patch, post, route
+from litestar import Controller, Response, delete, get, patch, post, route
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import Parameter
 
@@ -43,7 +43,7 @@ from upschedule.web.schemas.calendars import (
     year_choice,
 )
 from upschedule.web.schemas.jobs import matches
-from upschedule.web.schemas.openapi import by_method
+from upschedule.web.schemas.openapi import READING, by_method
 
 #: The framework adds the character set.
 _MEDIA_TYPE = "text/calendar"
@@ -155,7 +155,7 @@ class FeedController(Controller):
 
     @route(
         "/{file_name:str}",
-        http_method=[HttpMethod.GET, HttpMethod.HEAD],
+        http_method=READING,
         operation_id=by_method("ReadFeed"),
         summary="A calendar's feed",
         responses={200: _FILE, 304: _UNCHANGED, **problems(FeedNotFound, CalendarBusy)},

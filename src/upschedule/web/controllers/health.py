@@ -1,13 +1,14 @@
 """Whether the process lives, whether it can work, and what it counts (R6.1, R6.2)."""
 
 import msgspec
-from litestar import Controller, Response, get
+from litestar import Controller, Response, get, route
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from upschedule.services import Services
 from upschedule.stores.readiness import DependencyStatus, all_needed
 from upschedule.web.drain import Drain
 from upschedule.web.guards import OUTSIDE_LIMITS, only_inside
+from upschedule.web.schemas.openapi import READING, by_method
 
 
 class Liveness(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,7 +31,7 @@ class HealthController(Controller):
     opt = OUTSIDE_LIMITS
     tags = ("operations",)
 
-    @get("/live", operation_id="GetLiveness", summary="Whether the process answers")
+    @route("/live", http_method=READING, operation_id=by_method("GetLiveness"), summary="Whether the process answers")
     async def live(self) -> Liveness:
         """200 as long as the event loop turns."""
         return Liveness(status="alive")

@@ -3,12 +3,13 @@
 import html
 
 import msgspec
-from litestar import Controller, MediaType, Response, get
+from litestar import Controller, MediaType, Response, route
 
 from upschedule.web.errors import NotFound
 from upschedule.web.guards import OUTSIDE_LIMITS
 from upschedule.web.identity import AnyRequest
 from upschedule.web.problems import causes, describe, problems, reference, status_of
+from upschedule.web.schemas.openapi import READING, by_method
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -34,7 +35,13 @@ class ProblemController(Controller):
     tags = ("problems",)
     opt = OUTSIDE_LIMITS
 
-    @get("/{code:str}", operation_id="ExplainProblem", summary="What a problem means", responses=problems(NotFound))
+    @route(
+        "/{code:str}",
+        http_method=READING,
+        operation_id=by_method("ExplainProblem"),
+        summary="What a problem means",
+        responses=problems(NotFound),
+    )
     async def explain(self, request: AnyRequest, code: str) -> Response[Explanation | str]:
         """HTML for browsers, JSON for others."""
         cause = causes().get(code)

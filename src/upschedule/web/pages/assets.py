@@ -5,13 +5,14 @@ import hashlib
 from pathlib import Path
 
 import msgspec
-from litestar import Controller, Response, get
+from litestar import Controller, Response, route
 
 from upschedule.web.errors import NotFound
 from upschedule.web.guards import OUTSIDE_LIMITS
 from upschedule.web.identity import AnyRequest
 from upschedule.web.pages.encoding import ENCODED, VARY, accepts_gzip
 from upschedule.web.pages.week import COLUMNS, LINES_MAX
+from upschedule.web.schemas.openapi import READING
 
 _FOLDER = Path(__file__).parents[1] / "static"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -74,7 +75,7 @@ class StaticController(Controller):
     path = "/static"
     opt = OUTSIDE_LIMITS
 
-    @get("/{digest:str}/{name:path}", include_in_schema=False)
+    @route("/{digest:str}/{name:path}", http_method=READING, include_in_schema=False)
     async def file(self, request: AnyRequest, digest: str, name: str) -> Response[bytes]:
         """While two releases answer together, one may be asked for the other's digest: it sends its own, uncached."""
         asset = ASSETS.find(name.lstrip("/"))

@@ -1,6 +1,6 @@
 """The page: everything a visitor has, at one address."""
 
-from litestar import Controller, Response, get
+from litestar import Controller, Response, route
 
 from upschedule.accounts.service import Visitor
 from upschedule.calendars.assembly import Assembly
@@ -16,6 +16,7 @@ from upschedule.web.pages.holdings import Holdings, holdings_of
 from upschedule.web.pages.links import Links, links
 from upschedule.web.pages.rendering import page
 from upschedule.web.pages.schedule import schedule
+from upschedule.web.schemas.openapi import READING
 
 
 class HomeController(Controller):
@@ -25,7 +26,7 @@ class HomeController(Controller):
     include_in_schema = False
     exception_handlers = faults.handlers()
 
-    @get()
+    @route(http_method=READING)
     async def home(
         self, request: AnyRequest, visitor: Visitor | None, job_service: JobService, calendars: CalendarService
     ) -> Response[bytes]:

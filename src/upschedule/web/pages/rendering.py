@@ -6,6 +6,7 @@ from pathlib import Path
 import minijinja
 from litestar import MediaType, Response
 
+from upschedule.web.dependencies import context_of
 from upschedule.web.identity import AnyRequest
 from upschedule.web.pages.assets import ASSETS
 from upschedule.web.pages.encoding import ENCODED, VARY, accepts_gzip
@@ -42,7 +43,9 @@ _ENVIRONMENT = minijinja.Environment(
 
 def page(request: AnyRequest, template: str, *, status_code: int = 200, **context: object) -> Response[bytes]:
     """Compressed, since each change of a choice sends it again. Raises TemplateError for a name that is not given."""
-    content = _ENVIRONMENT.render_template(template, **context).encode()
+    maintenance = context_of(request.app.state).live().maintenance
+    notice = maintenance.message if maintenance else None
+    content = _ENVIRONMENT.render_template(template, notice=notice, **context).encode()
     headers = {"Cache-Control": "no-store", "Content-Security-Policy": CONTENT_SECURITY_POLICY, **VARY}
     if accepts_gzip(request):
         headers |= ENCODED

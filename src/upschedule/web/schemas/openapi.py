@@ -2,10 +2,14 @@
 
 from dataclasses import dataclass
 
+from litestar import HttpMethod
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.types import OperationIDCreator
 
 from upschedule.web.uploads import FIELD
+
+#: Of what anybody may look at: a link checker asks for the headers alone.
+READING = (HttpMethod.GET, HttpMethod.HEAD)
 
 
 def by_method(name: str) -> OperationIDCreator:

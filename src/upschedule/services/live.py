@@ -1,0 +1,118 @@
+"""The settings that hold now: the environment's, with what Consul's keys say on top. Pure."""
+
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from upschedule.calendars.years import YearRefused, read_year
+from upschedule.settings import SettingField, Settings, fields
+from upschedule.stores.consul import KeyValue
+
+#: Below it, `GROUP/NAME` is a setting, and `academic_years/YEAR` the dates of a year.
+SETTINGS_PREFIX = "upschedule/settings/"
+YEARS_PREFIX = f"{SETTINGS_PREFIX}academic_years/"
+#: Every setting that may change while processes run, by its key.
+LIVE: Mapping[str, SettingField] = {
+    f"{SETTINGS_PREFIX}{field.group}/{field.name}": field for field in fields() if field.live
+}
+
+
+class ValueRefused(Exception):
+    """This key or its value is not one that a process takes; the sentence says why."""
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """A setting that has another value now. `modify_index` is None where its key was deleted."""
+
+    key: str
+    old: object
+    new: object
+    modify_index: int | None
+
+
+class KeyRefused(msgspec.Struct, frozen=True, kw_only=True):
+    """A key that was left out of account, and why."""
+
+    key: str
+    reason: str
+    modify_index: int
+
+
+def key_of(name: str) -> str:
+    """The whole key of `GROUP/NAME`; a whole key stays as it is."""
+    return name if name.startswith(SETTINGS_PREFIX) else f"{SETTINGS_PREFIX}{name}"
+
+
+def read_key(key: str, value: bytes) -> object:
+    """What a process would make of it. Raises ValueRefused."""
+    if not key.startswith(YEARS_PREFIX):
+        return read_setting(key, value)
+    try:
+        return read_year(key.removeprefix(YEARS_PREFIX), value)
+    except YearRefused as error:
+        raise ValueRefused(str(error)) from error
+
+
+def read_setting(key: str, value: bytes) -> object:
+    """What the key sets. Raises ValueRefused."""
+    if (field := LIVE.get(key)) is None:
+        raise ValueRefused(_unknown(key))
+    try:
+        return field.parse(value.decode().strip())
+    except (UnicodeDecodeError, msgspec.ValidationError) as error:
+        raise ValueRefused(f"{error} ({field.description})") from error
+
+
+class LiveSettings:
+    """`current` is replaced as a whole, so that whoever reads two values reads two that belong together."""
+
+    def __init__(self, base: Settings) -> None:
+        self._base = base
+        self._given: dict[str, object] = {}
+        self.current = base
+
+    @property
+    def given(self) -> Mapping[str, object]:
+        """Values that come from Consul, by key."""
+        return self._given
+
+    def apply(self, entries: Iterable[KeyValue]) -> tuple[list[Change], list[KeyRefused]]:
+        """A refused key keeps its last good value; one that is no longer there gives way to the environment's."""
+        found = {entry.key: entry for entry in entries}
+        given: dict[str, object] = {}
+        refused: list[KeyRefused] = []
+        for key, entry in found.items():
+            try:
+                given[key] = read_setting(key, entry.value)
+            except ValueRefused as error:
+                refused.append(KeyRefused(key=key, reason=str(error), modify_index=entry.modify_index))
+                if key in self._given:
+                    given[key] = self._given[key]
+        before, self._given, self.current = self.current, given, _with(self._base, given)
+        return _changes(before, self.current, found), refused
+
+
+def _with(base: Settings, given: Mapping[str, object]) -> Settings:
+    groups: dict[str, dict[str, object]] = {}
+    for key, value in given.items():
+        groups.setdefault(LIVE[key].group, {})[LIVE[key].name] = value
+    changed = {name: msgspec.structs.replace(getattr(base, name), **values) for name, values in groups.items()}
+    return msgspec.structs.replace(base, **changed)
+
+
+def _changes(before: Settings, after: Settings, found: Mapping[str, KeyValue]) -> list[Change]:
+    changes: list[Change] = []
+    for key, field in LIVE.items():
+        old, new = (getattr(getattr(settings, field.group), field.name) for settings in (before, after))
+        if old != new:
+            index = found[key].modify_index if key in found else None
+            changes.append(Change(key=key, old=old, new=new, modify_index=index))
+    return changes
+
+
+def _unknown(key: str) -> str:
+    group, _, name = key.removeprefix(SETTINGS_PREFIX).partition("/")
+    fixed = next((field for field in fields() if (field.group, field.name) == (group, name)), None)
+    if fixed is None:
+        return "no such setting"
+    return f"read once at start: set {fixed.variable} and start the processes again"

@@ -1,0 +1,169 @@
+"""Keeps the settings as Consul's keys say: validated, audited in the log, and unmoved while Consul is away."""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+
+import msgspec
+import structlog
+
+from upschedule.calendars.years import GivenYear, YearKeeping, YearRefused, read_year
+from upschedule.logging import set_level
+from upschedule.metrics import SETTINGS_AGE_SECONDS, SETTINGS_CHANGED, SETTINGS_REFUSED
+from upschedule.services.live import SETTINGS_PREFIX, YEARS_PREFIX, KeyRefused, LiveSettings
+from upschedule.settings import Settings
+from upschedule.stores.consul import ConsulKeys, ConsulOptions, KeyValue, following
+from upschedule.stores.errors import StoreError
+
+_log = structlog.stdlib.get_logger("upschedule.settings")
+
+_PAUSE_SECONDS_BASE = 0.5
+# Changes that follow each other faster are taken together.
+_PAUSE_SECONDS_ANSWERED = 0.1
+
+
+class SettingsWatch:
+    """`start` it once; `close` ends it. `years` is None where another process keeps them."""
+
+    def __init__(
+        self,
+        keys: ConsulKeys,
+        live: LiveSettings,
+        years: YearKeeping | None,
+        *,
+        retry_seconds_max: float,
+        roll: Callable[[], float],
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._keys = keys
+        self._live = live
+        self._years = years
+        self._retry_seconds_max = retry_seconds_max
+        self._roll = roll
+        self._monotonic = monotonic
+        self._answered = asyncio.Event()
+        self._answered_at = monotonic()
+        self._refused: set[tuple[str, int]] = set()
+        self._watching: asyncio.Task[None] | None = None
+
+    async def start(self, *, wait_seconds: float) -> None:
+        """Returns with the first answer, or after `wait_seconds` without: then the environment's values hold."""
+        SETTINGS_AGE_SECONDS.set_function(lambda: self._monotonic() - self._answered_at)
+        self._watching = asyncio.create_task(self._watch(), name="settings-watch")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(wait_seconds):
+                await self._answered.wait()
+
+    async def close(self) -> None:
+        if self._watching is not None:
+            self._watching.cancel()
+            await asyncio.gather(self._watching, return_exceptions=True)
+
+    async def _watch(self) -> None:
+        index = failures = 0
+        while True:
+            try:
+                answer = await self._keys.read(after=index)
+                await self._take(answer.entries)
+                index = following(index, answer.index)
+            except StoreError as error:
+                if not failures:
+                    _log.warning("settings_not_watched", store=error.store, reason=error.reason)
+            except Exception:  # noqa: BLE001 - a defect met in one answer must not end the watch
+                _log.exception("settings_watch_failed")
+            else:
+                if failures:
+                    _log.info("settings_watched_again", failures=failures)
+                failures = 0
+                await asyncio.sleep(_PAUSE_SECONDS_ANSWERED)
+                continue
+            # A Consul that comes back may have begun to count again: it is asked for everything.
+            index, failures = 0, failures + 1
+            await asyncio.sleep(self._pause_seconds(failures))
+
+    def _pause_seconds(self, failures: int) -> float:
+        longest = min(self._retry_seconds_max, _PAUSE_SECONDS_BASE * 2 ** min(failures - 1, 16))
+        return longest * (0.5 + self._roll() / 2)
+
+    async def _take(self, entries: Iterable[KeyValue]) -> None:
+        settings: list[KeyValue] = []
+        years: list[KeyValue] = []
+        for entry in entries:
+            (years if entry.key.startswith(YEARS_PREFIX) else settings).append(entry)
+        refused = self._take_settings(settings)
+        self._answered_at = self._monotonic()
+        self._answered.set()
+        if self._years is not None:
+            refused += await self._take_years(years, self._years)
+        self._report(refused)
+
+    def _take_settings(self, entries: list[KeyValue]) -> list[KeyRefused]:
+        changes, refused = self._live.apply(entries)
+        for change in changes:
+            SETTINGS_CHANGED.inc()
+            _log.warning("setting_changed", **msgspec.structs.asdict(change))
+        if changes:
+            set_level(self._live.current.log.level)
+        return refused
+
+    async def _take_years(self, entries: list[KeyValue], years: YearKeeping) -> list[KeyRefused]:
+        refused: list[KeyRefused] = []
+        for entry in entries:
+            try:
+                year, given = read_year(entry.key.removeprefix(YEARS_PREFIX), entry.value)
+            except YearRefused as error:
+                refused.append(KeyRefused(key=entry.key, reason=str(error), modify_index=entry.modify_index))
+                continue
+            await self._keep_year(entry, year, given, years)
+        return refused
+
+    async def _keep_year(self, entry: KeyValue, year: int, given: GivenYear, years: YearKeeping) -> None:
+        try:
+            change = await years.keep(year, given)
+        except StoreError as error:
+            # The next answer brings it again, and one comes even when nothing changes.
+            _log.warning("academic_year_not_kept", key=entry.key, store=error.store, reason=error.reason)
+            return
+        if change:
+            SETTINGS_CHANGED.inc()
+            audit = {"old": msgspec.to_builtins(change.old), "new": msgspec.to_builtins(change.new)}
+            _log.warning("setting_changed", key=entry.key, **audit, modify_index=entry.modify_index)
+
+    def _report(self, refused: Iterable[KeyRefused]) -> None:
+        """Each value once, however often it is read."""
+        for one in refused:
+            if (one.key, one.modify_index) not in self._refused:
+                SETTINGS_REFUSED.inc()
+                _log.warning("setting_refused", **msgspec.structs.asdict(one))
+        self._refused = {(one.key, one.modify_index) for one in refused}
+
+
+@asynccontextmanager
+async def open_watch(live: LiveSettings, years: YearKeeping | None) -> AsyncGenerator[None]:
+    """Watches until the block is left; without an address there is nothing to watch."""
+    consul = live.current.consul
+    if not consul.address:
+        yield
+        return
+    async with open_keys(live.current) as keys:
+        watch = SettingsWatch(keys, live, years, retry_seconds_max=consul.retry_seconds_max, roll=random.random)
+        await watch.start(wait_seconds=consul.start_seconds)
+        try:
+            yield
+        finally:
+            await watch.close()
+
+
+def open_keys(settings: Settings) -> ConsulKeys:
+    """Close it as a context manager."""
+    consul = settings.consul
+    options = ConsulOptions(
+        address=consul.address,
+        token=consul.token,
+        wait_seconds=consul.wait_seconds,
+        request_seconds=consul.request_seconds,
+        answer_bytes_max=consul.answer_bytes_max,
+    )
+    return ConsulKeys(options, prefix=SETTINGS_PREFIX)
