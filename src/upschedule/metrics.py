@@ -32,8 +32,13 @@ ATTEMPT_SECONDS = Histogram(
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300),
 )
 PAGES_READ = Counter("upschedule_pages_read", "Pages read completely")
-QUEUE_DEPTH = Gauge("upschedule_queue_depth", "Jobs waiting, as the last sweep or request counted them")
-QUEUE_AGE_SECONDS = Gauge("upschedule_queue_age_seconds", "Age of the oldest due job that nobody has claimed")
+# The schedulers' own three: labelled, so that other processes do not show them as 0.
+QUEUE_DEPTH = Gauge("upschedule_queue_depth", "Jobs that are due, that wait for their retry, that are read", ["state"])
+QUEUE_AGE_SECONDS = Gauge("upschedule_queue_age_seconds", "How long the oldest due job has been due", ["state"])
+QUEUE_FINISHED_PER_MINUTE = Gauge(
+    "upschedule_queue_finished_per_minute", "Runs finished a minute of the time in which any was under way", ["window"]
+)
+LEADING = Gauge("upschedule_scheduler_leading", "1 for the scheduler that leads")
 JOBS_SWEPT = Counter("upschedule_jobs_swept", "Jobs that the sweeper moved or announced again", ["reason"])
 STALE_RESULTS = Counter("upschedule_stale_results", "Results refused because the attempt was no longer the owner")
 CACHE_LOOKUPS = Counter("upschedule_status_cache_lookups", "Lookups of the status cache", ["outcome"])

@@ -22,7 +22,7 @@ _WATCH = """() => {
 }"""
 
 
-_SLOW_WORKER = Path(__file__).parents[1] / "integration/worker_process.py"
+_SLOW_WORKER = ("-m", "tests.integration.worker_process")
 
 
 def _slow_down(visitor: Visitor, bytes_per_second: int) -> None:
@@ -51,7 +51,7 @@ def test_a_reading_tells_its_pages(new_visitor: NewVisitor, own_environment: dic
     document.write_bytes(b"%PDF-1.7 slow 4 40 ABC")
     with (
         api_process(own_environment, tmp_path / "api.log") as application,
-        worker_process(own_environment, tmp_path / "worker.log", program=(str(_SLOW_WORKER),)),
+        worker_process(own_environment, tmp_path / "worker.log", program=_SLOW_WORKER),
     ):
         visitor = new_visitor(application.url)
         visitor.page.goto("/")

@@ -3,17 +3,23 @@
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+from tests.integration.reading import GOLDEN_MODULE
 from tests.integration.services import Addresses
 from upschedule.operations.embedded.ports import free_port
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
 
 StartWorker = Callable[..., "subprocess.Popen[str]"]
+StartScheduler = Callable[..., "subprocess.Popen[str]"]
+
+_ROOT = Path(__file__).parents[2]
+_WORKER = ("-m", "tests.integration.worker_process")
+_SCHEDULER = ("-m", "upschedule", "schedule")
 
 
 @pytest.fixture
@@ -38,24 +44,43 @@ def addresses(
 
 @pytest.fixture
 def start_worker(tmp_path: Path) -> Iterator[StartWorker]:
-    """Start a worker process with the reader of these tests; what the test leaves running is killed."""
+    """Start a worker process with the reader of these tests; what the test leaves running is killed.
+
+    `golden` is the module that it expects where GOLDEN_MODULE is printed.
+    """
+    with ExitStack() as owned:
+
+        def start(
+            addresses: Addresses, settings: Mapping[str, str] | None = None, *, golden: str = GOLDEN_MODULE
+        ) -> "subprocess.Popen[str]":
+            chosen = {"WORKER_PORT": str(free_port()), **(settings or {})}
+            log = tmp_path / f"worker-{chosen['WORKER_PORT']}.log"
+            return _started(owned, (*_WORKER, golden), addresses.environment(chosen), log)
+
+        yield start
+
+
+@pytest.fixture
+def start_scheduler(tmp_path: Path) -> Iterator[StartScheduler]:
+    """Start a real `upschedule schedule`; what the test leaves running is killed."""
     with ExitStack() as owned:
 
         def start(addresses: Addresses, settings: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
-            program = Path(__file__).parent / "worker_process.py"
-            port = {"WORKER_PORT": str(free_port())}
-            log = owned.enter_context((tmp_path / f"worker-{port['WORKER_PORT']}.log").open("w"))
-            process = subprocess.Popen(
-                [sys.executable, str(program)],
-                env=addresses.environment({**port, **(settings or {})}),
-                stdout=log,
-                stderr=log,
-                text=True,
-            )
-            owned.callback(_end, process)
-            return process
+            chosen = {"SCHEDULER_PORT": str(free_port()), **(settings or {})}
+            log = tmp_path / f"scheduler-{chosen['SCHEDULER_PORT']}.log"
+            return _started(owned, _SCHEDULER, addresses.environment(chosen), log)
 
         yield start
+
+
+def _started(
+    owned: ExitStack, program: Sequence[str], environment: Mapping[str, str], log: Path
+) -> "subprocess.Popen[str]":
+    output = owned.enter_context(log.open("w"))
+    command = [sys.executable, *program]
+    process = subprocess.Popen(command, cwd=_ROOT, env=environment, stdout=output, stderr=output, text=True)
+    owned.callback(_end, process)
+    return process
 
 
 def _end(process: "subprocess.Popen[str]") -> None:

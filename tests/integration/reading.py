@@ -7,9 +7,12 @@
 import threading
 from collections.abc import Callable
 
+from upschedule.golden import Golden
 from upschedule.pdf.errors import NotATimetable
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.timetable.event import Extraction, Lecture
+
+GOLDEN_MODULE = "GLD100"
 
 
 def read(data: bytes, *, limits: ReadingLimits, progress: Callable[[int, int], None]) -> Extraction:
@@ -26,6 +29,12 @@ def read(data: bytes, *, limits: ReadingLimits, progress: Callable[[int, int], N
             threading.Event().wait(float(words[1]) / pages)
             progress(page, pages)
     return Extraction(events=(_lecture(words[-1]),), pages=pages)
+
+
+def golden(expected_module: str = GOLDEN_MODULE) -> Golden:
+    """What this reader reads rightly, unless another module is expected."""
+    expected = Extraction(events=(_lecture(expected_module),), pages=1)
+    return Golden(document=f"%PDF-1.7\nplain {GOLDEN_MODULE}".encode(), expected=expected)
 
 
 def _lecture(module: str) -> Lecture:

@@ -85,7 +85,7 @@ def test_it_serves_stops_cleanly_and_starts_again_with_its_data(data: Path) -> N
         assert uploaded.status_code == 202, uploaded.text
         assert [visitor.get(path).status_code for path in ("/", "/metrics", "/health/ready")] == [200, 404, 404]
         inside = re.findall(r"^  .*? (http://\S+/(?:metrics|health/ready))$", first.said(), re.MULTILINE)
-        assert len(inside) == 7
+        assert len(inside) == 9
         assert {httpx.get(url, trust_env=False).status_code for url in inside} == {200}
         first.process.send_signal(signal.SIGINT)
         assert first.ended_with() == 0

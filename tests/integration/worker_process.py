@@ -1,10 +1,15 @@
-"""A worker whose sandbox runs the reader of these tests; its settings are in the environment."""
+"""A worker whose sandbox runs the reader of these tests; its settings are in the environment.
+
+An argument is the module that its golden document should name.
+"""
 
 import asyncio
 import os
 import signal
+import sys
 from pathlib import Path
 
+from tests.integration.reading import golden
 from upschedule import logging, settings
 from upschedule.cli.work import options_of
 from upschedule.pdf.limits import ReadingLimits
@@ -19,7 +24,8 @@ async def main() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
     async with open_services(chosen, role="worker") as services:
-        await work(services, a_sandbox(concurrency=chosen.worker.concurrency), options_of(chosen), stop=stop)
+        sandbox = a_sandbox(concurrency=chosen.worker.concurrency)
+        await work(services, sandbox, options_of(chosen), golden=golden(*sys.argv[1:]), stop=stop)
 
 
 def a_sandbox(*, concurrency: int = 2) -> Sandbox:

@@ -4,7 +4,7 @@ import importlib
 
 import click
 
-COMMANDS = ("extract", "local", "migrate", "serve", "settings", "work")
+COMMANDS = ("extract", "local", "migrate", "release", "schedule", "serve", "settings", "work")
 
 
 class LazyGroup(click.Group):

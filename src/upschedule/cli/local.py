@@ -34,9 +34,9 @@ _OWN = "UPSCHEDULE_DATA"
     show_default=True,
 )
 def command(data: Path, port: int, migrations: Path) -> None:
-    """Run the whole service on this machine until Ctrl-C: all servers, an API and two workers.
+    """Run the whole service on this machine until Ctrl-C: all servers, an API, two workers and a scheduler.
 
-    Settings in the environment reach the API and the workers.
+    Settings in the environment reach the application's processes.
     """
     given = {name: value for name, value in os.environ.items() if name.startswith(PREFIX) and name != _OWN}
     options = LocalOptions(data=data, port=port, migrations=migrations, environment=given)

@@ -4,9 +4,11 @@ import asyncio
 import os
 import signal
 import sys
+from pathlib import Path
 
 import click
 
+from upschedule import golden
 from upschedule.cli.starting import configured
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox import Protection, Sandbox, SandboxFailed, SandboxLimits, SandboxPolicy
@@ -36,7 +38,7 @@ async def _work(chosen: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     async with open_services(chosen, role="worker") as services:
-        await work(services, _sandbox(chosen), options_of(chosen), stop=stop)
+        await work(services, _sandbox(chosen), options_of(chosen), golden=golden.load(), stop=stop)
 
 
 def _sandbox(chosen: Settings) -> Sandbox:
@@ -55,6 +57,5 @@ def options_of(chosen: Settings) -> WorkerOptions:
         port=chosen.worker.port,
         concurrency=chosen.worker.concurrency,
         drain_seconds=chosen.worker.drain_seconds,
-        sweep_seconds=chosen.jobs.sweep_seconds,
-        retention_seconds=chosen.jobs.retention_seconds,
+        standing_file=Path(chosen.rollout.standing_file) if chosen.rollout.standing_file else None,
     )

@@ -42,6 +42,13 @@ class LocalStack:
             )
             for number in range(1, _WORKERS + 1)
         ]
+        self.scheduler = Application(
+            "scheduler",
+            data / "scheduler",
+            subcommand="schedule",
+            port_variable="UPSCHEDULE_SCHEDULER_PORT",
+            environment=shared,
+        )
         self.traefik = Traefik(data / "traefik", port=port, instances=[self.api.url])
 
     @property
@@ -50,7 +57,7 @@ class LocalStack:
 
     @property
     def processes(self) -> Sequence[Application]:
-        return [self.api, *self.workers]
+        return [self.api, *self.workers, self.scheduler]
 
     @property
     def servers(self) -> Sequence[Server]:

@@ -7,9 +7,8 @@ from uuid import UUID
 
 import msgspec
 
-from upschedule.metrics import QUEUE_DEPTH
 from upschedule.processing.capacity import Capacity, estimate, measured_rate
-from upschedule.stores.database import Database
+from upschedule.stores.database import Connection, Database
 
 _FRESH_SECONDS = 1.0
 # Retries and jobs given back come on top of the bound for uploads; beyond this a position means nothing to anybody.
@@ -81,11 +80,15 @@ class Queue:
         async with self._database.transaction() as connection:
             cursor = await connection.execute(_QUEUED, {"rows_max": _ROWS_MAX})
             queued = await cursor.fetchall()
-            window = {"window_seconds": self._rate.window_seconds, "runs_max": _RUNS_MAX}
-            finished = await (await connection.execute(_FINISHED, window)).fetchall()
-        QUEUE_DEPTH.set(len(queued))
-        rate = measured_rate(
-            ((row["started_at"], row["finished_at"]) for row in finished),
-            assumed_rate_per_minute=self._rate.assumed_per_minute,
-        )
+            rate = await finishing_rate(connection, self._rate)
         return _Snapshot(taken_at, {row["id"]: place for place, row in enumerate(queued, start=1)}, rate)
+
+
+async def finishing_rate(connection: Connection, options: RateOptions) -> float:
+    """Runs a minute."""
+    window = {"window_seconds": options.window_seconds, "runs_max": _RUNS_MAX}
+    finished = await (await connection.execute(_FINISHED, window)).fetchall()
+    return measured_rate(
+        ((row["started_at"], row["finished_at"]) for row in finished),
+        assumed_rate_per_minute=options.assumed_per_minute,
+    )

@@ -14,16 +14,14 @@ from upschedule.processing.repository import JobRepository
 from upschedule.stores.database import Database
 from upschedule.stores.errors import StoreError
 from upschedule.stores.objects import ObjectStore
-from upschedule.stores.redis import translated
 from upschedule.stores.stream import StreamName
 from upschedule.stores.stream_trim import trim
 
 _log = structlog.get_logger(__name__)
 
 _ROWS_MAX = 500
-# Far longer than any upload takes from its object to its row.
-_ORPHAN_SECONDS = 3600
-_TURN_KEY = "retention:{part}"
+#: Age of an orphan, and how often they are looked for: far longer than any upload takes from its object to its row.
+ORPHAN_SECONDS = 3600
 
 _OLD_FILES = """
     SELECT id, account_id, object_key, size_bytes FROM jobs
@@ -45,12 +43,11 @@ _POINTED_AT = "SELECT object_key FROM jobs WHERE object_key = ANY(%(keys)s)"
 
 
 class RetentionOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Ages in seconds. A pass is due every `every_seconds`, whichever process makes it."""
+    """Ages."""
 
     file_seconds: float
     message_seconds: float
     dead_letter_seconds: float
-    every_seconds: float
 
 
 class _StoredFile(msgspec.Struct, frozen=True):
@@ -61,7 +58,7 @@ class _StoredFile(msgspec.Struct, frozen=True):
 
 
 class Retention:
-    """Any number of processes may have one: they take turns by a key in Redis."""
+    """One process cleans up, the scheduler that leads; two at once do no harm."""
 
     def __init__(
         self,
@@ -82,22 +79,13 @@ class Retention:
 
     async def remove_old(self) -> None:
         """One pass, bounded in size; parts fail apart: a store that is away holds up only its own."""
-        if not await self._is_our_turn("rows", self._options.every_seconds):
-            return
         await self._part("files", self._remove_files)
         await self._part("dead-letters", self._remove_letters)
         await self._part("messages", self._remove_messages)
-        if await self._is_our_turn("orphans", _ORPHAN_SECONDS):
-            await self._part("orphans", self._remove_orphans)
 
-    async def _is_our_turn(self, part: str, seconds: float) -> bool:
-        try:
-            with translated("redis-state"):
-                key = _TURN_KEY.format(part=part)
-                return bool(await self._redis.set(key, b"1", nx=True, px=max(1, int(900 * seconds))))
-        except StoreError:
-            # Twice at once does no harm; never would.
-            return True
+    async def remove_orphans(self) -> None:
+        """Goes through all objects."""
+        await self._part("orphans", self._remove_orphans)
 
     async def _part(self, kind: str, remove: Callable[[], Awaitable[int]]) -> None:
         try:
@@ -139,7 +127,7 @@ class Retention:
         return await trim(self._redis, self._stream, older_than_seconds=self._options.message_seconds)
 
     async def _remove_orphans(self) -> int:
-        before = self._now() - timedelta(seconds=_ORPHAN_SECONDS)
+        before = self._now() - timedelta(seconds=ORPHAN_SECONDS)
         removed, seen_to = 0, ""
         while page := await self._objects.find(OBJECT_PREFIX, after=seen_to):
             seen_to = page[-1].key

@@ -1,7 +1,4 @@
-"""Finds what was lost: runs whose worker fell silent, and due jobs that nobody has heard of (R2.3).
-
-One process sweeps at a time, by a lock of the transaction, which works behind PgBouncer's transaction mode, too.
-"""
+"""Finds what was lost: runs whose worker fell silent, and due jobs that nobody has heard of (R2.3)."""
 
 import random
 from collections.abc import Callable
@@ -12,7 +9,7 @@ import msgspec
 import structlog
 from psycopg.rows import DictRow
 
-from upschedule.metrics import JOBS_SWEPT, QUEUE_AGE_SECONDS, QUEUE_DEPTH
+from upschedule.metrics import JOBS_SWEPT
 from upschedule.processing.doorbell import Doorbell
 from upschedule.processing.errors import ReadingTimedOut, Stalled
 from upschedule.processing.failure import GiveUp, RetryPolicy, after_failure
@@ -24,8 +21,6 @@ from upschedule.stores.database import Connection, Database
 
 _log = structlog.get_logger(__name__)
 
-# The number is arbitrary and used for nothing else.
-_LOCK = "SELECT pg_try_advisory_xact_lock(4207000002) AS leading"
 _EXPIRED = """
     SELECT *, now() - started_at AS ran FROM jobs
     WHERE status = 'processing' AND lease_until < now()
@@ -42,10 +37,6 @@ _RING_AGAIN = """
     ))
     RETURNING id
 """
-_DEPTH = """
-    SELECT count(*) AS queued, coalesce(extract(epoch FROM now() - min(run_after)), 0)::float8 AS age_seconds
-    FROM jobs WHERE status = 'queued'
-"""
 
 
 class SweepOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +50,7 @@ class SweepOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sweeper:
-    """Any number of processes may have one."""
+    """One process sweeps, the scheduler that leads; two at once share the rows between them."""
 
     def __init__(
         self,
@@ -76,15 +67,11 @@ class Sweeper:
         self._options = options
         self._roll = roll
 
-    async def sweep(self) -> bool:
-        """False where another process is sweeping. Raises StoreError; nothing is half done."""
+    async def sweep(self) -> None:
+        """Raises StoreError; nothing is half done."""
         async with self._database.transaction() as connection:
-            leading = await (await connection.execute(_LOCK)).fetchone()
-            if not leading or not leading["leading"]:
-                return False
             moved = await self._settle_expired(connection)
             due = await self._due(connection)
-            await _measure(connection)
         for job in moved:
             await self._publication.changed(job)
         for job_id in due:
@@ -92,7 +79,6 @@ class Sweeper:
                 # Redis is away. What was not rung is due for ringing again soon.
                 break
             JOBS_SWEPT.labels(reason="rung-again").inc()
-        return True
 
     async def _settle_expired(self, connection: Connection) -> list[Job]:
         cursor = await connection.execute(_EXPIRED, {"rows_max": self._options.rows_max})
@@ -116,10 +102,3 @@ class Sweeper:
         values = {"rows_max": self._options.rows_max, "ring_again_seconds": self._options.ring_again_seconds}
         cursor = await connection.execute(_RING_AGAIN, values)
         return [row["id"] for row in await cursor.fetchall()]
-
-
-async def _measure(connection: Connection) -> None:
-    row = await (await connection.execute(_DEPTH)).fetchone()
-    if row:
-        QUEUE_DEPTH.set(row["queued"])
-        QUEUE_AGE_SECONDS.set(max(0.0, row["age_seconds"]))

@@ -14,6 +14,7 @@ from upschedule.calendars.service import CalendarLimits, CalendarOptions, Calend
 from upschedule.calendars.years import YearKeeping
 from upschedule.metrics import POOL_CONNECTIONS, POOL_WAITING
 from upschedule.pdf import READER_VERSION
+from upschedule.processing.backlog import Backlog
 from upschedule.processing.cache import StatusCache
 from upschedule.processing.doorbell import Doorbell
 from upschedule.processing.failure import RetryPolicy
@@ -101,7 +102,7 @@ class Services:
         )
 
     def sweeper(self) -> Sweeper:
-        """For a worker."""
+        """For a scheduler."""
         jobs = self._settings.jobs
         return Sweeper(
             database=self.database,
@@ -117,7 +118,7 @@ class Services:
         )
 
     def retention(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Retention:
-        """For a worker."""
+        """For a scheduler."""
         jobs = self._settings.jobs
         return Retention(
             database=self.database,
@@ -128,10 +129,13 @@ class Services:
                 file_seconds=3600 * self._settings.uploads.keep_hours,
                 message_seconds=3600 * jobs.message_hours_max,
                 dead_letter_seconds=3600 * jobs.dead_letter_hours,
-                every_seconds=jobs.retention_seconds,
             ),
             now=now,
         )
+
+    def backlog(self) -> Backlog:
+        """For a scheduler."""
+        return Backlog(self.database, rate=_rate(self._settings))
 
     def year_keeping(self) -> YearKeeping:
         """For whoever is told of an operator's dates."""
@@ -142,10 +146,7 @@ class Services:
         queue = Queue(
             self.database,
             pending_max=lambda: live.current.jobs.pending_max,
-            rate=RateOptions(
-                window_seconds=settings.jobs.rate_window_seconds,
-                assumed_per_minute=settings.jobs.assumed_rate_per_minute,
-            ),
+            rate=_rate(settings),
         )
         intake = Intake(
             database=self.database,
@@ -227,3 +228,8 @@ def _retries(settings: Settings) -> RetryPolicy:
         backoff_seconds_base=settings.jobs.backoff_seconds_base,
         backoff_seconds_max=settings.jobs.backoff_seconds_max,
     )
+
+
+def _rate(settings: Settings) -> RateOptions:
+    jobs = settings.jobs
+    return RateOptions(window_seconds=jobs.rate_window_seconds, assumed_per_minute=jobs.assumed_rate_per_minute)

@@ -14,7 +14,7 @@ from upschedule.stores.objects import ObjectStore
 from upschedule.stores.redis import connect
 from upschedule.stores.stream import StreamBroker, StreamName
 
-Role = Literal["api", "worker"]
+Role = Literal["api", "worker", "scheduler"]
 
 #: The stream of doorbells and the group that hears them.
 QUEUE = StreamName(stream="jobs", group="workers")
@@ -61,10 +61,10 @@ async def open_stores(settings: Settings, *, role: Role) -> AsyncGenerator[Store
 
 def _pool_options(settings: Settings, role: Role) -> PoolOptions:
     postgres = settings.postgres
-    worker = role == "worker"
+    background = role != "api"
     return PoolOptions(
-        size_min=postgres.worker_pool_size_min if worker else postgres.pool_size_min,
-        size_max=postgres.worker_pool_size_max if worker else postgres.pool_size_max,
+        size_min=postgres.worker_pool_size_min if background else postgres.pool_size_min,
+        size_max=postgres.worker_pool_size_max if background else postgres.pool_size_max,
         waiting_max=postgres.pool_waiting_max,
         wait_seconds=postgres.wait_seconds,
         statement_seconds=postgres.statement_seconds,

@@ -2,6 +2,7 @@
 
 import msgspec
 
+from upschedule.settings.background import RolloutSettings, SchedulerSettings
 from upschedule.settings.servers import ConsulSettings, LogSettings, ObjectSettings, PostgresSettings, RedisSettings
 from upschedule.settings.serving import CalendarSettings, LimitSettings, MaintenanceSettings, WebSettings
 from upschedule.settings.work import JobSettings, UploadSettings, WorkerSettings
@@ -19,6 +20,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     maintenance: MaintenanceSettings = MaintenanceSettings()
     web: WebSettings
     worker: WorkerSettings = WorkerSettings()
+    scheduler: SchedulerSettings = SchedulerSettings()
+    rollout: RolloutSettings = RolloutSettings()
     calendars: CalendarSettings = CalendarSettings()
     consul: ConsulSettings = ConsulSettings()
     log: LogSettings = LogSettings()

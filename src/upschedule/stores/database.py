@@ -64,19 +64,30 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Connection]:
         """Commits at the end, rolls back on an error. Raises PoolExhausted, StoreTimeout or StoreUnavailable."""
+        # The server bounds a statement; this bounds a server that no longer answers at all, the commit included.
+        seconds = self._options.statement_seconds + self._options.connect_seconds
+        async with self.renewable_transaction(seconds) as (connection, _):
+            yield connection
+
+    @asynccontextmanager
+    async def renewable_transaction(self, seconds: float) -> AsyncGenerator[tuple[Connection, Deadline]]:
+        """As `transaction`, for one that stays open: it is cut `seconds` after the beginning or the last `renew()`."""
         try:
             connection = await self._pool.getconn()
         except (PoolTimeout, TooManyRequests) as error:
             raise PoolExhausted(_STORE, type(error).__name__) from error
-        # The server bounds a statement; this bounds a server that no longer answers at all, the commit included.
-        deadline = Deadline(connection, self._options.statement_seconds + self._options.connect_seconds)
+        deadline = Deadline(connection, seconds)
         try:
             with deadline:
                 async with connection:
-                    yield connection
+                    yield connection, deadline
         except psycopg.errors.QueryCanceled as error:
             raise StoreTimeout(_STORE, "statement timeout") from error
-        except (psycopg.OperationalError, psycopg.InterfaceError) as error:
+        except (
+            psycopg.OperationalError,
+            psycopg.InterfaceError,
+            psycopg.errors.IdleInTransactionSessionTimeout,
+        ) as error:
             if deadline.passed:
                 raise StoreTimeout(_STORE, "no answer") from error
             raise StoreUnavailable(_STORE, type(error).__name__) from error

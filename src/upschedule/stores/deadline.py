@@ -27,12 +27,23 @@ class Deadline:
         self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> Self:
-        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._cut)
+        self._start()
         return self
+
+    def renew(self) -> None:
+        """Count from now."""
+        self._stop()
+        self._start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._stop()
+
+    def _start(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._cut)
+
+    def _stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 

@@ -38,13 +38,14 @@ def all_needed(dependencies: Collection[DependencyStatus]) -> bool:
 
 async def _ping(name: str, ping: Callable[[], Awaitable[Any]], *, needed: bool) -> DependencyStatus:
     started = time.monotonic()
-    error = await _error_of(ping)
+    error = await error_of(ping)
     DEPENDENCY_UP.labels(dependency=name).set(error is None)
     seconds = round(time.monotonic() - started, 4)
     return DependencyStatus(name=name, ok=error is None, seconds=seconds, error=error, needed=needed)
 
 
-async def _error_of(ping: Callable[[], Awaitable[Any]]) -> str | None:
+async def error_of(ping: Callable[[], Awaitable[Any]]) -> str | None:
+    """A kind of failure, None where there was none; known within four seconds."""
     asked = asyncio.ensure_future(ping())
     # Not wait_for: it would wait for a ping that is slow to notice its cancellation.
     await asyncio.wait({asked}, timeout=_PING_SECONDS_MAX)

@@ -1,9 +1,9 @@
-"""The worker process: listens to the queue, reads documents, sweeps and cleans up, until it is told to stop."""
+"""The worker process: reads documents that the queue announces, until it is told to stop."""
 
 import asyncio
-from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
+from pathlib import Path
 
 import msgspec
 import structlog
@@ -11,41 +11,69 @@ from taskiq import AsyncBroker
 from taskiq.acks import AcknowledgeType
 from taskiq.receiver import Receiver
 
+from upschedule.daemon.endpoint import Probes, serving
+from upschedule.daemon.standing import until_live
+from upschedule.golden import Golden
 from upschedule.pdf.sandbox import Sandbox
 from upschedule.processing.runner import Runner
 from upschedule.services import Services
 from upschedule.stores.readiness import DependencyStatus, check
-from upschedule.worker.endpoint import Probes, serving
-from upschedule.worker.periodic import every
+from upschedule.worker.self_check import SelfCheck
 from upschedule.worker.tasks import register
 
 _log = structlog.get_logger(__name__)
 
 
 class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """`concurrency` documents at once; `drain_seconds` for those under way when the process is told to stop."""
+    """`concurrency` documents at once; `drain_seconds` for those under way when the process is told to stop.
+
+    `standing_file` says when work may be taken; None: at once.
+    """
 
     host: str
     port: int
     concurrency: int
     drain_seconds: float
-    sweep_seconds: float
-    retention_seconds: float
+    standing_file: Path | None
 
 
-async def work(services: Services, sandbox: Sandbox, options: WorkerOptions, *, stop: asyncio.Event) -> None:
+async def work(
+    services: Services, sandbox: Sandbox, options: WorkerOptions, *, golden: Golden, stop: asyncio.Event
+) -> None:
     """Returns once `stop` is set and every job is finished or given back. Raises SandboxFailed, or OSError."""
     async with AsyncExitStack() as owned:
         await owned.enter_async_context(sandbox)
         if sandbox.refused:
             _log.warning("sandbox_protections_missing", refused=sorted(sandbox.refused))
+        self_check = SelfCheck(sandbox, golden)
         runner = services.runner(sandbox)
         register(services.broker, runner)
-        await owned.enter_async_context(_rounds(services, options))
-        port = owned.enter_context(serving(options.host, options.port, _probes(services, sandbox)))
+        port = owned.enter_context(serving(options.host, options.port, _probes(services, sandbox, self_check)))
         _log.info("worker_started", port=port, concurrency=options.concurrency)
-        await _listen(services.broker, runner, options, stop)
+        if await _may_listen(self_check, options, stop):
+            await _listen(services.broker, runner, options, stop)
         _log.info("worker_stopped")
+
+
+async def _may_listen(self_check: SelfCheck, options: WorkerOptions, stop: asyncio.Event) -> bool:
+    """False where it was told to stop first; with a reader that reads wrongly it waits for that."""
+
+    async def allowed() -> None:
+        if await self_check.passed():
+            await until_live(options.standing_file)
+        else:
+            await stop.wait()
+
+    checking, stopping = asyncio.create_task(allowed()), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({checking, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if checking.done():
+            checking.result()
+        return not stop.is_set()
+    finally:
+        checking.cancel()
+        stopping.cancel()
+        await asyncio.gather(checking, stopping, return_exceptions=True)
 
 
 async def _listen(broker: AsyncBroker, runner: Runner, options: WorkerOptions, stop: asyncio.Event) -> None:
@@ -66,25 +94,13 @@ async def _listen(broker: AsyncBroker, runner: Runner, options: WorkerOptions, s
             await runner.give_back()
 
 
-@asynccontextmanager
-async def _rounds(services: Services, options: WorkerOptions) -> AsyncGenerator[None]:
-    sweeper, retention = services.sweeper(), services.retention()
-    rounds = [
-        asyncio.create_task(every(options.sweep_seconds, sweeper.sweep, name="sweep")),
-        asyncio.create_task(every(options.retention_seconds, retention.remove_old, name="retention")),
-        asyncio.create_task(every(options.retention_seconds, services.feeds.forget_removed, name="calendars")),
-    ]
-    try:
-        yield
-    finally:
-        for task in rounds:
-            task.cancel()
-        await asyncio.gather(*rounds, return_exceptions=True)
-
-
-def _probes(services: Services, sandbox: Sandbox) -> Probes:
+def _probes(services: Services, sandbox: Sandbox, self_check: SelfCheck) -> Probes:
     async def readiness() -> list[DependencyStatus]:
-        stores, reading = await asyncio.gather(services.readiness(), check({"sandbox": sandbox.check}))
+        own = {"sandbox": sandbox.check, "golden": self_check.ping}
+        stores, reading = await asyncio.gather(services.readiness(), check(own))
         return [*stores, *reading]
 
-    return Probes(readiness=readiness, measure=services.measure)
+    async def measure() -> None:
+        services.measure()
+
+    return Probes(readiness=readiness, measure=measure)

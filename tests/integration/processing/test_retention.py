@@ -102,22 +102,10 @@ async def test_objects_without_a_row_go_once_no_upload_can_still_be_under_way(ad
     async with opened(addresses) as services:
         accepted = await accept(services, await new_account(services), a_document())
         await services.objects.put("uploads/x/orphan.pdf", b"%PDF-", content_type="application/pdf")
-        await services.retention().remove_old()
+        await services.retention().remove_orphans()
         assert len(await object_keys(services)) == 2
-        await services.redis_state.flushall()
-        await services.retention(now=lambda: datetime.now(UTC) + timedelta(minutes=61)).remove_old()
+        await services.retention(now=lambda: datetime.now(UTC) + timedelta(minutes=61)).remove_orphans()
         assert await object_keys(services) == {accepted.job.object_key}
-
-
-async def test_processes_take_turns(addresses: Addresses) -> None:
-    async with opened(addresses) as services:
-        account_id = await new_account(services)
-        await services.retention().remove_old()
-        accepted = await accept(services, account_id, a_document())
-        await completed(services, accepted)
-        await change(services, accepted.job.id, stored_at="now() - interval '25 hours'")
-        await services.retention().remove_old()
-        assert len(await object_keys(services)) == 1
 
 
 async def test_a_store_that_is_away_holds_up_only_its_own_part(addresses: Addresses) -> None:

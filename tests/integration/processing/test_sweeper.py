@@ -22,7 +22,7 @@ async def test_a_run_whose_lease_ran_out_is_queued_again_with_backoff(addresses:
     """(R2.1, R2.3)."""
     async with opened(addresses, settings={"JOBS_BACKOFF_SECONDS_BASE": "50"}) as services:
         run = await claimed(services, await new_account(services), **EXPIRED)
-        assert await services.sweeper().sweep()
+        await services.sweeper().sweep()
         job = await read(services, run.id)
         assert (job.status, job.attempt, job.run) == (Status.QUEUED, 1, 1)
         async with services.database.transaction() as connection:
@@ -95,11 +95,11 @@ async def test_a_sweep_touches_a_bounded_number_of_rows(addresses: Addresses) ->
 
 
 async def test_of_many_sweepers_at_once_each_job_is_settled_once(addresses: Addresses) -> None:
+    """Two leaders can overlap for a moment."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
         runs = [await claimed(services, account_id, attempt="4", **EXPIRED) for _ in range(5)]
-        led = await asyncio.gather(*(services.sweeper().sweep() for _ in range(8)))
-        assert any(led)
+        await asyncio.gather(*(services.sweeper().sweep() for _ in range(8)))
         assert await count(services, "dead_letters") == len(runs)
 
 
@@ -110,7 +110,7 @@ async def test_a_sweep_without_redis_moves_rows_and_rings_later(addresses: Addre
         run = await claimed(services, account_id, **EXPIRED)
         due = [await queued(services, account_id, rung_at="NULL") for _ in range(20)]
         started = asyncio.get_running_loop().time()
-        assert await services.sweeper().sweep()
+        await services.sweeper().sweep()
         assert asyncio.get_running_loop().time() - started < 5
         assert (await read(services, run.id)).status is Status.QUEUED
     async with opened(addresses) as services:

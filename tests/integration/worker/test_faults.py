@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from tests.faults import FaultProxy
-from tests.integration.conftest import StartWorker
+from tests.integration.conftest import StartScheduler, StartWorker
 from tests.integration.processing.test_intake import accept
 from tests.integration.services import Addresses, a_document, new_account, opened, until, until_final
 from tests.servers import migrate_now
@@ -29,6 +29,15 @@ QUICK = {
     "JOBS_RING_AGAIN_SECONDS": "1",
     "JOBS_BACKOFF_SECONDS_BASE": "0.2",
 }
+
+#: Not where a test has servers of its own: their jobs need a scheduler of their own.
+WITH_SCHEDULER = pytest.mark.usefixtures("scheduler")
+
+
+@pytest.fixture
+def scheduler(addresses: Addresses, start_scheduler: StartScheduler) -> None:
+    """Finds what a dead worker leaves."""
+    start_scheduler(addresses, QUICK)
 
 
 async def upload(services: Services, text: str) -> tuple[UUID, UUID]:
@@ -67,6 +76,7 @@ async def runs_of(services: Services, job_id: UUID) -> int:
     return row["run"]
 
 
+@WITH_SCHEDULER
 async def test_a_killed_workers_job_is_finished_by_another(addresses: Addresses, start_worker: StartWorker) -> None:
     """(R1.2, R2.3)."""
     async with opened(addresses, settings=QUICK) as services:
@@ -81,6 +91,7 @@ async def test_a_killed_workers_job_is_finished_by_another(addresses: Addresses,
         assert len((await services.jobs.timetable(account_id, job_id)).events) == 1
 
 
+@WITH_SCHEDULER
 async def test_a_stopped_worker_that_wakes_up_late_cannot_store_its_result(
     addresses: Addresses, start_worker: StartWorker
 ) -> None:
@@ -100,6 +111,7 @@ async def test_a_stopped_worker_that_wakes_up_late_cannot_store_its_result(
         assert other.poll() is None
 
 
+@WITH_SCHEDULER
 async def test_a_worker_told_to_stop_finishes_what_it_reads(addresses: Addresses, start_worker: StartWorker) -> None:
     async with opened(addresses, settings=QUICK) as services:
         worker = start_worker(addresses, QUICK)
@@ -111,6 +123,7 @@ async def test_a_worker_told_to_stop_finishes_what_it_reads(addresses: Addresses
         assert (ended.status, ended.attempt) == (Status.COMPLETED, 1)
 
 
+@WITH_SCHEDULER
 async def test_a_worker_out_of_time_gives_its_job_back_without_counting_the_attempt(
     addresses: Addresses, start_worker: StartWorker
 ) -> None:
@@ -127,6 +140,7 @@ async def test_a_worker_out_of_time_gives_its_job_back_without_counting_the_atte
         assert (ended.status, ended.attempt) == (Status.COMPLETED, 1)
 
 
+@WITH_SCHEDULER
 async def test_a_failing_reading_is_tried_four_times_and_then_kept_for_debugging(
     addresses: Addresses, start_worker: StartWorker
 ) -> None:
@@ -144,6 +158,7 @@ async def test_a_failing_reading_is_tried_four_times_and_then_kept_for_debugging
         assert "SandboxFailed" in letters[0]["traceback"]
 
 
+@WITH_SCHEDULER
 async def test_a_file_that_is_refused_is_refused_once(addresses: Addresses, start_worker: StartWorker) -> None:
     """(R2.1)."""
     async with opened(addresses, settings=QUICK) as services:
@@ -155,6 +170,7 @@ async def test_a_file_that_is_refused_is_refused_once(addresses: Addresses, star
         assert ended.error.in_file
 
 
+@WITH_SCHEDULER
 async def test_a_reading_beyond_its_time_is_ended_and_has_failed(
     addresses: Addresses, start_worker: StartWorker
 ) -> None:
@@ -166,6 +182,7 @@ async def test_a_reading_beyond_its_time_is_ended_and_has_failed(
         assert (ended.status, ended.attempt) == (Status.FAILED, 1)
 
 
+@WITH_SCHEDULER
 async def test_progress_is_seen_while_it_reads(addresses: Addresses, start_worker: StartWorker) -> None:
     async with opened(addresses, settings=QUICK) as services:
         start_worker(addresses, QUICK)
@@ -177,6 +194,7 @@ async def test_progress_is_seen_while_it_reads(addresses: Addresses, start_worke
         assert seen[-1].status is Status.COMPLETED
 
 
+@WITH_SCHEDULER
 async def test_the_same_message_twenty_times_reads_once(addresses: Addresses, start_worker: StartWorker) -> None:
     async with opened(addresses, settings=QUICK) as services:
         account_id, job_id = await upload(services, "slow 0.5 5")
@@ -195,6 +213,7 @@ async def test_the_same_message_twenty_times_reads_once(addresses: Addresses, st
         assert await runs_of(services, job_id) == 1
 
 
+@WITH_SCHEDULER
 async def test_poison_in_the_queue_stops_nobody(addresses: Addresses, start_worker: StartWorker) -> None:
     async with opened(addresses, settings=QUICK) as services:
         account_id, job_id = await upload(services, "plain")
@@ -215,6 +234,7 @@ async def test_poison_in_the_queue_stops_nobody(addresses: Addresses, start_work
         assert worker.poll() is None
 
 
+@WITH_SCHEDULER
 async def test_a_flushed_redis_loses_no_job(addresses: Addresses, start_worker: StartWorker) -> None:
     async with opened(addresses, settings=QUICK) as services:
         waiting = [await upload(services, "plain") for _ in range(5)]
@@ -229,13 +249,16 @@ async def test_a_flushed_redis_loses_no_job(addresses: Addresses, start_worker: 
 
 
 async def test_a_redis_that_is_away_and_comes_back_delays_only(
-    addresses: Addresses, start_worker: StartWorker, private_valkey: Callable[[ValkeyUse], Valkey]
+    addresses: Addresses,
+    start_worker: StartWorker,
+    start_scheduler: StartScheduler,
+    private_valkey: Callable[[ValkeyUse], Valkey],
 ) -> None:
     """(R4.4)."""
     server = private_valkey(STATE)
     own = msgspec.structs.replace(addresses, redis_state_url=server.url)
     async with opened(own, settings=QUICK) as services:
-        worker = start_worker(own, QUICK)
+        worker, scheduler = start_worker(own, QUICK), start_scheduler(own, QUICK)
         reading = await upload(services, "slow 2 5")
         await until_status(services, *reading, Status.PROCESSING)
         await asyncio.to_thread(server.stop)
@@ -243,17 +266,20 @@ async def test_a_redis_that_is_away_and_comes_back_delays_only(
         assert (await until_final(services, *reading)).status is Status.COMPLETED
         await asyncio.to_thread(server.start)
         assert (await until_final(services, *waiting)).status is Status.COMPLETED
-        assert worker.poll() is None
+        assert (worker.poll(), scheduler.poll()) == (None, None)
 
 
 async def test_a_restart_of_postgresql_loses_no_job(
-    addresses: Addresses, start_worker: StartWorker, private_postgres: Callable[..., Postgres]
+    addresses: Addresses,
+    start_worker: StartWorker,
+    start_scheduler: StartScheduler,
+    private_postgres: Callable[..., Postgres],
 ) -> None:
     server = private_postgres()
     migrate_now(server.owner_dsn("upschedule"))
     own = msgspec.structs.replace(addresses, postgres_dsn=server.application_dsn("upschedule"))
     async with opened(own, settings=QUICK) as services:
-        worker = start_worker(own, QUICK | {"JOBS_LEASE_SECONDS": "10"})
+        worker, scheduler = start_worker(own, QUICK | {"JOBS_LEASE_SECONDS": "10"}), start_scheduler(own, QUICK)
         reading = await upload(services, "slow 1 5")
         waiting = [await upload(services, "plain") for _ in range(3)]
         await until_status(services, *reading, Status.PROCESSING)
@@ -261,10 +287,11 @@ async def test_a_restart_of_postgresql_loses_no_job(
         await asyncio.to_thread(server.start)
         ended = [await until_final(services, *job) for job in [reading, *waiting]]
         assert {one.status for one in ended} == {Status.COMPLETED}
-        assert worker.poll() is None
+        assert (worker.poll(), scheduler.poll()) == (None, None)
 
 
 @pytest.mark.parametrize("store", ["postgres", "redis", "objects"])
+@WITH_SCHEDULER
 async def test_broken_and_silent_wires_of_a_worker_lose_no_job(
     addresses: Addresses, start_worker: StartWorker, store: str
 ) -> None:

@@ -5,25 +5,31 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
+from tests.integration.reading import golden
 from tests.integration.services import Addresses, a_document, new_account, opened, until_final
 from tests.integration.worker_process import a_sandbox
 from upschedule.processing.job import Status
+from upschedule.scheduler.app import SchedulerOptions, schedule
 from upschedule.worker.app import WorkerOptions, work
 
 
 @asynccontextmanager
 async def working(addresses: Addresses, settings: Mapping[str, str] | None = None) -> AsyncGenerator[None]:
-    options = WorkerOptions(
-        host="127.0.0.1", port=0, concurrency=2, drain_seconds=5, sweep_seconds=1, retention_seconds=60
-    )
+    """A worker and a scheduler."""
+    options = WorkerOptions(host="127.0.0.1", port=0, concurrency=2, drain_seconds=5, standing_file=None)
+    rounds = SchedulerOptions(host="127.0.0.1", port=0, sweep_seconds=1, retention_seconds=60, standing_file=None)
     stop = asyncio.Event()
-    async with opened(addresses, role="worker", settings=settings) as services:
-        worker = asyncio.create_task(work(services, a_sandbox(), options, stop=stop))
+    async with (
+        opened(addresses, role="worker", settings=settings) as services,
+        opened(addresses, role="scheduler", settings=settings) as scheduling,
+        asyncio.TaskGroup() as processes,
+    ):
+        processes.create_task(work(services, a_sandbox(), options, golden=golden(), stop=stop))
+        processes.create_task(schedule(scheduling, rounds, stop=stop))
         try:
             yield
         finally:
             stop.set()
-            await worker
 
 
 async def test_an_upload_is_read_and_its_timetable_given(addresses: Addresses) -> None:

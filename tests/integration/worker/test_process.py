@@ -1,31 +1,21 @@
 """The worker as a program: its pages, its exit codes."""
 
-import json
+import asyncio
 import signal
 import subprocess
 import sys
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import msgspec
 
 from tests.integration.conftest import StartWorker
-from tests.integration.services import Addresses
+from tests.integration.pages import await_alive, await_ready, dependencies, get
+from tests.integration.processing.test_intake import accept
+from tests.integration.services import Addresses, a_document, new_account, opened, until_final
 from tests.servers import wait_until
 from upschedule.operations.embedded.ports import free_port
 
 PORT = "WORKER_PORT"
-
-
-def get(port: str, path: str) -> tuple[int, str]:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
-            return answer.status, answer.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-    except OSError:
-        return 0, ""
 
 
 def run_work(environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
@@ -43,16 +33,12 @@ def test_health_and_metrics_are_answered_and_sigterm_ends_it_with_zero(
     addresses: Addresses, start_worker: StartWorker
 ) -> None:
     """(R6.1, R6.2)."""
-    port = str(free_port())
-    worker = start_worker(addresses, {PORT: port})
-    wait_until(lambda: get(port, "/health/live")[0] == 200, timeout_seconds=60)
-    status, body = get(port, "/health/ready")
-    assert status == 200
-    names = [dependency["name"] for dependency in json.loads(body)["dependencies"]]
-    assert names == ["postgres", "redis-state", "redis-cache", "objects", "sandbox"]
+    port = free_port()
+    worker = start_worker(addresses, {PORT: str(port)})
+    await_ready(port)
+    assert list(dependencies(port)) == ["postgres", "redis-state", "redis-cache", "objects", "sandbox", "golden"]
     status, metrics = get(port, "/metrics")
     assert status == 200
-    assert "upschedule_queue_depth" in metrics
     assert 'upschedule_dependency_up{dependency="sandbox"} 1.0' in metrics
     assert get(port, "/")[0] == 404
     worker.send_signal(signal.SIGTERM)
@@ -63,18 +49,52 @@ def test_a_worker_starts_without_its_servers_and_says_that_it_is_not_ready(
     addresses: Addresses, start_worker: StartWorker
 ) -> None:
     """(R6.1)."""
-    port = str(free_port())
+    port = free_port()
     away = msgspec.structs.replace(
         addresses, postgres_dsn="postgresql://nobody@127.0.0.1:1/x", redis_state_url="redis://127.0.0.1:1"
     )
-    worker = start_worker(away, {PORT: port})
-    wait_until(lambda: get(port, "/health/live")[0] == 200, timeout_seconds=60)
-    status, body = get(port, "/health/ready")
-    assert status == 503
-    down = {dependency["name"] for dependency in json.loads(body)["dependencies"] if not dependency["ok"]}
-    assert down == {"postgres", "redis-state"}
+    worker = start_worker(away, {PORT: str(port)})
+    await_alive(port)
+    wait_until(lambda: dependencies(port)["golden"] is None)
+    assert get(port, "/health/ready")[0] == 503
+    assert {name for name, error in dependencies(port).items() if error} == {"postgres", "redis-state"}
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(timeout=30) == 0
+
+
+async def test_a_canary_is_ready_and_reads_only_once_it_stands_live(
+    addresses: Addresses, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    """(R12.2)."""
+    port, standing = free_port(), tmp_path / "standing"
+    standing.write_text("canary\n")
+    start_worker(addresses, {PORT: str(port), "ROLLOUT_STANDING_FILE": str(standing)})
+    await asyncio.to_thread(await_ready, port)
+    async with opened(addresses) as services:
+        account_id = await new_account(services)
+        job = (await accept(services, account_id, a_document())).job
+        assert await services.redis_state.xlen("jobs") == 1
+        assert not await services.redis_state.xinfo_groups("jobs")
+        standing.write_text("live\n")
+        assert (await until_final(services, account_id, job.id)).attempt == 1
+
+
+async def test_a_worker_that_reads_a_known_schedule_wrongly_is_not_ready_and_reads_nothing(
+    addresses: Addresses, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    """It says why; a canary that reads wrongly is never promoted (R12.3)."""
+    port = free_port()
+    worker = start_worker(addresses, {PORT: str(port)}, golden="XXX999")
+    await asyncio.to_thread(await_alive, port)
+    wait_until(lambda: dependencies(port)["golden"] == "GoldenMisread")
+    assert get(port, "/health/ready")[0] == 503
+    assert "but not as it is printed" in (tmp_path / f"worker-{port}.log").read_text()
+    async with opened(addresses) as services:
+        await accept(services, await new_account(services), a_document())
+        assert await services.redis_state.xlen("jobs") == 1
+        assert not await services.redis_state.xinfo_groups("jobs")
+    worker.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(worker.wait, 20) == 0
 
 
 def test_wrong_settings_are_all_named_and_nothing_starts(addresses: Addresses) -> None:

@@ -1,4 +1,4 @@
-"""A process of our own, the API or a worker, run like any other server."""
+"""A process of our own, the API, a worker or the scheduler, run like any other server."""
 
 import sys
 from collections.abc import Mapping

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
+from upschedule.daemon.periodic import every
 from upschedule.stores.errors import StoreUnavailable
-from upschedule.worker.periodic import every
 
 
 @pytest.mark.parametrize("error", [StoreUnavailable("postgres", "gone"), ZeroDivisionError()], ids=["away", "defect"])

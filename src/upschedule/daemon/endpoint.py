@@ -1,4 +1,4 @@
-"""Health and metrics of a worker, for inside only: a small server in threads beside the event loop (R6.1, R6.2)."""
+"""Health and metrics of a process without pages, for inside only (R6.1, R6.2): a small server beside the event loop."""
 
 import asyncio
 import threading
@@ -28,7 +28,7 @@ class Probes(msgspec.Struct, frozen=True, kw_only=True):
     """What the pages ask; both run in the event loop, so that a loop that hangs does not look alive."""
 
     readiness: Callable[[], Awaitable[list[DependencyStatus]]]
-    measure: Callable[[], None]
+    measure: Callable[[], Awaitable[None]]
 
 
 class _Readiness(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,8 +69,11 @@ class _Pages:
         return HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, "application/json", body
 
     def _metrics(self) -> _Answer:
-        self._probes.measure()
+        self._in_loop(self._measured())
         return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest()
+
+    async def _measured(self) -> None:
+        await self._probes.measure()
 
     async def _dependencies(self) -> list[DependencyStatus]:
         return await self._probes.readiness()

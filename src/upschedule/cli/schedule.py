@@ -1,0 +1,48 @@
+"""`upschedule schedule`: the process that finds lost jobs and removes what is past its time."""
+
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import click
+
+from upschedule.cli.starting import configured
+from upschedule.scheduler.app import SchedulerOptions, schedule
+from upschedule.services import open_services
+from upschedule.settings import Settings
+
+
+@click.command("schedule")
+def command() -> None:
+    """Find lost jobs and remove what is past its time, until SIGTERM. Of several, one leads; the others stand by.
+
+    Everything is set by environment variables UPSCHEDULE_…; docs/settings.md lists them. Exit codes: 0 stopped as told,
+    78 wrong settings, 69 the port is taken, 1 anything else.
+    """
+    chosen = configured("scheduler")
+    try:
+        asyncio.run(_schedule(chosen))
+    except OSError as error:
+        click.echo(error, err=True)
+        sys.exit(os.EX_UNAVAILABLE)
+
+
+async def _schedule(chosen: Settings) -> None:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with open_services(chosen, role="scheduler") as services:
+        await schedule(services, options_of(chosen), stop=stop)
+
+
+def options_of(chosen: Settings) -> SchedulerOptions:
+    return SchedulerOptions(
+        host=chosen.scheduler.host,
+        port=chosen.scheduler.port,
+        sweep_seconds=chosen.jobs.sweep_seconds,
+        retention_seconds=chosen.jobs.retention_seconds,
+        standing_file=Path(chosen.rollout.standing_file) if chosen.rollout.standing_file else None,
+    )

@@ -1,0 +1,41 @@
+"""How much work waits and how fast it goes, for Prometheus: alerts and the number of workers follow these."""
+
+from upschedule.metrics import QUEUE_AGE_SECONDS, QUEUE_DEPTH, QUEUE_FINISHED_PER_MINUTE
+from upschedule.processing.queue import RateOptions, finishing_rate
+from upschedule.stores.database import Database
+from upschedule.stores.readiness import error_of
+
+_COUNTED = """
+    SELECT count(*) FILTER (WHERE status = 'queued' AND run_after <= now()) AS due,
+           count(*) FILTER (WHERE status = 'queued' AND run_after > now()) AS delayed,
+           count(*) FILTER (WHERE status = 'processing') AS processing,
+           coalesce(extract(epoch FROM now() - min(run_after) FILTER (WHERE status = 'queued')), 0)::float8 AS age
+    FROM jobs WHERE status IN ('queued', 'processing')
+"""
+_STATES = ("due", "delayed", "processing")
+_GAUGES = (QUEUE_DEPTH, QUEUE_AGE_SECONDS, QUEUE_FINISHED_PER_MINUTE)
+
+
+class Backlog:
+    """Any number of processes may measure it."""
+
+    def __init__(self, database: Database, *, rate: RateOptions) -> None:
+        self._database = database
+        self._rate = rate
+
+    async def measure(self) -> None:
+        """While PostgreSQL does not answer nothing is shown: an old number would be believed."""
+        if await error_of(self._count):
+            for gauge in _GAUGES:
+                gauge.clear()
+
+    async def _count(self) -> None:
+        async with self._database.transaction() as connection:
+            row = await (await connection.execute(_COUNTED)).fetchone()
+            rate = await finishing_rate(connection, self._rate)
+        if row is None:
+            return
+        for state in _STATES:
+            QUEUE_DEPTH.labels(state=state).set(row[state])
+        QUEUE_AGE_SECONDS.labels(state="due").set(max(0.0, row["age"]))
+        QUEUE_FINISHED_PER_MINUTE.labels(window=f"{self._rate.window_seconds:g}s").set(rate)

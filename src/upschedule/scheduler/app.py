@@ -1,0 +1,64 @@
+"""The scheduler process: whichever of them leads sweeps and cleans up; all measure the queue."""
+
+import asyncio
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from upschedule.daemon.endpoint import Probes, serving
+from upschedule.daemon.leadership import Leadership
+from upschedule.daemon.periodic import every
+from upschedule.daemon.standing import until_live
+from upschedule.processing.retention import ORPHAN_SECONDS
+from upschedule.services import Services
+
+_log = structlog.get_logger(__name__)
+
+
+class SchedulerOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How often each round is made. `standing_file` says when the process may lead; None: at once."""
+
+    host: str
+    port: int
+    sweep_seconds: float
+    retention_seconds: float
+    standing_file: Path | None
+
+
+async def schedule(services: Services, options: SchedulerOptions, *, stop: asyncio.Event) -> None:
+    """Returns once `stop` is set; what a round had begun is undone or found by the next. Raises OSError."""
+    with serving(options.host, options.port, _probes(services)) as port:
+        _log.info("scheduler_started", port=port)
+        async with asyncio.TaskGroup() as owned:
+            leading = owned.create_task(_lead(services, options))
+            await stop.wait()
+            leading.cancel()
+    _log.info("scheduler_stopped")
+
+
+async def _lead(services: Services, options: SchedulerOptions) -> None:
+    async def rounds() -> None:
+        await _rounds(services, options)
+
+    await until_live(options.standing_file)
+    await Leadership(services.database, again_seconds=options.sweep_seconds).work(rounds)
+
+
+async def _rounds(services: Services, options: SchedulerOptions) -> None:
+    sweeper, retention = services.sweeper(), services.retention()
+    async with asyncio.TaskGroup() as rounds:
+        rounds.create_task(every(options.sweep_seconds, sweeper.sweep, name="sweep"))
+        rounds.create_task(every(options.retention_seconds, retention.remove_old, name="retention"))
+        rounds.create_task(every(options.retention_seconds, services.feeds.forget_removed, name="calendars"))
+        rounds.create_task(every(ORPHAN_SECONDS, retention.remove_orphans, name="orphans"))
+
+
+def _probes(services: Services) -> Probes:
+    backlog = services.backlog()
+
+    async def measure() -> None:
+        services.measure()
+        await backlog.measure()
+
+    return Probes(readiness=services.readiness, measure=measure)

@@ -1,0 +1,147 @@
+"""The scheduler as a program: one leads, another takes over, the queue is measured by each."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.integration.conftest import StartScheduler
+from tests.integration.pages import await_alive, await_ready, dependencies, get, metric
+from tests.integration.processing.rows import claimed, queued, read
+from tests.integration.services import Addresses, new_account, opened, until
+from tests.servers import migrate_now, wait_until
+from upschedule.daemon.leadership import SILENT_SECONDS_MAX
+from upschedule.operations.embedded.ports import free_port
+from upschedule.operations.embedded.postgres import Postgres
+from upschedule.processing.job import Job, Status
+from upschedule.services import Services
+
+PORT = "SCHEDULER_PORT"
+EXPIRED = {"lease_until": "now() - interval '1 second'"}
+
+
+def leads(port: int) -> bool:
+    return metric(port, "upschedule_scheduler_leading") == 1
+
+
+async def until_found(services: Services, job: Job) -> None:
+    """A sweep has queued it again."""
+
+    async def found() -> bool:
+        return (await read(services, job.id)).status is Status.QUEUED
+
+    await until(found)
+
+
+async def test_what_was_lost_is_found_and_sigterm_ends_it_with_zero(
+    addresses: Addresses, start_scheduler: StartScheduler
+) -> None:
+    """(R2.3, R6.1)."""
+    port = free_port()
+    async with opened(addresses) as services:
+        job = await claimed(services, await new_account(services), **EXPIRED)
+        scheduler = start_scheduler(addresses, {PORT: str(port)})
+        await until_found(services, job)
+    assert await asyncio.to_thread(dependencies, port) == {
+        "postgres": None,
+        "redis-state": None,
+        "redis-cache": None,
+        "objects": None,
+    }
+    scheduler.send_signal(signal.SIGTERM)
+    assert await asyncio.to_thread(scheduler.wait, 20) == 0
+
+
+async def test_every_scheduler_measures_the_queue_when_it_is_asked(
+    addresses: Addresses, start_scheduler: StartScheduler
+) -> None:
+    """Also one that does not lead: no number is older than the question (R6.2)."""
+    ports = [free_port(), free_port()]
+    for port in ports:
+        start_scheduler(addresses, {PORT: str(port), "JOBS_BACKOFF_SECONDS_BASE": "600"})
+    async with opened(addresses) as services:
+        account_id = await new_account(services)
+        for due in ("now() - interval '40 seconds'", "now()", "now() + interval '1 hour'"):
+            await queued(services, account_id, run_after=due)
+        await claimed(services, account_id)
+    for port in ports:
+        await asyncio.to_thread(await_alive, port)
+        depths = {state: metric(port, "upschedule_queue_depth", state=state) for state in ("due", "delayed")}
+        assert depths == {"due": 2, "delayed": 1}
+        assert metric(port, "upschedule_queue_depth", state="processing") == 1
+        assert 40 <= (metric(port, "upschedule_queue_age_seconds", state="due") or 0) < 100
+        assert metric(port, "upschedule_queue_finished_per_minute", window="60s") == 60
+
+
+async def test_a_killed_leader_is_followed_by_another(addresses: Addresses, start_scheduler: StartScheduler) -> None:
+    """(R1.2, R2.3)."""
+    ports = [free_port(), free_port()]
+    schedulers = [start_scheduler(addresses, {PORT: str(port)}) for port in ports]
+    wait_until(lambda: any(map(leads, ports)), timeout_seconds=30)
+    first = next(index for index, port in enumerate(ports) if leads(port))
+    await asyncio.to_thread(await_alive, ports[1 - first])
+    assert not leads(ports[1 - first])
+    schedulers[first].kill()
+    async with opened(addresses) as services:
+        job = await claimed(services, await new_account(services), **EXPIRED)
+        await until_found(services, job)
+    assert leads(ports[1 - first])
+
+
+async def test_a_leader_that_hangs_is_replaced_and_steps_back_when_it_wakes_up(
+    addresses: Addresses, start_scheduler: StartScheduler
+) -> None:
+    """(R2.3)."""
+    ports = [free_port(), free_port()]
+    first = start_scheduler(addresses, {PORT: str(ports[0])})
+    wait_until(lambda: leads(ports[0]), timeout_seconds=30)
+    start_scheduler(addresses, {PORT: str(ports[1])})
+    await asyncio.to_thread(await_alive, ports[1])
+    first.send_signal(signal.SIGSTOP)
+    wait_until(lambda: leads(ports[1]), timeout_seconds=SILENT_SECONDS_MAX + 5)
+    first.send_signal(signal.SIGCONT)
+    wait_until(lambda: not leads(ports[0]), timeout_seconds=10)
+    assert leads(ports[1])
+    assert first.poll() is None
+
+
+async def test_a_canary_measures_and_leads_only_once_it_stands_live(
+    addresses: Addresses, start_scheduler: StartScheduler, tmp_path: Path
+) -> None:
+    """Unready it is not: else nobody could promote it (R12.2)."""
+    port, standing = free_port(), tmp_path / "standing"
+    async with opened(addresses) as services:
+        job = await claimed(services, await new_account(services), **EXPIRED)
+        start_scheduler(addresses, {PORT: str(port), "ROLLOUT_STANDING_FILE": str(standing)})
+        await asyncio.to_thread(await_ready, port)
+        standing.write_text("canary\n")
+        assert metric(port, "upschedule_queue_depth", state="processing") == 1
+        assert not leads(port)
+        standing.write_text("live\n")
+        await until_found(services, job)
+        assert leads(port)
+
+
+@pytest.mark.timeout(180)
+async def test_without_postgresql_the_queue_is_not_shown_and_afterwards_one_leads_again(
+    addresses: Addresses, start_scheduler: StartScheduler, private_postgres: Callable[..., Postgres]
+) -> None:
+    """An old number would be believed (R6.2)."""
+    server, port = private_postgres(), free_port()
+    migrate_now(server.owner_dsn("upschedule"))
+    own = msgspec.structs.replace(addresses, postgres_dsn=server.application_dsn("upschedule"))
+    scheduler = start_scheduler(own, {PORT: str(port)})
+    wait_until(lambda: leads(port), timeout_seconds=30)
+    assert metric(port, "upschedule_queue_depth", state="due") == 0
+    await asyncio.to_thread(server.stop)
+    wait_until(lambda: not leads(port), timeout_seconds=10)
+    status, shown = await asyncio.to_thread(get, port, "/metrics")
+    assert status == 200
+    assert "\nupschedule_queue_" not in shown
+    await asyncio.to_thread(server.start)
+    wait_until(lambda: leads(port), timeout_seconds=60)
+    assert metric(port, "upschedule_queue_depth", state="due") == 0
+    assert scheduler.poll() is None
