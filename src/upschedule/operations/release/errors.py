@@ -1,0 +1,37 @@
+"""Why a release was not packed or pushed; ReleaseError is the root."""
+
+
+class ReleaseError(Exception):
+    """There is no such release."""
+
+
+class DirtyWorkTree(ReleaseError):
+    """What is not committed would not be in the release."""
+
+    def __init__(self, changes: str) -> None:
+        paths = changes.splitlines()
+        shown = ", ".join(line[3:] for line in paths[:3]) + (" …" if len(paths) > 3 else "")  # noqa: PLR2004 - shown in the line before
+        super().__init__(f"The work tree has changes that are in no commit ({shown}): commit or remove them first.")
+
+
+class ProgramFailed(ReleaseError):
+    """A program that packing needs is missing, failed or took too long."""
+
+    def __init__(self, program: str, reason: str) -> None:
+        super().__init__(f"{program}: {reason}")
+
+
+class NameTaken(ReleaseError):
+    """Archives never change: jobs that run may fetch them again."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"{name} is in the store with another checksum. Archives never change: commit again for another name."
+        )
+
+
+class ArchiveDamaged(ReleaseError):
+    """What came back is not what was sent."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"The store gives {name} back with other bytes than were sent: push again.")

@@ -1,0 +1,38 @@
+"""Programs that packing calls."""
+
+import os
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from upschedule.operations.release.errors import ProgramFailed
+
+_TOLD_CHARACTERS = 600
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    timeout_seconds: float,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> bytes:
+    """Standard output. Raises ProgramFailed with the end of what the program complained."""
+    name = Path(argv[0]).name
+    try:
+        done = subprocess.run(  # noqa: S603 - programs and arguments are ours or the operator's
+            argv,
+            cwd=folder,
+            env={**os.environ, **(environment or {})},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=timeout_seconds,
+            check=False,
+        )
+    except OSError as error:
+        raise ProgramFailed(name, error.strerror or "cannot be started") from error
+    except subprocess.TimeoutExpired as error:
+        raise ProgramFailed(name, f"took longer than {timeout_seconds:.0f} s") from error
+    if done.returncode != 0:
+        raise ProgramFailed(name, done.stderr.decode(errors="replace").strip()[-_TOLD_CHARACTERS:])
+    return done.stdout

@@ -1,0 +1,26 @@
+"""Archives into the bucket that nodes fetch them from; a name never gets other bytes."""
+
+from pathlib import Path
+
+from upschedule.operations.bucket import Bucket
+from upschedule.operations.release.errors import ArchiveDamaged, NameTaken
+from upschedule.operations.release.manifest import Archive, Manifest
+
+
+def push(manifest: Manifest, cache: Path, store: Bucket) -> list[str]:
+    """The names of what was sent; the sources last, so that whoever sees them finds all.
+
+    Raises NameTaken, ArchiveDamaged, BucketFailed.
+    """
+    return [archive.name for archive in (manifest.environment, manifest.sources) if _push(archive, cache, store)]
+
+
+def _push(archive: Archive, cache: Path, store: Bucket) -> bool:
+    if stored := store.find(archive.name):
+        if stored.sha256 != archive.sha256:
+            raise NameTaken(archive.name)
+        return False
+    store.put(archive.name, cache / archive.name, sha256=archive.sha256, content_type="application/gzip")
+    if store.read_sha256(archive.name) != archive.sha256:
+        raise ArchiveDamaged(archive.name)
+    return True

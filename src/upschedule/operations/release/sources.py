@@ -1,0 +1,59 @@
+"""What a commit holds: read from Git, never from the work tree."""
+
+import io
+import tarfile
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from upschedule.operations.release.errors import DirtyWorkTree
+from upschedule.operations.release.manifest import ReleaseFile
+from upschedule.operations.release.programs import run
+
+SHORT = 12
+_GIT_SECONDS = 60.0
+_PACKED = ("src", "migrations")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commit:
+    """`id` has 40 digits."""
+
+    repository: Path
+    id: str
+
+    @property
+    def short(self) -> str:
+        return self.id[:SHORT]
+
+    @property
+    def release(self) -> ReleaseFile:
+        """The project's version with the commit, as 3.0.0+0123456789ab."""
+        project = tomllib.loads(_git(self.repository, "show", f"{self.id}:pyproject.toml").decode())["project"]
+        return ReleaseFile(version=f"{project['version']}+{self.short}", commit=self.id)
+
+    def extract(self, folder: Path, paths: Sequence[str]) -> None:
+        """Writes what the commit holds at these paths below `folder`."""
+        packed = _git(self.repository, "archive", "--format=tar", self.id, *paths)
+        with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
+            tar.extractall(folder, filter="data")
+
+
+def current_commit(repository: Path) -> Commit:
+    """Raises DirtyWorkTree, ProgramFailed."""
+    if changes := _git(repository, "status", "--porcelain").decode(errors="replace"):
+        raise DirtyWorkTree(changes)
+    return Commit(repository=repository, id=_git(repository, "rev-parse", "HEAD").decode().strip())
+
+
+def lay_out(commit: Commit, folder: Path) -> None:
+    """What runs: the code, the migrations, and RELEASE."""
+    commit.extract(folder, _PACKED)
+    (folder / "RELEASE").write_bytes(msgspec.json.encode(commit.release) + b"\n")
+
+
+def _git(repository: Path, *arguments: str) -> bytes:
+    return run(["git", "-C", repository, *arguments], timeout_seconds=_GIT_SECONDS)

@@ -1,0 +1,147 @@
+"""`upschedule release`, as an SRE runs it."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.integration.operations.repository import commit, git, make_repository
+from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
+
+Release = Callable[..., "subprocess.CompletedProcess[str]"]
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    return make_repository(tmp_path / "repository")
+
+
+@pytest.fixture
+def release(seaweedfs_server: SeaweedFS, object_store: ObjectStoreAddress) -> Iterator[Release]:
+    """The command, with the keys of an empty bucket."""
+    store = {
+        "AWS_ENDPOINT_URL": f"http://{object_store.endpoint}",
+        "AWS_ACCESS_KEY_ID": object_store.access_key,
+        "AWS_SECRET_ACCESS_KEY": object_store.secret_key,
+    }
+
+    def run(repository: Path, cache: Path, *options: str) -> subprocess.CompletedProcess[str]:
+        own = ["--repository", repository, "--cache", cache, "--bucket", object_store.bucket]
+        return subprocess.run(
+            [sys.executable, "-m", "upschedule", "release", *own, *options],
+            env={**os.environ, **store},
+            capture_output=True,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+
+    yield run
+    client = seaweedfs_server.admin_client()
+    for item in client.list_objects(bucket_name=object_store.bucket):
+        client.remove_object(bucket_name=object_store.bucket, object_name=item.object_name)
+
+
+def test_the_same_commit_gives_the_same_bytes_wherever_it_is_packed(
+    release: Release, repository: Path, tmp_path: Path
+) -> None:
+    """Another clone, another cache, another umask, a later time (R12.1)."""
+    git(tmp_path, "clone", "--quiet", str(repository), str(tmp_path / "elsewhere"))
+    first = release(repository, tmp_path / "first")
+    before = os.umask(0o077)
+    try:
+        second = release(tmp_path / "elsewhere", tmp_path / "second")
+    finally:
+        os.umask(before)
+
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == second.stdout
+    manifest = json.loads(first.stdout)
+    assert manifest["commit"] == git(repository, "rev-parse", "HEAD")
+    assert manifest["version"] == f"1.2.3+{manifest['commit'][:12]}"
+    for archive in (manifest["environment"], manifest["sources"]):
+        bytes_ = {(tmp_path / cache / archive["name"]).read_bytes() for cache in ("first", "second")}
+        assert {hashlib.sha256(content).hexdigest() for content in bytes_} == {archive["sha256"]}
+
+
+def test_what_was_packed_runs_where_nothing_may_be_written(release: Release, repository: Path, tmp_path: Path) -> None:
+    """Dependencies and code, compiled, without the project's work tree."""
+    manifest = json.loads(release(repository, tmp_path / "cache").stdout)
+    for part in ("environment", "sources"):
+        with tarfile.open(tmp_path / "cache" / manifest[part]["name"]) as tar:
+            tar.extractall(tmp_path / part, filter="data")
+
+    path = os.pathsep.join([str(tmp_path / "environment"), str(tmp_path / "sources" / "src")])
+    program = (
+        "import click, msgspec, upschedule; print(upschedule.__cached__, click.__file__, msgspec.json.decode('1'))"
+    )
+    ran = subprocess.run(
+        ["/usr/bin/python3.11", "-S", "-c", program],
+        env={"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    compiled, package, one = ran.stdout.split()
+    assert Path(compiled).is_file()
+    assert Path(package).is_relative_to(tmp_path / "environment")
+    assert one == "1"
+    assert json.loads((tmp_path / "sources" / "RELEASE").read_text()) == {
+        "version": manifest["version"],
+        "commit": manifest["commit"],
+    }
+    assert (tmp_path / "sources" / "migrations" / "0001_expand_x.sql").is_file()
+
+
+def test_only_what_is_committed_is_released(release: Release, repository: Path, tmp_path: Path) -> None:
+    """A file that is in no commit refuses the release, and nothing is packed."""
+    (repository / "src" / "forgotten.py").write_text("")
+    refused = release(repository, tmp_path / "cache")
+
+    assert (refused.returncode, refused.stdout) == (4, "")
+    assert "changes that are in no commit (src/forgotten.py)" in refused.stderr
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_push_sends_what_the_store_lacks_and_a_second_push_nothing(
+    release: Release, repository: Path, tmp_path: Path
+) -> None:
+    """The dependencies of the release before are not even installed again."""
+    pushed = release(repository, tmp_path / "cache", "--push")
+    assert pushed.returncode == 0, pushed.stderr
+    names = [json.loads(pushed.stdout)[part]["name"] for part in ("environment", "sources")]
+    assert f"Pushed: {', '.join(names)}." in pushed.stderr
+    assert "nothing" in release(repository, tmp_path / "cache", "--push").stderr
+
+    (repository / "src" / "upschedule" / "__init__.py").write_text("")
+    commit(repository, "Go on")
+    third = release(repository, tmp_path / "another machine", "--push")
+    sources = json.loads(third.stdout)["sources"]["name"]
+    assert third.stderr == f"Pushed: {sources}.\n"
+    assert [path.name for path in (tmp_path / "another machine").iterdir()] == [sources]
+    assert json.loads(third.stdout)["environment"] == json.loads(pushed.stdout)["environment"]
+
+
+def test_a_name_never_gets_other_bytes(release: Release, repository: Path, tmp_path: Path) -> None:
+    """A job that runs may fetch its archives again at any time (R12.3)."""
+    manifest = json.loads(release(repository, tmp_path / "cache", "--push").stdout)
+    archive = tmp_path / "cache" / manifest["environment"]["name"]
+    archive.write_bytes(archive.read_bytes() + b"\0")
+    refused = release(repository, tmp_path / "cache", "--push")
+
+    assert (refused.returncode, refused.stdout) == (4, "")
+    assert f"{archive.name} is in the store with another checksum" in refused.stderr
+
+
+def test_a_store_that_is_away_is_named(release: Release, repository: Path, tmp_path: Path) -> None:
+    """Exit code 3, and a sentence."""
+    failed = release(repository, tmp_path / "cache", "--push", "--endpoint-url", "http://127.0.0.1:1")
+    assert (failed.returncode, failed.stdout) == (3, "")
+    assert "at http://127.0.0.1:1: MaxRetryError." in failed.stderr
