@@ -1,0 +1,8 @@
+# Whoever releases: read the checks of the old and the new instances.
+node_prefix "" {
+  policy = "read"
+}
+
+service_prefix "" {
+  policy = "read"
+}

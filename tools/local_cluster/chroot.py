@@ -1,0 +1,120 @@
+"""All that a task sees of its node: the programs, their libraries, and what those read."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+
+from tools.local_cluster import users
+from tools.local_cluster.errors import ClusterError
+from upschedule.operations.embedded import programs as wheels
+
+POSTGRES = Path("/usr/lib/postgresql/15")
+# What the jobs' few shell scripts call.
+COMMANDS = ("cat", "chmod", "cp", "id", "mkdir", "mv", "rm", "sleep", "test")
+DEBIAN = (
+    "/usr/bin/python3.11",
+    "/usr/lib/python3.11",
+    "/usr/lib/postgresql/15/bin",
+    "/usr/lib/postgresql/15/lib",
+    "/usr/share/postgresql/15",
+    "/usr/sbin/pgbouncer",
+    "/usr/bin/prometheus",
+    "/usr/share/zoneinfo",
+    "/usr/lib/locale/C.utf8",
+)
+# Read where they are there.
+SURROUNDINGS = (
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/resolv.conf",
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/ssl/openssl.cnf",
+    "/usr/lib/ssl/openssl.cnf",
+)
+# Loaded by the wheels of a release, which ldd does not know yet.
+LIBRARIES = ("libgcc_s.so.1", "libstdc++.so.6", "libseccomp.so.2")
+LEFT_OUT = shutil.ignore_patterns("test", "idlelib", "turtledemo", "lib2to3", "bitcode", "pgxs", "man")
+
+
+def chroot_env(folder: Path) -> Mapping[str, str]:
+    """As Nomad's client wants it: what is where for the tasks."""
+    return {str(entry): f"/{entry.name}" for entry in sorted(folder.iterdir())} if folder.exists() else {}
+
+
+def make_chroot(folder: Path, cluster_programs: Path) -> None:
+    """Builds the tree anew. Files are linked where that is possible.
+
+    Raises ClusterError with all that is missing.
+    """
+    contents = {path: Path(path) for path in DEBIAN} | {f"/usr/bin/{name}": Path("/bin", name) for name in COMMANDS}
+    contents |= wheels_and_own(cluster_programs) | {path: Path(path) for path in SURROUNDINGS if Path(path).exists()}
+    if missing := [str(path) for path in contents.values() if not path.exists()]:
+        raise ClusterError(f"Tasks need these, which are missing: {', '.join(missing)}. README.md lists the packages.")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o755)
+    for inside, outside in contents.items():
+        put(outside, folder / inside.lstrip("/"))
+    for path in libraries(list(executables(folder))):
+        put(Path(path), folder / path.lstrip("/"))
+    write_users(folder / "etc")
+
+
+def wheels_and_own(cluster_programs: Path) -> dict[str, Path]:
+    """Programs that are not Debian's, where the jobs look for them."""
+    return {
+        # A symbolic link would stay one, and point to nothing.
+        "/bin/sh": Path("/usr/bin/dash"),
+        "/usr/bin/traefik": wheels.traefik(),
+        "/usr/bin/valkey-server": wheels.valkey_server(),
+        "/usr/bin/weed": wheels.weed(),
+        "/usr/bin/nomad-autoscaler": cluster_programs / "nomad-autoscaler",
+    }
+
+
+def put(source: Path, target: Path) -> None:
+    """A file or a tree, without symbolic links."""
+    if source.is_dir():
+        shutil.copytree(source, target, copy_function=link, ignore=LEFT_OUT, ignore_dangling_symlinks=True)
+    elif not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        link(str(source), str(target))
+
+
+def link(source: str, target: str) -> None:
+    """Hard, unless the source is another user's or on another file system."""
+    real = Path(source).resolve()
+    try:
+        if real.stat().st_uid == 0:
+            os.link(real, target)
+            return
+    except OSError:
+        pass
+    shutil.copy2(real, target)
+
+
+def executables(folder: Path) -> Iterator[Path]:
+    """Programs and libraries in the tree: what ldd can be asked about."""
+    for path in folder.rglob("*"):
+        if path.is_file() and (path.suffix == ".so" or os.access(path, os.X_OK)):
+            with path.open("rb") as file:
+                if file.read(4) == b"\x7fELF":
+                    yield path
+
+
+def libraries(of: Iterable[Path]) -> set[str]:
+    """Paths at which the loader looks for them."""
+    told = subprocess.run(["ldd", *of], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    found = set(re.findall(r"(/\S+) \(0x", told.stdout))
+    cache = subprocess.run(["/sbin/ldconfig", "-p"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    for name in LIBRARIES:
+        found |= set(re.findall(rf"^\s{re.escape(name)} \(libc6,x86-64\S*\) => (\S+)", cache, re.MULTILINE))
+    return found
+
+
+def write_users(folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "passwd").write_text(users.passwd(), encoding="utf-8")
+    (folder / "group").write_text(users.group(), encoding="utf-8")

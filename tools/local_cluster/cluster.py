@@ -1,0 +1,137 @@
+"""The whole cluster on this machine: agents, tokens, secrets, volumes, and the stack that fills it."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from tools.cluster.build import prepare
+from tools.cluster.programs import cache
+from tools.local_cluster import environment, leftovers, stack_configuration
+from tools.local_cluster.certificates import Certificates, provide_certificates
+from tools.local_cluster.chroot import chroot_env, make_chroot
+from tools.local_cluster.consul_agent import ConsulAgent
+from tools.local_cluster.credentials import Credentials
+from tools.local_cluster.health import Health
+from tools.local_cluster.nomad_agent import NomadAgent
+from tools.local_cluster.plan import Plan
+from tools.local_cluster.pulumi_stack import PulumiStack
+from tools.local_cluster.tokens import consul_token, provide_policies, provide_tokens
+from tools.local_cluster.volumes import make_volumes, volumes
+
+NAMESPACE = "upschedule"
+HEALTHY_SECONDS = 240.0
+
+
+@dataclass(frozen=True)
+class LocalCluster:
+    """`say` gets a sentence for each step."""
+
+    plan: Plan
+    say: Callable[[str], None]
+
+    def up(self) -> None:
+        """From whatever there is to all checks passing. Raises ClusterError."""
+        self.start_agents()
+        self.say("Bringing the stack up …")
+        self.prepare_stack()
+        self.stack.up()
+        self.say("Waiting until all checks pass …")
+        self.health.await_all(timeout_seconds=HEALTHY_SECONDS)
+        environment.write(self)
+
+    def start_agents(self) -> None:
+        """Raises ClusterError."""
+        self.say("Starting Consul …")
+        self.consul.start()
+        self.consul.await_leader()
+        provide_policies(self.consul.api)
+        provide_tokens(self.consul.api, self.credentials, node=self.consul.name)
+        self.say("Starting Nomad …")
+        make_volumes(self.plan.data / "volumes")
+        if self.nomad.process.pid() is None:
+            make_chroot(self.plan.data / "chroot", self.programs[0])
+        self.nomad.start()
+        self.nomad.await_node()
+        self.nomad.accept_tasks()
+
+    def prepare_stack(self) -> None:
+        """Raises ClusterError."""
+        self.stack.prepare(self.credentials.password("pulumi-passphrase"))
+        self.stack.configure(
+            stack_configuration.settings(self.plan),
+            stack_configuration.secrets(self.credentials, self.certificates),
+        )
+
+    def down(self) -> None:
+        """Ends tasks and agents. What they keep, jobs and settings as well as data, is there for the next `up`."""
+        if self.nomad.process.pid() is not None:
+            self.say("Stopping all tasks …")
+            self.nomad.end_tasks()
+        self.say("Stopping the agents …")
+        self.nomad.stop()
+        leftovers.clean_up(self.nomad.folder, self.nomad.cgroup)
+        self.consul.stop()
+
+    def remove(self) -> None:
+        """All data, secrets and state; `down` comes first."""
+        shutil.rmtree(self.plan.data)
+
+    @cached_property
+    def programs(self) -> list[Path]:
+        """Folders of nomad, consul and pulumi, then those of pulumi's plugins; built where they are missing."""
+        return prepare(cache())
+
+    @cached_property
+    def credentials(self) -> Credentials:
+        return Credentials(self.plan.data / "credentials.json")
+
+    @cached_property
+    def certificates(self) -> Certificates:
+        return provide_certificates(self.plan.data / "certificates")
+
+    @property
+    def consul(self) -> ConsulAgent:
+        return ConsulAgent(
+            program=self.programs[0] / "consul",
+            folder=self.plan.data / "consul",
+            name=self.plan.name,
+            http_port=self.plan.ports["consul_http"],
+            server_port=self.plan.ports["consul_server"],
+            serf_port=self.plan.ports["consul_serf"],
+            management_token=consul_token(self.credentials, "management"),
+            node_token=consul_token(self.credentials, "agent"),
+        )
+
+    @property
+    def nomad(self) -> NomadAgent:
+        return NomadAgent(
+            program=self.programs[0] / "nomad",
+            folder=self.plan.data / "nomad",
+            name=self.plan.name,
+            http_port=self.plan.ports["nomad_http"],
+            rpc_port=self.plan.ports["nomad_rpc"],
+            serf_port=self.plan.ports["nomad_serf"],
+            consul_address=self.plan.address("consul_http"),
+            consul_token=consul_token(self.credentials, "nomad"),
+            management_token=self.credentials.token("nomad-management"),
+            chroot=chroot_env(self.plan.data / "chroot"),
+            volumes=volumes(self.plan.data / "volumes"),
+            cgroup=f"{self.plan.name}.slice",
+            cpu_mhz=self.plan.cpu_mhz,
+        )
+
+    @property
+    def stack(self) -> PulumiStack:
+        nomad = {"NOMAD_ADDR": self.plan.nomad_url, "NOMAD_TOKEN": self.nomad.management_token}
+        return PulumiStack(folder=self.plan.data / "pulumi", path=self.path, nomad=nomad)
+
+    @property
+    def path(self) -> list[Path]:
+        """To put in front of PATH: the project's own environment first, as Pulumi's plugins run in it."""
+        return [environment.PYTHON_PROGRAMS, *self.programs]
+
+    @property
+    def health(self) -> Health:
+        return Health(nomad=self.nomad.api, consul=self.consul.api, namespace=NAMESPACE)

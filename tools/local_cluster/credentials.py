@@ -1,0 +1,31 @@
+"""Random secrets, made once and kept in a file that only its owner may read (R8.2)."""
+
+import json
+import secrets
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from upschedule.operations.embedded.passwords import write_private
+
+
+class Credentials:
+    """A JSON object of name to secret."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._known: dict[str, str] = json.loads(file.read_bytes()) if file.exists() else {}
+
+    def password(self, name: str) -> str:
+        """Of letters, digits, `-` and `_`, so that it needs no quoting in a URL or a configuration file."""
+        return self._get(name, lambda: secrets.token_urlsafe(32))
+
+    def token(self, name: str) -> str:
+        """A UUID, as Consul and Nomad want the secrets of their tokens."""
+        return self._get(name, lambda: str(uuid.uuid4()))
+
+    def _get(self, name: str, make: Callable[[], str]) -> str:
+        if name not in self._known:
+            self._known[name] = make()
+            write_private(self._file, json.dumps(self._known, indent=2).encode())
+        return self._known[name]

@@ -1,0 +1,76 @@
+"""Whether everything that Nomad should run is there, by Consul's checks."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from tools.local_cluster.api import Api, ApiError
+from tools.local_cluster.errors import ClusterError
+from tools.local_cluster.waiting import wait_for
+
+LOG_LINES = 12
+LOG_BYTES = "4000"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """Of the jobs in one namespace."""
+
+    nomad: Api
+    consul: Api
+    namespace: str
+
+    def await_all(self, *, timeout_seconds: float) -> None:
+        """Raises ClusterError that names what is not well, with the end of its logs."""
+        if not wait_for(lambda: not self.missing(), timeout_seconds=timeout_seconds):
+            told = "\n".join(self.explain())
+            raise ClusterError(f"Not everything is healthy after {timeout_seconds:.0f} s.\n{told}")
+
+    def missing(self) -> list[str]:
+        """Services with fewer passing instances than their jobs want."""
+        wanted = self.wanted()
+        return [name for name, count in wanted.items() if self.passing(name) < count]
+
+    def wanted(self) -> Mapping[str, int]:
+        """Instances by the name of the service; services without checks count as well."""
+        found: dict[str, int] = {}
+        for entry in self.nomad.call("GET", "jobs", namespace=self.namespace):
+            job = self.nomad.call("GET", f"job/{entry['ID']}", namespace=self.namespace)
+            for group in job["TaskGroups"]:
+                services = [*(group["Services"] or []), *(s for task in group["Tasks"] for s in task["Services"] or [])]
+                found |= {service["Name"]: group["Count"] for service in services}
+        return found
+
+    def passing(self, service: str) -> int:
+        return len(self.consul.call("GET", f"health/service/{service}", passing="true"))
+
+    def explain(self) -> Iterator[str]:
+        missing = set(self.missing())
+        yield f"Consul's checks do not pass for: {', '.join(sorted(missing)) or 'nothing (by now)'}."
+        for entry in self.nomad.call("GET", "jobs", namespace=self.namespace):
+            for allocation in self.nomad.call("GET", f"job/{entry['ID']}/allocations", namespace=self.namespace)[:2]:
+                for task, state in (allocation["TaskStates"] or {}).items():
+                    if state["Failed"] or state["State"] == "pending" or entry["ID"] in missing:
+                        yield from self.story(allocation["ID"], f"{entry['ID']}/{task}", task, state)
+            for failure in self.unplaced(entry["ID"]):
+                yield f"{entry['ID']}: not placed: {failure}"
+
+    def story(self, allocation: str, title: str, task: str, state: Mapping[str, object]) -> Iterator[str]:
+        events = state["Events"] or []
+        last = events[-1]["DisplayMessage"] if isinstance(events, list) and events else "nothing yet"
+        yield f"{title} of allocation {allocation[:8]} is {state['State']}: {last}"
+        for stream in ("stderr", "stdout"):
+            lines = self.log(allocation, task, stream).splitlines()[-LOG_LINES:]
+            yield from (f"  {stream}: {line}" for line in lines)
+
+    def log(self, allocation: str, task: str, stream: str) -> str:
+        """Its end; empty where there is none yet."""
+        query = {"task": task, "type": stream, "origin": "end", "offset": LOG_BYTES, "plain": "true"}
+        try:
+            return self.nomad.text("GET", f"client/fs/logs/{allocation}", namespace=self.namespace, **query)
+        except ApiError:
+            return ""
+
+    def unplaced(self, job: str) -> Iterator[str]:
+        for evaluation in self.nomad.call("GET", f"job/{job}/evaluations", namespace=self.namespace):
+            for metric in (evaluation.get("FailedTGAllocs") or {}).values():
+                yield str(metric["DimensionExhausted"] or metric["ConstraintFiltered"] or metric["NodesEvaluated"])

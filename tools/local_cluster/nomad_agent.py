@@ -1,0 +1,164 @@
+"""One Nomad agent, server and client, that runs tasks with the exec driver."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tools.local_cluster.api import Api, ApiError, nomad
+from tools.local_cluster.process import Process
+from tools.local_cluster.waiting import wait_for
+from upschedule.operations.embedded.passwords import write_private
+from upschedule.operations.embedded.ports import LOOPBACK
+
+READY_SECONDS = 60.0
+STOP_SECONDS = 20.0
+# Above the longest `shutdown_delay` and `kill_timeout` of the jobs.
+DRAIN_SECONDS = 120.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class NomadAgent:
+    """`chroot` and `volumes` are what tasks see of the node; without them it is a server only.
+
+    `peers` are the addresses (HOST:SERF_PORT) of the other servers, `servers` how many there are in all.
+    """
+
+    program: Path
+    folder: Path
+    name: str
+    http_port: int
+    rpc_port: int
+    serf_port: int
+    consul_address: str
+    consul_token: str
+    management_token: str
+    chroot: Mapping[str, str]
+    volumes: Mapping[str, Path]
+    cgroup: str
+    cpu_mhz: int
+    address: str = LOOPBACK
+    servers: int = 1
+    peers: tuple[str, ...] = ()
+    # Below the kernel's ephemeral range, and beside the ports that `free_port` gives.
+    dynamic_ports: tuple[int, int] = (23_000, 29_999)
+
+    @property
+    def url(self) -> str:
+        return f"http://{self.address}:{self.http_port}"
+
+    @property
+    def api(self) -> Api:
+        return nomad(self.url, self.management_token)
+
+    @property
+    def process(self) -> Process:
+        argv = [str(self.program), "agent", f"-config={self.folder / 'nomad.json'}"]
+        return Process(name="nomad", folder=self.folder, argv=argv)
+
+    def start(self) -> None:
+        """Raises ClusterError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.chmod(0o711)
+        write_private(self.folder / "nomad.json", json.dumps(self.configuration(), indent=2).encode())
+        self.process.start()
+
+    def await_node(self) -> None:
+        """With its token made and its node able to take jobs. Raises ClusterError."""
+        if not wait_for(self.is_ready, timeout_seconds=READY_SECONDS):
+            raise self.process.failure(f"was not ready in {READY_SECONDS:.0f} s")
+
+    def is_ready(self) -> bool:
+        try:
+            self.bootstrap()
+            return any(
+                node["Name"] == self.name and node["Status"] == "ready" for node in self.api.call("GET", "nodes")
+            )
+        except ApiError:
+            return False
+
+    def bootstrap(self) -> None:
+        """Makes the management token; refused by a cluster that has one."""
+        try:
+            self.api.call("POST", "acl/bootstrap", {"BootstrapSecret": self.management_token})
+        except ApiError as refusal:
+            if refusal.status != 400:  # noqa: PLR2004 - HTTP's "bad request": it was done before
+                raise
+
+    def accept_tasks(self) -> None:
+        """Again, after `end_tasks`. Raises ApiError."""
+        node = self.node()
+        if node["SchedulingEligibility"] != "eligible" or node["Drain"]:
+            self.api.call("POST", f"node/{node['ID']}/drain", {"DrainSpec": None, "MarkEligible": True})
+
+    def end_tasks(self) -> None:
+        """They are placed again as soon as the node accepts tasks. Raises ApiError or ClusterError."""
+        node = self.node()["ID"]
+        # At once, with the time that each task takes to end.
+        self.api.call("POST", f"node/{node}/drain", {"DrainSpec": {"Deadline": -1, "IgnoreSystemJobs": False}})
+        if not wait_for(lambda: not self.live(node), timeout_seconds=DRAIN_SECONDS):
+            raise self.process.failure(f"did not end its tasks in {DRAIN_SECONDS:.0f} s")
+        self.api.call("PUT", "system/gc")
+
+    def live(self, node: str) -> list[str]:
+        """Allocations that have not ended."""
+        found = self.api.call("GET", f"node/{node}/allocations")
+        return [entry["ID"] for entry in found if entry["ClientStatus"] in {"pending", "running"}]
+
+    def node(self) -> dict[str, Any]:
+        return next(entry for entry in self.api.call("GET", "nodes") if entry["Name"] == self.name)
+
+    def stop(self) -> None:
+        self.process.stop(timeout_seconds=STOP_SECONDS)
+
+    def configuration(self) -> dict[str, Any]:
+        return {
+            "data_dir": str(self.folder / "data"),
+            "bind_addr": self.address,
+            "name": self.name,
+            "disable_update_check": True,
+            # Tasks go on while the agent restarts.
+            "leave_on_interrupt": False,
+            "leave_on_terminate": False,
+            "ports": {"http": self.http_port, "rpc": self.rpc_port, "serf": self.serf_port},
+            "advertise": {"http": self.address, "rpc": self.address, "serf": self.address},
+            "acl": {"enabled": True},
+            "server": {
+                "enabled": True,
+                "bootstrap_expect": self.servers,
+                "server_join": {"retry_join": self.peers},
+                "raft_multiplier": 1,
+            },
+            "client": self.client(),
+            "plugin": [{"raw_exec": [{"config": [{"enabled": False}]}]}],
+            "consul": {"address": self.consul_address, "token": self.consul_token},
+            "telemetry": {
+                "prometheus_metrics": True,
+                "publish_allocation_metrics": True,
+                "publish_node_metrics": True,
+                "collection_interval": "5s",
+            },
+            "limits": {"http_max_conns_per_client": 300},
+        }
+
+    def client(self) -> dict[str, Any]:
+        if not self.chroot:
+            return {"enabled": False}
+        return {
+            "enabled": True,
+            # Services are announced with its address.
+            "network_interface": "lo",
+            "cpu_total_compute": self.cpu_mhz,
+            "cgroup_parent": self.cgroup,
+            "min_dynamic_port": self.dynamic_ports[0],
+            "max_dynamic_port": self.dynamic_ports[1],
+            "options": {
+                "fingerprint.denylist": "env_aws,env_gce,env_azure,env_digitalocean",
+                "driver.allowlist": "exec",
+                "user.denylist": "root,Administrator",
+                "user.checked_drivers": "exec",
+            },
+            "chroot_env": dict(self.chroot),
+            "host_volume": {name: {"path": str(path)} for name, path in self.volumes.items()},
+        }

@@ -1,0 +1,85 @@
+"""Where one cluster is: its folder and its ports, chosen on the first start and kept."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.local_cluster.errors import ClusterError
+from upschedule.operations.embedded.ports import LOOPBACK, free_port, is_free
+
+ROOT = Path(__file__).resolve().parents[2]
+AGENT_PORTS = {
+    "consul_http": 8500,
+    "consul_server": 8300,
+    "consul_serf": 8301,
+    "nomad_http": 4646,
+    "nomad_rpc": 4647,
+    "nomad_serf": 4648,
+}
+# Settings of the stack; the object store also takes the port 10000 above its own.
+SERVICE_PORTS = {
+    "httpsPort": 8443,
+    "httpPort": 8081,
+    "postgresPort": 5432,
+    "pgbouncerPort": 6432,
+    "redisStatePort": 6379,
+    "redisCachePort": 6380,
+    "objectStorePort": 8333,
+    "prometheusPort": 9090,
+}
+DEFAULT_PORTS = AGENT_PORTS | SERVICE_PORTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """`cpu_mhz` is what Nomad may hand out: shares, of which a small machine promises more than it has."""
+
+    data: Path
+    ports: Mapping[str, int]
+    cpu_mhz: int = 40_000
+
+    @property
+    def name(self) -> str:
+        """Unlike that of any other cluster on this machine."""
+        return f"upschedule-{self.ports['nomad_http']}"
+
+    def address(self, port: str) -> str:
+        return f"{LOOPBACK}:{self.ports[port]}"
+
+    @property
+    def consul_url(self) -> str:
+        return f"http://{self.address('consul_http')}"
+
+    @property
+    def nomad_url(self) -> str:
+        return f"http://{self.address('nomad_http')}"
+
+    @property
+    def public_url(self) -> str:
+        return f"https://localhost:{self.ports['httpsPort']}"
+
+
+def make_plan(data: Path, *, chosen: Mapping[str, int], free: bool = False) -> Plan:
+    """`free`: ports that nobody uses instead of the usual ones. Ports chosen before stay. Raises ClusterError."""
+    if unknown := set(chosen) - set(DEFAULT_PORTS):
+        raise ClusterError(f"No such port: {', '.join(sorted(unknown))}. There are {', '.join(DEFAULT_PORTS)}.")
+    file = data / "ports.json"
+    if file.exists():
+        kept: dict[str, int] = json.loads(file.read_text(encoding="utf-8"))
+        if any(kept[name] != port for name, port in chosen.items()):
+            raise ClusterError(f"{data} holds a cluster with other ports; take it down with its data first.")
+        return Plan(data=data, ports=kept)
+    ports = {**(dict(free_ports()) if free else DEFAULT_PORTS), **chosen}
+    if taken := [f"{name} {port}" for name, port in ports.items() if not is_free(port)]:
+        raise ClusterError(f"Ports in use: {', '.join(taken)}. Choose others (--port NAME=NUMBER) or --free-ports.")
+    data.mkdir(parents=True, exist_ok=True)
+    # Servers without rights reach their volumes through it.
+    data.chmod(0o711)
+    file.write_text(json.dumps(ports, indent=2) + "\n", encoding="utf-8")
+    return Plan(data=data, ports=ports)
+
+
+def free_ports() -> Iterator[tuple[str, int]]:
+    for name in DEFAULT_PORTS:
+        yield name, free_port(with_grpc=name == "objectStorePort")

@@ -1,0 +1,45 @@
+"""Consul's policies from `consul/policies/`, and a token of least privilege for each that acts on the cluster."""
+
+from tools.local_cluster.api import Api, ApiError
+from tools.local_cluster.credentials import Credentials
+from tools.local_cluster.plan import ROOT
+
+POLICIES = ROOT / "consul" / "policies"
+FORBIDDEN = 403
+
+
+def policy_names() -> list[str]:
+    return sorted(file.stem for file in POLICIES.glob("*.hcl"))
+
+
+def provide_policies(consul: Api) -> None:
+    """Makes or changes each. Raises ApiError."""
+    known = {policy["Name"]: policy["ID"] for policy in consul.call("GET", "acl/policies")}
+    for name in policy_names():
+        rules = (POLICIES / f"{name}.hcl").read_text(encoding="utf-8")
+        title = f"upschedule-{name}"
+        path = f"acl/policy/{known[title]}" if title in known else "acl/policy"
+        consul.call("PUT", path, {"Name": title, "Rules": rules})
+
+
+def provide_tokens(consul: Api, credentials: Credentials, *, node: str) -> None:
+    """One for each policy, and the agent's own, whose secrets are of our choice. Raises ApiError."""
+    identity = {"NodeName": node, "Datacenter": "dc1"}
+    provide(consul, consul_token(credentials, "agent"), {"Description": "agent", "NodeIdentities": [identity]})
+    for name in policy_names():
+        body = {"Description": name, "Policies": [{"Name": f"upschedule-{name}"}]}
+        provide(consul, consul_token(credentials, name), body)
+
+
+def provide(consul: Api, secret: str, body: dict[str, object]) -> None:
+    try:
+        Api(url=consul.url, header=consul.header, token=secret).call("GET", "acl/token/self")
+    except ApiError as refusal:
+        if refusal.status != FORBIDDEN:
+            raise
+        consul.call("PUT", "acl/token", {**body, "SecretID": secret})
+
+
+def consul_token(credentials: Credentials, name: str) -> str:
+    """`management`, `agent` or the name of a policy."""
+    return credentials.token(f"consul-{name}")

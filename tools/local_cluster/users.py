@@ -1,0 +1,36 @@
+"""The users of a node: one for each task, none of them root (R11.1).
+
+Nomad looks a task's user up in the list that the task sees, so the machine itself need not know them.
+"""
+
+from collections.abc import Mapping
+
+PREFIX = "upschedule-"
+UIDS: Mapping[str, int] = {
+    "traefik": 7101,
+    "api": 7102,
+    "worker": 7103,
+    "scheduler": 7104,
+    "postgres": 7105,
+    "pgbouncer": 7106,
+    "redis-state": 7107,
+    "redis-cache": 7108,
+    "object-store": 7109,
+    "prometheus": 7110,
+    "autoscaler": 7111,
+    "prepare": 7112,
+}
+
+
+def passwd() -> str:
+    """Like /etc/passwd; the home folder is one that every task has."""
+    own = (f"{PREFIX}{name}:x:{uid}:{uid}::/local:/usr/sbin/nologin\n" for name, uid in UIDS.items())
+    return "".join(
+        ["root:x:0:0::/root:/usr/sbin/nologin\n", *own, "nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n"]
+    )
+
+
+def group() -> str:
+    """Like /etc/group: each user has one of its own."""
+    own = (f"{PREFIX}{name}:x:{uid}:\n" for name, uid in UIDS.items())
+    return "".join(["root:x:0:\n", *own, "nogroup:x:65534:\n"])
