@@ -1,0 +1,49 @@
+"""The dates of a year as an operator gives them: taken whole or refused with the field that is wrong."""
+
+import datetime as dt
+
+import msgspec
+import pytest
+
+from upschedule.calendars.years import YearRefused, read_year
+
+GIVEN = {
+    "source": "UP yearbook 2027, p. 4",
+    "confirmed": True,
+    "dates": {"terms": {"S1": {"start": "2027-02-08", "end": "2027-05-21"}}},
+}
+
+
+def test_the_dates_of_a_year_are_read() -> None:
+    year, given = read_year("2027", msgspec.json.encode(GIVEN))
+
+    assert (year, given.confirmed, given.source) == (2027, True, "UP yearbook 2027, p. 4")
+    assert given.dates.terms["S1"].end == dt.date(2027, 5, 21)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "told"),
+    [
+        ("twenty", {}, "not a year"),
+        ("٢٠٢٧", {}, "not a year"),
+        ("1999", {}, "dates.year"),
+        ("9" * 5000, {}, "dates.year"),
+        ("2026", {}, "not in 2026"),
+        ("2027", {"dates": {"terms": {}}}, "at least one term"),
+        ("2027", {"dates": {"terms": {"S1": {"start": "2027-05-21", "end": "2027-02-08"}}}}, "dates.terms.S1.end"),
+        ("2027", {"dates": {"terms": {"S9": {"start": "2027-02-08", "end": "2027-05-21"}}}}, "S9"),
+        ("2027", {"source": ""}, "source"),
+        ("2027", {"confirmed": "yes"}, "confirmed"),
+        ("2027", {"colour": "red"}, "colour"),
+    ],
+)
+def test_what_cannot_be_right_is_refused_whole(name: str, change: dict[str, object], told: str) -> None:
+    """By the checks that a student's own dates pass."""
+    with pytest.raises(YearRefused, match=told):
+        read_year(name, msgspec.json.encode(GIVEN | change))
+
+
+@pytest.mark.parametrize("value", [b"", b"{", b"\xff", b"[" * 100_000, b"2027"])
+def test_what_is_not_json_of_that_form_is_refused(value: bytes) -> None:
+    with pytest.raises(YearRefused):
+        read_year("2027", value)
