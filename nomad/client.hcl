@@ -1,0 +1,73 @@
+# Beside agent.hcl on every machine that runs allocations. No certificate of a server, no gossip key.
+client {
+  enabled = true
+
+  # For the system and the agents themselves.
+  reserved {
+    cpu    = 500
+    memory = 1024
+    disk   = 2048
+  }
+
+  options = {
+    # No calls to the metadata services of clouds.
+    "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean"
+
+    # Add docker where the stack chooses it.
+    "driver.allowlist" = "exec"
+
+    # No task as root, whatever its file says.
+    "user.denylist"        = "root,Administrator"
+    "user.checked_drivers" = "exec,docker"
+  }
+
+  # What a task sees: path here = path inside. Short, as each start links all of it; what does not exist is left out. A
+  # symbolic link is copied as one, so the real file is named.
+  chroot_env {
+    "/usr/bin/dash"                         = "/bin/sh"
+    "/usr/bin/python3.11"                   = "/usr/bin/python3.11"
+    "/usr/lib/python3.11"                   = "/usr/lib/python3.11"
+    "/usr/lib/postgresql/15"                = "/usr/lib/postgresql/15"
+    "/usr/share/postgresql/15"              = "/usr/share/postgresql/15"
+    "/usr/share/zoneinfo"                   = "/usr/share/zoneinfo"
+    "/usr/sbin/pgbouncer"                   = "/usr/sbin/pgbouncer"
+    "/usr/bin/prometheus"                   = "/usr/bin/prometheus"
+    "/usr/local/bin/nomad-autoscaler"       = "/usr/local/bin/nomad-autoscaler"
+    "/usr/local/bin/traefik"                = "/usr/local/bin/traefik"
+    "/usr/local/bin/valkey-server"          = "/usr/local/bin/valkey-server"
+    "/usr/local/bin/weed"                   = "/usr/local/bin/weed"
+    "/usr/lib/x86_64-linux-gnu"             = "/lib/x86_64-linux-gnu"
+    "/usr/lib64"                            = "/lib64"
+    "/etc/passwd"                           = "/etc/passwd"
+    "/etc/group"                            = "/etc/group"
+    "/etc/hosts"                            = "/etc/hosts"
+    "/etc/ld.so.cache"                      = "/etc/ld.so.cache"
+    "/etc/nsswitch.conf"                    = "/etc/nsswitch.conf"
+    "/etc/ssl/certs/ca-certificates.crt"    = "/etc/ssl/certs/ca-certificates.crt"
+    "/etc/nomad.d/tls/ca.pem"               = "/etc/nomad-ca.pem"
+    "/run/systemd/resolve/stub-resolv.conf" = "/etc/resolv.conf"
+  }
+
+  # Belong to the users of the tasks that write there, with mode 0700.
+  host_volume "postgres" {
+    path = "/srv/upschedule/postgres"
+  }
+  host_volume "redis-state" {
+    path = "/srv/upschedule/redis-state"
+  }
+  host_volume "object-store" {
+    path = "/srv/upschedule/object-store"
+  }
+  host_volume "prometheus" {
+    path = "/srv/upschedule/prometheus"
+  }
+  host_volume "traefik" {
+    path = "/srv/upschedule/traefik"
+  }
+}
+
+plugin "raw_exec" {
+  config {
+    enabled = false
+  }
+}

@@ -1,0 +1,27 @@
+"""Figures that tests measure are told at the end of the run, to be cited."""
+
+from collections.abc import Callable
+
+import pytest
+
+FIGURES = pytest.StashKey[list[str]]()
+Figure = Callable[[str, float], None]
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Figure:
+    """Takes what was measured, with its unit, and the value."""
+    told = request.config.stash.setdefault(FIGURES, [])
+
+    def tell(what: str, value: float) -> None:
+        told.append(f"{value:10.1f}  {what}  ({request.node.name})")
+
+    return tell
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    figures = config.stash.get(FIGURES, [])
+    if figures:
+        terminalreporter.section("figures")
+        for line in figures:
+            terminalreporter.write_line(line)

@@ -1,0 +1,17 @@
+"""One cluster for all tests of the folder, and the programs that it consists of."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.ha.cluster import Cluster, running_cluster
+from tests.cluster.tooling.conftest import programs
+
+__all__ = ["programs"]
+
+
+@pytest.fixture(scope="module")
+def cluster(programs: Path) -> Iterator[Cluster]:
+    with running_cluster(programs) as running:
+        yield running
