@@ -1,0 +1,59 @@
+"""After a release: every check passes, every instance is of the release, a golden document is read (R12.4)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from upschedule.golden import Golden
+from upschedule.operations.deploy.checking import checks
+from upschedule.operations.deploy.cluster import API, Cluster, Entrance
+from upschedule.operations.deploy.findings import Finding
+from upschedule.operations.deploy.gate import Limits
+from upschedule.operations.deploy.probing import Probe
+from upschedule.operations.deploy.situation import Situation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verification:
+    """Looks only; what its visitor makes is deleted."""
+
+    cluster: Cluster
+    entrance: Entrance
+    golden: Golden
+    limits: Limits
+
+    def findings(self, situations: Mapping[str, Situation]) -> list[Finding]:
+        """Of jobs that have settled."""
+        found = [_instances(each) for each in situations.values()]
+        found.append(_one_release(situations))
+        for each in situations.values():
+            if each.job:
+                seconds = self.limits.checks_seconds
+                found.append(checks(self.cluster, each.job, each.instances, what="instances", seconds=seconds))
+        probe = Probe(
+            site=self.entrance.site,
+            prometheus=self.entrance.prometheus,
+            golden=self.golden,
+            clock=self.cluster.clock,
+            golden_seconds=self.limits.golden_seconds,
+        )
+        return [*found, *probe.everybody([each.id for each in situations[API].instances])]
+
+
+def _instances(now: Situation) -> Finding:
+    checked = f"{now.name}: instances"
+    if now.job is None:
+        return Finding(checked=checked, ok=False, said="there is no such job")
+    right = [each for each in now.instances if each.job_version == now.job.version and each.client_status == "running"]
+    ok = len(right) == len(now.instances) == now.job.count
+    said = f"{len(right)} of {now.job.count} run release {now.job.release}, version {now.job.version}"
+    others = len(now.instances) - len(right)
+    return Finding(
+        checked=checked, ok=ok, said=said + (f", {others} run another version or do not run" if others else "")
+    )
+
+
+def _one_release(situations: Mapping[str, Situation]) -> Finding:
+    releases = {name: each.job.release for name, each in situations.items() if each.job}
+    same = len(set(releases.values())) == 1
+    said = next(iter(releases.values())) if same else ", ".join(f"{name}: {each}" for name, each in releases.items())
+    return Finding(checked="one release everywhere", ok=same, said=said)
