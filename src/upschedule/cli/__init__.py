@@ -4,7 +4,7 @@ import importlib
 
 import click
 
-COMMANDS = ("extract", "local", "migrate", "release", "schedule", "serve", "settings", "work")
+COMMANDS = ("deploy", "extract", "local", "migrate", "prepare", "release", "schedule", "serve", "settings", "work")
 
 
 class LazyGroup(click.Group):

@@ -21,6 +21,8 @@ from upschedule.operations.migration_files import AppliedMigration, Migration, p
 
 _ADVISORY_LOCK = 0x7570736368656475  # "upschedu"
 _CONNECT_SECONDS = 10
+#: The application reads what the owner did.
+_HISTORY = ("schema_migrations", "releases")
 
 _CREATE_TABLE = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -73,7 +75,7 @@ def migrate(
     with psycopg.connect(dsn, autocommit=True, connect_timeout=_CONNECT_SECONDS) as conn:
         _await_turn(conn, policy, surroundings)
         conn.execute(_CREATE_TABLE)
-        steps = plan(migrations, _read_applied(conn))
+        steps = plan(migrations, read_applied(conn))
         for migration in steps.pending:
             _apply(conn, migration, policy, surroundings)
         _grant(conn, application_role)
@@ -132,7 +134,10 @@ def _record(conn: psycopg.Connection, migration: Migration) -> None:
     )
 
 
-def _read_applied(conn: psycopg.Connection) -> list[AppliedMigration]:
+def read_applied(conn: psycopg.Connection) -> list[AppliedMigration]:
+    """Nothing before the first migration."""
+    if _scalar(conn, "SELECT to_regclass(%s)", "schema_migrations") is None:
+        return []
     rows = conn.execute("SELECT number, name, checksum FROM schema_migrations ORDER BY number")
     return [AppliedMigration(number=number, name=name, checksum=checksum) for number, name, checksum in rows]
 
@@ -146,11 +151,14 @@ def _grant(conn: psycopg.Connection, role: str) -> None:
         "GRANT USAGE ON SCHEMA public TO {role}",
         "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
         "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}",
-        "REVOKE INSERT, UPDATE, DELETE ON schema_migrations FROM {role}",
     )
     with conn.transaction():
         for statement in statements:
             conn.execute(sql.SQL(statement).format(**words))
+        for table in _HISTORY:
+            if _scalar(conn, "SELECT to_regclass(%s)", table) is not None:
+                statement = sql.SQL("REVOKE INSERT, UPDATE, DELETE ON {table} FROM {role}")
+                conn.execute(statement.format(table=sql.Identifier(table), **words))
 
 
 def _scalar(conn: psycopg.Connection, query: str, value: object) -> object:

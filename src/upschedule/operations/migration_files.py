@@ -30,6 +30,11 @@ class Migration:
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
     @property
+    def contracts(self) -> bool:
+        """Whether it removes what an older release may use."""
+        return "_contract_" in self.name
+
+    @property
     def transactional(self) -> bool:
         return _NO_TRANSACTION.search(self.sql) is None
 

@@ -1,0 +1,112 @@
+"""`upschedule prepare`: what a release needs before it starts."""
+
+import os
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import click
+import msgspec
+import psycopg
+import structlog
+
+import upschedule
+from upschedule import logging
+from upschedule.operations.bucket import Bucket, BucketAddress
+from upschedule.operations.migrate import Surroundings
+from upschedule.operations.migration_errors import MigrationError
+from upschedule.operations.prepare.backup import BackupOptions
+from upschedule.operations.prepare.errors import BackupFailed, NotMarked, PrepareError, TurnNotTaken
+from upschedule.operations.prepare.preparing import PrepareOptions, prepare
+from upschedule.operations.prepare.release_folder import Release, read_release
+from upschedule.operations.prepare.waiting import wait_until_prepared
+
+_UNREACHABLE, _REFUSED, _NO_BACKUP, _TOO_LATE = 3, 4, 5, 6
+_FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
+_NEEDED = ("UPSCHEDULE_POSTGRES_OWNER_URL", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+
+
+@click.command(name="prepare")
+@click.option(
+    "--release",
+    "folder",
+    type=_FOLDER,
+    default=Path(upschedule.__file__).parents[2],
+    show_default="the one that this command is part of",
+    help="An unpacked archive of sources.",
+)
+@click.option("--wait", type=click.FloatRange(min=0), metavar="SECONDS", help="Only wait until somebody prepared it.")
+@click.option(
+    "--running",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="File with the versions that run now; without it nothing is removed from the schema.",
+)
+@click.option("--postgres-programs", type=_FOLDER, show_default="on PATH", help="Folder of pg_dump and pg_restore.")
+@click.option("--application-role", default="upschedule_app", show_default=True, help="The role that gets the grants.")
+@click.option("--bucket", default="backups", show_default=True, help="Where the backup goes.")
+@click.option("--turn-seconds", default=600.0, show_default=True, help="Longest wait for another that prepares.")
+@click.option("--drain-seconds", default=60.0, show_default=True, help="Before anything is removed from the schema.")
+def command(
+    *,
+    folder: Path,
+    wait: float | None,
+    running: Path | None,
+    postgres_programs: Path | None,
+    application_role: str,
+    bucket: str,
+    turn_seconds: float,
+    drain_seconds: float,
+) -> None:
+    """Back up the database, apply the migrations it lacks and mark this release prepared; done once, whoever calls.
+
+    Needs UPSCHEDULE_POSTGRES_OWNER_URL (not through a pooler), AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and
+    AWS_SECRET_ACCESS_KEY; `--wait` needs UPSCHEDULE_POSTGRES_URL alone. Exit codes: 3 the database cannot be reached,
+    4 the release or its migrations are refused, 5 the backup failed, 6 others took too long.
+    """
+    logging.configure(level="info", process="prepare")
+    try:
+        release = read_release(folder)
+        if wait is not None:
+            url = _environment("UPSCHEDULE_POSTGRES_URL")
+            wait_until_prepared(url, release, timeout_seconds=wait, surroundings=Surroundings())
+            structlog.get_logger(__name__).info("release_is_prepared", release=release.version)
+            return
+        options = PrepareOptions(
+            owner_url=_environment("UPSCHEDULE_POSTGRES_OWNER_URL"),
+            application_role=application_role,
+            backup=BackupOptions(store=_store(bucket), programs=postgres_programs),
+            running=running,
+            turn_seconds=turn_seconds,
+            drain_seconds=drain_seconds,
+        )
+        _prepare(release, options)
+    except (PrepareError, MigrationError, psycopg.OperationalError) as error:
+        _fail(error)
+
+
+def _prepare(release: Release, options: PrepareOptions) -> None:
+    report = prepare(release, options, Surroundings())
+    structlog.get_logger(__name__).info("release_prepared", **msgspec.to_builtins(report))
+
+
+def _store(bucket: str) -> Bucket:
+    endpoint_url, access_key, secret_key = map(_environment, _NEEDED[1:])
+    address = BucketAddress(endpoint_url=endpoint_url, access_key=access_key, secret_key=secret_key, bucket=bucket)
+    return Bucket(address)
+
+
+def _environment(name: str) -> str:
+    if value := os.environ.get(name):
+        return value
+    raise click.UsageError(f"{name} is not set.")
+
+
+def _fail(error: Exception) -> NoReturn:
+    codes = {psycopg.OperationalError: _UNREACHABLE, BackupFailed: _NO_BACKUP, TurnNotTaken: _TOO_LATE}
+    code = next((code for kind, code in {**codes, NotMarked: _TOO_LATE}.items() if isinstance(error, kind)), _REFUSED)
+    reason = str(error).strip()
+    if code == _UNREACHABLE:
+        reason = f"The database cannot be reached: {reason}"
+    structlog.get_logger(__name__).error("release_not_prepared", reason=reason, exit_code=code)
+    click.echo(f"The release was not prepared. {reason} Nothing runs differently.", err=True)
+    sys.exit(code)

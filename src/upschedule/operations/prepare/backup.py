@@ -1,0 +1,93 @@
+"""A dump of the database in the bucket of backups, read back before anything is changed (R12.5)."""
+
+import hashlib
+import os
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import IO
+
+from psycopg.pq import Conninfo
+
+from upschedule.operations.bucket import Bucket, BucketFailed
+from upschedule.operations.prepare.errors import BackupFailed
+
+_TOLD_CHARACTERS = 400
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupOptions:
+    """`programs` is the folder of pg_dump and pg_restore, None for PATH; they must not be older than the server."""
+
+    store: Bucket
+    programs: Path | None = None
+    program_seconds: float = 900.0
+    lock_wait_seconds: float = 30.0
+
+
+def back_up(dsn: str, version: str, now: datetime, options: BackupOptions) -> str:
+    """The object's key. Raises BackupFailed."""
+    key = f"prepare/{now:%Y%m%dT%H%M%SZ}-{version.replace('+', '-')}.dump"
+    with tempfile.NamedTemporaryFile(prefix="upschedule-", suffix=".dump") as file:
+        _dump(dsn, file, options)
+        _read_all(Path(file.name), options)
+        _store(key, Path(file.name), options.store)
+    return key
+
+
+def _dump(dsn: str, file: IO[bytes], options: BackupOptions) -> None:
+    wait = f"--lock-wait-timeout={options.lock_wait_seconds * 1000:.0f}"
+    _run(["pg_dump", "--format=custom", "--no-password", wait], options, connection=_environment(dsn), output=file)
+
+
+def _read_all(file: Path, options: BackupOptions) -> None:
+    """A dump that is cut off or damaged does not pass."""
+    _run(["pg_restore", f"--file={os.devnull}", str(file)], options)
+
+
+def _store(key: str, file: Path, store: Bucket) -> None:
+    with file.open("rb") as opened:
+        sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+    try:
+        store.put(key, file, sha256=sha256, content_type="application/octet-stream")
+        found, read = store.find(key), store.read_sha256(key)
+    except BucketFailed as error:
+        raise BackupFailed("the object store", str(error)) from error
+    if found is None or (found.sha256, read) != (sha256, sha256):
+        raise BackupFailed("the object store", f"{key} comes back with other bytes than were sent.")
+
+
+def _environment(dsn: str) -> dict[str, str]:
+    """Arguments of a process are seen by everybody on the machine, its environment is not."""
+    options = Conninfo.parse(dsn.encode())
+    return {option.envvar.decode(): option.val.decode() for option in options if option.envvar and option.val}
+
+
+def _run(
+    command: Sequence[str],
+    options: BackupOptions,
+    *,
+    connection: dict[str, str] | None = None,
+    output: IO[bytes] | None = None,
+) -> None:
+    name, *arguments = command
+    program = options.programs / name if options.programs else Path(name)
+    try:
+        done = subprocess.run(  # noqa: S603 - PostgreSQL's own programs, where the operator says
+            [program, *arguments],
+            env={**os.environ, **(connection or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=output or subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            timeout=options.program_seconds,
+            check=False,
+        )
+    except OSError as error:
+        raise BackupFailed(name, error.strerror or "cannot be started") from error
+    except subprocess.TimeoutExpired as error:
+        raise BackupFailed(name, f"took longer than {options.program_seconds:.0f} s") from error
+    if done.returncode != 0:
+        raise BackupFailed(name, done.stderr.decode(errors="replace").strip()[-_TOLD_CHARACTERS:])

@@ -1,0 +1,43 @@
+"""Why a release was not prepared; PrepareError is the root."""
+
+
+class PrepareError(Exception):
+    """The release may not start; whatever runs goes on."""
+
+
+class NotARelease(PrepareError):
+    """The folder is no unpacked release."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(f"{folder} holds no file RELEASE: this is not what `upschedule release` packed.")
+
+
+class TurnNotTaken(PrepareError):
+    """Another process did not finish in time."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"Another process has been preparing a release for more than {seconds:.0f} s: see its log.")
+
+
+class NotMarked(PrepareError):
+    """Nobody prepared this release while we waited."""
+
+    def __init__(self, version: str, seconds: float, seen: str) -> None:
+        super().__init__(f"Release {version} was not prepared within {seconds:.0f} s ({seen}): see the task `prepare`.")
+
+
+class BackupFailed(PrepareError):
+    """Without a backup that can be read, nothing is changed."""
+
+    def __init__(self, step: str, reason: str) -> None:
+        super().__init__(f"The backup failed in {step}: {reason}")
+
+
+class ContractTooEarly(PrepareError):
+    """An expansion that this release needs stands behind a contraction that would break what runs."""
+
+    def __init__(self, contract: str, needed: str, running: str) -> None:
+        super().__init__(
+            f"{contract} removes what {running} may use, and {needed} comes after it: "
+            "first release a commit that ends with the contraction."
+        )

@@ -1,0 +1,109 @@
+"""Backup, migrations and mark, by one process at a time (R12.1, R12.5)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import psycopg
+import structlog
+
+from upschedule.operations.migrate import MigrationPolicy, Surroundings, migrate, read_applied
+from upschedule.operations.migration_files import plan
+from upschedule.operations.prepare.backup import BackupOptions, back_up
+from upschedule.operations.prepare.contracts import Permission, permit
+from upschedule.operations.prepare.errors import TurnNotTaken
+from upschedule.operations.prepare.ledger import is_prepared, mark, read_levels
+from upschedule.operations.prepare.release_folder import Release
+
+_ADVISORY_LOCK = 0x7570707265706172  # "upprepar"
+_CONNECT_SECONDS = 10
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrepareOptions:
+    """`running` is a file with the versions that run now, one a line, kept up to date by others; None: not known.
+
+    `drain_seconds`: how long an instance may still work after it has left that file.
+    """
+
+    owner_url: str
+    application_role: str
+    backup: BackupOptions
+    running: Path | None
+    turn_seconds: float
+    drain_seconds: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """Names of migration files. `held`: contractions that wait for the next release. No backup: it was prepared."""
+
+    version: str
+    backup: str | None
+    applied: Sequence[str] = ()
+    held: Sequence[str] = ()
+
+
+def prepare(release: Release, options: PrepareOptions, surroundings: Surroundings) -> Report:
+    """Any number of callers at once: one works, the others see it done.
+
+    Raises PrepareError, MigrationError, or psycopg.OperationalError where the database cannot be reached.
+    """
+    with psycopg.connect(
+        options.owner_url, autocommit=True, connect_timeout=_CONNECT_SECONDS, keepalives_idle=10, keepalives_interval=5
+    ) as connection:
+        if not _take_turn(connection, release, options.turn_seconds, surroundings):
+            return Report(version=release.version, backup=None)
+        _permission(connection, release, options)
+        backup = back_up(options.owner_url, release.version, datetime.now(tz=UTC), options.backup)
+        _log.info("backup_made", backup=backup)
+        permission = _settled_permission(connection, release, options, surroundings)
+        report = migrate(
+            options.owner_url,
+            permission.allowed,
+            application_role=options.application_role,
+            policy=MigrationPolicy(),
+            surroundings=surroundings,
+        )
+        # On the connection that holds the turn: if that was lost, nothing is marked.
+        mark(connection, release, backup)
+    held = [migration.name for migration in permission.held]
+    return Report(version=release.version, backup=backup, applied=report.applied, held=held)
+
+
+def _take_turn(
+    connection: psycopg.Connection, release: Release, turn_seconds: float, surroundings: Surroundings
+) -> bool:
+    """False once the release is prepared."""
+    deadline = surroundings.clock() + turn_seconds
+    while not is_prepared(connection, release):
+        # Polled, as in `migrate`: a waiter inside pg_advisory_lock() would hold up CREATE INDEX CONCURRENTLY.
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", [_ADVISORY_LOCK]).fetchone()
+        if row and row[0]:
+            return not is_prepared(connection, release)
+        if surroundings.clock() > deadline:
+            raise TurnNotTaken(turn_seconds)
+        surroundings.pause(0.1 + 0.4 * surroundings.roll())
+    return False
+
+
+def _settled_permission(
+    connection: psycopg.Connection, release: Release, options: PrepareOptions, surroundings: Surroundings
+) -> Permission:
+    """Nothing is removed while an instance that others no longer see may still finish its work."""
+    permission = _permission(connection, release, options)
+    if permission.contracts(read_applied(connection)):
+        surroundings.pause(options.drain_seconds)
+        permission = _permission(connection, release, options)
+    for migration in permission.held:
+        _log.info("contract_held", migration=migration.name)
+    return permission
+
+
+def _permission(connection: psycopg.Connection, release: Release, options: PrepareOptions) -> Permission:
+    applied = read_applied(connection)
+    plan(release.migrations, applied)
+    others = set(options.running.read_text(encoding="utf-8").split() if options.running else ()) - {release.version}
+    return permit(release.migrations, applied, others, read_levels(connection))
