@@ -27,3 +27,13 @@ def deploy_rules(namespace: str) -> str:
   capabilities = ["list-jobs", "parse-job", "read-job", "read-job-scaling", "read-logs", "scale-job", "submit-job"]
 }}
 """
+
+
+def autoscaler_rules(namespace: str) -> str:
+    """Read jobs and their policies, and change a group's count within the bounds that the job itself sets."""
+    return f"""namespace "{namespace}" {{
+  capabilities = [
+    "list-jobs", "list-scaling-policies", "read-job", "read-job-scaling", "read-scaling-policy", "scale-job",
+  ]
+}}
+"""

@@ -24,13 +24,17 @@ class Service(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("upschedule:cluster:Service", name, None, opts)
-        self.secrets = nomad.Variable(
-            name,
-            namespace=args.namespace,
-            path=f"nomad/jobs/{name}",
-            items=args.secrets,
-            opts=pulumi.ResourceOptions(parent=self),
-        )
+        needed: list[pulumi.Resource] = []
+        if args.secrets:
+            needed.append(
+                nomad.Variable(
+                    name,
+                    namespace=args.namespace,
+                    path=f"nomad/jobs/{name}",
+                    items=args.secrets,
+                    opts=pulumi.ResourceOptions(parent=self),
+                )
+            )
         self.job = nomad.Job(
             name,
             jobspec=(JOBS / f"{name}.nomad.hcl").read_text(encoding="utf-8"),
@@ -40,6 +44,6 @@ class Service(pulumi.ComponentResource):
             # The autoscaler's count stays.
             preserve_counts=True,
             purge_on_destroy=True,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.secrets]),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=needed),
         )
         self.register_outputs({"job": self.job.name})

@@ -1,0 +1,194 @@
+# What the release gate and the autoscaler know of the running system. Targets come from Consul by way of a file: while
+# Consul is away, the last good ones stay.
+
+variable "namespace" { type = string }
+
+variable "datacenters" {
+  type        = string
+  description = "One, or a pattern such as dc*"
+  default     = "*"
+}
+
+variable "user" {
+  type        = string
+  description = "Who Prometheus runs as on the node; never root"
+}
+
+variable "program" {
+  type        = string
+  description = "Path of Prometheus 2.42 or newer, as the task sees it"
+  default     = "/usr/bin/prometheus"
+}
+
+variable "volume" {
+  type        = string
+  description = "The node's host volume for what was measured; it belongs to the user"
+}
+
+variable "port" {
+  type        = number
+  description = "Fixed, so that its address outlives an instance"
+}
+
+variable "rules" {
+  type        = string
+  description = "Content of a file of rules, as it stands"
+}
+
+variable "scrape_seconds" {
+  type        = number
+  description = "How often each process is asked, and the rules are worked out"
+  default     = 5
+}
+
+variable "keep_days" {
+  type        = number
+  description = "What is older is removed"
+  default     = 15
+}
+
+variable "keep_mb" {
+  type        = number
+  description = "What is beyond it, oldest first, is removed"
+  default     = 4096
+}
+
+variable "memory_mb" {
+  type    = number
+  default = 512
+}
+
+job "prometheus" {
+  namespace   = var.namespace
+  datacenters = [var.datacenters]
+  type        = "service"
+
+  group "prometheus" {
+    # One: two servers on one folder would destroy it.
+    count = 1
+
+    network {
+      port "prometheus" {
+        static = var.port
+      }
+    }
+
+    volume "data" {
+      type      = "host"
+      source    = var.volume
+      read_only = false
+    }
+
+    restart {
+      attempts = 10
+      interval = "5m"
+      delay    = "2s"
+      mode     = "delay"
+    }
+
+    service {
+      name = "prometheus"
+      port = "prometheus"
+      tags = ["prometheus"]
+
+      check {
+        name     = "live"
+        type     = "http"
+        path     = "/-/healthy"
+        interval = "5s"
+        timeout  = "2s"
+
+        # Reading the log of what was measured last takes its time after a crash.
+        check_restart {
+          limit = 6
+          grace = "60s"
+        }
+      }
+
+      check {
+        name     = "ready"
+        type     = "http"
+        path     = "/-/ready"
+        interval = "5s"
+        timeout  = "2s"
+      }
+    }
+
+    task "prometheus" {
+      driver       = "exec"
+      user         = var.user
+      kill_timeout = "30s"
+
+      config {
+        command = var.program
+        args = [
+          "--config.file=${NOMAD_TASK_DIR}/prometheus.yml",
+          "--storage.tsdb.path=/data",
+          "--storage.tsdb.retention.time=${var.keep_days}d",
+          "--storage.tsdb.retention.size=${var.keep_mb}MB",
+          "--web.listen-address=${NOMAD_ADDR_prometheus}",
+        ]
+      }
+
+      volume_mount {
+        volume      = "data"
+        destination = "/data"
+      }
+
+      template {
+        destination   = "${NOMAD_TASK_DIR}/prometheus.yml"
+        change_mode   = "signal"
+        change_signal = "SIGHUP"
+        data          = <<-EOF
+          global:
+            scrape_interval: ${var.scrape_seconds}s
+            scrape_timeout: ${var.scrape_seconds}s
+            evaluation_interval: ${var.scrape_seconds}s
+          rule_files: [rules.yml]
+          scrape_configs:
+            - job_name: services
+              file_sd_configs:
+                - files: [targets.yml]
+        EOF
+      }
+
+      # Every instance of a service with the tag `prometheus`, also one that fails its checks. The ID of a service holds
+      # the allocation's; a canary is one by its tags until it is promoted.
+      template {
+        destination = "${NOMAD_TASK_DIR}/targets.yml"
+        change_mode = "noop"
+        data        = <<-EOF
+          [
+          {{- range services }}{{ if .Tags | contains "prometheus" }}
+          {{- range service (print .Name "|any") }}{{ if .Tags | contains "prometheus" }}
+            {
+              targets: ["{{ .Address }}:{{ .Port }}"],
+              labels: {
+                service: "{{ .Name }}",
+                alloc: "{{ .ID | regexReplaceAll "^_nomad-task-([0-9a-f-]{36})-.*$" "$1" }}",
+                canary: "{{ if or (.Tags | contains "canary") (.Tags | contains "traefik.consulcatalog.canary=true") }}yes{{ else }}no{{ end }}",
+              },
+            },
+          {{- end }}{{ end }}
+          {{- end }}{{ end }}
+          ]
+        EOF
+      }
+
+      # Its own delimiters: rules may hold those of templates.
+      template {
+        destination     = "${NOMAD_TASK_DIR}/rules.yml"
+        change_mode     = "signal"
+        change_signal   = "SIGHUP"
+        left_delimiter  = "<<<<"
+        right_delimiter = ">>>>"
+        data            = var.rules
+      }
+
+      resources {
+        cpu    = 500
+        memory = var.memory_mb
+      }
+    }
+  }
+}

@@ -1,0 +1,77 @@
+"""What watches the system, and what follows its load."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import pulumi
+
+from components.access import Access, autoscaler_rules
+from components.service import Service, ServiceArgs
+from config import Megabytes, Port, Text
+from parts.cluster import Cluster
+
+SECRETS = ()
+RULES = Path(__file__).resolve().parents[2] / "monitoring" / "rules.yml"
+
+Count = Annotated[int, msgspec.Meta(ge=1)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Paths are those that a task sees on a node."""
+
+    prometheus_program: Text = "/usr/bin/prometheus"
+    prometheus_volume: Text = "prometheus"
+    prometheus_host: Text = "prometheus.service.consul"
+    prometheus_port: Port = 9090
+    prometheus_memory_mb: Megabytes = 512
+    prometheus_keep_days: Count = 15
+    prometheus_keep_mb: Megabytes = 4096
+    scrape_seconds: Count = 5
+    autoscaler_program: Text = "/usr/bin/nomad-autoscaler"
+    autoscaler_cooldown_seconds: Count = 20
+    # As tasks reach the agent of their own node.
+    nomad_address: Text = "http://127.0.0.1:4646"
+    nomad_ca_file: str = ""
+
+
+def define(cluster: Cluster, settings: Settings, secrets: Mapping[str, pulumi.Output[str]]) -> None:
+    """Prometheus (R6.2), and the autoscaler that reads it (R1.3, R10.1, R10.2)."""
+    del secrets  # The autoscaler's token is made here.
+    Service(
+        "prometheus",
+        ServiceArgs(
+            namespace=cluster.namespace,
+            variables={
+                **cluster.common("prometheus"),
+                "program": settings.prometheus_program,
+                "volume": settings.prometheus_volume,
+                "port": str(settings.prometheus_port),
+                "memory_mb": str(settings.prometheus_memory_mb),
+                "keep_days": str(settings.prometheus_keep_days),
+                "keep_mb": str(settings.prometheus_keep_mb),
+                "scrape_seconds": str(settings.scrape_seconds),
+                "rules": RULES.read_text(encoding="utf-8"),
+            },
+            secrets={},
+        ),
+    )
+    name = cluster.settings.namespace
+    access = Access("autoscaler", title=f"{name}-autoscaler", rules=autoscaler_rules(name))
+    Service(
+        "autoscaler",
+        ServiceArgs(
+            namespace=cluster.namespace,
+            variables={
+                **cluster.common("autoscaler"),
+                "program": settings.autoscaler_program,
+                "nomad_address": settings.nomad_address,
+                "nomad_ca_file": settings.nomad_ca_file,
+                "prometheus_address": f"http://{settings.prometheus_host}:{settings.prometheus_port}",
+                "evaluation_seconds": str(settings.scrape_seconds),
+                "cooldown_seconds": str(settings.autoscaler_cooldown_seconds),
+            },
+            secrets={"nomad_token": access.token},
+        ),
+    )

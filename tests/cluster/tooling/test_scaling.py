@@ -1,0 +1,234 @@
+"""Prometheus and the autoscaler as they run in the cluster: instances follow a measured queue (R1.3, R6.2, R10.2)."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.cluster.tooling.agent import Agent, running_agent
+from tests.cluster.tooling.consul import passing, running_consul
+from tests.cluster.tooling.metrics import MetricsServer, serving_metrics
+from tests.cluster.tooling.test_services import libraries
+from tests.servers import scratch_directory, wait_until
+from upschedule.operations.embedded.ports import free_port
+
+ROOT = Path(__file__).parents[3]
+NOBODY = 65_534
+PROGRAMS = (Path("/usr/bin/prometheus"), Path("/usr/bin/sleep"))
+SCHEDULER, CANARY = (f"_nomad-task-{digit * 8}-0000-4000-8000-000000000000-group-x-x-health" for digit in "ac")
+# As in the job of the workers, but for the task.
+POOL = """
+job "worker" {
+  group "worker" {
+    count = 1
+
+    update {
+      min_healthy_time = "1s"
+    }
+
+    scaling {
+      enabled = true
+      min     = 1
+      max     = 5
+
+      policy {
+        check "wanted" {
+          source       = "prometheus"
+          query        = "upschedule:worker:wanted"
+          query_window = "10s"
+
+          strategy "pass-through" {}
+        }
+      }
+    }
+
+    task "work" {
+      driver = "exec"
+      user   = "nobody"
+
+      config {
+        command = "/usr/bin/sleep"
+        args    = ["3600"]
+      }
+
+      resources {
+        cpu    = 20
+        memory = 32
+      }
+    }
+  }
+}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """`lose_consul` stops it."""
+
+    agent: Agent
+    consul: str
+    prometheus: str
+    lose_consul: ExitStack
+
+
+@pytest.fixture
+def cluster(programs: Path) -> Iterator[Cluster]:
+    with ExitStack() as owned:
+        folder = owned.enter_context(scratch_directory())
+        volume = folder / "prometheus"
+        volume.mkdir()
+        os.chown(volume, NOBODY, NOBODY)
+        losable = owned.enter_context(ExitStack())
+        consul = losable.enter_context(running_consul(programs / "consul", folder / "consul.log"))
+        agent = owned.enter_context(running_agent(programs / "nomad", node(programs, consul, volume)))
+        port = free_port()
+        rules = (ROOT / "monitoring/rules.yml").read_text(encoding="utf-8")
+        run(agent, "prometheus", volume="prometheus", port=str(port), rules=rules, scrape_seconds="1")
+        start_autoscaler(agent, f"http://127.0.0.1:{port}")
+        wait_until(lambda: all(passing(consul, name) for name in ("prometheus", "autoscaler")), timeout_seconds=60)
+        yield Cluster(agent=agent, consul=consul, prometheus=f"http://127.0.0.1:{port}", lose_consul=losable)
+
+
+def node(programs: Path, consul: str, volume: Path) -> str:
+    """Tasks see three programs, the libraries that they load, and the list of users."""
+    seen = {str(path.resolve()): str(path) for path in PROGRAMS} | {"/etc/passwd": "/etc/passwd"}
+    seen |= {str(programs / "nomad-autoscaler"): "/usr/bin/nomad-autoscaler"}
+    seen |= {outside: inside for path in PROGRAMS for outside, inside in libraries(path).items()}
+    chroot = "\n".join(f'"{outside}" = "{inside}"' for outside, inside in seen.items())
+    return f"""
+consul {{
+  address = "{consul}"
+}}
+client {{
+  options = {{
+    "driver.allowlist" = "exec"
+  }}
+  host_volume "prometheus" {{
+    path = "{volume}"
+  }}
+  chroot_env {{
+    {chroot}
+  }}
+}}
+"""
+
+
+def run(agent: Agent, job: str, **variables: str) -> None:
+    given = {"namespace": "default", "user": "nobody", **variables}
+    words = [word for name, value in given.items() for word in ("-var", f"{name}={value}")]
+    done = agent.nomad("job", "run", "-detach", *words, str(ROOT / "jobs" / f"{job}.nomad.hcl"))
+    assert done.returncode == 0, done.stderr
+
+
+def start_autoscaler(agent: Agent, prometheus: str) -> None:
+    """With a token that may do what the stack lets it."""
+    agent.call("POST", "acl/policy/autoscaler", {"Name": "autoscaler", "Rules": autoscaler_rules("default")})
+    token = agent.call("POST", "acl/token", {"Name": "autoscaler", "Type": "client", "Policies": ["autoscaler"]})
+    path = "nomad/jobs/autoscaler"
+    agent.call("PUT", f"var/{path}", {"Path": path, "Items": {"nomad_token": token["SecretID"]}})
+    run(
+        agent,
+        "autoscaler",
+        program="/usr/bin/nomad-autoscaler",
+        nomad_address=agent.address,
+        prometheus_address=prometheus,
+        evaluation_seconds="1",
+        cooldown_seconds="1",
+    )
+
+
+def autoscaler_rules(namespace: str) -> str:
+    """Of the cluster's own program, whose modules are on no path of ours."""
+    program = f"from components.access import autoscaler_rules; print(autoscaler_rules({namespace!r}))"
+    command = [sys.executable, "-c", program]
+    return subprocess.run(command, cwd=ROOT / "pulumi", stdout=subprocess.PIPE, text=True, check=True).stdout
+
+
+def announce(consul: str, id_: str, service: str, port: int, *tags: str) -> None:
+    """As Nomad announces an instance."""
+    body = {"ID": id_, "Name": service, "Address": "127.0.0.1", "Port": port, "Tags": ["prometheus", *tags]}
+    httpx.put(f"http://{consul}/v1/agent/service/register", json=body, timeout=5).raise_for_status()
+
+
+def query(cluster: Cluster, expression: str) -> list[dict[str, Any]]:
+    answer = httpx.get(f"{cluster.prometheus}/api/v1/query", params={"query": expression}, timeout=5)
+    return answer.raise_for_status().json()["data"]["result"]
+
+
+def value(cluster: Cluster, expression: str) -> float | None:
+    """Of the one series, None where there is none."""
+    found = query(cluster, expression)
+    return float(found[0]["value"][1]) if found else None
+
+
+def looks(cluster: Cluster) -> float:
+    """How often the autoscaler has asked; nobody else asks for a range."""
+    return value(cluster, 'sum(prometheus_http_requests_total{handler="/api/v1/query_range"})') or 0
+
+
+def count(cluster: Cluster) -> int:
+    return cluster.agent.call("GET", "job/worker/scale")["TaskGroups"]["worker"]["Desired"]
+
+
+def await_count(cluster: Cluster, wanted: int) -> None:
+    wait_until(lambda: count(cluster) == wanted, timeout_seconds=60)
+
+
+def depth(server: MetricsServer, due: int) -> None:
+    server.show(f'upschedule_queue_depth{{state="due"}} {due}\n')
+
+
+@pytest.mark.timeout(300)
+def test_workers_follow_the_queue_pause_for_a_canary_and_targets_outlive_consul(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    """(R1.3, R10.2, R12.2)."""
+    with serving_metrics() as scheduler:
+        depth(scheduler, 25)
+        announce(cluster.consul, SCHEDULER, "scheduler", scheduler.port)
+        file = tmp_path / "worker.nomad.hcl"
+        file.write_text(POOL, encoding="utf-8")
+        done = cluster.agent.nomad("job", "run", "-detach", str(file))
+        assert done.returncode == 0, done.stderr
+        await_count(cluster, 3)
+        (shown,) = query(cluster, 'up{service="scheduler"}')
+        labels = {name: shown["metric"][name] for name in ("alloc", "canary", "instance")}
+        alloc = SCHEDULER.removeprefix("_nomad-task-")[:36]
+        assert labels == {"alloc": alloc, "canary": "no", "instance": f"127.0.0.1:{scheduler.port}"}
+
+        announce(cluster.consul, CANARY, "worker", free_port(), "canary")
+        wait_until(lambda: value(cluster, 'count(up{service="worker",canary="yes"})') == 1, timeout_seconds=30)
+        wait_until(lambda: value(cluster, "upschedule:worker:wanted") is None, timeout_seconds=30)
+        depth(scheduler, 95)
+        wait_until(lambda: value(cluster, "max(upschedule:worker:wanted_by)") == 10, timeout_seconds=30)
+        seen = looks(cluster)
+        wait_until(lambda: looks(cluster) >= seen + 15, timeout_seconds=60)
+        assert count(cluster) == 3
+
+        httpx.put(f"http://{cluster.consul}/v1/agent/service/deregister/{CANARY}", timeout=5).raise_for_status()
+        await_count(cluster, 5)
+
+        cluster.lose_consul.close()
+        depth(scheduler, 7)
+        wait_until(lambda: value(cluster, "sum(upschedule:queue_depth:max)") == 7, timeout_seconds=30)
+        assert value(cluster, "count(up)") == 2
+
+
+def test_the_rules_say_what_their_own_tests_expect() -> None:
+    """With Prometheus's own tool."""
+    done = subprocess.run(
+        ["promtool", "test", "rules", "rules_test.yml"],
+        cwd=ROOT / "monitoring",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
