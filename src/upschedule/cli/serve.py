@@ -2,6 +2,7 @@
 
 import functools
 import math
+import os
 
 import click
 from granian import Granian
@@ -18,6 +19,8 @@ from upschedule.web.streams import StreamLimits
 
 #: Closing pools, after the last request has ended.
 _CLOSING_SECONDS = 8
+#: Set by Nomad for every task.
+_ALLOCATION = "NOMAD_ALLOC_ID"
 
 
 @click.command("serve")
@@ -62,6 +65,7 @@ def _web_options(chosen: Settings) -> WebOptions:
         body_idle_seconds=web.body_idle_seconds,
         body_seconds=web.body_seconds,
         drain_grace_seconds=web.drain_grace_seconds,
+        instance=os.environ.get(_ALLOCATION, ""),
     )
 
 

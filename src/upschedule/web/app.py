@@ -72,6 +72,8 @@ class WebOptions(msgspec.Struct, frozen=True, kw_only=True):
     body_idle_seconds: float
     body_seconds: float
     drain_grace_seconds: float
+    #: Named in every answer, so that a release's gate knows who answered; empty outside a cluster.
+    instance: str = ""
 
     @property
     def secure(self) -> bool:
@@ -107,7 +109,7 @@ def create_app(open_services: OpenServices, options: WebOptions) -> Application:
         logging_config=None,
         openapi_config=_openapi(options),
     )
-    return Boundary(cast("Application", application), secure=options.secure)
+    return Boundary(cast("Application", application), secure=options.secure, instance=options.instance)
 
 
 async def _end_streams(drain: Drain, services: Services) -> None:

@@ -36,9 +36,11 @@ _UNMATCHED = "unmatched"
 class Boundary:
     """Wraps the application; passes everything but HTTP through."""
 
-    def __init__(self, application: Application, *, secure: bool) -> None:
+    def __init__(self, application: Application, *, secure: bool, instance: str = "") -> None:
         self._application = application
         self._headers = _HEADERS | (_STRICT_TRANSPORT if secure else {})
+        if instance:
+            self._headers |= {b"x-upschedule-instance": instance.encode("latin-1")}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
