@@ -1,6 +1,8 @@
 """Where the state is: each store runs here, unless the stack names one that runs elsewhere."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
 
 import msgspec
 import pulumi
@@ -9,22 +11,164 @@ from components.service import Service, ServiceArgs
 from config import Megabytes, Port, Text
 from parts.cluster import Cluster
 
-SECRETS = ("redisStatePassword", "redisCachePassword")
+SECRETS = (
+    "postgresOwnerPassword",
+    "postgresApplicationPassword",
+    "storesAuthority",
+    "storesCertificate",
+    "storesKey",
+    "redisStatePassword",
+    "redisCachePassword",
+    "objectStoreApplicationSecretKey",
+    "objectStoreReleaseSecretKey",
+    "objectStoreBackupSecretKey",
+)
+# Where a task that uses a database URL keeps `Stores.authority`.
+AUTHORITY_FILE = "/secrets/stores-authority.pem"
+
+Secrets = Mapping[str, pulumi.Output[str]]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Paths are those that a task sees on a node. Ports are fixed, so that an address outlives its instance."""
+    """Paths are those that a task sees on a node. Ports are fixed, so that an address outlives its instance.
 
-    redis_program: Text
-    redis_state_volume: Text
+    `postgresAddress` and `objectStoreAddress` are HOST:PORT of servers elsewhere, which then do not run here.
+    """
+
+    postgres_address: str = ""
+    postgres_volume: Text = "postgres"
+    postgres_port: Port = 5432
+    postgres_memory_mb: Megabytes = 1024
+    pgbouncer_port: Port = 6432
+    redis_program: Text = "/usr/bin/valkey-server"
+    redis_state_volume: Text = "redis-state"
     redis_state_port: Port = 6379
     redis_state_memory_mb: Megabytes = 1024
     redis_cache_port: Port = 6380
     redis_cache_memory_mb: Megabytes = 2048
+    object_store_address: str = ""
+    object_store_secure: bool = False
+    object_store_application_access_key: Text = "upschedule"
+    object_store_backup_access_key: Text = "backup"
+    object_store_program: Text = "/usr/bin/weed"
+    object_store_volume: Text = "object-store"
+    object_store_port: Port = 8333
+    object_store_master_port: Port = 9333
 
 
-def define(cluster: Cluster, settings: Settings, secrets: Mapping[str, pulumi.Output[str]]) -> None:
-    """The two Redis servers (R4.3, R4.4)."""
+@dataclass(frozen=True, kw_only=True)
+class ObjectStoreKeys:
+    """Of one identity; each reaches its own bucket only."""
+
+    access_key: str
+    secret_key: pulumi.Output[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """What the application needs to reach them.
+
+    The database URLs verify the server by `authority`, PEM that the task keeps in AUTHORITY_FILE. `owner_url` goes to
+    PostgreSQL itself, for migrations and dumps; `app_url` through PgBouncer's transaction mode.
+    """
+
+    authority: pulumi.Output[str]
+    owner_url: pulumi.Output[str]
+    app_url: pulumi.Output[str]
+    redis_state_url: pulumi.Output[str]
+    redis_cache_url: pulumi.Output[str]
+    object_store_endpoint: str
+    object_store_secure: bool
+    uploads: ObjectStoreKeys
+    backups: ObjectStoreKeys
+
+
+def define(cluster: Cluster, settings: Settings, secrets: Secrets) -> Stores:
+    """PostgreSQL with its pool (R3.1), two Redis servers (R4.3, R4.4), the S3 store."""
+    postgres = settings.postgres_address or f"{cluster.host('postgres')}:{settings.postgres_port}"
+    objects = settings.object_store_address or f"{cluster.host('object-store')}:{settings.object_store_port}"
+    if not settings.postgres_address:
+        define_postgres(cluster, settings, secrets)
+    define_pgbouncer(cluster, settings, secrets, postgres)
+    define_redis(cluster, settings, secrets)
+    if not settings.object_store_address:
+        define_object_store(cluster, settings, secrets)
+    pgbouncer = f"{cluster.host('pgbouncer')}:{settings.pgbouncer_port}"
+    return Stores(
+        authority=secrets["storesAuthority"],
+        owner_url=database_url("upschedule_owner", secrets["postgresOwnerPassword"], postgres),
+        app_url=database_url("upschedule_app", secrets["postgresApplicationPassword"], pgbouncer),
+        redis_state_url=redis_url(
+            secrets["redisStatePassword"], f"{cluster.host('redis-state')}:{settings.redis_state_port}"
+        ),
+        redis_cache_url=redis_url(
+            secrets["redisCachePassword"], f"{cluster.host('redis-cache')}:{settings.redis_cache_port}"
+        ),
+        object_store_endpoint=objects,
+        object_store_secure=settings.object_store_secure,
+        uploads=ObjectStoreKeys(
+            access_key=settings.object_store_application_access_key,
+            secret_key=secrets["objectStoreApplicationSecretKey"],
+        ),
+        backups=ObjectStoreKeys(
+            access_key=settings.object_store_backup_access_key, secret_key=secrets["objectStoreBackupSecretKey"]
+        ),
+    )
+
+
+def database_url(role: str, password: pulumi.Output[str], address: str) -> pulumi.Output[str]:
+    query = f"sslmode=verify-full&sslrootcert={AUTHORITY_FILE}"
+    return password.apply(lambda word: f"postgresql://{role}:{quote(word, safe='')}@{address}/upschedule?{query}")
+
+
+def redis_url(password: pulumi.Output[str], address: str) -> pulumi.Output[str]:
+    return password.apply(lambda word: f"redis://:{quote(word, safe='')}@{address}/0")
+
+
+def define_postgres(cluster: Cluster, settings: Settings, secrets: Secrets) -> None:
+    Service(
+        "postgres",
+        ServiceArgs(
+            namespace=cluster.namespace,
+            variables={
+                **cluster.common("postgres"),
+                "volume": settings.postgres_volume,
+                "port": str(settings.postgres_port),
+                "memory_mb": str(settings.postgres_memory_mb),
+            },
+            secrets={
+                "owner_password": secrets["postgresOwnerPassword"],
+                "application_password": secrets["postgresApplicationPassword"],
+                "certificate": secrets["storesCertificate"],
+                "key": secrets["storesKey"],
+            },
+        ),
+    )
+
+
+def define_pgbouncer(cluster: Cluster, settings: Settings, secrets: Secrets, postgres: str) -> None:
+    host, _, port = postgres.rpartition(":")
+    Service(
+        "pgbouncer",
+        ServiceArgs(
+            namespace=cluster.namespace,
+            variables={
+                **cluster.common("pgbouncer"),
+                "port": str(settings.pgbouncer_port),
+                "postgres_host": host,
+                "postgres_port": port,
+            },
+            secrets={
+                "password": secrets["postgresApplicationPassword"],
+                "authority": secrets["storesAuthority"],
+                "certificate": secrets["storesCertificate"],
+                "key": secrets["storesKey"],
+            },
+        ),
+    )
+
+
+def define_redis(cluster: Cluster, settings: Settings, secrets: Secrets) -> None:
     Service(
         "redis-state",
         ServiceArgs(
@@ -50,5 +194,26 @@ def define(cluster: Cluster, settings: Settings, secrets: Mapping[str, pulumi.Ou
                 "memory_mb": str(settings.redis_cache_memory_mb),
             },
             secrets={"password": secrets["redisCachePassword"]},
+        ),
+    )
+
+
+def define_object_store(cluster: Cluster, settings: Settings, secrets: Secrets) -> None:
+    Service(
+        "object-store",
+        ServiceArgs(
+            namespace=cluster.namespace,
+            variables={
+                **cluster.common("object-store"),
+                "program": settings.object_store_program,
+                "volume": settings.object_store_volume,
+                "port": str(settings.object_store_port),
+                "master_port": str(settings.object_store_master_port),
+            },
+            secrets={
+                "application_secret_key": secrets["objectStoreApplicationSecretKey"],
+                "release_secret_key": secrets["objectStoreReleaseSecretKey"],
+                "backup_secret_key": secrets["objectStoreBackupSecretKey"],
+            },
         ),
     )

@@ -77,7 +77,7 @@ def wheels_and_own(cluster_programs: Path) -> dict[str, Path]:
 def put(source: Path, target: Path) -> None:
     """A file or a tree, without symbolic links."""
     if source.is_dir():
-        shutil.copytree(source, target, copy_function=link, ignore=LEFT_OUT, ignore_dangling_symlinks=True)
+        shutil.copytree(source, target, copy_function=link, ignore=LEFT_OUT)
     elif not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         link(str(source), str(target))

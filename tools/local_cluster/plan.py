@@ -1,7 +1,7 @@
 """Where one cluster is: its folder and its ports, chosen on the first start and kept."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ AGENT_PORTS = {
     "nomad_rpc": 4647,
     "nomad_serf": 4648,
 }
-# Settings of the stack; the object store also takes the port 10000 above its own.
+# Settings of the stack.
 SERVICE_PORTS = {
     "httpsPort": 8443,
     "httpPort": 8081,
@@ -26,6 +26,7 @@ SERVICE_PORTS = {
     "redisStatePort": 6379,
     "redisCachePort": 6380,
     "objectStorePort": 8333,
+    "objectStoreMasterPort": 9333,
     "prometheusPort": 9090,
 }
 DEFAULT_PORTS = AGENT_PORTS | SERVICE_PORTS
@@ -70,7 +71,7 @@ def make_plan(data: Path, *, chosen: Mapping[str, int], free: bool = False) -> P
         if any(kept[name] != port for name, port in chosen.items()):
             raise ClusterError(f"{data} holds a cluster with other ports; take it down with its data first.")
         return Plan(data=data, ports=kept)
-    ports = {**(dict(free_ports()) if free else DEFAULT_PORTS), **chosen}
+    ports = {**({name: free_port() for name in DEFAULT_PORTS} if free else DEFAULT_PORTS), **chosen}
     if taken := [f"{name} {port}" for name, port in ports.items() if not is_free(port)]:
         raise ClusterError(f"Ports in use: {', '.join(taken)}. Choose others (--port NAME=NUMBER) or --free-ports.")
     data.mkdir(parents=True, exist_ok=True)
@@ -78,8 +79,3 @@ def make_plan(data: Path, *, chosen: Mapping[str, int], free: bool = False) -> P
     data.chmod(0o711)
     file.write_text(json.dumps(ports, indent=2) + "\n", encoding="utf-8")
     return Plan(data=data, ports=ports)
-
-
-def free_ports() -> Iterator[tuple[str, int]]:
-    for name in DEFAULT_PORTS:
-        yield name, free_port(with_grpc=name == "objectStorePort")

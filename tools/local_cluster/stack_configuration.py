@@ -34,7 +34,7 @@ def settings(plan: Plan) -> Mapping[str, str]:
         "objectStoreVolume": "object-store",
         "prometheusVolume": "prometheus",
         "traefikVolume": "traefik",
-        "host": LOOPBACK,
+        "serviceHost": LOOPBACK,
         **PROGRAMS,
         **{name: str(plan.ports[name]) for name in SERVICE_PORTS},
     }

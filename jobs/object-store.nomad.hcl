@@ -1,0 +1,205 @@
+# SeaweedFS, an S3 store on one node: uploaded files, releases, backups.
+# Only its S3 port asks who is there. On nodes that others can reach, a stack names an S3 store elsewhere instead.
+# The secret keys are in the Nomad Variable nomad/jobs/object-store.
+
+variable "namespace" { type = string }
+
+variable "datacenters" {
+  type        = string
+  description = "One, or a pattern such as dc*"
+  default     = "*"
+}
+
+variable "user" {
+  type        = string
+  description = "Who the server runs as on the node; never root"
+}
+
+variable "program" {
+  type        = string
+  description = "Path of SeaweedFS 4, as the task sees it"
+}
+
+variable "volume" {
+  type        = string
+  description = "The node's host volume for the objects; it belongs to the user"
+}
+
+variable "port" {
+  type        = number
+  description = "Of the S3 API; fixed, so that its address outlives an instance"
+}
+
+variable "master_port" {
+  type        = number
+  description = "Of the part that knows where objects are; fixed, as it names a folder by it"
+}
+
+variable "memory_mb" {
+  type    = number
+  default = 512
+}
+
+job "object-store" {
+  namespace   = var.namespace
+  datacenters = [var.datacenters]
+  type        = "service"
+
+  group "store" {
+    # One: two servers on one folder would destroy it.
+    count = 1
+
+    network {
+      port "s3" {
+        static = var.port
+      }
+
+      port "master" {
+        static = var.master_port
+      }
+
+      # Between its own parts.
+      port "s3_grpc" {}
+      port "master_grpc" {}
+      port "volume" {}
+      port "volume_grpc" {}
+      port "filer" {}
+      port "filer_grpc" {}
+      port "admin" {}
+      port "admin_grpc" {}
+    }
+
+    volume "data" {
+      type      = "host"
+      source    = var.volume
+      read_only = false
+    }
+
+    restart {
+      attempts = 10
+      interval = "5m"
+      delay    = "2s"
+      mode     = "delay"
+    }
+
+    service {
+      name = "object-store"
+      port = "s3"
+
+      check {
+        name     = "live"
+        type     = "http"
+        path     = "/healthz"
+        interval = "5s"
+        timeout  = "2s"
+
+        check_restart {
+          limit = 6
+          grace = "60s"
+        }
+      }
+    }
+
+    task "store" {
+      driver         = "exec"
+      user           = var.user
+      shutdown_delay = "2s"
+      # Objects survive a kill; its own stop may take half a minute.
+      kill_signal  = "SIGINT"
+      kill_timeout = "5s"
+
+      config {
+        command = var.program
+        args = [
+          "-logtostderr=true",
+          "mini",
+          "-dir=/data",
+          "-ip=${NOMAD_IP_s3}",
+          "-ip.bind=${NOMAD_IP_s3}",
+          "-s3.port=${NOMAD_PORT_s3}",
+          "-s3.port.grpc=${NOMAD_PORT_s3_grpc}",
+          "-master.port=${NOMAD_PORT_master}",
+          "-master.port.grpc=${NOMAD_PORT_master_grpc}",
+          "-volume.port=${NOMAD_PORT_volume}",
+          "-volume.port.grpc=${NOMAD_PORT_volume_grpc}",
+          "-filer.port=${NOMAD_PORT_filer}",
+          "-filer.port.grpc=${NOMAD_PORT_filer_grpc}",
+          "-admin.port=${NOMAD_PORT_admin}",
+          "-admin.port.grpc=${NOMAD_PORT_admin_grpc}",
+          "-s3.config=${NOMAD_SECRETS_DIR}/s3.json",
+          "-s3.port.iceberg=0",
+          "-s3.port.lance=0",
+          "-webdav=false",
+          "-admin.ui=false",
+          "-master.telemetry=false",
+        ]
+      }
+
+      volume_mount {
+        volume      = "data"
+        destination = "/data"
+      }
+
+      # Nomad fetches releases without a key; they hold no secret.
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/s3.json"
+        change_mode = "restart"
+        data        = <<-EOF
+          {{ with nomadVar "nomad/jobs/object-store" }}
+          {"identities": [
+            {"name": "anonymous", "actions": ["Read:releases"]},
+            {"name": "upschedule",
+             "credentials": [{"accessKey": "upschedule", "secretKey": "{{ .application_secret_key }}"}],
+             "actions": ["Read:uploads", "Write:uploads", "List:uploads", "Tagging:uploads"]},
+            {"name": "release",
+             "credentials": [{"accessKey": "release", "secretKey": "{{ .release_secret_key }}"}],
+             "actions": ["Read:releases", "Write:releases", "List:releases"]},
+            {"name": "backup",
+             "credentials": [{"accessKey": "backup", "secretKey": "{{ .backup_secret_key }}"}],
+             "actions": ["Read:backups", "Write:backups", "List:backups"]}
+          ]}
+          {{ end }}
+        EOF
+      }
+
+      resources {
+        cpu    = 500
+        memory = var.memory_mb
+      }
+    }
+
+    # Again after each start: a bucket that is there stays.
+    task "buckets" {
+      driver = "exec"
+      user   = var.user
+
+      lifecycle {
+        hook    = "poststart"
+        sidecar = false
+      }
+
+      config {
+        command = "/bin/sh"
+        args    = ["${NOMAD_TASK_DIR}/buckets.sh"]
+      }
+
+      template {
+        destination = "${NOMAD_TASK_DIR}/buckets.sh"
+        change_mode = "noop"
+        data        = <<-EOF
+          set -eu
+          master="$NOMAD_IP_master:$NOMAD_PORT_master.$NOMAD_PORT_master_grpc"
+          filer="$NOMAD_IP_filer:$NOMAD_PORT_filer.$NOMAD_PORT_filer_grpc"
+          for bucket in uploads releases backups; do
+            echo "s3.bucket.create -name $bucket"
+          done | ${var.program} shell -master="$master" -filer="$filer"
+        EOF
+      }
+
+      resources {
+        cpu    = 100
+        memory = 128
+      }
+    }
+  }
+}

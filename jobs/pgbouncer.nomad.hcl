@@ -1,0 +1,170 @@
+# PgBouncer, which holds the 50 to 100 connections to PostgreSQL that all instances share (R3.1).
+# Its secrets are in the Nomad Variable nomad/jobs/pgbouncer: password, authority, certificate and key.
+
+variable "namespace" { type = string }
+
+variable "datacenters" {
+  type        = string
+  description = "One, or a pattern such as dc*"
+  default     = "*"
+}
+
+variable "user" {
+  type        = string
+  description = "Who the server runs as on the node; never root"
+}
+
+variable "program" {
+  type        = string
+  description = "Path of PgBouncer 1.18 or newer, as the task sees it"
+  default     = "/usr/sbin/pgbouncer"
+}
+
+variable "port" {
+  type        = number
+  description = "Fixed, so that its address outlives an instance"
+}
+
+variable "postgres_host" {
+  type        = string
+  description = "As in PostgreSQL's certificate"
+}
+
+variable "postgres_port" { type = number }
+
+variable "connections_min" {
+  type        = number
+  description = "Kept open to PostgreSQL (R3.1)"
+  default     = 50
+}
+
+variable "connections_max" {
+  type        = number
+  description = "Open to PostgreSQL at most (R3.1)"
+  default     = 100
+}
+
+variable "clients" {
+  type        = number
+  description = "Connections of all instances of API, worker and scheduler at most"
+  default     = 2500
+}
+
+job "pgbouncer" {
+  namespace   = var.namespace
+  datacenters = [var.datacenters]
+  type        = "service"
+
+  group "pgbouncer" {
+    count = 1
+
+    network {
+      port "pgbouncer" {
+        static = var.port
+      }
+    }
+
+    restart {
+      attempts = 10
+      interval = "5m"
+      delay    = "2s"
+      mode     = "delay"
+    }
+
+    service {
+      name = "pgbouncer"
+      port = "pgbouncer"
+
+      check {
+        name     = "live"
+        type     = "tcp"
+        interval = "5s"
+        timeout  = "2s"
+
+        check_restart {
+          limit = 6
+          grace = "10s"
+        }
+      }
+    }
+
+    task "pgbouncer" {
+      driver         = "exec"
+      user           = var.user
+      shutdown_delay = "2s"
+      # Transactions under way end first.
+      kill_signal  = "SIGINT"
+      kill_timeout = "30s"
+
+      config {
+        command = var.program
+        args    = ["${NOMAD_SECRETS_DIR}/pgbouncer.ini"]
+      }
+
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/pgbouncer.ini"
+        change_mode = "restart"
+        data        = <<-EOF
+          [databases]
+          upschedule = host=${var.postgres_host} port=${var.postgres_port} dbname=upschedule
+          [pgbouncer]
+          listen_addr = {{ env "NOMAD_IP_pgbouncer" }}
+          listen_port = {{ env "NOMAD_PORT_pgbouncer" }}
+          unix_socket_dir =
+          auth_type = scram-sha-256
+          auth_file = {{ env "NOMAD_SECRETS_DIR" }}/users.txt
+          pool_mode = transaction
+          min_pool_size = ${var.connections_min}
+          default_pool_size = ${var.connections_max}
+          max_db_connections = ${var.connections_max}
+          max_client_conn = ${var.clients}
+          ; The queue of R3.5.
+          query_wait_timeout = 30
+          server_connect_timeout = 5
+          server_login_retry = 1
+          ; PostgreSQL's own settings of the role bound a statement.
+          ignore_startup_parameters = options, extra_float_digits
+          server_tls_sslmode = verify-full
+          server_tls_ca_file = {{ env "NOMAD_SECRETS_DIR" }}/authority.pem
+          client_tls_sslmode = require
+          client_tls_cert_file = {{ env "NOMAD_SECRETS_DIR" }}/server.pem
+          client_tls_key_file = {{ env "NOMAD_SECRETS_DIR" }}/server.key
+          client_tls_protocols = secure
+          log_connections = 0
+          log_disconnections = 0
+        EOF
+      }
+
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/users.txt"
+        change_mode = "restart"
+        data        = <<-EOF
+          {{ with nomadVar "nomad/jobs/pgbouncer" }}"upschedule_app" "{{ .password }}"{{ end }}
+        EOF
+      }
+
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/authority.pem"
+        change_mode = "restart"
+        data        = "{{ with nomadVar \"nomad/jobs/pgbouncer\" }}{{ .authority }}{{ end }}"
+      }
+
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/server.pem"
+        change_mode = "restart"
+        data        = "{{ with nomadVar \"nomad/jobs/pgbouncer\" }}{{ .certificate }}{{ end }}"
+      }
+
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/server.key"
+        change_mode = "restart"
+        data        = "{{ with nomadVar \"nomad/jobs/pgbouncer\" }}{{ .key }}{{ end }}"
+      }
+
+      resources {
+        cpu    = 300
+        memory = 64
+      }
+    }
+  }
+}

@@ -1,0 +1,280 @@
+# PostgreSQL 15, which holds the truth: accounts, jobs, entries, calendars.
+# Its secrets are in the Nomad Variable nomad/jobs/postgres: owner_password, application_password, certificate and key.
+
+variable "namespace" { type = string }
+
+variable "datacenters" {
+  type        = string
+  description = "One, or a pattern such as dc*"
+  default     = "*"
+}
+
+variable "user" {
+  type        = string
+  description = "Who the server runs as on the node; never root"
+}
+
+variable "programs" {
+  type        = string
+  description = "Folder of postgres, initdb and psql, as the task sees it"
+  default     = "/usr/lib/postgresql/15/bin"
+}
+
+variable "volume" {
+  type        = string
+  description = "The node's host volume for the database; it belongs to the user"
+}
+
+variable "port" {
+  type        = number
+  description = "Fixed, so that its address outlives an instance"
+}
+
+variable "connections" {
+  type        = number
+  description = "PgBouncer's 100, and a reserve for migrations, backups and a person"
+  default     = 130
+}
+
+variable "memory_mb" {
+  type        = number
+  description = "A quarter of it is the server's own cache"
+  default     = 1024
+}
+
+job "postgres" {
+  namespace   = var.namespace
+  datacenters = [var.datacenters]
+  type        = "service"
+
+  group "postgres" {
+    # One: two servers on one folder would destroy it.
+    count = 1
+
+    network {
+      port "postgres" {
+        static = var.port
+      }
+    }
+
+    volume "data" {
+      type      = "host"
+      source    = var.volume
+      read_only = false
+    }
+
+    restart {
+      attempts = 10
+      interval = "5m"
+      delay    = "2s"
+      mode     = "delay"
+    }
+
+    service {
+      name = "postgres"
+      port = "postgres"
+
+      check {
+        name     = "live"
+        type     = "tcp"
+        interval = "5s"
+        timeout  = "2s"
+
+        # Recovery after a crash takes its time before the port answers.
+        check_restart {
+          limit = 12
+          grace = "120s"
+        }
+      }
+    }
+
+    task "initialise" {
+      driver = "exec"
+      user   = var.user
+
+      lifecycle {
+        hook    = "prestart"
+        sidecar = false
+      }
+
+      config {
+        command = "/bin/sh"
+        args    = ["${NOMAD_TASK_DIR}/initialise.sh"]
+      }
+
+      volume_mount {
+        volume      = "data"
+        destination = "/data"
+      }
+
+      # Whole or not at all. Nobody but the superuser, who comes by the socket, may do anything until the roles are made.
+      template {
+        destination = "${NOMAD_TASK_DIR}/initialise.sh"
+        change_mode = "noop"
+        data        = <<-EOF
+          set -eu
+          if test -e /data/15; then exit 0; fi
+          rm -rf /data/15.new
+          ${var.programs}/initdb -D /data/15.new -U postgres --auth-local=peer --auth-host=scram-sha-256 \
+            --encoding=UTF8 --locale=C.UTF-8 --data-checksums
+          mv /data/15.new /data/15
+        EOF
+      }
+
+      resources {
+        cpu    = 200
+        memory = 128
+      }
+    }
+
+    task "postgres" {
+      driver         = "exec"
+      user           = var.user
+      shutdown_delay = "2s"
+      # "Fast": open transactions are rolled back, not awaited; then a checkpoint.
+      kill_signal  = "SIGINT"
+      kill_timeout = "60s"
+
+      config {
+        command = "/bin/sh"
+        args    = ["${NOMAD_TASK_DIR}/start.sh"]
+      }
+
+      volume_mount {
+        volume      = "data"
+        destination = "/data"
+      }
+
+      template {
+        destination = "${NOMAD_TASK_DIR}/start.sh"
+        change_mode = "noop"
+        data        = <<-EOF
+          set -eu
+          # PostgreSQL refuses a key that is not its user's alone.
+          umask 077
+          cp "$NOMAD_SECRETS_DIR/rendered.key" "$NOMAD_SECRETS_DIR/server.key"
+          # An instance that was killed cannot be alive: its namespace of processes ended with it.
+          rm -f /data/15/postmaster.pid
+          exec ${var.programs}/postgres -D /data/15 -c config_file="$NOMAD_TASK_DIR/postgresql.conf"
+        EOF
+      }
+
+      template {
+        destination = "${NOMAD_TASK_DIR}/postgresql.conf"
+        change_mode = "restart"
+        data        = <<-EOF
+          listen_addresses = '{{ env "NOMAD_IP_postgres" }}'
+          port = {{ env "NOMAD_PORT_postgres" }}
+          # The tasks of the group share this folder.
+          unix_socket_directories = '{{ env "NOMAD_ALLOC_DIR" }}'
+          hba_file = '{{ env "NOMAD_TASK_DIR" }}/pg_hba.conf'
+          ident_file = '{{ env "NOMAD_TASK_DIR" }}/pg_ident.conf'
+          ssl = on
+          ssl_cert_file = '{{ env "NOMAD_SECRETS_DIR" }}/server.pem'
+          ssl_key_file = '{{ env "NOMAD_SECRETS_DIR" }}/server.key'
+          ssl_min_protocol_version = 'TLSv1.2'
+          password_encryption = 'scram-sha-256'
+          max_connections = ${var.connections}
+          shared_buffers = '${floor(var.memory_mb / 4)}MB'
+          timezone = 'UTC'
+          log_timezone = 'UTC'
+          log_line_prefix = '%m [%p] '
+          # DETAIL lines quote rows.
+          log_error_verbosity = 'terse'
+          log_min_duration_statement = '1s'
+          log_parameter_max_length = 0
+        EOF
+      }
+
+      template {
+        destination = "${NOMAD_TASK_DIR}/pg_hba.conf"
+        change_mode = "restart"
+        data        = <<-EOF
+          local   all        postgres                            peer map=superuser
+          hostssl upschedule upschedule_owner,upschedule_app all scram-sha-256
+        EOF
+      }
+
+      template {
+        destination = "${NOMAD_TASK_DIR}/pg_ident.conf"
+        change_mode = "restart"
+        data        = "superuser ${var.user} postgres\n"
+      }
+
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/server.pem"
+        change_mode = "restart"
+        data        = "{{ with nomadVar \"nomad/jobs/postgres\" }}{{ .certificate }}{{ end }}"
+      }
+
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/rendered.key"
+        change_mode = "restart"
+        data        = "{{ with nomadVar \"nomad/jobs/postgres\" }}{{ .key }}{{ end }}"
+      }
+
+      resources {
+        cpu    = 1000
+        memory = var.memory_mb
+      }
+    }
+
+    # Roles with the passwords that the stack says, and the database. Again after each start: it changes only what differs.
+    task "roles" {
+      driver = "exec"
+      user   = var.user
+
+      lifecycle {
+        hook    = "poststart"
+        sidecar = false
+      }
+
+      config {
+        command = "/bin/sh"
+        args    = ["${NOMAD_TASK_DIR}/roles.sh"]
+      }
+
+      template {
+        destination = "${NOMAD_TASK_DIR}/roles.sh"
+        change_mode = "noop"
+        data        = <<-EOF
+          set -eu
+          # Bounded: a task that fails is tried again by Nomad.
+          for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
+            if ${var.programs}/pg_isready -q -h "$NOMAD_ALLOC_DIR" -p "$NOMAD_PORT_postgres"; then break; fi
+            sleep 1
+          done
+          exec ${var.programs}/psql -X -q -v ON_ERROR_STOP=1 -h "$NOMAD_ALLOC_DIR" -p "$NOMAD_PORT_postgres" \
+            -U postgres -d postgres -f "$NOMAD_SECRETS_DIR/roles.sql"
+        EOF
+      }
+
+      # Who connects through PgBouncer cannot bring options of its own: what bounds a statement belongs to the role.
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/roles.sql"
+        change_mode = "noop"
+        data        = <<-EOF
+          SELECT format('CREATE ROLE %I LOGIN', role)
+            FROM unnest(ARRAY['upschedule_owner', 'upschedule_app']) AS role
+            WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) \gexec
+          SET log_statement = 'none';
+          {{ with nomadVar "nomad/jobs/postgres" }}
+          ALTER ROLE upschedule_owner NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '{{ .owner_password }}';
+          ALTER ROLE upschedule_app NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '{{ .application_password }}';
+          {{ end }}
+          ALTER ROLE upschedule_app SET statement_timeout = '10s';
+          ALTER ROLE upschedule_app SET idle_in_transaction_session_timeout = '20s';
+          SELECT 'CREATE DATABASE upschedule OWNER upschedule_owner'
+            WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'upschedule') \gexec
+          REVOKE ALL ON DATABASE upschedule FROM PUBLIC;
+          GRANT CONNECT ON DATABASE upschedule TO upschedule_app;
+        EOF
+      }
+
+      resources {
+        cpu    = 100
+        memory = 64
+      }
+    }
+  }
+}
