@@ -50,7 +50,7 @@ client {{
   enabled           = true
   network_interface = "lo"
   cpu_total_compute = 2000
-  cgroup_parent     = "{cgroup}"
+  cgroup_parent     = "/{cgroup}"
   options = {{
     "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean"
     "driver.allowlist"     = "raw_exec"

@@ -1,0 +1,190 @@
+"""What a task may use of its node is held by the kernel: memory, and whole cores where it asks for them (R11.1)."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.cluster.conftest import Figure
+from tests.cluster.tooling.agent import Agent, running_agent
+from tests.cluster.tooling.jobs import unique
+from tests.servers import wait_until
+
+START_SECONDS = 40
+MEMORY_MB = 64
+WINDOW_SECONDS = 4.0
+NODE = """
+client {
+  options = {
+    "driver.allowlist" = "exec"
+  }
+  chroot_env {
+    "/usr/bin/python3.11"       = "/usr/bin/python3.11"
+    "/usr/lib/python3.11"       = "/usr/lib/python3.11"
+    "/usr/lib/x86_64-linux-gnu" = "/lib/x86_64-linux-gnu"
+    "/usr/lib64"                = "/lib64"
+    "/etc/ld.so.cache"          = "/etc/ld.so.cache"
+    "/etc/passwd"               = "/etc/passwd"
+    "/etc/group"                = "/etc/group"
+  }
+}
+"""
+#: Takes more and more memory when told to: in a child by USR1, itself by USR2.
+GREEDY = """
+import os, signal
+
+def grow(*_):
+    kept = []
+    while True:
+        kept.append(bytearray(2 << 20))
+
+def grow_in_child(*_):
+    if os.fork() == 0:
+        grow()
+
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+signal.signal(signal.SIGUSR2, grow)
+signal.signal(signal.SIGUSR1, grow_in_child)
+while True:
+    signal.pause()
+"""
+#: Four threads that ask for a core each; hashing needs no interpreter lock.
+BUSY = """
+import hashlib, threading
+
+for _ in range(4):
+    threading.Thread(target=hashlib.pbkdf2_hmac, args=("sha256", b"word", b"salt", 2_000_000_000), daemon=True).start()
+threading.Event().wait()
+"""
+
+
+@pytest.fixture(scope="module")
+def node(programs: Path) -> Iterator[Agent]:
+    with running_agent(programs / "nomad", NODE) as agent:
+        yield agent
+
+
+@pytest.fixture
+def job(node: Agent) -> Iterator[str]:
+    """The name of a job that is gone after the test."""
+    name = unique("limits")
+    yield name
+    node.call("DELETE", f"job/{name}", purge="true")
+    wait_until(lambda: processes_of(node, name) == [], timeout_seconds=START_SECONDS)
+
+
+def run(node: Agent, name: str, program: str, resources: dict[str, int]) -> int:
+    """The task's process."""
+    task = {
+        "Name": "task",
+        "Driver": "exec",
+        "User": "nobody",
+        "Config": {"command": "/usr/bin/python3.11", "args": ["-c", program]},
+        "Resources": resources,
+        "KillTimeout": 1_000_000_000,
+    }
+    restart = {"Attempts": 2, "Interval": 60_000_000_000, "Delay": 100_000_000, "Mode": "fail"}
+    group = {"Name": "group", "Count": 1, "Tasks": [task], "RestartPolicy": restart}
+    node.call("PUT", "jobs", {"Job": {"ID": name, "Name": name, "Datacenters": ["*"], "TaskGroups": [group]}})
+    wait_until(lambda: processes_of(node, name), timeout_seconds=START_SECONDS)
+    return processes_of(node, name)[0]
+
+
+def processes_of(node: Agent, name: str) -> list[int]:
+    """Those that run the task's program, the oldest first."""
+    allocations = node.call("GET", f"job/{name}/allocations") if node.status(f"job/{name}") == httpx.codes.OK else []
+    marks = [f"NOMAD_ALLOC_ID={entry['ID']}".encode() for entry in allocations]
+    found: list[int] = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (process / "environ").read_bytes()
+            program = (process / "cmdline").read_bytes()
+        except OSError:
+            continue  # It ended meanwhile.
+        if program.startswith(b"/usr/bin/python3.11") and any(mark in environment for mark in marks):
+            found.append(int(process.name))
+    return sorted(found)
+
+
+def control_group(process: int, controller: str) -> Path:
+    """Of version 1."""
+    for line in Path(f"/proc/{process}/cgroup").read_text(encoding="ascii").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controller in controllers.split(","):
+            return Path("/sys/fs/cgroup", controller, path.lstrip("/"))
+    raise AssertionError(f"no control group for {controller}")
+
+
+def number(file: Path) -> int:
+    return int(file.read_text(encoding="ascii"))
+
+
+def terminations(node: Agent, name: str) -> list[dict[str, Any]]:
+    """How the task's processes ended, as Nomad tells it."""
+    (allocation,) = node.call("GET", f"job/{name}/allocations")
+    events = allocation["TaskStates"]["task"]["Events"]
+    return [event["Details"] for event in events if event["Type"] == "Terminated"]
+
+
+def test_a_task_that_takes_more_than_its_memory_is_killed_and_started_again(
+    node: Agent, job: str, figure: Figure
+) -> None:
+    """By the kernel; the job goes on (R11.1, R11.2)."""
+    process = run(node, job, GREEDY, {"CPU": 100, "MemoryMB": MEMORY_MB})
+    group = control_group(process, "memory")
+    assert number(group / "memory.limit_in_bytes") == MEMORY_MB << 20
+
+    os.kill(process, signal.SIGUSR1)
+    wait_until(lambda: "oom_kill 1" in (group / "memory.oom_control").read_text(encoding="ascii"))
+    assert number(group / "memory.failcnt") > 0
+    figure("MiB at most of 64 allowed", number(group / "memory.max_usage_in_bytes") / (1 << 20))
+    assert number(group / "memory.max_usage_in_bytes") <= MEMORY_MB << 20
+    assert processes_of(node, job) == [process], "only the child that grew is killed"
+
+    killed_at = time.monotonic()
+    os.kill(process, signal.SIGUSR2)
+    wait_until(lambda: set(processes_of(node, job)) - {process}, timeout_seconds=START_SECONDS)
+    figure("s until a killed task runs again", time.monotonic() - killed_at)
+    (ended,) = terminations(node, job)
+    assert (ended["exit_code"], ended["signal"]) == ("137", "9")
+
+
+def test_a_task_with_a_core_of_its_own_cannot_use_more(node: Agent, job: str, figure: Figure) -> None:
+    """Four busy threads share the core; without `cores` they may use all of them (R11.1, R11.2)."""
+    process = run(node, job, BUSY, {"Cores": 1, "MemoryMB": MEMORY_MB})
+    wait_until(lambda: len(allowed(process)) == 5)
+    wait_until(lambda: all(len(cpus) == 1 for cpus in allowed(process)))
+
+    used = cores_used(process)
+    figure("cores used by four busy threads with cores = 1", used)
+    assert used < 1.05
+    assert number(control_group(process, "cpuset") / "cpuset.cpus") in os.sched_getaffinity(0)
+
+
+def test_a_task_without_cores_of_its_own_is_weighed_only(node: Agent, job: str, figure: Figure) -> None:
+    """`cpu` is a share: it counts when others want to work, and is no ceiling."""
+    process = run(node, job, BUSY, {"CPU": 100, "MemoryMB": MEMORY_MB})
+    wait_until(lambda: len(allowed(process)) == 5)
+
+    figure("cores used by four busy threads with cpu = 100", cores_used(process))
+    assert number(control_group(process, "cpu") / "cpu.shares") == 100
+    assert number(control_group(process, "cpu") / "cpu.cfs_quota_us") == -1
+    assert all(cpus == os.sched_getaffinity(0) for cpus in allowed(process))
+
+
+def allowed(process: int) -> list[set[int]]:
+    """Cores for each thread."""
+    return [os.sched_getaffinity(int(thread.name)) for thread in Path(f"/proc/{process}/task").iterdir()]
+
+
+def cores_used(process: int) -> float:
+    """On average over a window, as the kernel counts it."""
+    usage = control_group(process, "cpuacct") / "cpuacct.usage"
+    began, before = time.monotonic(), number(usage)
+    wait_until(lambda: time.monotonic() - began >= WINDOW_SECONDS)
+    return (number(usage) - before) / 1e9 / (time.monotonic() - began)
