@@ -190,9 +190,17 @@ job "object-store" {
           set -eu
           master="$NOMAD_IP_master:$NOMAD_PORT_master.$NOMAD_PORT_master_grpc"
           filer="$NOMAD_IP_filer:$NOMAD_PORT_filer.$NOMAD_PORT_filer_grpc"
-          for bucket in uploads releases backups; do
-            echo "s3.bucket.create -name $bucket"
-          done | ${var.program} shell -master="$master" -filer="$filer"
+          make() {
+            for bucket in uploads releases backups; do
+              echo "s3.bucket.create -name $bucket"
+            done | ${var.program} shell -master="$master" -filer="$filer"
+          }
+          tries=30
+          until make; do
+            tries=$((tries - 1))
+            test "$tries" -gt 0
+            sleep 1
+          done
         EOF
       }
 

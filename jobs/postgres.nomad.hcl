@@ -239,13 +239,13 @@ job "postgres" {
         change_mode = "noop"
         data        = <<-EOF
           set -eu
-          # Bounded: a task that fails is tried again by Nomad.
-          for attempt in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28 29 30; do
-            if ${var.programs}/pg_isready -q -h "$NOMAD_ALLOC_DIR" -p "$NOMAD_PORT_postgres"; then break; fi
+          tries=30
+          until ${var.programs}/psql -X -q -v ON_ERROR_STOP=1 -h "$NOMAD_ALLOC_DIR" -p "$NOMAD_PORT_postgres" \
+            -U postgres -d postgres -f "$NOMAD_SECRETS_DIR/roles.sql"; do
+            tries=$((tries - 1))
+            test "$tries" -gt 0
             sleep 1
           done
-          exec ${var.programs}/psql -X -q -v ON_ERROR_STOP=1 -h "$NOMAD_ALLOC_DIR" -p "$NOMAD_PORT_postgres" \
-            -U postgres -d postgres -f "$NOMAD_SECRETS_DIR/roles.sql"
         EOF
       }
 

@@ -60,7 +60,6 @@ class NomadAgent:
     def start(self) -> None:
         """Raises ClusterError."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.folder.chmod(0o711)
         write_private(self.folder / "nomad.json", json.dumps(self.configuration(), indent=2).encode())
         self.process.start()
 
@@ -151,6 +150,8 @@ class NomadAgent:
             "network_interface": "lo",
             "cpu_total_compute": self.cpu_mhz,
             "cgroup_parent": self.cgroup,
+            # Longest `kill_timeout` of a job that is honoured; Nomad's own is 30 s.
+            "max_kill_timeout": "60s",
             "min_dynamic_port": self.dynamic_ports[0],
             "max_dynamic_port": self.dynamic_ports[1],
             "options": {

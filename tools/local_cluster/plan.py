@@ -74,8 +74,6 @@ def make_plan(data: Path, *, chosen: Mapping[str, int], free: bool = False) -> P
     ports = {**({name: free_port() for name in DEFAULT_PORTS} if free else DEFAULT_PORTS), **chosen}
     if taken := [f"{name} {port}" for name, port in ports.items() if not is_free(port)]:
         raise ClusterError(f"Ports in use: {', '.join(taken)}. Choose others (--port NAME=NUMBER) or --free-ports.")
-    data.mkdir(parents=True, exist_ok=True)
-    # Servers without rights reach their volumes through it.
-    data.chmod(0o711)
+    data.mkdir(mode=0o700, parents=True, exist_ok=True)
     file.write_text(json.dumps(ports, indent=2) + "\n", encoding="utf-8")
     return Plan(data=data, ports=ports)

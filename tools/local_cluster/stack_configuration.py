@@ -35,6 +35,11 @@ def settings(plan: Plan) -> Mapping[str, str]:
         "prometheusVolume": "prometheus",
         "traefikVolume": "traefik",
         "serviceHost": LOOPBACK,
+        # Whole cores are few here: shares instead, which promise more than there is.
+        "apiCores": "0",
+        "apiCpuMhz": "500",
+        "workerCores": "0",
+        "workerCpuMhz": "500",
         **PROGRAMS,
         **{name: str(plan.ports[name]) for name in SERVICE_PORTS},
     }

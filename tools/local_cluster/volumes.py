@@ -17,7 +17,6 @@ def volumes(folder: Path) -> Mapping[str, Path]:
 
 def make_volumes(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    folder.chmod(0o711)
     for name, path in volumes(folder).items():
         path.mkdir(mode=0o700, exist_ok=True)
         os.chown(path, UIDS[name], UIDS[name])
