@@ -1,7 +1,7 @@
 """A service of ours on Nomad: its secrets, and its job."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pulumi
@@ -12,11 +12,15 @@ JOBS = Path(__file__).resolve().parents[2] / "jobs"
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceArgs:
-    """`variables` are those of the job's file, `secrets` the items of the Nomad Variable that its tasks may read."""
+    """`variables` are those of the job's file, `secrets` the items of the Nomad Variable that all its tasks may read.
+
+    `task_secrets` are for one task each, by GROUP/TASK.
+    """
 
     namespace: pulumi.Input[str]
     variables: Mapping[str, pulumi.Input[str]]
-    secrets: Mapping[str, pulumi.Input[str]]
+    secrets: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
+    task_secrets: Mapping[str, Mapping[str, pulumi.Input[str]]] = field(default_factory=dict)
 
 
 class Service(pulumi.ComponentResource):
@@ -24,17 +28,18 @@ class Service(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("upschedule:cluster:Service", name, None, opts)
-        needed: list[pulumi.Resource] = []
-        if args.secrets:
-            needed.append(
-                nomad.Variable(
-                    name,
-                    namespace=args.namespace,
-                    path=f"nomad/jobs/{name}",
-                    items=args.secrets,
-                    opts=pulumi.ResourceOptions(parent=self),
-                )
+        given = {name: args.secrets, **{f"{name}/{task}": items for task, items in args.task_secrets.items()}}
+        needed = [
+            nomad.Variable(
+                title,
+                namespace=args.namespace,
+                path=f"nomad/jobs/{title}",
+                items=items,
+                opts=pulumi.ResourceOptions(parent=self),
             )
+            for title, items in given.items()
+            if items
+        ]
         self.job = nomad.Job(
             name,
             jobspec=(JOBS / f"{name}.nomad.hcl").read_text(encoding="utf-8"),

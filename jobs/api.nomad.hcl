@@ -1,0 +1,411 @@
+# The API, which also serves the pages (R10.1). A release's first instance prepares the database for it (R12.1).
+# Secrets are Nomad Variables, items named by environment variable, and `authority` in PEM: nomad/jobs/api/api/prepare
+# has the owner's database URL and the keys of the backups, nomad/jobs/api/api/serve what the application needs.
+
+variable "namespace" { type = string }
+
+variable "datacenters" {
+  type        = string
+  description = "One, or a pattern such as dc*"
+  default     = "*"
+}
+
+variable "user" {
+  type        = string
+  description = "Who the API runs as on the node; never root"
+}
+
+variable "prepare_user" {
+  type        = string
+  description = "Who prepares the database for the release"
+}
+
+variable "release" {
+  type        = string
+  description = "The manifest's version; everything that the job starts is of this release"
+}
+
+variable "environment_url" {
+  type        = string
+  description = "Of the archive of dependencies"
+}
+
+variable "environment_sha256" { type = string }
+
+variable "sources_url" {
+  type        = string
+  description = "Of the archive of code and migrations"
+}
+
+variable "sources_sha256" { type = string }
+
+variable "python" {
+  type        = string
+  description = "Path of the interpreter that the release was packed for, as the task sees it"
+  default     = "/usr/bin/python3.11"
+}
+
+variable "postgres_programs" {
+  type        = string
+  description = "Folder of pg_dump and pg_restore, not older than the server, as the task sees it"
+  default     = "/usr/lib/postgresql/15/bin"
+}
+
+variable "backups_url" {
+  type        = string
+  description = "http(s)://HOST:PORT of the S3 store with the bucket `backups`"
+}
+
+variable "domain" {
+  type        = string
+  description = "The only name that is served; empty: any"
+  default     = ""
+}
+
+variable "settings" {
+  type        = string
+  description = "Lines NAME=VALUE: settings that are not secret"
+}
+
+variable "instances" {
+  type        = number
+  description = "At first; later the number that runs stays"
+  default     = 2
+}
+
+variable "scaling_enabled" {
+  type        = bool
+  description = "Whether the autoscaler follows the load"
+  default     = true
+}
+
+variable "instances_min" {
+  type    = number
+  default = 1
+}
+
+variable "instances_max" {
+  type    = number
+  default = 20
+}
+
+variable "cores" {
+  type        = number
+  description = "Whole cores for each instance (R11.1); 0: a share of `cpu` MHz instead, which is no limit"
+  default     = 1
+}
+
+variable "cpu" {
+  type        = number
+  description = "MHz"
+  default     = 1000
+}
+
+variable "memory_mb" {
+  type        = number
+  description = "An instance that takes more is killed, and started again (R11.1)"
+  default     = 1024
+}
+
+variable "disk_mb" {
+  type        = number
+  description = "Of the release, unpacked, and the logs"
+  default     = 400
+}
+
+variable "healthy_seconds" {
+  type        = number
+  description = "How long an instance may take from its start until all checks pass: backup and migrations are in it"
+  default     = 900
+}
+
+variable "min_healthy_seconds" {
+  type        = number
+  description = "How long checks must pass before an instance counts as healthy"
+  default     = 10
+}
+
+locals {
+  release = "${NOMAD_ALLOC_DIR}/release"
+  # One task fetches the release, all tasks of the group run it.
+  path = "${local.release}/environment:${local.release}/sources/src"
+}
+
+locals {
+  site = "${var.domain == "" ? "PathPrefix(`/`)" : "Host(`${var.domain}`)"} && !PathPrefix(`/metrics`) && !PathPrefix(`/health/ready`)"
+  # They never change from release to release: with two versions of them registered there would be no route at all.
+  tags = [
+    "prometheus",
+    "traefik.enable=true",
+    "traefik.http.routers.api.rule=${local.site}",
+    "traefik.http.routers.api.priority=10",
+    "traefik.http.routers.api.entrypoints=websecure",
+    "traefik.http.routers.api.tls=true",
+    "traefik.http.routers.api.middlewares=public@file",
+    "traefik.http.routers.api.service=api",
+    "traefik.http.services.api.loadbalancer.server.scheme=http",
+  ]
+  # No live traffic: only who says so comes here.
+  canary_tags = [
+    "prometheus",
+    "traefik.enable=true",
+    "traefik.consulcatalog.canary=true",
+    "traefik.http.routers.api-canary.rule=${local.site} && Header(`X-Upschedule-Canary`, `yes`)",
+    "traefik.http.routers.api-canary.priority=20",
+    "traefik.http.routers.api-canary.entrypoints=websecure",
+    "traefik.http.routers.api-canary.tls=true",
+    "traefik.http.routers.api-canary.middlewares=public@file",
+    "traefik.http.routers.api-canary.service=api-canary",
+    "traefik.http.services.api-canary.loadbalancer.server.scheme=http",
+  ]
+}
+
+job "api" {
+  namespace   = var.namespace
+  datacenters = [var.datacenters]
+  type        = "service"
+
+  meta {
+    release = var.release
+  }
+
+  # On as many nodes as there are.
+  spread {
+    attribute = "${node.unique.id}"
+  }
+
+  # A release starts with one instance beside the others. A person or the gate promotes it; whatever fails goes back.
+  update {
+    canary           = 1
+    max_parallel     = 2
+    auto_revert      = true
+    auto_promote     = false
+    health_check     = "checks"
+    min_healthy_time = "${var.min_healthy_seconds}s"
+    healthy_deadline = "${var.healthy_seconds}s"
+    # A failed canary is reverted at this moment, not before.
+    progress_deadline = "${var.healthy_seconds + 15}s"
+  }
+
+  group "api" {
+    count = var.instances
+
+    scaling {
+      enabled = var.scaling_enabled
+      min     = var.instances_min
+      max     = var.instances_max
+
+      policy {
+        check "wanted" {
+          source       = "prometheus"
+          query        = "upschedule:api:wanted"
+          query_window = "10s"
+
+          strategy "pass-through" {}
+        }
+      }
+    }
+
+    network {
+      port "http" {}
+    }
+
+    ephemeral_disk {
+      size = var.disk_mb
+    }
+
+    restart {
+      attempts = 3
+      interval = "2m"
+      delay    = "3s"
+      mode     = "fail"
+    }
+
+    reschedule {
+      delay          = "5s"
+      delay_function = "exponential"
+      max_delay      = "2m"
+      unlimited      = true
+    }
+
+    # Out of Consul first, so that nobody is sent here any more.
+    shutdown_delay = "5s"
+
+    service {
+      name        = "api"
+      port        = "http"
+      tags        = local.tags
+      canary_tags = local.canary_tags
+
+      meta {
+        release = var.release
+      }
+
+      check {
+        name     = "ready"
+        type     = "http"
+        path     = "/health/ready"
+        interval = "2s"
+        timeout  = "5s"
+      }
+
+      # A dependency that is away is no reason to start again: only liveness is.
+      check {
+        name     = "live"
+        type     = "http"
+        path     = "/health/live"
+        interval = "5s"
+        timeout  = "3s"
+
+        check_restart {
+          limit = 4
+          grace = "30s"
+        }
+      }
+    }
+
+    task "prepare" {
+      driver = "exec"
+      user   = var.prepare_user
+
+      lifecycle {
+        hook    = "prestart"
+        sidecar = false
+      }
+
+      artifact {
+        source      = var.environment_url
+        destination = "${NOMAD_ALLOC_DIR}/release/environment"
+
+        options {
+          checksum = "sha256:${var.environment_sha256}"
+        }
+      }
+
+      artifact {
+        source      = var.sources_url
+        destination = "${NOMAD_ALLOC_DIR}/release/sources"
+
+        options {
+          checksum = "sha256:${var.sources_sha256}"
+        }
+      }
+
+      config {
+        command = var.python
+        args = [
+          "-m", "upschedule", "prepare",
+          "--running", "${NOMAD_TASK_DIR}/running",
+          "--postgres-programs", var.postgres_programs,
+          "--turn-seconds", "${var.healthy_seconds - 30}",
+        ]
+        cap_drop = ["all"]
+      }
+
+      env {
+        PYTHONPATH     = local.path
+        PYTHONSAFEPATH = "1"
+        # The release has its bytecode, and nobody may write there.
+        PYTHONDONTWRITEBYTECODE = "1"
+        AWS_ENDPOINT_URL        = var.backups_url
+      }
+
+      # Least privilege: no other task may read this path.
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/secrets.env"
+        env         = true
+        change_mode = "noop"
+        data        = <<-EOF
+          {{ with nomadVar "nomad/jobs/api/api/prepare" }}{{ range .Tuples }}{{ if ne .K "authority" }}{{ .K }}={{ .V | toJSON }}
+          {{ end }}{{ end }}{{ end }}
+        EOF
+      }
+
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/stores-authority.pem"
+        change_mode = "noop"
+        data        = "{{ with nomadVar \"nomad/jobs/api/api/prepare\" }}{{ .authority }}{{ end }}"
+      }
+
+      # Which releases run: of what they may use, nothing is removed from the schema.
+      template {
+        destination = "${NOMAD_TASK_DIR}/running"
+        change_mode = "noop"
+        data        = <<-EOF
+          {{ range service "api|any" }}{{ .ServiceMeta.release }}
+          {{ end }}{{ range service "worker|any" }}{{ .ServiceMeta.release }}
+          {{ end }}{{ range service "scheduler|any" }}{{ .ServiceMeta.release }}
+          {{ end }}
+        EOF
+      }
+
+      logs {
+        max_files     = 2
+        max_file_size = 5
+      }
+
+      resources {
+        cpu    = 200
+        memory = 256
+      }
+    }
+
+    task "serve" {
+      driver       = "exec"
+      user         = var.user
+      kill_timeout = "40s"
+
+      config {
+        command  = var.python
+        args     = ["-m", "upschedule", "serve"]
+        cap_drop = ["all"]
+      }
+
+      env {
+        PYTHONPATH     = local.path
+        PYTHONSAFEPATH = "1"
+        # The release has its bytecode, and nobody may write there.
+        PYTHONDONTWRITEBYTECODE = "1"
+        UPSCHEDULE_WEB_HOST     = "${NOMAD_IP_http}"
+        UPSCHEDULE_WEB_PORT     = "${NOMAD_PORT_http}"
+      }
+
+      template {
+        destination = "${NOMAD_TASK_DIR}/settings.env"
+        env         = true
+        change_mode = "restart"
+        data        = var.settings
+      }
+
+      # Least privilege: no other task may read this path.
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/secrets.env"
+        env         = true
+        change_mode = "restart"
+        splay       = "60s"
+        data        = <<-EOF
+          {{ with nomadVar "nomad/jobs/api/api/serve" }}{{ range .Tuples }}{{ if ne .K "authority" }}{{ .K }}={{ .V | toJSON }}
+          {{ end }}{{ end }}{{ end }}
+        EOF
+      }
+
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/stores-authority.pem"
+        change_mode = "restart"
+        splay       = "60s"
+        data        = "{{ with nomadVar \"nomad/jobs/api/api/serve\" }}{{ .authority }}{{ end }}"
+      }
+
+      logs {
+        max_files     = 3
+        max_file_size = 10
+      }
+
+      resources {
+        cores  = var.cores > 0 ? var.cores : null
+        cpu    = var.cores > 0 ? null : var.cpu
+        memory = var.memory_mb
+      }
+    }
+  }
+}

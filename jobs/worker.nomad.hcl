@@ -1,0 +1,352 @@
+# The workers, which read documents (R10.2). The canary of a release reads a golden document, and takes no live work.
+# Secrets are in the Nomad Variable nomad/jobs/worker/worker/work, items named by environment variable, and `authority`
+# in PEM; nomad/jobs/worker/worker/wait has the database's URL alone.
+
+variable "namespace" { type = string }
+
+variable "datacenters" {
+  type        = string
+  description = "One, or a pattern such as dc*"
+  default     = "*"
+}
+
+variable "user" {
+  type        = string
+  description = "Who the worker runs as on the node; never root"
+}
+
+variable "release" {
+  type        = string
+  description = "The manifest's version; everything that the job starts is of this release"
+}
+
+variable "environment_url" {
+  type        = string
+  description = "Of the archive of dependencies"
+}
+
+variable "environment_sha256" { type = string }
+
+variable "sources_url" {
+  type        = string
+  description = "Of the archive of code and migrations"
+}
+
+variable "sources_sha256" { type = string }
+
+variable "python" {
+  type        = string
+  description = "Path of the interpreter that the release was packed for, as the task sees it"
+  default     = "/usr/bin/python3.11"
+}
+
+variable "settings" {
+  type        = string
+  description = "Lines NAME=VALUE: settings that are not secret"
+}
+
+variable "instances" {
+  type        = number
+  description = "At first; later the number that runs stays"
+  default     = 2
+}
+
+variable "scaling_enabled" {
+  type        = bool
+  description = "Whether the autoscaler follows the load"
+  default     = true
+}
+
+variable "instances_min" {
+  type    = number
+  default = 2
+}
+
+variable "instances_max" {
+  type    = number
+  default = 50
+}
+
+variable "cores" {
+  type        = number
+  description = "Whole cores for each instance (R11.1); 0: a share of `cpu` MHz instead, which is no limit"
+  default     = 2
+}
+
+variable "cpu" {
+  type        = number
+  description = "MHz"
+  default     = 2000
+}
+
+variable "memory_mb" {
+  type        = number
+  description = "An instance that takes more is killed, and started again (R11.1)"
+  default     = 2048
+}
+
+variable "disk_mb" {
+  type        = number
+  description = "Of the release, unpacked, and the logs"
+  default     = 400
+}
+
+variable "healthy_seconds" {
+  type        = number
+  description = "How long an instance may take from its start until all checks pass: backup and migrations are in it"
+  default     = 900
+}
+
+variable "min_healthy_seconds" {
+  type        = number
+  description = "How long checks must pass before an instance counts as healthy"
+  default     = 10
+}
+
+locals {
+  release = "${NOMAD_ALLOC_DIR}/release"
+  # One task fetches the release, all tasks of the group run it.
+  path = "${local.release}/environment:${local.release}/sources/src"
+}
+
+job "worker" {
+  namespace   = var.namespace
+  datacenters = [var.datacenters]
+  type        = "service"
+
+  meta {
+    release = var.release
+  }
+
+  # On as many nodes as there are.
+  spread {
+    attribute = "${node.unique.id}"
+  }
+
+  # A release starts with one instance beside the others. A person or the gate promotes it; whatever fails goes back.
+  update {
+    canary           = 1
+    max_parallel     = 2
+    auto_revert      = true
+    auto_promote     = false
+    health_check     = "checks"
+    min_healthy_time = "${var.min_healthy_seconds}s"
+    healthy_deadline = "${var.healthy_seconds}s"
+    # A failed canary is reverted at this moment, not before.
+    progress_deadline = "${var.healthy_seconds + 15}s"
+  }
+
+  group "worker" {
+    count = var.instances
+
+    scaling {
+      enabled = var.scaling_enabled
+      min     = var.instances_min
+      max     = var.instances_max
+
+      policy {
+        check "wanted" {
+          source       = "prometheus"
+          query        = "upschedule:worker:wanted"
+          query_window = "10s"
+
+          strategy "pass-through" {}
+        }
+      }
+    }
+
+    network {
+      port "http" {}
+    }
+
+    ephemeral_disk {
+      size = var.disk_mb
+    }
+
+    restart {
+      attempts = 3
+      interval = "2m"
+      delay    = "3s"
+      mode     = "fail"
+    }
+
+    reschedule {
+      delay          = "5s"
+      delay_function = "exponential"
+      max_delay      = "2m"
+      unlimited      = true
+    }
+
+    # Out of Consul first, so that nobody is sent here any more.
+    shutdown_delay = "5s"
+
+    service {
+      name        = "worker"
+      port        = "http"
+      tags        = ["prometheus"]
+      canary_tags = ["prometheus", "canary"]
+
+      meta {
+        release = var.release
+      }
+
+      check {
+        name     = "ready"
+        type     = "http"
+        path     = "/health/ready"
+        interval = "2s"
+        timeout  = "5s"
+      }
+
+      # A dependency that is away is no reason to start again: only liveness is.
+      check {
+        name     = "live"
+        type     = "http"
+        path     = "/health/live"
+        interval = "5s"
+        timeout  = "3s"
+
+        check_restart {
+          limit = 4
+          grace = "30s"
+        }
+      }
+    }
+
+    task "wait" {
+      driver = "exec"
+      user   = var.user
+
+      lifecycle {
+        hook    = "prestart"
+        sidecar = false
+      }
+
+      artifact {
+        source      = var.environment_url
+        destination = "${NOMAD_ALLOC_DIR}/release/environment"
+
+        options {
+          checksum = "sha256:${var.environment_sha256}"
+        }
+      }
+
+      artifact {
+        source      = var.sources_url
+        destination = "${NOMAD_ALLOC_DIR}/release/sources"
+
+        options {
+          checksum = "sha256:${var.sources_sha256}"
+        }
+      }
+
+      config {
+        command  = var.python
+        args     = ["-m", "upschedule", "prepare", "--wait", "${var.healthy_seconds - 30}"]
+        cap_drop = ["all"]
+      }
+
+      env {
+        PYTHONPATH     = local.path
+        PYTHONSAFEPATH = "1"
+        # The release has its bytecode, and nobody may write there.
+        PYTHONDONTWRITEBYTECODE = "1"
+      }
+
+      # Least privilege: no other task may read this path.
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/secrets.env"
+        env         = true
+        change_mode = "noop"
+        data        = <<-EOF
+          {{ with nomadVar "nomad/jobs/worker/worker/wait" }}{{ range .Tuples }}{{ if ne .K "authority" }}{{ .K }}={{ .V | toJSON }}
+          {{ end }}{{ end }}{{ end }}
+        EOF
+      }
+
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/stores-authority.pem"
+        change_mode = "noop"
+        data        = "{{ with nomadVar \"nomad/jobs/worker/worker/wait\" }}{{ .authority }}{{ end }}"
+      }
+
+      logs {
+        max_files     = 2
+        max_file_size = 5
+      }
+
+      resources {
+        cpu    = 200
+        memory = 128
+      }
+    }
+
+    task "work" {
+      driver       = "exec"
+      user         = var.user
+      kill_timeout = "45s"
+
+      config {
+        command  = var.python
+        args     = ["-m", "upschedule", "work"]
+        cap_drop = ["all"]
+      }
+
+      env {
+        PYTHONPATH     = local.path
+        PYTHONSAFEPATH = "1"
+        # The release has its bytecode, and nobody may write there.
+        PYTHONDONTWRITEBYTECODE          = "1"
+        UPSCHEDULE_WORKER_HOST           = "${NOMAD_IP_http}"
+        UPSCHEDULE_WORKER_PORT           = "${NOMAD_PORT_http}"
+        UPSCHEDULE_ROLLOUT_STANDING_FILE = "${NOMAD_TASK_DIR}/standing"
+      }
+
+      template {
+        destination = "${NOMAD_TASK_DIR}/settings.env"
+        env         = true
+        change_mode = "restart"
+        data        = var.settings
+      }
+
+      # Least privilege: no other task may read this path.
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/secrets.env"
+        env         = true
+        change_mode = "restart"
+        splay       = "60s"
+        data        = <<-EOF
+          {{ with nomadVar "nomad/jobs/worker/worker/work" }}{{ range .Tuples }}{{ if ne .K "authority" }}{{ .K }}={{ .V | toJSON }}
+          {{ end }}{{ end }}{{ end }}
+        EOF
+      }
+
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/stores-authority.pem"
+        change_mode = "restart"
+        splay       = "60s"
+        data        = "{{ with nomadVar \"nomad/jobs/worker/worker/work\" }}{{ .authority }}{{ end }}"
+      }
+
+      # `canary` or `live`, from the tags of this instance's own registration; while Consul is away the last word stays.
+      template {
+        destination = "${NOMAD_TASK_DIR}/standing"
+        change_mode = "noop"
+        data        = <<-EOF
+          {{ range service "worker|any" }}{{ if .ID | regexMatch (env "NOMAD_ALLOC_ID") }}{{ if .Tags | contains "canary" }}canary{{ else }}live{{ end }}{{ end }}{{ end }}
+        EOF
+      }
+
+      logs {
+        max_files     = 3
+        max_file_size = 10
+      }
+
+      resources {
+        cores  = var.cores > 0 ? var.cores : null
+        cpu    = var.cores > 0 ? null : var.cpu
+        memory = var.memory_mb
+      }
+    }
+  }
+}

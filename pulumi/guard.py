@@ -1,0 +1,94 @@
+"""One release at a time: while one is on its way, another is refused before anything changes."""
+
+import json
+import os
+import ssl
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import pulumi
+
+#: Of a deployment that has neither succeeded nor failed.
+UNDER_WAY = frozenset({"initializing", "pending", "blocked", "unblocking", "running", "paused"})
+_ANSWER_SECONDS = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rollout:
+    """`release` is what the job was registered with last; empty: none. `deployment` is the state of its last one."""
+
+    job: str
+    release: str
+    deployment: str
+
+
+class ReleaseUnderWay(pulumi.RunError):
+    """Two releases at once would revert to each other."""
+
+    def __init__(self, wanted: str, rollouts: Iterable[Rollout]) -> None:
+        told = ", ".join(f"{rollout.job} ({rollout.release}, {rollout.deployment})" for rollout in rollouts)
+        super().__init__(
+            f"Release {wanted} must wait: another is still on its way in {told}. "
+            "Promote or revert it first: `upschedule deploy status`."
+        )
+
+
+class NomadSilent(pulumi.RunError):
+    """What is not known is not risked."""
+
+    def __init__(self, address: str, reason: str) -> None:
+        super().__init__(f"Nomad at {address} does not say whether a release is on its way: {reason}")
+
+
+def refuse_a_second_release(wanted: str, rollouts: Iterable[Rollout]) -> None:
+    """Raises ReleaseUnderWay."""
+    others = [
+        rollout for rollout in rollouts if rollout.release not in ("", wanted) and rollout.deployment in UNDER_WAY
+    ]
+    if others:
+        raise ReleaseUnderWay(wanted, others)
+
+
+def read_rollouts(jobs: Iterable[str], namespace: str) -> list[Rollout]:
+    """From the Nomad that the environment names, as for its own programs. Raises NomadSilent."""
+    return [_read_rollout(job, namespace) for job in jobs]
+
+
+def _read_rollout(job: str, namespace: str) -> Rollout:
+    specification = _ask(f"/v1/job/{job}", namespace) or {}
+    deployment = _ask(f"/v1/job/{job}/deployment", namespace) if specification else None
+    return Rollout(
+        job=job,
+        release=(specification.get("Meta") or {}).get("release", ""),
+        deployment=(deployment or {}).get("Status", ""),
+    )
+
+
+def _ask(path: str, namespace: str) -> dict[str, Any] | None:
+    """None where there is no such thing."""
+    address = os.environ.get("NOMAD_ADDR", "http://127.0.0.1:4646")
+    request = urllib.request.Request(f"{address}{path}?{urllib.parse.urlencode({'namespace': namespace})}")  # noqa: S310 - the operator's own
+    request.add_header("X-Nomad-Token", os.environ.get("NOMAD_TOKEN", ""))
+    try:
+        with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS, context=_context(address)) as answer:  # noqa: S310 - as above
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        if error.code == HTTPStatus.NOT_FOUND:
+            return None
+        raise NomadSilent(address, f"{error.code} {error.reason}") from error
+    except (OSError, ValueError) as error:
+        raise NomadSilent(address, str(error)) from error
+
+
+def _context(address: str) -> ssl.SSLContext | None:
+    if not address.startswith("https:"):
+        return None
+    context = ssl.create_default_context(cafile=os.environ.get("NOMAD_CACERT") or None)
+    if certificate := os.environ.get("NOMAD_CLIENT_CERT"):
+        context.load_cert_chain(certificate, os.environ.get("NOMAD_CLIENT_KEY"))
+    return context
