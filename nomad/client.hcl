@@ -2,6 +2,9 @@
 client {
   enabled = true
 
+  # Longest kill_timeout of a job that is honoured; Nomad's own is 30 s.
+  max_kill_timeout = "60s"
+
   # For the system and the agents themselves.
   reserved {
     cpu    = 500
@@ -25,25 +28,36 @@ client {
   # symbolic link is copied as one, so the real file is named.
   chroot_env {
     "/usr/bin/dash"                         = "/bin/sh"
+    "/bin/cat"                              = "/usr/bin/cat"
+    "/bin/chmod"                            = "/usr/bin/chmod"
+    "/bin/cp"                               = "/usr/bin/cp"
+    "/bin/id"                               = "/usr/bin/id"
+    "/bin/mkdir"                            = "/usr/bin/mkdir"
+    "/bin/mv"                               = "/usr/bin/mv"
+    "/bin/rm"                               = "/usr/bin/rm"
+    "/bin/sleep"                            = "/usr/bin/sleep"
+    "/usr/bin/test"                         = "/usr/bin/test"
     "/usr/bin/python3.11"                   = "/usr/bin/python3.11"
     "/usr/lib/python3.11"                   = "/usr/lib/python3.11"
     "/usr/lib/postgresql/15"                = "/usr/lib/postgresql/15"
     "/usr/share/postgresql/15"              = "/usr/share/postgresql/15"
-    "/usr/share/zoneinfo"                   = "/usr/share/zoneinfo"
     "/usr/sbin/pgbouncer"                   = "/usr/sbin/pgbouncer"
     "/usr/bin/prometheus"                   = "/usr/bin/prometheus"
-    "/usr/local/bin/nomad-autoscaler"       = "/usr/local/bin/nomad-autoscaler"
-    "/usr/local/bin/traefik"                = "/usr/local/bin/traefik"
-    "/usr/local/bin/valkey-server"          = "/usr/local/bin/valkey-server"
-    "/usr/local/bin/weed"                   = "/usr/local/bin/weed"
+    "/usr/local/bin/nomad-autoscaler"       = "/usr/bin/nomad-autoscaler"
+    "/usr/local/bin/traefik"                = "/usr/bin/traefik"
+    "/usr/local/bin/valkey-server"          = "/usr/bin/valkey-server"
+    "/usr/local/bin/weed"                   = "/usr/bin/weed"
     "/usr/lib/x86_64-linux-gnu"             = "/lib/x86_64-linux-gnu"
     "/usr/lib64"                            = "/lib64"
+    "/usr/lib/locale/C.utf8"                = "/usr/lib/locale/C.utf8"
+    "/usr/share/zoneinfo"                   = "/usr/share/zoneinfo"
     "/etc/passwd"                           = "/etc/passwd"
     "/etc/group"                            = "/etc/group"
     "/etc/hosts"                            = "/etc/hosts"
     "/etc/ld.so.cache"                      = "/etc/ld.so.cache"
     "/etc/nsswitch.conf"                    = "/etc/nsswitch.conf"
     "/etc/ssl/certs/ca-certificates.crt"    = "/etc/ssl/certs/ca-certificates.crt"
+    "/etc/ssl/openssl.cnf"                  = "/etc/ssl/openssl.cnf"
     "/etc/nomad.d/tls/ca.pem"               = "/etc/nomad-ca.pem"
     "/run/systemd/resolve/stub-resolv.conf" = "/etc/resolv.conf"
   }

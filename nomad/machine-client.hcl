@@ -2,6 +2,11 @@
 name      = "${NODE_NAME}"
 bind_addr = "${NODE_ADDRESS}"
 
+# Tasks ask the agent of their own machine.
+addresses {
+  http = "127.0.0.1 ${NODE_ADDRESS}"
+}
+
 advertise {
   http = "${NODE_ADDRESS}"
   rpc  = "${NODE_ADDRESS}"

@@ -2,6 +2,10 @@
 name      = "${NODE_NAME}"
 bind_addr = "${NODE_ADDRESS}"
 
+addresses {
+  http = "127.0.0.1 ${NODE_ADDRESS}"
+}
+
 advertise {
   http = "${NODE_ADDRESS}"
   rpc  = "${NODE_ADDRESS}"

@@ -25,6 +25,9 @@ tls {{
 NOMAD_HERE = """
 log_level = "WARN"
 data_dir  = "{folder}/data"
+addresses {{
+  http = "{address}"
+}}
 consul {{
   address = "{address}:8500"
 }}

@@ -3,6 +3,10 @@ job "web" {
   group "web" {
     count = 2
 
+    update {
+      min_healthy_time = "1s"
+    }
+
     scaling {
       min = 2
       max = 4
