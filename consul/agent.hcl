@@ -7,6 +7,9 @@ disable_update_check = true # No call to a host outside.
 disable_remote_exec  = true
 leave_on_terminate   = false # A restart is not a departure.
 
+# What a failing check says is known to everybody this soon; by default only after 5 minutes while its state stays.
+check_update_interval = "10s"
+
 ui_config {
   enabled = true
 }

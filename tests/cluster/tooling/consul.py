@@ -20,6 +20,8 @@ def running_consul(program: Path, log: Path) -> Iterator[str]:
     ports = {"http": http, "server": server, "serf-lan": serf, "serf-wan": -1, "dns": -1, "grpc": -1, "grpc-tls": -1}
     options = [f"-{name}-port={port}" for name, port in ports.items()]
     command = [program, "agent", "-dev", "-bind=127.0.0.1", "-disable-host-node-id", "-log-level=warn", *options]
+    # As `consul/agent.hcl`, but sooner.
+    command += ["-hcl", 'check_update_interval = "1s"']
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output)
     address = f"127.0.0.1:{http}"

@@ -13,7 +13,7 @@ from urllib3.exceptions import HTTPError
 
 from upschedule.operations.deploy.clock import Clock
 from upschedule.operations.deploy.errors import DeployError
-from upschedule.operations.deploy.http import Endpoint
+from upschedule.operations.deploy.http import Endpoint, reason_of
 
 T = TypeVar("T")
 CANARY = {"X-Upschedule-Canary": "yes"}
@@ -91,7 +91,7 @@ class Visitor:
         try:
             answer = self._send(method, path, body, file)
         except HTTPError as error:
-            seen = Seen(request=request, status=0, seconds=time.perf_counter() - began, detail=str(error)[:300])
+            seen = Seen(request=request, status=0, seconds=time.perf_counter() - began, detail=reason_of(error)[:300])
             self.seen.append(seen)
             return Answer(seen=seen)
         seen = Seen(

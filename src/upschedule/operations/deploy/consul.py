@@ -76,4 +76,4 @@ def complaints(registrations: Iterable[Registration], services: Iterable[str]) -
 
 
 def _first_line(output: str) -> str:
-    return (output.strip().splitlines() or ["it says nothing"])[0][:300]
+    return (output.strip().splitlines() or ["no output yet"])[0][:300]

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 import urllib3
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, MaxRetryError
 from urllib3.util import Retry
 
 from upschedule.operations.deploy.errors import ServerRefused, ServerUnreachable
@@ -79,7 +79,7 @@ class JsonClient:
         try:
             answer = self._pool.request(method, url, body=body, headers=self._endpoint.headers, retries=retries)
         except HTTPError as error:
-            raise ServerUnreachable(f"{self._endpoint.name} at {self._endpoint.address}", error) from error
+            raise ServerUnreachable(f"{self._endpoint.name} at {self._endpoint.address}", reason_of(error)) from error
         if answer.status != HTTPStatus.OK:
             text = answer.data.decode(errors="replace")
             raise ServerRefused(self._endpoint.name, f"{method} {path}", answer.status, text)
@@ -90,3 +90,9 @@ class JsonClient:
             return msgspec.json.decode(data, type=kind)
         except msgspec.MsgspecError as error:
             raise ServerUnreachable(self._endpoint.name, error) from error
+
+
+def reason_of(error: HTTPError) -> str:
+    """What happened, without the addresses of the objects that it happened to."""
+    cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
+    return str(cause).partition("): ")[2] or str(cause)

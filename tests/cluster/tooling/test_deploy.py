@@ -1,0 +1,257 @@
+"""`upschedule deploy` against a real Nomad and Consul, with the deploy token (R12.2, R12.3)."""
+
+import os
+import runpy
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.cluster.tooling import releases
+from tests.cluster.tooling.agent import Agent, running_agent
+from tests.cluster.tooling.conftest import ROOT
+from tests.cluster.tooling.consul import running_consul
+from tests.cluster.tooling.jobs import unique
+from tests.cluster.tooling.releases import JOBS, Release
+from tests.servers import wait_until
+from upschedule.operations.deploy.clock import Clock
+from upschedule.operations.deploy.situation import judge
+from upschedule.operations.deploy.surroundings import cluster_of
+
+ONE, TWO, THREE = Release(name="one"), Release(name="two"), Release(name="three")
+COMMAND_SECONDS = 90
+DONE, UNDER_WAY, FAILED, UNHEALTHY, NOTHING_TO_GATE, INTERRUPTED = 0, 10, 11, 12, 21, 130
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What the command printed, and how it ended."""
+
+    code: int
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """A namespace of its own; `token` is a deploy token for it."""
+
+    agent: Agent
+    consul: str
+    namespace: str
+    token: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "NOMAD_ADDR": self.agent.address,
+            "NOMAD_TOKEN": self.token,
+            "NOMAD_NAMESPACE": self.namespace,
+            "CONSUL_HTTP_ADDR": self.consul,
+        }
+
+    def deploy(self, *arguments: str) -> Said:
+        command = [sys.executable, "-m", "upschedule", "deploy", *arguments]
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+        )
+        return Said(code=done.returncode, text=done.stdout + done.stderr)
+
+    def nomad(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """With the deploy token."""
+        command = [self.agent.program, *arguments]
+        return subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+        )
+
+    def release(self, release: Release, *jobs: str) -> None:
+        release.start(self.agent, self.namespace, *jobs)
+
+    def phases(self) -> dict[str, str]:
+        cluster = cluster_of(self.environment, clock=Clock(), say=print)
+        return {name: str(judge(cluster.nomad.snapshot(name)).phase) for name in JOBS}
+
+    def await_phase(self, phase: str, *jobs: str) -> None:
+        wait_until(lambda: {self.phases()[job] for job in jobs or JOBS} == {phase}, timeout_seconds=60)
+
+    def running(self, job: str) -> set[str]:
+        """Releases of the instances that run."""
+        allocations = self.agent.call("GET", f"job/{job}/allocations", namespace=self.namespace)
+        versions = self.agent.call("GET", f"job/{job}/versions", namespace=self.namespace)["Versions"]
+        releases_of = {version["Version"]: version["Meta"]["release"] for version in versions}
+        return {releases_of[each["JobVersion"]] for each in allocations if each["ClientStatus"] == "running"}
+
+
+@pytest.fixture(scope="module")
+def cluster(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Agent, str]]:
+    log = tmp_path_factory.mktemp("consul") / "log"
+    with running_consul(programs / "consul", log) as consul:
+        with running_agent(programs / "nomad", f'consul {{\n  address = "{consul}"\n}}\n') as agent:
+            yield agent, consul
+
+
+@pytest.fixture
+def site(cluster: tuple[Agent, str]) -> Iterator[Site]:
+    agent, consul = cluster
+    name = unique("deploy")
+    agent.call("POST", f"namespace/{name}", {"Name": name})
+    rules = runpy.run_path(str(ROOT / "pulumi" / "components" / "access.py"))["deploy_rules"](name)
+    agent.call("POST", f"acl/policy/{name}", {"Name": name, "Rules": rules})
+    made = agent.call("POST", "acl/token", {"Name": name, "Type": "client", "Policies": [name]})
+    yield Site(agent=agent, consul=consul, namespace=name, token=made["SecretID"])
+    for job in agent.call("GET", "jobs", namespace=name):
+        agent.call("DELETE", f"job/{job['ID']}", namespace=name, purge="true")
+
+
+def test_nothing_is_there_before_the_first_release(site: Site) -> None:
+    said = site.deploy("status")
+
+    assert said.code == UNHEALTHY
+    assert said.text.count("no release has been started") == len(JOBS)
+    assert (
+        site.deploy("gate", "--url", "http://127.0.0.1:1", "--prometheus", "http://127.0.0.1:1").code == NOTHING_TO_GATE
+    )
+
+
+def test_a_release_is_told_from_its_start_to_its_promotion(site: Site) -> None:
+    """Settled, canary under way, waiting for a person; `watch` ends when nothing moves any more."""
+    site.release(ONE)
+    assert site.deploy("watch").code == DONE
+    settled = site.deploy("status")
+    assert settled.code == DONE, settled.text
+    assert "release one (c0ffeeone), version 0: settled, 1 of 1 instances run" in settled.text
+    assert settled.text.count("checks pass") == len(JOBS)
+
+    site.release(TWO)
+    site.await_phase("waiting")
+    waiting = site.deploy("status")
+    assert waiting.code == UNDER_WAY
+    assert "waits for promotion: `upschedule deploy promote`" in waiting.text
+    assert site.running("api") == {"one", "two"}
+
+
+@pytest.mark.parametrize(
+    ("bad", "reasons"),
+    [
+        (
+            Release(name="bad", prestart="print('column grade is missing'); raise SystemExit(4)"),
+            ["prestart task prepare ended with exit code 4", "prepare | column grade is missing"],
+        ),
+        (
+            Release(name="bad", program=releases.CRASHES),
+            ["task serve ended with exit code 78", "serve | cannot find its settings"],
+        ),
+        (
+            Release(name="bad", program=releases.IS_KILLED),
+            ["task serve was killed (exit code 137), as happens above its memory limit of 30 MB"],
+        ),
+        (
+            Release(name="bad", program=releases.FAILS_ITS_CHECK),
+            ["check 'ready' of api is critical", "the golden document was read wrongly"],
+        ),
+        (Release(name="bad", program=releases.HANGS), ["check 'ready' of api is critical", "connection refused"]),
+    ],
+    ids=["prestart", "crash", "memory", "check", "hang"],
+)
+def test_watch_says_why_a_canary_failed_and_that_the_earlier_release_is_back(
+    site: Site, bad: Release, reasons: list[str]
+) -> None:
+    """In one place, in words (R12.3)."""
+    site.release(ONE)
+    site.await_phase("settled")
+    site.release(bad, "api")
+
+    said = site.deploy("watch")
+
+    assert said.code == FAILED
+    assert [reason for reason in reasons if reason not in said.text] == [], said.text
+    assert "release bad (c0ffeebad) (version 1) failed" in said.text
+    assert "the earlier release is back" in said.text
+    assert site.running("api") == {"one"}
+    assert site.deploy("status").code == FAILED
+
+
+def test_a_canary_without_room_is_told_as_such(site: Site) -> None:
+    """Nomad alone would wait for ever and say nothing."""
+    site.release(ONE)
+    site.await_phase("settled")
+    site.release(Release(name="large", memory_mb=10_000_000), "worker")
+    site.await_phase("starting", "worker")
+
+    assert "no node takes an instance: not enough memory on 1 nodes" in site.deploy("status").text
+
+
+def test_revert_fails_what_is_under_way_and_a_second_call_changes_nothing(site: Site) -> None:
+    """Jobs that have settled meanwhile are left alone."""
+    site.release(ONE)
+    site.await_phase("settled")
+    site.release(TWO)
+    site.await_phase("waiting")
+
+    first = site.deploy("revert")
+    assert first.code == DONE, first.text
+    assert "is under way: it is failed" in first.text
+    assert "a person or the gate decided so" in first.text
+    second = site.deploy("revert")
+    assert (second.code, "Nothing to revert" in second.text) == (DONE, True)
+    assert {name: site.running(name) for name in JOBS} == dict.fromkeys(JOBS, {"one"})
+
+
+def test_revert_of_a_finished_release_starts_the_stable_version_before_it_with_as_many_instances(site: Site) -> None:
+    """Through a canary of the old release, which it promotes itself; the autoscaler's number stays."""
+    site.release(ONE)
+    site.await_phase("settled")
+    site.release(TWO)
+    site.await_phase("waiting")
+    for name in JOBS:
+        deployment = site.agent.call("GET", f"job/{name}/deployment", namespace=site.namespace)["ID"]
+        site.agent.call("PUT", f"deployment/promote/{deployment}", {"DeploymentID": deployment, "All": True})
+    site.await_phase("settled")
+    scaled = {"Count": 2, "Target": {"Group": "worker"}, "Message": "load"}
+    site.agent.call("POST", "job/worker/scale", scaled, namespace=site.namespace)
+    site.await_phase("settled")
+
+    said = site.deploy("revert")
+
+    assert said.code == DONE, said.text
+    assert "worker: starting version 0 again, release one (c0ffeeone)" in said.text
+    assert {name: site.running(name) for name in JOBS} == dict.fromkeys(JOBS, {"one"})
+    assert site.agent.call("GET", "job/worker", namespace=site.namespace)["TaskGroups"][0]["Count"] == 2
+    again = site.deploy("revert")
+    assert "Nomad knows no earlier stable version" in again.text
+
+
+def test_an_interrupted_command_says_that_nothing_changed(site: Site) -> None:
+    site.release(ONE)
+    site.await_phase("settled")
+    site.release(TWO)
+    site.await_phase("waiting")
+    command = [sys.executable, "-m", "upschedule", "deploy", "watch"]
+    with subprocess.Popen(
+        command, env=site.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as watching:
+        assert watching.stdout
+        for _ in JOBS:
+            assert "waits for promotion" in watching.stdout.readline()
+        watching.send_signal(signal.SIGINT)
+        _, complaint = watching.communicate(timeout=20)
+
+    assert watching.returncode == INTERRUPTED
+    assert "The deployments stay as they are" in complaint
+    assert set(site.phases().values()) == {"waiting"}
+
+
+def test_the_deploy_token_enters_no_task_and_reads_no_secret(site: Site) -> None:
+    """Least privilege: what the commands above need, and starting and scaling jobs."""
+    site.release(ONE, "api")
+    wait_until(lambda: site.running("api") == {"one"})
+    (first, *_) = site.agent.call("GET", "job/api/allocations", namespace=site.namespace)
+
+    for path in ("var/nomad/jobs/api", f"client/fs/ls/{first['ID']}", "acl/tokens", "nodes"):
+        assert site.agent.status(path, namespace=site.namespace, token=site.token) == 403, path
+    entered = site.nomad("alloc", "exec", "-task", "serve", first["ID"], "/bin/true")
+    assert (entered.returncode, "Permission denied" in entered.stderr) == (1, True)
