@@ -1,5 +1,6 @@
-# The one public address: routes to the instances that Consul calls healthy (R10.4, R10.5).
-# Its Consul token, which may only read the catalog, is in the Nomad Variable nomad/jobs/traefik.
+# The one public address: HTTPS before the instances that Consul calls healthy (R8.3, R8.4, R10.4, R10.5).
+# The Nomad Variable nomad/jobs/traefik holds consul_token, which may only read the catalog, and, where ACME does not
+# get a certificate, `certificate` and `key` in PEM. docs/edge.md says what is decided here and why.
 
 variable "namespace" { type = string }
 
@@ -16,12 +17,61 @@ variable "user" {
 
 variable "program" {
   type        = string
-  description = "Path of Traefik 3, as the task sees it"
+  description = "Path of Traefik 3.7 or newer, as the task sees it"
 }
 
-variable "public_port" {
+variable "http_port" {
   type        = number
-  description = "Above 1023 where the user may not bind lower ones"
+  description = "Redirects to HTTPS, and answers ACME's http-01 challenges: an authority asks on port 80"
+}
+
+variable "https_port" { type = number }
+
+variable "domain" {
+  type        = string
+  description = "The only name that is served; empty: any name, and the certificate that is there"
+  default     = ""
+}
+
+variable "trusted_ips" {
+  type        = string
+  description = "Networks, comma separated, of load balancers before this one, whose X-Forwarded-For is believed"
+  default     = ""
+}
+
+variable "hsts_seconds" {
+  type        = number
+  description = "How long browsers remember to come by HTTPS only; 0: not at all"
+  default     = 31536000
+}
+
+variable "acme_email" {
+  type        = string
+  description = "Whom the authority tells about certificates that run out; empty: no ACME"
+  default     = ""
+}
+
+variable "acme_server" {
+  type    = string
+  default = "https://acme-v02.api.letsencrypt.org/directory"
+}
+
+variable "acme_ca_certificate" {
+  type        = string
+  description = "PEM of what signed the ACME server's own certificate, where no public authority did"
+  default     = ""
+}
+
+variable "acme_certificates_duration_hours" {
+  type        = number
+  description = "How long the authority's certificates are valid: 24 h and more are renewed hours to months before their end, shorter ones 20 minutes"
+  default     = 2160
+}
+
+variable "volume" {
+  type        = string
+  description = "The node's host volume for ACME's account and certificates; it belongs to the user"
+  default     = "traefik"
 }
 
 variable "consul_address" {
@@ -30,26 +80,55 @@ variable "consul_address" {
   default     = "127.0.0.1:8500"
 }
 
+variable "routes" {
+  type        = string
+  description = "Text of jobs/traefik/routes.yml.tpl"
+}
+
+variable "faults_plugin" {
+  type        = string
+  description = "Text of jobs/traefik/faults.go"
+}
+
+locals {
+  acme = var.acme_email != ""
+  # JSON is YAML.
+  tls     = local.acme ? jsonencode({ certResolver = "acme", domains = [{ main = var.domain }] }) : "{}"
+  trusted = jsonencode(compact(split(",", var.trusted_ips)))
+  roots   = compact([var.acme_ca_certificate])
+}
+
 job "traefik" {
   namespace   = var.namespace
   datacenters = [var.datacenters]
   type        = "service"
 
   group "traefik" {
-    # One a node: both would want the public port.
+    # One: the ports are fixed, and ACME's certificates are in one file.
     count = 1
 
-    constraint {
-      distinct_hosts = true
-    }
-
     network {
-      port "public" {
-        static = var.public_port
+      port "web" {
+        static = var.http_port
+      }
+
+      port "websecure" {
+        static = var.https_port
       }
 
       # Metrics and ping.
       port "inside" {}
+    }
+
+    dynamic "volume" {
+      for_each = local.acme ? [var.volume] : []
+      labels   = ["acme"]
+
+      content {
+        type      = "host"
+        source    = volume.value
+        read_only = false
+      }
     }
 
     restart {
@@ -61,7 +140,7 @@ job "traefik" {
 
     service {
       name = "traefik"
-      port = "public"
+      port = "websecure"
 
       check {
         name     = "live"
@@ -81,6 +160,7 @@ job "traefik" {
     service {
       name = "traefik-metrics"
       port = "inside"
+      tags = ["prometheus"]
     }
 
     task "traefik" {
@@ -92,6 +172,24 @@ job "traefik" {
       config {
         command = var.program
         args    = ["--configFile=${NOMAD_SECRETS_DIR}/traefik.yml"]
+        # Of all rights that Nomad would leave it, only that to ports below 1024.
+        cap_drop = ["all"]
+        cap_add  = ["net_bind_service"]
+      }
+
+      dynamic "volume_mount" {
+        for_each = local.acme ? ["acme"] : []
+
+        content {
+          volume      = volume_mount.value
+          destination = "/acme"
+        }
+      }
+
+      env {
+        SITE         = var.domain == "" ? "PathPrefix(`/`)" : "Host(`${var.domain}`)"
+        HSTS_SECONDS = var.hsts_seconds
+        SNI_STRICT   = var.domain != ""
       }
 
       template {
@@ -99,47 +197,96 @@ job "traefik" {
         change_mode = "restart"
         data        = <<-EOF
           entryPoints:
-            public:
-              address: "{{ env "NOMAD_ADDR_public" }}"
+            web:
+              address: "{{ env "NOMAD_ADDR_web" }}"
               transport:
+                respondingTimeouts: {readTimeout: 10s, writeTimeout: 10s, idleTimeout: 30s}
+              http:
+                redirections: {entryPoint: {to: websecure, scheme: https, permanent: true}}
+            websecure:
+              address: "{{ env "NOMAD_ADDR_websecure" }}"
+              asDefault: true
+              forwardedHeaders: {trustedIPs: ${local.trusted}}
+              transport:
+                # A 10 MB upload over a slow line, and a stream that nobody may cut.
                 respondingTimeouts: {readTimeout: 120s, writeTimeout: 0s, idleTimeout: 180s}
                 lifeCycle: {requestAcceptGraceTimeout: 0s, graceTimeOut: 25s}
+              http:
+                maxHeaderBytes: 32768
+                # Traefik and the API might read such a header or such a path differently.
+                aliasHeadersStrategy: delete
+                encodedCharacters: {allowEncodedSlash: false, allowEncodedBackSlash: false, allowEncodedNullCharacter: false,
+                  allowEncodedSemicolon: false, allowEncodedPercent: false, allowEncodedQuestionMark: false, allowEncodedHash: false}
+                middlewares: ["headers@file"]
+                tls: ${local.tls}
             inside:
               address: "{{ env "NOMAD_ADDR_inside" }}"
+          serversTransport:
+            forwardingTimeouts: {dialTimeout: 2s, responseHeaderTimeout: 60s}
+          %{~if local.acme}
+          certificatesResolvers:
+            acme:
+              acme:
+                email: ${jsonencode(var.acme_email)}
+                storage: /acme/acme.json
+                caServer: ${jsonencode(var.acme_server)}
+                caCertificates: [%{for _ in local.roots}{{ env "NOMAD_TASK_DIR" }}/authority.pem%{endfor}]
+                certificatesDuration: ${var.acme_certificates_duration_hours}
+                keyType: EC256
+                httpChallenge: {entryPoint: web}
+          %{~endif}
           providers:
             consulCatalog:
               exposedByDefault: false
+              strictChecks: [passing]
               watch: true
               refreshInterval: 1s
               endpoint:
                 address: "${var.consul_address}"
-                {{ with nomadVar "nomad/jobs/traefik" }}token: "{{ .consul_token }}"{{ end }}
+                {{ with nomadVar "nomad/jobs/traefik" }}token: {{ .consul_token.Value | toJSON }}{{ end }}
             file:
-              filename: "{{ env "NOMAD_TASK_DIR" }}/routes.yml"
+              filename: "{{ env "NOMAD_SECRETS_DIR" }}/routes.yml"
               watch: true
+          experimental: {localPlugins: {faults: {moduleName: upschedule/faults}}}
           ping: {entryPoint: inside}
-          metrics:
-            prometheus: {entryPoint: inside, addServicesLabels: true}
+          metrics: {prometheus: {entryPoint: inside, addServicesLabels: true}}
+          # No access log: it would keep addresses of people.
           log: {level: WARN, format: json}
           global: {checkNewVersion: false, sendAnonymousUsage: false}
         EOF
       }
 
-      # What every route shares. It lives in a file, as two releases with different tags would have no route at all.
+      dynamic "template" {
+        for_each = local.roots
+
+        content {
+          destination = "${NOMAD_TASK_DIR}/authority.pem"
+          change_mode = "restart"
+          data        = template.value
+        }
+      }
+
       template {
-        destination = "${NOMAD_TASK_DIR}/routes.yml"
+        destination = "${NOMAD_SECRETS_DIR}/routes.yml"
         change_mode = "noop"
+        data        = var.routes
+      }
+
+      template {
+        destination = "plugins-local/src/upschedule/faults/faults.go"
+        change_mode = "restart"
+        data        = var.faults_plugin
+      }
+
+      template {
+        destination = "plugins-local/src/upschedule/faults/.traefik.yml"
+        change_mode = "restart"
         data        = <<-EOF
-          http:
-            middlewares:
-              headers:
-                headers:
-                  contentTypeNosniff: true
-                  frameDeny: true
-                  customResponseHeaders: {Server: ""}
-              retry:
-                # Only a request that no instance has seen is tried again.
-                retry: {attempts: 3, initialInterval: 100ms}
+          displayName: Faults in words
+          type: middleware
+          import: upschedule/faults
+          summary: Answers what Traefik itself has to say.
+          testData: {status: 404, detail: Nothing here.}
         EOF
       }
 

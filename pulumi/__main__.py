@@ -5,21 +5,25 @@ import pulumi_nomad as nomad
 
 from components.access import Access, deploy_rules
 from config import load
-from parts import cluster, edge, stores
+from parts import application, cluster, edge, monitoring, stores
 
-PARTS = (stores, edge)
+PARTS = (stores, edge, monitoring, application)
 
 stack = load(
     pulumi.Config(),
     [cluster.Settings, *(part.Settings for part in PARTS)],
     [name for part in PARTS for name in part.SECRETS],
+    optional_secrets=edge.OPTIONAL_SECRETS,
+    checks={edge.Settings: edge.check, application.Settings: application.check},
     stack=pulumi.get_stack(),
 )
 shared = stack.of(cluster.Settings)
 namespace = nomad.Namespace("namespace", name=shared.namespace, description="UP Schedule Generator")
 where = cluster.Cluster(namespace=namespace.name, settings=shared)
-stores.define(where, stack.of(stores.Settings), stack.secrets)
+addresses = stores.define(where, stack.of(stores.Settings), stack.secrets)
 edge.define(where, stack.of(edge.Settings), stack.secrets)
+monitoring.define(where, stack.of(monitoring.Settings))
+application.define(where, stack.of(application.Settings), stack.secrets, addresses)
 
 deploy = Access("deploy", title=f"{shared.namespace}-deploy", rules=deploy_rules(shared.namespace))
 

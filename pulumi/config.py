@@ -1,11 +1,12 @@
 """Reads what a stack sets: `pulumi config set NAME VALUE`, with `--secret` for the secrets.
 
-Each part of the program says what it needs: a struct of settings, whose field `public_port` is `publicPort` in the
+Each part of the program says what it needs: a struct of settings, whose field `https_port` is `httpsPort` in the
 stack, and the names of its secrets.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -39,10 +40,34 @@ class Configuration:
         return msgspec.convert({name: value for name, value in self.values.items() if name in names}, settings)
 
 
+#: What is wrong with settings and the names of the secrets that are set, taken together.
+Check = Callable[[Any, Collection[str]], Mapping[str, str]]
+
+
 def load(
-    config: pulumi.Config, settings: Iterable[type[msgspec.Struct]], secrets: Sequence[str], *, stack: str
+    config: pulumi.Config,
+    settings: Iterable[type[msgspec.Struct]],
+    secrets: Sequence[str],
+    *,
+    optional_secrets: Sequence[str] = (),
+    checks: Mapping[type[msgspec.Struct], Check] = MappingProxyType({}),
+    stack: str,
 ) -> Configuration:
     """Raises ConfigurationError."""
+    values, problems = read(config, settings)
+    found = {name: value for name in (*secrets, *optional_secrets) if (value := config.get_secret(name)) is not None}
+    problems |= {name: "is missing; set it with --secret" for name in secrets if name not in found}
+    configuration = Configuration(values=values, secrets=found)
+    for group, check in checks.items():
+        if not any(field.encode_name in problems for field in msgspec.structs.fields(group)):
+            problems |= check(configuration.of(group), found)
+    if problems:
+        raise ConfigurationError(stack, problems)
+    return configuration
+
+
+def read(config: pulumi.Config, settings: Iterable[type[msgspec.Struct]]) -> tuple[dict[str, Any], dict[str, str]]:
+    """What is set, and what is missing or wrong."""
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
     for field in (field for group in settings for field in msgspec.structs.fields(group)):
@@ -54,8 +79,4 @@ def load(
                 values[field.encode_name] = msgspec.convert(given, field.type, strict=False)
             except msgspec.ValidationError as reason:
                 problems[field.encode_name] = f"{reason}, not {given!r}"
-    found = {name: secret for name in secrets if (secret := config.get_secret(name)) is not None}
-    problems |= {name: "is missing; set it with --secret" for name in secrets if name not in found}
-    if problems:
-        raise ConfigurationError(stack, problems)
-    return Configuration(values=values, secrets=found)
+    return values, problems

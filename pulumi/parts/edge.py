@@ -1,37 +1,77 @@
 """The one public address."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
+from typing import Annotated
 
 import msgspec
 import pulumi
 
-from components.service import Service, ServiceArgs
+from components.service import JOBS, Service, ServiceArgs
 from config import Port, Text
 from parts.cluster import Cluster
 
 SECRETS = ("traefikConsulToken",)
+OPTIONAL_SECRETS = ("traefikCertificate", "traefikCertificateKey")
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Paths are those that a task sees on a node."""
+    """Paths are those that a task sees on a node. With `acmeEmail` an authority gives the certificate for `domain`."""
 
     traefik_program: Text
-    public_port: Port = 443
+    http_port: Port = 80
+    https_port: Port = 443
+    domain: str = ""
+    # Comma-separated networks of load balancers before Traefik.
+    trusted_ips: str = ""
+    hsts_seconds: Annotated[int, msgspec.Meta(ge=0)] = 31_536_000
+    acme_email: str = ""
+    acme_server: Text = "https://acme-v02.api.letsencrypt.org/directory"
+    acme_ca_certificate: str = ""
+    acme_certificates_duration_hours: Annotated[int, msgspec.Meta(ge=1)] = 2160
+    traefik_volume: Text = "traefik"
     consul_address: Text = "127.0.0.1:8500"
 
 
+def check(settings: Settings, secrets: Collection[str]) -> dict[str, str]:
+    """A certificate comes from the stack or from ACME."""
+    given = [name for name in OPTIONAL_SECRETS if name in secrets]
+    if not settings.acme_email:
+        missing = [name for name in OPTIONAL_SECRETS if name not in given]
+        return dict.fromkeys(missing, "is missing; set it with --secret, or acmeEmail and domain for ACME")
+    problems = dict.fromkeys(given, "cannot be set beside acmeEmail, which gets a certificate by ACME")
+    if not settings.domain:
+        problems["domain"] = "is missing; ACME needs a name to get a certificate for"
+    return problems
+
+
 def define(cluster: Cluster, settings: Settings, secrets: Mapping[str, pulumi.Output[str]]) -> None:
-    """Traefik, which routes to the instances that Consul calls healthy (R10.4, R10.5)."""
+    """Traefik, which routes to the instances that Consul calls healthy (R8.3, R8.4, R10.4, R10.5)."""
+    items = {"consul_token": secrets["traefikConsulToken"]}
+    if not settings.acme_email:
+        items |= {"certificate": secrets["traefikCertificate"], "key": secrets["traefikCertificateKey"]}
     Service(
         "traefik",
         ServiceArgs(
-            namespace=cluster.namespace,
-            variables={
-                **cluster.common("traefik"),
-                "program": settings.traefik_program,
-                "public_port": str(settings.public_port),
-                "consul_address": settings.consul_address,
-            },
-            secrets={"consul_token": secrets["traefikConsulToken"]},
+            namespace=cluster.namespace, variables={**cluster.common("traefik"), **variables(settings)}, secrets=items
         ),
     )
+
+
+def variables(settings: Settings) -> dict[str, str]:
+    """Of the job's file."""
+    return {
+        "program": settings.traefik_program,
+        "http_port": str(settings.http_port),
+        "https_port": str(settings.https_port),
+        "domain": settings.domain,
+        "trusted_ips": settings.trusted_ips,
+        "hsts_seconds": str(settings.hsts_seconds),
+        "acme_email": settings.acme_email,
+        "acme_server": settings.acme_server,
+        "acme_ca_certificate": settings.acme_ca_certificate,
+        "acme_certificates_duration_hours": str(settings.acme_certificates_duration_hours),
+        "volume": settings.traefik_volume,
+        "consul_address": settings.consul_address,
+        "routes": (JOBS / "traefik" / "routes.yml.tpl").read_text(encoding="utf-8"),
+        "faults_plugin": (JOBS / "traefik" / "faults.go").read_text(encoding="utf-8"),
+    }

@@ -8,12 +8,28 @@ from tests.cluster.tooling.agent import Agent
 from tests.cluster.tooling.stack import Stack
 
 ROOT = Path(__file__).parents[3]
-SERVICES = ("redis-state", "redis-cache", "traefik")
-COMMON = {"namespace": "default", "user": "nobody", "program": "/usr/bin/program"}
+SERVICES = ("postgres", "pgbouncer", "redis-state", "redis-cache", "object-store", "traefik", "prometheus", "autoscaler")
+COMMON = {"namespace": "default", "user": "nobody"}
+PROGRAM = {"program": "/usr/bin/program"}
 OWN = {
-    "redis-state": {"volume": "data", "port": "6379"},
-    "redis-cache": {"port": "6380"},
-    "traefik": {"public_port": "8443"},
+    "postgres": {"volume": "data", "port": "5432"},
+    "pgbouncer": {"port": "6432", "postgres_host": "postgres.service.consul", "postgres_port": "5432"},
+    "redis-state": {**PROGRAM, "volume": "data", "port": "6379"},
+    "redis-cache": {**PROGRAM, "port": "6380"},
+    "object-store": {**PROGRAM, "volume": "data", "port": "8333", "master_port": "9333"},
+    "traefik": {
+        **PROGRAM,
+        "http_port": "8080",
+        "https_port": "8443",
+        "routes": "http: {}",
+        "faults_plugin": "package faults",
+    },
+    "prometheus": {"volume": "data", "port": "9090", "rules": "groups: []"},
+    "autoscaler": {
+        **PROGRAM,
+        "nomad_address": "http://127.0.0.1:4646",
+        "prometheus_address": "http://prometheus.service.consul:9090",
+    },
 }
 CONFIGURATION = {
     "namespace": "whole",
@@ -21,9 +37,24 @@ CONFIGURATION = {
     "redisProgram": "/usr/bin/valkey-server",
     "redisStateVolume": "redis-state",
     "traefikProgram": "/usr/bin/traefik",
-    "publicPort": "8443",
+    "httpPort": "8080",
+    "httpsPort": "8443",
 }
-SECRETS = {"redisStatePassword": "state-7f3a", "redisCachePassword": "cache-91bc", "traefikConsulToken": "token-55de"}
+SECRETS = {
+    "postgresOwnerPassword": "owner-c2d7",
+    "postgresApplicationPassword": "application-4b18",
+    "storesAuthority": "authority-e05f",
+    "storesCertificate": "certificate-9a6c",
+    "storesKey": "key-77d1",
+    "objectStoreApplicationSecretKey": "uploads-1f4e",
+    "objectStoreReleaseSecretKey": "releases-b83a",
+    "objectStoreBackupSecretKey": "backups-6d20",
+    "redisStatePassword": "state-7f3a",
+    "redisCachePassword": "cache-91bc",
+    "traefikConsulToken": "token-55de",
+    "traefikCertificate": "certificate-03c1",
+    "traefikCertificateKey": "key-8e42",
+}
 
 
 def configure(stack: Stack, settings: dict[str, str], secrets: dict[str, str]) -> None:
@@ -51,9 +82,12 @@ def test_one_up_defines_all_a_second_changes_nothing_and_destroy_leaves_nothing(
     found = {name: agent.call("GET", f"job/{name}", namespace="whole") for name in SERVICES}
     users = {name: job["TaskGroups"][0]["Tasks"][0]["User"] for name, job in found.items()}
     assert users == {name: f"whole-{name}" for name in SERVICES}
-    items = {name: agent.call("GET", f"var/nomad/jobs/{name}", namespace="whole")["Items"] for name in SERVICES}
+    secretive = [name for name in SERVICES if name != "prometheus"]
+    items = {name: agent.call("GET", f"var/nomad/jobs/{name}", namespace="whole")["Items"] for name in secretive}
     assert items["redis-state"] == {"password": "state-7f3a"}
-    assert items["traefik"] == {"consul_token": "token-55de"}
+    assert set(items["pgbouncer"]) == {"password", "authority", "certificate", "key"}
+    assert items["traefik"] == {"consul_token": "token-55de", "certificate": "certificate-03c1", "key": "key-8e42"}
+    assert set(items["autoscaler"]) == {"nomad_token"}
     project.up("--expect-no-changes").expect_success()
     assert not [secret for secret in SECRETS.values() if secret in project.everything_written() + str(found)]
 
@@ -76,7 +110,7 @@ def test_the_deploy_token_may_release_but_neither_read_secrets_nor_change_access
 
 def test_a_wrong_configuration_is_refused_with_everything_that_is_wrong(project: Stack) -> None:
     """Before the first resource."""
-    configure(project, {**CONFIGURATION, "publicPort": "70000", "redisCacheMemoryMb": "much"}, {})
+    configure(project, {**CONFIGURATION, "httpsPort": "70000", "redisCacheMemoryMb": "much"}, {})
     project.run("config", "rm", "redisProgram").expect_success()
     refused = project.preview()
 
@@ -84,9 +118,22 @@ def test_a_wrong_configuration_is_refused_with_everything_that_is_wrong(project:
     assert "The configuration of stack dev cannot be used:" in refused.output
     for line in (
         "redisProgram: is missing",
-        "publicPort: Expected `int` <= 65535, not '70000'",
+        "httpsPort: Expected `int` <= 65535, not '70000'",
         "redisCacheMemoryMb: Expected `int`, got `str`, not 'much'",
         "traefikConsulToken: is missing; set it with --secret",
     ):
         assert line in refused.output
     assert "Traceback" not in refused.output
+
+
+def test_a_certificate_comes_from_the_stack_or_from_an_authority_that_knows_the_name(project: Stack) -> None:
+    """Neither, both, or no name are told before anything is made (R8.4)."""
+    configure(project, CONFIGURATION, {})
+    without = project.preview().output
+    configure(project, {"acmeEmail": "operators@example.org"}, SECRETS)
+    beside = project.preview().output
+
+    for name in ("traefikCertificate", "traefikCertificateKey"):
+        assert f"{name}: is missing; set it with --secret, or acmeEmail and domain for ACME" in without
+        assert f"{name}: cannot be set beside acmeEmail, which gets a certificate by ACME" in beside
+    assert "domain: is missing; ACME needs a name to get a certificate for" in beside

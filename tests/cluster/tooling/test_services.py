@@ -77,17 +77,17 @@ def libraries(program: Path) -> dict[str, str]:
 @pytest.mark.timeout(240)
 def test_every_service_runs_without_rights_and_is_found_by_consul(node: Node, programs: Path, tmp_path: Path) -> None:
     """From one `up`; what the state Redis holds survives its job."""
-    public = free_port()
+    ports = {"httpPort": str(free_port()), "httpsPort": str(free_port())}
     copy_program(tmp_path)
     with stack_in(tmp_path, programs, node.agent) as stack:
-        configure(stack, {**CONFIGURATION, "publicPort": str(public), "consulAddress": node.consul}, SECRETS)
+        configure(stack, {**CONFIGURATION, **ports, "consulAddress": node.consul}, SECRETS)
         stack.up().expect_success()
         wait_until(lambda: all(passing(node.consul, service) for service in SERVICES), timeout_seconds=HEALTHY_SECONDS)
 
         assert users_of_tasks(node.agent) == {NOBODY}
         assert policy_of(node.consul, "redis-state", SECRETS["redisStatePassword"]) == "noeviction"
         assert policy_of(node.consul, "redis-cache", SECRETS["redisCachePassword"]) == "allkeys-lru"
-        assert httpx.get(f"http://127.0.0.1:{public}/", timeout=5).status_code == 404
+        assert httpx.get(f"http://127.0.0.1:{ports['httpPort']}/", timeout=5).status_code == 301
         stack.destroy().expect_success()
 
     wait_until(lambda: not any(passing(node.consul, service) for service in SERVICES), timeout_seconds=HEALTHY_SECONDS)

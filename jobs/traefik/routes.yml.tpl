@@ -1,0 +1,64 @@
+# What every route shares, as a template of Nomad's. It is no static configuration, so that it changes without a restart,
+# and not in the services' tags: two releases with different tags would have no route at all.
+http:
+  routers:
+    # The API's routes leave these out as well.
+    hidden:
+      rule: "PathPrefix(`/metrics`) || PathPrefix(`/health/ready`)"
+      priority: 10000
+      entryPoints: [websecure]
+      middlewares: [not-found]
+      service: noop@internal
+    # No instance is healthy: Consul has none to route to.
+    absent:
+      rule: '{{ env "SITE" }}'
+      priority: 2
+      entryPoints: [websecure]
+      middlewares: [absent]
+      service: noop@internal
+    elsewhere:
+      rule: "PathPrefix(`/`)"
+      priority: 1
+      entryPoints: [websecure]
+      middlewares: [not-found]
+      service: noop@internal
+    unreachable: {rule: "Path(`/faults/502`)", entryPoints: [inside], middlewares: [unreachable], service: noop@internal}
+    slow: {rule: "Path(`/faults/504`)", entryPoints: [inside], middlewares: [slow], service: noop@internal}
+  middlewares:
+    # The name that the API's routes use.
+    public: {chain: {middlewares: [faults, retry]}}
+    # The policies that differ by answer are the API's alone: these would replace them.
+    headers:
+      headers:
+        stsSeconds: {{ env "HSTS_SECONDS" }}
+        frameDeny: true
+        customResponseHeaders: {Server: ""}
+    # Only a request that no instance has seen is tried again.
+    retry: {retry: {attempts: 3, initialInterval: 100ms}}
+    # The API answers neither of these itself.
+    faults: {errors: {status: ["502", "504"], service: faults, query: "/faults/{status}"}}
+    unreachable: {plugin: {faults: {status: 502, retryAfter: "5", detail: "The service did not answer. Try again in a few seconds."}}}
+    slow: {plugin: {faults: {status: 504, detail: "The service took too long. Look whether your change was made before you try again."}}}
+    absent: {plugin: {faults: {status: 503, retryAfter: "5", detail: "The service is starting or being repaired. Try again in a few seconds."}}}
+    not-found: {plugin: {faults: {status: 404, detail: "There is nothing at this address."}}}
+  services:
+    faults: {loadBalancer: {servers: [{url: "http://{{ env "NOMAD_ADDR_inside" }}"}]}}
+tls:
+  options:
+    default:
+      minVersion: VersionTLS12
+      sniStrict: {{ env "SNI_STRICT" }}
+      cipherSuites:
+        - TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+        - TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+        - TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384
+        - TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384
+        - TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256
+        - TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256
+{{- with nomadVar "nomad/jobs/traefik" }}{{ if .certificate.Value }}
+  certificates:
+    - {certFile: {{ .certificate.Value | toJSON }}, keyFile: {{ .key.Value | toJSON }}}
+  stores:
+    default:
+      defaultCertificate: {certFile: {{ .certificate.Value | toJSON }}, keyFile: {{ .key.Value | toJSON }}}
+{{- end }}{{ end }}

@@ -1,0 +1,143 @@
+"""Traefik's job on a Nomad whose client runs the `exec` driver, and requests to it as a browser makes them."""
+
+import os
+import ssl
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.cluster.tooling.agent import Agent, running_agent
+from tests.cluster.tooling.consul import passing, running_consul
+from tests.servers import wait_until
+from upschedule.operations.embedded import programs as wheels
+from upschedule.operations.embedded.ports import LOOPBACK, free_port
+
+JOBS = Path(__file__).parents[3] / "jobs"
+NOBODY = 65_534
+HEALTHY_SECONDS = 60
+DOMAIN = "schedule.test"
+RULE = f"Host(`{DOMAIN}`)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """Nomad and Consul; `volume` is the host volume `traefik`."""
+
+    agent: Agent
+    consul: str
+    volume: Path
+
+
+@contextmanager
+def running_node(programs: Path, folder: Path) -> Iterator[Node]:
+    """A task sees Traefik and the list of users, nothing else."""
+    volume = folder / "traefik"
+    volume.mkdir()
+    os.chown(volume, NOBODY, NOBODY)
+    with running_consul(programs / "consul", folder / "consul.log") as consul:
+        configuration = f"""
+consul {{
+  address = "{consul}"
+}}
+client {{
+  options = {{
+    "driver.allowlist" = "exec"
+  }}
+  host_volume "traefik" {{
+    path = "{volume}"
+  }}
+  chroot_env {{
+    "{wheels.traefik().resolve()}" = "/usr/bin/traefik"
+    "/etc/passwd" = "/etc/passwd"
+    "/etc/group"  = "/etc/group"
+  }}
+}}
+"""
+        with running_agent(programs / "nomad", configuration) as agent:
+            yield Node(agent=agent, consul=consul, volume=volume)
+
+
+@dataclass(kw_only=True)
+class Edge:
+    """The running job; `roots` is what a client trusts."""
+
+    node: Node
+    variables: Mapping[str, str]
+    http_port: int = field(default_factory=free_port)
+    https_port: int = field(default_factory=free_port)
+    roots: Path | None = None
+
+    @property
+    def authority(self) -> str:
+        """As in a Host header."""
+        return f"{DOMAIN}:{self.https_port}"
+
+    def context(self) -> ssl.SSLContext:
+        return ssl.create_default_context(cafile=None if self.roots is None else str(self.roots))
+
+    def request(self, method: str, path: str, *, host: str | None = None, **options: Any) -> httpx.Response:
+        """Over a connection of its own, by name."""
+        headers = {"Host": host or self.authority, **options.pop("headers", {})}
+        url = f"https://{LOOPBACK}:{self.https_port}{path}"
+        with httpx.Client(verify=self.context(), timeout=20) as client:
+            return client.request(method, url, headers=headers, extensions={"sni_hostname": DOMAIN}, **options)
+
+    def inside(self, path: str) -> httpx.Response:
+        """Of the address that only the cluster reaches."""
+        ((host, port),) = passing(self.node.consul, "traefik-metrics")
+        return httpx.get(f"http://{host}:{port}{path}", timeout=5)
+
+    def allocation(self) -> str:
+        """Its id."""
+        (running,) = (
+            entry
+            for entry in self.node.agent.call("GET", "job/traefik/allocations")
+            if entry["ClientStatus"] == "running"
+        )
+        return running["ID"]
+
+    def started(self) -> None:
+        """Submits the job."""
+        given = {
+            "namespace": "default",
+            "user": "nobody",
+            "program": "/usr/bin/traefik",
+            "domain": DOMAIN,
+            "http_port": str(self.http_port),
+            "https_port": str(self.https_port),
+            "consul_address": self.node.consul,
+            "routes": (JOBS / "traefik" / "routes.yml.tpl").read_text(encoding="utf-8"),
+            "faults_plugin": (JOBS / "traefik" / "faults.go").read_text(encoding="utf-8"),
+            **self.variables,
+        }
+        words = [word for name, value in given.items() for word in ("-var", f"{name}={value}")]
+        answer = self.node.agent.nomad("job", "run", "-detach", *words, str(JOBS / "traefik.nomad.hcl"))
+        assert answer.returncode == 0, answer.stderr
+
+
+@contextmanager
+def running_edge(edge: Edge, items: Mapping[str, str]) -> Iterator[Edge]:
+    """`items` are the job's secrets."""
+    put_secrets(edge.node.agent, items)
+    edge.started()
+    try:
+        wait_until(lambda: passing(edge.node.consul, "traefik"), timeout_seconds=HEALTHY_SECONDS)
+        yield edge
+    finally:
+        edge.node.agent.call("DELETE", "job/traefik", purge="true")
+        wait_until(lambda: stopped(edge.node.agent), timeout_seconds=HEALTHY_SECONDS)
+
+
+def put_secrets(agent: Agent, items: Mapping[str, str]) -> None:
+    body = {"Path": "nomad/jobs/traefik", "Namespace": "default", "Items": dict(items)}
+    agent.call("PUT", "var/nomad/jobs/traefik", body)
+
+
+def stopped(agent: Agent) -> bool:
+    """Whether no task of Nomad's runs any more."""
+    entries = agent.call("GET", "allocations", namespace="*")
+    return all(entry["ClientStatus"] in {"complete", "failed", "lost"} for entry in entries)

@@ -1,0 +1,238 @@
+"""Traefik's job as it stands, with a certificate from the stack, before a server in Consul's catalog (R8.3, R10.4)."""
+
+import socket
+import ssl
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.cluster.tooling.authority import self_signed
+from tests.cluster.tooling.echo import Echo, running_echo
+from tests.cluster.tooling.edge import DOMAIN, NOBODY, RULE, Edge, Node, put_secrets, running_edge, running_node
+from tests.servers import scratch_directory, wait_until
+from upschedule.operations.embedded.ports import LOOPBACK
+
+CAP_NET_BIND_SERVICE = 1 << 10
+TOKEN = "token-of-the-catalog"
+YEAR_SECONDS = 31_536_000
+HIDDEN = ("/metrics", "/metrics/x", "/health/ready", "/health/ready/", "//metrics", "/health/./ready", "/x/../metrics")
+INSIDE = ("/ping", "/dashboard/", "/api/rawdata", "/faults/502")
+
+pytestmark = pytest.mark.timeout(180)
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    with scratch_directory() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def node(programs: Path, folder: Path) -> Iterator[Node]:
+    with running_node(programs, folder) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def edge(node: Node, folder: Path) -> Iterator[Edge]:
+    made = self_signed(folder, "given", f"DNS:{DOMAIN}")
+    with running_edge(Edge(node=node, variables={}, roots=made.certificate), items(made.certificate, made.key)) as up:
+        yield up
+
+
+@pytest.fixture
+def echo(edge: Edge) -> Iterator[Echo]:
+    """The only one that Traefik knows."""
+    with running_echo(edge.node.consul, RULE) as server:
+        wait_until(lambda: edge.request("GET", "/").status_code == 200)
+        server.asked.clear()
+        yield server
+    wait_until(lambda: edge.request("GET", "/").status_code == 503)
+
+
+def items(certificate: Path, key: Path) -> dict[str, str]:
+    return {"consul_token": TOKEN, "certificate": certificate.read_text(), "key": key.read_text()}
+
+
+def test_http_leads_to_https_for_ever_and_keeps_path_and_query(edge: Edge) -> None:
+    """A method that is not GET stays what it is (R8.3)."""
+    url = f"http://{LOOPBACK}:{edge.http_port}/calendars/x.ics?a=1&b=%20"
+    answers = {method: httpx.request(method, url, headers={"Host": DOMAIN}) for method in ("GET", "POST")}
+
+    assert {method: answer.status_code for method, answer in answers.items()} == {"GET": 301, "POST": 308}
+    expected = f"https://{DOMAIN}:{edge.https_port}/calendars/x.ics?a=1&b=%20"
+    assert {answer.headers["location"] for answer in answers.values()} == {expected}
+
+
+@pytest.mark.usefixtures("echo")
+def test_every_answer_tells_browsers_to_stay_with_https_and_hides_the_server(edge: Edge) -> None:
+    """Whoever answered it: an instance, or Traefik itself (R8.3)."""
+    for answer in (edge.request("GET", "/"), edge.request("GET", "/metrics")):
+        assert answer.headers.get_list("strict-transport-security") == [f"max-age={YEAR_SECONDS}"]
+        assert answer.headers.get_list("x-frame-options") == ["DENY"]
+        assert "server" not in answer.headers
+
+
+@pytest.mark.usefixtures("echo")
+def test_a_clients_address_is_the_one_it_comes_from_whatever_it_says(edge: Edge) -> None:
+    """Nor does another spelling of a header reach the API (R5.3)."""
+    spoofed = dict.fromkeys(("X-Forwarded-For", "X-Real-Ip", "X_Forwarded_For", "X.Forwarded.For"), "203.0.113.7")
+    told = edge.request("GET", "/", headers=spoofed).json()["headers"]
+
+    assert [value for name, value in told if name.lower() == "x-forwarded-for"] == [LOOPBACK]
+    assert "203.0.113.7" not in str(told)
+
+
+def openssl(edge: Edge, *options: str) -> str:
+    """What a handshake came to."""
+    command = ["openssl", "s_client", "-connect", f"{LOOPBACK}:{edge.https_port}", *options]
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=False
+    ).stderr
+
+
+def test_only_tls_1_2_and_newer_with_strong_ciphers_is_spoken(edge: Edge) -> None:
+    """The refusals are the server's: the client would take them (R8.3)."""
+    name = ("-servername", DOMAIN)
+    for version in ("-tls1", "-tls1_1"):
+        assert "alert protocol version" in openssl(edge, *name, version, "-cipher", "ALL:@SECLEVEL=0")
+    weak = openssl(edge, *name, "-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA:AES128-SHA:@SECLEVEL=0")
+    assert "alert handshake failure" in weak
+    for version in ("-tls1_2", "-tls1_3"):
+        assert "alert" not in openssl(edge, *name, version)
+
+
+@pytest.mark.parametrize("name", [("-noservername",), ("-servername", "other.test")])
+def test_a_handshake_for_another_name_is_refused(edge: Edge, name: tuple[str, ...]) -> None:
+    """No certificate for whoever scans addresses."""
+    assert "alert" in openssl(edge, *name)
+
+
+def test_another_host_has_nothing_here(edge: Edge, echo: Echo) -> None:
+    """Though the handshake was for ours."""
+    answer = edge.request("GET", "/", host="other.test")
+
+    assert answer.status_code == 404
+    assert not echo.asked
+
+
+def test_metrics_and_readiness_are_not_public(edge: Edge, echo: Echo) -> None:
+    """Even where a route of the API's would let them through, as the one of this test does."""
+    assert {path: status_of(edge, path) for path in HIDDEN} == dict.fromkeys(HIDDEN, "404")
+    assert not echo.asked
+
+
+def status_of(edge: Edge, path: str) -> str:
+    """Of a path sent as it stands, which a client's library would tidy up."""
+    with (
+        socket.create_connection((LOOPBACK, edge.https_port), timeout=20) as connection,
+        edge.context().wrap_socket(connection, server_hostname=DOMAIN) as secure,
+    ):
+        secure.sendall(f"GET {path} HTTP/1.1\r\nHost: {edge.authority}\r\nConnection: close\r\n\r\n".encode())
+        return secure.makefile("rb").readline().split()[1].decode()
+
+
+def test_traefiks_own_pages_answer_inside_only(edge: Edge, echo: Echo) -> None:
+    """There is no dashboard at all."""
+    for path in INSIDE:
+        assert edge.request("GET", path).json()["path"] == path
+    assert echo.asked == list(INSIDE)
+    assert edge.inside("/ping").status_code == 200
+    assert "traefik_entrypoint_requests_total" in edge.inside("/metrics").text
+    assert {edge.inside(path).status_code for path in ("/dashboard/", "/api/rawdata")} == {404}
+
+
+@pytest.mark.usefixtures("echo")
+def test_paths_and_headers_that_could_be_misread_are_refused(edge: Edge) -> None:
+    """An encoded slash, and headers of more than 32 KiB (R8.1)."""
+    assert edge.request("GET", "/api%2Fv1").status_code == 400
+    assert edge.request("GET", "/", headers={"X-Long": "x" * 60_000}).status_code == 431
+
+
+@pytest.mark.parametrize(("accept", "kind"), [("*/*", "application/problem+json"), ("text/html", "text/html")])
+def test_without_a_healthy_instance_an_answer_says_so_in_words(edge: Edge, accept: str, kind: str) -> None:
+    """And when to come again."""
+    answer = edge.request("GET", "/", headers={"Accept": accept})
+
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert answer.headers["content-type"].startswith(kind)
+    assert "Try again in a few seconds" in answer.text
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_post_that_an_instance_has_seen_is_never_sent_again(edge: Edge, echo: Echo) -> None:
+    """It may have changed something; the answer is a problem in words."""
+    answer = edge.request("POST", "/silent", content=b"{}")
+
+    assert echo.asked == ["/silent"]
+    assert (answer.status_code, answer.headers["content-type"]) == (502, "application/problem+json")
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "Bad Gateway",
+        "status": 502,
+        "detail": "The service did not answer. Try again in a few seconds.",
+    }
+
+
+def test_answers_and_bodies_are_passed_on_as_they_come(edge: Edge, echo: Echo) -> None:
+    """A stream's first event arrives before its last is made; an upload is refused before it was sent."""
+    url = f"https://{LOOPBACK}:{edge.https_port}/stream"
+    name = {"sni_hostname": DOMAIN}
+    with (
+        httpx.Client(verify=edge.context(), timeout=20) as client,
+        client.stream("GET", url, headers={"Host": edge.authority}, extensions=name) as answer,
+    ):
+        lines = answer.iter_lines()
+        assert next(lines) == "data: first"
+        echo.hold.set()
+        assert "data: last" in list(lines)
+    assert edge.request("POST", "/large", content=b"x" * 1_000).status_code == 413
+
+
+def test_a_new_certificate_is_served_without_a_restart(edge: Edge, folder: Path) -> None:
+    """Once the secret was changed (R8.4)."""
+    before, allocation = served(edge), edge.allocation()
+    renewed = self_signed(folder, "renewed", f"DNS:{DOMAIN}")
+    put_secrets(edge.node.agent, items(renewed.certificate, renewed.key))
+    edge.roots = renewed.certificate
+
+    wait_until(lambda: renewed.certificate.read_text() == served(edge), timeout_seconds=60)
+    assert before != served(edge)
+    task = edge.node.agent.call("GET", f"allocation/{allocation}")["TaskStates"]["traefik"]
+    assert (task["State"], task["Restarts"]) == ("running", 0)
+
+
+def served(edge: Edge) -> str:
+    """The certificate, unverified."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    with (
+        socket.create_connection((LOOPBACK, edge.https_port), timeout=20) as connection,
+        context.wrap_socket(connection, server_hostname=DOMAIN) as secure,
+    ):
+        return ssl.DER_cert_to_PEM_cert(secure.getpeercert(binary_form=True) or b"")
+
+
+def test_traefik_may_do_nothing_but_bind_low_ports(edge: Edge) -> None:
+    """Not root, no capability but one, of which it had needed none here (R11.2)."""
+    mark = f"NOMAD_ALLOC_ID={edge.allocation()}".encode()
+    (process,) = (
+        found
+        for found in Path("/proc").glob("[0-9]*")
+        if (found / "exe").is_symlink() and mark in environment(found) and "traefik" in (found / "comm").read_text()
+    )
+    status = dict(line.split(":\t", 1) for line in (process / "status").read_text().splitlines())
+
+    assert process.stat().st_uid == NOBODY
+    assert {int(status[f"Cap{kind}"], 16) for kind in ("Prm", "Eff", "Bnd")} == {CAP_NET_BIND_SERVICE}
+
+
+def environment(process: Path) -> bytes:
+    """Empty when it ended meanwhile."""
+    try:
+        return (process / "environ").read_bytes()
+    except OSError:
+        return b""
