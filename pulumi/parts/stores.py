@@ -35,12 +35,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     `postgresAddress` and `objectStoreAddress` are HOST:PORT of servers elsewhere, which then do not run here.
     """
 
+    redis_program: Text
     postgres_address: str = ""
     postgres_volume: Text = "postgres"
     postgres_port: Port = 5432
     postgres_memory_mb: Megabytes = 1024
     pgbouncer_port: Port = 6432
-    redis_program: Text = "/usr/bin/valkey-server"
     redis_state_volume: Text = "redis-state"
     redis_state_port: Port = 6379
     redis_state_memory_mb: Megabytes = 1024
