@@ -1,17 +1,16 @@
 """What watches the system, and what follows its load."""
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
-import pulumi
 
 from components.access import Access, autoscaler_rules
 from components.service import Service, ServiceArgs
 from config import Megabytes, Port, Text
 from parts.cluster import Cluster
 
+# The autoscaler's token is made here.
 SECRETS = ()
 RULES = Path(__file__).resolve().parents[2] / "monitoring" / "rules.yml"
 
@@ -23,7 +22,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
     prometheus_program: Text = "/usr/bin/prometheus"
     prometheus_volume: Text = "prometheus"
-    prometheus_host: Text = "prometheus.service.consul"
     prometheus_port: Port = 9090
     prometheus_memory_mb: Megabytes = 512
     prometheus_keep_days: Count = 15
@@ -36,9 +34,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     nomad_ca_file: str = ""
 
 
-def define(cluster: Cluster, settings: Settings, secrets: Mapping[str, pulumi.Output[str]]) -> None:
+def define(cluster: Cluster, settings: Settings) -> None:
     """Prometheus (R6.2), and the autoscaler that reads it (R1.3, R10.1, R10.2)."""
-    del secrets  # The autoscaler's token is made here.
     Service(
         "prometheus",
         ServiceArgs(
@@ -54,7 +51,6 @@ def define(cluster: Cluster, settings: Settings, secrets: Mapping[str, pulumi.Ou
                 "scrape_seconds": str(settings.scrape_seconds),
                 "rules": RULES.read_text(encoding="utf-8"),
             },
-            secrets={},
         ),
     )
     name = cluster.settings.namespace
@@ -68,7 +64,7 @@ def define(cluster: Cluster, settings: Settings, secrets: Mapping[str, pulumi.Ou
                 "program": settings.autoscaler_program,
                 "nomad_address": settings.nomad_address,
                 "nomad_ca_file": settings.nomad_ca_file,
-                "prometheus_address": f"http://{settings.prometheus_host}:{settings.prometheus_port}",
+                "prometheus_address": f"http://{cluster.host('prometheus')}:{settings.prometheus_port}",
                 "evaluation_seconds": str(settings.scrape_seconds),
                 "cooldown_seconds": str(settings.autoscaler_cooldown_seconds),
             },

@@ -46,9 +46,10 @@ def project(programs: Path, agent: Agent, tmp_path: Path) -> Iterator[Stack]:
 
 
 def copy_program(folder: Path) -> None:
-    """And the job files beside it, for Pulumi writes the stack's settings into its project."""
+    """And the job files and rules beside it, for Pulumi writes the stack's settings into its project."""
     shutil.copytree(ROOT / "pulumi", folder / "project")
     shutil.copytree(ROOT / "jobs", folder / "jobs")
+    shutil.copytree(ROOT / "monitoring", folder / "monitoring")
 
 
 @contextmanager
