@@ -78,7 +78,7 @@ def test_every_answer_tells_browsers_to_stay_with_https_and_hides_the_server(edg
 
 @pytest.mark.usefixtures("echo")
 def test_a_clients_address_is_the_one_it_comes_from_whatever_it_says(edge: Edge) -> None:
-    """Nor does another spelling of a header reach the API (R5.3)."""
+    """Nor does another spelling of a header reach the API."""
     spoofed = dict.fromkeys(("X-Forwarded-For", "X-Real-Ip", "X_Forwarded_For", "X.Forwarded.For"), "203.0.113.7")
     told = edge.request("GET", "/", headers=spoofed).json()["headers"]
 
@@ -147,7 +147,7 @@ def test_traefiks_own_pages_answer_inside_only(edge: Edge, echo: Echo) -> None:
 
 @pytest.mark.usefixtures("echo")
 def test_paths_and_headers_that_could_be_misread_are_refused(edge: Edge) -> None:
-    """An encoded slash, and headers of more than 32 KiB (R8.1)."""
+    """An encoded slash, and headers of more than 32 KiB."""
     assert edge.request("GET", "/api%2Fv1").status_code == 400
     assert edge.request("GET", "/", headers={"X-Long": "x" * 60_000}).status_code == 431
 
@@ -217,7 +217,7 @@ def served(edge: Edge) -> str:
 
 
 def test_traefik_may_do_nothing_but_bind_low_ports(edge: Edge) -> None:
-    """Not root, no capability but one, of which it had needed none here (R11.2)."""
+    """Not root, no capability but one, of which it had needed none here (R8.1)."""
     mark = f"NOMAD_ALLOC_ID={edge.allocation()}".encode()
     (process,) = (
         found
