@@ -1,9 +1,13 @@
 """How much work waits and how fast it goes, for Prometheus: alerts and the number of workers follow these."""
 
+import structlog
+
 from upschedule.metrics import QUEUE_AGE_SECONDS, QUEUE_DEPTH, QUEUE_FINISHED_PER_MINUTE
 from upschedule.processing.queue import RateOptions, finishing_rate
 from upschedule.stores.database import Database
 from upschedule.stores.readiness import error_of
+
+_log = structlog.get_logger(__name__)
 
 _COUNTED = """
     SELECT count(*) FILTER (WHERE status = 'queued' AND run_after <= now()) AS due,
@@ -25,7 +29,8 @@ class Backlog:
 
     async def measure(self) -> None:
         """While PostgreSQL does not answer nothing is shown: an old number would be believed."""
-        if await error_of(self._count):
+        if reason := await error_of(self._count):
+            _log.warning("queue_not_measured", reason=reason)
             for gauge in _GAUGES:
                 gauge.clear()
 
