@@ -5,6 +5,11 @@ client {
   # Longest kill_timeout of a job that is honoured; Nomad's own is 30 s.
   max_kill_timeout = "60s"
 
+  # A release holds more files than the 4096 that Nomad unpacks by itself.
+  artifact {
+    decompression_file_count_limit = 30000
+  }
+
   # For the system and the agents themselves.
   reserved {
     cpu    = 500
@@ -60,23 +65,6 @@ client {
     "/etc/ssl/openssl.cnf"                  = "/etc/ssl/openssl.cnf"
     "/etc/nomad.d/tls/ca.pem"               = "/etc/nomad-ca.pem"
     "/run/systemd/resolve/stub-resolv.conf" = "/etc/resolv.conf"
-  }
-
-  # Belong to the users of the tasks that write there, with mode 0700.
-  host_volume "postgres" {
-    path = "/srv/upschedule/postgres"
-  }
-  host_volume "redis-state" {
-    path = "/srv/upschedule/redis-state"
-  }
-  host_volume "object-store" {
-    path = "/srv/upschedule/object-store"
-  }
-  host_volume "prometheus" {
-    path = "/srv/upschedule/prometheus"
-  }
-  host_volume "traefik" {
-    path = "/srv/upschedule/traefik"
   }
 }
 

@@ -44,10 +44,8 @@ client {{
   cgroup_parent     = "/{cgroup}"
   min_dynamic_port  = {first_port}
   max_dynamic_port  = {last_port}
-  {volumes}
 }}
 """
-VOLUMES = ("postgres", "redis-state", "object-store", "prometheus", "traefik")
 
 
 @dataclass(kw_only=True)
@@ -112,7 +110,6 @@ class Machine:
         return path
 
     def _here(self, name: str, text: str) -> Path:
-        volumes = "\n".join(f'host_volume "{volume}" {{\npath = "{self.folder}"\n}}' for volume in VOLUMES)
         path = self.folder / name
         path.write_text(
             text.format(
@@ -123,7 +120,6 @@ class Machine:
                 cgroup=self.cgroup,
                 first_port=self.ports.start,
                 last_port=self.ports.stop - 1,
-                volumes=volumes,
             ),
             encoding="utf-8",
         )

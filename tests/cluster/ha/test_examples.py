@@ -19,18 +19,21 @@ NODE = {
 }
 
 
-@pytest.mark.parametrize("role", ["server", "client"])
-def test_nomad_accepts_the_example(role: str, programs: Path, tmp_path: Path) -> None:
-    """The shared file, the role's and the machine's (R10.1)."""
+@pytest.mark.parametrize(
+    ("role", "names"),
+    [("server", ["server.hcl"]), ("client", ["client.hcl"]), ("client", ["client.hcl", "volumes.hcl"])],
+)
+def test_nomad_accepts_the_example(role: str, names: list[str], programs: Path, tmp_path: Path) -> None:
+    """The shared file, the role's and the machine's."""
     machine = filled(ROOT / "nomad" / f"machine-{role}.hcl", programs, tmp_path)
-    files = [ROOT / "nomad" / "agent.hcl", ROOT / "nomad" / f"{role}.hcl", machine]
+    files = [ROOT / "nomad" / name for name in ("agent.hcl", *names)]
 
-    assert "Configuration is valid!" in run(programs / "nomad", "config", "validate", *map(str, files))
+    assert "Configuration is valid!" in run(programs / "nomad", "config", "validate", *map(str, files), str(machine))
 
 
 @pytest.mark.parametrize("more", [["production-server.hcl"], []], ids=["server", "client"])
 def test_consul_accepts_the_example(more: list[str], programs: Path, tmp_path: Path) -> None:
-    """The shared file, the servers' and the machine's (R10.1)."""
+    """The shared file, the servers' and the machine's."""
     machine = filled(ROOT / "consul" / "production-machine.hcl", programs, tmp_path)
     files = [ROOT / "consul" / name for name in ("production.hcl", *more)]
 
