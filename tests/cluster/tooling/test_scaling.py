@@ -70,12 +70,13 @@ job "worker" {
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """`lose_consul` stops it."""
+    """`lose_consul` stops it; `token` is the autoscaler's."""
 
     agent: Agent
     consul: str
     prometheus: str
     lose_consul: ExitStack
+    token: str
 
 
 @pytest.fixture
@@ -91,9 +92,11 @@ def cluster(programs: Path) -> Iterator[Cluster]:
         port = free_port()
         rules = (ROOT / "monitoring/rules.yml").read_text(encoding="utf-8")
         run(agent, "prometheus", volume="prometheus", port=str(port), rules=rules, scrape_seconds="1")
-        start_autoscaler(agent, f"http://127.0.0.1:{port}")
+        token = start_autoscaler(agent, f"http://127.0.0.1:{port}")
         wait_until(lambda: all(passing(consul, name) for name in ("prometheus", "autoscaler")), timeout_seconds=60)
-        yield Cluster(agent=agent, consul=consul, prometheus=f"http://127.0.0.1:{port}", lose_consul=losable)
+        yield Cluster(
+            agent=agent, consul=consul, prometheus=f"http://127.0.0.1:{port}", lose_consul=losable, token=token
+        )
 
 
 def node(programs: Path, consul: str, volume: Path) -> str:
@@ -127,8 +130,8 @@ def run(agent: Agent, job: str, **variables: str) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def start_autoscaler(agent: Agent, prometheus: str) -> None:
-    """With a token that may do what the stack lets it."""
+def start_autoscaler(agent: Agent, prometheus: str) -> str:
+    """With a token that may do what the stack lets it, which it gives."""
     agent.call("POST", "acl/policy/autoscaler", {"Name": "autoscaler", "Rules": autoscaler_rules("default")})
     token = agent.call("POST", "acl/token", {"Name": "autoscaler", "Type": "client", "Policies": ["autoscaler"]})
     path = "nomad/jobs/autoscaler"
@@ -142,6 +145,7 @@ def start_autoscaler(agent: Agent, prometheus: str) -> None:
         evaluation_seconds="1",
         cooldown_seconds="1",
     )
+    return token["SecretID"]
 
 
 def autoscaler_rules(namespace: str) -> str:
@@ -202,6 +206,9 @@ def test_workers_follow_the_queue_pause_for_a_canary_and_targets_outlive_consul(
         labels = {name: shown["metric"][name] for name in ("alloc", "canary", "instance")}
         alloc = SCHEDULER.removeprefix("_nomad-task-")[:36]
         assert labels == {"alloc": alloc, "canary": "no", "instance": f"127.0.0.1:{scheduler.port}"}
+
+        forbidden = ("var/nomad/jobs/autoscaler", "nodes", "acl/tokens")
+        assert {cluster.agent.status(path, token=cluster.token) for path in forbidden} == {403}
 
         announce(cluster.consul, CANARY, "worker", free_port(), "canary")
         wait_until(lambda: value(cluster, 'count(up{service="worker",canary="yes"})') == 1, timeout_seconds=30)
