@@ -106,7 +106,10 @@ class NomadAgent:
         return [entry["ID"] for entry in found if entry["ClientStatus"] in {"pending", "running"}]
 
     def node(self) -> dict[str, Any]:
-        return next(entry for entry in self.api.call("GET", "nodes") if entry["Name"] == self.name)
+        for entry in self.api.call("GET", "nodes"):
+            if entry["Name"] == self.name:
+                return entry
+        raise self.process.failure("has no node of its name")
 
     def stop(self) -> None:
         self.process.stop(timeout_seconds=STOP_SECONDS)
@@ -152,6 +155,8 @@ class NomadAgent:
             "cgroup_parent": self.cgroup,
             # Longest `kill_timeout` of a job that is honoured; Nomad's own is 30 s.
             "max_kill_timeout": "60s",
+            # A release holds more files than Nomad unpacks by itself.
+            "artifact": {"decompression_file_count_limit": 30_000},
             "min_dynamic_port": self.dynamic_ports[0],
             "max_dynamic_port": self.dynamic_ports[1],
             "options": {

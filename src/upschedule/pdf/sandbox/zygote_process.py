@@ -32,7 +32,7 @@ _START_SECONDS_MAX = 30.0
 _ANSWER_SECONDS_MAX = 5.0
 _EXIT_SECONDS_MAX = 1.0
 _STDERR_CHARACTERS_MAX = 2000
-_COMMAND = (sys.executable, "-I", "-X", "utf8", "-m", "upschedule.pdf.sandbox.zygote")
+_COMMAND = (sys.executable, "-s", "-P", "-X", "utf8", "-m", "upschedule.pdf.sandbox.zygote")
 _REPORTS = msgspec.json.Decoder(Report)
 
 
@@ -226,8 +226,8 @@ def _spawn(options: ZygoteOptions) -> tuple[subprocess.Popen[bytes], socket.sock
             process = subprocess.Popen(  # noqa: S603 -- this interpreter and a module of ours
                 (*_COMMAND, str(theirs.fileno()), msgspec.json.encode(options).decode()),
                 pass_fds=(theirs.fileno(),),
-                # Empty: secrets in the worker's environment must not be in the memory that reads hostile files.
-                env={},
+                # No more: secrets in the worker's environment must not be in the memory that reads hostile files.
+                env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
