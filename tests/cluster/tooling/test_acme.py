@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from tests.cluster.conftest import Figure
+from tests.cluster.tooling.agent import Agent
 from tests.cluster.tooling.authority import Pebble, running_pebble
 from tests.cluster.tooling.echo import running_echo
 from tests.cluster.tooling.edge import DOMAIN, HEALTHY_SECONDS, RULE, Edge, running_edge, running_node
@@ -122,14 +123,14 @@ def keeps_its_certificate_without_the_authority(edge: Edge, pebble: Pebble) -> N
     """From the host volume, which nobody else may read."""
     pebble.process.terminate()
     pebble.process.wait(20)
-    before, _ = visited(edge)
-    edge.node.agent.call("PUT", f"client/allocation/{edge.allocation()}/restart", {"TaskName": "traefik"})
-    wait_until(lambda: restarts(edge) == 1, timeout_seconds=HEALTHY_SECONDS)
+    (before, _), allocation = visited(edge), edge.allocation()
+    edge.node.agent.call("PUT", f"client/allocation/{allocation}/restart", {"TaskName": "traefik"})
+    wait_until(lambda: restarts(edge.node.agent, allocation) == 1, timeout_seconds=HEALTHY_SECONDS)
     wait_until(lambda: answers(edge), timeout_seconds=HEALTHY_SECONDS)
 
     assert visited(edge)[0] == before
     assert (edge.node.volume / "acme.json").stat().st_mode & 0o777 == 0o600
 
 
-def restarts(edge: Edge) -> int:
-    return edge.node.agent.call("GET", f"allocation/{edge.allocation()}")["TaskStates"]["traefik"]["Restarts"]
+def restarts(agent: Agent, allocation: str) -> int:
+    return agent.call("GET", f"allocation/{allocation}")["TaskStates"]["traefik"]["Restarts"]
