@@ -1,11 +1,21 @@
-"""Figures that tests measure are told at the end of the run, to be cited."""
+"""The cluster that tests share; the figures that they measure are told at the end of the run, to be cited."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.cluster.cluster import running_cluster
+from tools.local_cluster.cluster import LocalCluster
+
 FIGURES = pytest.StashKey[list[str]]()
 Figure = Callable[[str, float], None]
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[LocalCluster]:
+    """Every test leaves it healthy."""
+    with running_cluster() as running:
+        yield running
 
 
 @pytest.fixture

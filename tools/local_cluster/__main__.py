@@ -36,7 +36,7 @@ def main() -> int:
 def bring_up(cluster: LocalCluster) -> None:
     began = time.monotonic()
     cluster.up()
-    print(environment.advice(cluster))
+    print(environment.advice(cluster.plan))
     say(f"Took {time.monotonic() - began:.0f} s.")
 
 

@@ -1,6 +1,7 @@
 """The whole cluster on this machine: agents, tokens, secrets, volumes, and the stack that fills it."""
 
 import shutil
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,10 +10,12 @@ from pathlib import Path
 from tools.cluster.build import prepare
 from tools.cluster.programs import cache
 from tools.local_cluster import environment, leftovers, stack_configuration
+from tools.local_cluster.api import ApiError
 from tools.local_cluster.certificates import Certificates, provide_certificates
 from tools.local_cluster.chroot import chroot_env, make_chroot
 from tools.local_cluster.consul_agent import ConsulAgent
 from tools.local_cluster.credentials import Credentials
+from tools.local_cluster.errors import ClusterError
 from tools.local_cluster.health import Health
 from tools.local_cluster.nomad_agent import NomadAgent
 from tools.local_cluster.plan import Plan
@@ -39,7 +42,7 @@ class LocalCluster:
         self.stack.up()
         self.say("Waiting until all checks pass …")
         self.health.await_all(timeout_seconds=HEALTHY_SECONDS)
-        environment.write(self)
+        environment.write(self.plan.env_file, self.environment, self.path)
 
     def start_agents(self) -> None:
         """Raises ClusterError."""
@@ -68,7 +71,10 @@ class LocalCluster:
         """Ends tasks and agents. What they keep, jobs and settings as well as data, is there for the next `up`."""
         if self.nomad.process.pid() is not None:
             self.say("Stopping all tasks …")
-            self.nomad.end_tasks()
+            try:
+                self.nomad.end_tasks()
+            except (ApiError, ClusterError) as reason:
+                self.say(f"They did not all end by themselves and are killed: {reason}")
         self.say("Stopping the agents …")
         self.nomad.stop()
         leftovers.clean_up(self.nomad.folder, self.nomad.cgroup)
@@ -128,9 +134,19 @@ class LocalCluster:
         return PulumiStack(folder=self.plan.data / "pulumi", path=self.path, nomad=nomad)
 
     @property
+    def environment(self) -> dict[str, str]:
+        """Of an SRE: everything on Nomad; settings and views on Consul."""
+        return {
+            **self.stack.environment,
+            "NOMAD_NAMESPACE": NAMESPACE,
+            "CONSUL_HTTP_ADDR": self.plan.address("consul_http"),
+            "CONSUL_HTTP_TOKEN": consul_token(self.credentials, "operator"),
+        }
+
+    @property
     def path(self) -> list[Path]:
         """To put in front of PATH: the project's own environment first, as Pulumi's plugins run in it."""
-        return [environment.PYTHON_PROGRAMS, *self.programs]
+        return [Path(sys.executable).parent, *self.programs]
 
     @property
     def health(self) -> Health:

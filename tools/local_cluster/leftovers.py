@@ -1,28 +1,37 @@
-"""What a stopped Nomad agent leaves: collectors of logs, tasks, mounts, control groups."""
+"""What a Nomad agent leaves when it stops or is killed: tasks, collectors of logs, mounts, control groups."""
 
 import os
 import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
-from tools.local_cluster.process import reap
 from tools.local_cluster.waiting import wait_for
 
 CGROUPS = Path("/sys/fs/cgroup")
-END_SECONDS = 10.0
+END_SECONDS = 15.0
 
 
 def clean_up(folder: Path, cgroup: str) -> None:
     """Ends and removes all that belongs to the agent whose data are below `folder`; the data themselves stay."""
-    kill([*running_in(cgroup), *writing_below(folder)])
+    end_tasks(folder, cgroup)
     unmount(folder)
-    remove(cgroup)
+    for top in (*CGROUPS.glob(f"*/{cgroup}"), *CGROUPS.glob(cgroup)):
+        for inner in sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True):
+            inner.rmdir()
+        top.rmdir()
 
 
-def writing_below(folder: Path) -> list[int]:
+def end_tasks(folder: Path, cgroup: str) -> None:
+    """Kills the tasks and their supervisors, and waits until they and their control groups are gone."""
+    groups = {group for task in members(cgroup) for group in groups_of(task)}
+    wait_for(lambda: not kill({*writing_below(folder), *members(cgroup)}), timeout_seconds=END_SECONDS)
+    for group in groups:
+        wait_for(lambda group=group: removed(group), timeout_seconds=END_SECONDS)
+
+
+def writing_below(folder: Path) -> set[int]:
     """Processes that hold a file of `folder` open; Nomad's collectors of logs outlive an agent that stops at once."""
-    found: list[int] = []
+    found: set[int] = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
@@ -30,39 +39,52 @@ def writing_below(folder: Path) -> list[int]:
             except OSError:
                 continue  # It ended meanwhile.
             if any(path.is_relative_to(folder) for path in held):
-                found.append(int(entry.name))
+                found.add(int(entry.name))
     return found
 
 
-def running_in(cgroup: str) -> list[int]:
-    """Processes of tasks whose agent ended before them."""
-    files = (file for top in groups(cgroup) for file in top.rglob("cgroup.procs"))
-    return sorted({int(pid) for file in files for pid in file.read_text(encoding="ascii").split()})
+def members(cgroup: str) -> set[int]:
+    """Processes in the control groups below the client's own; version 1 has it for the controller `cpuset` only."""
+    lists = (path for pattern in (f"*/{cgroup}", cgroup) for path in CGROUPS.glob(f"{pattern}/**/cgroup.procs"))
+    return {int(process) for path in lists for process in path.read_text(encoding="ascii").split()}
 
 
-def kill(pids: list[int]) -> None:
-    for pid in pids:
+def groups_of(process: int) -> set[Path]:
+    """Those that Nomad made for this task alone: with version 1 `/nomad/ID` of each other controller."""
+    found: set[Path] = set()
+    try:
+        lines = Path(f"/proc/{process}/cgroup").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return found  # It ended meanwhile.
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if path.startswith("/nomad/"):
+            found.add(CGROUPS / (controllers.removeprefix("name=") or "unified") / path.lstrip("/"))
+    return found
+
+
+def kill(processes: set[int]) -> set[int]:
+    """Gives them back, as they need a moment to end."""
+    for process in processes:
         try:
-            os.kill(pid, signal.SIGKILL)
+            os.kill(process, signal.SIGKILL)
         except ProcessLookupError:
             continue  # It ended meanwhile.
-    wait_for(lambda: reap() or not any(Path(f"/proc/{pid}").exists() for pid in pids), timeout_seconds=END_SECONDS)
+    return processes
+
+
+def removed(group: Path) -> bool:
+    """Also when that had to be done; the kernel keeps one for a moment after its last process."""
+    try:
+        group.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def unmount(folder: Path) -> None:
     mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
     for mount in sorted((mount for mount in mounts if Path(mount).is_relative_to(folder)), reverse=True):
         subprocess.run(["umount", mount], check=True)
-
-
-def remove(cgroup: str) -> None:
-    for top in list(groups(cgroup)):
-        for inner in sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True):
-            inner.rmdir()
-        top.rmdir()
-
-
-def groups(name: str) -> Iterator[Path]:
-    """One in each hierarchy of version 1, or the one of version 2."""
-    yield from CGROUPS.glob(f"*/{name}")
-    yield from CGROUPS.glob(name)

@@ -152,7 +152,7 @@ class NomadAgent:
             # Services are announced with its address.
             "network_interface": "lo",
             "cpu_total_compute": self.cpu_mhz,
-            "cgroup_parent": self.cgroup,
+            "cgroup_parent": f"/{self.cgroup}",
             # Longest `kill_timeout` of a job that is honoured; Nomad's own is 30 s.
             "max_kill_timeout": "60s",
             # A release holds more files than Nomad unpacks by itself.

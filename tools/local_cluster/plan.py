@@ -45,6 +45,10 @@ class Plan:
         """Unlike that of any other cluster on this machine."""
         return f"upschedule-{self.ports['nomad_http']}"
 
+    @property
+    def env_file(self) -> Path:
+        return self.data / "env"
+
     def address(self, port: str) -> str:
         return f"{LOOPBACK}:{self.ports[port]}"
 

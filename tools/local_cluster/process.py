@@ -1,21 +1,21 @@
 """A program in the background: started once, found again by its pid file, ended for certain."""
 
+import contextlib
 import os
 import signal
-import subprocess
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from tools.local_cluster.errors import ClusterError
+from tools.local_cluster.waiting import wait_for
 
 LOG_LINES = 12
 
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """`folder` holds its configuration, its pid and its log; `argv` names a file in it, which tells it from others."""
+    """`folder` holds its pid and its log; `argv` is a path and arguments, of which one names a file in `folder`."""
 
     name: str
     folder: Path
@@ -39,11 +39,20 @@ class Process:
         """Does nothing where it runs already."""
         if self.pid() is not None:
             return
-        with self.log.open("ab") as log:
-            child = subprocess.Popen(
-                self.argv, cwd=self.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
-            )
-        (self.folder / f"{self.name}.pid").write_text(str(child.pid), encoding="ascii")
+        appending = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+        pid = os.posix_spawn(
+            self.argv[0],
+            list(self.argv),
+            os.environ,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, str(self.log), appending, 0o600),
+                (os.POSIX_SPAWN_DUP2, 1, 2),
+            ],
+            # Ctrl-C at the terminal is not for it.
+            setsid=True,
+        )
+        (self.folder / f"{self.name}.pid").write_text(str(pid), encoding="ascii")
 
     def stop(self, *, timeout_seconds: float) -> None:
         """SIGTERM, and SIGKILL when that does not help."""
@@ -52,7 +61,7 @@ class Process:
             if pid is None:
                 return
             os.kill(pid, number)
-            self._await_end(seconds)
+            self._await_end(pid, seconds)
         raise ClusterError(f"{self.name} (process {self.pid()}) does not end.")
 
     def failure(self, problem: str) -> ClusterError:
@@ -60,17 +69,12 @@ class Process:
         lines = self.log.read_text(errors="replace").splitlines()[-LOG_LINES:] if self.log.exists() else []
         return ClusterError("\n  ".join([f"{self.name} {problem}; {self.log} ends with:", *lines]))
 
-    def _await_end(self, seconds: float) -> None:
-        deadline = time.monotonic() + seconds
-        while self.pid() is not None and time.monotonic() < deadline:
-            reap()
-            time.sleep(0.05)
+    def _await_end(self, pid: int, seconds: float) -> None:
+        wait_for(lambda: self.pid() is None, timeout_seconds=seconds)
+        reap(pid)
 
 
-def reap() -> None:
-    """A child that ended stays a zombie until its parent asks; here the parent may be an earlier run."""
-    try:
-        while os.waitpid(-1, os.WNOHANG)[0]:
-            pass
-    except ChildProcessError:
-        pass
+def reap(pid: int) -> None:
+    """One that ended stays a zombie until its parent asks; the parent may also be an earlier run, which is gone."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)

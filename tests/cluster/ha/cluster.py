@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 
 from tests.cluster.ha.keys import gossip_keys, made_by, make_certificates, run
-from tests.cluster.ha.leftovers import remove_leftovers
 from tests.cluster.ha.machine import ROOT, Machine
 from tests.servers import scratch_directory, wait_until
+from tools.local_cluster.leftovers import clean_up
 
 SERVERS = ["127.0.0.11", "127.0.0.12", "127.0.0.13"]
 CLIENTS = ["127.0.0.21", "127.0.0.22"]
@@ -112,7 +112,7 @@ def running_cluster(programs: Path) -> Iterator[Cluster]:
                 for program in list(machine.running):
                     machine.kill(program)
             for machine in machines:
-                remove_leftovers(machine.folder, machine.cgroup)
+                clean_up(machine.folder, machine.cgroup)
 
 
 def give_consul_its_tokens(cluster: Cluster, program: Path) -> None:

@@ -12,10 +12,10 @@ import pytest
 from tests.cluster.conftest import Figure
 from tests.cluster.ha.cluster import SERVERS, Cluster
 from tests.cluster.ha.keys import run
-from tests.cluster.ha.leftovers import end_tasks
 from tests.cluster.ha.machine import Machine
 from tests.cluster.ha.reading import reading
 from tests.servers import wait_until
+from tools.local_cluster.leftovers import end_tasks
 
 JOB = Path(__file__).parent / "web.nomad.hcl"
 HEALTHY_SECONDS = 40

@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 
 from tests.cluster.tooling.certificates import Certificates
+from tools.local_cluster.leftovers import clean_up
 from upschedule.operations.embedded.ports import free_port
 
 READY_SECONDS = 40
@@ -131,6 +132,7 @@ def running_agent(program: Path, more: str = "", *, certificates: Certificates |
             process.send_signal(signal.SIGTERM)
             process.wait(STOP_SECONDS)
             clean_up(data, cgroup)
+            shutil.rmtree(data / "data")
 
 
 def ready(process: subprocess.Popen[bytes], log: Path, agent: Agent) -> Agent:
@@ -146,31 +148,3 @@ def ready(process: subprocess.Popen[bytes], log: Path, agent: Agent) -> Agent:
             pass
         time.sleep(0.1)
     raise AssertionError(f"Nomad did not become ready:\n{log.read_text(errors='replace')[-3000:]}")
-
-
-def writing_below(folder: Path) -> list[int]:
-    """Processes that hold a file of `folder` open; Nomad's collectors of logs outlive an agent that stops at once."""
-    found: list[int] = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and int(entry.name) != os.getpid():
-            try:
-                held = [opened.readlink() for opened in (entry / "fd").iterdir()]
-            except OSError:
-                continue  # It ended meanwhile.
-            if any(path.is_relative_to(folder) for path in held):
-                found.append(int(entry.name))
-    return found
-
-
-def clean_up(data: Path, cgroup: str) -> None:
-    """Collectors of logs, mounts and control groups that a stopped agent leaves."""
-    for process in writing_below(data):
-        os.kill(process, signal.SIGKILL)
-    mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()]
-    for mount in sorted((mount for mount in mounts if mount.startswith(str(data))), reverse=True):
-        subprocess.run(["umount", mount], check=True)
-    for group in Path("/sys/fs/cgroup").glob(f"*/{cgroup}"):
-        for inner in sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True):
-            inner.rmdir()
-        group.rmdir()
-    shutil.rmtree(data / "data")

@@ -1,0 +1,90 @@
+"""The cluster of `make cluster` for tests: on free ports, in a folder of its own."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import urllib3
+from minio import Minio
+
+from tests.servers import scratch_directory
+from tools.local_cluster.cluster import LocalCluster
+from tools.local_cluster.plan import make_plan
+
+DATABASE = "upschedule"
+
+
+@contextmanager
+def running_cluster() -> Iterator[LocalCluster]:
+    """Healthy; nothing of it is left in the end."""
+    with scratch_directory() as folder:
+        cluster = LocalCluster(make_plan(folder / "cluster", chosen={}, free=True), print)
+        try:
+            cluster.up()
+            yield cluster
+        finally:
+            cluster.down()
+
+
+def database_url(cluster: LocalCluster, role: str, password: str, *, port: str, tls: str = "verify-full") -> str:
+    """`port`: the name of PostgreSQL's or PgBouncer's setting."""
+    query = f"sslmode={tls}&sslrootcert={cluster.certificates.authority}&connect_timeout=5"
+    return f"postgresql://{role}:{password}@{cluster.plan.address(port)}/{DATABASE}?{query}"
+
+
+def application_url(cluster: LocalCluster) -> str:
+    """As API, workers and scheduler connect."""
+    password = cluster.credentials.password("postgresApplicationPassword")
+    return database_url(cluster, "upschedule_app", password, port="pgbouncerPort")
+
+
+def owner_url(cluster: LocalCluster) -> str:
+    """As migrations connect."""
+    password = cluster.credentials.password("postgresOwnerPassword")
+    return database_url(cluster, "upschedule_owner", password, port="postgresPort")
+
+
+def object_store(cluster: LocalCluster, access_key: str | None, secret: str | None) -> Minio:
+    """Nobody's, without keys; `secret` is the name of the stack's."""
+    return Minio(
+        endpoint=cluster.plan.address("objectStorePort"),
+        access_key=access_key,
+        secret_key=cluster.credentials.password(secret) if secret else None,
+        secure=False,
+        region="us-east-1",
+        http_client=urllib3.PoolManager(retries=False, timeout=10),
+    )
+
+
+def ask_consul(cluster: LocalCluster, token: str, method: str, path: str, content: str | None = None) -> httpx.Response:
+    """With a token of a name in `consul/policies/`; with none where it is empty."""
+    headers = {"X-Consul-Token": cluster.credentials.token(f"consul-{token}")} if token else {}
+    url = f"{cluster.plan.consul_url}/v1/{path}"
+    return httpx.request(method, url, content=content, headers=headers, timeout=10)
+
+
+def tasks_of(cluster: LocalCluster) -> Iterator[tuple[str, str, Path]]:
+    """Job, task and the folder in /proc of each process of a task: its root folder is the task's."""
+    jobs = {entry["ID"]: entry["JobID"] for entry in cluster.nomad.api.call("GET", "allocations", namespace="*")}
+    folders = cluster.plan.data.glob("nomad/data/alloc/*/*")
+    roots = {identity(folder): folder for folder in folders}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            folder = roots.get(identity(process / "root"))
+        except OSError:
+            continue  # It ended meanwhile.
+        if folder and folder.parent.name in jobs:
+            yield jobs[folder.parent.name], folder.name, process
+
+
+def identity(folder: Path) -> tuple[int, int]:
+    """The same for every path to it."""
+    found = folder.stat()
+    return found.st_dev, found.st_ino
+
+
+def allocations(cluster: LocalCluster) -> set[str]:
+    """Those that run."""
+    found = cluster.nomad.api.call("GET", "allocations", namespace="*")
+    return {entry["ID"] for entry in found if entry["ClientStatus"] == "running"}

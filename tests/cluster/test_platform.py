@@ -1,0 +1,253 @@
+"""What `make cluster` brings up: healthy, without rights, closed to strangers (R8.1, R8.2, R11.1)."""
+
+import io
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from minio.error import S3Error
+
+from tests.cluster.cluster import (
+    allocations,
+    application_url,
+    ask_consul,
+    database_url,
+    object_store,
+    owner_url,
+    tasks_of,
+)
+from tests.servers import wait_until
+from tools.local_cluster.cluster import NAMESPACE, LocalCluster
+from tools.local_cluster.leftovers import members, writing_below
+from tools.local_cluster.users import UIDS
+from tools.local_cluster.volumes import VOLUMES
+from upschedule.stores.database import Database, PoolOptions
+
+STORES = {"postgres", "pgbouncer", "redis-state", "redis-cache", "object-store"}
+SETTING = "kv/upschedule/settings/limits/uploads_per_hour"
+IDENTITIES = {
+    "upschedule": ("objectStoreApplicationSecretKey", "uploads"),
+    "release": ("objectStoreReleaseSecretKey", "releases"),
+    "backup": ("objectStoreBackupSecretKey", "backups"),
+}
+# The test that takes everything down and up again needs the time of both.
+pytestmark = pytest.mark.timeout(600)
+
+
+def test_every_service_passes_its_checks(cluster: LocalCluster) -> None:
+    """By Consul (R10.4)."""
+    wanted = cluster.health.wanted()
+    assert {*STORES, "traefik"} <= set(wanted)
+    assert cluster.health.missing() == []
+
+
+def test_each_task_runs_as_a_user_of_its_own_and_none_as_root(cluster: LocalCluster) -> None:
+    """On the machine itself, which does not know these users (R11.1)."""
+    found: dict[str, set[int]] = {}
+    for job, _, process in tasks_of(cluster):
+        found.setdefault(job, set()).add(process.stat().st_uid)
+
+    assert {job: found[job] for job in STORES} == {job: {UIDS[job]} for job in STORES}
+    assert len(set(UIDS.values())) == len(UIDS)
+    assert not [job for job, users in found.items() if 0 in users]
+
+
+def test_a_volume_is_readable_by_its_task_only(cluster: LocalCluster) -> None:
+    """Backups of it are an operator's business (R11.1)."""
+    for name in VOLUMES:
+        held = (cluster.plan.data / "volumes" / name).stat()
+        assert (held.st_uid, stat.S_IMODE(held.st_mode)) == (UIDS[name], 0o700)
+
+
+def test_secrets_are_in_no_list_of_processes_and_in_private_files_only(cluster: LocalCluster) -> None:
+    """(R8.2)."""
+    secrets = [secret.encode() for secret in known_secrets(cluster)]
+    shown = [process.read_bytes() for process in command_lines()]
+    assert not [line for line in shown if any(secret in line for secret in secrets)]
+    logs = [*cluster.plan.data.glob("nomad/data/alloc/*/alloc/logs/*.std*.*"), *cluster.plan.data.glob("*/*.log")]
+    assert logs
+    assert not [log for log in logs if any(secret in log.read_bytes() for secret in secrets)]
+    for name in ("credentials.json", "env", "pulumi/passphrase", "consul/consul.json", "nomad/nomad.json"):
+        assert stat.S_IMODE((cluster.plan.data / name).stat().st_mode) == 0o600, name
+
+
+def known_secrets(cluster: LocalCluster) -> list[str]:
+    names = ("postgresOwnerPassword", "postgresApplicationPassword", "redisStatePassword", "pulumi-passphrase")
+    tokens = ("consul-management", "consul-nomad", "consul-traefik", "nomad-management")
+    return [*map(cluster.credentials.password, names), *map(cluster.credentials.token, tokens)]
+
+
+def command_lines() -> list[Path]:
+    return [path for path in Path("/proc").glob("[0-9]*/cmdline") if os.access(path, os.R_OK) and path.exists()]
+
+
+def test_consul_shows_nothing_to_who_has_no_token(cluster: LocalCluster) -> None:
+    """Default deny (R8.1)."""
+    assert ask_consul(cluster, "", "GET", "catalog/services").json() == {}
+    assert ask_consul(cluster, "", "GET", SETTING).status_code == 403
+    assert ask_consul(cluster, "", "PUT", SETTING, "1").status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("token", "sees_services", "reads_settings"),
+    [
+        ("traefik", True, False),
+        ("deploy", True, False),
+        ("application", False, True),
+        ("nomad", True, True),
+        ("operator", True, True),
+    ],
+)
+def test_each_token_of_consul_sees_what_its_holder_needs(
+    cluster: LocalCluster, token: str, *, sees_services: bool, reads_settings: bool
+) -> None:
+    """And no token of a service changes a setting or reads an access rule (R8.1)."""
+    assert ask_consul(cluster, "operator", "PUT", SETTING, "10").status_code == 200
+    assert bool(ask_consul(cluster, token, "GET", "catalog/services").json()) == sees_services
+    assert (ask_consul(cluster, token, "GET", SETTING).status_code == 200) == reads_settings
+    may_write = ask_consul(cluster, token, "PUT", f"{SETTING}.test", "1").status_code == 200
+    assert may_write == (token == "operator")
+    assert ask_consul(cluster, token, "PUT", "kv/other", "1").status_code == 403
+    assert ask_consul(cluster, token, "GET", "acl/tokens").status_code == 403
+    assert ask_consul(cluster, "operator", "DELETE", "kv/upschedule/settings?recurse=true").status_code == 200
+
+
+def test_postgresql_lets_in_who_has_the_right_password_over_tls_only(cluster: LocalCluster) -> None:
+    """Through PgBouncer and past it; the superuser comes by the socket alone (R8.1)."""
+    password = cluster.credentials.password("postgresApplicationPassword")
+    for port in ("postgresPort", "pgbouncerPort"):
+        for tls, word in (("verify-full", "wrong"), ("disable", password)):
+            with pytest.raises(psycopg.OperationalError, match=r"authentication failed|no pg_hba.conf|SSL required"):
+                psycopg.connect(database_url(cluster, "upschedule_app", word, port=port, tls=tls))
+    with pytest.raises(psycopg.OperationalError, match=r"no pg_hba.conf entry"):
+        psycopg.connect(database_url(cluster, "postgres", password, port="postgresPort"))
+    owner = cluster.credentials.password("postgresOwnerPassword")
+    with pytest.raises(psycopg.OperationalError, match="authentication failed"):
+        psycopg.connect(database_url(cluster, "upschedule_owner", owner, port="pgbouncerPort"))
+
+
+def test_the_owner_may_make_tables_and_the_application_may_not(cluster: LocalCluster) -> None:
+    """And the application's statements are bounded by its role, as PgBouncer passes no options on (R3.2)."""
+    with psycopg.connect(owner_url(cluster), autocommit=True) as connection:
+        connection.execute("CREATE TABLE of_a_test (word text)")
+        connection.execute("DROP TABLE of_a_test")
+    with psycopg.connect(application_url(cluster), autocommit=True) as connection:
+        assert connection.execute("SHOW statement_timeout").fetchone() == ("10s",)
+        assert connection.execute("SHOW idle_in_transaction_session_timeout").fetchone() == ("20s",)
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("CREATE TABLE of_a_test (word text)")
+
+
+def test_two_hundred_clients_share_fifty_to_a_hundred_connections(cluster: LocalCluster) -> None:
+    """All are served (R3.1, R3.5)."""
+    url = application_url(cluster)
+
+    def work(_: int) -> int:
+        with psycopg.connect(url, prepare_threshold=None) as connection:
+            row = connection.execute("SELECT pg_backend_pid() FROM pg_sleep(0.3)").fetchone()
+        assert row
+        return row[0]
+
+    with ThreadPoolExecutor(max_workers=200) as clients:
+        servers = set(clients.map(work, range(400)))
+    assert 50 <= len(servers) <= 100
+    wait_until(lambda: connections_of_the_pool(cluster) >= 50, timeout_seconds=60)
+    assert connections_of_the_pool(cluster) <= 100
+
+
+def connections_of_the_pool(cluster: LocalCluster) -> int:
+    with psycopg.connect(owner_url(cluster)) as connection:
+        row = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = 'upschedule_app'").fetchone()
+    assert row
+    return row[0]
+
+
+async def test_the_applications_own_pool_works_through_pgbouncer(cluster: LocalCluster) -> None:
+    """One statement on more connections of the server than a client has of PgBouncer: none is prepared (R3.1)."""
+    options = PoolOptions(
+        size_min=4, size_max=8, waiting_max=100, wait_seconds=20, statement_seconds=10, connect_seconds=5
+    )
+    database = Database(application_url(cluster), options)
+    await database.open()
+    try:
+        for number in range(60):
+            async with database.transaction() as connection:
+                found = await (await connection.execute("SELECT %s + 1 AS next", [number])).fetchone()
+            assert found == {"next": number + 1}
+        await database.ping()
+    finally:
+        await database.close()
+
+
+def test_each_key_of_the_object_store_opens_its_own_bucket(cluster: LocalCluster) -> None:
+    """Without a key releases can be read, and nothing else (R8.1)."""
+    nobody = object_store(cluster, None, None)
+    for access_key, (secret, own) in IDENTITIES.items():
+        client = object_store(cluster, access_key, secret)
+        client.put_object(bucket_name=own, object_name="of-a-test", data=io.BytesIO(b"word"), length=4)
+        assert client.get_object(bucket_name=own, object_name="of-a-test").read() == b"word"
+        for other in {"uploads", "releases", "backups"} - {own}:
+            with pytest.raises(S3Error, match="AccessDenied"):
+                client.stat_object(bucket_name=other, object_name="of-a-test")
+            with pytest.raises(S3Error, match="AccessDenied"):
+                client.put_object(bucket_name=other, object_name="of-a-test", data=io.BytesIO(b"word"), length=4)
+    assert nobody.get_object(bucket_name="releases", object_name="of-a-test").read() == b"word"
+    with pytest.raises(S3Error, match="AccessDenied"):
+        nobody.put_object(bucket_name="releases", object_name="of-a-test", data=io.BytesIO(b"word"), length=4)
+    for closed in ("uploads", "backups"):
+        with pytest.raises(S3Error, match="AccessDenied"):
+            nobody.get_object(bucket_name=closed, object_name="of-a-test")
+
+
+def test_the_two_redis_servers_treat_a_full_memory_as_their_data_need_it(cluster: LocalCluster) -> None:
+    """State is never evicted, the cache always can be (R4.3, R4.4); both want a password."""
+    for port, password, policy in (
+        ("redisStatePort", "redisStatePassword", "noeviction"),
+        ("redisCachePort", "redisCachePassword", "allkeys-lru"),
+    ):
+        host, _, number = cluster.plan.address(port).partition(":")
+        with redis.Redis(host=host, port=int(number), password=cluster.credentials.password(password)) as client:
+            assert client.config_get("maxmemory-policy") == {"maxmemory-policy": policy}
+        with redis.Redis(host=host, port=int(number), password="wrong") as client, pytest.raises(redis.RedisError):
+            client.ping()
+
+
+def test_a_second_up_changes_nothing(cluster: LocalCluster) -> None:
+    """Neither a resource nor an instance (R10.1)."""
+    before = allocations(cluster)
+    cluster.up()
+    cluster.stack.up("--expect-no-changes")
+    assert allocations(cluster) == before
+
+
+def test_what_is_stored_outlives_destroy_and_a_stop_of_everything(cluster: LocalCluster) -> None:
+    """And nothing else does: no job, secret, process, mount or control group (R10.1)."""
+    uploads = object_store(cluster, "upschedule", "objectStoreApplicationSecretKey")
+    uploads.put_object(bucket_name="uploads", object_name="kept", data=io.BytesIO(b"word"), length=4)
+    with psycopg.connect(owner_url(cluster), autocommit=True) as connection:
+        connection.execute("CREATE TABLE kept (word text)")
+
+    cluster.stack.destroy()
+    assert cluster.nomad.api.call("GET", "jobs", namespace="*") == []
+    assert NAMESPACE not in {entry["Name"] for entry in cluster.nomad.api.call("GET", "namespaces")}
+    assert [token["Type"] for token in cluster.nomad.api.call("GET", "acl/tokens")] == ["management"]
+    cluster.down()
+    assert left_of(cluster) == []
+    cluster.up()
+
+    assert uploads.get_object(bucket_name="uploads", object_name="kept").read() == b"word"
+    uploads.remove_object(bucket_name="uploads", object_name="kept")
+    with psycopg.connect(owner_url(cluster), autocommit=True) as connection:
+        connection.execute("DROP TABLE kept")
+
+
+def left_of(cluster: LocalCluster) -> list[str]:
+    """Processes and mounts."""
+    folder, cgroup = cluster.plan.data, cluster.nomad.cgroup
+    mounts = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
+    processes = {*writing_below(folder), *members(cgroup)}
+    return [*(line for line in mounts if str(folder) in line), *map(str, processes)]
