@@ -35,7 +35,16 @@ SURROUNDINGS = (
     "/usr/lib/ssl/openssl.cnf",
 )
 # Loaded by the wheels of a release, which ldd does not know yet.
-LIBRARIES = ("libgcc_s.so.1", "libstdc++.so.6", "libseccomp.so.2")
+LIBRARIES = (
+    "libdl.so.2",
+    "libgcc_s.so.1",
+    "libpthread.so.0",
+    "libresolv.so.2",
+    "librt.so.1",
+    "libseccomp.so.2",
+    "libstdc++.so.6",
+    "libutil.so.1",
+)
 LEFT_OUT = shutil.ignore_patterns("test", "idlelib", "turtledemo", "lib2to3", "bitcode", "pgxs", "man")
 
 
