@@ -5,10 +5,11 @@ import importlib.util
 import re
 from pathlib import Path
 
+import click
 import pytest
 
 from upschedule import settings
-from upschedule.cli import COMMANDS
+from upschedule.cli import COMMANDS, main
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
@@ -35,13 +36,25 @@ def _targets() -> set[str]:
     return set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE))
 
 
+def _variables_of_options(command: click.Command) -> set[str]:
+    """Of the command and all below it."""
+    found = {str(option.envvar) for option in command.params if option.envvar}
+    if isinstance(command, click.Group):
+        context = click.Context(command)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            assert below
+            found |= _variables_of_options(below)
+    return found
+
+
 @pytest.mark.parametrize(
     ("command", "known"),
     [
         (r"\bmake ([a-z-]+)", _targets()),
         (r"\bnox (?:-s|--session) ([a-z_]+)", _sessions()),
         (r"(?:^|run )upschedule ([a-z]+)", set(COMMANDS)),
-        (r"\b(UPSCHEDULE_[A-Z_]+)", {field.variable for field in settings.fields()}),
+        (r"\b(UPSCHEDULE_[A-Z_]+)", {field.variable for field in settings.fields()} | _variables_of_options(main)),
     ],
     ids=["make", "nox", "upschedule", "settings"],
 )

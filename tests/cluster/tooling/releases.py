@@ -2,7 +2,8 @@
 
 import json
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from tests.cluster.tooling.agent import Agent
 
@@ -21,14 +22,47 @@ CRASHES = "print('cannot find its settings', flush=True); raise SystemExit(78)"
 IS_KILLED = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
 HANGS = "import time; time.sleep(3600)"
 PREPARES = "print('prepared')"
+#: The real processes.
+REAL = {
+    job: f"""
+import os, sys
+os.environ["UPSCHEDULE_{setting}_PORT"] = os.environ["NOMAD_PORT_http"]
+os.execv(sys.executable, [sys.executable, "-m", "upschedule", "{command}"])
+"""
+    for job, setting, command in (
+        ("worker", "WORKER", "work"),
+        ("scheduler", "SCHEDULER", "schedule"),
+        ("api", "WEB", "serve"),
+    )
+}
+
+
+RULE = "PathPrefix(`/`)"
+CANARY_RULE = f"{RULE} && Header(`X-Upschedule-Canary`, `yes`)"
+CANARY_TAG = "traefik.consulcatalog.canary=true"
+
+
+def _tags(name: str, rule: str, priority: int) -> list[str]:
+    """As in `jobs/api.nomad.hcl`."""
+    return [
+        "traefik.enable=true",
+        f"traefik.http.routers.{name}.rule={rule}",
+        f"traefik.http.routers.{name}.priority={priority}",
+        f"traefik.http.routers.{name}.service={name}",
+        f"traefik.http.services.{name}.loadbalancer.server.scheme=http",
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """`memory_mb` above what the node has finds no place."""
+    """`programs` are those of single jobs. `memory_mb` above what the node has finds no place."""
 
     name: str
     program: str = SERVES
+    programs: Mapping[str, str] = field(default_factory=dict[str, str])
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    check_path: str = "/"
+    healthy_seconds: int = 14
     prestart: str = PREPARES
     count: int = 1
     memory_mb: int = 30
@@ -40,6 +74,7 @@ class Release:
             agent.call("POST", "jobs", {"Job": parsed}, namespace=namespace)
 
     def _specification(self, job: str, namespace: str) -> str:
+        lines = "\n".join(f"{name} = {json.dumps(value)}" for name, value in self.environment.items())
         return f"""
 job "{job}" {{
   namespace = "{namespace}"
@@ -52,8 +87,8 @@ job "{job}" {{
     max_parallel      = 2
     auto_revert       = true
     min_healthy_time  = "1s"
-    healthy_deadline  = "14s"
-    progress_deadline = "15s"
+    healthy_deadline  = "{self.healthy_seconds}s"
+    progress_deadline = "{self.healthy_seconds + 1}s"
   }}
   group "{job}" {{
     count = {self.count}
@@ -65,16 +100,20 @@ job "{job}" {{
       attempts  = 0
       unlimited = false
     }}
+    # Out of Consul first: nobody is sent here any more when it stops.
+    shutdown_delay = "3s"
     network {{
       port "http" {{}}
     }}
     service {{
-      name = "{job}"
-      port = "http"
+      name        = "{job}"
+      port        = "http"
+      tags        = {json.dumps(_tags("api", RULE, 10) if job == "api" else [])}
+      canary_tags = {json.dumps([CANARY_TAG, *_tags("api-canary", CANARY_RULE, 20)] if job == "api" else [])}
       check {{
         name     = "ready"
         type     = "http"
-        path     = "/"
+        path     = "{self.check_path}"
         interval = "1s"
         timeout  = "1s"
       }}
@@ -97,10 +136,11 @@ job "{job}" {{
       driver = "raw_exec"
       config {{
         command = "{sys.executable}"
-        args    = ["-I", "-S", "-c", {json.dumps(self.program)}]
+        args    = ["-I", "-S", "-c", {json.dumps(self.programs.get(job, self.program))}]
       }}
       env {{
         RELEASE = "{self.name}"
+        {lines}
       }}
       resources {{
         cpu    = 20

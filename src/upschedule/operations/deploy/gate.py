@@ -29,6 +29,7 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     checks_seconds: float = 60.0
     golden_seconds: float = 180.0
     prometheus_seconds: float = 60.0
+    drain_seconds: float = 120.0
     rolling_seconds: float = 1800.0
     return_seconds: float = 900.0
     requests: int = 40

@@ -153,6 +153,11 @@ class Allocation(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
         return self.desired_status == "run" and self.client_status in {"pending", "running", "unknown"}
 
     @property
+    def is_leaving(self) -> bool:
+        """It is to stop, and finishes what is under way first."""
+        return self.desired_status != "run" and self.client_status == "running"
+
+    @property
     def is_healthy(self) -> bool:
         """As its deployment last saw it."""
         return self.deployment_status is not None and self.deployment_status.healthy is True

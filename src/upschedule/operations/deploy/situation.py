@@ -28,8 +28,8 @@ UNDER_WAY = frozenset({Phase.STARTING, Phase.WAITING, Phase.ROLLING, Phase.RETUR
 class Situation(msgspec.Struct, frozen=True, kw_only=True):
     """`job` is the newest version, `deployment` its own, `failed` the deployment that was left because it failed.
 
-    `canaries` are those of `deployment`, `promotable` once all of them are healthy and not promoted. `fingerprint` and
-    `index` are of the newest version's specification and registration.
+    `leaving` are told to stop and still run, `canaries` are those of `deployment`, `promotable` once all of them are
+    healthy and not promoted. `fingerprint` and `index` are of the newest version's specification and registration.
     """
 
     name: str
@@ -41,6 +41,7 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str = ""
     index: int = 0
     instances: tuple[Allocation, ...] = ()
+    leaving: tuple[Allocation, ...] = ()
     canaries: tuple[Allocation, ...] = ()
     promotable: bool = False
 
@@ -74,6 +75,7 @@ def judge(snapshot: Snapshot) -> Situation:
         fingerprint=history.fingerprint(snapshot.specifications[0]),
         index=snapshot.specifications[0]["JobModifyIndex"],
         instances=tuple(each for each in snapshot.allocations if each.is_wanted),
+        leaving=tuple(each for each in snapshot.allocations if each.is_leaving),
         canaries=canaries,
         promotable=_all_healthy(deployment, canaries),
     )

@@ -7,9 +7,11 @@ from upschedule.golden import Golden
 from upschedule.operations.deploy.checking import checks
 from upschedule.operations.deploy.cluster import API, Cluster, Entrance
 from upschedule.operations.deploy.findings import Finding
+from upschedule.operations.deploy.following import Follower
 from upschedule.operations.deploy.gate import Limits
 from upschedule.operations.deploy.probing import Probe
 from upschedule.operations.deploy.situation import Situation
+from upschedule.operations.deploy.words import short
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,11 +22,13 @@ class Verification:
     entrance: Entrance
     golden: Golden
     limits: Limits
+    follower: Follower
 
-    def findings(self, situations: Mapping[str, Situation]) -> list[Finding]:
+    def findings(self) -> list[Finding]:
         """Of jobs that have settled."""
+        situations, gone = self._gone()
         found = [_instances(each) for each in situations.values()]
-        found.append(_one_release(situations))
+        found += [_one_release(situations), gone]
         for each in situations.values():
             if each.job:
                 seconds = self.limits.checks_seconds
@@ -37,6 +41,20 @@ class Verification:
             golden_seconds=self.limits.golden_seconds,
         )
         return [*found, *probe.everybody([each.id for each in situations[API].instances])]
+
+    def _gone(self) -> tuple[Mapping[str, Situation], Finding]:
+        """Waits for the instances before: until they have ended, Traefik may still send somebody there."""
+        last: Mapping[str, Situation] = {}
+
+        def ended(now: Mapping[str, Situation]) -> bool:
+            nonlocal last
+            last = now
+            return not any(each.leaving for each in now.values())
+
+        ok = self.follower.until(ended, seconds=self.limits.drain_seconds)
+        names = ", ".join(f"{each.name} {short(one.id)}" for each in last.values() for one in each.leaving)
+        said = "all have ended" if ok else f"still running after {self.limits.drain_seconds:g} s: {names}"
+        return last, Finding(checked="instances before", ok=ok, said=said)
 
 
 def _instances(now: Situation) -> Finding:

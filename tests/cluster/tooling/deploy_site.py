@@ -1,0 +1,106 @@
+"""A namespace of a real Nomad in which releases go out, and `upschedule deploy` with a deploy token for it."""
+
+import os
+import runpy
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.cluster.tooling.agent import Agent, running_agent
+from tests.cluster.tooling.conftest import ROOT
+from tests.cluster.tooling.consul import running_consul
+from tests.cluster.tooling.jobs import unique
+from tests.cluster.tooling.releases import JOBS, Release
+from tests.servers import wait_until
+from upschedule.operations.deploy.clock import Clock
+from upschedule.operations.deploy.situation import judge
+from upschedule.operations.deploy.surroundings import cluster_of
+
+COMMAND_SECONDS = 150
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What the command printed, and how it ended."""
+
+    code: int
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """A namespace of its own; `token` is a deploy token for it."""
+
+    agent: Agent
+    consul: str
+    namespace: str
+    token: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "NOMAD_ADDR": self.agent.address,
+            "NOMAD_TOKEN": self.token,
+            "NOMAD_NAMESPACE": self.namespace,
+            "CONSUL_HTTP_ADDR": self.consul,
+        }
+
+    def deploy(self, *arguments: str) -> Said:
+        command = [sys.executable, "-m", "upschedule", "deploy", *arguments]
+        done = subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+        )
+        return Said(code=done.returncode, text=done.stdout + done.stderr)
+
+    def nomad(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """With the deploy token."""
+        command = [self.agent.program, *arguments]
+        return subprocess.run(
+            command, env=self.environment, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+        )
+
+    def release(self, release: Release, *jobs: str) -> None:
+        release.start(self.agent, self.namespace, *jobs)
+
+    def phases(self) -> dict[str, str]:
+        cluster = cluster_of(self.environment, clock=Clock(), say=print)
+        return {name: str(judge(cluster.nomad.snapshot(name)).phase) for name in JOBS}
+
+    def await_phase(self, phase: str, *jobs: str) -> None:
+        wait_until(lambda: {self.phases()[job] for job in jobs or JOBS} == {phase}, timeout_seconds=60)
+
+    def running(self, job: str) -> set[str]:
+        """Releases of the instances that run and are to."""
+        allocations = self.agent.call("GET", f"job/{job}/allocations", namespace=self.namespace)
+        versions = self.agent.call("GET", f"job/{job}/versions", namespace=self.namespace)["Versions"]
+        releases_of = {version["Version"]: version["Meta"]["release"] for version in versions}
+        return {
+            releases_of[each["JobVersion"]]
+            for each in allocations
+            if each["ClientStatus"] == "running" and each["DesiredStatus"] == "run"
+        }
+
+
+@contextmanager
+def running_node(programs: Path, log: Path) -> Iterator[tuple[Agent, str]]:
+    """Nomad, and the address of the Consul that it registers instances with."""
+    with running_consul(programs / "consul", log) as consul:  # noqa: SIM117 - the second needs the first
+        with running_agent(programs / "nomad", f'consul {{\n  address = "{consul}"\n}}\n') as agent:
+            yield agent, consul
+
+
+@contextmanager
+def site_in(agent: Agent, consul: str) -> Iterator[Site]:
+    """Its jobs end with it."""
+    name = unique("deploy")
+    agent.call("POST", f"namespace/{name}", {"Name": name})
+    rules = runpy.run_path(str(ROOT / "pulumi" / "components" / "access.py"))["deploy_rules"](name)
+    agent.call("POST", f"acl/policy/{name}", {"Name": name, "Rules": rules})
+    made = agent.call("POST", "acl/token", {"Name": name, "Type": "client", "Policies": [name]})
+    yield Site(agent=agent, consul=consul, namespace=name, token=made["SecretID"])
+    for job in agent.call("GET", "jobs", namespace=name):
+        agent.call("DELETE", f"job/{job['ID']}", namespace=name, purge="true")

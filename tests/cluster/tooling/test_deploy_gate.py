@@ -1,0 +1,170 @@
+"""Gate, promotion and verification of the real processes behind Traefik, measured by Prometheus (R12.2 to R12.4)."""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.cluster.tooling import releases
+from tests.cluster.tooling.deploy_site import Said, Site, running_node, site_in
+from tests.cluster.tooling.releases import JOBS, Release
+from tests.servers import wait_until
+from upschedule.operations.embedded import programs as wheels
+from upschedule.operations.embedded.ports import LOOPBACK, free_port
+
+PROMETHEUS = "/usr/bin/prometheus"
+DONE, GATE_NOT_PASSED = 0, 20
+STARTING_SECONDS = 60
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """What a release's visitors and its gate meet."""
+
+    site: Site
+    url: str
+    prometheus: str
+    targets: Path
+    environment: dict[str, str]
+
+    def release(self, name: str, **programs: str) -> None:
+        """The real processes, but for those that are given; the API's new instances are measured as soon as placed."""
+        known = self.instances()
+        Release(
+            name=name,
+            programs={**releases.REAL, **programs},
+            environment=self.environment,
+            check_path="/health/ready",
+            healthy_seconds=STARTING_SECONDS,
+        ).start(self.site.agent, self.site.namespace)
+        wait_until(lambda: self.instances().keys() - known.keys(), timeout_seconds=STARTING_SECONDS)
+        self.measure()
+
+    def instances(self) -> dict[str, tuple[str, bool]]:
+        """Address, and whether it is a canary, by allocation."""
+        entries = httpx.get(f"http://{self.site.consul}/v1/health/service/api", timeout=5).json()
+        return {
+            entry["Service"]["ID"].removeprefix("_nomad-task-")[:36]: (
+                f"{entry['Service']['Address']}:{entry['Service']['Port']}",
+                releases.CANARY_TAG in entry["Service"]["Tags"],
+            )
+            for entry in entries
+        }
+
+    def measure(self) -> None:
+        """As the cluster's own template does."""
+        targets = [
+            {"targets": [address], "labels": {"service": "api", "alloc": id_, "canary": "yes" if canary else "no"}}
+            for id_, (address, canary) in self.instances().items()
+        ]
+        self.targets.write_text(json.dumps(targets), encoding="utf-8")
+
+    def promote(self) -> Said:
+        return self.site.deploy("promote", "--url", self.url, "--prometheus", self.prometheus, "--requests", "12")
+
+
+@pytest.fixture
+def service(programs: Path, own_environment: dict[str, str], tmp_path: Path) -> Iterator[Service]:
+    with ExitStack() as opened:
+        agent, consul = opened.enter_context(running_node(programs, tmp_path / "consul.log"))
+        site = opened.enter_context(site_in(agent, consul))
+        url = opened.enter_context(traefik(tmp_path, consul))
+        targets = tmp_path / "targets.json"
+        prometheus = opened.enter_context(measuring(tmp_path, targets))
+        environment = {**own_environment, "UPSCHEDULE_WEB_PUBLIC_URL": url}
+        yield Service(site=site, url=url, prometheus=prometheus, targets=targets, environment=environment)
+
+
+@contextmanager
+def traefik(folder: Path, consul: str) -> Iterator[str]:
+    port = free_port()
+    command = [
+        str(wheels.traefik()),
+        f"--entrypoints.web.address={LOOPBACK}:{port}",
+        f"--providers.consulcatalog.endpoint.address={consul}",
+        "--providers.consulcatalog.exposedbydefault=false",
+        "--providers.consulcatalog.refreshinterval=1s",
+        "--global.checknewversion=false",
+    ]
+    with _running(command, folder / "traefik.log", lambda: httpx.get(f"http://{LOOPBACK}:{port}/").status_code == 404):
+        yield f"http://{LOOPBACK}:{port}"
+
+
+@contextmanager
+def measuring(folder: Path, targets: Path) -> Iterator[str]:
+    """A Prometheus that scrapes each second."""
+    port, configuration = free_port(), folder / "prometheus.yml"
+    targets.write_text("[]", encoding="utf-8")
+    configuration.write_text(
+        f"""
+global: {{scrape_interval: 1s, scrape_timeout: 1s}}
+scrape_configs:
+  - job_name: services
+    file_sd_configs:
+      - {{files: ["{targets}"], refresh_interval: 1s}}
+""",
+        encoding="utf-8",
+    )
+    address = f"{LOOPBACK}:{port}"
+    command = [
+        PROMETHEUS,
+        f"--config.file={configuration}",
+        f"--storage.tsdb.path={folder / 'tsdb'}",
+        f"--web.listen-address={address}",
+    ]
+    ready = f"http://{address}/-/ready"
+    with _running(command, folder / "prometheus.log", lambda: httpx.get(ready).status_code == 200):
+        yield f"http://{address}"
+
+
+@contextmanager
+def _running(command: Sequence[str], log: Path, answers: Callable[[], bool]) -> Iterator[None]:
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output)
+
+    def ready() -> bool:
+        assert process.poll() is None, log.read_text(errors="replace")
+        try:
+            return answers()
+        except httpx.TransportError:
+            return False
+
+    try:
+        wait_until(ready)
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+@pytest.mark.timeout(400)
+def test_a_good_release_is_promoted_and_a_bad_one_goes_back(service: Service) -> None:
+    """The gate measures the canary and no other, and what it decides happens to all jobs of the release."""
+    site = service.site
+    service.release("one")
+    site.await_phase("settled")
+    first = service.promote()
+    assert first.code == DONE, first.text
+    assert "Nothing waits for promotion. What runs is verified" in first.text
+
+    service.release("two")
+    good = service.promote()
+    assert good.code == DONE, good.text
+    for line in ("golden timetable", "golden calendar and feed", "deleting what was made", "canary in Prometheus"):
+        assert f"ok      {line}" in good.text, good.text
+    assert "Promoted and verified." in good.text
+    assert [site.running(job) for job in JOBS] == [{"two"}] * len(JOBS)
+
+    service.release("three", api=releases.SERVES)
+    bad = service.promote()
+    assert bad.code == GATE_NOT_PASSED, bad.text
+    assert "Not ok: answers of the canary" in bad.text
+    assert "Not ok: canary in Prometheus" in bad.text
+    assert "The earlier release runs on all instances." in bad.text
+    assert [site.running(job) for job in JOBS] == [{"two"}] * len(JOBS)
+    assert httpx.get(service.url, timeout=5).status_code == 200
