@@ -259,7 +259,8 @@ job "api" {
 
         check_restart {
           limit = 4
-          grace = "30s"
+          # A start beside many others on a busy node takes its time.
+          grace = "90s"
         }
       }
     }
@@ -353,6 +354,7 @@ job "api" {
     task "serve" {
       driver       = "exec"
       user         = var.user
+      kill_signal  = "SIGTERM"
       kill_timeout = "40s"
 
       config {

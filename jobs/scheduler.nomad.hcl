@@ -176,7 +176,8 @@ job "scheduler" {
 
         check_restart {
           limit = 4
-          grace = "30s"
+          # A start beside many others on a busy node takes its time.
+          grace = "90s"
         }
       }
     }
@@ -252,6 +253,7 @@ job "scheduler" {
     task "schedule" {
       driver       = "exec"
       user         = var.user
+      kill_signal  = "SIGTERM"
       kill_timeout = "15s"
 
       config {

@@ -208,7 +208,8 @@ job "worker" {
 
         check_restart {
           limit = 4
-          grace = "30s"
+          # A start beside many others on a busy node takes its time.
+          grace = "90s"
         }
       }
     }
@@ -284,6 +285,7 @@ job "worker" {
     task "work" {
       driver       = "exec"
       user         = var.user
+      kill_signal  = "SIGTERM"
       kill_timeout = "45s"
 
       config {
