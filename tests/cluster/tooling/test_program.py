@@ -8,7 +8,16 @@ from tests.cluster.tooling.agent import Agent
 from tests.cluster.tooling.stack import Stack
 
 ROOT = Path(__file__).parents[3]
-SERVICES = ("postgres", "pgbouncer", "redis-state", "redis-cache", "object-store", "traefik", "prometheus", "autoscaler")
+SERVICES = (
+    "postgres",
+    "pgbouncer",
+    "redis-state",
+    "redis-cache",
+    "object-store",
+    "traefik",
+    "prometheus",
+    "autoscaler",
+)
 COMMON = {"namespace": "default", "user": "nobody"}
 PROGRAM = {"program": "/usr/bin/program"}
 OWN = {
@@ -39,6 +48,7 @@ CONFIGURATION = {
     "traefikProgram": "/usr/bin/traefik",
     "httpPort": "8080",
     "httpsPort": "8443",
+    "publicUrl": "https://schedules.example.org",
 }
 SECRETS = {
     "postgresOwnerPassword": "owner-c2d7",
@@ -54,6 +64,8 @@ SECRETS = {
     "traefikConsulToken": "token-55de",
     "traefikCertificate": "certificate-03c1",
     "traefikCertificateKey": "key-8e42",
+    "feedSecret": "feed-c9d0c9d0c9d0c9d0c9d0c9d0c9d0c9d0",
+    "applicationConsulToken": "token-2b71",
 }
 
 

@@ -1,0 +1,110 @@
+"""API, workers and scheduler of one release in the program, on a real Nomad whose client runs none of their tasks."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cluster.tooling.agent import Agent
+from tests.cluster.tooling.stack import Stack
+from tests.cluster.tooling.test_program import CONFIGURATION, SECRETS, configure
+
+ROOT = Path(__file__).parents[3]
+JOBS = ("api", "worker", "scheduler")
+VARIABLES = {
+    "namespace": "default",
+    "user": "nobody",
+    "release": "1",
+    "environment_url": "http://127.0.0.1/environment.tar.gz",
+    "environment_sha256": "0" * 64,
+    "sources_url": "http://127.0.0.1/sources.tar.gz",
+    "sources_sha256": "0" * 64,
+    "settings": "UPSCHEDULE_LOG_LEVEL=info",
+}
+OWN = {"api": {"prepare_user": "nobody", "backups_url": "http://127.0.0.1:8333"}, "worker": {}, "scheduler": {}}
+
+
+def manifest(version: str) -> str:
+    archive = {"name": f"{version}.tar.gz", "sha256": "0" * 64}
+    return json.dumps({"version": version, "commit": "0" * 40, "environment": archive, "sources": archive})
+
+
+def release(project: Stack, version: str) -> None:
+    project.run("config", "set", "release", manifest(version)).expect_success()
+
+
+def job(agent: Agent, name: str) -> dict[str, Any]:
+    return agent.call("GET", f"job/{name}", namespace="whole")
+
+
+@pytest.mark.parametrize("cores", ["0", "2"])
+@pytest.mark.parametrize("name", JOBS)
+def test_each_job_file_is_accepted_with_cores_or_with_shares(agent: Agent, name: str, cores: str) -> None:
+    """By the command that an SRE would try it with (R11.1)."""
+    given = {**VARIABLES, **OWN[name], "cores": cores}
+    values = [word for variable, value in given.items() for word in ("-var", f"{variable}={value}")]
+    answer = agent.nomad("job", "validate", *values, str(ROOT / "jobs" / f"{name}.nomad.hcl"))
+
+    assert answer.returncode == 0, answer.stderr
+    assert "Job validation successful" in answer.stdout
+
+
+def test_a_stack_without_a_release_has_no_application(project: Stack) -> None:
+    """A fresh cluster has nothing to run yet: its stores come first, and a release is pushed into them."""
+    configure(project, CONFIGURATION, SECRETS)
+    planned = project.preview().expect_success().output
+    assert "nomad:index/job:Job: (create)" in planned
+    assert not [name for name in JOBS if f"jobs/{name}" in planned]
+
+
+def test_a_release_is_three_jobs_whose_tasks_read_their_own_secrets_only(project: Stack, agent: Agent) -> None:
+    """The owner's database URL is where migrations run, and nowhere else (R8.1, R11.2)."""
+    configure(project, CONFIGURATION, SECRETS)
+    project.run("config", "set", "--path", "settings.UPSCHEDULE_JOBS_PENDING_MAX", "7").expect_success()
+    release(project, "1")
+    project.up().expect_success()
+
+    for name in JOBS:
+        found = job(agent, name)
+        assert found["Meta"] == {"release": "1"}
+        update = found["TaskGroups"][0]["Update"]
+        assert (update["Canary"], update["AutoRevert"], update["AutoPromote"]) == (1, True, False)
+        main = found["TaskGroups"][0]["Tasks"][1]
+        assert any('UPSCHEDULE_JOBS_PENDING_MAX="7"' in template["EmbeddedTmpl"] for template in main["Templates"])
+    paths = {entry["Path"] for entry in agent.call("GET", "vars", namespace="whole", prefix="nomad/jobs/")}
+    items = {path: agent.call("GET", f"var/{path}", namespace="whole")["Items"] for path in paths}
+    owner = [path for path, found in items.items() if "UPSCHEDULE_POSTGRES_OWNER_URL" in found]
+    assert owner == ["nomad/jobs/api/api/prepare"]
+    assert set(items["nomad/jobs/worker/worker/wait"]) == {"authority", "UPSCHEDULE_POSTGRES_URL"}
+    assert not paths & {f"nomad/jobs/{name}" for name in JOBS}
+    project.up("--expect-no-changes").expect_success()
+
+
+def test_a_second_release_waits_until_the_first_has_ended(project: Stack, agent: Agent) -> None:
+    """It is refused before anything changes, and let through once the first was failed or promoted (R12.4)."""
+    configure(project, CONFIGURATION, SECRETS)
+    release(project, "1")
+    project.up().expect_success()
+    release(project, "2")
+    refused = project.up()
+
+    assert refused.code != 0
+    assert "Release 2 must wait: another is still on its way in api (1, running)" in refused.output
+    assert "Traceback" not in refused.output
+    assert {name: job(agent, name)["Meta"]["release"] for name in JOBS} == dict.fromkeys(JOBS, "1")
+
+    for name in JOBS:
+        deployment = agent.call("GET", f"job/{name}/deployment", namespace="whole")["ID"]
+        agent.call("POST", f"deployment/fail/{deployment}", {"DeploymentID": deployment}, namespace="whole")
+    project.up().expect_success()
+    assert {name: job(agent, name)["Meta"]["release"] for name in JOBS} == dict.fromkeys(JOBS, "2")
+
+
+def test_what_is_no_manifest_is_refused(project: Stack) -> None:
+    """Before the first resource, with the rest of what is wrong."""
+    configure(project, {**CONFIGURATION, "release": "v1", "settings": "[]"}, SECRETS)
+    refused = project.preview().output
+
+    assert "release: is no manifest that `upschedule release` prints: JSON is malformed" in refused
+    assert "settings: must be an object of names and values" in refused
