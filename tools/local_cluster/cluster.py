@@ -20,6 +20,7 @@ from tools.local_cluster.health import Health
 from tools.local_cluster.nomad_agent import NomadAgent
 from tools.local_cluster.plan import Plan
 from tools.local_cluster.pulumi_stack import PulumiStack
+from tools.local_cluster.releasing import release
 from tools.local_cluster.tokens import consul_token, provide_policies, provide_tokens
 from tools.local_cluster.volumes import make_volumes, volumes
 
@@ -40,9 +41,24 @@ class LocalCluster:
         self.say("Bringing the stack up …")
         self.prepare_stack()
         self.stack.up()
+        self.await_healthy()
+        if not self.stack.setting("release"):
+            self.first_release()
+        environment.write(self.plan.env_file, self.environment, self.path)
+
+    def await_healthy(self) -> None:
+        """Raises ClusterError."""
         self.say("Waiting until all checks pass …")
         self.health.await_all(timeout_seconds=HEALTHY_SECONDS)
-        environment.write(self.plan.env_file, self.environment, self.path)
+
+    def first_release(self) -> None:
+        """Later ones are for whoever works with the cluster. Raises ClusterError."""
+        self.say("Packing this commit as the first release …")
+        manifest = release(self.release_store)
+        self.say("Bringing the release up …")
+        self.stack.configure({"release": manifest}, {})
+        self.stack.up()
+        self.await_healthy()
 
     def start_agents(self) -> None:
         """Raises ClusterError."""
@@ -141,6 +157,19 @@ class LocalCluster:
             "NOMAD_NAMESPACE": NAMESPACE,
             "CONSUL_HTTP_ADDR": self.plan.address("consul_http"),
             "CONSUL_HTTP_TOKEN": consul_token(self.credentials, "operator"),
+            "UPSCHEDULE_DEPLOY_URL": self.plan.public_url,
+            "UPSCHEDULE_DEPLOY_CA_FILE": str(self.certificates.authority),
+            "UPSCHEDULE_DEPLOY_PROMETHEUS": f"http://{self.plan.address('prometheusPort')}",
+            **self.release_store,
+        }
+
+    @property
+    def release_store(self) -> dict[str, str]:
+        """For `upschedule release --push`."""
+        return {
+            "AWS_ENDPOINT_URL": f"http://{self.plan.address('objectStorePort')}",
+            "AWS_ACCESS_KEY_ID": "release",
+            "AWS_SECRET_ACCESS_KEY": self.credentials.password("objectStoreReleaseSecretKey"),
         }
 
     @property

@@ -28,7 +28,9 @@ The cluster is healthy.
 
 Next, in a shell of yours:
   source {plan.env_file}
+  upschedule deploy status
   nomad status
-  pulumi preview --diff
+To release another commit of yours (docs/releases.md):
+  pulumi config set release "$(upschedule release --push)" && pulumi up && upschedule deploy promote
 To stop it and keep its data: make cluster-down
 """

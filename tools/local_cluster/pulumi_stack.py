@@ -65,6 +65,11 @@ class PulumiStack:
             # Not as an argument: the list of processes is for everybody to read.
             self.run("config", "set-all", more={"PULUMI_OPTION_JSON": json.dumps(changed)})
 
+    def setting(self, name: str) -> str:
+        """Empty where it is not set. Raises ClusterError."""
+        known = json.loads(self.run("config", "--json"))
+        return str(known.get(f"{PROJECT}:{name}", {}).get("value", ""))
+
     def up(self, *options: str) -> str:
         """What it printed. Raises ClusterError."""
         return self.run("up", "--yes", "--skip-preview", "--diff", *options)
