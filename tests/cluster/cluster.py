@@ -1,5 +1,6 @@
 """The cluster of `make cluster` for tests: on free ports, in a folder of its own."""
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ from minio import Minio
 
 from tests.servers import scratch_directory
 from tools.local_cluster.cluster import LocalCluster
-from tools.local_cluster.plan import make_plan
+from tools.local_cluster.plan import ROOT, make_plan
 
 DATABASE = "upschedule"
 
@@ -19,12 +20,19 @@ DATABASE = "upschedule"
 def running_cluster() -> Iterator[LocalCluster]:
     """Healthy; nothing of it is left in the end."""
     with scratch_directory() as folder:
-        cluster = LocalCluster(make_plan(folder / "cluster", chosen={}, free=True), print)
+        repository = clone(folder / "repository")
+        cluster = LocalCluster(make_plan(folder / "cluster", chosen={}, free=True), print, repository)
         try:
             cluster.up()
             yield cluster
         finally:
             cluster.down()
+
+
+def clone(folder: Path) -> Path:
+    """The last commit, without what is being worked on: a release is made of commits."""
+    subprocess.run(["git", "clone", "--quiet", "--no-hardlinks", ROOT, folder], check=True)
+    return folder
 
 
 def database_url(cluster: LocalCluster, role: str, password: str, *, port: str, tls: str = "verify-full") -> str:

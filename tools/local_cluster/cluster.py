@@ -18,7 +18,7 @@ from tools.local_cluster.credentials import Credentials
 from tools.local_cluster.errors import ClusterError
 from tools.local_cluster.health import Health
 from tools.local_cluster.nomad_agent import NomadAgent
-from tools.local_cluster.plan import Plan
+from tools.local_cluster.plan import ROOT, Plan
 from tools.local_cluster.pulumi_stack import PulumiStack
 from tools.local_cluster.releasing import release
 from tools.local_cluster.tokens import consul_token, provide_policies, provide_tokens
@@ -30,10 +30,11 @@ HEALTHY_SECONDS = 240.0
 
 @dataclass(frozen=True)
 class LocalCluster:
-    """`say` gets a sentence for each step."""
+    """`say` gets a sentence for each step; `repository` is where the first release comes from."""
 
     plan: Plan
     say: Callable[[str], None]
+    repository: Path = ROOT
 
     def up(self) -> None:
         """From whatever there is to all checks passing. Raises ClusterError."""
@@ -54,7 +55,7 @@ class LocalCluster:
     def first_release(self) -> None:
         """Later ones are for whoever works with the cluster. Raises ClusterError."""
         self.say("Packing this commit as the first release …")
-        manifest = release(self.release_store)
+        manifest = release(self.repository, self.release_store)
         self.say("Bringing the release up …")
         self.stack.configure({"release": manifest}, {})
         self.stack.up()

@@ -4,19 +4,18 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 from tools.local_cluster.errors import ClusterError
-from tools.local_cluster.plan import ROOT
 
 # The first time it downloads and compiles what the lock file names.
 PACK_SECONDS = 600
 
 
-def release(store: Mapping[str, str]) -> str:
+def release(repository: Path, store: Mapping[str, str]) -> str:
     """The manifest of what is packed and in the object store now; `store` are AWS_…. Raises ClusterError."""
     done = subprocess.run(
-        [sys.executable, "-m", "upschedule", "release", "--push"],
-        cwd=ROOT,
+        [sys.executable, "-m", "upschedule", "release", "--push", "--repository", repository],
         env={**os.environ, **store},
         stdin=subprocess.DEVNULL,
         capture_output=True,
