@@ -3,7 +3,7 @@ PYTHON ?= python3
 BOOTSTRAP := $(PYTHON) tools/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint perf cluster-tools test-cluster clean
+.PHONY: help run test lint perf cluster-tools cluster cluster-down test-cluster clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -23,8 +23,14 @@ perf: ## Print the figures of every program under perf/
 cluster-tools: ## Find or build nomad, consul, nomad-autoscaler and pulumi (a quarter of an hour the first time)
 	@$(PYTHON) -m tools.cluster.build
 
-test-cluster: ## Test the cluster's tools and its program on a real Nomad and Consul (needs root)
-	@$(BOOTSTRAP) test-cluster nox --session cluster_tooling
+cluster: ## Start or update the whole cluster on this machine, in .cluster (needs root; ARGS=--free-ports, …)
+	@$(BOOTSTRAP) cluster python -m tools.local_cluster up $(ARGS)
+
+cluster-down: ## Stop it; its data stay (ARGS=--remove-data)
+	@$(BOOTSTRAP) cluster python -m tools.local_cluster down $(ARGS)
+
+test-cluster: ## Test the cluster's tools, and the cluster of `make cluster` (needs root)
+	@$(BOOTSTRAP) test-cluster nox --session cluster_tooling cluster
 
 clean: ## Remove what tools made; the data of `make run` stay
 	@rm -rf .venv .tools .nox .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage dist

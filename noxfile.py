@@ -53,6 +53,13 @@ def cluster_tooling(session: nox.Session) -> None:
 
 
 @nox.session
+def cluster(session: nox.Session) -> None:
+    """Tests on the whole cluster, started for them on free ports."""
+    session.run("python", "-m", "tools.cluster.build")
+    session.run("pytest", "tests/cluster", "--ignore", "tests/cluster/tooling", *session.posargs)
+
+
+@nox.session
 def perf(session: nox.Session) -> None:
     """Every program under perf/, one after the other; each prints its figures."""
     for program in sorted(Path("perf").glob("*.py")):
