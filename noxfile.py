@@ -54,7 +54,14 @@ def cluster_tooling(session: nox.Session) -> None:
 
 @nox.session
 def cluster(session: nox.Session) -> None:
-    """Tests on the whole cluster, started for them on free ports."""
+    """Tests on the whole cluster, started for them on free ports, without the long ones."""
+    session.run("python", "-m", "tools.cluster.build")
+    session.run("pytest", "tests/cluster", "--ignore", "tests/cluster/tooling", "-m", "not long", *session.posargs)
+
+
+@nox.session
+def cluster_full(session: nox.Session) -> None:
+    """The same with the long ones: full sizes, every kind of bad release."""
     session.run("python", "-m", "tools.cluster.build")
     session.run("pytest", "tests/cluster", "--ignore", "tests/cluster/tooling", *session.posargs)
 
