@@ -10,6 +10,21 @@ client {
     decompression_file_count_limit = 30000
   }
 
+  # Templates wait for Consul and Nomad's servers as long as it takes: by default a task ends after twelve attempts.
+  template {
+    consul_retry {
+      attempts    = 0
+      backoff     = "250ms"
+      max_backoff = "15s"
+    }
+
+    nomad_retry {
+      attempts    = 0
+      backoff     = "250ms"
+      max_backoff = "15s"
+    }
+  }
+
   # For the system and the agents themselves.
   reserved {
     cpu    = 500

@@ -16,6 +16,8 @@ READY_SECONDS = 60.0
 STOP_SECONDS = 20.0
 # Above the longest `shutdown_delay` and `kill_timeout` of the jobs.
 DRAIN_SECONDS = 120.0
+# 0 attempts: without end.
+RETRY = {"attempts": 0, "backoff": "250ms", "max_backoff": "15s"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,6 +157,8 @@ class NomadAgent:
             "cgroup_parent": f"/{self.cgroup}",
             # Longest `kill_timeout` of a job that is honoured; Nomad's own is 30 s.
             "max_kill_timeout": "60s",
+            # Templates wait for Consul and Nomad's servers as long as it takes: by default a task ends after twelve attempts.
+            "template": {name: [RETRY] for name in ("consul_retry", "nomad_retry")},
             # A release holds more files than Nomad unpacks by itself.
             "artifact": {"decompression_file_count_limit": 30_000},
             "min_dynamic_port": self.dynamic_ports[0],
