@@ -157,7 +157,7 @@ class NomadAgent:
             "cgroup_parent": f"/{self.cgroup}",
             # Longest `kill_timeout` of a job that is honoured; Nomad's own is 30 s.
             "max_kill_timeout": "60s",
-            # Templates wait for Consul and Nomad's servers as long as it takes: by default a task ends after twelve attempts.
+            # Templates wait for Consul and servers as long as it takes: by default a task ends after twelve attempts.
             "template": {name: [RETRY] for name in ("consul_retry", "nomad_retry")},
             # A release holds more files than Nomad unpacks by itself.
             "artifact": {"decompression_file_count_limit": 30_000},
