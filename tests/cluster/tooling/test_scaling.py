@@ -15,8 +15,8 @@ import pytest
 from tests.cluster.tooling.agent import Agent, running_agent
 from tests.cluster.tooling.consul import passing, running_consul
 from tests.cluster.tooling.metrics import MetricsServer, serving_metrics
-from tests.cluster.tooling.test_services import libraries
 from tests.servers import scratch_directory, wait_until
+from tools.local_cluster.chroot import libraries
 from upschedule.operations.embedded.ports import free_port
 
 ROOT = Path(__file__).parents[3]
@@ -103,7 +103,7 @@ def node(programs: Path, consul: str, volume: Path) -> str:
     """Tasks see three programs, the libraries that they load, and the list of users."""
     seen = {str(path.resolve()): str(path) for path in PROGRAMS} | {"/etc/passwd": "/etc/passwd"}
     seen |= {str(programs / "nomad-autoscaler"): "/usr/bin/nomad-autoscaler"}
-    seen |= {outside: inside for path in PROGRAMS for outside, inside in libraries(path).items()}
+    seen |= {str(Path(path).resolve()): path for path in libraries(PROGRAMS)}
     chroot = "\n".join(f'"{outside}" = "{inside}"' for outside, inside in seen.items())
     return f"""
 consul {{
