@@ -21,6 +21,9 @@ def main() -> int:
     if os.geteuid() != 0:
         print("Run it as root: Nomad's client starts each task as a user of its own, in a file system of its own.")
         return 1
+    if chosen.command == "down" and not chosen.data.exists():
+        print(f"There is no cluster in {chosen.data}.")
+        return 1
     try:
         cluster = LocalCluster(make_plan(chosen.data.resolve(), chosen=dict(chosen.port), free=chosen.free_ports), say)
         if chosen.command == "up":
