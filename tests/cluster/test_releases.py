@@ -1,0 +1,84 @@
+"""A good release while students use the service, and the backup before each (R12.1, R12.3, R12.5)."""
+
+import subprocess
+import time
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.cluster.cluster import object_store, owner_url
+from tests.cluster.conftest import Figure
+from tests.cluster.releases import (
+    deploy,
+    harmless,
+    make_release,
+    released,
+    unlimited_traffic,
+    version_of,
+)
+from tests.documents.generate import document
+from tests.servers import DEBIAN_POSTGRES, wait_until
+from tools.local_cluster.cluster import LocalCluster
+
+pytestmark = pytest.mark.timeout(1500)
+#: Of the whole load; a busy machine takes its time.
+LOAD_SECONDS = 900.0
+
+
+@pytest.mark.parametrize(
+    ("requests", "uploads"), [(3_000, 60), pytest.param(10_000, 200, marks=pytest.mark.long, id="full")]
+)
+def test_nobody_notices_a_release(
+    cluster: LocalCluster, tmp_path: Path, figure: Figure, requests: int, uploads: int
+) -> None:
+    """Neither a request nor an upload fails from `pulumi up` until all instances are verified (R12.1, R12.3, R12.4).
+
+    The canary waits until most of the load has been sent; half of the documents come during the roll-out.
+    """
+    documents = [document(seed, rows_max=10) for seed in range(uploads)]
+    manifest = make_release(cluster, tmp_path / "next", harmless(f"{requests} requests"))
+    with unlimited_traffic(cluster, readers=16, pause_seconds=0.1) as students:
+        began, sent = time.monotonic(), students.seen.answered
+        cluster.stack.configure({"release": manifest}, {})
+        cluster.stack.up()
+        early = students.upload(documents[: uploads // 2], at_once=4)
+        wait_until(lambda: students.seen.answered - sent >= requests, timeout_seconds=LOAD_SECONDS)
+        before = students.seen.answered - sent
+        late = students.upload(documents[uploads // 2 :], at_once=4)
+        promotion = deploy(cluster, "promote")
+        seconds, answered = time.monotonic() - began, students.seen.answered - sent
+        for part in (early, late):
+            part.result(LOAD_SECONDS)
+
+    figure("requests during a release", answered)
+    figure("of them while it was promoted and rolled out", answered - before)
+    figure("documents uploaded and read right", students.seen.documents)
+    figure("requests and documents that failed", len(students.seen.failures))
+    figure("seconds from `pulumi up` to verified", seconds)
+    assert promotion.code == 0, promotion.output
+    assert (students.seen.failures, students.seen.refused) == ([], 0), promotion.output
+    assert (students.seen.documents, answered >= requests) == (uploads, True), students.seen.summary()
+    assert set(released(cluster).values()) == {version_of(manifest)}
+    assert "TABLE DATA public jobs" in contents_of_backups(cluster, tmp_path)[version_of(manifest)]
+
+
+def test_a_readable_backup_was_made_before_each_release(cluster: LocalCluster, tmp_path: Path) -> None:
+    """PostgreSQL's own program lists what is in it (R12.5)."""
+    found = contents_of_backups(cluster, tmp_path)
+    assert set(released(cluster).values()) <= set(found)
+    assert all("; Archive created at" in contents for contents in found.values())
+
+
+def contents_of_backups(cluster: LocalCluster, folder: Path) -> dict[str, str]:
+    """What `pg_restore --list` says of each release's, by its version."""
+    with psycopg.connect(owner_url(cluster)) as connection:
+        backups = connection.execute("SELECT version, backup FROM releases").fetchall()
+    store = object_store(cluster, "backup", "objectStoreBackupSecretKey")
+    found: dict[str, str] = {}
+    for version, key in backups:
+        file = folder / "backup.dump"
+        store.fget_object(bucket_name="backups", object_name=key, file_path=str(file))
+        listing = [DEBIAN_POSTGRES / "pg_restore", "--list", file]
+        found[version] = subprocess.run(listing, check=True, capture_output=True, text=True, timeout=60).stdout
+    return found
