@@ -67,6 +67,12 @@ variable "settings" {
   description = "Lines NAME=VALUE: settings that are not secret"
 }
 
+variable "secrets_mark" {
+  type        = string
+  description = "Differs when the secrets differ, so that new ones go out as a release does"
+  default     = ""
+}
+
 variable "instances" {
   type        = number
   description = "At first; later the number that runs stays"
@@ -167,6 +173,7 @@ job "api" {
 
   meta {
     release = var.release
+    secrets = var.secrets_mark
   }
 
   # On as many nodes as there are.
@@ -226,43 +233,6 @@ job "api" {
       delay_function = "exponential"
       max_delay      = "2m"
       unlimited      = true
-    }
-
-    # Out of Consul first, so that nobody is sent here any more.
-    shutdown_delay = "5s"
-
-    service {
-      name        = "api"
-      port        = "http"
-      tags        = local.tags
-      canary_tags = local.canary_tags
-
-      meta {
-        release = var.release
-      }
-
-      check {
-        name     = "ready"
-        type     = "http"
-        path     = "/health/ready"
-        interval = "2s"
-        timeout  = "5s"
-      }
-
-      # A dependency that is away is no reason to start again: only liveness is.
-      check {
-        name     = "live"
-        type     = "http"
-        path     = "/health/live"
-        interval = "5s"
-        timeout  = "3s"
-
-        check_restart {
-          limit = 4
-          # A start beside many others on a busy node takes its time.
-          grace = "90s"
-        }
-      }
     }
 
     task "prepare" {
@@ -352,10 +322,47 @@ job "api" {
     }
 
     task "serve" {
-      driver       = "exec"
-      user         = var.user
-      kill_signal  = "SIGTERM"
-      kill_timeout = "40s"
+      driver = "exec"
+      user   = var.user
+      # Out of Consul first, so that nobody is sent here any more.
+      shutdown_delay = "5s"
+      kill_signal    = "SIGTERM"
+      kill_timeout   = "40s"
+
+      # Of the task, not the group: nothing is asked, or restarted, while the release is still being prepared.
+      service {
+        name        = "api"
+        port        = "http"
+        tags        = local.tags
+        canary_tags = local.canary_tags
+
+        meta {
+          release = var.release
+        }
+
+        check {
+          name     = "ready"
+          type     = "http"
+          path     = "/health/ready"
+          interval = "2s"
+          timeout  = "5s"
+        }
+
+        # A dependency that is away is no reason to start again: only liveness is.
+        check {
+          name     = "live"
+          type     = "http"
+          path     = "/health/live"
+          interval = "10s"
+          timeout  = "5s"
+
+          check_restart {
+            limit = 6
+            # A start beside many others on a busy node takes its time.
+            grace = "120s"
+          }
+        }
+      }
 
       config {
         command  = var.python
@@ -379,12 +386,12 @@ job "api" {
         data        = var.settings
       }
 
-      # Least privilege: no other task may read this path.
+      # Least privilege: no other task may read this path. New secrets are for new instances, which their mark brings:
+      # a canary shows first whether they are right.
       template {
         destination = "${NOMAD_SECRETS_DIR}/secrets.env"
         env         = true
-        change_mode = "restart"
-        splay       = "60s"
+        change_mode = "noop"
         data        = <<-EOF
           {{ with nomadVar "nomad/jobs/api/api/serve" }}{{ range .Tuples }}{{ if ne .K "authority" }}{{ .K }}={{ .V | toJSON }}
           {{ end }}{{ end }}{{ end }}
@@ -393,8 +400,7 @@ job "api" {
 
       template {
         destination = "${NOMAD_SECRETS_DIR}/stores-authority.pem"
-        change_mode = "restart"
-        splay       = "60s"
+        change_mode = "noop"
         data        = "{{ with nomadVar \"nomad/jobs/api/api/serve\" }}{{ .authority }}{{ end }}"
       }
 

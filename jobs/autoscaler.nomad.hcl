@@ -112,8 +112,9 @@ job "autoscaler" {
       kill_timeout = "10s"
 
       config {
-        command = var.program
-        args    = ["agent", "-config=${NOMAD_SECRETS_DIR}/autoscaler.hcl"]
+        command  = var.program
+        args     = ["agent", "-config=${NOMAD_SECRETS_DIR}/autoscaler.hcl"]
+        cap_drop = ["all"]
       }
 
       template {

@@ -1,6 +1,7 @@
 # SeaweedFS, an S3 store on one node: uploaded files, releases, backups.
 # Only its S3 port asks who is there. On nodes that others can reach, a stack names an S3 store elsewhere instead.
-# The secret keys are in the Nomad Variable nomad/jobs/object-store.
+# The keys are in the Nomad Variable nomad/jobs/object-store; `application_key_before` there is a second pair of the
+# application's, as JSON, while it changes from one to the other.
 
 variable "namespace" { type = string }
 
@@ -133,6 +134,7 @@ job "object-store" {
           "-admin.ui=false",
           "-master.telemetry=false",
         ]
+        cap_drop = ["all"]
       }
 
       volume_mount {
@@ -140,16 +142,18 @@ job "object-store" {
         destination = "/data"
       }
 
-      # Nomad fetches releases without a key; they hold no secret.
+      # Nomad fetches releases without a key; they hold no secret. The server reads the file again at this signal.
       template {
-        destination = "${NOMAD_SECRETS_DIR}/s3.json"
-        change_mode = "restart"
-        data        = <<-EOF
+        destination   = "${NOMAD_SECRETS_DIR}/s3.json"
+        change_mode   = "signal"
+        change_signal = "SIGHUP"
+        data          = <<-EOF
           {{ with nomadVar "nomad/jobs/object-store" }}
           {"identities": [
             {"name": "anonymous", "actions": ["Read:releases"]},
             {"name": "upschedule",
-             "credentials": [{"accessKey": "upschedule", "secretKey": "{{ .application_secret_key }}"}],
+             "credentials": [{{ with .application_key_before.Value }}{{ . }}, {{ end }}
+               {"accessKey": "{{ .application_access_key }}", "secretKey": "{{ .application_secret_key }}"}],
              "actions": ["Read:uploads", "Write:uploads", "List:uploads", "Tagging:uploads"]},
             {"name": "release",
              "credentials": [{"accessKey": "release", "secretKey": "{{ .release_secret_key }}"}],
@@ -179,8 +183,9 @@ job "object-store" {
       }
 
       config {
-        command = "/bin/sh"
-        args    = ["${NOMAD_TASK_DIR}/buckets.sh"]
+        command  = "/bin/sh"
+        args     = ["${NOMAD_TASK_DIR}/buckets.sh"]
+        cap_drop = ["all"]
       }
 
       template {

@@ -97,8 +97,9 @@ job "pgbouncer" {
       kill_timeout = "30s"
 
       config {
-        command = var.program
-        args    = ["${NOMAD_SECRETS_DIR}/pgbouncer.ini"]
+        command  = var.program
+        args     = ["${NOMAD_SECRETS_DIR}/pgbouncer.ini"]
+        cap_drop = ["all"]
       }
 
       template {
@@ -135,30 +136,35 @@ job "pgbouncer" {
         EOF
       }
 
+      # It reads these again without losing a connection.
       template {
-        destination = "${NOMAD_SECRETS_DIR}/users.txt"
-        change_mode = "restart"
-        data        = <<-EOF
+        destination   = "${NOMAD_SECRETS_DIR}/users.txt"
+        change_mode   = "signal"
+        change_signal = "SIGHUP"
+        data          = <<-EOF
           {{ with nomadVar "nomad/jobs/pgbouncer" }}"upschedule_app" "{{ .password }}"{{ end }}
         EOF
       }
 
       template {
-        destination = "${NOMAD_SECRETS_DIR}/authority.pem"
-        change_mode = "restart"
-        data        = "{{ with nomadVar \"nomad/jobs/pgbouncer\" }}{{ .authority }}{{ end }}"
+        destination   = "${NOMAD_SECRETS_DIR}/authority.pem"
+        change_mode   = "signal"
+        change_signal = "SIGHUP"
+        data          = "{{ with nomadVar \"nomad/jobs/pgbouncer\" }}{{ .authority }}{{ end }}"
       }
 
       template {
-        destination = "${NOMAD_SECRETS_DIR}/server.pem"
-        change_mode = "restart"
-        data        = "{{ with nomadVar \"nomad/jobs/pgbouncer\" }}{{ .certificate }}{{ end }}"
+        destination   = "${NOMAD_SECRETS_DIR}/server.pem"
+        change_mode   = "signal"
+        change_signal = "SIGHUP"
+        data          = "{{ with nomadVar \"nomad/jobs/pgbouncer\" }}{{ .certificate }}{{ end }}"
       }
 
       template {
-        destination = "${NOMAD_SECRETS_DIR}/server.key"
-        change_mode = "restart"
-        data        = "{{ with nomadVar \"nomad/jobs/pgbouncer\" }}{{ .key }}{{ end }}"
+        destination   = "${NOMAD_SECRETS_DIR}/server.key"
+        change_mode   = "signal"
+        change_signal = "SIGHUP"
+        data          = "{{ with nomadVar \"nomad/jobs/pgbouncer\" }}{{ .key }}{{ end }}"
       }
 
       resources {

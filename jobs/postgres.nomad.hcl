@@ -98,8 +98,9 @@ job "postgres" {
       }
 
       config {
-        command = "/bin/sh"
-        args    = ["${NOMAD_TASK_DIR}/initialise.sh"]
+        command  = "/bin/sh"
+        args     = ["${NOMAD_TASK_DIR}/initialise.sh"]
+        cap_drop = ["all"]
       }
 
       volume_mount {
@@ -136,8 +137,9 @@ job "postgres" {
       kill_timeout = "60s"
 
       config {
-        command = "/bin/sh"
-        args    = ["${NOMAD_TASK_DIR}/start.sh"]
+        command  = "/bin/sh"
+        args     = ["${NOMAD_TASK_DIR}/start.sh"]
+        cap_drop = ["all"]
       }
 
       volume_mount {
@@ -230,8 +232,9 @@ job "postgres" {
       }
 
       config {
-        command = "/bin/sh"
-        args    = ["${NOMAD_TASK_DIR}/roles.sh"]
+        command  = "/bin/sh"
+        args     = ["${NOMAD_TASK_DIR}/roles.sh"]
+        cap_drop = ["all"]
       }
 
       template {

@@ -128,6 +128,7 @@ job "prometheus" {
           "--storage.tsdb.retention.size=${var.keep_mb}MB",
           "--web.listen-address=${NOMAD_ADDR_prometheus}",
         ]
+        cap_drop = ["all"]
       }
 
       volume_mount {

@@ -75,13 +75,15 @@ job "redis-cache" {
       kill_timeout   = "10s"
 
       config {
-        command = var.program
-        args    = ["${NOMAD_SECRETS_DIR}/redis.conf"]
+        command  = var.program
+        args     = ["${NOMAD_SECRETS_DIR}/redis.conf"]
+        cap_drop = ["all"]
       }
 
+      # A new password is told to the running server by who rotates it, beside the old one: docs/runbooks/rotate-secrets.md.
       template {
         destination = "${NOMAD_SECRETS_DIR}/redis.conf"
-        change_mode = "restart"
+        change_mode = "noop"
         data        = <<-EOF
           bind {{ env "NOMAD_IP_redis" }}
           port {{ env "NOMAD_PORT_redis" }}

@@ -88,8 +88,9 @@ job "redis-state" {
       kill_timeout   = "30s"
 
       config {
-        command = var.program
-        args    = ["${NOMAD_SECRETS_DIR}/redis.conf"]
+        command  = var.program
+        args     = ["${NOMAD_SECRETS_DIR}/redis.conf"]
+        cap_drop = ["all"]
       }
 
       volume_mount {
@@ -97,9 +98,10 @@ job "redis-state" {
         destination = "/data"
       }
 
+      # A new password is told to the running server by who rotates it, beside the old one: docs/runbooks/rotate-secrets.md.
       template {
         destination = "${NOMAD_SECRETS_DIR}/redis.conf"
-        change_mode = "restart"
+        change_mode = "noop"
         data        = <<-EOF
           bind {{ env "NOMAD_IP_redis" }}
           port {{ env "NOMAD_PORT_redis" }}

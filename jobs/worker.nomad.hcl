@@ -45,6 +45,12 @@ variable "settings" {
   description = "Lines NAME=VALUE: settings that are not secret"
 }
 
+variable "secrets_mark" {
+  type        = string
+  description = "Differs when the secrets differ, so that new ones go out as a release does"
+  default     = ""
+}
+
 variable "instances" {
   type        = number
   description = "At first; later the number that runs stays"
@@ -116,6 +122,7 @@ job "worker" {
 
   meta {
     release = var.release
+    secrets = var.secrets_mark
   }
 
   # On as many nodes as there are.
@@ -175,43 +182,6 @@ job "worker" {
       delay_function = "exponential"
       max_delay      = "2m"
       unlimited      = true
-    }
-
-    # Out of Consul first, so that nobody is sent here any more.
-    shutdown_delay = "5s"
-
-    service {
-      name        = "worker"
-      port        = "http"
-      tags        = ["prometheus"]
-      canary_tags = ["prometheus", "canary"]
-
-      meta {
-        release = var.release
-      }
-
-      check {
-        name     = "ready"
-        type     = "http"
-        path     = "/health/ready"
-        interval = "2s"
-        timeout  = "5s"
-      }
-
-      # A dependency that is away is no reason to start again: only liveness is.
-      check {
-        name     = "live"
-        type     = "http"
-        path     = "/health/live"
-        interval = "5s"
-        timeout  = "3s"
-
-        check_restart {
-          limit = 4
-          # A start beside many others on a busy node takes its time.
-          grace = "90s"
-        }
-      }
     }
 
     task "wait" {
@@ -283,10 +253,47 @@ job "worker" {
     }
 
     task "work" {
-      driver       = "exec"
-      user         = var.user
-      kill_signal  = "SIGTERM"
-      kill_timeout = "45s"
+      driver = "exec"
+      user   = var.user
+      # Out of Consul first, so that nobody is sent here any more.
+      shutdown_delay = "5s"
+      kill_signal    = "SIGTERM"
+      kill_timeout   = "45s"
+
+      # Of the task, not the group: nothing is asked, or restarted, while the release is still being prepared.
+      service {
+        name        = "worker"
+        port        = "http"
+        tags        = ["prometheus"]
+        canary_tags = ["prometheus", "canary"]
+
+        meta {
+          release = var.release
+        }
+
+        check {
+          name     = "ready"
+          type     = "http"
+          path     = "/health/ready"
+          interval = "2s"
+          timeout  = "5s"
+        }
+
+        # A dependency that is away is no reason to start again: only liveness is.
+        check {
+          name     = "live"
+          type     = "http"
+          path     = "/health/live"
+          interval = "10s"
+          timeout  = "5s"
+
+          check_restart {
+            limit = 6
+            # A start beside many others on a busy node takes its time.
+            grace = "120s"
+          }
+        }
+      }
 
       config {
         command  = var.python
@@ -311,12 +318,12 @@ job "worker" {
         data        = var.settings
       }
 
-      # Least privilege: no other task may read this path.
+      # Least privilege: no other task may read this path. New secrets are for new instances, which their mark brings:
+      # a canary shows first whether they are right.
       template {
         destination = "${NOMAD_SECRETS_DIR}/secrets.env"
         env         = true
-        change_mode = "restart"
-        splay       = "60s"
+        change_mode = "noop"
         data        = <<-EOF
           {{ with nomadVar "nomad/jobs/worker/worker/work" }}{{ range .Tuples }}{{ if ne .K "authority" }}{{ .K }}={{ .V | toJSON }}
           {{ end }}{{ end }}{{ end }}
@@ -325,8 +332,7 @@ job "worker" {
 
       template {
         destination = "${NOMAD_SECRETS_DIR}/stores-authority.pem"
-        change_mode = "restart"
-        splay       = "60s"
+        change_mode = "noop"
         data        = "{{ with nomadVar \"nomad/jobs/worker/worker/work\" }}{{ .authority }}{{ end }}"
       }
 
