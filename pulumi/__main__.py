@@ -13,7 +13,7 @@ stack = load(
     pulumi.Config(),
     [cluster.Settings, *(part.Settings for part in PARTS)],
     [name for part in PARTS for name in part.SECRETS],
-    optional_secrets=edge.OPTIONAL_SECRETS,
+    optional_secrets=(*stores.OPTIONAL_SECRETS, *edge.OPTIONAL_SECRETS),
     checks={edge.Settings: edge.check, application.Settings: application.check},
     stack=pulumi.get_stack(),
 )

@@ -1,4 +1,6 @@
-# An SRE: change the settings in the key-value store, and look at everything in the UI.
+# An SRE: change the settings in the key-value store, look at everything in the UI, and ask the servers who leads.
+operator = "read"
+
 key_prefix "upschedule/" {
   policy = "write"
 }

@@ -1,5 +1,6 @@
 """What people use: API, workers, scheduler, all of one release."""
 
+import hashlib
 import json
 from collections.abc import Collection, Mapping
 from typing import Annotated
@@ -100,8 +101,8 @@ def define(cluster: Cluster, settings: Settings, secrets: Secrets, stores: Store
         return
     release = msgspec.json.decode(settings.release, type=Release)
     refuse_a_second_release(release.version, read_rollouts(JOBS, cluster.settings.namespace))
-    shared = shared_variables(settings, release, stores)
     application = application_secrets(secrets, stores)
+    shared = {**shared_variables(settings, release, stores), "secrets_mark": secrets_mark(application)}
     wait = {"authority": stores.authority, "UPSCHEDULE_POSTGRES_URL": stores.app_url}
     define_api(cluster, settings, shared, application, stores)
     Service(
@@ -122,9 +123,7 @@ def define(cluster: Cluster, settings: Settings, secrets: Secrets, stores: Store
     )
 
 
-def define_api(
-    cluster: Cluster, settings: Settings, shared: Mapping[str, str], application: Secrets, stores: Stores
-) -> None:
+def define_api(cluster: Cluster, settings: Settings, shared: Secrets, application: Secrets, stores: Stores) -> None:
     """With the one task that may change tables and write backups."""
     prepare = {
         "authority": stores.authority,
@@ -201,6 +200,15 @@ def application_secrets(secrets: Secrets, stores: Stores) -> Secrets:
         "UPSCHEDULE_WEB_FEED_SECRET": secrets["feedSecret"],
         "UPSCHEDULE_CONSUL_TOKEN": secrets["applicationConsulToken"],
     }
+
+
+def secrets_mark(secrets: Secrets) -> pulumi.Output[str]:
+    """Of secrets too long to be guessed from it, so it is none itself and a preview shows that it changes."""
+
+    def digest(values: Mapping[str, str]) -> str:
+        return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
+
+    return pulumi.Output.unsecret(pulumi.Output.all(**secrets).apply(digest))
 
 
 def object_store_url(stores: Stores) -> str:

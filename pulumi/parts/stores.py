@@ -23,6 +23,8 @@ SECRETS = (
     "objectStoreReleaseSecretKey",
     "objectStoreBackupSecretKey",
 )
+# {"accessKey": …, "secretKey": …} of the application before its present pair, while instances still use it.
+OPTIONAL_SECRETS = ("objectStoreApplicationKeyBefore",)
 # Where a task that uses a database URL keeps `Stores.authority`.
 AUTHORITY_FILE = "/secrets/stores-authority.pem"
 
@@ -199,6 +201,7 @@ def define_redis(cluster: Cluster, settings: Settings, secrets: Secrets) -> None
 
 
 def define_object_store(cluster: Cluster, settings: Settings, secrets: Secrets) -> None:
+    before = "objectStoreApplicationKeyBefore"
     Service(
         "object-store",
         ServiceArgs(
@@ -211,9 +214,11 @@ def define_object_store(cluster: Cluster, settings: Settings, secrets: Secrets) 
                 "master_port": str(settings.object_store_master_port),
             },
             secrets={
+                "application_access_key": settings.object_store_application_access_key,
                 "application_secret_key": secrets["objectStoreApplicationSecretKey"],
                 "release_secret_key": secrets["objectStoreReleaseSecretKey"],
                 "backup_secret_key": secrets["objectStoreBackupSecretKey"],
+                **({"application_key_before": secrets[before]} if before in secrets else {}),
             },
         ),
     )

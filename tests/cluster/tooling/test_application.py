@@ -67,7 +67,7 @@ def test_a_release_is_three_jobs_whose_tasks_read_their_own_secrets_only(project
 
     for name in JOBS:
         found = job(agent, name)
-        assert found["Meta"] == {"release": "1"}
+        assert found["Meta"]["release"] == "1"
         update = found["TaskGroups"][0]["Update"]
         assert (update["Canary"], update["AutoRevert"], update["AutoPromote"]) == (1, True, False)
         main = found["TaskGroups"][0]["Tasks"][1]
@@ -79,6 +79,22 @@ def test_a_release_is_three_jobs_whose_tasks_read_their_own_secrets_only(project
     assert set(items["nomad/jobs/worker/worker/wait"]) == {"authority", "UPSCHEDULE_POSTGRES_URL"}
     assert not paths & {f"nomad/jobs/{name}" for name in JOBS}
     project.up("--expect-no-changes").expect_success()
+
+
+def test_new_secrets_go_out_as_a_release_does(project: Stack, agent: Agent) -> None:
+    """Instances that run keep theirs: with the mark the job changes, which starts a canary (R8.2, R12.2)."""
+    configure(project, CONFIGURATION, SECRETS)
+    release(project, "1")
+    project.up().expect_success()
+    before = {name: job(agent, name) for name in JOBS}
+    configure(project, {}, {"redisStatePassword": "state-3e9d"})
+    project.up().expect_success()
+
+    for name in JOBS:
+        after = job(agent, name)
+        assert after["Version"] == before[name]["Version"] + 1
+        assert after["Meta"]["release"] == before[name]["Meta"]["release"]
+        assert after["Meta"]["secrets"] != before[name]["Meta"]["secrets"]
 
 
 def test_a_second_release_waits_until_the_first_has_ended(project: Stack, agent: Agent) -> None:
