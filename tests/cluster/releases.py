@@ -133,10 +133,10 @@ def tried(cluster: LocalCluster, settings: Mapping[str, str]) -> Iterator[None]:
 
 
 def serving(cluster: LocalCluster) -> dict[str, str]:
-    """Of each running instance of the application, by its id: when its task began."""
+    """Of each running instance of the application, by its id: when its tasks began."""
     found = cluster.nomad.api.call("GET", "allocations", namespace=NAMESPACE)
     return {
-        entry["ID"]: str([state["StartedAt"] for state in entry["TaskStates"].values()])
+        entry["ID"]: " ".join(sorted(state["StartedAt"] for state in entry["TaskStates"].values()))
         for entry in found
         if entry["JobID"] in JOBS and entry["ClientStatus"] == "running" and entry["DesiredStatus"] == "run"
     }
