@@ -84,11 +84,16 @@ def migrating(*migrations: tuple[str, str]) -> Change:
 
 def make_release(cluster: LocalCluster, folder: Path, change: Change) -> str:
     """The manifest of a commit after the cluster's first release, packed and pushed; `folder` gets the clone."""
+    return release(commit(cluster, folder, change), cluster.release_store)
+
+
+def commit(cluster: LocalCluster, folder: Path, change: Change) -> Path:
+    """`folder`, with a clone of what the first release was made of and one commit more."""
     _git("clone", "--quiet", str(cluster.repository), str(folder))
     change(folder)
     _git("-C", str(folder), "add", "--all")
     _git("-C", str(folder), *_IDENTITY, "commit", "--quiet", "--message", "Change something")
-    return release(folder, cluster.release_store)
+    return folder
 
 
 def version_of(manifest: str) -> str:

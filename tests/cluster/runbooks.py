@@ -1,15 +1,21 @@
 """Runs what a runbook tells a person to type, as it stands there."""
 
+import os
 import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.local_cluster.cluster import LocalCluster
+
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "runbooks"
-SECONDS_MAX = 600
+INDEX = "README"
+#: Above the bounds of the commands themselves.
+SECONDS_MAX = 1500
 _BLOCK = re.compile(r"^```sh\n(?P<commands>.*?)^```$", re.DOTALL | re.MULTILINE)
+_HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,28 +26,30 @@ class Block:
     commands: str
 
 
+def names() -> list[str]:
+    """Of all runbooks, without their index."""
+    return sorted(file.stem for file in FOLDER.glob("*.md") if file.stem != INDEX)
+
+
 def blocks(name: str) -> list[Block]:
     """Of the runbook `name`, in its order."""
     text = (FOLDER / f"{name}.md").read_text(encoding="utf-8")
-    found: list[Block] = []
-    for match in _BLOCK.finditer(text):
-        headings = re.findall(r"^#+ (.*)$", text[: match.start()], re.MULTILINE)
-        found.append(Block(heading=headings[-1], commands=match["commands"]))
-    return found
+    return [
+        Block(heading=_HEADING.findall(text[: match.start()])[-1], commands=match["commands"])
+        for match in _BLOCK.finditer(text)
+    ]
 
 
-def follow(name: str, environment: Mapping[str, str], *, headings: tuple[str, ...] = ()) -> str:
-    """Types every block, or those under `headings`, into one shell, and gives what it answered.
+def follow(name: str, *headings: str, environment: Mapping[str, str], folder: Path = ROOT) -> str:
+    """Types every block under `headings` into one shell, as they follow each other, and gives what it answered.
 
     A command that fails ends the run, as it would make a person stop.
     """
-    chosen = [block for block in blocks(name) if not headings or block.heading in headings]
-    assert chosen, f"{name} has no commands under {headings}"
-    script = "\n".join(block.commands for block in chosen)
+    script = "\n".join(block.commands for heading in headings for block in blocks(name) if block.heading == heading)
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-x", "-c", script],
-        cwd=ROOT,
-        env=dict(environment),
+        ["bash", "-euo", "pipefail", "-c", script],
+        cwd=folder,
+        env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -49,5 +57,11 @@ def follow(name: str, environment: Mapping[str, str], *, headings: tuple[str, ..
         timeout=SECONDS_MAX,
         check=False,
     )
-    assert done.returncode == 0, done.stdout
+    assert done.returncode == 0, f"{script}\n{done.stdout}"
     return done.stdout
+
+
+def shell(cluster: LocalCluster) -> dict[str, str]:
+    """What an SRE has after `source .cluster/env`."""
+    path = os.pathsep.join([*map(str, cluster.path), os.environ.get("PATH", os.defpath)])
+    return {**cluster.environment, "PATH": path}

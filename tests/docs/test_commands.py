@@ -15,7 +15,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 #: Pages write paths of the package without the folders above it.
 ROOTS = (ROOT, ROOT / "src/upschedule")
-CODE = re.compile(r"```\n(.*?)```|`([^`\n]+)`", re.DOTALL)
+CODE = re.compile(r"```[a-z]*\n(.*?)```|`([^`\n]+)`", re.DOTALL)
 
 
 def _code(page: Path) -> str:

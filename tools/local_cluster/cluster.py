@@ -38,6 +38,7 @@ class LocalCluster:
 
     def up(self) -> None:
         """From whatever there is to all checks passing. Raises ClusterError."""
+        self.adopt_secrets()
         self.start_agents()
         self.say("Bringing the stack up …")
         self.prepare_stack()
@@ -76,9 +77,13 @@ class LocalCluster:
         self.nomad.await_node()
         self.nomad.accept_tasks()
 
+    def adopt_secrets(self) -> None:
+        """What a person rotated in the stack is what the stores know. Raises ClusterError."""
+        self.stack.prepare(self.credentials.password("pulumi-passphrase"))
+        self.credentials.adopt(stack_configuration.rotated(self.stack.values()))
+
     def prepare_stack(self) -> None:
         """Raises ClusterError."""
-        self.stack.prepare(self.credentials.password("pulumi-passphrase"))
         self.stack.configure(
             stack_configuration.settings(self.plan),
             stack_configuration.secrets(self.credentials, self.certificates),
@@ -143,6 +148,7 @@ class LocalCluster:
             volumes=volumes(self.plan.data / "volumes"),
             cgroup=f"{self.plan.name}.slice",
             cpu_mhz=self.plan.cpu_mhz,
+            memory_mb=self.plan.memory_mb,
         )
 
     @property

@@ -3,7 +3,7 @@
 import json
 import secrets
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from upschedule.operations.embedded.passwords import write_private
@@ -24,8 +24,17 @@ class Credentials:
         """A UUID, as Consul and Nomad want the secrets of their tokens."""
         return self._get(name, lambda: str(uuid.uuid4()))
 
+    def adopt(self, rotated: Mapping[str, str]) -> None:
+        """From now on these hold, by name."""
+        if rotated.items() - self._known.items():
+            self._known |= rotated
+            self._write()
+
     def _get(self, name: str, make: Callable[[], str]) -> str:
         if name not in self._known:
             self._known[name] = make()
-            write_private(self._file, json.dumps(self._known, indent=2).encode())
+            self._write()
         return self._known[name]
+
+    def _write(self) -> None:
+        write_private(self._file, json.dumps(self._known, indent=2).encode())

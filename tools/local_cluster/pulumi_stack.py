@@ -59,16 +59,20 @@ class PulumiStack:
         """Sets what differs; what somebody set besides stays. Raises ClusterError."""
         wanted = {f"{PROJECT}:{name}": {"value": value, "secret": False} for name, value in settings.items()}
         wanted |= {f"{PROJECT}:{name}": {"value": value, "secret": True} for name, value in secrets.items()}
-        known = json.loads(self.run("config", "--json", "--show-secrets"))
-        changed = {name: entry for name, entry in wanted.items() if known.get(name, {}).get("value") != entry["value"]}
+        known = self.values()
+        changed = {name: entry for name, entry in wanted.items() if known.get(bare(name)) != entry["value"]}
         if changed:
             # Not as an argument: the list of processes is for everybody to read.
             self.run("config", "set-all", more={"PULUMI_OPTION_JSON": json.dumps(changed)})
 
     def setting(self, name: str) -> str:
         """Empty where it is not set. Raises ClusterError."""
-        known = json.loads(self.run("config", "--json"))
-        return str(known.get(f"{PROJECT}:{name}", {}).get("value", ""))
+        return self.values().get(name, "")
+
+    def values(self) -> dict[str, str]:
+        """All that is set, secrets as well. Raises ClusterError."""
+        known = json.loads(self.run("config", "--json", "--show-secrets"))
+        return {bare(name): entry["value"] for name, entry in known.items()}
 
     def up(self, *options: str) -> str:
         """What it printed. Raises ClusterError."""
@@ -97,3 +101,8 @@ class PulumiStack:
         if done.returncode != 0:
             raise ClusterError(f"pulumi {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
         return done.stdout
+
+
+def bare(name: str) -> str:
+    """Without the project's."""
+    return name.removeprefix(f"{PROJECT}:")

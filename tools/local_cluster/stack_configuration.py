@@ -6,7 +6,7 @@ from tools.local_cluster import users
 from tools.local_cluster.certificates import Certificates
 from tools.local_cluster.credentials import Credentials
 from tools.local_cluster.plan import SERVICE_PORTS, Plan
-from tools.local_cluster.tokens import consul_token
+from tools.local_cluster.tokens import consul_title, consul_token
 from upschedule.operations.embedded.ports import LOOPBACK
 
 PASSWORDS = (
@@ -19,6 +19,8 @@ PASSWORDS = (
     "objectStoreBackupSecretKey",
     "feedSecret",
 )
+# Settings of the stack by the name of the policy whose token they hold.
+TOKENS = {"traefikConsulToken": "traefik", "applicationConsulToken": "application"}
 # As the tasks see them: chroot.py puts them there.
 PROGRAMS = {"redisProgram": "/usr/bin/valkey-server", "traefikProgram": "/usr/bin/traefik"}
 
@@ -48,11 +50,16 @@ def settings(plan: Plan) -> Mapping[str, str]:
 def secrets(credentials: Credentials, certificates: Certificates) -> Mapping[str, str]:
     return {
         **{name: credentials.password(name) for name in PASSWORDS},
-        "traefikConsulToken": consul_token(credentials, "traefik"),
-        "applicationConsulToken": consul_token(credentials, "application"),
+        **{name: consul_token(credentials, policy) for name, policy in TOKENS.items()},
         "storesAuthority": certificates.authority.read_text(encoding="ascii"),
         "storesCertificate": certificates.stores.certificate.read_text(encoding="ascii"),
         "storesKey": certificates.stores.key.read_text(encoding="ascii"),
         "traefikCertificate": certificates.public.certificate.read_text(encoding="ascii"),
         "traefikCertificateKey": certificates.public.key.read_text(encoding="ascii"),
     }
+
+
+def rotated(values: Mapping[str, str]) -> Mapping[str, str]:
+    """Of the stack's values, those that a person may have rotated there, by the name of the credential."""
+    titles = {name: name for name in PASSWORDS} | {name: consul_title(policy) for name, policy in TOKENS.items()}
+    return {title: values[name] for name, title in titles.items() if name in values}

@@ -42,4 +42,9 @@ def provide(consul: Api, secret: str, body: dict[str, object]) -> None:
 
 def consul_token(credentials: Credentials, name: str) -> str:
     """`management`, `agent` or the name of a policy."""
-    return credentials.token(f"consul-{name}")
+    return credentials.token(consul_title(name))
+
+
+def consul_title(name: str) -> str:
+    """Of the credential."""
+    return f"consul-{name}"

@@ -1,0 +1,162 @@
+"""The runbooks, followed in the situation that they are for."""
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.cluster.conftest import Figure
+from tests.cluster.releases import commit, deploy, harmless, released, serving, unlimited_traffic, version_of
+from tests.cluster.runbooks import follow, shell
+from tests.servers import wait_until
+from tools.local_cluster.cluster import NAMESPACE, LocalCluster
+
+pytestmark = pytest.mark.timeout(1500)
+CANARY_SECONDS = 300
+
+
+@pytest.fixture
+def sre(cluster: LocalCluster) -> Iterator[dict[str, str]]:
+    """Whose shell it is. What the runbook set in the stack is as before in the end, and all is healthy."""
+    file = cluster.stack.project / "Pulumi.local.yaml"
+    before = file.read_bytes()
+    yield shell(cluster)
+    if file.read_bytes() != before:
+        file.write_bytes(before)
+        cluster.stack.up()
+        deploy(cluster, "promote")
+    cluster.await_healthy()
+
+
+def test_a_release_is_deployed_and_its_canaries_are_sent_away(
+    cluster: LocalCluster, sre: dict[str, str], tmp_path: Path
+) -> None:
+    """The instances that served go on all the time, and the stack names their release again (R12.4)."""
+    before, serving_before = released(cluster), serving(cluster)
+    repository = commit(cluster, tmp_path / "next", harmless("deployed by a runbook"))
+    follow("deploy", "Is all well?", "Release", environment=sre, folder=repository)
+    wait_until(lambda: len(released(cluster)) > len(before), timeout_seconds=CANARY_SECONDS)
+
+    said = follow("revert", "Revert", environment=sre)
+
+    assert "A change of api, worker, scheduler is under way" in said
+    assert version_of(cluster.stack.setting("release")) not in before.values()
+    follow("revert", "Set the stack back", environment=sre)
+    assert {version_of(cluster.stack.setting("release"))} == set(before.values())
+    assert serving(cluster) == serving_before
+
+
+@pytest.mark.long
+def test_a_release_is_promoted_and_left_again(cluster: LocalCluster, sre: dict[str, str], tmp_path: Path) -> None:
+    """From commit to commit and back (R12.4)."""
+    before = set(released(cluster).values())
+    repository = commit(cluster, tmp_path / "next", harmless("promoted by a runbook"))
+    follow("deploy", "Is all well?", "Release", environment=sre, folder=repository)
+    wait_until(lambda: "canary" in deploy(cluster, "status").output, timeout_seconds=CANARY_SECONDS)
+
+    assert "Promoted and verified." in follow("promote", "Try the canary yourself", "Promote", environment=sre)
+    assert set(released(cluster).values()) == {version_of(cluster.stack.setting("release"))} != before
+    follow("revert", "Revert", "Set the stack back", environment=sre)
+    assert set(released(cluster).values()) == {version_of(cluster.stack.setting("release"))} == before
+
+
+def test_there_are_more_instances_when_a_person_wants_them(cluster: LocalCluster, sre: dict[str, str]) -> None:
+    """Beside the autoscaler, and within its bounds (R10.1, R10.2)."""
+    before = {name: count(cluster, name) for name in ("api", "worker")}
+    try:
+        said = follow("scale", "Look", "Now", environment=sre)
+        assert "upschedule:api:wanted: " in said
+        assert (count(cluster, "api"), count(cluster, "worker")) == (3, 3)
+        follow("scale", "To stay", environment=sre)
+        follow("scale", "Is it over?", environment=sre)
+        assert bounds(cluster, "api")[0] == bounds(cluster, "worker")[0] == 3
+    finally:
+        for name in ("api", "worker"):
+            cluster.stack.run("config", "rm", f"{name}InstancesMin")
+        cluster.stack.up()
+        for name, instances in before.items():
+            body = {"Count": instances, "Target": {"Group": name}}
+            cluster.nomad.api.call("PUT", f"job/{name}/scale", body, namespace=NAMESPACE)
+
+
+def count(cluster: LocalCluster, job: str) -> int:
+    return cluster.nomad.api.call("GET", f"job/{job}", namespace=NAMESPACE)["TaskGroups"][0]["Count"]
+
+
+def bounds(cluster: LocalCluster, job: str) -> tuple[int, int]:
+    found = cluster.nomad.api.call("GET", f"job/{job}", namespace=NAMESPACE)["TaskGroups"][0]["Scaling"]
+    return found["Min"], found["Max"]
+
+
+def test_uploads_are_closed_and_opened(cluster: LocalCluster, sre: dict[str, str]) -> None:
+    """In words, and without a restart (R9.3)."""
+    before = serving(cluster)
+    follow("change-settings", "A limit", "Close uploads", environment=sre)
+    wait_until(lambda: "Uploads are closed" in uploaded(cluster).text)
+    assert uploaded(cluster).status_code == 503
+
+    said = follow("change-settings", "See what is set", environment=sre)
+    assert "upschedule/settings/limits/uploads_per_hour:20" in said
+    follow("change-settings", "Open uploads", "Back to the stack's setting", environment=sre)
+    wait_until(lambda: uploaded(cluster).status_code != 503)
+    assert serving(cluster) == before
+
+
+def uploaded(cluster: LocalCluster) -> httpx.Response:
+    """What is said of a file that is no PDF."""
+    with httpx.Client(verify=str(cluster.certificates.authority), timeout=20) as client:
+        files = {"file": ("schedule.pdf", b"no PDF", "application/pdf")}
+        return client.post(f"{cluster.plan.public_url}/api/v1/uploads", files=files)
+
+
+@pytest.mark.long
+def test_a_setting_of_the_stack_goes_out_as_a_release(cluster: LocalCluster, sre: dict[str, str]) -> None:
+    """All instances are new ones then (R12.2)."""
+    before = serving(cluster)
+    follow("change-settings", "A setting that is not live", environment=sre)
+    assert not serving(cluster).keys() & before.keys()
+
+
+def test_consul_is_killed_and_comes_back(
+    cluster: LocalCluster, sre: dict[str, str], figure: Figure, tmp_path: Path
+) -> None:
+    """Users see nothing of it (R10.4)."""
+    before = serving(cluster)
+    with unlimited_traffic(cluster, readers=4, pause_seconds=0.2) as students:
+        kill(cluster.consul.process.pid())
+        said = follow("consul-down", "Look", environment=sre)
+        assert "The agent of this machine does not answer." in said
+        cluster.consul.start()
+        follow("consul-down", "Is it over?", environment=sre)
+        answered, failures = students.seen.answered, list(students.seen.failures)
+        assert answered
+    figure("requests answered from Consul's death to its recovery", answered)
+    figure("requests failed meanwhile", len(failures))
+    assert failures == []
+    assert serving(cluster) == before
+    manager = {**sre, "CONSUL_HTTP_TOKEN": cluster.credentials.token("consul-management")}
+    follow("consul-down", "Save and restore", environment=manager, folder=tmp_path)
+    follow("consul-down", "Is it over?", environment=sre)
+
+
+def kill(pid: int | None) -> None:
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+
+
+def test_nomad_is_killed_and_comes_back_with_what_was_saved(
+    cluster: LocalCluster, sre: dict[str, str], tmp_path: Path
+) -> None:
+    """Tasks outlive it (R10.3)."""
+    before = serving(cluster)
+    follow("nomad-down", "Save", environment=sre, folder=tmp_path)
+    kill(cluster.nomad.process.pid())
+    wait_until(lambda: cluster.nomad.process.pid() is None)
+    cluster.nomad.start()
+    cluster.nomad.await_node()
+    follow("nomad-down", "Is it over?", environment=sre)
+    follow("nomad-down", "Restore", "Is it over?", environment=sre, folder=tmp_path)
+    assert serving(cluster) == before

@@ -1,0 +1,205 @@
+"""Secrets are replaced by the runbook, and what users see meanwhile is counted (R8.2)."""
+
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+import redis
+from minio.error import S3Error
+
+from tests.cluster.cluster import application_url, ask_consul, object_store, owner_url
+from tests.cluster.conftest import Figure
+from tests.cluster.gaps import visiting
+from tests.cluster.releases import deploy, unlimited_traffic
+from tests.cluster.runbooks import follow, shell
+from tests.documents.generate import document
+from tools.local_cluster.cluster import LocalCluster
+
+pytestmark = pytest.mark.timeout(1500)
+DOCUMENTS_SECONDS = 600
+
+
+@pytest.fixture
+def sre(cluster: LocalCluster) -> Iterator[dict[str, str]]:
+    """Whose shell it is, with the token from the safe. What was rotated is what holds from then on."""
+    yield {**shell(cluster), "CONSUL_MANAGEMENT_TOKEN": cluster.credentials.token("consul-management")}
+    cluster.up()
+
+
+@pytest.fixture
+def students(cluster: LocalCluster, figure: Figure) -> Iterator[None]:
+    """They read and upload all the time, and none of them may notice."""
+    with unlimited_traffic(cluster, readers=4, pause_seconds=0.2) as seen:
+        before = seen.seen.answered
+        uploads = seen.upload([document(seed, rows_max=10) for seed in range(20)], at_once=1)
+        yield
+        uploads.result(DOCUMENTS_SECONDS)
+    figure("requests answered during a rotation", seen.seen.answered - before)
+    figure("documents read right meanwhile", seen.seen.documents)
+    figure("requests and documents that failed", len(seen.seen.failures))
+    assert (seen.seen.failures, seen.seen.documents) == ([], 20)
+
+
+@pytest.mark.long
+def test_redis_passwords(cluster: LocalCluster, sre: dict[str, str], students: None, tmp_path: Path) -> None:
+    """The old ones open nothing any more."""
+    before = dict(redis_passwords(cluster))
+    follow("rotate-secrets", "Redis passwords", environment=sre, folder=tmp_path)
+    cluster.adopt_secrets()
+    for port, word in redis_passwords(cluster):
+        assert opens(cluster, port, word)
+        assert not opens(cluster, port, before[port])
+
+
+def redis_passwords(cluster: LocalCluster) -> Iterator[tuple[str, str]]:
+    for name in ("redisState", "redisCache"):
+        yield f"{name}Port", cluster.credentials.password(f"{name}Password")
+
+
+def opens(cluster: LocalCluster, port: str, password: str) -> bool:
+    host, _, number = cluster.plan.address(port).partition(":")
+    with redis.Redis(host=host, port=int(number), password=password) as client:
+        try:
+            return bool(client.ping())
+        except redis.AuthenticationError:
+            return False
+
+
+@pytest.mark.long
+def test_the_applications_database_password(
+    cluster: LocalCluster, sre: dict[str, str], students: None, tmp_path: Path
+) -> None:
+    """Through PgBouncer the new one connects and the old one does not."""
+    before = application_url(cluster)
+    follow("rotate-secrets", "The application's database password", environment=sre, folder=tmp_path)
+    cluster.adopt_secrets()
+    psycopg.connect(application_url(cluster)).close()
+    with pytest.raises(psycopg.OperationalError, match="authentication failed"):
+        psycopg.connect(before)
+
+
+def test_the_database_owners_password(cluster: LocalCluster, sre: dict[str, str], tmp_path: Path) -> None:
+    """The new one connects and the old one does not."""
+    before = owner_url(cluster)
+    follow("rotate-secrets", "The database owner's password", environment=sre, folder=tmp_path)
+    cluster.adopt_secrets()
+    psycopg.connect(owner_url(cluster)).close()
+    with pytest.raises(psycopg.OperationalError, match="authentication failed"):
+        psycopg.connect(before)
+
+
+@pytest.mark.long
+def test_the_feed_secret(cluster: LocalCluster, sre: dict[str, str], students: None) -> None:
+    """What is subscribed goes on, what is shown is wrong until its owner renews it: as the runbook warns."""
+    authority = str(cluster.certificates.authority)
+    with httpx.Client(base_url=cluster.plan.public_url, verify=authority, timeout=20) as person:
+        made = person.post("/api/v1/calendars", json={"jobs": []})
+        assert made.is_success, made.text
+        subscribed, address = made.json()["feed_url"], f"/api/v1/calendars/{made.json()['id']}"
+        follow("rotate-secrets", "The feed secret", environment=sre)
+
+        shown = person.get(address).json()["feed_url"]
+        assert (person.get(subscribed).status_code, person.get(shown).status_code) == (200, 404)
+        renewed = person.patch(address, json={"rotate_feed": True}).json()["feed_url"]
+        assert (person.get(subscribed).status_code, person.get(renewed).status_code) == (404, 200)
+
+
+@pytest.mark.long
+def test_the_applications_key_to_the_object_store(cluster: LocalCluster, sre: dict[str, str], students: None) -> None:
+    """The old pair opens nothing any more."""
+    before = object_store(cluster, "upschedule", "objectStoreApplicationSecretKey")
+    try:
+        follow("rotate-secrets", "The application's key to the object store", environment=sre)
+        with pytest.raises(S3Error, match="InvalidAccessKeyId"):
+            before.bucket_exists(bucket_name="uploads")
+    finally:
+        cluster.stack.run("config", "rm", "objectStoreApplicationAccessKey")
+        cluster.stack.up()
+        deploy(cluster, "promote")
+
+
+def test_the_object_stores_keys_for_releases_and_backups(cluster: LocalCluster, sre: dict[str, str]) -> None:
+    """The new ones open their buckets, and the old ones do not."""
+    pairs = [
+        ("release", "objectStoreReleaseSecretKey", "releases"),
+        ("backup", "objectStoreBackupSecretKey", "backups"),
+    ]
+    before = [object_store(cluster, access, secret) for access, secret, _ in pairs]
+    follow("rotate-secrets", "The object store's keys for releases and backups", environment=sre)
+    cluster.adopt_secrets()
+    for old, (access, secret, bucket) in zip(before, pairs, strict=True):
+        assert object_store(cluster, access, secret).bucket_exists(bucket_name=bucket)
+        with pytest.raises(S3Error, match="SignatureDoesNotMatch"):
+            old.bucket_exists(bucket_name=bucket)
+
+
+@pytest.mark.long
+def test_the_applications_consul_token(cluster: LocalCluster, sre: dict[str, str], students: None) -> None:
+    """The old one is no token any more."""
+    before = cluster.credentials.token("consul-application")
+    follow("rotate-secrets", "The application's Consul token", environment=sre)
+    cluster.adopt_secrets()
+    assert is_token(cluster, "application")
+    assert before != cluster.credentials.token("consul-application")
+    assert httpx.get(self_of(cluster), headers={"X-Consul-Token": before}).status_code == 403
+
+
+def is_token(cluster: LocalCluster, name: str) -> bool:
+    return ask_consul(cluster, name, "GET", "acl/token/self").status_code == 200
+
+
+def self_of(cluster: LocalCluster) -> str:
+    return f"{cluster.plan.consul_url}/v1/acl/token/self"
+
+
+def test_traefiks_consul_token(cluster: LocalCluster, sre: dict[str, str], figure: Figure) -> None:
+    """With the restart that the runbook warns of."""
+    before = cluster.credentials.token("consul-traefik")
+    with visiting(cluster, "/health/live") as visits:
+        follow("rotate-secrets", "Traefik's Consul token", environment=sre)
+    figure("s without an answer while Traefik gets a new token of Consul", visits.longest_seconds)
+    cluster.adopt_secrets()
+    assert is_token(cluster, "traefik")
+    assert httpx.get(self_of(cluster), headers={"X-Consul-Token": before}).status_code == 403
+
+
+def test_nomads_tokens_for_releases_and_for_the_autoscaler(cluster: LocalCluster, sre: dict[str, str]) -> None:
+    """The old ones are no tokens any more."""
+    before = tokens(cluster)
+    said = follow("rotate-secrets", "Nomad's tokens for releases and for the autoscaler", environment=sre)
+    assert cluster.stack.output("deployToken") in said
+    after = tokens(cluster)
+    replaced = {accessor for accessor, token in before.items() if token["Type"] == "client"}
+    assert replaced
+    assert after.keys() & before.keys() == before.keys() - replaced
+    assert len(after) == len(before)
+
+
+def tokens(cluster: LocalCluster) -> dict[str, Any]:
+    return {token["AccessorID"]: token for token in cluster.nomad.api.call("GET", "acl/tokens")}
+
+
+def test_nomads_management_token(cluster: LocalCluster, sre: dict[str, str]) -> None:
+    """The one before is no token any more; here it is not the cluster's first, which others still use."""
+    api, body = cluster.nomad.api, {"Name": "before", "Type": "management"}
+    before, known = api.call("POST", "acl/token", body), tokens(cluster)
+    follow("rotate-secrets", "Nomad's management token", environment={**sre, "NOMAD_TOKEN": before["SecretID"]})
+    after = tokens(cluster)
+    assert before["AccessorID"] not in after
+    (new,) = after.keys() - known.keys()
+    assert after[new]["Type"] == "management"
+    api.call("DELETE", f"acl/token/{new}")
+
+
+def test_the_passphrase_of_the_stacks_secrets(cluster: LocalCluster, sre: dict[str, str]) -> None:
+    """With the new one the stack is as it was, and then with the old one again."""
+    new = {"NEW_PASSPHRASE": secrets.token_urlsafe()}
+    follow("rotate-secrets", "The passphrase of the stack's secrets", environment={**sre, **new})
+    again = {"PULUMI_CONFIG_PASSPHRASE": new["NEW_PASSPHRASE"], "PULUMI_CONFIG_PASSPHRASE_FILE": ""}
+    again["NEW_PASSPHRASE"] = cluster.credentials.password("pulumi-passphrase")
+    follow("rotate-secrets", "The passphrase of the stack's secrets", environment={**sre, **again})
+    assert cluster.stack.output("deployToken")
