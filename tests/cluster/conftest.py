@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.cluster.cluster import running_cluster
+from tests.cluster.instances import await_well, run_two
+from tests.cluster.releases import tried
 from tools.local_cluster.cluster import LocalCluster
 
 FIGURES = pytest.StashKey[list[str]]()
@@ -16,6 +18,16 @@ def cluster() -> Iterator[LocalCluster]:
     """Every test leaves it healthy."""
     with running_cluster() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def two_of_each(cluster: LocalCluster) -> Iterator[None]:
+    """Of what there may be more than one of; the autoscaler, which would follow the load, leaves them alone."""
+    with tried(cluster, {"scalingEnabled": "false"}):
+        for job in ("api", "worker"):
+            run_two(cluster, job)
+        await_well(cluster)
+        yield
 
 
 @pytest.fixture

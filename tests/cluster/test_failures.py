@@ -1,0 +1,267 @@
+"""kill -9 of whatever the cluster runs, one after the other, while students use it (R2.3, R10.4).
+
+What they saw is counted: a request that is told when to come again is refused, not failed. No document that was taken
+in is ever lost.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from concurrent.futures import Future
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.cluster.cluster import ask_consul
+from tests.cluster.conftest import Figure
+from tests.cluster.instances import (
+    APPLICATION,
+    READ_SECONDS,
+    Instance,
+    addresses,
+    asked,
+    await_replaced,
+    await_well,
+    instances,
+    students_at_work,
+)
+from tests.cluster.traffic import Seen, Traffic
+from tests.documents.generate import Document, document
+from tests.servers import wait_until
+from tools.local_cluster.cluster import NAMESPACE, LocalCluster
+from tools.local_cluster.process import Process
+
+pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("two_of_each")]
+SETTING = "kv/upschedule/settings/jobs/pending_max"
+AWAY_SECONDS = 20.0
+#: An upload that the killed instance had begun to receive: only the student can send it again.
+CUT = "POST /api/v1/uploads: 502"
+#: As a process of the worker's, it takes all that the worker may take, and more.
+HUNGRY = """
+import os, sys
+group, user, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+with open(f"{group}/cgroup.procs", "w") as file:
+    file.write(str(os.getpid()))
+os.setgid(user)
+os.setuid(user)
+taken = [bytearray(b"x" * 1_000_000) for _ in range(size // 1_000_000)]
+"""
+
+
+def documents(count: int, *, rows_max: int = 20) -> list[Document]:
+    return [document(seed, rows_max=rows_max) for seed in range(count)]
+
+
+def strike(cluster: LocalCluster, students: Traffic, job: str, *, of: int) -> float:
+    """Kills an instance of `of` while documents are on their way; seconds until all was well again."""
+    uploads = students.upload(documents(12), at_once=3)
+    wait_until(lambda: students.seen.documents >= 1, timeout_seconds=READ_SECONDS)
+    victim = instances(cluster, job)[0]
+    began = time.monotonic()
+    victim.kill()
+    await_replaced(cluster, victim, of)
+    seconds = time.monotonic() - began
+    uploads.result(READ_SECONDS)
+    return seconds
+
+
+def tell(figure: Figure, what: str, seconds: float, seen: Seen) -> None:
+    figure(f"seconds from kill -9 of {what} until all is well again", seconds)
+    figure(f"requests answered meanwhile ({what})", seen.answered)
+    figure(f"requests refused for a while ({what})", seen.refused)
+    figure(f"requests and documents that failed ({what})", len(seen.failures))
+
+
+def test_a_killed_api_instance_costs_at_most_the_uploads_that_it_was_receiving(
+    cluster: LocalCluster, figure: Figure
+) -> None:
+    """Whatever can be asked again reaches the other one (R10.4)."""
+    with students_at_work(cluster) as students:
+        seconds = strike(cluster, students, "api", of=2)
+    tell(figure, "an API instance", seconds, students.seen)
+    failures = students.seen.failures
+    assert [failure for failure in failures if not failure.startswith(CUT)] == []
+    assert students.seen.documents == 12 - len(failures), students.seen.summary()
+
+
+def test_a_killed_scheduler_is_noticed_by_nobody(cluster: LocalCluster, figure: Figure) -> None:
+    """The other one leads (R2.3)."""
+    with students_at_work(cluster) as students:
+        seconds = strike(cluster, students, "scheduler", of=2)
+    tell(figure, "a scheduler", seconds, students.seen)
+    assert (students.seen.failures, students.seen.documents) == ([], 12), students.seen.summary()
+
+
+def stop_a_worker_at_work(cluster: LocalCluster, students: Traffic) -> tuple[Instance, Future[None]]:
+    """Frozen with a document under way that is certainly its own; more are on their way."""
+    victim, other = instances(cluster, "worker")
+    other.freeze()
+    uploads = students.upload(documents(20, rows_max=100), at_once=10)
+    wait_until(lambda: stopped_at_work(cluster, victim), timeout_seconds=READ_SECONDS)
+    other.thaw()
+    return victim, uploads
+
+
+def stopped_at_work(cluster: LocalCluster, worker: Instance) -> bool:
+    worker.freeze()
+    if asked(cluster, "SELECT count(*) FROM jobs WHERE status = 'processing'"):
+        return True
+    worker.thaw()
+    return False
+
+
+def test_a_worker_killed_with_documents_under_way_loses_none(cluster: LocalCluster, figure: Figure) -> None:
+    """The sweeper finds them, and another run reads them (R2.3)."""
+    again = asked(cluster, "SELECT count(*) FROM jobs WHERE run > 1")
+    with students_at_work(cluster) as students:
+        victim, uploads = stop_a_worker_at_work(cluster, students)
+        began = time.monotonic()
+        victim.kill()
+        await_replaced(cluster, victim, 2)
+        seconds = time.monotonic() - began
+        uploads.result(READ_SECONDS)
+    tell(figure, "a worker", seconds, students.seen)
+    assert (students.seen.failures, students.seen.documents) == ([], 20), students.seen.summary()
+    assert asked(cluster, "SELECT count(*) FROM jobs WHERE run > 1") > again
+
+
+def test_a_worker_that_takes_too_much_memory_is_killed_and_its_documents_are_read(
+    cluster: LocalCluster, figure: Figure
+) -> None:
+    """By the kernel, in its own control group (R11.1); another run reads them (R2.3)."""
+    again = asked(cluster, "SELECT count(*) FROM jobs WHERE run > 1")
+    with students_at_work(cluster) as students:
+        victim, uploads = stop_a_worker_at_work(cluster, students)
+        began = time.monotonic()
+        hungry = feed(victim)
+        await_replaced(cluster, victim, 2)
+        seconds = time.monotonic() - began
+        # It never got what it wanted: it ended with the group.
+        assert hungry.wait(60) != 0
+        uploads.result(READ_SECONDS)
+    figure("seconds from too much memory until the worker is back", seconds)
+    assert "137" in str(events(cluster, victim))
+    assert (students.seen.failures, students.seen.documents) == ([], 20), students.seen.summary()
+    assert asked(cluster, "SELECT count(*) FROM jobs WHERE run > 1") > again
+
+
+def feed(instance: Instance) -> subprocess.Popen[bytes]:
+    """Takes more than its limit, in its control group; the kernel is to end the instance for it."""
+    group = instance.memory_group
+    for pid in instance.processes:
+        Path(f"/proc/{pid}/oom_score_adj").write_text("1000", encoding="ascii")
+    limit = next(file for file in (group / "memory.limit_in_bytes", group / "memory.max") if file.exists())
+    size, user = int(limit.read_text(encoding="ascii")) + 64_000_000, Path(f"/proc/{instance.pid}").stat().st_uid
+    return subprocess.Popen([sys.executable, "-c", HUNGRY, str(group), str(user), str(size)])
+
+
+def events(cluster: LocalCluster, instance: Instance) -> list[str]:
+    """What Nomad says of its tasks."""
+    found = cluster.nomad.api.call("GET", f"allocation/{instance.allocation}")
+    return [event["DisplayMessage"] for state in found["TaskStates"].values() for event in state["Events"]]
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        "redis-state",
+        *(
+            pytest.param(job, marks=pytest.mark.long)
+            for job in ("postgres", "pgbouncer", "redis-cache", "object-store", "prometheus", "autoscaler")
+        ),
+    ],
+)
+def test_what_there_is_one_of_is_missed_in_words_until_it_is_back(
+    cluster: LocalCluster, figure: Figure, job: str
+) -> None:
+    """Whoever needs it is told when to come again; nothing is lost (R6.2)."""
+    with students_at_work(cluster) as students:
+        seconds = strike(cluster, students, job, of=1)
+    tell(figure, job, seconds, students.seen)
+    assert (students.seen.failures, students.seen.documents) == ([], 12), students.seen.summary()
+
+
+def test_without_traefik_nobody_is_served_until_it_is_back(cluster: LocalCluster, figure: Figure) -> None:
+    """It is the one thing that cannot say so itself; what was taken in before is read meanwhile."""
+    with students_at_work(cluster) as students:
+        seconds = strike(cluster, students, "traefik", of=1)
+    tell(figure, "traefik", seconds, students.seen)
+    unanswered = ("ConnectError", "ReadError", "RemoteProtocolError", "WriteError")
+    failures = students.seen.failures
+    assert failures
+    assert [failure for failure in failures if not any(error in failure for error in unanswered)] == []
+
+
+def test_nobody_notices_that_the_nomad_agent_is_killed(cluster: LocalCluster, figure: Figure) -> None:
+    """Tasks go on, and the next agent takes the same processes over (R10.4)."""
+    before = everything(cluster)
+    with students_at_work(cluster) as students:
+        uploads = students.upload(documents(12), at_once=3)
+        agent = cluster.nomad.process
+        began = time.monotonic()
+        kill_agent(agent)
+        answered = students.seen.answered
+        wait_until(lambda: students.seen.answered >= answered + 100, timeout_seconds=120)
+        cluster.start_agents()
+        await_well(cluster)
+        seconds = time.monotonic() - began
+        uploads.result(READ_SECONDS)
+    tell(figure, "Nomad's agent, 100 requests away,", seconds, students.seen)
+    assert (students.seen.failures, students.seen.refused, students.seen.documents) == ([], 0, 12)
+    assert everything(cluster) == before
+
+
+def test_nobody_notices_that_consul_is_away(cluster: LocalCluster, figure: Figure) -> None:
+    """Routes, files from templates and live settings stay as they were; when it is back, all checks pass (R10.4)."""
+    api = addresses(cluster, "api").values()
+    ask_consul(cluster, "operator", "PUT", SETTING, "437").raise_for_status()
+    wait_until(lambda: queue_limits(api) == {437}, timeout_seconds=60)
+    before, rendered = everything(cluster), files_from_consul(cluster)
+    with students_at_work(cluster) as students:
+        uploads = students.upload(documents(12), at_once=3)
+        kill_agent(cluster.consul.process)
+        back_at = time.monotonic() + AWAY_SECONDS
+        wait_until(lambda: time.monotonic() > back_at, timeout_seconds=AWAY_SECONDS + 10)
+        away = (list(students.seen.failures), students.seen.refused, queue_limits(api), files_from_consul(cluster))
+        cluster.start_agents()
+        began = time.monotonic()
+        await_well(cluster)
+        seconds = time.monotonic() - began
+        uploads.result(READ_SECONDS)
+    figure(f"requests answered, Consul away for {AWAY_SECONDS:.0f} s of them", students.seen.answered)
+    figure("requests refused when Consul came back", students.seen.refused)
+    figure("seconds from Consul's start until all checks pass", seconds)
+    assert away == ([], 0, {437}, rendered)
+    assert (students.seen.failures, students.seen.documents) == ([], 12), students.seen.summary()
+    assert everything(cluster) == before
+    ask_consul(cluster, "operator", "DELETE", SETTING).raise_for_status()
+
+
+def kill_agent(agent: Process) -> None:
+    pid = agent.pid()
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: agent.pid() is None)
+
+
+def everything(cluster: LocalCluster) -> dict[str, set[int]]:
+    """The first process of every task, by job."""
+    jobs = cluster.nomad.api.call("GET", "jobs", namespace=NAMESPACE)
+    return {job["ID"]: {instance.pid for instance in instances(cluster, job["ID"])} for job in jobs}
+
+
+def files_from_consul(cluster: LocalCluster) -> dict[str, str]:
+    """Templates' output: who may take work, and what Prometheus asks."""
+    folder = cluster.plan.data / "nomad" / "data" / "alloc"
+    files = [*folder.glob("*/*/local/standing"), *folder.glob("*/prometheus/local/targets*")]
+    assert len(files) > len(APPLICATION)
+    return {str(file): file.read_text(encoding="utf-8") for file in files}
+
+
+def queue_limits(api: Iterable[str]) -> set[int]:
+    """A live setting, as each instance has it."""
+    return {httpx.get(f"http://{address}/api/v1/capacity", timeout=10).json()["limit"] for address in api}
