@@ -18,7 +18,7 @@ def clean_up(folder: Path, cgroup: str) -> None:
     for top in (*CGROUPS.glob(f"*/{cgroup}"), *CGROUPS.glob(cgroup)):
         for inner in sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True):
             inner.rmdir()
-        top.rmdir()
+        wait_for(lambda top=top: removed(top), timeout_seconds=END_SECONDS)
 
 
 def end_tasks(folder: Path, cgroup: str) -> None:

@@ -34,11 +34,15 @@ DEFAULT_PORTS = AGENT_PORTS | SERVICE_PORTS
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """`cpu_mhz` is what Nomad may hand out: shares, of which a small machine promises more than it has."""
+    """`cpu_mhz` and `memory_mb` are what Nomad may hand out; a small machine promises more than it has.
+
+    They suffice for 20 API instances and 50 workers beside everything else. Each is still held to its own limit.
+    """
 
     data: Path
     ports: Mapping[str, int]
-    cpu_mhz: int = 40_000
+    cpu_mhz: int = 48_000
+    memory_mb: int = 131_072
 
     @property
     def name(self) -> str:
