@@ -213,6 +213,13 @@ def test_nobody_notices_that_the_nomad_agent_is_killed(cluster: LocalCluster, fi
     tell(figure, "Nomad's agent, 100 requests away,", seconds, students.seen)
     assert (students.seen.failures, students.seen.refused, students.seen.documents) == ([], 0, 12)
     assert everything(cluster) == before
+    assert set(environment(agent)) == {"PATH"}
+
+
+def environment(agent: Process) -> list[str]:
+    """Names of what it hands on to tasks, besides what is theirs."""
+    words = Path(f"/proc/{agent.pid()}/environ").read_text(encoding="utf-8").split("\0")
+    return [word.partition("=")[0] for word in words if word]
 
 
 def test_nobody_notices_that_consul_is_away(cluster: LocalCluster, figure: Figure) -> None:

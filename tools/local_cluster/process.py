@@ -11,6 +11,8 @@ from tools.local_cluster.errors import ClusterError
 from tools.local_cluster.waiting import wait_for
 
 LOG_LINES = 12
+# Nomad hands its own on to tasks: whoever starts it has tokens in theirs, and settings that are not for the tasks.
+ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,7 @@ class Process:
         pid = os.posix_spawn(
             self.argv[0],
             list(self.argv),
-            os.environ,
+            ENVIRONMENT,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, str(self.log), appending, 0o600),
