@@ -1,4 +1,4 @@
-"""Releases that must not go out: each goes back, says why in words, and nobody notices (R12.2 to R12.4)."""
+"""Releases that must not go out: each goes back, says why in words, and nobody notices (R12.1, R12.3)."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -101,7 +101,7 @@ READS_WRONGLY = Bad(
 def test_a_bad_release_goes_back_and_says_why_while_the_one_before_serves(
     cluster: LocalCluster, tmp_path: Path, figure: Figure, bad: Bad
 ) -> None:
-    """No request fails, no instance of the release before stops, the schema stays (R12.2, R12.3, R12.4)."""
+    """No request fails, no instance of the release before stops, the schema stays (R12.1, R12.2, R12.3)."""
     documents = [document(seed, rows_max=10) for seed in range(DOCUMENTS)]
     manifest = make_release(cluster, tmp_path / "bad", bad.change)
     schema = applied(cluster)
@@ -125,7 +125,7 @@ def test_a_bad_release_goes_back_and_says_why_while_the_one_before_serves(
 
 
 def test_a_second_release_is_refused_while_the_first_waits(cluster: LocalCluster, tmp_path: Path) -> None:
-    """`pulumi up` says what to do, and changes nothing; the first can still be left (R12.4)."""
+    """`pulumi up` says what to do, and changes nothing; the first can still be left (R12.3)."""
     first = make_release(cluster, tmp_path / "first", harmless("first"))
     second = make_release(cluster, tmp_path / "second", harmless("second"))
     with tried(cluster, {"release": first}):

@@ -1,4 +1,4 @@
-"""A good release while students use the service, and the backup before each (R12.1, R12.3, R12.5)."""
+"""A good release while students use the service, and the backup before each (R12.2, R12.4, R12.5)."""
 
 import subprocess
 import time
@@ -32,7 +32,7 @@ LOAD_SECONDS = 900.0
 def test_nobody_notices_a_release(
     cluster: LocalCluster, tmp_path: Path, figure: Figure, requests: int, uploads: int
 ) -> None:
-    """Neither a request nor an upload fails from `pulumi up` until all instances are verified (R12.1, R12.3, R12.4).
+    """Neither a request nor an upload fails from `pulumi up` until all instances are verified (R12.2, R12.4).
 
     The canary waits until most of the load has been sent; half of the documents come during the roll-out.
     """
