@@ -33,8 +33,9 @@ http:
         stsSeconds: {{ env "HSTS_SECONDS" }}
         frameDeny: true
         customResponseHeaders: {Server: ""}
-    # Only a request that no instance has seen is tried again.
-    retry: {retry: {attempts: 3, initialInterval: 100ms}}
+    # What no instance has seen is tried again, and of methods that may be repeated what got no answer: for longer than it
+    # takes until an instance that was killed is no longer among those who are asked.
+    retry: {retry: {attempts: 10, initialInterval: 100ms, status: ["502"]}}
     # The API answers neither of these itself.
     faults: {errors: {status: ["502", "504"], service: faults, query: "/faults/{status}"}}
     unreachable: {plugin: {faults: {status: 502, retryAfter: "5", detail: "The service did not answer. Try again in a few seconds."}}}
