@@ -66,13 +66,12 @@ class Promotion:
 
     def _roll(self, verdict: Verdict) -> str | None:
         """Follows the replacement of all instances; a sentence when it failed."""
-        versions = {name: each.job.version for name, each in verdict.situations.items() if each.job}
         last: Mapping[str, Situation] = {}
 
         def ended(now: Mapping[str, Situation]) -> bool:
             nonlocal last
             last = now
-            self._expect_no_other(now, versions)
+            self._expect_no_other(now, verdict.situations)
             return settled(now) or any(each.phase in LOST for each in now.values())
 
         in_time = self.gate.follower.until(ended, seconds=self.gate.limits.rolling_seconds)
@@ -81,10 +80,12 @@ class Promotion:
             return f"The roll-out of {', '.join(lost)} failed"
         return None if in_time else f"The roll-out is not finished after {self.gate.limits.rolling_seconds:g} s"
 
-    def _expect_no_other(self, now: Mapping[str, Situation], versions: Mapping[str, int]) -> None:
+    def _expect_no_other(self, now: Mapping[str, Situation], gated: Mapping[str, Situation]) -> None:
+        """The autoscaler is no other: a job that has settled may be scaled while the rest is still rolled out."""
         for name, each in now.items():
-            if each.job and each.job.version != versions.get(name) and each.phase not in LOST:
-                raise Superseded(name, versions.get(name, 0), each.job.version)
+            before = gated[name]
+            if each.job and each.fingerprint != before.fingerprint and each.phase not in LOST:
+                raise Superseded(name, before.job.version if before.job else 0, each.job.version)
 
     def _verified(self) -> bool:
         gate = self.gate
