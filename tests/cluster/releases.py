@@ -141,7 +141,7 @@ def serving(cluster: LocalCluster) -> dict[str, str]:
     """Of each running instance of the application, by its id: when its tasks began."""
     found = cluster.nomad.api.call("GET", "allocations", namespace=NAMESPACE)
     return {
-        entry["ID"]: " ".join(sorted(state["StartedAt"] for state in entry["TaskStates"].values()))
+        entry["ID"]: " ".join(sorted(state["StartedAt"] or "" for state in entry["TaskStates"].values()))
         for entry in found
         if entry["JobID"] in JOBS and entry["ClientStatus"] == "running" and entry["DesiredStatus"] == "run"
     }
