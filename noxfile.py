@@ -53,6 +53,14 @@ def cluster_tooling(session: nox.Session) -> None:
 
 
 @nox.session
+def cluster_short(session: nox.Session) -> None:
+    """The platform and a release under load, on the whole cluster started for them."""
+    session.run("python", "-m", "tools.cluster.build")
+    chosen = ("tests/cluster/test_platform.py", "tests/cluster/test_releases.py")
+    session.run("pytest", *chosen, "-m", "not long", *session.posargs)
+
+
+@nox.session
 def cluster(session: nox.Session) -> None:
     """Tests on the whole cluster, started for them on free ports, without the long ones."""
     session.run("python", "-m", "tools.cluster.build")
