@@ -66,7 +66,7 @@ def test_nobody_notices_that_an_instance_is_told_to_end(
 
 
 def test_a_stream_of_a_stopped_instance_ends_and_is_continued_by_another(cluster: LocalCluster, figure: Figure) -> None:
-    """The client comes again, as browsers do by themselves, and misses no state (R7.2)."""
+    """The client comes again, as browsers do by themselves, and misses no state (R12.2)."""
     workers = instances(cluster, "worker")
     with visitor(cluster) as student:
         for worker in workers:

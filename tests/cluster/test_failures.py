@@ -178,7 +178,7 @@ def events(cluster: LocalCluster, instance: Instance) -> list[str]:
 def test_what_there_is_one_of_is_missed_in_words_until_it_is_back(
     cluster: LocalCluster, figure: Figure, job: str
 ) -> None:
-    """Whoever needs it is told when to come again; nothing is lost (R6.2)."""
+    """Whoever needs it is told when to come again; nothing is lost (R2.3)."""
     with students_at_work(cluster) as students:
         seconds = strike(cluster, students, job, of=1)
     tell(figure, job, seconds, students.seen)
