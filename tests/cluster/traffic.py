@@ -60,9 +60,11 @@ class Traffic:
         self._thread.join()
         self._loop.close()
 
-    def upload(self, documents: Sequence[Document], *, at_once: int) -> "Future[None]":
-        """Done once every timetable is read and compared, or has failed."""
-        return asyncio.run_coroutine_threadsafe(self._upload_all(documents, at_once), self._loop)
+    def upload(
+        self, documents: Sequence[Document], *, at_once: int, within_seconds: float = DOCUMENT_SECONDS
+    ) -> "Future[None]":
+        """Done once every timetable is read and compared, or has failed; each has its time from the upload on."""
+        return asyncio.run_coroutine_threadsafe(self._upload_all(documents, at_once, within_seconds), self._loop)
 
     async def _read(self) -> None:
         async with asyncio.TaskGroup() as people:
@@ -78,15 +80,15 @@ class Traffic:
                 await self._ask(client, "GET", next(paths))
                 await asyncio.sleep(self._pause_seconds)
 
-    async def _upload_all(self, documents: Sequence[Document], at_once: int) -> None:
+    async def _upload_all(self, documents: Sequence[Document], at_once: int, within_seconds: float) -> None:
         turn = asyncio.Semaphore(at_once)
 
         async def one(document: Document) -> None:
             async with turn, self._client() as client:
                 try:
-                    await asyncio.wait_for(self._deliver(client, document), DOCUMENT_SECONDS)
+                    await asyncio.wait_for(self._deliver(client, document), within_seconds)
                 except TimeoutError:
-                    self.seen.failures.append(f"no timetable after {DOCUMENT_SECONDS} s")
+                    self.seen.failures.append(f"no timetable after {within_seconds} s")
 
         await asyncio.gather(*map(one, documents))
 

@@ -1,0 +1,165 @@
+"""More and fewer instances, by hand and by the autoscaler, while students use the service (R1.3, R10.1, R10.2).
+
+All on one machine, whose processor does not grow with the number of instances: what is measured is the time until all
+are healthy, not a higher throughput.
+"""
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.cluster.conftest import Figure
+from tests.cluster.releases import unlimited_traffic
+from tests.cluster.scaling import (
+    HEALTHY_SECONDS,
+    answering,
+    asking_for_connections,
+    await_passing,
+    measured,
+    running,
+    scale,
+    scaled_by_hand,
+    try_to_scale,
+    wanted,
+)
+from tests.documents.generate import Document, document
+from tests.servers import wait_until
+from tools.local_cluster.cluster import LocalCluster
+
+pytestmark = pytest.mark.timeout(2700)
+
+FEW = 2
+UNEVEN = 0.2
+#: What PgBouncer keeps open to PostgreSQL, and what it opens at most (R3.1).
+CONNECTIONS = range(50, 101)
+FINISHED = 'sum by (alloc) (upschedule_jobs_finished_total{service="worker",outcome="completed"})'
+
+
+@pytest.mark.parametrize(
+    ("instances", "requests"), [(6, 1_200), pytest.param(20, 4_000, marks=pytest.mark.long, id="full")]
+)
+def test_the_api_grows_and_shrinks_and_nobody_notices(
+    cluster: LocalCluster, figure: Figure, instances: int, requests: int
+) -> None:
+    """Traefik asks all alike, and they share PgBouncer's connections (R3.1, R10.1, R10.4)."""
+    with scaled_by_hand(cluster), asking_for_connections(cluster) as connections:
+        scale(cluster, "api", FEW)
+        await_passing(cluster, "api", FEW)
+        with unlimited_traffic(cluster, readers=8, pause_seconds=0.5) as students:
+            began = time.monotonic()
+            scale(cluster, "api", instances)
+            await_passing(cluster, "api", instances)
+            figure(f"s from {FEW} to {instances} API instances whose checks pass", time.monotonic() - began)
+            wait_until(
+                lambda: len(answering(cluster, requests=8 * instances, connections=2)) == instances,
+                timeout_seconds=60,
+            )
+            with ThreadPoolExecutor(max_workers=1) as beside:
+                asked = beside.submit(answering, cluster, requests=requests, connections=40)
+                while not asked.done():
+                    connections.count()
+            shares = asked.result()
+            even = shares.total() / instances
+            figure(f"% of the even share that one of {instances} was off", 100 * furthest(shares, even))
+            figure("connections of PostgreSQL at most under load", connections.most)
+
+            scale(cluster, "api", FEW)
+            wait_until(lambda: running(cluster, "api") == FEW, timeout_seconds=HEALTHY_SECONDS)
+    assert students.seen.failures == []
+    assert len(shares) == instances
+    assert furthest(shares, even) <= UNEVEN
+    assert connections.most in CONNECTIONS
+
+
+def furthest(shares: dict[str, int], even: float) -> float:
+    """From the even share, as a part of it."""
+    return max(abs(share - even) for share in shares.values()) / even
+
+
+@pytest.mark.parametrize(
+    ("instances", "documents"), [(8, 80), pytest.param(50, 400, marks=pytest.mark.long, id="full")]
+)
+def test_workers_grow_and_shrink_and_every_document_is_read(
+    cluster: LocalCluster, figure: Figure, instances: int, documents: int
+) -> None:
+    """A burst is read by more than were there before, right, and goes on while most of them end (R1.3, R10.2)."""
+    burst = [document(seed, rows_max=40) for seed in range(documents)]
+    with scaled_by_hand(cluster), unlimited_traffic(cluster, readers=4, pause_seconds=0.5) as students:
+        scale(cluster, "worker", FEW)
+        await_passing(cluster, "worker", FEW)
+        began = time.monotonic()
+        scale(cluster, "worker", instances)
+        await_passing(cluster, "worker", instances)
+        figure(f"s from {FEW} to {instances} workers whose checks pass", time.monotonic() - began)
+        read = students.upload(burst[: documents // 2], at_once=documents // 4)
+        read.result()
+        wait_until(lambda: len(busy(cluster)) > FEW, timeout_seconds=60)
+        figure(f"of {instances} workers read {documents // 2} documents", len(busy(cluster)))
+        rest = students.upload(burst[documents // 2 :], at_once=documents // 4)
+        scale(cluster, "worker", FEW)
+        rest.result()
+        wait_until(lambda: running(cluster, "worker") == FEW, timeout_seconds=HEALTHY_SECONDS)
+    assert students.seen.failures == []
+    assert students.seen.documents == documents
+
+
+def busy(cluster: LocalCluster) -> set[str]:
+    """Workers that have read a document."""
+    return {alloc for alloc, count in measured(cluster, FINISHED).items() if count > 0}
+
+
+@pytest.mark.parametrize(
+    ("job", "count", "bound"),
+    [("api", 21, "maximum: 21 > 20"), ("worker", 51, "maximum: 51 > 50"), ("worker", 1, "minimum: 1 < 2")],
+)
+def test_nomad_refuses_more_and_fewer_than_the_bounds(cluster: LocalCluster, job: str, count: int, bound: str) -> None:
+    """In words, whoever asks (R10.1, R10.2)."""
+    before = wanted(cluster, job)
+    refused = try_to_scale(cluster, job, count)
+    assert refused.returncode != 0
+    assert bound in refused.stderr
+    assert wanted(cluster, job) == before
+
+
+@pytest.mark.parametrize(("workers", "documents"), [(4, 60), pytest.param(40, 600, marks=pytest.mark.long, id="full")])
+def test_a_queue_brings_workers_and_quiet_sends_them_away(
+    cluster: LocalCluster, figure: Figure, request: pytest.FixtureRequest, workers: int, documents: int
+) -> None:
+    """The autoscaler follows what Prometheus measures; the way back takes three minutes of quiet (R1.3, R10.2)."""
+    queue = long_documents(documents)
+    with unlimited_traffic(cluster, readers=4, pause_seconds=0.5) as students:
+        began = time.monotonic()
+        read = students.upload(queue, at_once=documents, within_seconds=HEALTHY_SECONDS)
+        wait_until(lambda: wanted(cluster, "worker") >= workers, timeout_seconds=300)
+        figure(f"s from the first upload until Nomad wants {workers} workers", time.monotonic() - began)
+        await_passing(cluster, "worker", workers)
+        figure(f"s from the first upload until {workers} workers are healthy", time.monotonic() - began)
+        read.result()
+        figure(f"s until {documents} documents of up to 27 pages are read", time.monotonic() - began)
+        if request.node.get_closest_marker("long"):
+            quiet = time.monotonic()
+            wait_until(lambda: running(cluster, "worker") == FEW, timeout_seconds=HEALTHY_SECONDS)
+            figure(f"s from the last document until {FEW} workers are left", time.monotonic() - quiet)
+    assert students.seen.failures == []
+    assert students.seen.documents == documents
+
+
+def long_documents(count: int) -> list[Document]:
+    """Each is uploaded by people of their own, for whom it is read again."""
+    few = [document(seed, rows_max=150) for seed in range(6)]
+    return [few[number % len(few)] for number in range(count)]
+
+
+def test_requests_bring_api_instances(cluster: LocalCluster, figure: Figure) -> None:
+    """One for every 40 a second, or more when they take long (R10.1)."""
+    with unlimited_traffic(cluster, readers=16, pause_seconds=0.1) as students:
+        began = time.monotonic()
+        wait_until(lambda: wanted(cluster, "api") >= FEW + 1, timeout_seconds=300)
+        figure(f"s of load until Nomad wants {FEW + 1} API instances", time.monotonic() - began)
+        await_passing(cluster, "api", FEW + 1)
+        wait_until(
+            lambda: len(answering(cluster, requests=60, connections=2)) > FEW,
+            timeout_seconds=60,
+        )
+    assert students.seen.failures == []
