@@ -19,6 +19,7 @@ _log = structlog.get_logger(__name__)
 _STORE = "redis-cache"
 _CHANNEL = "job-notices"
 _SEND_SECONDS = 0.25
+_CANCEL_SECONDS = 0.1
 # Silence for so long is answered by a ping, and no pong in the same time means that the line is dead.
 _SILENCE_SECONDS = 5.0
 _PAUSE_SECONDS_BASE = 0.2
@@ -49,10 +50,11 @@ class Notices:
         self._listening = asyncio.create_task(self._listen(), name="job-notices")
 
     async def close(self) -> None:
-        if self._listening is not None:
+        # Again and again: the client swallows a cancellation that comes while it connects.
+        while self._listening is not None and not self._listening.done():
             self._listening.cancel()
-            await asyncio.gather(self._listening, return_exceptions=True)
-            self._listening = None
+            await asyncio.wait({self._listening}, timeout=_CANCEL_SECONDS)
+        self._listening = None
 
     @contextmanager
     def watching(self, job_id: UUID) -> Generator[asyncio.Event]:

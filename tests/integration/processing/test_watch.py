@@ -132,3 +132,15 @@ async def _subscribed(redis: Redis) -> None:
         return (await redis.pubsub_numsub("job-notices"))[0][1]
 
     await until(subscribers)
+
+
+async def test_listening_ends_at_once_also_while_the_line_is_being_made(addresses: Addresses) -> None:
+    """The client swallows a cancellation that comes then; a process would never stop."""
+    async with opened(addresses) as services:
+        for turns in range(24):
+            notices = Notices(services.redis_cache)
+            notices.start()
+            for _ in range(turns % 12):
+                await asyncio.sleep(0)
+            async with asyncio.timeout(10):
+                await notices.close()
