@@ -3,7 +3,7 @@ PYTHON ?= python3
 BOOTSTRAP := $(PYTHON) tools/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint perf cluster-tools cluster cluster-down test-cluster clean
+.PHONY: help run test lint perf cluster-tools cluster cluster-down test-cluster-quick test-cluster clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -28,6 +28,9 @@ cluster: ## Start or update the whole cluster on this machine, in .cluster (need
 
 cluster-down: ## Stop it; its data stay (ARGS=--remove-data)
 	@$(BOOTSTRAP) cluster python -m tools.local_cluster down $(ARGS)
+
+test-cluster-quick: ## Test the cluster's plugins, program and job files (needs root; a few minutes)
+	@$(BOOTSTRAP) test-cluster nox --session cluster_quick
 
 test-cluster: ## Test the cluster's tools, and the cluster of `make cluster` (needs root)
 	@$(BOOTSTRAP) test-cluster nox --session cluster_tooling cluster

@@ -53,6 +53,14 @@ def cluster_tooling(session: nox.Session) -> None:
 
 
 @nox.session
+def cluster_quick(session: nox.Session) -> None:
+    """What every change is held to: plugins, program and job files on a real Nomad, in a few minutes."""
+    session.run("python", "-m", "tools.cluster.build")
+    parts = ("access", "build", "encryption", "failures", "jobs", "program", "secrets")
+    session.run("pytest", *(f"tests/cluster/tooling/test_{part}.py" for part in parts), *session.posargs)
+
+
+@nox.session
 def cluster_short(session: nox.Session) -> None:
     """The platform and a release under load, on the whole cluster started for them."""
     session.run("python", "-m", "tools.cluster.build")
