@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.cluster.cluster import ask_consul
 from tests.cluster.conftest import Figure
 from tests.cluster.releases import commit, deploy, harmless, released, serving, unlimited_traffic, version_of
 from tests.cluster.runbooks import follow, shell
@@ -24,6 +25,7 @@ def sre(cluster: LocalCluster) -> Iterator[dict[str, str]]:
     file = cluster.stack.project / "Pulumi.local.yaml"
     before = file.read_bytes()
     yield shell(cluster)
+    ask_consul(cluster, "operator", "DELETE", "kv/upschedule/settings?recurse=true").raise_for_status()
     if file.read_bytes() != before:
         file.write_bytes(before)
         cluster.stack.up()
@@ -65,21 +67,12 @@ def test_a_release_is_promoted_and_left_again(cluster: LocalCluster, sre: dict[s
 
 def test_there_are_more_instances_when_a_person_wants_them(cluster: LocalCluster, sre: dict[str, str]) -> None:
     """Beside the autoscaler, and within its bounds (R10.1, R10.2)."""
-    before = {name: count(cluster, name) for name in ("api", "worker")}
-    try:
-        said = follow("scale", "Look", "Now", environment=sre)
-        assert "upschedule:api:wanted: " in said
-        assert (count(cluster, "api"), count(cluster, "worker")) == (3, 3)
-        follow("scale", "To stay", environment=sre)
-        follow("scale", "Is it over?", environment=sre)
-        assert bounds(cluster, "api")[0] == bounds(cluster, "worker")[0] == 3
-    finally:
-        for name in ("api", "worker"):
-            cluster.stack.run("config", "rm", f"{name}InstancesMin")
-        cluster.stack.up()
-        for name, instances in before.items():
-            body = {"Count": instances, "Target": {"Group": name}}
-            cluster.nomad.api.call("PUT", f"job/{name}/scale", body, namespace=NAMESPACE)
+    assert "upschedule:api:wanted: " in follow("scale", "Look", environment=sre)
+    follow("scale", "To stay", environment=sre)
+    for job in ("api", "worker"):
+        wait_until(lambda job=job: count(cluster, job) == bounds(cluster, job)[0] == 3, timeout_seconds=120)
+    follow("scale", "Is it over?", "Now", "Is it over?", environment=sre)
+    assert {count(cluster, job) for job in ("api", "worker")} == {3}
 
 
 def count(cluster: LocalCluster, job: str) -> int:
