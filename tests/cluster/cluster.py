@@ -37,7 +37,7 @@ def clone(folder: Path) -> Path:
 
 def database_url(cluster: LocalCluster, role: str, password: str, *, port: str, tls: str = "verify-full") -> str:
     """`port`: the name of PostgreSQL's or PgBouncer's setting."""
-    query = f"sslmode={tls}&sslrootcert={cluster.certificates.authority}&connect_timeout=5"
+    query = f"sslmode={tls}&sslrootcert={cluster.certificates.authority}&connect_timeout=20"
     return f"postgresql://{role}:{password}@{cluster.plan.address(port)}/{DATABASE}?{query}"
 
 
