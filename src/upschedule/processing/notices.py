@@ -50,7 +50,7 @@ class Notices:
         self._listening = asyncio.create_task(self._listen(), name="job-notices")
 
     async def close(self) -> None:
-        # Again and again: the client swallows a cancellation that comes while it connects.
+        # Again and again: the client sends in `asyncio.wait_for`, which before Python 3.12 may swallow a cancellation.
         while self._listening is not None and not self._listening.done():
             self._listening.cancel()
             await asyncio.wait({self._listening}, timeout=_CANCEL_SECONDS)

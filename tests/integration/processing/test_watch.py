@@ -135,7 +135,7 @@ async def _subscribed(redis: Redis) -> None:
 
 
 async def test_listening_ends_at_once_also_while_the_line_is_being_made(addresses: Addresses) -> None:
-    """The client swallows a cancellation that comes then; a process would never stop."""
+    """A cancellation that comes while the client sends may be swallowed; a process would never stop."""
     async with opened(addresses) as services:
         for turns in range(24):
             notices = Notices(services.redis_cache)
