@@ -19,7 +19,6 @@ _log = structlog.get_logger(__name__)
 _STORE = "redis-cache"
 _CHANNEL = "job-notices"
 _SEND_SECONDS = 0.25
-_CANCEL_SECONDS = 0.1
 # Silence for so long is answered by a ping, and no pong in the same time means that the line is dead.
 _SILENCE_SECONDS = 5.0
 _PAUSE_SECONDS_BASE = 0.2
@@ -50,11 +49,10 @@ class Notices:
         self._listening = asyncio.create_task(self._listen(), name="job-notices")
 
     async def close(self) -> None:
-        # Again and again: the client sends in `asyncio.wait_for`, which before Python 3.12 may swallow a cancellation.
-        while self._listening is not None and not self._listening.done():
+        if self._listening is not None:
             self._listening.cancel()
-            await asyncio.wait({self._listening}, timeout=_CANCEL_SECONDS)
-        self._listening = None
+            await asyncio.gather(self._listening, return_exceptions=True)
+            self._listening = None
 
     @contextmanager
     def watching(self, job_id: UUID) -> Generator[asyncio.Event]:

@@ -10,6 +10,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from upschedule.stores.cancelling import never_lose_cancellations
 from upschedule.stores.errors import StoreTimeout, StoreUnavailable
 
 
@@ -26,6 +27,7 @@ def connect(url: str, *, command_seconds: float, connections_max: int) -> Redis:
         retry=Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), retries=1),
         decode_responses=False,
     )
+    never_lose_cancellations(pool)
     return Redis.from_pool(pool)
 
 

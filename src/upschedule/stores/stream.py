@@ -18,6 +18,8 @@ from redis.exceptions import RedisError, ResponseError
 from taskiq import AckableMessage
 from taskiq_redis import RedisStreamBroker
 
+from upschedule.stores.cancelling import never_lose_cancellations
+
 _log = structlog.get_logger(__name__)
 
 _PAUSE_SECONDS_BASE = 0.1
@@ -69,6 +71,7 @@ class StreamBroker(RedisStreamBroker):
             socket_keepalive=True,
             retry=Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), retries=1),
         )
+        never_lose_cancellations(self.connection_pool)
         self._roll = roll
         self._monotonic = monotonic
         self._look_back_at = 0.0
