@@ -39,6 +39,22 @@ variable "sources_url" {
 
 variable "sources_sha256" { type = string }
 
+variable "release_volume" {
+  type        = string
+  description = "The node's host volume for unpacked releases; it belongs to `release_user`"
+  default     = "releases"
+}
+
+variable "release_user" {
+  type        = string
+  description = "Who unpacks a release on the node, for all of its instances"
+}
+
+variable "release_program" {
+  type        = string
+  description = "Text of release/unpacked.py"
+}
+
 variable "python" {
   type        = string
   description = "Path of the interpreter that the release was packed for, as the task sees it"
@@ -115,8 +131,8 @@ variable "memory_mb" {
 
 variable "disk_mb" {
   type        = number
-  description = "Of the release, unpacked, and the logs"
-  default     = 400
+  description = "Of the logs, and what a task writes beside them"
+  default     = 150
 }
 
 variable "healthy_seconds" {
@@ -132,9 +148,13 @@ variable "min_healthy_seconds" {
 }
 
 locals {
-  release = "${NOMAD_ALLOC_DIR}/release"
-  # One task fetches the release, all tasks of the group run it.
-  path = "${local.release}/environment:${local.release}/sources/src"
+  releases    = "/opt/upschedule"
+  environment = "${local.releases}/${substr(var.environment_sha256, 0, 16)}"
+  sources     = "${local.releases}/${substr(var.sources_sha256, 0, 16)}"
+  path        = "${local.environment}:${local.sources}/src"
+  unpacked    = "${NOMAD_TASK_DIR}/unpacked.py"
+  # Waits for `fetch`, and holds what it runs.
+  run = [local.unpacked, "run", "${var.healthy_seconds - 30}", local.environment, local.sources, "--"]
 }
 
 locals {
@@ -217,6 +237,11 @@ job "api" {
       port "http" {}
     }
 
+    volume "releases" {
+      type   = "host"
+      source = var.release_volume
+    }
+
     ephemeral_disk {
       size = var.disk_mb
     }
@@ -235,6 +260,47 @@ job "api" {
       unlimited      = true
     }
 
+    # The node keeps it for all instances of this release: whoever comes next finds it there.
+    task "fetch" {
+      driver = "exec"
+      user   = var.release_user
+
+      lifecycle {
+        hook    = "prestart"
+        sidecar = false
+      }
+
+      volume_mount {
+        volume      = "releases"
+        destination = local.releases
+      }
+
+      config {
+        command = var.python
+        args = [
+          local.unpacked, "fetch", local.releases, "${var.healthy_seconds - 30}",
+          var.environment_url, var.environment_sha256, var.sources_url, var.sources_sha256,
+        ]
+        cap_drop = ["all"]
+      }
+
+      template {
+        destination = local.unpacked
+        change_mode = "noop"
+        data        = var.release_program
+      }
+
+      logs {
+        max_files     = 2
+        max_file_size = 5
+      }
+
+      resources {
+        cpu    = 200
+        memory = 128
+      }
+    }
+
     task "prepare" {
       driver = "exec"
       user   = var.prepare_user
@@ -244,32 +310,20 @@ job "api" {
         sidecar = false
       }
 
-      artifact {
-        source      = var.environment_url
-        destination = "${NOMAD_ALLOC_DIR}/release/environment"
-
-        options {
-          checksum = "sha256:${var.environment_sha256}"
-        }
-      }
-
-      artifact {
-        source      = var.sources_url
-        destination = "${NOMAD_ALLOC_DIR}/release/sources"
-
-        options {
-          checksum = "sha256:${var.sources_sha256}"
-        }
+      volume_mount {
+        volume      = "releases"
+        destination = local.releases
+        read_only   = true
       }
 
       config {
         command = var.python
-        args = [
+        args = concat(local.run, [
           "-m", "upschedule", "prepare",
           "--running", "${NOMAD_TASK_DIR}/running",
           "--postgres-programs", var.postgres_programs,
           "--turn-seconds", "${var.healthy_seconds - 30}",
-        ]
+        ])
         cap_drop = ["all"]
       }
 
@@ -279,6 +333,12 @@ job "api" {
         # The release has its bytecode, and nobody may write there.
         PYTHONDONTWRITEBYTECODE = "1"
         AWS_ENDPOINT_URL        = var.backups_url
+      }
+
+      template {
+        destination = local.unpacked
+        change_mode = "noop"
+        data        = var.release_program
       }
 
       # Least privilege: no other task may read this path.
@@ -364,9 +424,15 @@ job "api" {
         }
       }
 
+      volume_mount {
+        volume      = "releases"
+        destination = local.releases
+        read_only   = true
+      }
+
       config {
         command  = var.python
-        args     = ["-m", "upschedule", "serve"]
+        args     = concat(local.run, ["-m", "upschedule", "serve"])
         cap_drop = ["all"]
       }
 
@@ -377,6 +443,12 @@ job "api" {
         PYTHONDONTWRITEBYTECODE = "1"
         UPSCHEDULE_WEB_HOST     = "${NOMAD_IP_http}"
         UPSCHEDULE_WEB_PORT     = "${NOMAD_PORT_http}"
+      }
+
+      template {
+        destination = local.unpacked
+        change_mode = "noop"
+        data        = var.release_program
       }
 
       template {

@@ -34,6 +34,22 @@ variable "sources_url" {
 
 variable "sources_sha256" { type = string }
 
+variable "release_volume" {
+  type        = string
+  description = "The node's host volume for unpacked releases; it belongs to `release_user`"
+  default     = "releases"
+}
+
+variable "release_user" {
+  type        = string
+  description = "Who unpacks a release on the node, for all of its instances"
+}
+
+variable "release_program" {
+  type        = string
+  description = "Text of release/unpacked.py"
+}
+
 variable "python" {
   type        = string
   description = "Path of the interpreter that the release was packed for, as the task sees it"
@@ -93,8 +109,8 @@ variable "memory_mb" {
 
 variable "disk_mb" {
   type        = number
-  description = "Of the release, unpacked, and the logs"
-  default     = 400
+  description = "Of the logs, and what a task writes beside them"
+  default     = 150
 }
 
 variable "healthy_seconds" {
@@ -110,9 +126,13 @@ variable "min_healthy_seconds" {
 }
 
 locals {
-  release = "${NOMAD_ALLOC_DIR}/release"
-  # One task fetches the release, all tasks of the group run it.
-  path = "${local.release}/environment:${local.release}/sources/src"
+  releases    = "/opt/upschedule"
+  environment = "${local.releases}/${substr(var.environment_sha256, 0, 16)}"
+  sources     = "${local.releases}/${substr(var.sources_sha256, 0, 16)}"
+  path        = "${local.environment}:${local.sources}/src"
+  unpacked    = "${NOMAD_TASK_DIR}/unpacked.py"
+  # Waits for `fetch`, and holds what it runs.
+  run = [local.unpacked, "run", "${var.healthy_seconds - 30}", local.environment, local.sources, "--"]
 }
 
 job "worker" {
@@ -166,6 +186,11 @@ job "worker" {
       port "http" {}
     }
 
+    volume "releases" {
+      type   = "host"
+      source = var.release_volume
+    }
+
     ephemeral_disk {
       size = var.disk_mb
     }
@@ -184,6 +209,47 @@ job "worker" {
       unlimited      = true
     }
 
+    # The node keeps it for all instances of this release: whoever comes next finds it there.
+    task "fetch" {
+      driver = "exec"
+      user   = var.release_user
+
+      lifecycle {
+        hook    = "prestart"
+        sidecar = false
+      }
+
+      volume_mount {
+        volume      = "releases"
+        destination = local.releases
+      }
+
+      config {
+        command = var.python
+        args = [
+          local.unpacked, "fetch", local.releases, "${var.healthy_seconds - 30}",
+          var.environment_url, var.environment_sha256, var.sources_url, var.sources_sha256,
+        ]
+        cap_drop = ["all"]
+      }
+
+      template {
+        destination = local.unpacked
+        change_mode = "noop"
+        data        = var.release_program
+      }
+
+      logs {
+        max_files     = 2
+        max_file_size = 5
+      }
+
+      resources {
+        cpu    = 200
+        memory = 128
+      }
+    }
+
     task "wait" {
       driver = "exec"
       user   = var.user
@@ -193,27 +259,15 @@ job "worker" {
         sidecar = false
       }
 
-      artifact {
-        source      = var.environment_url
-        destination = "${NOMAD_ALLOC_DIR}/release/environment"
-
-        options {
-          checksum = "sha256:${var.environment_sha256}"
-        }
-      }
-
-      artifact {
-        source      = var.sources_url
-        destination = "${NOMAD_ALLOC_DIR}/release/sources"
-
-        options {
-          checksum = "sha256:${var.sources_sha256}"
-        }
+      volume_mount {
+        volume      = "releases"
+        destination = local.releases
+        read_only   = true
       }
 
       config {
         command  = var.python
-        args     = ["-m", "upschedule", "prepare", "--wait", "${var.healthy_seconds - 30}"]
+        args     = concat(local.run, ["-m", "upschedule", "prepare", "--wait", "${var.healthy_seconds - 30}"])
         cap_drop = ["all"]
       }
 
@@ -222,6 +276,12 @@ job "worker" {
         PYTHONSAFEPATH = "1"
         # The release has its bytecode, and nobody may write there.
         PYTHONDONTWRITEBYTECODE = "1"
+      }
+
+      template {
+        destination = local.unpacked
+        change_mode = "noop"
+        data        = var.release_program
       }
 
       # Least privilege: no other task may read this path.
@@ -295,9 +355,15 @@ job "worker" {
         }
       }
 
+      volume_mount {
+        volume      = "releases"
+        destination = local.releases
+        read_only   = true
+      }
+
       config {
         command  = var.python
-        args     = ["-m", "upschedule", "work"]
+        args     = concat(local.run, ["-m", "upschedule", "work"])
         cap_drop = ["all"]
       }
 
@@ -309,6 +375,12 @@ job "worker" {
         UPSCHEDULE_WORKER_HOST           = "${NOMAD_IP_http}"
         UPSCHEDULE_WORKER_PORT           = "${NOMAD_PORT_http}"
         UPSCHEDULE_ROLLOUT_STANDING_FILE = "${NOMAD_TASK_DIR}/standing"
+      }
+
+      template {
+        destination = local.unpacked
+        change_mode = "noop"
+        data        = var.release_program
       }
 
       template {

@@ -5,11 +5,6 @@ client {
   # Longest kill_timeout of a job that is honoured; Nomad's own is 30 s.
   max_kill_timeout = "60s"
 
-  # A release holds more files than the 4096 that Nomad unpacks by itself.
-  artifact {
-    decompression_file_count_limit = 30000
-  }
-
   # Templates wait for Consul and Nomad's servers as long as it takes: by default a task ends after twelve attempts.
   template {
     consul_retry {
@@ -23,6 +18,11 @@ client {
       backoff     = "250ms"
       max_backoff = "15s"
     }
+  }
+
+  # Unpacked releases: the folder is upschedule-release's, and everybody reads it.
+  host_volume "releases" {
+    path = "/srv/upschedule/releases"
   }
 
   # For the system and the agents themselves.

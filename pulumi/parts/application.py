@@ -8,6 +8,7 @@ from typing import Annotated
 import msgspec
 import pulumi
 
+from components.service import JOBS as JOB_FILES
 from components.service import Service, ServiceArgs
 from config import Megabytes, Text
 from guard import read_rollouts, refuse_a_second_release
@@ -53,6 +54,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     # Networks that Traefik's instances are in.
     proxy_networks: Text = "127.0.0.1/32"
     python_program: Text = "/usr/bin/python3.11"
+    release_volume: Text = "releases"
     postgres_programs: Text = "/usr/lib/postgresql/15/bin"
     api_instances: Count = 2
     api_instances_min: Count = 1
@@ -102,7 +104,11 @@ def define(cluster: Cluster, settings: Settings, secrets: Secrets, stores: Store
     release = msgspec.json.decode(settings.release, type=Release)
     refuse_a_second_release(release.version, read_rollouts(JOBS, cluster.settings.namespace))
     application = application_secrets(secrets, stores)
-    shared = {**shared_variables(settings, release, stores), "secrets_mark": secrets_mark(application)}
+    shared = {
+        **shared_variables(settings, release, stores),
+        "release_user": f"{cluster.settings.user_prefix}release",
+        "secrets_mark": secrets_mark(application),
+    }
     wait = {"authority": stores.authority, "UPSCHEDULE_POSTGRES_URL": stores.app_url}
     define_api(cluster, settings, shared, application, stores)
     Service(
@@ -156,6 +162,8 @@ def shared_variables(settings: Settings, release: Release, stores: Stores) -> di
         "environment_sha256": release.environment.sha256,
         "sources_url": f"{source}/{release.sources.name}",
         "sources_sha256": release.sources.sha256,
+        "release_volume": settings.release_volume,
+        "release_program": (JOB_FILES / "release" / "unpacked.py").read_text(encoding="utf-8"),
         "python": settings.python_program,
         "settings": application_settings(settings, stores),
         "healthy_seconds": str(settings.release_healthy_seconds),

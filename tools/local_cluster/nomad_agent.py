@@ -174,8 +174,6 @@ class NomadAgent:
             "max_kill_timeout": "60s",
             # Templates wait for Consul and servers as long as it takes: by default a task ends after twelve attempts.
             "template": {name: [RETRY] for name in ("consul_retry", "nomad_retry")},
-            # A release holds more files than Nomad unpacks by itself.
-            "artifact": {"decompression_file_count_limit": 30_000},
             "min_dynamic_port": self.dynamic_ports[0],
             "max_dynamic_port": self.dynamic_ports[1],
             "options": {

@@ -19,6 +19,7 @@ UIDS: Mapping[str, int] = {
     "prometheus": 7110,
     "autoscaler": 7111,
     "prepare": 7112,
+    "release": 7113,
 }
 
 

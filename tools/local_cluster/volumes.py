@@ -1,4 +1,4 @@
-"""What outlives the jobs: a folder for each task that keeps something, readable by its user only."""
+"""What outlives the jobs: a folder for each task that keeps something, and one for the releases that all tasks read."""
 
 import os
 from collections.abc import Mapping
@@ -8,15 +8,21 @@ from tools.local_cluster.users import UIDS
 
 # The volume `traefik` holds the ACME account and its certificates.
 VOLUMES = ("postgres", "redis-state", "object-store", "prometheus", "traefik")
+RELEASES = "releases"
 
 
 def volumes(folder: Path) -> Mapping[str, Path]:
     """Paths by the name of the volume, which is that of its service."""
-    return {name: folder / name for name in VOLUMES}
+    return {name: folder / name for name in (*VOLUMES, RELEASES)}
 
 
 def make_volumes(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
-    for name, path in volumes(folder).items():
-        path.mkdir(mode=0o700, exist_ok=True)
-        os.chown(path, UIDS[name], UIDS[name])
+    for name in VOLUMES:
+        make_volume(folder / name, UIDS[name], 0o700)
+    make_volume(folder / RELEASES, UIDS["release"], 0o755)
+
+
+def make_volume(path: Path, owner: int, mode: int) -> None:
+    path.mkdir(mode=mode, exist_ok=True)
+    os.chown(path, owner, owner)

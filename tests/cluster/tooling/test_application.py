@@ -20,6 +20,8 @@ VARIABLES = {
     "environment_sha256": "0" * 64,
     "sources_url": "http://127.0.0.1/sources.tar.gz",
     "sources_sha256": "0" * 64,
+    "release_user": "nobody",
+    "release_program": "pass",
     "settings": "UPSCHEDULE_LOG_LEVEL=info",
 }
 OWN = {"api": {"prepare_user": "nobody", "backups_url": "http://127.0.0.1:8333"}, "worker": {}, "scheduler": {}}
@@ -70,7 +72,7 @@ def test_a_release_is_three_jobs_whose_tasks_read_their_own_secrets_only(project
         assert found["Meta"]["release"] == "1"
         update = found["TaskGroups"][0]["Update"]
         assert (update["Canary"], update["AutoRevert"], update["AutoPromote"]) == (1, True, False)
-        main = found["TaskGroups"][0]["Tasks"][1]
+        main = found["TaskGroups"][0]["Tasks"][-1]
         assert any('UPSCHEDULE_JOBS_PENDING_MAX="7"' in template["EmbeddedTmpl"] for template in main["Templates"])
     paths = {entry["Path"] for entry in agent.call("GET", "vars", namespace="whole", prefix="nomad/jobs/")}
     items = {path: agent.call("GET", f"var/{path}", namespace="whole")["Items"] for path in paths}
