@@ -24,7 +24,7 @@ from upschedule.operations.deploy.measuring import Bounds
 from upschedule.operations.deploy.prometheus import Prometheus
 from upschedule.operations.deploy.promoting import Promotion
 from upschedule.operations.deploy.revert import Revert
-from upschedule.operations.deploy.status import exit_code, lines, report
+from upschedule.operations.deploy.status import await_well, exit_code, is_well, lines, report
 from upschedule.operations.deploy.surroundings import cluster_of
 from upschedule.operations.deploy.watch import watch as follow
 
@@ -98,12 +98,20 @@ def command() -> None:
 
 @command.command()
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+@click.option(
+    "--wait-seconds",
+    type=click.FloatRange(0),
+    default=0.0,
+    show_default=True,
+    help="Ask again until nothing is under way and all instances are well, which is then success in any case.",
+)
 @_ending
-def status(*, as_json: bool) -> ExitCode:
+def status(*, as_json: bool, wait_seconds: float) -> ExitCode:
     """Show every job, its release, its instances and their checks."""
-    reports = report(_cluster())
+    cluster = _cluster()
+    reports = await_well(cluster, seconds=wait_seconds) if wait_seconds else report(cluster)
     click.echo(msgspec.json.encode(reports).decode() if as_json else "\n".join(lines(reports)))
-    return exit_code(reports)
+    return ExitCode.DONE if wait_seconds and is_well(reports) else exit_code(reports)
 
 
 @command.command()

@@ -96,6 +96,7 @@ def test_watch_says_why_a_canary_failed_and_that_the_earlier_release_is_back(
     assert "the earlier release is back" in said.text
     assert site.running("api") == {"one"}
     assert site.deploy("status").code == FAILED
+    assert site.deploy("status", "--wait-seconds", "60").code == DONE
 
 
 def test_a_canary_without_room_is_told_as_such(site: Site) -> None:

@@ -7,9 +7,12 @@ import msgspec
 from upschedule.operations.deploy.checking import complaints_of
 from upschedule.operations.deploy.cluster import JOBS, Cluster
 from upschedule.operations.deploy.diagnosis import diagnose
+from upschedule.operations.deploy.errors import ServerRefused, ServerUnreachable
 from upschedule.operations.deploy.exits import ExitCode
 from upschedule.operations.deploy.situation import UNDER_WAY, Phase, judge
 from upschedule.operations.deploy.words import sentence, short
+
+_EVERY_SECONDS = 2.0
 
 
 class InstanceReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,6 +45,28 @@ def report(cluster: Cluster) -> list[JobReport]:
     return [_job(cluster, name) for name in JOBS]
 
 
+def await_well(cluster: Cluster, *, seconds: float) -> list[JobReport]:
+    """What is reported then, or when the time is up; a server that does not answer is asked again.
+
+    Raises DeployError.
+    """
+
+    def looks_well() -> bool:
+        try:
+            return is_well(report(cluster))
+        except (ServerRefused, ServerUnreachable):
+            return False
+
+    cluster.clock.until(looks_well, seconds=seconds, every_seconds=_EVERY_SECONDS)
+    return report(cluster)
+
+
+def is_well(reports: Iterable[JobReport]) -> bool:
+    """Whether nothing is under way and all instances pass their checks, however the last release ended. Pure."""
+    unwell = UNDER_WAY | {Phase.ABSENT, Phase.STOPPED}
+    return all(each.phase not in unwell and _passing(each) == each.wanted for each in reports)
+
+
 def exit_code(reports: Iterable[JobReport]) -> ExitCode:
     """The failure first, then what is under way, then an instance that is not well. Pure."""
     known = list(reports)
@@ -52,10 +77,11 @@ def exit_code(reports: Iterable[JobReport]) -> ExitCode:
         return ExitCode.UNDER_WAY
     if phases & {Phase.ABSENT, Phase.STOPPED}:
         return ExitCode.UNHEALTHY
-    well = [
-        sum(each.status == "running" and not each.complaints for each in job.instances) == job.wanted for job in known
-    ]
-    return ExitCode.DONE if all(well) else ExitCode.UNHEALTHY
+    return ExitCode.DONE if is_well(known) else ExitCode.UNHEALTHY
+
+
+def _passing(job: JobReport) -> int:
+    return sum(each.status == "running" and not each.complaints for each in job.instances)
 
 
 def lines(reports: Iterable[JobReport]) -> list[str]:
