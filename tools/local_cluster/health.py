@@ -7,6 +7,7 @@ from tools.local_cluster.api import Api, ApiError
 from tools.local_cluster.errors import ClusterError
 from tools.local_cluster.waiting import wait_for
 
+GOING_ON = frozenset({"initializing", "pending", "blocked", "unblocking", "running"})
 LOG_LINES = 12
 LOG_BYTES = "4000"
 
@@ -26,9 +27,18 @@ class Health:
             raise ClusterError(f"Not everything is healthy after {timeout_seconds:.0f} s.\n{told}")
 
     def missing(self) -> list[str]:
-        """Services with fewer passing instances than their jobs want."""
-        wanted = self.wanted()
-        return [name for name, count in wanted.items() if self.passing(name) < count]
+        """Services with fewer passing instances than their jobs want, or whose instances are still being replaced."""
+        rolling = self.rolling()
+        return [name for name, count in self.wanted().items() if self.passing(name) < count or name in rolling]
+
+    def rolling(self) -> set[str]:
+        """Jobs that Nomad refuses to scale or to release; a release that waits for its promotion is not among them."""
+        return {
+            deployment["JobID"]
+            for deployment in self.nomad.call("GET", "deployments", namespace=self.namespace)
+            if deployment["Status"] in GOING_ON
+            and all(group["Promoted"] or not group["DesiredCanaries"] for group in deployment["TaskGroups"].values())
+        }
 
     def wanted(self) -> Mapping[str, int]:
         """Instances by the name of the service; services without checks count as well."""
@@ -45,7 +55,7 @@ class Health:
 
     def explain(self) -> Iterator[str]:
         missing = set(self.missing())
-        yield f"Consul's checks do not pass for: {', '.join(sorted(missing)) or 'nothing (by now)'}."
+        yield f"Too few instances pass Consul's checks of: {', '.join(sorted(missing)) or 'nothing (by now)'}."
         for entry in self.nomad.call("GET", "jobs", namespace=self.namespace):
             for allocation in self.nomad.call("GET", f"job/{entry['ID']}/allocations", namespace=self.namespace)[:2]:
                 for task, state in (allocation["TaskStates"] or {}).items():
