@@ -3,10 +3,11 @@
 import json
 import os
 import ssl
+import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -15,23 +16,40 @@ import pulumi
 
 #: Of a deployment that has neither succeeded nor failed.
 UNDER_WAY = frozenset({"initializing", "pending", "blocked", "unblocking", "running", "paused"})
+#: Longer than instances take to start; a change of their number ends by itself.
+PATIENCE_SECONDS = 180
+_POLL_SECONDS = 2
 _ANSWER_SECONDS = 15
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rollout:
-    """`release` is what the job was registered with last; empty: none. `deployment` is the state of its last one."""
+    """`release` is what the job was registered with last; empty: none. `deployment` is the state of its last one.
+
+    `scaling`: that deployment starts or ends instances of what runs already, as the autoscaler's do.
+    """
 
     job: str
     release: str
     deployment: str
+    scaling: bool = False
 
 
 class ReleaseUnderWay(pulumi.RunError):
-    """Two releases at once would revert to each other."""
+    """Two releases at once would revert to each other.
+
+    Nor may one begin while instances are added: if it failed, Nomad would go back to the number of before.
+    """
 
     def __init__(self, wanted: str, rollouts: Iterable[Rollout]) -> None:
-        told = ", ".join(f"{rollout.job} ({rollout.release}, {rollout.deployment})" for rollout in rollouts)
+        known = list(rollouts)
+        told = ", ".join(f"{rollout.job} ({rollout.release}, {rollout.deployment})" for rollout in known)
+        if all(rollout.scaling for rollout in known):
+            super().__init__(
+                f"Release {wanted} must wait: the number of instances has been changing for {PATIENCE_SECONDS} s in "
+                f"{told}. See `upschedule deploy status`, and try again."
+            )
+            return
         super().__init__(
             f"Release {wanted} must wait: another is still on its way in {told}. "
             "Promote or revert it first: `upschedule deploy status`."
@@ -45,13 +63,19 @@ class NomadSilent(pulumi.RunError):
         super().__init__(f"Nomad at {address} does not say whether a release is on its way: {reason}")
 
 
-def refuse_a_second_release(wanted: str, rollouts: Iterable[Rollout]) -> None:
-    """Raises ReleaseUnderWay."""
-    others = [
-        rollout for rollout in rollouts if rollout.release not in ("", wanted) and rollout.deployment in UNDER_WAY
-    ]
-    if others:
-        raise ReleaseUnderWay(wanted, others)
+def refuse_a_second_release(
+    wanted: str, read: Callable[[], Sequence[Rollout]], pause: Callable[[float], None] = time.sleep
+) -> None:
+    """Lets a change of the number of instances end first. Raises ReleaseUnderWay."""
+    others: list[Rollout] = []
+    for _ in range(PATIENCE_SECONDS // _POLL_SECONDS):
+        others = [each for each in read() if each.release not in ("", wanted) and each.deployment in UNDER_WAY]
+        if not others:
+            return
+        if not all(each.scaling for each in others):
+            break
+        pause(_POLL_SECONDS)
+    raise ReleaseUnderWay(wanted, others)
 
 
 def read_rollouts(jobs: Iterable[str], namespace: str) -> list[Rollout]:
@@ -66,7 +90,14 @@ def _read_rollout(job: str, namespace: str) -> Rollout:
         job=job,
         release=(specification.get("Meta") or {}).get("release", ""),
         deployment=(deployment or {}).get("Status", ""),
+        scaling=_is_scaling(deployment or {}),
     )
+
+
+def _is_scaling(deployment: dict[str, Any]) -> bool:
+    """Whatever replaces an instance begins with a canary; the first deployment of all has nothing to replace."""
+    groups = (deployment.get("TaskGroups") or {}).values()
+    return deployment.get("JobVersion", 0) > 0 and not any(group["DesiredCanaries"] for group in groups)
 
 
 def _ask(path: str, namespace: str) -> dict[str, Any] | None:

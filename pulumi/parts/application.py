@@ -102,7 +102,7 @@ def define(cluster: Cluster, settings: Settings, secrets: Secrets, stores: Store
     if not settings.release:
         return
     release = msgspec.json.decode(settings.release, type=Release)
-    refuse_a_second_release(release.version, read_rollouts(JOBS, cluster.settings.namespace))
+    refuse_a_second_release(release.version, lambda: read_rollouts(JOBS, cluster.settings.namespace))
     application = application_secrets(secrets, stores)
     shared = {
         **shared_variables(settings, release, stores),

@@ -122,7 +122,7 @@ def test_nomad_refuses_more_and_fewer_than_the_bounds(cluster: LocalCluster, job
     assert wanted(cluster, job) == before
 
 
-@pytest.mark.parametrize(("workers", "documents"), [(4, 60), pytest.param(40, 600, marks=pytest.mark.long, id="full")])
+@pytest.mark.parametrize(("workers", "documents"), [(4, 240), pytest.param(50, 900, marks=pytest.mark.long, id="full")])
 def test_a_queue_brings_workers_and_quiet_sends_them_away(
     cluster: LocalCluster, figure: Figure, request: pytest.FixtureRequest, workers: int, documents: int
 ) -> None:
@@ -130,7 +130,7 @@ def test_a_queue_brings_workers_and_quiet_sends_them_away(
     queue = long_documents(documents)
     with unlimited_traffic(cluster, readers=4, pause_seconds=0.5) as students:
         began = time.monotonic()
-        read = students.upload(queue, at_once=documents, within_seconds=HEALTHY_SECONDS)
+        read = students.upload(queue, at_once=documents, within_seconds=HEALTHY_SECONDS, poll_seconds=documents / 60)
         wait_until(lambda: wanted(cluster, "worker") >= workers, timeout_seconds=300)
         figure(f"s from the first upload until Nomad wants {workers} workers", time.monotonic() - began)
         await_passing(cluster, "worker", workers)

@@ -61,10 +61,17 @@ class Traffic:
         self._loop.close()
 
     def upload(
-        self, documents: Sequence[Document], *, at_once: int, within_seconds: float = DOCUMENT_SECONDS
+        self,
+        documents: Sequence[Document],
+        *,
+        at_once: int,
+        within_seconds: float = DOCUMENT_SECONDS,
+        poll_seconds: float = POLL_SECONDS,
     ) -> "Future[None]":
         """Done once every timetable is read and compared, or has failed; each has its time from the upload on."""
-        return asyncio.run_coroutine_threadsafe(self._upload_all(documents, at_once, within_seconds), self._loop)
+        turn = asyncio.Semaphore(at_once)
+        delivering = self._upload_all(documents, turn, within_seconds, poll_seconds)
+        return asyncio.run_coroutine_threadsafe(delivering, self._loop)
 
     async def _read(self) -> None:
         async with asyncio.TaskGroup() as people:
@@ -80,19 +87,19 @@ class Traffic:
                 await self._ask(client, "GET", next(paths))
                 await asyncio.sleep(self._pause_seconds)
 
-    async def _upload_all(self, documents: Sequence[Document], at_once: int, within_seconds: float) -> None:
-        turn = asyncio.Semaphore(at_once)
-
+    async def _upload_all(
+        self, documents: Sequence[Document], turn: asyncio.Semaphore, within_seconds: float, poll_seconds: float
+    ) -> None:
         async def one(document: Document) -> None:
             async with turn, self._client() as client:
                 try:
-                    await asyncio.wait_for(self._deliver(client, document), within_seconds)
+                    await asyncio.wait_for(self._deliver(client, document, poll_seconds), within_seconds)
                 except TimeoutError:
                     self.seen.failures.append(f"no timetable after {within_seconds} s")
 
         await asyncio.gather(*map(one, documents))
 
-    async def _deliver(self, client: httpx.AsyncClient, document: Document) -> None:
+    async def _deliver(self, client: httpx.AsyncClient, document: Document, poll_seconds: float) -> None:
         sent = await self._ask(client, "POST", "/api/v1/uploads", document.data)
         if sent is None:
             return
@@ -103,7 +110,7 @@ class Traffic:
                 return
             if status.json()["status"] in {"completed", "failed"}:
                 break
-            await asyncio.sleep(POLL_SECONDS)
+            await asyncio.sleep(poll_seconds)
         timetable = await self._ask(client, "GET", f"/api/v1/jobs/{job}/timetable")
         if timetable is not None:
             if is_right(document, timetable.content):
