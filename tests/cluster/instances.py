@@ -137,7 +137,8 @@ def await_replaced(cluster: LocalCluster, lost: Instance, count: int) -> None:
 
 
 def run_two(cluster: LocalCluster, job: str) -> None:
-    """As `nomad job scale` does."""
+    """As `nomad job scale` does, which Nomad refuses while a job's instances are being replaced."""
+    wait_until(lambda: job not in cluster.health.rolling(), timeout_seconds=WELL_SECONDS)
     body = {"Count": 2, "Target": {"Group": job}, "Message": "two, to lose one"}
     cluster.nomad.api.call("PUT", f"job/{job}/scale", body, namespace=NAMESPACE)
     wait_until(lambda: len(addresses(cluster, job)) == 2, timeout_seconds=WELL_SECONDS)
