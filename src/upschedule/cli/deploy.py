@@ -13,7 +13,7 @@ import msgspec
 
 from upschedule import golden
 from upschedule.operations.deploy.clock import Clock
-from upschedule.operations.deploy.cluster import Cluster, Entrance
+from upschedule.operations.deploy.cluster import Cluster
 from upschedule.operations.deploy.errors import DeployError, ServerRefused, ServerUnreachable, Superseded
 from upschedule.operations.deploy.exits import ExitCode
 from upschedule.operations.deploy.findings import failures, table
@@ -21,6 +21,7 @@ from upschedule.operations.deploy.following import Follower
 from upschedule.operations.deploy.gate import Gate, Limits
 from upschedule.operations.deploy.http import Endpoint
 from upschedule.operations.deploy.measuring import Bounds
+from upschedule.operations.deploy.probing import Probe
 from upschedule.operations.deploy.prometheus import Prometheus
 from upschedule.operations.deploy.promoting import Promotion
 from upschedule.operations.deploy.revert import Revert
@@ -162,15 +163,16 @@ def _gate(options: dict[str, object]) -> Gate:
     given = msgspec.convert(options, _Options)
     cluster = _cluster()
     site = Endpoint(name="The service", address=given.url, ca_file=str(given.ca_file) if given.ca_file else None)
-    prometheus = Prometheus(Endpoint(name="Prometheus", address=given.prometheus))
     bounds = Bounds(error_ratio_max=given.error_ratio_max, p95_seconds_max=given.p95_seconds_max)
-    return Gate(
-        cluster=cluster,
-        entrance=Entrance(site=site, prometheus=prometheus),
+    limits = Limits(canary_seconds=given.wait_seconds, requests=given.requests, bounds=bounds)
+    probe = Probe(
+        site=site,
+        prometheus=Prometheus(Endpoint(name="Prometheus", address=given.prometheus)),
         golden=golden.load(),
-        limits=Limits(canary_seconds=given.wait_seconds, requests=given.requests, bounds=bounds),
-        follower=Follower(cluster),
+        clock=cluster.clock,
+        golden_seconds=limits.golden_seconds,
     )
+    return Gate(cluster=cluster, probe=probe, limits=limits, follower=Follower(cluster))
 
 
 class _Options(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,13 +1,11 @@
-"""All that a command talks to."""
+"""What every command talks to."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from upschedule.operations.deploy.clock import Clock
 from upschedule.operations.deploy.consul import Consul
-from upschedule.operations.deploy.http import Endpoint
 from upschedule.operations.deploy.nomad import Nomad
-from upschedule.operations.deploy.prometheus import Prometheus
 
 #: In the order of promotion: workers before the API that hands them work, so that nothing new meets an old reader.
 JOBS = ("worker", "scheduler", "api")
@@ -22,11 +20,3 @@ class Cluster:
     consul: Consul
     clock: Clock
     say: Callable[[str], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entrance:
-    """What the gate and the final verification need besides. `site` is the public address."""
-
-    site: Endpoint
-    prometheus: Prometheus

@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from upschedule.golden import Golden
 from upschedule.operations.deploy.checking import checks
-from upschedule.operations.deploy.cluster import API, Cluster, Entrance
+from upschedule.operations.deploy.cluster import API, Cluster
 from upschedule.operations.deploy.findings import Finding, passed
 from upschedule.operations.deploy.following import Follower
 from upschedule.operations.deploy.measuring import Bounds
@@ -53,8 +52,7 @@ class Gate:
     """Changes nothing in the cluster but what its visitor makes and deletes."""
 
     cluster: Cluster
-    entrance: Entrance
-    golden: Golden
+    probe: Probe
     limits: Limits
     follower: Follower
 
@@ -97,14 +95,7 @@ class Gate:
         if API not in waiting:
             said = "not asked for anything: the API is not part of this change"
             return [Finding(checked="canary of the API", ok=True, said=said)]
-        probe = Probe(
-            site=self.entrance.site,
-            prometheus=self.entrance.prometheus,
-            golden=self.golden,
-            clock=self.cluster.clock,
-            golden_seconds=self.limits.golden_seconds,
-        )
-        return probe.canary(
+        return self.probe.canary(
             [each.id for each in waiting[API].canaries],
             requests=self.limits.requests,
             bounds=self.limits.bounds,

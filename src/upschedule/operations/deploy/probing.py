@@ -20,7 +20,7 @@ _SCRAPE_SECONDS = 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """`golden_seconds` is how long the golden document may wait and be read."""
+    """`site` is the public address. `golden_seconds` is how long the golden document may wait and be read."""
 
     site: Endpoint
     prometheus: Prometheus

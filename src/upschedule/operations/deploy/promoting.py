@@ -89,9 +89,7 @@ class Promotion:
 
     def _verified(self) -> bool:
         gate = self.gate
-        verification = Verification(
-            cluster=gate.cluster, entrance=gate.entrance, golden=gate.golden, limits=gate.limits, follower=gate.follower
-        )
+        verification = Verification(cluster=gate.cluster, probe=gate.probe, limits=gate.limits, follower=gate.follower)
         findings = verification.findings()
         self._print("Verification", findings)
         return passed(findings)

@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from upschedule.golden import Golden
 from upschedule.operations.deploy.checking import checks
-from upschedule.operations.deploy.cluster import API, Cluster, Entrance
+from upschedule.operations.deploy.cluster import API, Cluster
 from upschedule.operations.deploy.findings import Finding
 from upschedule.operations.deploy.following import Follower
 from upschedule.operations.deploy.gate import Limits
@@ -19,8 +18,7 @@ class Verification:
     """Looks only; what its visitor makes is deleted."""
 
     cluster: Cluster
-    entrance: Entrance
-    golden: Golden
+    probe: Probe
     limits: Limits
     follower: Follower
 
@@ -33,14 +31,7 @@ class Verification:
             if each.job:
                 seconds = self.limits.checks_seconds
                 found.append(checks(self.cluster, each.job, each.instances, what="instances", seconds=seconds))
-        probe = Probe(
-            site=self.entrance.site,
-            prometheus=self.entrance.prometheus,
-            golden=self.golden,
-            clock=self.cluster.clock,
-            golden_seconds=self.limits.golden_seconds,
-        )
-        return [*found, *probe.everybody([each.id for each in situations[API].instances])]
+        return [*found, *self.probe.everybody([each.id for each in situations[API].instances])]
 
     def _gone(self) -> tuple[Mapping[str, Situation], Finding]:
         """Waits for the instances before: until they have ended, Traefik may still send somebody there."""
