@@ -5,13 +5,13 @@ An argument is the module that its golden document should name.
 
 import asyncio
 import os
-import signal
 import sys
 from pathlib import Path
 
 from tests.integration.reading import golden
 from upschedule import logging, settings
 from upschedule.cli.work import options_of
+from upschedule.daemon.stopping import stop_on_signal
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox import ReaderFunction, Sandbox, SandboxLimits
 from upschedule.services import open_services
@@ -21,8 +21,7 @@ from upschedule.worker.app import work
 async def main() -> None:
     chosen = settings.load(os.environ)
     logging.configure(level="info", process="worker")
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    stop = stop_on_signal()
     async with open_services(chosen, role="worker") as services:
         sandbox = a_sandbox(concurrency=chosen.worker.concurrency)
         await work(services, sandbox, options_of(chosen), golden=golden(*sys.argv[1:]), stop=stop)

@@ -2,13 +2,13 @@
 
 import asyncio
 import os
-import signal
 import sys
 from pathlib import Path
 
 import click
 
 from upschedule.cli.starting import configured
+from upschedule.daemon.stopping import stop_on_signal
 from upschedule.scheduler.app import SchedulerOptions, schedule
 from upschedule.services import open_services
 from upschedule.settings import Settings
@@ -30,10 +30,7 @@ def command() -> None:
 
 
 async def _schedule(chosen: Settings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = stop_on_signal()
     async with open_services(chosen, role="scheduler") as services:
         await schedule(services, options_of(chosen), stop=stop)
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import click
 
 from upschedule import golden
 from upschedule.cli.starting import configured
+from upschedule.daemon.stopping import stop_on_signal
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox import Protection, Sandbox, SandboxFailed, SandboxLimits, SandboxPolicy
 from upschedule.services import open_services
@@ -33,10 +33,7 @@ def command() -> None:
 
 
 async def _work(chosen: Settings) -> None:
-    stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
+    stop = stop_on_signal()
     async with open_services(chosen, role="worker") as services:
         await work(services, _sandbox(chosen), options_of(chosen), golden=golden.load(), stop=stop)
 
