@@ -13,7 +13,7 @@ from tests.cluster.conftest import Figure
 from tests.cluster.ha.cluster import SERVERS, Cluster
 from tests.cluster.ha.keys import run
 from tests.cluster.ha.machine import Machine
-from tests.cluster.ha.reading import reading
+from tests.cluster.visits import reading
 from tests.servers import wait_until
 from tools.local_cluster.leftovers import end_tasks
 
@@ -21,6 +21,9 @@ JOB = Path(__file__).parent / "web.nomad.hcl"
 HEALTHY_SECONDS = 40
 WRITABLE_SECONDS = 20.0
 REJOIN_SECONDS = 40
+PATIENCE_SECONDS = 5
+#: About 40 requests a second.
+PAUSE_SECONDS = 0.02
 #: A missed heartbeat (10 to 20 s) and its grace (10 s), then a new instance that passes its check.
 REPLACED_SECONDS = 50
 
@@ -50,8 +53,8 @@ def instances_on(cluster: Cluster, client: Machine) -> list[str]:
 @pytest.mark.timeout(180)
 def test_losing_both_leaders_fails_no_reader_and_stops_writers_for_seconds(cluster: Cluster, figure: Figure) -> None:
     """Nomad's and Consul's leader end by KILL at the same moment, under load (R10.1)."""
-    addresses = cluster.instances("web", cluster.clients[0])
-    with reading(addresses) as seen:
+    pages = [f"http://{address}/" for address in cluster.instances("web", cluster.clients[0])]
+    with reading(pages, patience_seconds=PATIENCE_SECONDS, pause_seconds=PAUSE_SECONDS) as seen:
         wait_until(lambda: seen.answered >= 50)
         lost = {program: leader_of(cluster, program) for program in ("nomad", "consul")}
         killed_at = time.monotonic()

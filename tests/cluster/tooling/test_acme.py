@@ -1,10 +1,7 @@
 """Certificates that nobody need renew: Traefik's job before a real ACME server (R8.4)."""
 
 import socket
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +13,7 @@ from tests.cluster.tooling.agent import Agent
 from tests.cluster.tooling.authority import Pebble, running_pebble
 from tests.cluster.tooling.echo import running_echo
 from tests.cluster.tooling.edge import DOMAIN, HEALTHY_SECONDS, RULE, Edge, running_edge, running_node
+from tests.cluster.visits import Visits, visiting
 from tests.servers import scratch_directory, wait_until
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 
@@ -26,12 +24,21 @@ CLIENT = "203.0.113.7"
 
 
 @dataclass
-class Visits:
-    """What a client saw, over one connection after another. `serials` in the order of their first appearance."""
+class Client:
+    """Makes a connection for each visit. `serials` of certificates, in the order of their first appearance."""
 
+    edge: Edge
     serials: list[str] = field(default_factory=list[str])
-    answered: int = 0
-    failures: list[str] = field(default_factory=list[str])
+
+    def visit(self) -> str | None:
+        """Why there was no good answer."""
+        try:
+            serial, line = visited(self.edge)
+        except OSError as failure:
+            return repr(failure)
+        if serial not in self.serials:
+            self.serials.append(serial)
+        return None if line.split()[1:2] == [b"200"] else line.decode()
 
 
 @pytest.mark.timeout(400)
@@ -43,10 +50,11 @@ def test_a_certificate_is_got_renewed_in_time_and_kept_over_a_restart(programs: 
             edge = Edge(node=node, variables=acme(pebble), http_port=http_port, roots=pebble.roots)
             with running_edge(edge, {"consul_token": "token"}), running_echo(node.consul, RULE):
                 wait_until(lambda: answers(edge), timeout_seconds=HEALTHY_SECONDS)
-                visits = renewal(edge, figure)
+                client = Client(edge)
+                visits = renewal(client, figure)
 
                 assert not visits.failures
-                assert len(visits.serials) == 2
+                assert len(client.serials) == 2
                 assert CLIENT in str(edge.request("GET", "/", headers={"X-Forwarded-For": CLIENT}).json())
                 keeps_its_certificate_without_the_authority(edge, pebble)
 
@@ -69,43 +77,16 @@ def answers(edge: Edge) -> bool:
         return False
 
 
-def renewal(edge: Edge, figure: Figure) -> Visits:
+def renewal(client: Client, figure: Figure) -> Visits:
     """What was seen until the certificate changed, and for some requests after that."""
     began = time.monotonic()
-    with visiting(edge) as visits:
-        wait_until(lambda: len(visits.serials) > 1, timeout_seconds=RENEWAL_SECONDS)
+    with visiting(client.visit, pause_seconds=0.02) as visits:
+        wait_until(lambda: len(client.serials) > 1, timeout_seconds=RENEWAL_SECONDS)
         seconds, until_then = time.monotonic() - began, visits.answered
         wait_until(lambda: visits.answered > until_then + 20)
     figure("seconds from the first answer to a renewed certificate", seconds)
     figure("requests answered meanwhile, each over a connection of its own", visits.answered)
     return visits
-
-
-@contextmanager
-def visiting(edge: Edge) -> Iterator[Visits]:
-    visits, stop = Visits(), threading.Event()
-
-    def visit() -> None:
-        while not stop.wait(0.02):
-            try:
-                serial, line = visited(edge)
-            except OSError as failure:
-                visits.failures.append(repr(failure))
-                continue
-            if line.split()[1:2] == [b"200"]:
-                visits.answered += 1
-            else:
-                visits.failures.append(line.decode())
-            if serial not in visits.serials:
-                visits.serials.append(serial)
-
-    thread = threading.Thread(target=visit, name="visits")
-    thread.start()
-    try:
-        yield visits
-    finally:
-        stop.set()
-        thread.join()
 
 
 def visited(edge: Edge) -> tuple[str, bytes]:
