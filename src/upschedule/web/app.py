@@ -109,7 +109,7 @@ def create_app(open_services: OpenServices, options: WebOptions) -> Application:
         logging_config=None,
         openapi_config=_openapi(options),
     )
-    return Boundary(cast("Application", application), secure=options.secure, instance=options.instance)
+    return Boundary(cast("Application", application), instance=options.instance)
 
 
 async def _end_streams(drain: Drain, services: Services) -> None:

@@ -19,7 +19,8 @@ _POLICY = (
     "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
-#: An answer that sets one of these itself keeps its own.
+#: An answer that sets one of these itself keeps its own. Strict-Transport-Security is left to Traefik, which ends TLS:
+#: its own answers need it as well, and the stack's `hstsSeconds` decides. `make run` speaks HTTP: browsers ignore it.
 _HEADERS = {
     b"content-security-policy": _POLICY.encode(),
     b"x-content-type-options": b"nosniff",
@@ -29,18 +30,16 @@ _HEADERS = {
     b"permissions-policy": b"camera=(), geolocation=(), microphone=(), payment=()",
     b"cache-control": b"no-store",
 }
-_STRICT_TRANSPORT = {b"strict-transport-security": b"max-age=31536000"}
 _UNMATCHED = "unmatched"
 
 
 class Boundary:
     """Wraps the application; passes everything but HTTP through."""
 
-    def __init__(self, application: Application, *, secure: bool, instance: str = "") -> None:
+    def __init__(self, application: Application, *, instance: str = "") -> None:
         self._application = application
-        self._headers = _HEADERS | (_STRICT_TRANSPORT if secure else {})
-        if instance:
-            self._headers |= {b"x-upschedule-instance": instance.encode("latin-1")}
+        named = {b"x-upschedule-instance": instance.encode("latin-1")} if instance else {}
+        self._headers = _HEADERS | named
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
