@@ -2,6 +2,7 @@
 
 import os
 import signal
+import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,7 +45,7 @@ def test_a_release_is_deployed_and_its_canaries_are_sent_away(
 
     said = follow("revert", "Revert", environment=sre)
 
-    assert "A change of api, worker, scheduler is under way" in said
+    assert "A change of worker, scheduler, api is under way" in said
     assert version_of(cluster.stack.setting("release")) not in before.values()
     follow("revert", "Set the stack back", environment=sre)
     assert {version_of(cluster.stack.setting("release"))} == set(before.values())
@@ -100,7 +101,8 @@ def test_uploads_are_closed_and_opened(cluster: LocalCluster, sre: dict[str, str
 
 def uploaded(cluster: LocalCluster) -> httpx.Response:
     """What is said of a file that is no PDF."""
-    with httpx.Client(verify=str(cluster.certificates.authority), timeout=20) as client:
+    verify = ssl.create_default_context(cafile=cluster.certificates.authority)
+    with httpx.Client(verify=verify, timeout=20) as client:
         files = {"file": ("schedule.pdf", b"no PDF", "application/pdf")}
         return client.post(f"{cluster.plan.public_url}/api/v1/uploads", files=files)
 
