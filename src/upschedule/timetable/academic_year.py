@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from upschedule.timetable.event import DAYS, Day
+from upschedule.timetable.event import Day, weekday_of
 
 Term = Literal["Q1", "Q2", "Q3", "Q4", "S1", "S2"]
 #: The quarters that a semester is made of, first and last.
@@ -179,11 +179,6 @@ def _changed(holidays: Mapping[dt.date, str], changes: tuple[HolidayChange, ...]
     removed = {change.date for change in changes if not change.observed}
     added = {change.date: change.name or "Public holiday" for change in changes if change.observed}
     return {date: name for date, name in (dict(holidays) | added).items() if date not in removed}
-
-
-def weekday_of(date: dt.date) -> Day:
-    """By its English name, as schedules print it."""
-    return DAYS[date.weekday()]
 
 
 def _holding(periods: tuple[Period, ...], date: dt.date) -> Period | None:

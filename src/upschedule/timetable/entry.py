@@ -7,9 +7,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from upschedule.timetable.academic_year import AcademicYear, weekday_of
+from upschedule.timetable.academic_year import AcademicYear
 from upschedule.timetable.colours import Colour, colour_of
-from upschedule.timetable.event import Event
+from upschedule.timetable.event import Event, weekday_of
 from upschedule.timetable.occurrences import Occurrence, occurrences
 from upschedule.timetable.uid import followed_id
 from upschedule.timetable.wording import EntryKind, clean, description, doubts, kind_of, location, summary

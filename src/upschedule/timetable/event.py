@@ -15,6 +15,11 @@ DAYS: tuple[Day, ...] = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday",
 ClockTime = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
+def weekday_of(date: dt.date) -> Day:
+    """By its English name, as schedules print it."""
+    return DAYS[date.weekday()]
+
+
 class Box(msgspec.Struct, frozen=True, kw_only=True):
     """Where an entry stands: points from the top left of the page as displayed, pages counted from 1.
 

@@ -8,9 +8,8 @@ import msgspec
 from icalendar import Alarm, Calendar, Component, Event, Timezone, TimezoneStandard, vDuration, vText, vUri
 from icalendar.parser import Contentline
 
-from upschedule.timetable.academic_year import weekday_of
 from upschedule.timetable.entry import Entry
-from upschedule.timetable.event import DAYS
+from upschedule.timetable.event import DAYS, weekday_of
 from upschedule.timetable.wording import clean
 
 TIME_ZONE = "Africa/Johannesburg"

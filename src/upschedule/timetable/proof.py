@@ -7,8 +7,8 @@ from typing import Any
 from icalendar import Calendar
 from icalendar import Event as ParsedEvent
 
-from upschedule.timetable.academic_year import weekday_of
 from upschedule.timetable.entry import Entry
+from upschedule.timetable.event import weekday_of
 from upschedule.timetable.icalendar import TIME_ZONE, Published, status
 
 _LINE_BYTES_MAX = 75

@@ -5,7 +5,7 @@ from typing import Any
 
 from icalendar import Calendar
 
-from upschedule.timetable.event import DAYS, Event, Lecture
+from upschedule.timetable.event import Event, Lecture, weekday_of
 
 #: Dates of the gate's own, so that it asks the same of every release in every year.
 ACADEMIC_YEAR: dict[str, Any] = {
@@ -29,7 +29,7 @@ def difference(feed: bytes, events: Iterable[Event]) -> str:
     lectures = [event for event in events if isinstance(event, Lecture)]
     try:
         found = sorted(
-            (_module(str(entry["SUMMARY"]), lectures), DAYS[entry.start.weekday()], f"{entry.start:%H:%M}")
+            (_module(str(entry["SUMMARY"]), lectures), weekday_of(entry.start), f"{entry.start:%H:%M}")
             for entry in Calendar.from_ical(feed).events
         )
     except (ValueError, KeyError, IndexError, AttributeError) as error:

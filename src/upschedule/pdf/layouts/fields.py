@@ -57,7 +57,3 @@ def calendar_date(text: str) -> dt.date | None:
         return dt.date(int(found[3]), _MONTHS.index(found[2].lower()) + 1, int(found[1]))
     except ValueError:
         return None
-
-
-def weekday_of(date: dt.date) -> Day:
-    return DAYS[date.weekday()]

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from upschedule.pdf.layouts.entry import Entry, Fields, Layout
-from upschedule.pdf.layouts.fields import calendar_date, clock_period, joined, module_code, weekday, weekday_of
-from upschedule.timetable.event import Day, ReadingWarning, Test
+from upschedule.pdf.layouts.fields import calendar_date, clock_period, joined, module_code, weekday
+from upschedule.timetable.event import Day, ReadingWarning, Test, weekday_of
 
 _DATED = ("day", "date", "time")
 _COLUMNS = ("module", "test", "day", "date", "time", "campus", "venue")
