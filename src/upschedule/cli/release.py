@@ -7,6 +7,7 @@ import click
 import msgspec
 
 from upschedule.operations.bucket import Bucket, BucketAddress, BucketFailed
+from upschedule.operations.programs import ProgramFailed
 from upschedule.operations.release.errors import ReleaseError
 from upschedule.operations.release.packing import PackingOptions, pack
 from upschedule.operations.release.pushing import push
@@ -58,7 +59,7 @@ def command(
         sent = push(manifest, cache, store) if store else []
     except BucketFailed as error:
         _fail(_STORE_FAILED, str(error))
-    except ReleaseError as error:
+    except (ReleaseError, ProgramFailed) as error:
         _fail(_REFUSED, str(error))
     else:
         click.echo(_sentence(sent) if store else f"Packed into {cache}; not pushed.", err=True)

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,8 +13,7 @@ from psycopg.pq import Conninfo
 
 from upschedule.operations.bucket import Bucket, BucketFailed
 from upschedule.operations.prepare.errors import BackupFailed
-
-_TOLD_CHARACTERS = 400
+from upschedule.operations.programs import ProgramFailed, run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,20 +72,8 @@ def _run(
     output: IO[bytes] | None = None,
 ) -> None:
     name, *arguments = command
-    program = options.programs / name if options.programs else Path(name)
+    program = options.programs / name if options.programs else name
     try:
-        done = subprocess.run(  # noqa: S603 - PostgreSQL's own programs, where the operator says
-            [program, *arguments],
-            env={**os.environ, **(connection or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=output or subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=options.program_seconds,
-            check=False,
-        )
-    except OSError as error:
-        raise BackupFailed(name, error.strerror or "cannot be started") from error
-    except subprocess.TimeoutExpired as error:
-        raise BackupFailed(name, f"took longer than {options.program_seconds:.0f} s") from error
-    if done.returncode != 0:
-        raise BackupFailed(name, done.stderr.decode(errors="replace").strip()[-_TOLD_CHARACTERS:])
+        run([program, *arguments], timeout_seconds=options.program_seconds, environment=connection, output=output)
+    except ProgramFailed as error:
+        raise BackupFailed(error.program, error.reason) from error

@@ -14,13 +14,6 @@ class DirtyWorkTree(ReleaseError):
         super().__init__(f"The work tree has changes that are in no commit ({shown}): commit or remove them first.")
 
 
-class ProgramFailed(ReleaseError):
-    """A program that packing needs is missing, failed or took too long."""
-
-    def __init__(self, program: str, reason: str) -> None:
-        super().__init__(f"{program}: {reason}")
-
-
 class NameTaken(ReleaseError):
     """Archives never change: jobs that run may fetch them again."""
 

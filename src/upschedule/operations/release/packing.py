@@ -25,7 +25,7 @@ class PackingOptions:
 def pack(options: PackingOptions, store: Bucket | None) -> Manifest:
     """Archives lie in `cache` afterwards, except dependencies that are in the store already.
 
-    Raises ReleaseError, BucketFailed.
+    Raises ReleaseError, ProgramFailed, BucketFailed.
     """
     options.cache.mkdir(parents=True, exist_ok=True)
     commit = current_commit(options.repository)

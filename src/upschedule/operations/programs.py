@@ -1,13 +1,21 @@
-"""Programs that packing calls."""
+"""Programs that packing and preparing call."""
 
 import os
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-from upschedule.operations.release.errors import ProgramFailed
+from typing import IO
 
 _TOLD_CHARACTERS = 600
+
+
+class ProgramFailed(Exception):
+    """A program is missing, failed or took too long."""
+
+    def __init__(self, program: str, reason: str) -> None:
+        self.program = program
+        self.reason = reason
+        super().__init__(f"{program}: {reason}")
 
 
 def run(
@@ -16,8 +24,9 @@ def run(
     timeout_seconds: float,
     folder: Path | None = None,
     environment: Mapping[str, str] | None = None,
+    output: IO[bytes] | None = None,
 ) -> bytes:
-    """Standard output. Raises ProgramFailed with the end of what the program complained."""
+    """Standard output, unless `output` takes it. Raises ProgramFailed with the end of what the program complained."""
     name = Path(argv[0]).name
     try:
         done = subprocess.run(  # noqa: S603 - programs and arguments are ours or the operator's
@@ -25,7 +34,8 @@ def run(
             cwd=folder,
             env={**os.environ, **(environment or {})},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=output or subprocess.PIPE,
+            stderr=subprocess.PIPE,
             timeout=timeout_seconds,
             check=False,
         )
@@ -35,4 +45,4 @@ def run(
         raise ProgramFailed(name, f"took longer than {timeout_seconds:.0f} s") from error
     if done.returncode != 0:
         raise ProgramFailed(name, done.stderr.decode(errors="replace").strip()[-_TOLD_CHARACTERS:])
-    return done.stdout
+    return done.stdout or b""
