@@ -125,6 +125,7 @@ def test_consul_is_killed_and_comes_back(
         said = follow("consul-down", "Look", environment=sre)
         assert "The agent of this machine does not answer." in said
         cluster.consul.start()
+        cluster.consul.await_leader()
         follow("consul-down", "Is it over?", environment=sre)
         answered, failures = students.seen.answered, list(students.seen.failures)
         assert answered
