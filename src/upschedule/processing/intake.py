@@ -6,7 +6,6 @@ from collections.abc import Callable
 from uuid import UUID
 
 import msgspec
-import structlog
 
 from upschedule.metrics import JOBS_ACCEPTED
 from upschedule.pdf.errors import EmptyFile, NotAPdf, TooLarge
@@ -15,12 +14,10 @@ from upschedule.processing.errors import AccountNotFound, QueueFull, QuotaExceed
 from upschedule.processing.job import Job
 from upschedule.processing.publication import Publication
 from upschedule.processing.queue import Queue
+from upschedule.processing.removal import remove_object
 from upschedule.processing.repository import JobRepository, NewJob
 from upschedule.stores.database import Database
-from upschedule.stores.errors import StoreError
 from upschedule.stores.objects import ObjectStore
-
-_log = structlog.get_logger(__name__)
 
 #: Every uploaded file's key begins so.
 OBJECT_PREFIX = "uploads/"
@@ -121,11 +118,11 @@ class Intake:
                 known = await jobs.same_bytes(upload.account_id, upload.sha256)
                 accepted = await self._admit(jobs, upload, known, object_key, retry_after_seconds)
         except (AccountNotFound, QuotaExceeded, QueueFull):
-            await self._remove(object_key)
+            await remove_object(self._objects, object_key)
             raise
         superseded = object_key if not accepted.created else known and known.object_key
         if superseded:
-            await self._remove(superseded)
+            await remove_object(self._objects, superseded)
         return accepted
 
     async def _admit(
@@ -142,12 +139,6 @@ class Intake:
         else:
             job = await jobs.insert(_row(upload, self._new_id(), object_key))
         return Accepted(job=job, created=True)
-
-    async def _remove(self, object_key: str) -> None:
-        try:
-            await self._objects.delete(object_key)
-        except StoreError as error:
-            _log.warning("object_left_behind", reason=error.reason)
 
     def _counted(self, accepted: Accepted) -> Accepted:
         JOBS_ACCEPTED.labels(outcome="created" if accepted.created else "known").inc()

@@ -5,7 +5,6 @@ from datetime import datetime
 from uuid import UUID
 
 import msgspec
-import structlog
 
 from upschedule.processing.cache import StatusCache
 from upschedule.processing.capacity import Capacity
@@ -16,14 +15,12 @@ from upschedule.processing.job import Job, JobStatus, Status, status_of
 from upschedule.processing.publication import Publication
 from upschedule.processing.queue import Queue
 from upschedule.processing.reading import extraction_of
+from upschedule.processing.removal import remove_object
 from upschedule.processing.repository import JobRepository
 from upschedule.processing.watch import Watches
 from upschedule.stores.database import Database
-from upschedule.stores.errors import StoreError
 from upschedule.stores.objects import ObjectStore
 from upschedule.timetable.event import Extraction
-
-_log = structlog.get_logger(__name__)
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +97,7 @@ class JobService:
                 await jobs.refund(account_id, job.size_bytes)
         await self._publication.removed(job_id)
         if job.object_key:
-            await self._remove_object(job.object_key)
+            await remove_object(self._objects, job.object_key)
 
     async def retry(self, account_id: UUID, job_id: UUID) -> JobStatus:
         """Raises JobNotFound, NotFailed, FileGone, QueueFull."""
@@ -148,13 +145,6 @@ class JobService:
             raise JobNotFound
         queued = job.status is Status.QUEUED
         return status_of(job, position=await self._queue.position(job.id) if queued else None)
-
-    async def _remove_object(self, object_key: str) -> None:
-        try:
-            await self._objects.delete(object_key)
-        except StoreError as error:
-            # Nothing points at it any more: retention finds it.
-            _log.warning("object_left_behind", reason=error.reason)
 
 
 class _Sight:
