@@ -1,11 +1,11 @@
 """`upschedule extract FILE`: what a schedule PDF says, read in the sandbox."""
 
-import sys
 from pathlib import Path
 
 import click
 import msgspec
 
+from upschedule.cli.failing import fail
 from upschedule.cli.schedule_table import render
 from upschedule.pdf import errors
 from upschedule.pdf.limits import ReadingLimits
@@ -47,11 +47,9 @@ def command(file: Path, *, as_json: bool) -> None:
     try:
         extraction = _extract(file, limits)
     except errors.UnreadableDocument as error:
-        click.echo(f"{error.code}: {error.detail}", err=True)
-        sys.exit(_EXIT_CODES.get(type(error), _REFUSED))
+        fail(_EXIT_CODES.get(type(error), _REFUSED), f"{error.code}: {error.detail}")
     except SandboxFailed as error:
-        click.echo(f"pdf-not-read: {error}", err=True)
-        sys.exit(_NOT_READ)
+        fail(_NOT_READ, f"pdf-not-read: {error}")
     click.echo(msgspec.json.encode(extraction).decode() if as_json else render(extraction))
 
 

@@ -1,11 +1,11 @@
 """`upschedule local`: what `make run` starts."""
 
 import os
-import sys
 from pathlib import Path
 
 import click
 
+from upschedule.cli.failing import fail
 from upschedule.operations.embedded.errors import EmbeddedServerError
 from upschedule.operations.local import LocalOptions, run
 from upschedule.operations.local_checks import LocalStackRefused
@@ -43,5 +43,4 @@ def command(data: Path, port: int, migrations: Path) -> None:
     try:
         run(options, say=click.echo)
     except (LocalStackRefused, EmbeddedServerError, MigrationError, KeepsEnding) as error:
-        click.echo(str(error), err=True)
-        sys.exit(1)
+        fail(1, error)

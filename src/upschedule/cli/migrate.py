@@ -1,12 +1,12 @@
 """`upschedule migrate`: bring the database to this release's schema."""
 
-import sys
 from pathlib import Path
 
 import click
 import msgspec
 import psycopg
 
+from upschedule.cli.failing import fail
 from upschedule.operations.migrate import MigrationPolicy, MigrationReport, Surroundings, migrate
 from upschedule.operations.migration_errors import MigrationError
 from upschedule.operations.migration_files import read_migrations
@@ -44,9 +44,9 @@ def command(directory: Path, application_role: str, owner_url: str, *, as_json: 
             surroundings=Surroundings(),
         )
     except psycopg.OperationalError as error:
-        _fail(_UNREACHABLE, f"The database cannot be reached: {error}")
+        fail(_UNREACHABLE, f"The database cannot be reached: {error}")
     except MigrationError as error:
-        _fail(_REFUSED, str(error))
+        fail(_REFUSED, error)
     else:
         click.echo(msgspec.json.encode(report).decode() if as_json else _sentence(report))
 
@@ -54,8 +54,3 @@ def command(directory: Path, application_role: str, owner_url: str, *, as_json: 
 def _sentence(report: MigrationReport) -> str:
     applied = ", ".join(report.applied) or "nothing to do"
     return f"Applied: {applied}. Present before: {len(report.present)}. By newer releases: {len(report.ahead)}."
-
-
-def _fail(code: int, message: str) -> None:
-    click.echo(message, err=True)
-    sys.exit(code)

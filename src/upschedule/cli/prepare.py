@@ -1,7 +1,6 @@
 """`upschedule prepare`: what a release needs before it starts."""
 
 import os
-import sys
 from pathlib import Path
 from typing import NoReturn
 
@@ -12,6 +11,7 @@ import structlog
 
 import upschedule
 from upschedule import logging
+from upschedule.cli.failing import fail
 from upschedule.operations.bucket import Bucket, BucketAddress
 from upschedule.operations.migrate import Surroundings
 from upschedule.operations.migration_errors import MigrationError
@@ -108,5 +108,4 @@ def _fail(error: Exception) -> NoReturn:
     if code == _UNREACHABLE:
         reason = f"The database cannot be reached: {reason}"
     structlog.get_logger(__name__).error("release_not_prepared", reason=reason, exit_code=code)
-    click.echo(f"The release was not prepared. {reason} Nothing runs differently.", err=True)
-    sys.exit(code)
+    fail(code, f"The release was not prepared. {reason} Nothing runs differently.")

@@ -1,11 +1,11 @@
 """`upschedule release`: pack what runs on the cluster."""
 
-import sys
 from pathlib import Path
 
 import click
 import msgspec
 
+from upschedule.cli.failing import fail
 from upschedule.operations.bucket import Bucket, BucketAddress, BucketFailed
 from upschedule.operations.programs import ProgramFailed
 from upschedule.operations.release.errors import ReleaseError
@@ -58,9 +58,9 @@ def command(
         manifest = pack(PackingOptions(repository=repository, cache=cache, python=python), store)
         sent = push(manifest, cache, store) if store else []
     except BucketFailed as error:
-        _fail(_STORE_FAILED, str(error))
+        fail(_STORE_FAILED, error)
     except (ReleaseError, ProgramFailed) as error:
-        _fail(_REFUSED, str(error))
+        fail(_REFUSED, error)
     else:
         click.echo(_sentence(sent) if store else f"Packed into {cache}; not pushed.", err=True)
         click.echo(msgspec.json.encode(manifest).decode())
@@ -75,8 +75,3 @@ def _store(endpoint_url: str | None, access_key: str | None, secret_key: str | N
 
 def _sentence(sent: list[str]) -> str:
     return f"Pushed: {', '.join(sent) or 'nothing, the store has it all'}."
-
-
-def _fail(code: int, message: str) -> None:
-    click.echo(message, err=True)
-    sys.exit(code)

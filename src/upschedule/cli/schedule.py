@@ -2,11 +2,11 @@
 
 import asyncio
 import os
-import sys
 from pathlib import Path
 
 import click
 
+from upschedule.cli.failing import fail
 from upschedule.cli.starting import configured
 from upschedule.daemon.stopping import stop_on_signal
 from upschedule.scheduler.app import SchedulerOptions, schedule
@@ -25,8 +25,7 @@ def command() -> None:
     try:
         asyncio.run(_schedule(chosen))
     except OSError as error:
-        click.echo(error, err=True)
-        sys.exit(os.EX_UNAVAILABLE)
+        fail(os.EX_UNAVAILABLE, error)
 
 
 async def _schedule(chosen: Settings) -> None:

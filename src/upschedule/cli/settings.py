@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
+from upschedule.cli.failing import fail
 from upschedule.services.live import LiveSettings, ValueRefused, key_of, read_key
 from upschedule.services.settings_watch import open_keys
 from upschedule.settings import SettingField, Settings, SettingsError, fields, load
@@ -41,8 +42,7 @@ def command(ctx: click.Context, *, as_json: bool, consul: bool) -> None:
     try:
         live = LiveSettings(load(os.environ))
     except SettingsError as error:
-        click.echo(error, err=True)
-        sys.exit(os.EX_CONFIG)
+        fail(os.EX_CONFIG, error)
     code = asyncio.run(_ask(live)) if consul and live.current.consul.address else os.EX_OK
     rows = [_row(field, live) for field in fields()]
     click.echo(msgspec.json.encode(rows).decode() if as_json else _table(rows))
@@ -62,8 +62,7 @@ def check(key: str, value: str) -> None:
     try:
         read_key(key_of(key), content)
     except ValueRefused as error:
-        click.echo(f"{key}: {error}", err=True)
-        sys.exit(os.EX_DATAERR)
+        fail(os.EX_DATAERR, f"{key}: {error}")
     click.echo(f"{key_of(key)}: would be taken")
 
 

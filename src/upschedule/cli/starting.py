@@ -1,11 +1,9 @@
 """What a process that stays does first."""
 
 import os
-import sys
-
-import click
 
 from upschedule import logging, settings
+from upschedule.cli.failing import fail
 
 
 def configured(process: str) -> settings.Settings:
@@ -13,7 +11,6 @@ def configured(process: str) -> settings.Settings:
     try:
         chosen = settings.load(os.environ)
     except settings.SettingsError as error:
-        click.echo(error, err=True)
-        sys.exit(os.EX_CONFIG)
+        fail(os.EX_CONFIG, error)
     logging.configure(level=chosen.log.level, process=process)
     return chosen

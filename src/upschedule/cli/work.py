@@ -2,12 +2,12 @@
 
 import asyncio
 import os
-import sys
 from pathlib import Path
 
 import click
 
 from upschedule import golden
+from upschedule.cli.failing import fail
 from upschedule.cli.starting import configured
 from upschedule.daemon.stopping import stop_on_signal
 from upschedule.pdf.limits import ReadingLimits
@@ -28,8 +28,7 @@ def command() -> None:
     try:
         asyncio.run(_work(chosen))
     except (SandboxFailed, OSError) as error:
-        click.echo(error, err=True)
-        sys.exit(os.EX_UNAVAILABLE)
+        fail(os.EX_UNAVAILABLE, error)
 
 
 async def _work(chosen: Settings) -> None:

@@ -1,0 +1,12 @@
+"""How a command ends that could not do what it was asked."""
+
+import sys
+from typing import NoReturn
+
+import click
+
+
+def fail(code: int, reason: object) -> NoReturn:
+    """Says why on standard error."""
+    click.echo(str(reason), err=True)
+    sys.exit(code)
