@@ -2,12 +2,11 @@
 
 import asyncio
 import os
-from pathlib import Path
 
 import click
 
 from upschedule.cli.failing import fail
-from upschedule.cli.starting import configured
+from upschedule.cli.starting import configured, standing_file
 from upschedule.daemon.stopping import stop_on_signal
 from upschedule.scheduler.app import SchedulerOptions, schedule
 from upschedule.services import open_services
@@ -40,5 +39,5 @@ def options_of(chosen: Settings) -> SchedulerOptions:
         port=chosen.scheduler.port,
         sweep_seconds=chosen.jobs.sweep_seconds,
         retention_seconds=chosen.jobs.retention_seconds,
-        standing_file=Path(chosen.rollout.standing_file) if chosen.rollout.standing_file else None,
+        standing_file=standing_file(chosen),
     )

@@ -1,6 +1,7 @@
 """What a process that stays does first."""
 
 import os
+from pathlib import Path
 
 from upschedule import logging, settings
 from upschedule.cli.failing import fail
@@ -14,3 +15,8 @@ def configured(process: str) -> settings.Settings:
         fail(os.EX_CONFIG, error)
     logging.configure(level=chosen.log.level, process=process)
     return chosen
+
+
+def standing_file(chosen: settings.Settings) -> Path | None:
+    """None: the process may take live work at once."""
+    return Path(chosen.rollout.standing_file) if chosen.rollout.standing_file else None

@@ -2,13 +2,12 @@
 
 import asyncio
 import os
-from pathlib import Path
 
 import click
 
 from upschedule import golden
 from upschedule.cli.failing import fail
-from upschedule.cli.starting import configured
+from upschedule.cli.starting import configured, standing_file
 from upschedule.daemon.stopping import stop_on_signal
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox import Protection, Sandbox, SandboxFailed, SandboxLimits, SandboxPolicy
@@ -53,5 +52,5 @@ def options_of(chosen: Settings) -> WorkerOptions:
         port=chosen.worker.port,
         concurrency=chosen.worker.concurrency,
         drain_seconds=chosen.worker.drain_seconds,
-        standing_file=Path(chosen.rollout.standing_file) if chosen.rollout.standing_file else None,
+        standing_file=standing_file(chosen),
     )
