@@ -43,12 +43,11 @@ from upschedule.web.schemas.calendars import (
     year_choice,
 )
 from upschedule.web.schemas.jobs import matches
-from upschedule.web.schemas.openapi import READING, by_method
+from upschedule.web.schemas.openapi import READING, UNCHANGED, by_method
 
 #: The framework adds the character set.
 _MEDIA_TYPE = "text/calendar"
 _FILE = ResponseSpec(bytes, description="An iCalendar file.", media_type=_MEDIA_TYPE, generate_examples=False)
-_UNCHANGED = ResponseSpec(None, description="Nothing has changed since the ETag that was sent.")
 _REFUSED = (NoVisitor, InvalidCalendar, DatesMissing, ScheduleNotRead)
 _FEED_SUFFIX = ".ics"
 _DOWNLOAD_HEADERS = {
@@ -135,7 +134,7 @@ class CalendarController(Controller):
         "/{calendar_id:uuid}/calendar.ics",
         operation_id="DownloadCalendar",
         summary="A calendar as a file to import",
-        responses={200: _FILE, 304: _UNCHANGED, **problems(CalendarNotFound, CalendarBusy)},
+        responses={200: _FILE, 304: UNCHANGED, **problems(CalendarNotFound, CalendarBusy)},
     )
     async def download(
         self, request: AnyRequest, calendar_id: UUID, visitor: Visitor | None, feeds: FeedService
@@ -158,7 +157,7 @@ class FeedController(Controller):
         http_method=READING,
         operation_id=by_method("ReadFeed"),
         summary="A calendar's feed",
-        responses={200: _FILE, 304: _UNCHANGED, **problems(FeedNotFound, CalendarBusy)},
+        responses={200: _FILE, 304: UNCHANGED, **problems(FeedNotFound, CalendarBusy)},
     )
     async def read(
         self,

@@ -29,10 +29,10 @@ from upschedule.web.schemas.jobs import (
     matches,
     view,
 )
+from upschedule.web.schemas.openapi import UNCHANGED
 from upschedule.web.streams import Streams
 
 _REVALIDATED = {"Cache-Control": "private, no-cache"}
-_UNCHANGED = ResponseSpec(None, description="Nothing has changed since the ETag that was sent.")
 _EVENTS = ResponseSpec(
     str,
     description="Events named `status`, each with the job as its data; the last one is final.",
@@ -69,7 +69,7 @@ class JobController(Controller):
         "/{job_id:uuid}",
         operation_id="GetJob",
         summary="A job's status",
-        responses={304: _UNCHANGED, **problems(JobNotFound)},
+        responses={304: UNCHANGED, **problems(JobNotFound)},
     )
     async def status(
         self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, job_service: JobService, limits: Limits

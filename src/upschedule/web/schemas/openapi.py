@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from litestar import HttpMethod
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.types import OperationIDCreator
 
@@ -10,6 +11,8 @@ from upschedule.web.uploads import FIELD
 
 #: Of what anybody may look at: a link checker asks for the headers alone.
 READING = (HttpMethod.GET, HttpMethod.HEAD)
+#: A 304.
+UNCHANGED = ResponseSpec(None, description="Nothing has changed since the ETag that was sent.")
 
 
 def by_method(name: str) -> OperationIDCreator:
