@@ -26,9 +26,19 @@ class Follower:
         """By job; says what is new."""
         return {name: self._judged(self._cluster.nomad.snapshot(name)) for name in self._jobs}
 
-    def until(self, reached: Callable[[Mapping[str, Situation]], bool], *, seconds: float) -> bool:
-        """False: not in time."""
-        return self._cluster.clock.until(lambda: reached(self.look()), seconds=seconds, every_seconds=_EVERY_SECONDS)
+    def until(
+        self, reached: Callable[[Mapping[str, Situation]], bool], *, seconds: float
+    ) -> tuple[bool, Mapping[str, Situation]]:
+        """Whether it was in time, and what the last look showed."""
+        last: Mapping[str, Situation] = {}
+
+        def looked() -> bool:
+            nonlocal last
+            last = self.look()
+            return reached(last)
+
+        in_time = self._cluster.clock.until(looked, seconds=seconds, every_seconds=_EVERY_SECONDS)
+        return in_time, last
 
     def _judged(self, snapshot: Snapshot) -> Situation:
         now = judge(snapshot)

@@ -68,19 +68,15 @@ class Gate:
 
     def canaries(self) -> tuple[list[Finding], dict[str, Situation], dict[str, Situation]]:
         """Waits until those of all jobs under way are healthy, or one of the jobs is lost."""
-        first = self.follower.look()
-        concerned = [name for name, each in first.items() if each.is_under_way]
-        last: Mapping[str, Situation] = first
+        concerned = [name for name, each in self.follower.look().items() if each.is_under_way]
 
         def decided(now: Mapping[str, Situation]) -> bool:
-            nonlocal last
-            last = now
             mine = [now[name] for name in concerned]
             return any(each.phase in LOST for each in mine) or all(
                 each.phase is Phase.WAITING or not each.is_under_way for each in mine
             )
 
-        self.follower.until(decided, seconds=self.limits.canary_seconds)
+        _, last = self.follower.until(decided, seconds=self.limits.canary_seconds)
         findings = [_canary(last[name], self.limits) for name in concerned]
         findings += _lost_before(last, concerned)
         waiting = {name: last[name] for name in concerned if last[name].phase is Phase.WAITING}

@@ -66,15 +66,12 @@ class Promotion:
 
     def _roll(self, verdict: Verdict) -> str | None:
         """Follows the replacement of all instances; a sentence when it failed."""
-        last: Mapping[str, Situation] = {}
 
         def ended(now: Mapping[str, Situation]) -> bool:
-            nonlocal last
-            last = now
             self._expect_no_other(now, verdict.situations)
             return settled(now) or any(each.phase in LOST for each in now.values())
 
-        in_time = self.gate.follower.until(ended, seconds=self.gate.limits.rolling_seconds)
+        in_time, last = self.gate.follower.until(ended, seconds=self.gate.limits.rolling_seconds)
         lost = [name for name, each in last.items() if each.phase in LOST]
         if lost:
             return f"The roll-out of {', '.join(lost)} failed"

@@ -53,7 +53,7 @@ class Return:
 
     def run(self, *, seconds: float) -> bool:
         """Whether all jobs run what they ran before."""
-        in_time = self._follower.until(self._step, seconds=seconds)
+        in_time, _ = self._follower.until(self._step, seconds=seconds)
         if not in_time:
             self._cluster.say(
                 f"The earlier release is not back after {seconds:g} s: look at `upschedule deploy status`."

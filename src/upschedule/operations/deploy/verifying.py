@@ -35,14 +35,11 @@ class Verification:
 
     def _gone(self) -> tuple[Mapping[str, Situation], Finding]:
         """Waits for the instances before: until they have ended, Traefik may still send somebody there."""
-        last: Mapping[str, Situation] = {}
 
         def ended(now: Mapping[str, Situation]) -> bool:
-            nonlocal last
-            last = now
             return not any(each.leaving for each in now.values())
 
-        ok = self.follower.until(ended, seconds=self.limits.drain_seconds)
+        ok, last = self.follower.until(ended, seconds=self.limits.drain_seconds)
         names = ", ".join(f"{each.name} {short(one.id)}" for each in last.values() for one in each.leaving)
         said = "all have ended" if ok else f"still running after {self.limits.drain_seconds:g} s: {names}"
         return last, Finding(checked="instances before", ok=ok, said=said)
