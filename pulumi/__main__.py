@@ -18,6 +18,7 @@ stack = load(
     stack=pulumi.get_stack(),
 )
 shared = stack.of(cluster.Settings)
+application.await_turn(stack.of(application.Settings), shared.namespace)
 namespace = nomad.Namespace("namespace", name=shared.namespace, description="UP Schedule Generator")
 where = cluster.Cluster(namespace=namespace.name, settings=shared)
 addresses = stores.define(where, stack.of(stores.Settings), stack.secrets)

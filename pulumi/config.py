@@ -57,6 +57,8 @@ def load(
     values, problems = read(config, settings)
     found = {name: value for name in (*secrets, *optional_secrets) if (value := config.get_secret(name)) is not None}
     problems |= {name: "is missing; set it with --secret" for name in secrets if name not in found}
+    clear = [name for name in found if not pulumi.runtime.is_config_secret(config.full_key(name))]
+    problems |= dict.fromkeys(clear, "stands in the clear; set it with --secret")
     configuration = Configuration(values=values, secrets=found)
     for group, check in checks.items():
         if not any(field.encode_name in problems for field in msgspec.structs.fields(group)):

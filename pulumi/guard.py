@@ -1,5 +1,6 @@
 """One release at a time: while one is on its way, another is refused before anything changes."""
 
+import http.client
 import json
 import os
 import ssl
@@ -102,17 +103,20 @@ def _is_scaling(deployment: dict[str, Any]) -> bool:
 
 def _ask(path: str, namespace: str) -> dict[str, Any] | None:
     """None where there is no such thing."""
-    address = os.environ.get("NOMAD_ADDR", "http://127.0.0.1:4646")
-    request = urllib.request.Request(f"{address}{path}?{urllib.parse.urlencode({'namespace': namespace})}")  # noqa: S310 - the operator's own
-    request.add_header("X-Nomad-Token", os.environ.get("NOMAD_TOKEN", ""))
+    address = os.environ.get("NOMAD_ADDR") or "http://127.0.0.1:4646"
+    url = f"{address}{path}?{urllib.parse.urlencode({'namespace': namespace})}"
+    # A line's end, as from a file, would be refused with the token in the error's text.
+    token = {"X-Nomad-Token": os.environ.get("NOMAD_TOKEN", "").strip()}
     try:
+        request = urllib.request.Request(url, headers=token)  # noqa: S310 - the operator's own
         with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS, context=_context(address)) as answer:  # noqa: S310 - as above
             return json.load(answer)
     except urllib.error.HTTPError as error:
-        if error.code == HTTPStatus.NOT_FOUND:
-            return None
-        raise NomadSilent(address, f"{error.code} {error.reason}") from error
-    except (OSError, ValueError) as error:
+        with error:
+            if error.code == HTTPStatus.NOT_FOUND:
+                return None
+            raise NomadSilent(address, f"{error.code} {error.reason}") from error
+    except (OSError, ValueError, http.client.HTTPException) as error:
         raise NomadSilent(address, str(error)) from error
 
 

@@ -18,6 +18,7 @@ from parts.stores import Stores
 SECRETS = ("feedSecret", "applicationConsulToken")
 JOBS = ("api", "worker", "scheduler")
 
+Cores = Annotated[int, msgspec.Meta(ge=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
 Secrets = Mapping[str, pulumi.Input[str]]
 
@@ -59,14 +60,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     api_instances: Count = 2
     api_instances_min: Count = 1
     api_instances_max: Count = 20
-    api_cores: int = 1
-    api_cpu_mhz: int = 1000
+    api_cores: Cores = 1
+    api_cpu_mhz: Count = 1000
     api_memory_mb: Megabytes = 1024
     worker_instances: Count = 2
     worker_instances_min: Count = 2
     worker_instances_max: Count = 50
-    worker_cores: int = 2
-    worker_cpu_mhz: int = 2000
+    worker_cores: Cores = 2
+    worker_cpu_mhz: Count = 2000
     worker_memory_mb: Megabytes = 2048
     scheduler_instances: Count = 2
     scaling_enabled: bool = True
@@ -76,9 +77,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def check(settings: Settings, secrets: Collection[str]) -> dict[str, str]:
-    """The two that are JSON."""
+    """The two that are JSON, and those that leave each other no room."""
     del secrets
-    problems: dict[str, str] = {}
+    problems = crossed_bounds(settings)
     if settings.release:
         try:
             msgspec.json.decode(settings.release, type=Release)
@@ -91,18 +92,36 @@ def check(settings: Settings, secrets: Collection[str]) -> dict[str, str]:
     return problems
 
 
+def crossed_bounds(settings: Settings) -> dict[str, str]:
+    """What Nomad would refuse only when other jobs have changed already."""
+    problems: dict[str, str] = {}
+    if settings.api_instances_min > settings.api_instances_max:
+        problems["apiInstancesMin"] = f"is above apiInstancesMax, {settings.api_instances_max}"
+    if settings.worker_instances_min > settings.worker_instances_max:
+        problems["workerInstancesMin"] = f"is above workerInstancesMax, {settings.worker_instances_max}"
+    if settings.release_min_healthy_seconds >= settings.release_healthy_seconds:
+        problems["releaseMinHealthySeconds"] = f"is not below releaseHealthySeconds, {settings.release_healthy_seconds}"
+    return problems
+
+
 def chosen_settings(settings: Settings) -> dict[str, str]:
     """As environment variables say them. Raises msgspec.DecodeError."""
     given = msgspec.json.decode(settings.settings, type=dict[str, str | bool | int | float])
     return {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
 
 
+def await_turn(settings: Settings, namespace: str) -> None:
+    """Before the first resource: what was asked for until an error is made all the same. Raises ReleaseUnderWay."""
+    if settings.release:
+        release = msgspec.json.decode(settings.release, type=Release)
+        refuse_a_second_release(release.version, lambda: read_rollouts(JOBS, namespace))
+
+
 def define(cluster: Cluster, settings: Settings, secrets: Secrets, stores: Stores) -> None:
-    """API (R10.1), workers (R10.2) and scheduler. Raises ReleaseUnderWay while another release is on its way."""
+    """API (R10.1), workers (R10.2) and scheduler."""
     if not settings.release:
         return
     release = msgspec.json.decode(settings.release, type=Release)
-    refuse_a_second_release(release.version, lambda: read_rollouts(JOBS, cluster.settings.namespace))
     application = application_secrets(secrets, stores)
     shared = {
         **shared_variables(settings, release, stores),
@@ -174,10 +193,13 @@ def shared_variables(settings: Settings, release: Release, stores: Stores) -> di
 def scaled(settings: Settings, service: str) -> dict[str, str]:
     """How many there may be of it, and what each gets."""
     values = msgspec.structs.asdict(settings)
-    names = {"instances": "instances", "instances_min": "instances_min", "instances_max": "instances_max"}
+    names = {"instances_min": "instances_min", "instances_max": "instances_max"}
     names |= {"cores": "cores", "cpu": "cpu_mhz", "memory_mb": "memory_mb"}
     sizes = {variable: str(values[f"{service}_{name}"]) for variable, name in names.items()}
-    return {**sizes, "scaling_enabled": json.dumps(settings.scaling_enabled)}
+    # Nomad refuses a job that starts outside its bounds, even where the number that runs will stay.
+    least, most = values[f"{service}_instances_min"], values[f"{service}_instances_max"]
+    first = min(max(values[f"{service}_instances"], least), most)
+    return {**sizes, "instances": str(first), "scaling_enabled": json.dumps(settings.scaling_enabled)}
 
 
 def application_settings(settings: Settings, stores: Stores) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import quote
 
 import msgspec
@@ -29,6 +30,8 @@ OPTIONAL_SECRETS = ("objectStoreApplicationKeyBefore",)
 AUTHORITY_FILE = "/secrets/stores-authority.pem"
 
 Secrets = Mapping[str, pulumi.Output[str]]
+# HOST:PORT, or empty: PgBouncer is told the two apart.
+Address = Annotated[str, msgspec.Meta(pattern="^(.+:[0-9]+)?$")]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -38,7 +41,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """
 
     redis_program: Text
-    postgres_address: str = ""
+    postgres_address: Address = ""
     postgres_volume: Text = "postgres"
     postgres_port: Port = 5432
     postgres_memory_mb: Megabytes = 1024
