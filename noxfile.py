@@ -8,6 +8,8 @@ nox.needs_version = ">=2025.10"
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "test"]
 nox.options.stop_on_first_error = True
+# What needs no cluster has sessions of its own.
+WHOLE_CLUSTER = ("tests/cluster", "--ignore", "tests/cluster/tooling", "--ignore", "tests/cluster/program")
 
 
 @nox.session
@@ -49,15 +51,17 @@ def browser(session: nox.Session) -> None:
 def cluster_tooling(session: nox.Session) -> None:
     """Tests of the cluster's programs and plugins; builds first what is missing, which takes minutes."""
     session.run("python", "-m", "tools.cluster.build")
-    session.run("pytest", "tests/cluster/tooling", *session.posargs)
+    session.run("pytest", "tests/cluster/program", "tests/cluster/tooling", *session.posargs)
 
 
 @nox.session
 def cluster_quick(session: nox.Session) -> None:
-    """What every change is held to: plugins, program and job files on a real Nomad, in a few minutes."""
+    """What every change is held to: types, plugins, program and job files on a real Nomad, in a few minutes."""
+    session.run("pyright", "pulumi", "jobs", "tools", "tests/cluster")
     session.run("python", "-m", "tools.cluster.build")
     parts = ("access", "build", "encryption", "failures", "jobs", "program", "secrets")
-    session.run("pytest", *(f"tests/cluster/tooling/test_{part}.py" for part in parts), *session.posargs)
+    chosen = ("tests/cluster/program", *(f"tests/cluster/tooling/test_{part}.py" for part in parts))
+    session.run("pytest", *chosen, *session.posargs)
 
 
 @nox.session
@@ -72,14 +76,14 @@ def cluster_short(session: nox.Session) -> None:
 def cluster(session: nox.Session) -> None:
     """Tests on the whole cluster, started for them on free ports, without the long ones."""
     session.run("python", "-m", "tools.cluster.build")
-    session.run("pytest", "tests/cluster", "--ignore", "tests/cluster/tooling", "-m", "not long", *session.posargs)
+    session.run("pytest", *WHOLE_CLUSTER, "-m", "not long", *session.posargs)
 
 
 @nox.session
 def cluster_full(session: nox.Session) -> None:
     """The same with the long ones: full sizes, every kind of bad release."""
     session.run("python", "-m", "tools.cluster.build")
-    session.run("pytest", "tests/cluster", "--ignore", "tests/cluster/tooling", *session.posargs)
+    session.run("pytest", *WHOLE_CLUSTER, *session.posargs)
 
 
 @nox.session

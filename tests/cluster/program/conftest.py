@@ -1,0 +1,27 @@
+"""Where the program asks for Nomad, its own server answers."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.cluster.program.engine import Ran
+from tests.cluster.program.nomad import Nomad, running_nomad
+from tests.cluster.program.readers import ALL
+from tests.cluster.program.whole import RELEASED, up
+
+
+@pytest.fixture
+def nomad(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nomad]:
+    """Nothing runs on it yet; the environment names it."""
+    with running_nomad() as running:
+        monkeypatch.setenv("NOMAD_ADDR", running.address)
+        monkeypatch.setenv("NOMAD_TOKEN", "token-3f9c")
+        yield running
+
+
+@pytest.fixture(scope="session")
+def released() -> Ran[list[str]]:
+    """What the program makes of a stack with a release and every secret that there is; to be looked at only."""
+    with running_nomad() as nomad, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NOMAD_ADDR", nomad.address)
+        return up(RELEASED, ALL)

@@ -1,0 +1,72 @@
+"""Configurations of a stack, whole or wrong, for the program's own reader."""
+
+from collections.abc import Collection, Mapping
+
+import msgspec
+import pulumi
+
+from config import Configuration, ConfigurationError, load
+from parts import application, cluster, edge, monitoring, stores
+from tests.cluster.program.engine import PROJECT, STACK, run
+
+PARTS = (cluster, stores, edge, monitoring, application)
+SETTINGS: tuple[type[msgspec.Struct], ...] = tuple(part.Settings for part in PARTS)
+SECRETS = (*stores.SECRETS, *edge.SECRETS, *monitoring.SECRETS, *application.SECRETS)
+OPTIONAL_SECRETS = (*stores.OPTIONAL_SECRETS, *edge.OPTIONAL_SECRETS)
+CHECKS = {edge.Settings: edge.check, application.Settings: application.check}
+
+REQUIRED = {
+    "redisProgram": "/usr/bin/valkey-server",
+    "traefikProgram": "/usr/bin/traefik",
+    "publicUrl": "https://schedule.example.org",
+}
+#: Each is found in nothing else, and some want quoting in a URL.
+GIVEN = {
+    **{name: f"<{name}> of / this:stack@" for name in SECRETS},
+    "traefikCertificate": "<traefikCertificate>",
+    "traefikCertificateKey": "<traefikCertificateKey>",
+}
+
+
+def configure(settings: Mapping[str, str], secrets: Mapping[str, str], clear: Collection[str] = ()) -> pulumi.Config:
+    """As the engine hands them over; `clear` are secrets that were set without `--secret`."""
+    named = {f"{PROJECT}:{name}": value for name, value in {**settings, **secrets}.items()}
+    pulumi.runtime.set_all_config(named, [f"{PROJECT}:{name}" for name in secrets if name not in clear])
+    return pulumi.Config(PROJECT)
+
+
+def loaded(
+    settings: Mapping[str, str] = REQUIRED, secrets: Mapping[str, str] = GIVEN, clear: Collection[str] = ()
+) -> Configuration:
+    """By what `__main__` gives. Raises ConfigurationError. In a run of the engine only."""
+    return load(
+        configure(settings, secrets, clear),
+        SETTINGS,
+        SECRETS,
+        optional_secrets=OPTIONAL_SECRETS,
+        checks=CHECKS,
+        stack=STACK,
+    )
+
+
+def problems(
+    settings: Mapping[str, str] = REQUIRED, secrets: Mapping[str, str] = GIVEN, clear: Collection[str] = ()
+) -> dict[str, str]:
+    """What the program says of each name that it cannot use."""
+
+    def refused() -> str:
+        try:
+            loaded(settings, secrets, clear)
+        except ConfigurationError as error:
+            return str(error)
+        return ""
+
+    lines = run(refused).result.splitlines()[1:]
+    return {name.strip(): problem for name, _, problem in (line.partition(": ") for line in lines)}
+
+
+def fields(kind: type[msgspec.inspect.Type] = msgspec.inspect.Type) -> dict[str, msgspec.inspect.Field]:
+    """Every setting of this kind, as a stack calls it."""
+    groups = [msgspec.inspect.type_info(group) for group in SETTINGS]
+    known = [field for group in groups if isinstance(group, msgspec.inspect.StructType) for field in group.fields]
+    return {field.encode_name: field for field in known if isinstance(field.type, kind)}

@@ -1,0 +1,36 @@
+"""Tokens that may do one thing."""
+
+import pytest
+
+from components.access import Access, autoscaler_rules, deploy_rules
+from tests.cluster.program.engine import run, token_of
+
+
+def test_a_token_has_its_policy_and_no_other() -> None:
+    """Neither is the management token, whose type would pass every policy by."""
+    ran = run(lambda: Access("deploy", title="whole-deploy", rules=deploy_rules("whole")).token)
+    (policy,) = ran.of("AclPolicy").values()
+    (token,) = ran.of("AclToken").values()
+
+    assert policy.inputs == {"name": "whole-deploy", "rulesHcl": deploy_rules("whole")}
+    assert token.inputs == {"name": "whole-deploy", "type": "client", "policies": ["whole-deploy"]}
+    assert token.after == {("AclPolicy", "deploy")}
+    assert ran.result == token_of("deploy")
+
+
+@pytest.mark.parametrize("rules", [deploy_rules("whole"), autoscaler_rules("whole")], ids=["deploy", "autoscaler"])
+def test_rules_are_for_one_namespace_and_name_each_right(rules: str) -> None:
+    """No `policy`, which gives many at once; none that enters a task, reads secrets or changes who may do what."""
+    assert rules.startswith('namespace "whole" {')
+    assert rules.count("{") == 1
+    for word in (
+        "policy =",
+        "variables",
+        "alloc-exec",
+        "alloc-node-exec",
+        "alloc-lifecycle",
+        "read-fs",
+        "acl",
+        "node {",
+    ):
+        assert word not in rules

@@ -1,0 +1,183 @@
+"""API, workers and scheduler of one release: where it comes from, how many there are, and their settings."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import pulumi
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parts.application import JOBS, Settings, application_settings
+from parts.stores import ObjectStoreKeys, Stores
+from tests.cluster.program.engine import Ran, run
+from tests.cluster.program.nomad import Nomad
+from tests.cluster.program.stacks import REQUIRED, problems
+from tests.cluster.program.whole import RELEASED, manifest, up
+
+UNPACKED = Path(__file__).parents[3] / "jobs" / "release" / "unpacked.py"
+SERVED = {
+    "authority",
+    "UPSCHEDULE_POSTGRES_URL",
+    "UPSCHEDULE_REDIS_STATE_URL",
+    "UPSCHEDULE_REDIS_CACHE_URL",
+    "UPSCHEDULE_OBJECTS_ACCESS_KEY",
+    "UPSCHEDULE_OBJECTS_SECRET_KEY",
+    "UPSCHEDULE_WEB_FEED_SECRET",
+    "UPSCHEDULE_CONSUL_TOKEN",
+}
+#: As `pulumi config set --path settings.NAME` writes them.
+CHOSEN = st.dictionaries(st.from_regex(r"UPSCHEDULE_[A-Z_]{1,12}", fullmatch=True), st.text(max_size=20), max_size=5)
+
+
+def environment(lines: str) -> dict[str, str]:
+    """Lines NAME="VALUE", as Nomad reads them: with the escapes of JSON."""
+    found = [line.partition("=") for line in lines.split("\n") if line]
+    return {name: json.loads(value) for name, _, value in found}
+
+
+def settings_of(more: Mapping[str, str]) -> dict[str, str]:
+    ran = up({**RELEASED, **more})
+    (same,) = {ran.variables(job)["settings"] for job in JOBS}
+    return environment(same)
+
+
+def test_each_task_has_what_it_needs_and_the_owner_is_in_one(released: Ran[list[str]]) -> None:
+    """Who waits for the database needs no more than it; who prepares it needs nothing of the rest (R8.1)."""
+    items = {path.removeprefix("nomad/jobs/"): set(items) for path, items in released.items.items()}
+    found = {path: names for path, names in items.items() if path.startswith(JOBS)}
+
+    assert found == {
+        "api/api/prepare": {
+            "authority",
+            "UPSCHEDULE_POSTGRES_OWNER_URL",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+        },
+        "api/api/serve": SERVED,
+        "worker/worker/work": SERVED,
+        "worker/worker/wait": {"authority", "UPSCHEDULE_POSTGRES_URL"},
+        "scheduler/scheduler/schedule": SERVED,
+        "scheduler/scheduler/wait": {"authority", "UPSCHEDULE_POSTGRES_URL"},
+    }
+
+
+def test_all_three_jobs_are_of_the_one_release(released: Ran[list[str]]) -> None:
+    """With its checksums, and the program that unpacks it on a node."""
+    names = ("release", "environment_sha256", "sources_sha256", "release_user", "release_program", "secrets_mark")
+    (same,) = {tuple(released.variables(job)[name] for name in names) for job in JOBS}
+
+    assert same[:4] == ("1", "e" * 64, "5" * 64, "whole-release")
+    assert same[4] == UNPACKED.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("settings", "folder"),
+    [
+        ({}, "http://object-store.service.consul:8333/releases"),
+        (
+            {"objectStoreAddress": "s3.example.org:443", "objectStoreSecure": "true"},
+            "https://s3.example.org:443/releases",
+        ),
+        ({"releaseSource": "https://releases.example.org/up/"}, "https://releases.example.org/up"),
+        ({"releaseSource": "https://releases.example.org/up"}, "https://releases.example.org/up"),
+    ],
+    ids=["own store", "store elsewhere", "folder with a slash", "folder"],
+)
+def test_a_release_comes_from_the_store_or_from_where_the_stack_says(
+    nomad: Nomad, settings: dict[str, str], folder: str
+) -> None:
+    """By the names that its manifest has."""
+    variables = up({**RELEASED, **settings}).variables("worker")
+
+    assert variables["environment_url"] == f"{folder}/environment-1.tar.gz"
+    assert variables["sources_url"] == f"{folder}/sources-1.tar.gz"
+
+
+@pytest.mark.parametrize(
+    ("release", "reason"),
+    [
+        ("v1", "JSON is malformed: invalid character (byte 0)"),
+        ('{"version": "1"}', "Object missing required field `environment`"),
+        (manifest(""), "Expected `str` of length >= 1 - at `$.version`"),
+        (
+            manifest("1").replace("e" * 64, "E" * 64),
+            "Expected `str` matching regex '^[0-9a-f]{64}$' - at `$.environment.sha256`",
+        ),
+    ],
+    ids=["version", "part", "empty version", "wrong checksum"],
+)
+def test_what_is_no_manifest_is_told(release: str, reason: str) -> None:
+    """Before a node would download it."""
+    assert problems({**REQUIRED, "release": release}) == {
+        "release": f"is no manifest that `upschedule release` prints: {reason}"
+    }
+
+
+@pytest.mark.parametrize(
+    "settings", ["", "[]", "words", '{"UPSCHEDULE_LOG_LEVEL": null}', '{"UPSCHEDULE_LOG_LEVEL": {}}']
+)
+def test_settings_are_names_with_values(settings: str) -> None:
+    """None of them is a list, or nothing."""
+    assert problems({**REQUIRED, "settings": settings})["settings"].startswith(
+        "must be an object of names and values: "
+    )
+
+
+def test_settings_of_the_application_are_worked_out(nomad: Nomad) -> None:
+    """From what the stack says of itself."""
+    more = {"proxyNetworks": "10.0.0.0/24", "consulAddress": "127.0.0.1:18500"}
+
+    assert settings_of(more) == {
+        "UPSCHEDULE_WEB_PUBLIC_URL": REQUIRED["publicUrl"],
+        "UPSCHEDULE_WEB_TRUSTED_PROXIES": "10.0.0.0/24",
+        "UPSCHEDULE_OBJECTS_ENDPOINT": "object-store.service.consul:8333",
+        "UPSCHEDULE_OBJECTS_SECURE": "false",
+        "UPSCHEDULE_CONSUL_ADDRESS": "http://127.0.0.1:18500",
+        "UPSCHEDULE_POSTGRES_POOL_SIZE_MIN": "4",
+        "UPSCHEDULE_POSTGRES_POOL_SIZE_MAX": "40",
+    }
+
+
+def test_settings_of_the_stack_win_over_those_that_are_worked_out(nomad: Nomad) -> None:
+    """Numbers and switches as text, as an environment has them; each name once."""
+    chosen = {
+        "UPSCHEDULE_POSTGRES_POOL_SIZE_MAX": 8,
+        "UPSCHEDULE_OBJECTS_ENDPOINT": "s3.example.org:443",
+        "UPSCHEDULE_OBJECTS_SECURE": True,
+        "UPSCHEDULE_LOG_LEVEL": "debug",
+        "UPSCHEDULE_PDF_SECONDS": 1.5,
+    }
+    found = settings_of({"settings": json.dumps(chosen)})
+
+    assert found["UPSCHEDULE_POSTGRES_POOL_SIZE_MAX"] == "8"
+    assert found["UPSCHEDULE_OBJECTS_ENDPOINT"] == "s3.example.org:443"
+    assert found["UPSCHEDULE_OBJECTS_SECURE"] == "true"
+    assert found["UPSCHEDULE_LOG_LEVEL"] == "debug"
+    assert found["UPSCHEDULE_PDF_SECONDS"] == "1.5"
+    assert found["UPSCHEDULE_POSTGRES_POOL_SIZE_MIN"] == "4"
+
+
+@given(CHOSEN)
+@settings(deadline=None)
+def test_any_text_is_one_line_of_the_environment(chosen: dict[str, str]) -> None:
+    """Quotes and line ends within do not make another setting."""
+    settings = Settings(public_url="https://schedule.example.org", settings=json.dumps(chosen))
+
+    def program() -> str:
+        secret = pulumi.Output.secret("")
+        keys = ObjectStoreKeys(access_key="", secret_key=secret)
+        names = ("authority", "owner_url", "app_url", "redis_state_url", "redis_cache_url")
+        stores = Stores(
+            **dict.fromkeys(names, secret),
+            object_store_endpoint="s3.example.org:443",
+            object_store_secure=True,
+            uploads=keys,
+            backups=keys,
+        )
+        return application_settings(settings, stores)
+
+    lines = run(program).result
+    assert environment(lines).items() >= chosen.items()
+    assert lines.count("\n") == len(environment(lines))

@@ -1,0 +1,150 @@
+"""The bounds of every setting that has some."""
+
+import msgspec
+import pytest
+
+from config import read
+from tests.cluster.program.engine import run
+from tests.cluster.program.stacks import REQUIRED, SETTINGS, configure, fields, problems
+
+PORT = (1, 65_535)
+MEGABYTES = (16, None)
+COUNT = (1, None)
+ANY = (0, None)
+#: Nothing below the first or above the second; None: as many as anybody likes.
+WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
+    "postgresPort": PORT,
+    "pgbouncerPort": PORT,
+    "redisStatePort": PORT,
+    "redisCachePort": PORT,
+    "objectStorePort": PORT,
+    "objectStoreMasterPort": PORT,
+    "httpPort": PORT,
+    "httpsPort": PORT,
+    "prometheusPort": PORT,
+    "postgresMemoryMb": MEGABYTES,
+    "redisStateMemoryMb": MEGABYTES,
+    "redisCacheMemoryMb": MEGABYTES,
+    "prometheusMemoryMb": MEGABYTES,
+    "prometheusKeepMb": MEGABYTES,
+    "apiMemoryMb": MEGABYTES,
+    "workerMemoryMb": MEGABYTES,
+    "prometheusKeepDays": COUNT,
+    "scrapeSeconds": COUNT,
+    "autoscalerCooldownSeconds": COUNT,
+    "acmeCertificatesDurationHours": COUNT,
+    "apiInstances": COUNT,
+    "apiInstancesMin": COUNT,
+    "apiInstancesMax": COUNT,
+    "workerInstances": COUNT,
+    "workerInstancesMin": COUNT,
+    "workerInstancesMax": COUNT,
+    "schedulerInstances": COUNT,
+    "apiCpuMhz": COUNT,
+    "workerCpuMhz": COUNT,
+    "releaseMinHealthySeconds": COUNT,
+    "releaseHealthySeconds": (60, None),
+    "apiCores": ANY,
+    "workerCores": ANY,
+    "hstsSeconds": ANY,
+}
+#: Empty means something.
+MAY_BE_EMPTY = {
+    "userPrefix",
+    "serviceHost",
+    "postgresAddress",
+    "objectStoreAddress",
+    "domain",
+    "trustedIps",
+    "acmeEmail",
+    "acmeCaCertificate",
+    "nomadCaFile",
+    "release",
+    "releaseSource",
+    # Refused as JSON.
+    "settings",
+}
+
+
+def reading(name: str, value: str) -> tuple[object, str]:
+    """What is made of it, and what is said against it."""
+    values, told = run(lambda: read(configure({**REQUIRED, name: value}, {}), SETTINGS)).result
+    return values.get(name), told.get(name, "")
+
+
+def test_every_whole_number_has_bounds_here() -> None:
+    """A new setting needs a line above."""
+    assert WHOLE_NUMBERS.keys() == fields(msgspec.inspect.IntType).keys()
+
+
+@pytest.mark.parametrize("name", WHOLE_NUMBERS)
+def test_a_whole_number_is_taken_up_to_its_bounds_and_not_beyond(name: str) -> None:
+    """Nomad would refuse the rest in the middle of an `up`, or take it."""
+    lowest, highest = WHOLE_NUMBERS[name]
+    most = highest or 1_000_000
+
+    assert reading(name, str(lowest)) == (lowest, "")
+    assert reading(name, str(most)) == (most, "")
+    assert reading(name, str(lowest - 1)) == (None, f"Expected `int` >= {lowest}, not '{lowest - 1}'")
+    if highest:
+        assert reading(name, str(highest + 1)) == (None, f"Expected `int` <= {highest}, not '{highest + 1}'")
+
+
+@pytest.mark.parametrize("value", ["", "much", "1.5", "0x10", "1 000"])
+def test_what_is_no_whole_number_is_told(value: str) -> None:
+    """With what was given, for the message is read where the value is not seen."""
+    made, said = reading("apiMemoryMb", value)
+
+    assert made is None
+    assert said.startswith("Expected `int`")
+    assert said.endswith(f", not {value!r}")
+
+
+@pytest.mark.parametrize("name", sorted(fields(msgspec.inspect.StrType)))
+def test_a_text_is_empty_only_where_that_means_something(name: str) -> None:
+    """An empty path or address would start a task that cannot run."""
+    expected = ("", "") if name in MAY_BE_EMPTY else (None, "Expected `str` of length >= 1, not ''")
+
+    assert reading(name, "") == expected
+
+
+@pytest.mark.parametrize("name", sorted(fields(msgspec.inspect.BoolType)))
+def test_a_switch_is_true_or_false(name: str) -> None:
+    """As `pulumi config set` keeps it; other words for it are not guessed at."""
+    assert reading(name, "true") == (True, "")
+    assert reading(name, "false") == (False, "")
+    assert reading(name, "on") == (None, "Expected `bool`, got `str`, not 'on'")
+
+
+@pytest.mark.parametrize(
+    ("address", "taken"),
+    [
+        ("database.example.org:5432", True),
+        ("[2001:db8::1]:5432", True),
+        ("database.example.org", False),
+        ("database.example.org:", False),
+        (":5432", False),
+        ("database.example.org:postgres", False),
+    ],
+)
+def test_a_database_elsewhere_is_a_host_and_a_port(address: str, taken: bool) -> None:  # noqa: FBT001 - a parameter
+    """PgBouncer is told each by itself, and a job without a port is refused in the middle of an `up` only."""
+    assert (problems({**REQUIRED, "postgresAddress": address}) == {}) is taken
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"apiInstancesMin": "21"}, {"apiInstancesMin": "is above apiInstancesMax, 20"}),
+        ({"workerInstancesMax": "1"}, {"workerInstancesMin": "is above workerInstancesMax, 1"}),
+        (
+            {"releaseHealthySeconds": "60", "releaseMinHealthySeconds": "60"},
+            {"releaseMinHealthySeconds": "is not below releaseHealthySeconds, 60"},
+        ),
+        ({"apiInstancesMin": "7", "apiInstancesMax": "7"}, {}),
+        ({"releaseHealthySeconds": "60", "releaseMinHealthySeconds": "59"}, {}),
+    ],
+)
+def test_bounds_leave_each_other_room(settings: dict[str, str], expected: dict[str, str]) -> None:
+    """Nomad would refuse the job when stores and edge have changed already (R10.1, R10.2)."""
+    assert problems({**REQUIRED, **settings}) == expected

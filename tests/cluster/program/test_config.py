@@ -1,0 +1,133 @@
+"""What a stack sets is read once, and everything that is wrong is told before the first resource."""
+
+import msgspec
+import pulumi
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from config import ConfigurationError, read
+from parts import application, edge, stores
+from tests.cluster.program.engine import run
+from tests.cluster.program.stacks import (
+    GIVEN,
+    OPTIONAL_SECRETS,
+    REQUIRED,
+    SECRETS,
+    SETTINGS,
+    configure,
+    fields,
+    loaded,
+    problems,
+)
+
+WRONG = """The configuration of stack dev cannot be used:
+  redisProgram: is missing
+  redisCachePort: Expected `int` >= 1, not '0'
+  objectStoreSecure: Expected `bool`, got `str`, not 'yes'
+  httpsPort: Expected `int` <= 65535, not '70000'
+  prometheusVolume: Expected `str` of length >= 1, not ''
+  workerMemoryMb: Expected `int`, got `str`, not 'much'
+  redisStatePassword: is missing; set it with --secret
+  feedSecret: is missing; set it with --secret
+  storesKey: stands in the clear; set it with --secret
+  objectStoreApplicationKeyBefore: stands in the clear; set it with --secret"""
+
+
+def test_what_is_required_is_enough() -> None:
+    """All else has a default."""
+    assert problems() == {}
+
+
+def test_everything_that_is_wrong_is_told_at_once() -> None:
+    """Missing, of another type, out of bounds, two that contradict each other, and secrets for everybody to read."""
+    settings = {
+        "traefikProgram": "/usr/bin/traefik",
+        "publicUrl": "https://schedule.example.org",
+        "httpsPort": "70000",
+        "redisCachePort": "0",
+        "objectStoreSecure": "yes",
+        "prometheusVolume": "",
+        "workerMemoryMb": "much",
+    }
+    secrets = {name: value for name, value in GIVEN.items() if name not in ("redisStatePassword", "feedSecret")}
+    secrets["objectStoreApplicationKeyBefore"] = "before"
+
+    def refused() -> str:
+        with pytest.raises(ConfigurationError) as caught:
+            loaded(settings, secrets, clear=("storesKey", "objectStoreApplicationKeyBefore"))
+        return str(caught.value)
+
+    assert run(refused).result == WRONG
+
+
+def test_parts_that_are_right_by_themselves_are_checked_beside_others_that_are_not() -> None:
+    """Who mends what is told need not come back for the rest."""
+    found = problems({**REQUIRED, "redisCachePort": "0", "acmeEmail": "operations@example.org", "domain": "x.example"})
+
+    assert set(found) == {"redisCachePort", *edge.OPTIONAL_SECRETS}
+
+
+def test_every_missing_secret_is_named_and_optional_ones_are_not() -> None:
+    """A new stack starts from this list; without ACME the certificate is on it."""
+    secret = "is missing; set it with --secret"
+    found = problems(secrets={})
+
+    assert found == {
+        **dict.fromkeys(SECRETS, secret),
+        **dict.fromkeys(edge.OPTIONAL_SECRETS, f"{secret}, or acmeEmail and domain for ACME"),
+    }
+
+
+@pytest.mark.parametrize("name", [*SECRETS, *OPTIONAL_SECRETS])
+def test_a_secret_in_the_clear_is_refused_without_being_shown(name: str) -> None:
+    """It would stand in a file that is committed (R8.2)."""
+    found = problems(secrets={**GIVEN, name: "for-everybody-to-read"}, clear=(name,))
+
+    assert found == {name: "stands in the clear; set it with --secret"}
+
+
+def test_a_part_gets_its_own_settings_in_its_own_types() -> None:
+    """A setting that two parts share reaches both."""
+    chosen = {**REQUIRED, "domain": "x.example", "objectStoreSecure": "true", "apiMemoryMb": "4096"}
+    found = run(lambda: [loaded(chosen).of(part) for part in SETTINGS]).result
+
+    by_type = {type(settings): settings for settings in found}
+    assert by_type[stores.Settings] == stores.Settings(redis_program=REQUIRED["redisProgram"], object_store_secure=True)
+    assert by_type[edge.Settings] == edge.Settings(traefik_program=REQUIRED["traefikProgram"], domain="x.example")
+    assert by_type[application.Settings] == application.Settings(
+        public_url=REQUIRED["publicUrl"], domain="x.example", api_memory_mb=4096
+    )
+
+
+def test_secrets_stay_secrets() -> None:
+    """Pulumi encrypts them in its state, and writes [secret] where they would be printed (R8.2)."""
+
+    def exported() -> None:
+        for name, secret in loaded().secrets.items():
+            pulumi.export(name, secret)
+
+    ran = run(exported)
+    assert ran.outputs == GIVEN
+    assert ran.secret == set(GIVEN)
+
+
+def test_a_name_means_one_thing() -> None:
+    """What two parts share has one type and one default, and no secret has the name of a setting."""
+    seen: dict[str, tuple[object, object]] = {}
+    for group in SETTINGS:
+        for field in msgspec.structs.fields(group):
+            assert seen.setdefault(field.encode_name, (field.type, field.default)) == (field.type, field.default)
+
+    assert not {*SECRETS, *OPTIONAL_SECRETS} & set(seen)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(fields())), st.text(max_size=8)))
+@settings(deadline=None)
+def test_whatever_is_set_is_used_or_complained_of(chosen: dict[str, str]) -> None:
+    """No text of a setting ends the program in another way, and none is dropped."""
+    values, told = run(lambda: read(configure(chosen, {}), SETTINGS)).result
+
+    assert values.keys() | told.keys() == chosen.keys() | REQUIRED.keys()
+    assert not values.keys() & told.keys()
+    assert all(repr(chosen[name]) in told[name] for name in told.keys() & chosen.keys())

@@ -1,0 +1,135 @@
+"""What the guard makes of Nomad's answers, and of none."""
+
+import socket
+from http import HTTPStatus
+
+import pytest
+
+import guard
+from guard import NomadSilent, Rollout, read_rollouts
+from tests.cluster.program.nomad import LOOPBACK, Asked, Nomad, answer, raw
+
+CANARIES = {"api": {"DesiredCanaries": 1}}
+NONE = {"api": {"DesiredCanaries": 0}}
+JOB = "/v1/job/api"
+
+
+def read() -> Rollout:
+    (rollout,) = read_rollouts(["api"], "whole")
+    return rollout
+
+
+def silent() -> str:
+    with pytest.raises(NomadSilent) as caught:
+        read()
+    return str(caught.value)
+
+
+def test_a_job_that_is_not_there_has_no_release(nomad: Nomad) -> None:
+    """And is not asked for its deployment; the question comes with namespace and token."""
+    assert read() == Rollout(job="api", release="", deployment="")
+    assert nomad.asked == [Asked(path="/v1/job/api?namespace=whole", token="token-3f9c")]
+
+
+def test_each_job_is_asked_for(nomad: Nomad) -> None:
+    """In the order that they are told in."""
+    nomad.runs("worker", "1", Status="running", JobVersion=1, TaskGroups=CANARIES)
+    nomad.runs("scheduler", "2")
+
+    assert read_rollouts(["api", "worker", "scheduler"], "whole") == [
+        Rollout(job="api", release="", deployment=""),
+        Rollout(job="worker", release="1", deployment="running"),
+        Rollout(job="scheduler", release="2", deployment=""),
+    ]
+
+
+@pytest.mark.parametrize("metadata", [{}, {"Meta": None}, {"Meta": {"other": "1"}}])
+def test_a_job_without_a_release_has_none(nomad: Nomad, metadata: dict[str, object]) -> None:
+    """Whoever started it by hand; Nomad says null where there is no metadata."""
+    nomad.answers[JOB] = answer({"ID": "api", **metadata})
+
+    assert read().release == ""
+
+
+@pytest.mark.parametrize(
+    ("version", "groups", "scaling"),
+    [
+        pytest.param(3, NONE, True, id="instances are added to what runs"),
+        pytest.param(3, CANARIES, False, id="a canary is the start of a release"),
+        pytest.param(3, {**NONE, "other": {"DesiredCanaries": 2}}, False, id="a canary in one group of two"),
+        pytest.param(0, NONE, False, id="the first version starts everything"),
+    ],
+)
+def test_a_change_of_the_number_of_instances_is_told_from_a_release(
+    nomad: Nomad, version: int, groups: dict[str, dict[str, int]], *, scaling: bool
+) -> None:
+    """Both are deployments that run."""
+    nomad.runs("api", "1", Status="running", JobVersion=version, TaskGroups=groups)
+
+    assert read() == Rollout(job="api", release="1", deployment="running", scaling=scaling)
+
+
+@pytest.mark.parametrize(
+    ("given", "reason"),
+    [
+        (raw(b"no leader", HTTPStatus.INTERNAL_SERVER_ERROR), "500 Internal Server Error"),
+        (raw(b"Permission denied", HTTPStatus.FORBIDDEN), "403 Forbidden"),
+        (raw(b"<html>A proxy's page</html>"), "Expecting value: line 1 column 1 (char 0)"),
+        (raw(b'{"ID": "\xff"}'), "'utf-8' codec can't decode byte 0xff in position 8: invalid start byte"),
+        (b"220 mail.example.org ESMTP\r\n", "220 mail.example.org ESMTP\r\n"),
+        (answer({"ID": "api"})[:-4], "IncompleteRead(9 bytes read, 4 more expected)"),
+        (b"", "Remote end closed connection without response"),
+    ],
+    ids=["error", "forbidden", "no JSON", "no text", "no HTTP", "half an answer", "none"],
+)
+@pytest.mark.parametrize("path", [JOB, f"{JOB}/deployment"])
+def test_an_answer_that_says_nothing_stops_the_release(nomad: Nomad, path: str, given: bytes, reason: str) -> None:
+    """In words: what is not known is not risked."""
+    nomad.runs("api", "1", Status="successful", JobVersion=1, TaskGroups=CANARIES)
+    nomad.answers[path] = given
+
+    assert silent() == f"Nomad at {nomad.address} does not say whether a release is on its way: {reason}"
+
+
+def test_nobody_at_the_address_stops_the_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A port that was just closed."""
+    with socket.create_server((LOOPBACK, 0)) as server:
+        address = f"http://{LOOPBACK}:{server.getsockname()[1]}"
+    monkeypatch.setenv("NOMAD_ADDR", address)
+
+    said = silent()
+    assert said.startswith(f"Nomad at {address} does not say whether a release is on its way: ")
+    assert "Connection refused" in said
+
+
+def test_a_nomad_that_hangs_stops_the_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A connection that is taken and never answered."""
+    monkeypatch.setattr(guard, "_ANSWER_SECONDS", 0.2)
+    with socket.create_server((LOOPBACK, 0)) as server:
+        monkeypatch.setenv("NOMAD_ADDR", f"http://{LOOPBACK}:{server.getsockname()[1]}")
+
+        assert silent().endswith("does not say whether a release is on its way: timed out")
+
+
+@pytest.mark.parametrize("address", ["nomad.example.org", "http://127.0.0.1:http", "http://[::1"])
+def test_an_address_that_is_none_stops_the_release(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """As it was set."""
+    monkeypatch.setenv("NOMAD_ADDR", address)
+
+    assert silent().startswith(f"Nomad at {address} does not say whether a release is on its way: ")
+
+
+def test_an_empty_address_is_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As Nomad's own programs take it."""
+    monkeypatch.setenv("NOMAD_ADDR", "")
+    monkeypatch.setattr(guard, "_ANSWER_SECONDS", 0.0)
+
+    assert silent().startswith("Nomad at http://127.0.0.1:4646 does not say")
+
+
+def test_a_token_with_the_end_of_its_line_is_a_token(nomad: Nomad, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As it comes out of a file; the refusal would show it (R8.2)."""
+    monkeypatch.setenv("NOMAD_TOKEN", "token-3f9c\n")
+
+    assert read().release == ""
+    assert [asked.token for asked in nomad.asked] == ["token-3f9c"]

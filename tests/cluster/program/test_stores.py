@@ -1,0 +1,140 @@
+"""Stores run here unless the stack names one elsewhere, and whoever uses one gets its address and password."""
+
+import psycopg.conninfo
+import pulumi
+import pytest
+import redis.connection
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from parts import stores
+from tests.cluster.program.engine import Ran, run
+from tests.cluster.program.nomad import Nomad
+from tests.cluster.program.stacks import GIVEN, REQUIRED
+from tests.cluster.program.whole import RELEASED, up
+
+ELSEWHERE = {
+    "postgresAddress": "database.example.org:15432",
+    "objectStoreAddress": "s3.example.org:443",
+    "objectStoreSecure": "true",
+}
+# What a terminal can type and a client can send: PostgreSQL knows no NUL, and UTF-8 no half of a pair.
+PASSWORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
+
+
+def database(url: str) -> dict[str, str]:
+    """As libpq reads it."""
+    return {name: str(value) for name, value in psycopg.conninfo.conninfo_to_dict(url).items()}
+
+
+def settings_of(ran: Ran[list[str]]) -> dict[str, str]:
+    lines = ran.variables("api")["settings"].splitlines()
+    return {name: value.strip('"') for name, _, value in (line.partition("=") for line in lines)}
+
+
+def test_stores_are_found_by_name_on_their_ports(nomad: Nomad) -> None:
+    """People's requests reach PostgreSQL through PgBouncer; migrations and dumps, which cannot, go there directly."""
+    items = up(RELEASED).items
+    serve, prepare = items["nomad/jobs/api/api/serve"], items["nomad/jobs/api/api/prepare"]
+    secure = {"dbname": "upschedule", "sslmode": "verify-full", "sslrootcert": "/secrets/stores-authority.pem"}
+
+    assert database(serve["UPSCHEDULE_POSTGRES_URL"]) == {
+        "host": "pgbouncer.service.consul",
+        "port": "6432",
+        "user": "upschedule_app",
+        "password": GIVEN["postgresApplicationPassword"],
+        **secure,
+    }
+    assert database(prepare["UPSCHEDULE_POSTGRES_OWNER_URL"]) == {
+        "host": "postgres.service.consul",
+        "port": "5432",
+        "user": "upschedule_owner",
+        "password": GIVEN["postgresOwnerPassword"],
+        **secure,
+    }
+    for use, port in (("STATE", 6379), ("CACHE", 6380)):
+        address = redis.connection.parse_url(serve[f"UPSCHEDULE_REDIS_{use}_URL"])
+        assert (address["host"], address["port"]) == (f"redis-{use.lower()}.service.consul", port)
+        assert address["password"] == GIVEN[f"redis{use.title()}Password"]
+
+
+def test_a_port_that_is_set_reaches_the_store_and_its_users(nomad: Nomad) -> None:
+    """And a host, where Consul's DNS does not answer tasks."""
+    ports = {"postgresPort": "15432", "pgbouncerPort": "16432", "redisStatePort": "16379", "redisCachePort": "16380"}
+    ran = up({**RELEASED, **ports, "objectStorePort": "18333", "serviceHost": "10.0.0.9"})
+    serve, prepare = ran.items["nomad/jobs/api/api/serve"], ran.items["nomad/jobs/api/api/prepare"]
+
+    for job, port in zip(("postgres", "pgbouncer", "redis-state", "redis-cache"), ports.values(), strict=True):
+        assert ran.variables(job)["port"] == port
+    assert ran.variables("object-store")["port"] == "18333"
+    assert "@10.0.0.9:15432/" in prepare["UPSCHEDULE_POSTGRES_OWNER_URL"]
+    assert "@10.0.0.9:16432/" in serve["UPSCHEDULE_POSTGRES_URL"]
+    assert serve["UPSCHEDULE_REDIS_STATE_URL"].endswith("@10.0.0.9:16379/0")
+    assert serve["UPSCHEDULE_REDIS_CACHE_URL"].endswith("@10.0.0.9:16380/0")
+    assert settings_of(ran)["UPSCHEDULE_OBJECTS_ENDPOINT"] == "10.0.0.9:18333"
+
+
+def test_stores_elsewhere_do_not_run_here(nomad: Nomad) -> None:
+    """PgBouncer still does: R3.1 is about connections, wherever the server is."""
+    here, ran = up(RELEASED), up({**RELEASED, **ELSEWHERE})
+    prepare = ran.items["nomad/jobs/api/api/prepare"]
+    pool = ran.variables("pgbouncer")
+
+    assert set(here.jobs) - set(ran.jobs) == {"postgres", "object-store"}
+    assert not {"nomad/jobs/postgres", "nomad/jobs/object-store"} & set(ran.items)
+    assert (pool["postgres_host"], pool["postgres_port"]) == ("database.example.org", "15432")
+    assert "@database.example.org:15432/" in prepare["UPSCHEDULE_POSTGRES_OWNER_URL"]
+    assert "@pgbouncer.service.consul:6432/" in ran.items["nomad/jobs/api/api/serve"]["UPSCHEDULE_POSTGRES_URL"]
+    assert settings_of(ran)["UPSCHEDULE_OBJECTS_ENDPOINT"] == "s3.example.org:443"
+    assert settings_of(ran)["UPSCHEDULE_OBJECTS_SECURE"] == "true"
+    assert ran.variables("api")["backups_url"] == "https://s3.example.org:443"
+
+
+@pytest.mark.parametrize(
+    ("address", "absent"), [("postgresAddress", "postgres"), ("objectStoreAddress", "object-store")]
+)
+def test_one_store_elsewhere_leaves_the_other_here(address: str, absent: str) -> None:
+    """Each by itself."""
+    assert set(up().jobs) - set(up({**REQUIRED, address: ELSEWHERE[address]}).jobs) == {absent}
+
+
+def test_the_key_of_before_is_taken_only_while_it_is_set() -> None:
+    """Between the two steps of a rotation."""
+    before = {"objectStoreApplicationKeyBefore": '{"accessKey": "a", "secretKey": "b"}'}
+    without, during = (
+        up().items["nomad/jobs/object-store"],
+        up(secrets={**GIVEN, **before}).items["nomad/jobs/object-store"],
+    )
+
+    assert during == {**without, "application_key_before": before["objectStoreApplicationKeyBefore"]}
+
+
+def test_the_same_keys_reach_the_store_and_its_users(nomad: Nomad) -> None:
+    """The application's pair reaches its uploads; the other one the backups, for the one task that makes them."""
+    names = {"objectStoreApplicationAccessKey": "upschedule-2", "objectStoreBackupAccessKey": "backup-2"}
+    items = up({**RELEASED, **names}).items
+    store, serve = items["nomad/jobs/object-store"], items["nomad/jobs/api/api/serve"]
+    prepare = items["nomad/jobs/api/api/prepare"]
+
+    assert store["application_access_key"] == serve["UPSCHEDULE_OBJECTS_ACCESS_KEY"] == "upschedule-2"
+    assert store["application_secret_key"] == serve["UPSCHEDULE_OBJECTS_SECRET_KEY"]
+    assert prepare["AWS_ACCESS_KEY_ID"] == "backup-2"
+    assert store["backup_secret_key"] == prepare["AWS_SECRET_ACCESS_KEY"]
+
+
+@given(PASSWORDS)
+@settings(max_examples=60, deadline=None)
+def test_any_password_comes_through_its_url(password: str) -> None:
+    """As the clients' own readers take it out again, whatever characters it has."""
+
+    def urls() -> pulumi.Output[list[str]]:
+        secret = pulumi.Output.secret(password)
+        return pulumi.Output.all(
+            stores.database_url("role", secret, "host:5432"), stores.redis_url(secret, "host:6379")
+        )
+
+    database_url, redis_url = run(urls).result
+
+    assert database(database_url)["password"] == password
+    assert database(database_url)["host"] == "host"
+    assert redis.connection.parse_url(redis_url)["password"] == password

@@ -1,0 +1,38 @@
+"""The whole program, as `pulumi up` runs it."""
+
+import json
+import runpy
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.cluster.program.engine import Ran, run
+from tests.cluster.program.stacks import GIVEN, REQUIRED, configure
+
+MAIN = Path(__file__).parents[3] / "pulumi" / "__main__.py"
+
+
+def manifest(version: str) -> str:
+    """As `upschedule release` prints it."""
+    return json.dumps(
+        {
+            "version": version,
+            "commit": "0" * 40,
+            "environment": {"name": f"environment-{version}.tar.gz", "sha256": "e" * 64},
+            "sources": {"name": f"sources-{version}.tar.gz", "sha256": "5" * 64},
+        }
+    )
+
+
+RELEASED = {**REQUIRED, "release": manifest("1"), "namespace": "whole", "userPrefix": "whole-"}
+
+
+def up(
+    settings: Mapping[str, str] = REQUIRED, secrets: Mapping[str, str] = GIVEN, *, into: Ran[list[str]] | None = None
+) -> Ran[list[str]]:
+    """Its result names the parts. With a release it asks the Nomad that the environment names."""
+
+    def program() -> list[str]:
+        configure(settings, secrets)
+        return [part.__name__ for part in runpy.run_path(str(MAIN), run_name="__main__")["PARTS"]]
+
+    return run(program, into=into)
