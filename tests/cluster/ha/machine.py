@@ -44,6 +44,10 @@ client {{
   cgroup_parent     = "/{cgroup}"
   min_dynamic_port  = {first_port}
   max_dynamic_port  = {last_port}
+
+  host_volume "releases" {{
+    path = "{folder}"
+  }}
 }}
 """
 
