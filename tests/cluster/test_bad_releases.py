@@ -44,7 +44,7 @@ class Bad:
 
     change: Change
     reasons: Sequence[str]
-    healthy_seconds: int = 90
+    healthy_seconds: int = 60
 
 
 CRASHES = Bad(

@@ -51,14 +51,17 @@ def await_well(cluster: Cluster, *, seconds: float) -> list[JobReport]:
     Raises DeployError.
     """
 
+    seen: list[JobReport] = []
+
     def looks_well() -> bool:
         try:
-            return is_well(report(cluster))
+            seen[:] = report(cluster)
         except (ServerRefused, ServerUnreachable):
-            return False
+            seen.clear()
+        return bool(seen) and is_well(seen)
 
     cluster.clock.until(looks_well, seconds=seconds, every_seconds=_EVERY_SECONDS)
-    return report(cluster)
+    return seen or report(cluster)
 
 
 def is_well(reports: Iterable[JobReport]) -> bool:
