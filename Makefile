@@ -3,7 +3,7 @@ PYTHON ?= python3
 BOOTSTRAP := $(PYTHON) tools/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint perf cluster-tools cluster cluster-down test-cluster-quick test-cluster clean
+.PHONY: help run test lint perf cluster-tools cluster cluster-down test-cluster-quick test-cluster-short test-cluster clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -31,6 +31,9 @@ cluster-down: ## Stop it; its data stay (ARGS=--remove-data)
 
 test-cluster-quick: ## Test the cluster's plugins, program and job files (needs root; a few minutes)
 	@$(BOOTSTRAP) test-cluster nox --session cluster_quick
+
+test-cluster-short: ## Test releases, failures and numbers of instances on the whole cluster (needs root; 20 minutes)
+	@$(BOOTSTRAP) test-cluster nox --session cluster_short
 
 test-cluster: ## Test the cluster's tools, and the cluster of `make cluster` (needs root)
 	@$(BOOTSTRAP) test-cluster nox --session cluster_tooling cluster

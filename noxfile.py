@@ -66,9 +66,10 @@ def cluster_quick(session: nox.Session) -> None:
 
 @nox.session
 def cluster_short(session: nox.Session) -> None:
-    """The platform and a release under load, on the whole cluster started for them."""
+    """What every change is held to on the whole cluster: releases good and bad, failures, numbers; 20 minutes."""
     session.run("python", "-m", "tools.cluster.build")
-    chosen = ("tests/cluster/test_platform.py", "tests/cluster/test_releases.py")
+    parts = ("platform", "releases", "bad_releases", "failures", "draining", "scaling")
+    chosen = (f"tests/cluster/test_{part}.py" for part in parts)
     session.run("pytest", *chosen, "-m", "not long", *session.posargs)
 
 

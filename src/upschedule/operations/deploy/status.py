@@ -50,7 +50,6 @@ def await_well(cluster: Cluster, *, seconds: float) -> list[JobReport]:
 
     Raises DeployError.
     """
-
     seen: list[JobReport] = []
 
     def looks_well() -> bool:
