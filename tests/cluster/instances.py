@@ -68,11 +68,13 @@ class Instance:
 
 
 def instances(cluster: LocalCluster, job: str) -> list[Instance]:
-    """Of those that run: what comes before and after a main task is short."""
+    """Of the main tasks that run; Nomad's agent runs those of `poststart` once more when it starts again."""
+    groups = cluster.nomad.api.call("GET", f"job/{job}", namespace=NAMESPACE)["TaskGroups"]
+    main = {task["Name"] for group in groups for task in group["Tasks"] if not task["Lifecycle"]}
     found: list[Instance] = []
     for entry in cluster.nomad.api.call("GET", f"job/{job}/allocations", namespace=NAMESPACE):
-        running = [task for task, state in (entry["TaskStates"] or {}).items() if state["State"] == "running"]
-        for task in running:
+        states = (entry["TaskStates"] or {}).items()
+        for task in (task for task, state in states if task in main and state["State"] == "running"):
             folder = cluster.plan.data / "nomad" / "data" / "alloc" / entry["ID"] / task
             found += [
                 Instance(job=job, allocation=entry["ID"], pid=pid, folder=folder) for pid in first_processes(folder)
