@@ -2,7 +2,6 @@
 
 import secrets
 import ssl
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -103,9 +102,11 @@ def test_the_feed_secret(cluster: LocalCluster, sre: dict[str, str], students: N
     """What is subscribed goes on, what is shown is wrong until its owner renews it: as the runbook warns."""
     verify = ssl.create_default_context(cafile=cluster.certificates.authority)
     with httpx.Client(base_url=cluster.plan.public_url, verify=verify, timeout=20) as person:
-        account = {"email": f"feed-{time.time_ns()}@example.org", "password": secrets.token_urlsafe()}
-        person.post("/api/v1/accounts", json=account).raise_for_status()
-        made = person.post("/api/v1/calendars", json={"jobs": []}).raise_for_status()
+        files = {"file": ("schedule.pdf", document(1, rows_max=10).data, "application/pdf")}
+        job = person.post("/api/v1/uploads", files=files).raise_for_status().json()["id"]
+        wait_until(lambda: person.get(f"/api/v1/jobs/{job}").json()["status"] == "completed", timeout_seconds=60)
+        made = person.post("/api/v1/calendars", json={"jobs": [job]})
+        assert made.is_success, made.text
         subscribed, address = made.json()["feed_url"], f"/api/v1/calendars/{made.json()['id']}"
         follow("rotate-secrets", "The feed secret", environment=sre)
 
