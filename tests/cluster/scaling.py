@@ -21,6 +21,7 @@ CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'upschedule
 #: Of two cores that start fifty instances at once.
 HEALTHY_SECONDS = 900.0
 COMMAND_SECONDS = 60
+STEP = 8
 
 
 @contextmanager
@@ -42,6 +43,14 @@ def scale(cluster: LocalCluster, job: str, count: int) -> None:
     wait_until(lambda: not deploying(cluster, job), timeout_seconds=HEALTHY_SECONDS)
     done = try_to_scale(cluster, job, count)
     assert done.returncode == 0, done.stderr
+
+
+def grow(cluster: LocalCluster, job: str, count: int) -> None:
+    """In steps, each once the one before passes its checks: two cores cannot start fifty instances at once."""
+    while (now := wanted(cluster, job)) < count:
+        step = min(now + STEP, count)
+        scale(cluster, job, step)
+        await_passing(cluster, job, step)
 
 
 def try_to_scale(cluster: LocalCluster, job: str, count: int) -> subprocess.CompletedProcess[str]:
