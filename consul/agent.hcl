@@ -31,6 +31,12 @@ performance {
   raft_multiplier = 1
 }
 
+# Everything on the machine asks from one address: each instance watches settings, and Nomad fills its templates. With the
+# default of 200 fifty workers were refused.
+limits {
+  http_max_conns_per_client = 1000
+}
+
 telemetry {
   prometheus_retention_time = "1m"
   disable_hostname          = true
