@@ -39,6 +39,7 @@ CONNECTIONS = range(50, 101)
 FINISHED = 'sum by (alloc) (upschedule_jobs_finished_total{service="worker",outcome="completed"})'
 
 
+@pytest.mark.long
 def test_requests_bring_api_instances(cluster: LocalCluster, figure: Figure) -> None:
     """One for every 40 a second, or more when they take long (R10.1)."""
     wait_until(lambda: wanted(cluster, "api") <= FEW, timeout_seconds=QUIET_SECONDS)
