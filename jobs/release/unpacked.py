@@ -37,8 +37,7 @@ POLL_SECONDS = 0.1
 def fetch(folder: Path, archives: dict[str, str]) -> None:
     """`archives` are SHA-256 by URL."""
     wanted = {digest[:NAME_DIGITS] for digest in archives.values()}
-    there = {name for name in wanted if is_used_again(folder / name)}
-    if there == wanted:
+    if {name for name in wanted if is_used_again(folder / name)} == wanted:
         return
     with locked(folder / ".lock"):
         for draft in folder.glob(".*.draft"):  # Of somebody who was ended half-way.
@@ -73,8 +72,7 @@ def unpack(folder: Path, url: str, digest: str) -> None:
         packed.unlink(missing_ok=True)
     # A name promises that all of it is there, also after a power cut.
     os.sync()
-    draft.rename(folder / digest[:NAME_DIGITS])
-    is_used_again(folder / digest[:NAME_DIGITS])
+    os.utime(draft.rename(folder / digest[:NAME_DIGITS]))
 
 
 def download(url: str, digest: str, packed: Path) -> None:
@@ -132,7 +130,7 @@ def locked(path: Path, how: int = 0) -> Iterator[None]:
 
 
 def run(seconds: int, paths: list[Path], arguments: list[str]) -> None:
-    """`paths` are of releases, or within them."""
+    """`paths` are folders that `fetch` makes: a lock on anything within one would hold nothing."""
     deadline = time.monotonic() + seconds
     for path in paths:
         while not is_held(path):
