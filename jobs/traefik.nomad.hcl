@@ -68,6 +68,12 @@ variable "acme_certificates_duration_hours" {
   default     = 2160
 }
 
+variable "memory_mb" {
+  type        = number
+  description = "An eighth of a megabyte for each connection beside 100 MB"
+  default     = 2048
+}
+
 variable "volume" {
   type        = string
   description = "The node's host volume for ACME's account and certificates; it belongs to the user"
@@ -190,6 +196,8 @@ job "traefik" {
         SITE         = var.domain == "" ? "PathPrefix(`/`)" : "Host(`${var.domain}`)"
         HSTS_SECONDS = var.hsts_seconds
         SNI_STRICT   = var.domain != ""
+        # Garbage is collected before the limit ends it.
+        GOMEMLIMIT = "${floor(var.memory_mb * 0.85)}MiB"
       }
 
       template {
@@ -292,7 +300,7 @@ job "traefik" {
 
       resources {
         cpu    = 500
-        memory = 256
+        memory = var.memory_mb
       }
     }
   }

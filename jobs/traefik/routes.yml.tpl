@@ -34,8 +34,9 @@ http:
         frameDeny: true
         customResponseHeaders: {Server: ""}
     # What no instance has seen is tried again, and of methods that may be repeated what got no answer: for longer than it
-    # takes until an instance that was killed is no longer among those who are asked.
-    retry: {retry: {attempts: 10, initialInterval: 100ms, status: ["502"]}}
+    # takes until an instance that was killed is no longer among those who are asked. Bodies are not kept for it, which
+    # it would do: a burst of uploads filled the memory. Methods that may be repeated have none here.
+    retry: {retry: {attempts: 10, initialInterval: 100ms, status: ["502"], maxRequestBodyBytes: 1024}}
     # The API answers neither of these itself.
     faults: {errors: {status: ["502", "504"], service: faults, query: "/faults/{status}"}}
     unreachable: {plugin: {faults: {status: 502, retryAfter: "5", detail: "The service did not answer. Try again in a few seconds."}}}

@@ -7,7 +7,7 @@ import msgspec
 import pulumi
 
 from components.service import JOBS, Service, ServiceArgs
-from config import Port, Text
+from config import Megabytes, Port, Text
 from parts.cluster import Cluster
 
 SECRETS = ("traefikConsulToken",)
@@ -29,6 +29,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     acme_ca_certificate: str = ""
     acme_certificates_duration_hours: Annotated[int, msgspec.Meta(ge=1)] = 2160
     traefik_volume: Text = "traefik"
+    # 10,000 open pages are 1.3 GB.
+    traefik_memory_mb: Megabytes = 2048
     consul_address: Text = "127.0.0.1:8500"
 
 
@@ -71,6 +73,7 @@ def variables(settings: Settings) -> dict[str, str]:
         "acme_ca_certificate": settings.acme_ca_certificate,
         "acme_certificates_duration_hours": str(settings.acme_certificates_duration_hours),
         "volume": settings.traefik_volume,
+        "memory_mb": str(settings.traefik_memory_mb),
         "consul_address": settings.consul_address,
         "routes": (JOBS / "traefik" / "routes.yml.tpl").read_text(encoding="utf-8"),
         "faults_plugin": (JOBS / "traefik" / "faults.go").read_text(encoding="utf-8"),

@@ -22,6 +22,7 @@ WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
     "httpPort": PORT,
     "httpsPort": PORT,
     "prometheusPort": PORT,
+    "traefikMemoryMb": MEGABYTES,
     "postgresMemoryMb": MEGABYTES,
     "redisStateMemoryMb": MEGABYTES,
     "redisCacheMemoryMb": MEGABYTES,
