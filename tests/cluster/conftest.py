@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.cluster.cluster import running_cluster
-from tests.cluster.instances import await_well, run_two
+from tests.cluster.instances import await_well
 from tests.cluster.releases import tried
+from tests.cluster.scaling import await_passing, scale
 from tools.local_cluster.cluster import LocalCluster
 
 FIGURES = pytest.StashKey[list[str]]()
@@ -25,7 +26,8 @@ def two_of_each(cluster: LocalCluster) -> Iterator[None]:
     """Of what there may be more than one of; the autoscaler, which would follow the load, leaves them alone."""
     with tried(cluster, {"scalingEnabled": "false"}):
         for job in ("api", "worker"):
-            run_two(cluster, job)
+            scale(cluster, job, 2)
+            await_passing(cluster, job, 2)
         await_well(cluster)
         yield
 

@@ -138,14 +138,6 @@ def await_replaced(cluster: LocalCluster, lost: Instance, count: int) -> None:
     await_well(cluster, replaced)
 
 
-def run_two(cluster: LocalCluster, job: str) -> None:
-    """As `nomad job scale` does, which Nomad refuses while a job's instances are being replaced."""
-    wait_until(lambda: job not in cluster.health.rolling(), timeout_seconds=WELL_SECONDS)
-    body = {"Count": 2, "Target": {"Group": job}, "Message": "two, to lose one"}
-    cluster.nomad.api.call("PUT", f"job/{job}/scale", body, namespace=NAMESPACE)
-    wait_until(lambda: len(addresses(cluster, job)) == 2, timeout_seconds=WELL_SECONDS)
-
-
 @contextmanager
 def students_at_work(cluster: LocalCluster) -> Iterator[Traffic]:
     """Fewer than any limit refuses; all have been here before the block runs, and all are served after it.

@@ -40,7 +40,7 @@ def scaled_by_hand(cluster: LocalCluster) -> Iterator[None]:
 
 def scale(cluster: LocalCluster, job: str, count: int) -> None:
     """`nomad job scale`, once the one before is done: Nomad refuses to change a job whose deployment is under way."""
-    wait_until(lambda: not deploying(cluster, job), timeout_seconds=HEALTHY_SECONDS)
+    wait_until(lambda: job not in cluster.health.rolling(), timeout_seconds=HEALTHY_SECONDS)
     done = try_to_scale(cluster, job, count)
     assert done.returncode == 0, done.stderr
 
@@ -62,11 +62,6 @@ def try_to_scale(cluster: LocalCluster, job: str, count: int) -> subprocess.Comp
         timeout=COMMAND_SECONDS,
         check=False,
     )
-
-
-def deploying(cluster: LocalCluster, job: str) -> bool:
-    found = cluster.nomad.api.call("GET", f"job/{job}/deployments", namespace=NAMESPACE)
-    return any(entry["Status"] in {"running", "pending", "blocked"} for entry in found)
 
 
 def wanted(cluster: LocalCluster, job: str) -> int:

@@ -7,7 +7,7 @@ from tools.local_cluster.api import Api, ApiError
 from tools.local_cluster.errors import ClusterError
 from tools.local_cluster.waiting import wait_for
 
-GOING_ON = frozenset({"initializing", "pending", "blocked", "unblocking", "running"})
+GOING_ON = frozenset({"initializing", "pending", "blocked", "unblocking", "running", "paused"})
 LOG_LINES = 12
 LOG_BYTES = "4000"
 

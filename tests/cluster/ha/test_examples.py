@@ -1,10 +1,8 @@
-"""The examples for production are accepted: agents' files by their own commands, the stack's by the program."""
+"""The examples for production are accepted by the agents' own commands."""
 
-import importlib
 from pathlib import Path
 from string import Template
 
-import msgspec
 import pytest
 
 from tests.cluster.ha.keys import gossip_keys, run
@@ -40,24 +38,6 @@ def test_consul_accepts_the_example(more: list[str], programs: Path, tmp_path: P
     files = [ROOT / "consul" / name for name in ("production.hcl", *more)]
 
     assert "Configuration is valid!" in run(programs / "consul", "validate", *map(str, files), str(machine))
-
-
-def test_the_program_takes_the_stack_of_the_example(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only names that a part knows, with values of its types, and all that it requires besides secrets."""
-    monkeypatch.syspath_prepend(str(ROOT / "pulumi"))
-    example = ROOT / "pulumi" / "Pulumi.production.example.yaml"
-    given = msgspec.yaml.decode(example.read_bytes(), type=dict[str, dict[str, str]])["config"]
-    named = {name.removeprefix("upschedule:"): value for name, value in given.items()}
-    known: set[str] = set()
-    for file in sorted((ROOT / "pulumi" / "parts").glob("*.py")):
-        part = importlib.import_module(f"parts.{file.stem}")
-        if hasattr(part, "Settings"):
-            own = {field.encode_name for field in msgspec.structs.fields(part.Settings)}
-            chosen = {name: value for name, value in named.items() if name in own}
-            settings = msgspec.convert(chosen, part.Settings, strict=False)
-            assert not hasattr(part, "check") or part.check(settings, ()) == {}
-            known |= own
-    assert set(named) <= known
 
 
 def filled(example: Path, programs: Path, folder: Path) -> Path:
