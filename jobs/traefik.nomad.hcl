@@ -70,7 +70,7 @@ variable "acme_certificates_duration_hours" {
 
 variable "memory_mb" {
   type        = number
-  description = "An eighth of a megabyte for each connection beside 100 MB"
+  description = "For 10,000 open pages, each a connection to both sides"
   default     = 2048
 }
 

@@ -34,8 +34,8 @@ http:
         frameDeny: true
         customResponseHeaders: {Server: ""}
     # What no instance has seen is tried again, and of methods that may be repeated what got no answer: for longer than it
-    # takes until an instance that was killed is no longer among those who are asked. Bodies are not kept for it, which
-    # it would do: a burst of uploads filled the memory. Methods that may be repeated have none here.
+    # takes until an instance that was killed is no longer among those who are asked. It allocates the largest body
+    # that it could send again for every GET, by itself 2 MiB; nothing that is tried again has one here.
     retry: {retry: {attempts: 10, initialInterval: 100ms, status: ["502"], maxRequestBodyBytes: 1024}}
     # The API answers neither of these itself.
     faults: {errors: {status: ["502", "504"], service: faults, query: "/faults/{status}"}}

@@ -18,6 +18,8 @@ from upschedule.operations.embedded.ports import LOOPBACK
 CAP_NET_BIND_SERVICE = 1 << 10
 TOKEN = "token-of-the-catalog"
 YEAR_SECONDS = 31_536_000
+ALLOCATED = "go_memstats_alloc_bytes_total "
+REQUESTS = 50
 HIDDEN = ("/metrics", "/metrics/x", "/health/ready", "/health/ready/", "//metrics", "/health/./ready", "/x/../metrics")
 INSIDE = ("/ping", "/dashboard/", "/api/rawdata", "/faults/502")
 
@@ -190,6 +192,21 @@ def test_answers_and_bodies_are_passed_on_as_they_come(edge: Edge, echo: Echo) -
         echo.hold.set()
         assert "data: last" in list(lines)
     assert edge.request("POST", "/large", content=b"x" * 1_000).status_code == 413
+
+
+@pytest.mark.usefixtures("echo")
+def test_a_request_takes_little_of_traefiks_memory(edge: Edge) -> None:
+    """Its `retry` takes 2 MiB for each by default, for as long as a stream is open."""
+    before = allocated(edge)
+    for _ in range(REQUESTS):
+        assert edge.request("GET", "/").status_code == 200
+    assert (allocated(edge) - before) / REQUESTS < 500_000
+
+
+def allocated(edge: Edge) -> float:
+    """Bytes since its start, by its own account."""
+    (line,) = (line for line in edge.inside("/metrics").text.splitlines() if line.startswith(ALLOCATED))
+    return float(line.removeprefix(ALLOCATED))
 
 
 def test_a_new_certificate_is_served_without_a_restart(edge: Edge, folder: Path) -> None:
