@@ -140,12 +140,13 @@ def test_nomad_refuses_more_and_fewer_than_the_bounds(cluster: LocalCluster, job
     assert wanted(cluster, job) == before
 
 
-@pytest.mark.parametrize(("workers", "documents"), [(4, 240), pytest.param(10, 480, marks=pytest.mark.long, id="full")])
+@pytest.mark.parametrize(("workers", "documents"), [(4, 240), pytest.param(40, 480, marks=pytest.mark.long, id="full")])
 def test_a_queue_brings_workers_and_quiet_sends_them_away(
     cluster: LocalCluster, figure: Figure, request: pytest.FixtureRequest, workers: int, documents: int
 ) -> None:
     """The autoscaler follows what Prometheus measures; the way back takes three minutes of quiet (R1.3, R10.2)."""
     queue = long_documents(documents)
+    wait_until(lambda: wanted(cluster, "worker") == FEW, timeout_seconds=QUIET_SECONDS)
     with unlimited_traffic(cluster, readers=4, pause_seconds=0.5) as students:
         began = time.monotonic()
         read = students.upload(queue, at_once=documents, within_seconds=HEALTHY_SECONDS, poll_seconds=documents / 60)
@@ -155,6 +156,7 @@ def test_a_queue_brings_workers_and_quiet_sends_them_away(
         figure(f"s from the first upload until {workers} workers are healthy", time.monotonic() - began)
         read.result()
         figure(f"s until {documents} documents of up to 27 pages are read", time.monotonic() - began)
+        figure("s that a request took at most", students.seen.slowest_seconds)
         if request.node.get_closest_marker("long"):
             quiet = time.monotonic()
             wait_until(lambda: running(cluster, "worker") == FEW, timeout_seconds=HEALTHY_SECONDS)

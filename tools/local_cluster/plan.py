@@ -41,8 +41,8 @@ class Plan:
 
     data: Path
     ports: Mapping[str, int]
-    cpu_mhz: int = 48_000
-    memory_mb: int = 131_072
+    cpu_mhz: int = 64_000
+    memory_mb: int = 147_456
 
     @property
     def name(self) -> str:

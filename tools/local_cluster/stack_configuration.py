@@ -37,11 +37,12 @@ def settings(plan: Plan) -> Mapping[str, str]:
         "prometheusVolume": "prometheus",
         "traefikVolume": "traefik",
         "serviceHost": LOOPBACK,
-        # Whole cores are few here: shares instead, which promise more than there is.
+        # Whole cores are few here: shares instead, which promise more than there is. Readers of documents get the smaller
+        # ones: while they wait a queue does, while the API waits people do.
         "apiCores": "0",
-        "apiCpuMhz": "500",
+        "apiCpuMhz": "2000",
         "workerCores": "0",
-        "workerCpuMhz": "500",
+        "workerCpuMhz": "200",
         **PROGRAMS,
         **{name: str(plan.ports[name]) for name in SERVICE_PORTS},
     }
