@@ -167,13 +167,7 @@ def events(cluster: LocalCluster, instance: Instance) -> list[str]:
 
 @pytest.mark.parametrize(
     "job",
-    [
-        "redis-state",
-        *(
-            pytest.param(job, marks=pytest.mark.long)
-            for job in ("postgres", "pgbouncer", "redis-cache", "object-store", "prometheus", "autoscaler")
-        ),
-    ],
+    ["redis-state", "redis-cache", "postgres", "pgbouncer", "object-store", "prometheus", "autoscaler"],
 )
 def test_what_there_is_one_of_is_missed_in_words_until_it_is_back(
     cluster: LocalCluster, figure: Figure, job: str
