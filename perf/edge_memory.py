@@ -1,4 +1,4 @@
-"""What open pages take of Traefik's memory, each with a request under way: as its job retries, and as `retry` does by itself.
+"""What pages that ask at the same time take of Traefik's memory: as its job retries, and as `retry` does by itself.
 
     uv run python -m perf.edge_memory              # 240 requests that wait for their answer together
     uv run python -m perf.edge_memory --pages N

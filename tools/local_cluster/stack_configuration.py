@@ -37,8 +37,8 @@ def settings(plan: Plan) -> Mapping[str, str]:
         "prometheusVolume": "prometheus",
         "traefikVolume": "traefik",
         "serviceHost": LOOPBACK,
-        # Whole cores are few here: shares instead, which promise more than there is. Readers of documents get the smaller
-        # ones: while they wait a queue does, while the API waits people do.
+        # Whole cores are few here: shares instead, which promise more than there is. Documents get the smaller ones:
+        # while a worker waits a queue does, while the API waits people do.
         "apiCores": "0",
         "apiCpuMhz": "2000",
         "workerCores": "0",
