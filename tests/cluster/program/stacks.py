@@ -22,7 +22,7 @@ REQUIRED = {
 }
 #: Each is found in nothing else, and some want quoting in a URL.
 GIVEN = {
-    **{name: f"<{name}> of / this:stack@" for name in SECRETS},
+    **{name: f"<{name}>of/this:stack@" for name in SECRETS},
     "traefikCertificate": "<traefikCertificate>",
     "traefikCertificateKey": "<traefikCertificateKey>",
 }

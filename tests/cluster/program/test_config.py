@@ -87,6 +87,22 @@ def test_a_secret_in_the_clear_is_refused_without_being_shown(name: str) -> None
     assert found == {name: "stands in the clear; set it with --secret"}
 
 
+@pytest.mark.parametrize("secret", ["it's", 'a "b"', "back\\slash", "two words", "line\n", "gr\u00fc\u00df", ""])
+def test_a_password_that_some_servers_file_would_misread_is_refused_without_being_shown(secret: str) -> None:
+    """And what makes a better one is told."""
+    found = problems(secrets={**GIVEN, "postgresOwnerPassword": secret})
+
+    assert found == {
+        "postgresOwnerPassword": "holds a space, a quote or the like; `openssl rand -hex 24` makes one without"
+    }
+
+
+@pytest.mark.parametrize("secret", ["-----BEGIN CERTIFICATE-----\nMII\n", '{"accessKey": "a", "secretKey": "b"}'])
+def test_certificates_and_pairs_of_keys_are_as_they_are(secret: str) -> None:
+    """They have lines and quotes of their own."""
+    assert problems(secrets={**GIVEN, "objectStoreApplicationKeyBefore": secret}) == {}
+
+
 def test_a_part_gets_its_own_settings_in_its_own_types() -> None:
     """A setting that two parts share reaches both."""
     chosen = {**REQUIRED, "domain": "x.example", "objectStoreSecure": "true", "apiMemoryMb": "4096"}
