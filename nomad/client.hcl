@@ -36,12 +36,12 @@ client {
     # No calls to the metadata services of clouds.
     "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean"
 
-    # Add docker where the stack chooses it.
+    # The one that the jobs use.
     "driver.allowlist" = "exec"
 
     # No task as root, whatever its file says.
     "user.denylist"        = "root,Administrator"
-    "user.checked_drivers" = "exec,docker"
+    "user.checked_drivers" = "exec"
   }
 
   # What a task sees: path here = path inside. Short, as each start links all of it; what does not exist is left out. A
