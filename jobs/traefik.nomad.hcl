@@ -70,7 +70,7 @@ variable "acme_certificates_duration_hours" {
 
 variable "memory_mb" {
   type        = number
-  description = "For 10,000 open pages, each a connection to both sides"
+  description = "Enough for 9,000 open pages, each a connection to both sides"
   default     = 2048
 }
 

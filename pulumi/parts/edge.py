@@ -29,7 +29,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     acme_ca_certificate: str = ""
     acme_certificates_duration_hours: Annotated[int, msgspec.Meta(ge=1)] = 2160
     traefik_volume: Text = "traefik"
-    # For 10,000 open pages.
+    # Enough for 9,000 open pages.
     traefik_memory_mb: Megabytes = 2048
     consul_address: Text = "127.0.0.1:8500"
 
