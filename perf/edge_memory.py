@@ -9,26 +9,24 @@ Printed is the most that Traefik's process held, for each; what a page took is w
 
 import argparse
 import asyncio
+import os
 import ssl
-import subprocess
-import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx
 import msgspec
 
+from tests.cluster.tooling.authority import Certificate, self_signed
+from tests.servers import scratch_directory, started
 from upschedule.operations.embedded import programs
+from upschedule.operations.embedded.health import UNHEALTHY, expect_ok
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
+from upschedule.operations.embedded.server import Command, Server
 
 ROUTES = Path(__file__).parents[1] / "jobs" / "traefik" / "routes.yml.tpl"
-START_SECONDS = 30.0
 ANSWER_SECONDS = 120.0
 #: Times by each page: memory that was never used before costs nothing yet.
 ASKED = 5
-POLL_SECONDS = 0.1
-BY_ITSELF = {"attempts": 10, "initialInterval": "100ms", "status": ["502"]}
 
 
 def as_the_job_retries() -> dict[str, object]:
@@ -36,17 +34,6 @@ def as_the_job_retries() -> dict[str, object]:
     (line,) = (line for line in ROUTES.read_text(encoding="utf-8").splitlines() if line.lstrip().startswith("retry:"))
     found = msgspec.yaml.decode(line, type=dict[str, dict[str, dict[str, object]]])
     return found["retry"]["retry"]
-
-
-def certificate(folder: Path) -> tuple[Path, Path]:
-    """For the loopback address, with its key."""
-    made, key = folder / "certificate.pem", folder / "key.pem"
-    options = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=perf"]
-    files = ["-out", str(made), "-keyout", str(key), "-addext", f"subjectAltName=IP:{LOOPBACK}"]
-    subprocess.run(
-        ["openssl", "req", "-x509", *options, *files], check=True, capture_output=True, timeout=START_SECONDS
-    )
-    return made, key
 
 
 class Instance:
@@ -63,53 +50,49 @@ class Instance:
         writer.close()
 
 
-@asynccontextmanager
-async def running_traefik(folder: Path, retry: dict[str, object], instance: int) -> AsyncIterator[tuple[int, int]]:
-    """Its process and its port."""
-    port, inside = free_port(), free_port()
-    made, key = certificate(folder)
-    routes = {
-        "http": {
-            "routers": {"api": {"rule": "PathPrefix(`/`)", "service": "api", "middlewares": ["retry"], "tls": {}}},
-            "middlewares": {"retry": {"retry": retry}},
-            "services": {"api": {"loadBalancer": {"servers": [{"url": f"http://{LOOPBACK}:{instance}"}]}}},
-        },
-        "tls": {"certificates": [{"certFile": str(made), "keyFile": str(key)}]},
-    }
-    static = {
-        "entryPoints": {
-            "websecure": {"address": f"{LOOPBACK}:{port}", "asDefault": True},
-            "inside": {"address": f"{LOOPBACK}:{inside}"},
-        },
-        "providers": {"file": {"filename": str(folder / "routes.yml")}},
-        "ping": {"entryPoint": "inside"},
-        "log": {"level": "ERROR"},
-        "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
-    }
-    # JSON is YAML.
-    (folder / "routes.yml").write_bytes(msgspec.json.encode(routes))
-    (folder / "traefik.yml").write_bytes(msgspec.json.encode(static))
-    process = await asyncio.create_subprocess_exec(programs.traefik(), f"--configFile={folder / 'traefik.yml'}")
-    try:
-        await up(f"http://{LOOPBACK}:{inside}/ping")
-        yield process.pid, port
-    finally:
-        process.terminate()
-        await process.wait()
+class Edge(Server):
+    """Traefik with nothing but the options of `retry`, before what listens at the port `instance`."""
+
+    unready = UNHEALTHY
+
+    def __init__(self, directory: Path, given: Certificate, retry: dict[str, object], instance: int) -> None:
+        self._program = programs.traefik()
+        super().__init__("Traefik", directory, programs=[self._program])
+        self.port, self._inside = free_port(), free_port()
+        self._given, self._retry, self._instance = given, retry, instance
+
+    def prepare(self) -> None:
+        routes = {
+            "http": {
+                "routers": {"api": {"rule": "PathPrefix(`/`)", "service": "api", "middlewares": ["retry"], "tls": {}}},
+                "middlewares": {"retry": {"retry": self._retry}},
+                "services": {"api": {"loadBalancer": {"servers": [{"url": f"http://{LOOPBACK}:{self._instance}"}]}}},
+            },
+            "tls": {"certificates": [{"certFile": str(self._given.certificate), "keyFile": str(self._given.key)}]},
+        }
+        static = {
+            "entryPoints": {
+                "websecure": {"address": f"{LOOPBACK}:{self.port}", "asDefault": True},
+                "inside": {"address": f"{LOOPBACK}:{self._inside}"},
+            },
+            "providers": {"file": {"filename": str(self.directory / "routes.yml")}},
+            "ping": {"entryPoint": "inside"},
+            "log": {"level": "ERROR"},
+            "global": {"checkNewVersion": False, "sendAnonymousUsage": False},
+        }
+        # JSON is YAML.
+        (self.directory / "routes.yml").write_bytes(msgspec.json.encode(routes))
+        (self.directory / "traefik.yml").write_bytes(msgspec.json.encode(static))
+
+    def command(self) -> Command:
+        limit = {name: os.environ[name] for name in ("GOMEMLIMIT",) if name in os.environ}
+        return Command(argv=[str(self._program), f"--configFile={self.directory / 'traefik.yml'}"], environment=limit)
+
+    def check(self) -> None:
+        expect_ok(f"http://{LOOPBACK}:{self._inside}/ping")
 
 
-async def up(url: str) -> None:
-    """Raises TimeoutError."""
-    async with httpx.AsyncClient() as client:
-        for _ in range(int(START_SECONDS / POLL_SECONDS)):
-            with suppress(httpx.TransportError):
-                if (await client.get(url)).is_success:
-                    return
-            await asyncio.sleep(POLL_SECONDS)
-    raise TimeoutError
-
-
-def most_held_mb(process: int) -> float:
+def most_held_mb(process: int | None) -> float:
     """Its resident memory at most so far."""
     status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
     (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
@@ -118,21 +101,21 @@ def most_held_mb(process: int) -> float:
 
 async def measure(retry: dict[str, object], pages: int) -> tuple[float, float]:
     """Megabytes of an idle Traefik and of one with the pages open."""
-    server = await asyncio.start_server(Instance(pages).answer, LOOPBACK, 0, backlog=pages)
-    async with server:
-        with tempfile.TemporaryDirectory() as folder:
-            address = server.sockets[0].getsockname()[1]
-            async with running_traefik(Path(folder), retry, address) as (process, port):
-                idle = most_held_mb(process)
-                trust = ssl.create_default_context(cafile=Path(folder) / "certificate.pem")
+    listening = await asyncio.start_server(Instance(pages).answer, LOOPBACK, 0, backlog=pages)
+    async with listening:
+        with scratch_directory() as folder:
+            given = self_signed(folder, "given", f"IP:{LOOPBACK}")
+            with started(Edge(folder, given, retry, listening.sockets[0].getsockname()[1])) as edge:
+                idle = most_held_mb(edge.pid)
+                trust = ssl.create_default_context(cafile=given.certificate)
 
                 async def open_page() -> None:
                     async with httpx.AsyncClient(verify=trust, timeout=ANSWER_SECONDS) as client:
                         for _ in range(ASKED):
-                            (await client.get(f"https://{LOOPBACK}:{port}/")).raise_for_status()
+                            (await client.get(f"https://{LOOPBACK}:{edge.port}/")).raise_for_status()
 
                 await asyncio.gather(*(open_page() for _ in range(pages)))
-                return idle, most_held_mb(process)
+                return idle, most_held_mb(edge.pid)
 
 
 def main() -> None:
@@ -141,9 +124,10 @@ def main() -> None:
     parser.add_argument("--job-only", action="store_true")
     options = parser.parse_args()
     pages: int = options.pages
-    ways = {"retry of the job": as_the_job_retries()}
+    job = as_the_job_retries()
+    ways = {"retry of the job": job}
     if not options.job_only:
-        ways["retry by itself"] = BY_ITSELF
+        ways["retry by itself"] = {name: value for name, value in job.items() if name != "maxRequestBodyBytes"}
     taken: list[float] = []
     for name, retry in ways.items():
         idle, most = asyncio.run(measure(retry, pages))
