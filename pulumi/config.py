@@ -4,7 +4,6 @@ Each part of the program says what it needs: a struct of settings, whose field `
 stack, and the names of its secrets.
 """
 
-import re
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -20,8 +19,7 @@ Text = Annotated[str, msgspec.Meta(min_length=1)]
 S = TypeVar("S", bound=msgspec.Struct)
 
 # A password stands in the files of six servers, each of which quotes in a way of its own.
-_WORD = re.compile(r"[!-~]+")
-_QUOTING = re.compile(r"""[\\'"]""")
+_MISREAD = frozenset(" \\'\"")
 _DOCUMENTS = ("-----BEGIN ", "{")
 
 
@@ -63,10 +61,10 @@ def load(
     values, problems = read(config, settings)
     found = {name: value for name in (*secrets, *optional_secrets) if (value := config.get_secret(name)) is not None}
     problems |= {name: "is missing; set it with --secret" for name in secrets if name not in found}
-    clear = [name for name in found if not pulumi.runtime.is_config_secret(config.full_key(name))]
-    problems |= dict.fromkeys(clear, "stands in the clear; set it with --secret")
     misread = [name for name in found if not is_plain(config.get(name) or "")]
     problems |= dict.fromkeys(misread, "holds a space, a quote or the like; `openssl rand -hex 24` makes one without")
+    clear = [name for name in found if not pulumi.runtime.is_config_secret(config.full_key(name))]
+    problems |= dict.fromkeys(clear, "stands in the clear; set it with --secret")
     configuration = Configuration(values=values, secrets=found)
     for group, check in checks.items():
         if not any(field.encode_name in problems for field in msgspec.structs.fields(group)):
@@ -78,7 +76,9 @@ def load(
 
 def is_plain(secret: str) -> bool:
     """Printable ASCII that no server's file reads as something else, or a document: PEM or JSON."""
-    return secret.startswith(_DOCUMENTS) or (bool(_WORD.fullmatch(secret)) and not _QUOTING.search(secret))
+    if secret.startswith(_DOCUMENTS):
+        return True
+    return secret != "" and secret.isascii() and secret.isprintable() and _MISREAD.isdisjoint(secret)
 
 
 def read(config: pulumi.Config, settings: Iterable[type[msgspec.Struct]]) -> tuple[dict[str, Any], dict[str, str]]:
