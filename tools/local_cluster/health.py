@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from tools.local_cluster.api import Api, ApiError
 from tools.local_cluster.errors import ClusterError
 from tools.local_cluster.waiting import wait_for
+from upschedule.operations.deploy.nomad_model import ACTIVE
 
-GOING_ON = frozenset({"initializing", "pending", "blocked", "unblocking", "running", "paused"})
 LOG_LINES = 12
 LOG_BYTES = "4000"
 
@@ -36,7 +36,7 @@ class Health:
         return {
             deployment["JobID"]
             for deployment in self.nomad.call("GET", "deployments", namespace=self.namespace)
-            if deployment["Status"] in GOING_ON
+            if deployment["Status"] in ACTIVE
             and all(group["Promoted"] or not group["DesiredCanaries"] for group in deployment["TaskGroups"].values())
         }
 

@@ -10,15 +10,16 @@ import httpx
 import pytest
 
 from tests.cluster.tooling.authority import self_signed
+from tests.cluster.tooling.consul import passing
 from tests.cluster.tooling.echo import Echo, running_echo
 from tests.cluster.tooling.edge import DOMAIN, NOBODY, RULE, Edge, Node, put_secrets, running_edge, running_node
+from tests.integration.pages import metric
 from tests.servers import scratch_directory, wait_until
 from upschedule.operations.embedded.ports import LOOPBACK
 
 CAP_NET_BIND_SERVICE = 1 << 10
 TOKEN = "token-of-the-catalog"
 YEAR_SECONDS = 31_536_000
-ALLOCATED = "go_memstats_alloc_bytes_total "
 REQUESTS = 50
 HIDDEN = ("/metrics", "/metrics/x", "/health/ready", "/health/ready/", "//metrics", "/health/./ready", "/x/../metrics")
 INSIDE = ("/ping", "/dashboard/", "/api/rawdata", "/faults/502")
@@ -205,8 +206,10 @@ def test_a_request_takes_little_of_traefiks_memory(edge: Edge) -> None:
 
 def allocated(edge: Edge) -> float:
     """Bytes since its start, by its own account."""
-    (line,) = (line for line in edge.inside("/metrics").text.splitlines() if line.startswith(ALLOCATED))
-    return float(line.removeprefix(ALLOCATED))
+    ((_, port),) = passing(edge.node.consul, "traefik-metrics")
+    found = metric(port, "go_memstats_alloc_bytes_total")
+    assert found is not None
+    return found
 
 
 def test_a_new_certificate_is_served_without_a_restart(edge: Edge, folder: Path) -> None:

@@ -78,6 +78,10 @@ class GroupDeployment(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"
     healthy_allocs: int
 
 
+#: A deployment that has neither succeeded nor failed.
+ACTIVE = frozenset({"initializing", "pending", "blocked", "unblocking", "running", "paused"})
+
+
 class Deployment(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     id: str = field(name="ID")
     job_version: int
@@ -88,7 +92,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
     @property
     def is_active(self) -> bool:
-        return self.status in {"running", "pending", "paused", "blocked", "unblocking", "initializing"}
+        return self.status in ACTIVE
 
     @property
     def goes_back(self) -> bool:
