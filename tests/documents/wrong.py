@@ -93,6 +93,24 @@ def packed_bomb(size_bytes: int = 200_000_000) -> bytes:
     return _page(b"<< /Length %d /Filter /FlateDecode >>\nstream\n%b\nendstream" % (len(content), content))
 
 
+def shared_content(*, pages: int = 100, size_bytes: int = 16_000_000, filters: int = 1) -> bytes:
+    """A file of a few kilobytes whose pages share one stream of `q Q`, packed `filters` times."""
+    content = b"q Q " * (size_bytes // 4)
+    for _ in range(filters):
+        content = zlib.compress(content, 9)
+    page = b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 842 595] /Contents 3 0 R /Resources << >> >>"
+    kids = b" ".join(b"%d 0 R" % (4 + number) for number in range(pages))
+    packed = b"/FlateDecode " * filters
+    return assemble(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            b"<< /Type /Pages /Count %d /Kids [%b] >>" % (pages, kids),
+            b"<< /Length %d /Filter [%b] >>\nstream\n%b\nendstream" % (len(content), packed, content),
+            *[page] * pages,
+        ]
+    )
+
+
 def rule_bomb(count: int = 200_000) -> bytes:
     """A page of very many rules."""
     content = zlib.compress(b"\n".join(b"0 %d 100 .5 re f" % (index % 500) for index in range(count)))

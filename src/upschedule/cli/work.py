@@ -40,7 +40,11 @@ def _sandbox(chosen: Settings) -> Sandbox:
     worker = chosen.worker
     return Sandbox(
         limits=SandboxLimits(memory_bytes_max=worker.memory_bytes_max, cpu_seconds_max=worker.cpu_seconds_max),
-        reading=ReadingLimits(size_bytes_max=chosen.uploads.size_bytes_max, pages_max=chosen.uploads.pages_max),
+        reading=ReadingLimits(
+            size_bytes_max=chosen.uploads.size_bytes_max,
+            pages_max=chosen.uploads.pages_max,
+            content_bytes_max=chosen.uploads.content_bytes_max,
+        ),
         policy=SandboxPolicy(required=frozenset({Protection.SECCOMP, *map(Protection, worker.sandbox_required)})),
         concurrency_max=worker.concurrency,
     )

@@ -29,6 +29,8 @@ mupdf_tools.mupdf_display_warnings(on=False)
 #: Readers accept a few bytes of rubbish before the header.
 _HEADER_WITHIN = 1024
 _ZLIB = b"\x78"
+#: `/Filter` of a stream that is not packed, or only once and by zlib, as PyMuPDF writes it.
+_ZLIB_ONLY = frozenset({"null", "/FlateDecode", "[/FlateDecode]"})
 _END = b"%%EOF"
 #: What only stands inside a PDF's body: after the last end mark, it is the start of an update that was cut off.
 _BODY = re.compile(rb"\bobj\b|\bxref\b|\btrailer\b")
@@ -36,7 +38,7 @@ _BODY = re.compile(rb"\bobj\b|\bxref\b|\btrailer\b")
 
 @contextmanager
 def open_document(data: bytes, *, limits: ReadingLimits) -> Generator[Any]:
-    """A whole, readable PDF of a bearable size; its pages are counted and none of them is read.
+    """A whole, readable PDF of a bearable size; its pages and their content are counted, and no page is interpreted.
 
     The value is a `pymupdf.Document`, which has no types. Raises a subclass of `UnreadableDocument` (R1.4, R11.3).
     """
@@ -47,6 +49,7 @@ def open_document(data: bytes, *, limits: ReadingLimits) -> Generator[Any]:
         raise Damaged from error
     try:
         _check_structure(document, data, limits)
+        check_content(document, limits)
         yield document
     finally:
         document.close()
@@ -79,18 +82,41 @@ def _check_structure(document: Any, data: bytes, limits: ReadingLimits) -> None:
         raise TooManyPages
 
 
-def check_content(document: Any, page: Any, limits: ReadingLimits) -> None:
-    """Refuse a page whose content is not whole, or unpacks to far more than a table needs.
+def check_content(document: Any, limits: ReadingLimits) -> None:
+    """Refuse a document whose content is not whole, or unpacks to far more than its tables need.
 
-    Raises `Damaged` or `TooComplex`. MuPDF shows what it can of a broken stream and ignores its checksum. What is
-    packed twice, or drawn again and again, is left to the limits of the process.
+    Raises `Damaged` or `TooComplex`. It looks at every page before the first is interpreted, so that refusing costs the
+    unpacking of `content_bytes_max` at most. MuPDF shows what it can of a broken stream and ignores its checksum. What
+    a page draws again and again from elsewhere is left to the limits of the process.
     """
-    room = limits.content_bytes_per_page_max
-    for xref in page.get_contents():
-        packed: bytes = document.xref_stream_raw(xref) or b""
-        room -= _unpacked_size(packed, room) if packed.startswith(_ZLIB) else len(packed)
-        if room < 0:
-            raise TooComplex
+    try:
+        _check_content(document, limits.content_bytes_max)
+    except mupdf.FzErrorSystem as error:
+        # No file is open here: it is memory that ran out.
+        raise TooComplex from error
+    except (RuntimeError, ValueError, mupdf.FzErrorBase) as error:
+        raise Damaged from error
+
+
+def _check_content(document: Any, room: int) -> None:
+    sizes: dict[int, int] = {}
+    for page in document:
+        for xref in page.get_contents():
+            if xref not in sizes:
+                sizes[xref] = _content_size(document, xref, room)
+            room -= sizes[xref]
+            if room < 0:
+                raise TooComplex
+
+
+def _content_size(document: Any, xref: int, limit: int) -> int:
+    """More than `limit` where it is larger than that: the rest is not unpacked."""
+    packed: bytes = document.xref_stream_raw(xref) or b""
+    size = _unpacked_size(packed, limit) if packed.startswith(_ZLIB) else len(packed)
+    if document.xref_get_key(xref, "Filter")[1] in _ZLIB_ONLY:
+        return size
+    stream = mupdf.pdf_open_stream_number(mupdf.pdf_document_from_fz_document(document.this), xref)
+    return max(size, mupdf.fz_skip(stream, limit + 1))
 
 
 def _unpacked_size(packed: bytes, limit: int) -> int:

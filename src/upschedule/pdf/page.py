@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import pymupdf
 
-from upschedule.pdf.document import check_content, mupdf, mupdf_tools
+from upschedule.pdf.document import mupdf, mupdf_tools
 from upschedule.pdf.errors import Damaged, TooComplex
 from upschedule.pdf.frame import Frame, Turns, Word, text_turns
 from upschedule.pdf.limits import ReadingLimits
@@ -39,7 +39,6 @@ def read_page(document: Any, number: int, *, limits: ReadingLimits, turns: Turns
 
 def _read(document: Any, number: int, limits: ReadingLimits, turns: Turns) -> PageContents:
     page = document[number - 1]
-    check_content(document, page, limits)
     mupdf_tools.reset_mupdf_warnings()
     # A display list turns the page as its viewer does (Rotate, CropBox); annotations are not part of the schedule.
     shown = page.get_displaylist(annots=0)

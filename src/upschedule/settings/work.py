@@ -15,6 +15,9 @@ class UploadSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     size_bytes_max: Annotated[int, Meta(ge=1, description="Largest file (R11.3)")] = 10 * MEBIBYTE
     pages_max: Annotated[int, Meta(ge=1, description="Most pages in a file (R1.4)")] = 100
+    content_bytes_max: Annotated[
+        int, Meta(ge=1, description="Unpacked content of all pages of a file together (R1.5)")
+    ] = 16 * MEBIBYTE
     quota_bytes: Annotated[
         int, Meta(ge=1, le=1024 * 1024 * MEBIBYTE, description="Stored files of one account (R11.4)"), LIVE
     ] = 50 * MEBIBYTE

@@ -28,6 +28,7 @@ from upschedule.pdf.reader import read
         (wrong.without_rules(), "pdf-incomplete"),
         (wrong.packed_bomb(), "pdf-too-complex"),
         (wrong.rule_bomb(), "pdf-too-complex"),
+        (wrong.shared_content(), "pdf-too-complex"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -56,6 +57,25 @@ def test_a_hundred_pages_are_read_and_one_more_is_refused_before_any_is_read() -
     with pytest.raises(errors.TooManyPages):
         read(wrong.pages(101), limits=LIMITS, progress=lambda done, total: told.append((done, total)))
     assert told == []
+
+
+@pytest.mark.parametrize("filters", [1, 2])
+def test_content_counts_for_each_page_that_shows_it_and_before_any_is_read(filters: int) -> None:
+    """(R1.5) A hundred pages that share a stream of 1 MB are 100 MB to interpret, however small the file is."""
+    told: list[tuple[int, int]] = []
+    data = wrong.shared_content(size_bytes=1_000_000, filters=filters)
+    assert len(data) < 40_000
+
+    def read_with(content_bytes_max: int) -> None:
+        limits = ReadingLimits(content_bytes_max=content_bytes_max)
+        read(data, limits=limits, progress=lambda done, total: told.append((done, total)))
+
+    with pytest.raises(errors.TooComplex):
+        read_with(99_999_999)
+    assert told == []
+    with pytest.raises(errors.NotATimetable):
+        read_with(100_000_000)
+    assert len(told) == 100
 
 
 @pytest.mark.parametrize(
