@@ -29,7 +29,13 @@ class ApiProcess:
         with output.open("wb") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "upschedule", "serve"],
-                env={**_inherited(), **environment, "UPSCHEDULE_WEB_PORT": str(self.port)},
+                # Browsers of tests ask it directly: its own address is a public one then.
+                env={
+                    **_inherited(),
+                    "UPSCHEDULE_WEB_ORIGINS": self.url,
+                    **environment,
+                    "UPSCHEDULE_WEB_PORT": str(self.port),
+                },
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

@@ -75,6 +75,12 @@ def _document() -> bytes:
     return target.getvalue()
 
 
+def _change_from(visitor: httpx.Client, origin: str, *, host: str = LOOPBACK) -> int:
+    """The status of a change that a page of this origin asks for, by somebody who is not signed in."""
+    with httpx.Client(base_url=visitor.base_url, trust_env=False) as browser:
+        return browser.delete("/api/v1/sessions/current", headers={"Origin": origin, "Host": host}).status_code
+
+
 @pytest.mark.timeout(300)
 def test_it_serves_stops_cleanly_and_starts_again_with_its_data(data: Path) -> None:
     """A visitor's job is there after Ctrl-C and a new start; no process is left in between."""
@@ -84,6 +90,9 @@ def test_it_serves_stops_cleanly_and_starts_again_with_its_data(data: Path) -> N
         uploaded = visitor.post("/api/v1/uploads", files={"file": ("a.pdf", _document(), "application/pdf")})
         assert uploaded.status_code == 202, uploaded.text
         assert [visitor.get(path).status_code for path in ("/", "/metrics", "/health/ready")] == [200, 404, 404]
+        assert _change_from(visitor, f"http://{LOOPBACK}:{port}") == 204
+        assert _change_from(visitor, f"http://localhost:{port}") == 204
+        assert _change_from(visitor, "http://evil.example", host="evil.example") == 403
         inside = re.findall(r"^  .*? (http://\S+/(?:metrics|health/ready))$", first.said(), re.MULTILINE)
         assert len(inside) == 9
         assert {httpx.get(url, trust_env=False).status_code for url in inside} == {200}

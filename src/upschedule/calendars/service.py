@@ -13,7 +13,7 @@ from upschedule.calendars.model import Calendar, Changes, Choices, Document, Kno
 from upschedule.calendars.repository import CalendarRepository
 from upschedule.calendars.sources import SourceRepository
 from upschedule.calendars.tokens import feed_token, token_hash
-from upschedule.calendars.validation import check_complete, check_dates, check_jobs, checked_name
+from upschedule.calendars.validation import check_bounds, check_complete, check_dates, check_jobs, checked_name
 from upschedule.stores.database import Connection, Database
 
 #: South Africa's clock all year: it decides which year it is.
@@ -101,6 +101,7 @@ class CalendarService:
             choice = academic_year or YearChoice()
             year, known = await self._dated(calendars, choice, documents)
             calendar = self._new(account_id, name, year, choice, choices or Choices())
+            check_bounds(calendar)
             assembly = self._assembly(calendar, known, documents)
             check_complete(assembly, events_max=self._limits().events_max)
             await calendars.insert(calendar, self._token_hash(calendar))
@@ -132,6 +133,7 @@ class CalendarService:
             snapshot = await _owned(calendars, account_id, calendar_id)
             documents = await self._changed_documents(connection, snapshot, changes)
             calendar, known = await self._changed(calendars, snapshot, changes, documents)
+            check_bounds(calendar)
             assembly = self._assembly(calendar, known, documents)
             check_complete(assembly, events_max=self._limits().events_max)
             await calendars.update(calendar, self._token_hash(calendar))

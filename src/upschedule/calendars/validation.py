@@ -6,7 +6,7 @@ import msgspec
 
 from upschedule.calendars.assembly import Assembly, needed_terms
 from upschedule.calendars.errors import DatesMissing, InvalidCalendar, ScheduleNotRead
-from upschedule.calendars.model import KnownYear, YearChoice
+from upschedule.calendars.model import Calendar, KnownYear, YearChoice
 from upschedule.errors import FieldError
 from upschedule.timetable.academic_year import OFFERED, YearDates, merge
 from upschedule.timetable.event import Lecture
@@ -25,6 +25,18 @@ def checked_name(name: str) -> str:
     if not 0 < len(cleaned) <= _NAME_MAX:
         raise InvalidCalendar((FieldError(field="name", detail=f"Give 1 to {_NAME_MAX} characters."),))
     return cleaned
+
+
+def check_bounds(calendar: Calendar) -> None:
+    """A form's values were never held to the bounds of their types, and a row beyond them could not be read again.
+
+    Raises InvalidCalendar.
+    """
+    try:
+        msgspec.convert(msgspec.to_builtins(calendar), Calendar)
+    except msgspec.ValidationError as error:
+        detail, _, path = str(error).partition(" - at ")
+        raise InvalidCalendar((FieldError(field=path.strip("`$").lstrip("."), detail=detail),)) from error
 
 
 def check_jobs(job_ids: tuple[UUID, ...], statuses: dict[UUID, str]) -> None:

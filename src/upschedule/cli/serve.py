@@ -58,6 +58,7 @@ def _web_options(chosen: Settings) -> WebOptions:
     web = chosen.web
     return WebOptions(
         public_url=web.public_url,
+        origins=web.origins,
         trusted_proxies=web.trusted_proxies,
         live=_live_options,
         upload_bytes_max=chosen.uploads.size_bytes_max,

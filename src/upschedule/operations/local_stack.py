@@ -28,7 +28,9 @@ class LocalStack:
         self.cache = Valkey(data / "redis-cache", CACHE)
         self.objects = SeaweedFS(data / "objects")
         self._feed_secret = PasswordFile(data / "passwords.json").get("feed")
-        shared = {**_DEFAULTS, **environment, **self._addresses()}
+        # A person may open the page by either name.
+        defaults = {**_DEFAULTS, "UPSCHEDULE_WEB_ORIGINS": f"http://localhost:{port}"}
+        shared = {**defaults, **environment, **self._addresses()}
         self.api = Application(
             "API", data / "api", subcommand="serve", port_variable="UPSCHEDULE_WEB_PORT", environment=shared
         )

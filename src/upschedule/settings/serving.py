@@ -54,8 +54,12 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[str, Meta(description="Address to listen on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="Port to listen on")] = 8000
     public_url: Annotated[
-        str, Meta(description="Where people reach the service; feeds and same-origin checks use it")
+        str, Meta(description="Where people reach the service; feeds use it, and changes are accepted from its pages")
     ] = "http://127.0.0.1:8080"
+    origins: Annotated[
+        tuple[Annotated[str, Meta(pattern="^https?://[^/?#]+$")], ...],
+        Meta(description="Further public URLs, comma separated, from whose pages changes are accepted as well"),
+    ] = ()
     trusted_proxies: Annotated[
         tuple[str, ...], Meta(description="Networks whose X-Forwarded-For is believed: Traefik's, comma separated")
     ] = ("127.0.0.1/32", "::1/128")

@@ -15,7 +15,7 @@ from litestar.openapi.spec import Components, SecurityScheme
 from upschedule.services import Services
 from upschedule.web import problems
 from upschedule.web.boundary import Application, Boundary
-from upschedule.web.client import ClientAddresses
+from upschedule.web.client import ClientAddresses, origin_of
 from upschedule.web.controllers.accounts import AccountController, SessionController
 from upschedule.web.controllers.calendars import AcademicYearController, CalendarController, FeedController
 from upschedule.web.controllers.capacity import CapacityController
@@ -25,14 +25,16 @@ from upschedule.web.controllers.problems import ProblemController
 from upschedule.web.controllers.uploads import UploadController
 from upschedule.web.dependencies import WebContext, dependencies
 from upschedule.web.drain import Drain
-from upschedule.web.guards import limit_everybody, refuse_changes, refuse_cross_site
+from upschedule.web.guards import limit_everybody, refuse_changes, refuse_cross_site, refuse_malformed_text
 from upschedule.web.identity import Identity
 from upschedule.web.limits import Limits
 from upschedule.web.live import LiveOptions
+from upschedule.web.options import name_all_methods
 from upschedule.web.pages.assets import StaticController
 from upschedule.web.pages.forms import CalendarForms, DocumentForms
 from upschedule.web.pages.home import HomeController
 from upschedule.web.receiving import Receiver
+from upschedule.web.requests import CheckedRequest
 from upschedule.web.streams import Streams
 from upschedule.web.uploads import UploadReader
 
@@ -61,9 +63,13 @@ _API_VERSION = "1"
 
 
 class WebOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What the HTTP layer takes from the settings. `public_url` is where people reach the service."""
+    """What the HTTP layer takes from the settings. `public_url` is where people reach the service.
+
+    `origins`: further URLs of the service, whose pages may change something as well.
+    """
 
     public_url: str
+    origins: tuple[str, ...] = ()
     trusted_proxies: tuple[str, ...]
     live: Callable[[Services], LiveOptions]
     upload_bytes_max: int
@@ -103,8 +109,10 @@ def create_app(open_services: OpenServices, options: WebOptions) -> Application:
         CONTROLLERS,
         lifespan=[lifespan],
         dependencies=dependencies(),
-        guards=[refuse_cross_site, refuse_changes, limit_everybody],
+        request_class=CheckedRequest,
+        guards=[refuse_malformed_text, refuse_cross_site, refuse_changes, limit_everybody],
         exception_handlers=problems.handlers(),
+        before_send=[name_all_methods],
         request_max_body_size=_BODY_BYTES_MAX,
         logging_config=None,
         openapi_config=_openapi(options),
@@ -137,6 +145,7 @@ def _context(services: Services, options: WebOptions, drain: Drain) -> WebContex
         receiver=receiver,
         streams=Streams(lambda: live().streams),
         drain=drain,
+        origins=frozenset(map(origin_of, (options.public_url, *options.origins))),
         live=live,
     )
 

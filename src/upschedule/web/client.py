@@ -3,6 +3,7 @@
 import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from litestar.connection import ASGIConnection
 
@@ -10,6 +11,7 @@ Connection = ASGIConnection[Any, Any, Any, Any]
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
+_PORTS = {"http": 80, "https": 443}
 _IPV6_PREFIX = 64
 _UNKNOWN = "unknown"
 
@@ -45,6 +47,14 @@ def _parsed(text: str) -> Address | None:
     if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
         return address.ipv4_mapped
     return address
+
+
+def origin_of(url: str) -> str:
+    """As a browser writes it in `Origin`: no path, and no port that the scheme implies."""
+    parts = urlsplit(url.lower())
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    port = "" if parts.port in {None, _PORTS.get(parts.scheme)} else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}"
 
 
 def method_of(connection: Connection) -> str:

@@ -31,6 +31,8 @@ class WebContext(msgspec.Struct, frozen=True, kw_only=True):
     receiver: Receiver
     streams: Streams
     drain: Drain
+    #: As browsers write them in `Origin`: scheme, host and port.
+    origins: frozenset[str]
     live: Callable[[], LiveOptions]
 
 

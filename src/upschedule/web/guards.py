@@ -1,13 +1,13 @@
 """What every request must pass before its handler runs."""
 
 from types import MappingProxyType
-from urllib.parse import urlsplit
 
 from litestar.handlers import BaseRouteHandler
 
 from upschedule.web.client import Connection, method_of
 from upschedule.web.dependencies import context_of
 from upschedule.web.errors import CrossSiteRequest, NotFound, UnderMaintenance
+from upschedule.web.requests import check_encoded
 
 #: The `opt` of routes outside the limit of everybody together: health, metrics, static files, feeds (R5.4).
 OUTSIDE_LIMITS = MappingProxyType({"outside_limits": True})
@@ -17,17 +17,25 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES = frozenset({"same-origin", "none"})
 
 
+def refuse_malformed_text(connection: Connection, _: BaseRouteHandler) -> None:
+    """No store keeps U+0000, and text that is not UTF-8 names nothing here. Raises InvalidRequest and NotFound."""
+    if "\0" in connection.scope["path"]:
+        raise NotFound
+    check_encoded(connection.scope["query_string"])
+
+
 def refuse_cross_site(connection: Connection, _: BaseRouteHandler) -> None:
     """Browsers say which site a request comes from; scripts say nothing and hold no one else's cookie.
 
-    Raises CrossSiteRequest. No token: nothing to lose, and forms work without JavaScript.
+    Raises CrossSiteRequest. No token: nothing to lose, and forms work without JavaScript. An origin is compared with
+    the configured public URLs: `Host` is what the client says it is.
     """
     if method_of(connection) in _SAFE_METHODS:
         return
     site, origin = connection.headers.get("sec-fetch-site"), connection.headers.get("origin")
     if site is not None and site not in _OWN_SITES:
         raise CrossSiteRequest
-    if site is None and origin is not None and urlsplit(origin).netloc != connection.headers.get("host"):
+    if origin is not None and origin not in context_of(connection.app.state).origins:
         raise CrossSiteRequest
 
 

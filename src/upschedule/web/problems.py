@@ -131,7 +131,7 @@ def problems(*expected: type[Refusal]) -> dict[int, ResponseSpec]:
 
 def handlers() -> dict[int | type[Exception], Any]:
     """For the application: nothing leaves in another form, and nothing of an unforeseen error leaves at all."""
-    return {HTTPException: _answer_framework, RecursionError: _answer_nesting, Exception: _answer}
+    return {HTTPException: _answer_framework, Exception: _answer}
 
 
 def _specification(group: list[type[Refusal]]) -> ResponseSpec:
@@ -142,11 +142,6 @@ def _specification(group: list[type[Refusal]]) -> ResponseSpec:
 def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     cause = error if isinstance(error, Refusal) else web.InternalError()
     return _respond(request, cause, error)
-
-
-def _answer_nesting(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
-    # Nothing here recurses but the decoder of bodies.
-    return _respond(request, web.InvalidRequest("The body is nested too deeply. Send what is expected."), error)
 
 
 def _answer_framework(request: Request[Any, Any, Any], error: HTTPException) -> Response[Problem]:

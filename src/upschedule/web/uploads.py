@@ -6,7 +6,6 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 
 import msgspec
-from litestar.exceptions import InternalServerException
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
@@ -68,8 +67,7 @@ class UploadReader:
                 await self._collect(request, collector)
         except TimeoutError as error:
             raise RequestTimedOut from error
-        except (FormParserError, InternalServerException) as error:
-            # The framework's name for a client that hung up.
+        except FormParserError as error:
             raise InvalidRequest(_DAMAGED) from error
 
     async def _collect(self, request: AnyRequest, collector: "_Collector") -> None:

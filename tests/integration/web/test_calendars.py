@@ -168,8 +168,8 @@ def test_calendars_are_listed_and_deleted(person: httpx.Client, jobs: list[str])
         ({"follows": [{"date": "2025-12-24", "weekday": "Monday"}]}, "academic_year.follows.0.date"),
         ({"recesses": [S2, {"start": "2025-04-09", "end": "2025-04-08"}]}, "academic_year.recesses.1.end"),
         ({"terms": {"S2": {"start": "soon", "end": "2025-10-31"}}}, "academic_year.terms.S2.start"),
-        ({"terms": {"S9": S2}}, "academic_year.terms"),
-        ({"semesters": {"S2": S2}}, "academic_year"),
+        ({"terms": {"S9": S2}}, "academic_year.terms.S9"),
+        ({"semesters": {"S2": S2}}, "academic_year.semesters"),
         ({"year": 20255}, "academic_year.year"),
     ],
 )

@@ -157,7 +157,10 @@ def test_the_description_covers_the_contract(client: httpx.Client) -> None:
 
 
 def test_a_request_of_another_site_is_not_carried_out(client: httpx.Client) -> None:
-    """Browsers say where a request comes from; scripts say nothing and pass."""
+    """Browsers say where a request comes from; scripts say nothing and pass.
+
+    Own are the configured public URLs, not what the client names as `Host`.
+    """
     own = str(client.base_url).rstrip("/")
     refused: list[dict[str, str]] = [
         {"Sec-Fetch-Site": "cross-site"},
@@ -165,11 +168,16 @@ def test_a_request_of_another_site_is_not_carried_out(client: httpx.Client) -> N
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
         {"Sec-Fetch-Site": "cross-site", "Origin": own},
+        {"Origin": "http://evil.example", "Host": "evil.example"},
+        {"Origin": "http://evil.example", "Host": "evil.example", "Sec-Fetch-Site": "same-origin"},
+        {"Origin": own.replace("http:", "https:")},
     ]
     passing: list[dict[str, str]] = [
         {"Sec-Fetch-Site": "same-origin"},
         {"Sec-Fetch-Site": "none"},
         {"Origin": own},
+        {"Origin": own, "Host": "localhost"},
+        {"Origin": "http://127.0.0.1:8080"},
         {},
     ]
 
