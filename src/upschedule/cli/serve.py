@@ -79,6 +79,8 @@ def _live_options(services: Services) -> LiveOptions:
             uploads_per_hour_address=limits.uploads_per_hour_address,
             status_per_minute=limits.status_per_minute,
             requests_per_second=limits.requests_per_second,
+            requests_per_second_address=limits.requests_per_second_address,
+            requests_reserved_percent=limits.requests_reserved_percent,
         ),
         streams=StreamLimits(per_account_max=limits.streams_per_account, streams_max=limits.streams_max),
         maintenance=Maintenance(message=told.message, retry_after_seconds=told.retry_after_seconds)

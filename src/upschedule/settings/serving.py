@@ -21,6 +21,14 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     requests_per_second: Annotated[
         int, Meta(ge=1, le=AMOUNT_MAX, description="Requests of everybody together (R5.4)"), LIVE
     ] = 100
+    requests_per_second_address: Annotated[
+        int,
+        Meta(ge=1, le=AMOUNT_MAX, description="Share of an address in them; above it, the reserve is closed to it"),
+        LIVE,
+    ] = 20
+    requests_reserved_percent: Annotated[
+        int, Meta(ge=0, le=90, description="Part of them that only addresses below their share may use"), LIVE
+    ] = 20
     sign_in_failures_max: Annotated[
         int, Meta(ge=1, le=AMOUNT_MAX, description="Failed sign-ins before a block (R8.5)"), LIVE
     ] = 5

@@ -34,6 +34,8 @@ class LimitOptions(msgspec.Struct, frozen=True, kw_only=True):
     uploads_per_hour_address: int
     status_per_minute: int
     requests_per_second: int
+    requests_per_second_address: int
+    requests_reserved_percent: int
 
 
 class _Window(RateLimitItemPerSecond):
@@ -44,17 +46,21 @@ class _Window(RateLimitItemPerSecond):
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
-    """`amount` in any `seconds`. Without Redis an `open` one lets everything through, with a warning and a count."""
+    """`amount` in any `seconds`. Without Redis an `open` one lets everything through, with a warning and a count.
+
+    Limits with the same `window` count the same requests; without one, a limit counts its own.
+    """
 
     name: str
     amount: int
     seconds: int
     open: bool
     detail: str
+    window: str = ""
 
     @property
     def item(self) -> RateLimitItem:
-        return _Window(self.amount, self.seconds, self.name)
+        return _Window(self.amount, self.seconds, self.window or self.name)
 
     @property
     def policy(self) -> str:
@@ -79,8 +85,20 @@ class Limits:
         self._windows = MovingWindowRateLimiter(self._storage)
 
     async def everybody(self, connection: Connection) -> None:
-        """All requests of all people together (R5.4)."""
-        await self._count(_everybody(self._options()), connection, "all")
+        """All requests of all people together (R5.4).
+
+        An address that is above its share is refused while only the reserve is left. The reserve thereby serves all
+        other addresses, however many requests that one sends; what they do not need beyond it, that one may use.
+        """
+        options = self._options()
+        limit = _everybody(options)
+        try:
+            with translated(_STORE):
+                within_share = await self._windows.hit(_share(options), self._clients.of(connection))
+        except StoreError as error:
+            _unavailable(limit, error)
+            return
+        await self._count(limit if within_share else _unreserved(options), connection, "all")
 
     async def upload_attempt(self, connection: Connection) -> None:
         """Every attempt of an address, also one that is refused later: bytes cost, whoever sends them."""
@@ -142,6 +160,22 @@ def _everybody(options: LimitOptions) -> Limit:
         seconds=1,
         open=True,
         detail="The service is getting more requests than it may answer. Try again in a second.",
+    )
+
+
+def _share(options: LimitOptions) -> RateLimitItem:
+    return _Window(options.requests_per_second_address, 1, "share")
+
+
+def _unreserved(options: LimitOptions) -> Limit:
+    amount = options.requests_per_second * (100 - options.requests_reserved_percent) // 100
+    return Limit(
+        name="address",
+        amount=max(1, amount),
+        seconds=1,
+        open=True,
+        detail="The service is busy, and your network sends more requests than its share. Try again in a second.",
+        window="everybody",
     )
 
 

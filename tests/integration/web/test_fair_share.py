@@ -1,0 +1,54 @@
+"""One client's many connections and the requests of all others, through Traefik (R5.4)."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tests.flood import flooding
+from tests.integration.web.conftest import StartApi
+from tests.servers import started
+from upschedule.operations.embedded.ports import LOOPBACK, free_port
+from upschedule.operations.embedded.traefik import Traefik
+
+
+@pytest.fixture
+def public(start_api: StartApi, scratch: Path) -> Iterator[Traefik]:
+    """The default limits."""
+    api = start_api()
+    with started(Traefik(scratch / f"traefik-{api.port}", port=free_port(), instances=[api.url])) as traefik:
+        yield traefik
+
+
+def _person(traefik: Traefik, address: str) -> httpx.AsyncClient:
+    transport = httpx.AsyncHTTPTransport(local_address=address)
+    return httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{traefik.port}", transport=transport, timeout=30)
+
+
+async def test_one_client_with_many_connections_takes_no_page_from_others(public: Traefik) -> None:
+    """Neither from one person nor from a busy network elsewhere; what no limit counts is served to that client, too."""
+    async with (
+        flooding(public.port, connections=48, address="127.0.0.2") as answers,
+        _person(public, "127.0.0.3") as person,
+        _person(public, "127.0.0.2") as flooder,
+    ):
+        pages: Counter[int] = Counter()
+        for _ in range(20):
+            pages[(await person.get("/")).status_code] += 1
+            await asyncio.sleep(0.1)
+        network = await asyncio.gather(*(person.get("/api/v1/capacity") for _ in range(15)))
+        free = [await flooder.get(path) for path in ("/health/live", "/static/page.css", "/problems/rate-limit")]
+        feed = await flooder.get("/api/v1/calendars/feeds/unknown.ics")
+        refused = [answer for answer in [await flooder.get("/api/v1/capacity") for _ in range(40)] if answer.is_error]
+
+    assert answers[429] > answers[200]
+    assert pages == {200: 20}
+    assert [answer.status_code for answer in network] == [200] * 15
+    assert [answer.status_code for answer in free if answer.status_code == 429] == []
+    assert feed.status_code != 429
+    assert refused
+    assert {answer.headers["ratelimit-policy"] for answer in refused} == {'"address";q=80;w=1'}
+    assert {answer.headers["retry-after"] for answer in refused} == {"1"}
