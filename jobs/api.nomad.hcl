@@ -400,10 +400,11 @@ job "api" {
           release = var.release
         }
 
+        # Of the instance alone: a store that is away would take all instances out of the routes at once.
         check {
           name     = "ready"
           type     = "http"
-          path     = "/health/ready"
+          path     = "/health/ready/instance"
           interval = "2s"
           timeout  = "5s"
         }

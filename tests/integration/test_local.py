@@ -4,75 +4,21 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from io import BytesIO
 from pathlib import Path
 
 import httpx
 import pytest
-from reportlab.pdfgen.canvas import Canvas
 
+from tests.local_run import LocalRun, local_run, small_document
 from tests.processes import processes_in
 from tests.servers import wait_until
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 from upschedule.operations.local_checks import DiskTooFull, check_room
 
-_START_SECONDS = 100.0
-
-
-class LocalRun:
-    """One run of the command, and what it has said so far."""
-
-    def __init__(self, data: Path, port: int, *, output: Path | None = None) -> None:
-        self.url = f"http://{LOOPBACK}:{port}"
-        self.output = output or data.with_suffix(".out")
-        with self.output.open("wb") as target:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "upschedule", "local"],
-                env={**os.environ, "UPSCHEDULE_DATA": str(data), "PORT": str(port)},
-                stdout=target,
-                stderr=subprocess.STDOUT,
-            )
-
-    def said(self) -> str:
-        return self.output.read_text()
-
-    def await_words(self, words: str) -> None:
-        def found() -> bool:
-            assert self.process.poll() is None, self.said()
-            return words in self.said()
-
-        wait_until(found, timeout_seconds=_START_SECONDS)
-
-    def ended_with(self) -> int:
-        return self.process.wait(60)
-
-
-@contextmanager
-def local_run(data: Path, port: int) -> Iterator[LocalRun]:
-    run = LocalRun(data, port)
-    try:
-        yield run
-    finally:
-        run.process.kill()
-        run.process.wait()
-        wait_until(lambda: processes_in(data) == {}, timeout_seconds=60)
-
 
 @pytest.fixture
 def data(scratch: Path, request: pytest.FixtureRequest) -> Path:
     return scratch / request.node.name
-
-
-def _document() -> bytes:
-    target = BytesIO()
-    canvas = Canvas(target)
-    canvas.drawString(72, 720, "Not a schedule, yet a PDF.")
-    canvas.save()
-    return target.getvalue()
 
 
 def _change_from(visitor: httpx.Client, origin: str, *, host: str = LOOPBACK) -> int:
@@ -87,7 +33,7 @@ def test_it_serves_stops_cleanly_and_starts_again_with_its_data(data: Path) -> N
     port = free_port()
     with local_run(data, port) as first, httpx.Client(base_url=first.url, trust_env=False) as visitor:
         first.await_words("ready: ")
-        uploaded = visitor.post("/api/v1/uploads", files={"file": ("a.pdf", _document(), "application/pdf")})
+        uploaded = visitor.post("/api/v1/uploads", files={"file": ("a.pdf", small_document(), "application/pdf")})
         assert uploaded.status_code == 202, uploaded.text
         assert [visitor.get(path).status_code for path in ("/", "/metrics", "/health/ready")] == [200, 404, 404]
         assert _change_from(visitor, f"http://{LOOPBACK}:{port}") == 204

@@ -20,6 +20,9 @@ __all__ = ["Connection", "Database", "PoolOptions"]
 _STORE = "postgres"
 # A busy pool need not ask each time: a server that went away is seen on the socket, a silent one by the deadline.
 _TRUSTED_SECONDS = 1.0
+# The pool doubles its pause after each failed attempt to connect. A series this short has two attempts, a second apart;
+# the next series begins at once, so a server that comes back is noticed within about a second however long it was away.
+_RECONNECT_SECONDS = 1.0
 
 
 class PoolOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,6 +42,10 @@ class Database:
     def __init__(self, url: str, options: PoolOptions) -> None:
         self._options = options
         self._used_at: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
+        # Counts the times that the idle connections were replaced, and notes for each connection when it was opened.
+        self._generation = 0
+        self._generations: WeakKeyDictionary[Connection, int] = WeakKeyDictionary()
+        # Without its `check`: that one finds dead connections one by one and doubles its pause after each.
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             connection_class=Connection,
@@ -46,9 +53,9 @@ class Database:
             max_size=options.size_max,
             max_waiting=options.waiting_max,
             timeout=options.wait_seconds,
-            # Each attempt to reconnect ends; the pool begins the next one when a connection is asked for.
-            reconnect_timeout=options.wait_seconds,
-            check=self._check,
+            reconnect_timeout=_RECONNECT_SECONDS,
+            reconnect_failed=_reconnect,
+            configure=self._note_opened,
             kwargs=_connection_arguments(options),
             open=False,
             name=_STORE,
@@ -73,7 +80,7 @@ class Database:
     async def renewable_transaction(self, seconds: float) -> AsyncGenerator[tuple[Connection, Deadline]]:
         """As `transaction`, for one that stays open: it is cut `seconds` after the beginning or the last `renew()`."""
         try:
-            connection = await self._pool.getconn()
+            connection = await self._take()
         except (PoolTimeout, TooManyRequests) as error:
             raise PoolExhausted(_STORE, type(error).__name__) from error
         deadline = Deadline(connection, seconds)
@@ -100,6 +107,25 @@ class Database:
         async with self.transaction() as connection:
             await connection.execute("SELECT 1")
 
+    async def _note_opened(self, connection: Connection) -> None:
+        self._generations[connection] = self._generation
+        self._used_at[connection] = time.monotonic()
+
+    async def _take(self) -> Connection:
+        """A connection that answers. Raises PoolTimeout or TooManyRequests."""
+        deadline = time.monotonic() + self._options.wait_seconds
+        while True:
+            connection = await self._pool.getconn(timeout=deadline - time.monotonic())
+            try:
+                await self._check(connection)
+            except psycopg.Error:
+                await self._replace(connection)
+            except BaseException:
+                await self._pool.putconn(connection)
+                raise
+            else:
+                return connection
+
     async def _check(self, connection: Connection) -> None:
         """A round trip that spares the first requests after a restart of the server a dead connection."""
         recent = time.monotonic() - self._used_at.get(connection, float("-inf")) < _TRUSTED_SECONDS
@@ -108,9 +134,23 @@ class Database:
         with Deadline(connection, self._options.connect_seconds):
             await AsyncConnectionPool[Connection].check_connection(connection)
 
+    async def _replace(self, dead: Connection) -> None:
+        """Close it, and with it the idle connections of its time: most likely they lost the same server."""
+        current = self._generations.get(dead) == self._generation
+        await dead.close()
+        await self._pool.putconn(dead)
+        if current:
+            self._generation += 1
+            await self._pool.drain()
+
     def statistics(self) -> dict[str, int]:
         """The pool's own counters, by psycopg_pool's names."""
         return self._pool.get_stats()
+
+
+async def _reconnect(pool: AsyncConnectionPool[Connection]) -> None:
+    # Begins one attempt to grow, unless one is under way. By itself the pool does so only for a new request.
+    await pool.check()
 
 
 def _is_quiet(connection: Connection) -> bool:

@@ -35,6 +35,7 @@ from upschedule.web.pages.forms import CalendarForms, DocumentForms
 from upschedule.web.pages.home import HomeController
 from upschedule.web.receiving import Receiver
 from upschedule.web.requests import CheckedRequest
+from upschedule.web.rotation import Rotation
 from upschedule.web.streams import Streams
 from upschedule.web.uploads import UploadReader
 
@@ -146,6 +147,7 @@ def _context(services: Services, options: WebOptions, drain: Drain) -> WebContex
         streams=Streams(lambda: live().streams),
         drain=drain,
         origins=frozenset(map(origin_of, (options.public_url, *options.origins))),
+        rotation=Rotation(services.readiness, drain),
         live=live,
     )
 

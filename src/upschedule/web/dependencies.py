@@ -18,6 +18,7 @@ from upschedule.web.identity import Identity, provide_known, provide_visitor
 from upschedule.web.limits import Limits
 from upschedule.web.live import LiveOptions
 from upschedule.web.receiving import Receiver
+from upschedule.web.rotation import Rotation
 from upschedule.web.streams import Streams
 
 
@@ -33,6 +34,7 @@ class WebContext(msgspec.Struct, frozen=True, kw_only=True):
     drain: Drain
     #: As browsers write them in `Origin`: scheme, host and port.
     origins: frozenset[str]
+    rotation: Rotation
     live: Callable[[], LiveOptions]
 
 
@@ -85,6 +87,10 @@ def provide_drain(state: State) -> Drain:
     return context_of(state).drain
 
 
+def provide_rotation(state: State) -> Rotation:
+    return context_of(state).rotation
+
+
 def dependencies() -> dict[str, Any]:
     """For the application: available to every handler, the pages' and the calendars' as well."""
     at_once = {
@@ -100,6 +106,7 @@ def dependencies() -> dict[str, Any]:
         "receiver": provide_receiver,
         "streams": provide_streams,
         "drain": provide_drain,
+        "rotation": provide_rotation,
     }
     return {
         **{name: Provide(provider, sync_to_thread=False) for name, provider in at_once.items()},

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import msgspec
 import pytest
@@ -169,6 +169,37 @@ async def test_a_restarted_server_is_found_again(private_postgres: Callable[...,
             await database.ping()
         await asyncio.to_thread(server.start)
         await until(lambda: _answers(database))
+
+
+async def test_a_killed_server_costs_no_more_than_its_own_absence(private_postgres: Callable[..., Postgres]) -> None:
+    """Kill -9 with a full pool; three seconds after the server is back every request is answered (R3.5)."""
+    server = private_postgres()
+    pool = {"size_min": 20, "size_max": 30, "waiting_max": 1000, "wait_seconds": 30}
+    async with a_database(server.superuser_dsn(), **pool) as database:
+
+        async def full() -> bool:
+            return database.statistics()["pool_available"] == 20
+
+        await until(full)
+        await asyncio.to_thread(server.kill)
+        asking = asyncio.create_task(_ask_until_answered(database))
+        # Long enough for a back-off that doubles to reach a pause of several seconds.
+        await asyncio.sleep(5)
+        await asyncio.to_thread(server.start)
+        back = time.monotonic()
+        assert await asking - back < 3
+        started = time.monotonic()
+        await asyncio.gather(*(database.ping() for _ in range(100)))
+        assert time.monotonic() - started < 3
+
+
+async def _ask_until_answered(database: Database) -> float:
+    """Ask as a load balancer does, each time with little patience; return when an answer came."""
+    while True:
+        with suppress(StoreError, TimeoutError):
+            async with asyncio.timeout(2):
+                await database.ping()
+                return time.monotonic()
 
 
 async def _answers(database: Database) -> bool:

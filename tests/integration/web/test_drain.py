@@ -48,6 +48,8 @@ def test_stopping_fails_readiness_ends_streams_and_finishes_what_is_under_way(
         slow.sendall(head.encode() + body[:40])
         api.terminate()
         wait_until(lambda: _readiness(api) == "draining")
+        leaving = httpx.get(f"{api.url}/health/ready/instance")
+        assert (leaving.status_code, leaving.json()) == (503, {"status": "draining"})
         assert httpx.get(f"{api.url}/api/v1/capacity").status_code == 200
         assert not [line for line in lines if line.startswith("data:")]
         wait_until(lambda: not _listens(api))

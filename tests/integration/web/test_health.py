@@ -5,6 +5,7 @@ import re
 import httpx
 
 from tests.api_process import ApiProcess
+from tests.integration.web.conftest import StartApi
 
 
 def test_an_instance_is_ready_when_everything_answers(api: ApiProcess) -> None:
@@ -17,10 +18,18 @@ def test_an_instance_is_ready_when_everything_answers(api: ApiProcess) -> None:
     assert all(entry["ok"] and 0 <= entry["seconds"] < 5 for entry in told.values())
 
 
+def test_an_instance_that_could_never_work_does_not_enter_the_rotation(start_api: StartApi) -> None:
+    """A canary with a wrong password must not count as healthy."""
+    api = start_api(UPSCHEDULE_REDIS_STATE_URL="redis://:wrong@127.0.0.1:1/0")
+    answer = httpx.get(f"{api.url}/health/ready/instance")
+    assert (answer.status_code, answer.json()) == (503, {"status": "starting"})
+
+
 def test_readiness_and_metrics_are_not_for_those_who_come_through_the_proxy(client: httpx.Client) -> None:
     """The routes leave them out, too."""
     assert client.get("/health/live").status_code == 200
     assert client.get("/health/ready").status_code == 404
+    assert client.get("/health/ready/instance").status_code == 404
     assert client.get("/metrics").status_code == 404
 
 

@@ -93,6 +93,7 @@ async def test_readiness_tells_in_time_who_does_not_answer(wired: Wired, name: s
     """503 for what is needed; the cache is not. Alive all the time, ready again without a restart (R6.1)."""
     api, proxies = wired
     async with httpx.AsyncClient(base_url=api.url, timeout=20) as client:
+        assert (await client.get("/health/ready/instance")).status_code == 200
         await _break(proxies[name], fault)
         began = time.monotonic()
         answer = await client.get("/health/ready")
@@ -103,6 +104,8 @@ async def test_readiness_tells_in_time_who_does_not_answer(wired: Wired, name: s
         assert told == {other: other != name for other in told}
         assert answer.status_code == (200 if name == "redis-cache" else 503)
         assert (await client.get("/health/live")).status_code == 200
+        # Every instance shares the server, so none leaves the rotation.
+        assert (await client.get("/health/ready/instance")).json() == {"status": "serving"}
         await proxies[name].restore()
         await _until(lambda: client.get("/health/ready"), 200)
 

@@ -93,7 +93,7 @@ class Traefik(Server):
         }
         balancer = {
             "servers": [{"url": url} for url in self._instances],
-            "healthCheck": {"path": "/health/ready", "interval": "1s", "timeout": "3s"},
+            "healthCheck": {"path": "/health/ready/instance", "interval": "1s", "timeout": "3s"},
             "serversTransport": "api",
         }
         transport = {"dialTimeout": "2s", "responseHeaderTimeout": f"{_ANSWER_SECONDS}s"}

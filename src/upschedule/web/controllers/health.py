@@ -8,6 +8,7 @@ from upschedule.services import Services
 from upschedule.stores.readiness import DependencyStatus, all_needed
 from upschedule.web.drain import Drain
 from upschedule.web.guards import OUTSIDE_LIMITS, only_inside
+from upschedule.web.rotation import Rotation, RotationState
 from upschedule.web.schemas.openapi import READING, by_method
 
 
@@ -22,6 +23,12 @@ class Readiness(msgspec.Struct, frozen=True, kw_only=True):
 
     status: str
     dependencies: list[DependencyStatus]
+
+
+class InstanceReadiness(msgspec.Struct, frozen=True, kw_only=True):
+    """`serving`, `starting` until every needed dependency has answered once, or `draining`."""
+
+    status: RotationState
 
 
 class HealthController(Controller):
@@ -49,6 +56,19 @@ class HealthController(Controller):
         status = _readiness(dependencies, drain)
         readiness = Readiness(status=status, dependencies=dependencies)
         return Response(readiness, status_code=200 if status == "ready" else 503)
+
+    @get(
+        "/ready/instance",
+        operation_id="GetInstanceReadiness",
+        summary="Whether a load balancer should send requests to this instance",
+        guards=[only_inside],
+        description="503 until everything needed has answered once, and while the process is stopping. A dependency "
+        "that all instances share and that goes away later changes nothing here. Not on the public route.",
+    )
+    async def instance(self, rotation: Rotation) -> Response[InstanceReadiness]:
+        """For Traefik and Consul: without any instance people would get an answer of the proxy's for everything."""
+        status = await rotation.state()
+        return Response(InstanceReadiness(status=status), status_code=200 if status == "serving" else 503)
 
 
 class MetricsController(Controller):

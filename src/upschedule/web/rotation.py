@@ -1,0 +1,30 @@
+"""Whether a load balancer should send requests to this instance."""
+
+from collections.abc import Awaitable, Callable
+from typing import Literal
+
+from upschedule.stores.readiness import DependencyStatus, all_needed
+from upschedule.web.drain import Drain
+
+RotationState = Literal["starting", "serving", "draining"]
+
+
+class Rotation:
+    """An instance enters the rotation when it could work once, and leaves it when it drains.
+
+    The first condition keeps out an instance whose own settings are wrong. A shared dependency that goes away later
+    takes no instance out: requests wait for it or get a problem with `Retry-After`, and what needs nothing is served.
+    """
+
+    def __init__(self, readiness: Callable[[], Awaitable[list[DependencyStatus]]], drain: Drain) -> None:
+        self._readiness = readiness
+        self._drain = drain
+        self._entered = False
+
+    async def state(self) -> RotationState:
+        """Asks the dependencies until they have all answered once."""
+        if not self._drain.begun and not self._entered:
+            self._entered = all_needed(await self._readiness())
+        if self._drain.begun:
+            return "draining"
+        return "serving" if self._entered else "starting"

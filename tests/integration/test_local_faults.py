@@ -1,0 +1,72 @@
+"""What people meet at `make run` while a part of it fails."""
+
+import os
+import re
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import msgspec
+import psycopg
+import pytest
+
+from tests.local_run import LocalRun, local_run, small_document
+from tests.processes import processes_in
+from tests.servers import wait_until
+from upschedule.operations.embedded.ports import free_port
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def data(scratch: Path) -> Path:
+    return scratch / "local-faults"
+
+
+@pytest.fixture(scope="module")
+def run(data: Path) -> Iterator[LocalRun]:
+    with local_run(data, free_port()) as running:
+        running.await_words("ready: ")
+        yield running
+
+
+@pytest.fixture
+def visitor(run: LocalRun) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=run.url, trust_env=False, timeout=40) as client:
+        yield client
+
+
+def _upload(visitor: httpx.Client, text: str) -> httpx.Response:
+    return visitor.post("/api/v1/uploads", files={"file": ("a.pdf", small_document(text), "application/pdf")})
+
+
+def test_people_are_answered_three_seconds_after_a_killed_database_is_back(
+    run: LocalRun, data: Path, visitor: httpx.Client
+) -> None:
+    """Kill -9 of PostgreSQL; what needs no store is answered throughout (R3.5)."""
+    job = _upload(visitor, "killed database").headers["location"]
+    words = msgspec.json.decode((data / "postgres" / "passwords.json").read_bytes())
+    address = f"postgresql://postgres:{words['postgres']}@{run.inside('PostgreSQL')}/upschedule"
+    (server,) = [pid for pid, command in processes_in(data / "postgres").items() if " -D " in command]
+    (style, *_) = re.findall(r'href="(/[^"]+\.css)"', visitor.get("/").text)
+    os.kill(server, signal.SIGKILL)
+    wait_until(lambda: server not in processes_in(data / "postgres"))
+    assert visitor.get(job).status_code in {200, 503}
+    while not _connects(address):
+        assert [visitor.get(path).status_code for path in ("/health/live", style)] == [200, 200]
+    back = time.monotonic()
+    while visitor.get("/api/v1/jobs").status_code != 200:
+        assert time.monotonic() - back < 3
+        time.sleep(0.05)
+    assert time.monotonic() - back < 3
+    assert _upload(visitor, "after the database came back").status_code == 202
+
+
+def _connects(address: str) -> bool:
+    try:
+        psycopg.connect(address, connect_timeout=5).close()
+    except psycopg.OperationalError:
+        return False
+    return True
