@@ -11,9 +11,40 @@ import redis
 from tests.api_process import api_environment
 from tests.rooms import Rooms
 from tests.servers import Database, fresh_bucket, fresh_database, make_template, scratch_directory, started
+from tools import prerequisites
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
 from upschedule.operations.embedded.valkey import CACHE, STATE, Valkey, ValkeyUse
+
+_ROOT = Path(__file__).parent
+#: What the tests of a folder need from the system. The first folder that fits counts.
+_NEEDS = {
+    "browser": (prerequisites.CHROMIUM,),
+    "migration": (prerequisites.POSTGRESQL,),
+    "integration/operations": (prerequisites.GIT,),
+    "cluster/program": (),
+    "cluster": (
+        prerequisites.POSTGRESQL,
+        prerequisites.GIT,
+        prerequisites.OPENSSL,
+        *prerequisites.PARTS["cluster"],
+    ),
+    "unit/tools": (prerequisites.OPENSSL,),
+}
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """End before the first test where a program that the chosen tests need is missing."""
+    if session.config.option.collectonly:
+        return
+    folders = {item.path.relative_to(_ROOT).parent.as_posix() for item in session.items}
+    needs = {need for folder in folders for need in _needs_of(folder)}
+    if wanted := sorted(prerequisites.missing(needs)):
+        raise pytest.UsageError(prerequisites.advice(wanted))
+
+
+def _needs_of(folder: str) -> tuple[prerequisites.Prerequisite, ...]:
+    return next((needs for above, needs in _NEEDS.items() if f"{folder}/".startswith(f"{above}/")), ())
 
 
 @pytest.fixture(scope="session")

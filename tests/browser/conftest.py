@@ -1,7 +1,6 @@
 """Chromium before the real application, its worker and its servers."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from tests.api_process import ApiProcess, api_process, worker_process
 from tests.browser.visitor import Visitor
 from tests.rooms import Rooms
+from tools.prerequisites import find_chromium
 
 _ARGUMENTS = (
     "--disable-quic",
@@ -32,7 +32,7 @@ def chromium() -> Iterator[Browser]:
     # As root Chromium refuses its sandbox.
     arguments = [*_ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=arguments)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=arguments)
         yield browser
         browser.close()
 

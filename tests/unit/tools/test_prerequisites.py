@@ -1,0 +1,101 @@
+"""What the tests need from the system is looked for before the first of them."""
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import scratch_directory
+
+ROOT = Path(__file__).parents[3]
+NOBODY = 65534
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """That every user may enter."""
+    with scratch_directory() as made:
+        (made / "programs").mkdir()
+        yield made
+
+
+@pytest.fixture
+def bare(folder: Path) -> dict[str, str]:
+    """The environment of a person on whose machine PATH leads to no program, and no browser was downloaded."""
+    return {"PATH": str(folder / "programs"), "HOME": str(folder), "PLAYWRIGHT_BROWSERS_PATH": str(folder)}
+
+
+def look(folder: Path, environment: dict[str, str], *parts: str) -> "subprocess.CompletedProcess[str]":
+    """As a user without root's rights."""
+    shutil.copytree(ROOT / "tools", folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
+    return subprocess.run(
+        [_system_python(), "-m", "tools.prerequisites", *parts],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        user=NOBODY if os.geteuid() == 0 else None,
+    )
+
+
+def _system_python() -> str:
+    """That user may not reach the interpreter of the tests."""
+    found = shutil.which("python3", path="/usr/bin:/bin")
+    assert found
+    return found
+
+
+def test_without_root_one_line_says_what_to_type(folder: Path, bare: dict[str, str]) -> None:
+    """It ends with a failure, so that make starts no test."""
+    (folder / "programs" / "apt-get").symlink_to("/bin/false")
+    refused = look(folder, bare, "test")
+
+    assert (refused.returncode, refused.stdout) == (1, "")
+    [line] = refused.stderr.splitlines()
+    assert line.startswith("The tests need chromium, ")
+    command = line.partition("Install and run again: ")[2]
+    assert command.startswith("su -c 'apt-get update && apt-get install --yes --no-install-recommends chromium ")
+
+
+def test_where_apt_is_missing_the_packages_are_named(folder: Path, bare: dict[str, str]) -> None:
+    """Other distributions have other names."""
+    refused = look(folder, bare, "test", "cluster")
+
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("The tests need what Debian 12 calls chromium, ")
+    assert refused.stderr.count("\n") == 1
+
+
+def test_an_unknown_part_is_refused(folder: Path, bare: dict[str, str]) -> None:
+    """Rather than taken for a part that needs nothing."""
+    refused = look(folder, bare, "tests")
+
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert "usage: " in refused.stderr
+
+
+@pytest.mark.parametrize("chosen", ["tests/browser", "tests/browser/test_flow.py"])
+def test_a_missing_chromium_is_one_line_and_no_test_runs(bare: dict[str, str], chosen: str) -> None:
+    """Once it was 28 times `Connection closed while reading from the driver`."""
+    ended = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", chosen],
+        cwd=ROOT,
+        env=bare,
+        capture_output=True,
+        text=True,
+        timeout=100,
+        check=False,
+    )
+
+    assert ended.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "no tests ran" in ended.stdout
+    [line] = [line for line in (ended.stdout + ended.stderr).splitlines() if "chromium" in line]
+    assert line.startswith("ERROR: The tests need ")
+    assert "passed" not in ended.stdout
+    assert "error" not in ended.stdout
