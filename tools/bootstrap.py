@@ -1,9 +1,9 @@
-"""Makes the environment in `.venv`, then becomes the command given.
+"""Installs the locked packages into `.venv`, then becomes the command given.
 
 `python3 tools/bootstrap.py GROUP COMMAND [ARGUMENT …]`
 
-GROUP is a dependency group: `servers` for running, `dev` for everything. Needs nothing but Python: it finds uv or
-installs it into `.tools`. It must be readable by older versions of Python, to say so when one of them reads it.
+GROUP is a dependency group: `servers` for running, `dev` for everything. It needs Python and a network; pip and venv
+may be missing. Older versions of Python must be able to read this file, so that it can ask for a newer one.
 """
 
 from __future__ import annotations
@@ -18,10 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / ".venv"
-TOOLS = ROOT / ".tools"
 PR_SET_PDEATHSIG = 1
-UV_VERSION = "0.13.9"
-UV_OLDEST = (0, 9)
 PYTHON_OLDEST = (3, 11)
 FITTING_PYTHONS = ("python3.13", "python3.12", "python3.11", "python3.14")
 GIGABYTES_NEW, GIGABYTES_UPDATE = 1.5, 0.3
@@ -34,12 +31,12 @@ def main(group: str, command: str, *arguments: str) -> None:
     if not (ROOT / "uv.lock").exists():
         sys.exit("uv.lock is missing: this is not a complete copy of the project.")
     ensure_room()
-    synchronise(find_uv() or install_uv(), group)
+    install(group)
     program = ENVIRONMENT / "bin" / command
     os.chdir(ROOT)
     # nox starts the environment's programs by name.
     os.environ["PATH"] = os.pathsep.join([str(ENVIRONMENT / "bin"), os.environ.get("PATH", os.defpath)])
-    # Whoever ends make, even by SIGKILL, ends the command with it.
+    # When make ends, even by SIGKILL, the command ends too.
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM))
     os.execv(program, [str(program), *arguments])  # noqa: S606 - it becomes the command, as its caller asked
 
@@ -50,7 +47,7 @@ def ensure_python() -> None:
         return
     for name in FITTING_PYTHONS:
         found = shutil.which(name)
-        if found and answers([found, "-c", ""]):
+        if found and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0:
             os.execv(found, [found, *sys.argv])  # noqa: S606 - the same file under another Python
     found = ".".join(map(str, sys.version_info[:2]))
     sys.exit(f"Python 3.11 or newer is needed; python3 is {found}. On Debian 12 or newer: apt install python3")
@@ -63,55 +60,18 @@ def ensure_room() -> None:
         sys.exit(f"Too little disk: {free:.1f} GB are free at {ROOT}, {needed} GB are needed. Free some and run again.")
 
 
-def find_uv() -> list[str] | None:
-    """The one on the path if it is new enough, else the one that was installed here before."""
-    for candidate in (["uv"], [str(TOOLS / "bin" / "uv")]):
-        if shutil.which(candidate[0]) and uv_version(candidate) >= UV_OLDEST:
-            return candidate
-    return None
+def install(group: str) -> None:
+    # As a program this file's own folder is on the path, as `python -m` would put the root there.
+    sys.path[0] = str(ROOT)
+    from tools.installation.environment import synchronise  # noqa: PLC0415 - an older Python cannot read it
+    from tools.installation.errors import InstallationError  # noqa: PLC0415 - as above
 
-
-def uv_version(uv: list[str]) -> tuple[int, ...]:
-    """(0,) where it cannot be run."""
-    answer = subprocess.run([*uv, "--version"], capture_output=True, text=True, check=False)
-    words = answer.stdout.split()
-    return tuple(int(part) for part in words[1].split(".")[:2]) if answer.returncode == 0 and len(words) > 1 else (0,)
-
-
-def install_uv() -> list[str]:
-    """Into `.tools`, by pip: in an environment of its own, or into a folder where Debian left `venv` out."""
-    print(f"Installing uv {UV_VERSION} into {TOOLS} …", flush=True)
-    shutil.rmtree(TOOLS, ignore_errors=True)
-    package = f"uv=={UV_VERSION}"
-    if answers([sys.executable, "-c", "import venv, ensurepip"]):
-        run([sys.executable, "-m", "venv", str(TOOLS)], "The environment for uv could not be made")
-        pip = [str(TOOLS / "bin" / "python"), "-m", "pip", "install", "--quiet", package]
-    elif answers([sys.executable, "-m", "pip", "--version"]):
-        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(TOOLS), package]
-    else:
-        sys.exit("Neither uv nor pip is here. On Debian: apt install python3-venv, then run again.")
-    run(pip, "uv could not be installed: see above (is there a network?)")
-    return [str(TOOLS / "bin" / "uv")]
-
-
-def synchronise(uv: list[str], group: str) -> None:
-    print("Installing what uv.lock names …", flush=True)
-    # A smaller group leaves what a larger one has installed; the interpreter of an existing environment stays.
-    choice = ["--no-default-groups", "--group", group, "--inexact", "--compile-bytecode"]
-    # The first time takes long enough to want to see it.
-    manner = ["--quiet"] if ENVIRONMENT.exists() else ["--python", sys.executable]
-    environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never", "UV_PROJECT_ENVIRONMENT": str(ENVIRONMENT)}
-    command = [*uv, "sync", "--frozen", "--project", str(ROOT), *choice, *manner]
-    run(command, "The installation failed: see above", environment)
-
-
-def answers(command: list[str]) -> bool:
-    return subprocess.run(command, capture_output=True, check=False).returncode == 0
-
-
-def run(command: list[str], failure: str, environment: dict[str, str] | None = None) -> None:
-    if subprocess.run(command, env=environment, check=False).returncode != 0:
-        sys.exit(f"{failure}.")
+    try:
+        synchronise(ROOT, group)
+    except InstallationError as error:
+        sys.exit(str(error))
+    except OSError as error:
+        sys.exit(f"The installation failed: {error}. It must be able to write to {ROOT}.")
 
 
 if __name__ == "__main__":
