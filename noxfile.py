@@ -88,6 +88,13 @@ def cluster_full(session: nox.Session) -> None:
 
 
 @nox.session
+def fresh_machine(session: nox.Session) -> None:
+    """`make run` and `make test` on a minimal Debian 12 that is made for it; needs root, takes half an hour."""
+    session.run("python", "-m", "tools.prerequisites", "fresh_machine")
+    session.run("python", "-m", "tools.fresh_machine", *session.posargs)
+
+
+@nox.session
 def perf(session: nox.Session) -> None:
     """Every program under perf/, one after the other; each prints its figures."""
     for program in sorted(Path("perf").glob("*.py")):

@@ -1,0 +1,147 @@
+"""The README's two commands, on a machine that has Python, make and git alone.
+
+`python -m tools.fresh_machine [run] [test]`, as root. Makes a minimal Debian 12. In it, first without root's rights and
+then as root, it starts `make run`, uploads a schedule from outside, and starts `make test`: without root's rights that
+must name what is missing and end, as root it must install it and pass.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from types import FrameType
+
+from tools.fresh_machine.machine import PERSON, ROOT, Machine, end, fresh_machine, interrupt
+from tools.fresh_machine.visit import read_schedule
+from upschedule.operations.embedded.ports import free_port
+
+SCHEDULE = ROOT / "src/upschedule/golden/lectures.pdf"
+COMMANDS = ("run", "test")
+READY_SECONDS = 900.0
+REFUSAL_SECONDS = 120.0
+TEST_SECONDS = 5400.0
+#: The installation takes two lines, each server one, and the inside addresses one each.
+RUN_LINES_MAX = 40
+
+
+class NotAsPromisedError(Exception):
+    """What a command did instead of what the README says."""
+
+
+def main(*chosen: str) -> int:
+    wanted = chosen or COMMANDS
+    if os.geteuid() != 0 or not set(wanted) <= set(COMMANDS):
+        print("usage, as root: python -m tools.fresh_machine [run] [test]", file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, _exit)
+    took: dict[str, float] = {}
+    try:
+        with ExitStack() as opened:
+            with _timed(took, "debootstrap"):
+                machine = opened.enter_context(fresh_machine())
+            _try(machine, wanted, took)
+    except NotAsPromisedError as error:
+        print(f"Not as promised: {error}", file=sys.stderr)
+        return 1
+    finally:
+        for what, seconds in took.items():
+            print(f"{seconds:7.1f} s  {what}", flush=True)
+    return 0
+
+
+def _try(machine: Machine, wanted: Sequence[str], took: dict[str, float]) -> None:
+    if "run" in wanted:
+        for user in (PERSON, "root"):
+            for occasion in ("first", "second"):
+                _run(machine, user, f"make run as {user}, the {occasion} time", took)
+    if "test" in wanted:
+        with _timed(took, f"make test as {PERSON}, until it says what is missing"):
+            _refuse(machine)
+        with _timed(took, "make test as root"):
+            _test(machine)
+
+
+def _run(machine: Machine, user: str, what: str, took: dict[str, float]) -> None:
+    """Until `ready:`, one upload, and Ctrl-C."""
+    with _running(machine, user, "make", "run", seconds=READY_SECONDS, PORT=str(free_port())) as (process, lines):
+        shown: list[str] = []
+        with _timed(took, f"{what}, until ready"):
+            for line in lines:
+                shown.append(line)
+                if line.startswith("ready: "):
+                    break
+            else:
+                raise NotAsPromisedError(f"{what} ended before it was ready.")
+        if len(shown) > RUN_LINES_MAX:
+            raise NotAsPromisedError(f"{what} printed {len(shown)} lines before it was ready.")
+        with _timed(took, f"{what}, one upload"):
+            events = read_schedule(shown[-1].removeprefix("ready: ").strip(), SCHEDULE)
+        print(f"The upload became {events} events.", flush=True)
+        interrupt(process)
+        if not any("Stopped; the data stay" in line for line in lines):
+            raise NotAsPromisedError(f"{what} did not stop in order after Ctrl-C.")
+
+
+def _refuse(machine: Machine) -> None:
+    """One command to type, and no test."""
+    with _running(machine, PERSON, "make", "test", seconds=REFUSAL_SECONDS) as (_, lines):
+        shown = list(lines)
+    if not shown or not re.search(r"^The tests need chromium, .*apt-get install .*chromium", shown[0]):
+        raise NotAsPromisedError(f"make test did not begin with what is missing, but with {shown[:1]}.")
+    # The second line is make's own.
+    if len(shown) > 2:  # noqa: PLR2004 - as the line above says
+        raise NotAsPromisedError("make test went on although something is missing.")
+
+
+def _test(machine: Machine) -> None:
+    last = ""
+    with _running(machine, "root", "make", "test", seconds=TEST_SECONDS) as (_, lines):
+        for line in lines:
+            last = line
+    if not re.search(r"=+ \d+ passed", last):
+        raise NotAsPromisedError(f"make test as root ended with: {last}")
+
+
+@contextmanager
+def _running(
+    machine: Machine, user: str, *command: str, seconds: float, **variables: str
+) -> Iterator[tuple["subprocess.Popen[str]", Iterator[str]]]:
+    """The command and its lines, which are printed as they come. Beyond its time it is ended."""
+    process = machine.start(user, *command, **variables)
+    alarm = threading.Timer(seconds, process.kill)
+    alarm.start()
+    try:
+        yield process, _shown(process)
+    finally:
+        alarm.cancel()
+        end(process)
+
+
+def _shown(process: "subprocess.Popen[str]") -> Iterator[str]:
+    for line in process.stdout or ():
+        print(line, end="", flush=True)
+        yield line
+
+
+@contextmanager
+def _timed(took: dict[str, float], what: str) -> Iterator[None]:
+    began = time.monotonic()
+    yield
+    took[what] = time.monotonic() - began
+
+
+def _exit(number: int, frame: FrameType | None) -> None:
+    del frame
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(*sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(130)
