@@ -5,6 +5,7 @@ import re
 import signal
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -12,6 +13,16 @@ import msgspec
 import psycopg
 import pytest
 
+from tests.documents.generate import document
+from tests.integration.sandbox.processes import (
+    Seen,
+    check_reader,
+    check_waiting_child,
+    check_zygote,
+    children_of,
+    readers_of,
+    seen,
+)
 from tests.local_run import LocalRun, local_run, small_document
 from tests.processes import processes_in
 from tests.servers import wait_until
@@ -70,3 +81,31 @@ def _connects(address: str) -> bool:
     except psycopg.OperationalError:
         return False
     return True
+
+
+def test_reading_is_as_protected_as_the_decision_says(run: LocalRun, data: Path, visitor: httpx.Client) -> None:
+    """Zygote and children of the workers that `make run` started, as the kernel reports them (R8.2, R11.1)."""
+    zygotes = [zygote for worker in _workers(data) for zygote in children_of(worker)]
+    assert len(zygotes) == 2
+    for zygote in zygotes:
+        check_zygote(zygote)
+        (waiting,) = children_of(zygote)
+        check_waiting_child(waiting)
+    check_reader(_reader_at_work(visitor, zygotes))
+
+
+def _workers(data: Path) -> list[int]:
+    both = {**processes_in(data / "worker-1"), **processes_in(data / "worker-2")}
+    return [pid for pid, command in both.items() if command.endswith("upschedule work")]
+
+
+def _reader_at_work(visitor: httpx.Client, zygotes: list[int]) -> Seen:
+    """Uploads documents until one is seen being read."""
+    for seed in range(8):
+        files = {"file": ("a.pdf", document(seed).data, "application/pdf")}
+        job = visitor.post("/api/v1/uploads", files=files).headers["location"]
+        while visitor.get(job).json()["status"] in {"queued", "processing"}:
+            for reader in (child for zygote in zygotes for child in readers_of(zygote)):
+                with suppress(FileNotFoundError, ProcessLookupError):
+                    return seen(reader)
+    pytest.fail("no document was seen being read")

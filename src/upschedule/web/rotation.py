@@ -21,10 +21,16 @@ class Rotation:
         self._drain = drain
         self._entered = False
 
+    async def dependencies(self) -> list[DependencyStatus]:
+        """Asks each dependency. Once all that are needed have answered, the instance is in the rotation."""
+        answers = await self._readiness()
+        self._entered = self._entered or all_needed(answers)
+        return answers
+
     async def state(self) -> RotationState:
-        """Asks the dependencies until they have all answered once."""
+        """Asks the dependencies only until they have all answered once."""
         if not self._drain.begun and not self._entered:
-            self._entered = all_needed(await self._readiness())
+            await self.dependencies()
         if self._drain.begun:
             return "draining"
         return "serving" if self._entered else "starting"

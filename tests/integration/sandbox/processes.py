@@ -1,11 +1,18 @@
 """Zygotes and children as the kernel sees them."""
 
 import asyncio
+import os
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple, TypeVar
+
+import pytest
 
 from upschedule.pdf.sandbox import Sandbox
+
+T = TypeVar("T")
 
 
 def zygote_of(sandbox: Sandbox) -> int:
@@ -26,6 +33,76 @@ def children_of(process_id: int) -> list[int]:
 def readers_of(zygote: int) -> list[int]:
     """Those of its children that are locked down: not the one that waits for the next document."""
     return [child for child in children_of(zygote) if "Seccomp:\t2" in _status(child)]
+
+
+class Seen(NamedTuple):
+    """What the kernel tells about a process. `environment` and `descriptors` are None where only root may look."""
+
+    command: list[str]
+    status: dict[str, str]
+    limits: dict[str, str]
+    environment: bytes | None
+    descriptors: list[str] | None
+
+    @property
+    def capabilities(self) -> set[str]:
+        """Those that it has, may take, or would pass on."""
+        return {self.status[name] for name in ("CapInh", "CapPrm", "CapEff", "CapAmb")}
+
+
+def seen(process_id: int) -> Seen:
+    """Raises FileNotFoundError or ProcessLookupError if it has ended."""
+    place = Path(f"/proc/{process_id}")
+    limits = (re.split(r"  +", line.strip()) for line in (place / "limits").read_text().splitlines()[1:])
+    return Seen(
+        command=(place / "cmdline").read_text().split("\0")[:-1],
+        status=dict(line.split(":\t", 1) for line in (place / "status").read_text().splitlines() if ":\t" in line),
+        limits={name: soft for name, soft, *_ in limits},
+        environment=_for_root((place / "environ").read_bytes),
+        descriptors=_for_root(lambda: [re.sub(r"\d+", "", str(link.readlink())) for link in (place / "fd").iterdir()]),
+    )
+
+
+def _for_root(look: Callable[[], T]) -> T | None:
+    """A process that is not dumpable belongs to root in /proc: its own user must be refused."""
+    if os.geteuid() == 0:
+        return look()
+    with pytest.raises(PermissionError):
+        look()
+    return None
+
+
+def check_zygote(process_id: int) -> None:
+    """As decision 3 describes it."""
+    zygote = seen(process_id)
+    assert zygote.command[1:2] == ["-I"]
+    assert zygote.environment in {b"", None}
+    assert zygote.capabilities == {"0" * 16}
+    assert zygote.status["NoNewPrivs"] == "1"
+    assert zygote.limits["Max open files"] == "1024"
+    own = {"/dev/null", "/memfd:zygote-stderr (deleted)", "socket:[]", "anon_inode:[pidfd]", "anon_inode:[eventpoll]"}
+    assert set(zygote.descriptors or ()) <= own
+
+
+def check_waiting_child(process_id: int) -> None:
+    """Before it gets a document: one socket, through which it will come."""
+    child = seen(process_id)
+    assert child.environment in {b"", None}
+    assert child.capabilities == {"0" * 16}
+    assert child.status["NoNewPrivs"] == "1"
+    assert sorted(child.descriptors or ["/dev/null"] * 3 + ["socket:[]"]) == ["/dev/null"] * 3 + ["socket:[]"]
+
+
+def check_reader(child: Seen) -> None:
+    """While it reads."""
+    assert child.environment in {b"", None}
+    assert child.capabilities == {"0" * 16}
+    assert (child.status["NoNewPrivs"], child.status["Seccomp"]) == ("1", "2")
+    none = ("Max open files", "Max file size", "Max processes", "Max core file size")
+    assert {child.limits[name] for name in none} == {"0"}
+    assert child.limits["Max address space"].isdecimal()
+    assert child.limits["Max cpu time"].isdecimal()
+    assert sorted(child.descriptors or ["/dev/null"] * 3 + ["socket:[]"]) == ["/dev/null"] * 3 + ["socket:[]"]
 
 
 def _status(process_id: int) -> str:

@@ -1,11 +1,22 @@
 """The attacker has the reader: what he tries is refused (R1.5, R11.1)."""
 
+import asyncio
 import os
 from pathlib import Path
 
 import pytest
 
 from tests.integration.sandbox.conftest import OpenHostile
+from tests.integration.sandbox.processes import (
+    check_reader,
+    check_waiting_child,
+    check_zygote,
+    children_of,
+    readers_of,
+    seen,
+    until,
+    zygote_of,
+)
 
 REFUSED = "Operation not permitted"
 
@@ -57,3 +68,20 @@ async def test_a_child_knows_no_secret_of_the_worker(hostile: OpenHostile, monke
     """The worker's environment stays its own (R8.2)."""
     monkeypatch.setenv("UPSCHEDULE_TEST_SECRET", "do not tell")
     assert "do not tell" not in await answers(hostile, "list_environment")
+
+
+async def test_each_process_has_the_privileges_that_the_decision_describes(hostile: OpenHostile) -> None:
+    """As the kernel reports them: zygote, the child that waits, the child that reads (R8.2, R11.1)."""
+    async with hostile("hang") as sandbox:
+        zygote = zygote_of(sandbox)
+        reading = asyncio.ensure_future(sandbox.read(b"", deadline_seconds=60, on_progress=lambda _done, _total: None))
+        await until(lambda: bool(readers_of(zygote)) and len(children_of(zygote)) == 2)
+        (reader,) = readers_of(zygote)
+        (waiting,) = set(children_of(zygote)) - {reader}
+        check_zygote(zygote)
+        check_reader(seen(reader))
+        # It closes what it inherited before it warms up.
+        await until(lambda: len(seen(waiting).descriptors or "four") == 4)
+        check_waiting_child(waiting)
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)

@@ -51,6 +51,12 @@ def prepare() -> dict[Protection, str]:
     return refused
 
 
+def drop_privileges() -> None:
+    """Give up every capability, also those of a new user namespace, and any way to gain one. Children inherit it."""
+    kernel.drop_capabilities()
+    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
+
+
 def _limit_resources(limits: SandboxLimits) -> None:
     cpu_seconds = limits.cpu_seconds_max
     for kind, soft, hard in (
@@ -70,11 +76,10 @@ def lock_down(limits: SandboxLimits, refused: frozenset[Protection], *, parent: 
 
     `refused` holds the protections that `prepare` found missing.
     """
-    kernel.drop_capabilities()
+    drop_privileges()
     kernel.prctl(kernel.PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         raise ProcessLookupError("the parent has already ended")
-    kernel.prctl(kernel.PR_SET_NO_NEW_PRIVS, 1)
     if Protection.LANDLOCK not in refused:
         landlock.deny_all()
     _limit_resources(limits)

@@ -1,7 +1,6 @@
 """A fresh interpreter that imports the reader once, then forks a child for each document, one ahead of need.
 
-Run as `python -I -m upschedule.pdf.sandbox.zygote DESCRIPTOR OPTIONS`. It never looks at a document, holds no secret,
-and ends when its worker does.
+`start.py` runs it. It never looks at a document, holds no secret, and ends when its worker does.
 """
 
 import gc
@@ -22,7 +21,7 @@ import msgspec
 
 from upschedule.pdf.sandbox.child import DESCRIPTORS_MAX, Reader, run
 from upschedule.pdf.sandbox.limits import Protection
-from upschedule.pdf.sandbox.lockdown import die_first_and_with_the_parent, prepare
+from upschedule.pdf.sandbox.lockdown import die_first_and_with_the_parent, drop_privileges, prepare
 from upschedule.pdf.sandbox.messages import (
     DATAGRAM_BYTES_MAX,
     Answered,
@@ -68,6 +67,7 @@ class Zygote:
         self._warm_up = _warm_up(options)
         self._warm_up()
         refused = prepare()
+        drop_privileges()
         self._refused = frozenset[Protection](refused)
         self._decoder = msgspec.json.Decoder[Request](Request)
         self._running: dict[int, _Child] = {}
@@ -161,7 +161,7 @@ class Zygote:
 
 
 def main() -> None:
-    """Start from the command line; a failure goes to standard error, which the worker keeps."""
+    """Serve the worker whose socket is the first argument; a failure goes to standard error, which the worker keeps."""
     # A terminal's Ctrl-C and a draining worker's SIGTERM must not end a reading; closing the control socket does.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
@@ -170,7 +170,3 @@ def main() -> None:
     descriptor, options = sys.argv[1:]
     control = socket.socket(fileno=int(descriptor))
     Zygote(control, msgspec.json.decode(options, type=ZygoteOptions)).serve()
-
-
-if __name__ == "__main__":
-    main()

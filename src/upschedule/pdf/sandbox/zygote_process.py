@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Self
 
 import msgspec
@@ -33,7 +34,7 @@ _START_SECONDS_MAX = 120.0
 _ANSWER_SECONDS_MAX = 5.0
 _EXIT_SECONDS_MAX = 1.0
 _STDERR_CHARACTERS_MAX = 2000
-_COMMAND = (sys.executable, "-s", "-P", "-X", "utf8", "-m", "upschedule.pdf.sandbox.zygote")
+_COMMAND = (sys.executable, "-I", "-X", "utf8", str(Path(__file__).with_name("start.py")))
 _REPORTS = msgspec.json.Decoder(Report)
 
 
@@ -222,13 +223,14 @@ def _spawn(options: ZygoteOptions) -> tuple[subprocess.Popen[bytes], socket.sock
     control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     control.setblocking(False)  # noqa: FBT003 -- the standard library's signature
     stderr = os.memfd_create("zygote-stderr")
+    search_path = msgspec.json.encode([place for place in sys.path if place]).decode()
     try:
         with theirs:
             process = subprocess.Popen(  # noqa: S603 -- this interpreter and a module of ours
-                (*_COMMAND, str(theirs.fileno()), msgspec.json.encode(options).decode()),
+                (*_COMMAND, search_path, str(theirs.fileno()), msgspec.json.encode(options).decode()),
                 pass_fds=(theirs.fileno(),),
-                # No more: secrets in the worker's environment must not be in the memory that reads hostile files.
-                env={"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                # Secrets in the worker's environment must not be in the memory that reads hostile files.
+                env={},
                 cwd="/",
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

@@ -50,9 +50,9 @@ class HealthController(Controller):
         guards=[only_inside],
         description="503 while a needed dependency is away or the process is stopping. Not on the public route.",
     )
-    async def ready(self, services: Services, drain: Drain) -> Response[Readiness]:
+    async def ready(self, rotation: Rotation, drain: Drain) -> Response[Readiness]:
         """Answers within five seconds, however deaf a server is (R6.1)."""
-        dependencies = await services.readiness()
+        dependencies = await rotation.dependencies()
         status = _readiness(dependencies, drain)
         readiness = Readiness(status=status, dependencies=dependencies)
         return Response(readiness, status_code=200 if status == "ready" else 503)
