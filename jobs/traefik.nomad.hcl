@@ -221,10 +221,11 @@ job "traefik" {
                 lifeCycle: {requestAcceptGraceTimeout: 0s, graceTimeOut: 25s}
               http:
                 maxHeaderBytes: 32768
-                # Traefik and the API might read such a header or such a path differently.
+                # Traefik and the API might read such a header differently.
                 aliasHeadersStrategy: delete
-                encodedCharacters: {allowEncodedSlash: false, allowEncodedBackSlash: false, allowEncodedNullCharacter: false,
-                  allowEncodedSemicolon: false, allowEncodedPercent: false, allowEncodedQuestionMark: false, allowEncodedHash: false}
+                # And such a path: the middleware `guard` refuses it, in words, which Traefik itself has none for.
+                encodedCharacters: {allowEncodedSlash: true, allowEncodedBackSlash: true, allowEncodedNullCharacter: true,
+                  allowEncodedSemicolon: true, allowEncodedPercent: true, allowEncodedQuestionMark: true, allowEncodedHash: true}
                 middlewares: ["headers@file"]
                 tls: ${local.tls}
             inside:

@@ -26,7 +26,9 @@ http:
     slow: {rule: "Path(`/faults/504`)", entryPoints: [inside], middlewares: [slow], service: noop@internal}
   middlewares:
     # The name that the API's routes use.
-    public: {chain: {middlewares: [faults, retry]}}
+    public: {chain: {middlewares: [guard, faults, retry]}}
+    # What the client sent wrong would otherwise be answered as a fault of the service, or without a word.
+    guard: {plugin: {faults: {status: 0}}}
     # The policies that differ by answer are the API's alone: these would replace them.
     headers:
       headers:

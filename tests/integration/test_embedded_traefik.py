@@ -1,9 +1,11 @@
 """The public route: what passes, what stays inside, and what clients cannot pretend."""
 
+import http.client
 import http.server
+import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import httpx
@@ -15,7 +17,10 @@ from upschedule.operations.embedded.traefik import Traefik
 
 
 class Instance(http.server.BaseHTTPRequestHandler):
-    """An HTTP server that answers with what it was sent; `/stream` sends an event and waits to be let go on."""
+    """An HTTP server that answers with what it was sent; `/stream` sends an event and waits to be let go on.
+
+    A body that is cut off, or one for `/silent`, gets no answer.
+    """
 
     protocol_version = "HTTP/1.1"
     go_on = threading.Event()
@@ -27,7 +32,12 @@ class Instance(http.server.BaseHTTPRequestHandler):
         self._answer(f"{self.server.server_port}\n{self.path}\n{self.headers}".encode())
 
     def do_POST(self) -> None:
-        self._answer(str(len(self.rfile.read(int(self.headers["Content-Length"])))).encode())
+        length = int(self.headers.get("Content-Length", 1_000_000))
+        content = self.rfile.read(length)
+        if len(content) == length and self.path != "/silent":
+            self._answer(str(length).encode())
+        else:
+            self.close_connection = True
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
         """Say nothing."""
@@ -50,9 +60,21 @@ class Instance(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
 
 
+class Leaving(Instance):
+    """Says nothing more once it has gone."""
+
+    gone = threading.Event()
+
+    def do_GET(self) -> None:
+        if self.gone.is_set():
+            self.close_connection = True
+        else:
+            super().do_GET()
+
+
 @contextmanager
-def instance() -> Iterator[http.server.ThreadingHTTPServer]:
-    with http.server.ThreadingHTTPServer((LOOPBACK, free_port()), Instance) as server:
+def instance(handler: type[Instance] = Instance) -> Iterator[http.server.ThreadingHTTPServer]:
+    with http.server.ThreadingHTTPServer((LOOPBACK, free_port()), handler) as server:
         server.daemon_threads = True
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
@@ -95,13 +117,67 @@ def public(scratch: Path, instances: list[http.server.ThreadingHTTPServer]) -> I
 def test_inside_pages_are_not_found_from_outside(public: httpx.Client, path: str) -> None:
     """However the path is spelt (R6.2 for those inside only)."""
     raw = httpx.URL(str(public.base_url)).copy_with(raw_path=path.encode())
-    assert public.get(raw).status_code == 404
+    answer = public.get(raw)
+    assert answer.status_code == 404
+    _assert_in_words(answer)
 
 
-def test_a_path_that_could_be_read_in_two_ways_is_refused(public: httpx.Client) -> None:
-    """An encoded slash."""
-    raw = httpx.URL(str(public.base_url)).copy_with(raw_path=b"/x%2f..%2fmetrics")
-    assert public.get(raw).status_code == 400
+@pytest.mark.parametrize("path", ["/x%2f..%2fmetrics", "/a%5Cb", "/a%00", "/a%3bb", "/a%252f", "/a%3Fb", "/a%23b"])
+def test_a_path_that_could_be_read_in_two_ways_is_refused_in_words(public: httpx.Client, path: str) -> None:
+    """An encoded slash, and what else Traefik and the API might not agree on."""
+    raw = httpx.URL(str(public.base_url)).copy_with(raw_path=path.encode())
+    answer = public.get(raw)
+    assert answer.status_code == 400
+    _assert_in_words(answer)
+
+
+@pytest.mark.parametrize(
+    ("head", "body", "status"),
+    [
+        (b"GET /?\xff\xfe HTTP/1.1", b"", 400),
+        (b"GET / HTTP/1.1" + b"".join(b"\r\nX-%d: x" % n for n in range(150)), b"", 431),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked", b"ZZ\r\n", 400),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked", b"3\r\nabc\r\nZZ\r\n", 400),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked", b"50\r\nabc", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length: 500", b"abc", 400),
+    ],
+)
+def test_what_a_client_sends_wrong_is_its_own_error(
+    public: httpx.Client, head: bytes, body: bytes, status: int
+) -> None:
+    """Traefik by itself answers 500 and 502, which count as faults of the service, or passes on an empty answer."""
+    with socket.create_connection((LOOPBACK, public.base_url.port or 0), timeout=20) as wire:
+        wire.sendall(head + b"\r\nHost: localhost\r\nAccept: text/html\r\nConnection: close\r\n\r\n" + body)
+        wire.shutdown(socket.SHUT_WR)
+        with closing(http.client.HTTPResponse(wire)) as answer:
+            answer.begin()
+            assert (answer.status, answer.headers.get_content_type()) == (status, "text/html")
+            assert b"<h1>" in answer.read()
+
+
+def test_without_an_instance_an_answer_says_so_in_words(scratch: Path) -> None:
+    """One that went away (502) is soon known to be away (503); both say when to come again."""
+    with instance(Leaving) as leaving:
+        urls = [f"http://{LOOPBACK}:{leaving.server_port}"]
+        with started(Traefik(scratch / "traefik-3", port=free_port(), instances=urls)) as traefik:
+            public = f"http://{LOOPBACK}:{traefik.port}/"
+
+            def answered() -> int:
+                answer = httpx.get(public, trust_env=False)
+                if answer.status_code != 200:
+                    _assert_in_words(answer)
+                    assert answer.headers["retry-after"] == "5"
+                return answer.status_code
+
+            assert httpx.post(f"{public}silent", content=b"x", trust_env=False).status_code == 502
+            Leaving.gone.set()
+            wait_until(lambda: answered() == 503)
+
+
+def _assert_in_words(answer: httpx.Response) -> None:
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["status"] == answer.status_code
+    assert answer.json()["detail"]
 
 
 def test_other_pages_pass_with_headers_that_protect_the_browser(public: httpx.Client) -> None:

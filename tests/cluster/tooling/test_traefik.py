@@ -151,8 +151,24 @@ def test_traefiks_own_pages_answer_inside_only(edge: Edge, echo: Echo) -> None:
 @pytest.mark.usefixtures("echo")
 def test_paths_and_headers_that_could_be_misread_are_refused(edge: Edge) -> None:
     """An encoded slash, and headers of more than 32 KiB."""
-    assert edge.request("GET", "/api%2Fv1").status_code == 400
+    unclear = edge.request("GET", "/api%2Fv1")
+    assert (unclear.status_code, unclear.headers["content-type"]) == (400, "application/problem+json")
     assert edge.request("GET", "/", headers={"X-Long": "x" * 60_000}).status_code == 431
+
+
+@pytest.mark.usefixtures("echo")
+@pytest.mark.parametrize("body", [b"ZZ\r\n", b"3\r\nabc\r\nQQ\r\n"])
+def test_a_body_that_is_malformed_is_the_clients_error(edge: Edge, body: bytes) -> None:
+    """Traefik by itself answers 500, as if it were the service's fault."""
+    head = f"POST / HTTP/1.1\r\nHost: {edge.authority}\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with (
+        socket.create_connection((LOOPBACK, edge.https_port), timeout=20) as connection,
+        edge.context().wrap_socket(connection, server_hostname=DOMAIN) as secure,
+    ):
+        secure.sendall(head.encode() + body)
+        answer = secure.makefile("rb").read()
+        assert answer.startswith(b"HTTP/1.1 400")
+        assert b"application/problem+json" in answer
 
 
 @pytest.mark.parametrize(("accept", "kind"), [("*/*", "application/problem+json"), ("text/html", "text/html")])

@@ -16,9 +16,22 @@ from upschedule.operations.embedded.server import Command, Server
 _UPLOAD_SECONDS, _IDLE_SECONDS, _ANSWER_SECONDS = 120, 180, 60
 # Only the owner's machine asks for these; a path below them stays hidden, too.
 _INSIDE_ONLY = ("/metrics", "/health/ready")
-# Traefik and the API might read such a path differently.
-_REFUSED_IN_PATHS = {
-    f"allowEncoded{name}": False
+# The cluster's Traefik has the same plugin: what Traefik refuses is refused in words.
+_PLUGIN = Path(__file__).parents[4] / "jobs" / "traefik" / "faults.go"
+_MANIFEST = {
+    "displayName": "Faults in words",
+    "type": "middleware",
+    "import": "upschedule/faults",
+    "summary": "Answers what Traefik itself has to say.",
+    "testData": {"status": 404, "detail": "Nothing here."},
+}
+_UNREACHABLE = "The service did not answer. Try again in a few seconds."
+_SLOW = "The service took too long. Look whether your change was made before you try again."
+_ABSENT = "The service is starting or being repaired. Try again in a few seconds."
+_NOT_FOUND = "There is nothing at this address."
+# Traefik and the API might read such a path differently: the plugin refuses it, in words that Traefik itself has not.
+_LEFT_TO_THE_PLUGIN = {
+    f"allowEncoded{name}": True
     for name in ("Slash", "BackSlash", "NullCharacter", "Semicolon", "Percent", "QuestionMark", "Hash")
 }
 # The other policies differ by answer (a feed's has no referrer), so they are the API's alone: these would replace them.
@@ -43,7 +56,9 @@ class Traefik(Server):
         super().__init__("Traefik", directory, programs=[self._program])
         self.port = port
         self.inside_port = free_port()
+        self._faults_port = free_port()
         self._instances = instances
+        self._plugin = self.directory / "plugins-local" / "src" / "upschedule" / "faults"
         self._static = self.directory / "traefik.yml"
         self._routes = self.directory / "routes.yml"
 
@@ -53,6 +68,9 @@ class Traefik(Server):
         return f"http://{LOOPBACK}:{self.inside_port}"
 
     def prepare(self) -> None:
+        self._plugin.mkdir(parents=True, exist_ok=True)
+        (self._plugin / "faults.go").write_bytes(_PLUGIN.read_bytes())
+        (self._plugin / ".traefik.yml").write_bytes(msgspec.json.encode(_MANIFEST))
         # JSON is YAML.
         write_private(self._static, msgspec.json.encode(self._static_configuration()))
         write_private(self._routes, msgspec.json.encode(self._routing()))
@@ -72,10 +90,15 @@ class Traefik(Server):
                 "respondingTimeouts": {name: f"{seconds}s" for name, seconds in timeouts.items()},
                 "lifeCycle": {"graceTimeOut": "5s"},
             },
-            "http": {"encodedCharacters": _REFUSED_IN_PATHS, "aliasHeadersStrategy": "delete"},
+            "http": {"encodedCharacters": _LEFT_TO_THE_PLUGIN, "aliasHeadersStrategy": "delete"},
         }
         return {
-            "entryPoints": {"public": public, "inside": {"address": f"{LOOPBACK}:{self.inside_port}"}},
+            "entryPoints": {
+                "public": public,
+                "inside": {"address": f"{LOOPBACK}:{self.inside_port}"},
+                "faults": {"address": f"{LOOPBACK}:{self._faults_port}"},
+            },
+            "experimental": {"localPlugins": {"faults": {"moduleName": "upschedule/faults"}}},
             "providers": {"file": {"filename": str(self._routes), "watch": False}},
             "ping": {"entryPoint": "inside"},
             "metrics": {"prometheus": {"entryPoint": "inside"}},
@@ -84,13 +107,6 @@ class Traefik(Server):
         }
 
     def _routing(self) -> Mapping[str, Any]:
-        hidden = "".join(f" && !PathPrefix(`{path}`)" for path in _INSIDE_ONLY)
-        router = {
-            "rule": f"PathPrefix(`/`){hidden}",
-            "entryPoints": ["public"],
-            "middlewares": ["headers", "retry"],
-            "service": "api",
-        }
         balancer = {
             "servers": [{"url": url} for url in self._instances],
             "healthCheck": {"path": "/health/ready/instance", "interval": "1s", "timeout": "3s"},
@@ -99,13 +115,54 @@ class Traefik(Server):
         transport = {"dialTimeout": "2s", "responseHeaderTimeout": f"{_ANSWER_SECONDS}s"}
         return {
             "http": {
-                "routers": {"api": router},
+                "routers": self._routers(),
                 "middlewares": {
                     "headers": {"headers": _HEADERS},
                     # Only a request that no instance has seen is tried again.
                     "retry": {"retry": {"attempts": 3, "initialInterval": "100ms"}},
+                    # The API answers neither of these itself.
+                    "faults": {"errors": {"status": ["502", "504"], "service": "faults", "query": "/faults/{status}"}},
+                    "guard": _plugin(0),
+                    "unreachable": _plugin(502, _UNREACHABLE, retry_after="5"),
+                    "slow": _plugin(504, _SLOW),
+                    "absent": _plugin(503, _ABSENT, retry_after="5"),
+                    "not-found": _plugin(404, _NOT_FOUND),
                 },
-                "services": {"api": {"loadBalancer": balancer}},
+                "services": {
+                    "public": {"failover": {"service": "api", "fallback": "faults"}},
+                    "api": {"loadBalancer": balancer},
+                    "faults": {"loadBalancer": {"servers": [{"url": f"http://{LOOPBACK}:{self._faults_port}"}]}},
+                },
                 "serversTransports": {"api": {"forwardingTimeouts": transport}},
             }
         }
+
+    def _routers(self) -> Mapping[str, Any]:
+        hidden = " || ".join(f"PathPrefix(`{path}`)" for path in _INSIDE_ONLY)
+        return {
+            "api": {
+                "rule": "PathPrefix(`/`)",
+                "entryPoints": ["public"],
+                "middlewares": ["headers", "guard", "faults", "retry"],
+                "service": "public",
+            },
+            "hidden": {
+                "rule": hidden,
+                "entryPoints": ["public"],
+                "middlewares": ["headers", "not-found"],
+                "service": "noop@internal",
+            },
+            "absent": _answering("PathPrefix(`/`)", "absent"),
+            "unreachable": _answering("Path(`/faults/502`)", "unreachable"),
+            "slow": _answering("Path(`/faults/504`)", "slow"),
+        }
+
+
+def _plugin(status: int, detail: str = "", *, retry_after: str = "") -> Mapping[str, Any]:
+    """Without a status: what passes all but what the client sent wrong."""
+    return {"plugin": {"faults": {"status": status, "detail": detail, "retryAfter": retry_after}}}
+
+
+def _answering(rule: str, middleware: str) -> Mapping[str, Any]:
+    """Longer rules come first."""
+    return {"rule": rule, "entryPoints": ["faults"], "middlewares": [middleware], "service": "noop@internal"}
