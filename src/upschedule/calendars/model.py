@@ -1,7 +1,7 @@
 """A calendar, what its owner chose, and the documents and the year that it is made of."""
 
 import datetime as dt
-from typing import Annotated
+from typing import Annotated, get_args
 from uuid import UUID
 
 import msgspec
@@ -15,6 +15,8 @@ from upschedule.timetable.wording import EntryKind
 
 _Text = Annotated[str, Meta(max_length=100)]
 _Many = Meta(max_length=500)
+#: The library leaves the names of a literal out of the schema that it makes.
+_KINDS = Meta(extra_json_schema={"propertyNames": {"enum": list(get_args(EntryKind))}})
 
 
 class Choices(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -26,7 +28,7 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     hidden_events: Annotated[tuple[_Text, ...], _Many] = ()
     hidden_modules: Annotated[tuple[_Text, ...], _Many] = ()
     groups: Annotated[dict[_Text, Annotated[tuple[_Text, ...], _Many]], _Many] = {}
-    reminders: dict[EntryKind, Reminders] = {}
+    reminders: Annotated[dict[EntryKind, Reminders], _KINDS] = {}
     colours: Annotated[dict[_Text, Colour], _Many] = {}
 
 

@@ -8,9 +8,6 @@ from typing import cast
 
 import msgspec
 from litestar import Controller, Litestar
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
 
 from upschedule.services import Services
 from upschedule.web import problems
@@ -36,6 +33,7 @@ from upschedule.web.pages.home import HomeController
 from upschedule.web.receiving import Receiver
 from upschedule.web.requests import CheckedRequest
 from upschedule.web.rotation import Rotation
+from upschedule.web.schemas.description import openapi_config
 from upschedule.web.streams import Streams
 from upschedule.web.uploads import UploadReader
 
@@ -60,7 +58,6 @@ CONTROLLERS: tuple[type[Controller], ...] = (
 
 #: Of a body that is not an upload.
 _BODY_BYTES_MAX = 65_536
-_API_VERSION = "1"
 
 
 class WebOptions(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,7 +113,7 @@ def create_app(open_services: OpenServices, options: WebOptions) -> Application:
         before_send=[name_all_methods],
         request_max_body_size=_BODY_BYTES_MAX,
         logging_config=None,
-        openapi_config=_openapi(options),
+        openapi_config=openapi_config(cookie_name=Identity.cookie_name_of(secure=options.secure)),
     )
     return Boundary(cast("Application", application), instance=options.instance)
 
@@ -149,22 +146,4 @@ def _context(services: Services, options: WebOptions, drain: Drain) -> WebContex
         origins=frozenset(map(origin_of, (options.public_url, *options.origins))),
         rotation=Rotation(services.readiness, drain),
         live=live,
-    )
-
-
-def _openapi(options: WebOptions) -> OpenAPIConfig:
-    cookie = SecurityScheme(
-        type="apiKey",
-        security_scheme_in="cookie",
-        name=Identity.cookie_name_of(secure=options.secure),
-        description="Set by the first upload, by signing up and by signing in. Keep the cookie jar.",
-    )
-    return OpenAPIConfig(
-        title="UP Schedule Generator",
-        version=_API_VERSION,
-        # What is unknown below this path gets a page of the framework's own: so the path is the document's alone.
-        path="/api/v1/openapi.json",
-        render_plugins=[JsonRenderPlugin(path="/")],
-        components=Components(security_schemes={"visitor": cookie}),
-        security=[{"visitor": []}, {}],
     )

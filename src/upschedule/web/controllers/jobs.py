@@ -33,6 +33,7 @@ from upschedule.web.schemas.openapi import UNCHANGED
 from upschedule.web.streams import Streams
 
 _REVALIDATED = {"Cache-Control": "private, no-cache"}
+_STATUS = ResponseSpec(JobView, description="How far the job is.", generate_examples=False)
 _EVENTS = ResponseSpec(
     str,
     description="Events named `status`, each with the job as its data; the last one is final.",
@@ -69,7 +70,7 @@ class JobController(Controller):
         "/{job_id:uuid}",
         operation_id="GetJob",
         summary="A job's status",
-        responses={304: UNCHANGED, **problems(JobNotFound)},
+        responses={200: _STATUS, 304: UNCHANGED, **problems(JobNotFound)},
     )
     async def status(
         self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, job_service: JobService, limits: Limits

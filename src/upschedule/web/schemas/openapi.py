@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from litestar import HttpMethod
 from litestar.openapi.datastructures import ResponseSpec
-from litestar.openapi.spec import OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
+from litestar.openapi.spec import Encoding, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.types import OperationIDCreator
 
 from upschedule.web.uploads import FIELD
@@ -27,7 +27,8 @@ def by_method(name: str) -> OperationIDCreator:
 def _upload_body() -> RequestBody:
     file = Schema(type=OpenAPIType.STRING, content_media_type="application/pdf", description="The PDF, at most 10 MB")
     form = Schema(type=OpenAPIType.OBJECT, properties={FIELD: file}, required=[FIELD])
-    return RequestBody(content={"multipart/form-data": OpenAPIMediaType(schema=form)}, required=True)
+    encoding = {FIELD: Encoding(content_type="application/pdf")}
+    return RequestBody(content={"multipart/form-data": OpenAPIMediaType(schema=form, encoding=encoding)}, required=True)
 
 
 @dataclass
