@@ -4,7 +4,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -21,12 +21,13 @@ _START_SECONDS = 100.0
 class LocalRun:
     """One run of the command, and what it has said so far."""
 
-    def __init__(self, data: Path, port: int, *, output: Path | None = None) -> None:
+    def __init__(self, data: Path, port: int, *, output: Path | None = None, within: Sequence[str | Path] = ()) -> None:
+        """`within`: a command that becomes the one given as its last arguments."""
         self.url = f"http://{LOOPBACK}:{port}"
         self.output = output or data.with_suffix(".out")
         with self.output.open("wb") as target:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "upschedule", "local"],
+                [*within, sys.executable, "-m", "upschedule", "local"],
                 env={**os.environ, "UPSCHEDULE_DATA": str(data), "PORT": str(port)},
                 stdout=target,
                 stderr=subprocess.STDOUT,
@@ -52,8 +53,8 @@ class LocalRun:
 
 
 @contextmanager
-def local_run(data: Path, port: int) -> Iterator[LocalRun]:
-    run = LocalRun(data, port)
+def local_run(data: Path, port: int, *, within: Sequence[str | Path] = ()) -> Iterator[LocalRun]:
+    run = LocalRun(data, port, within=within)
     try:
         yield run
     finally:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from upschedule.calendars.assembly import Assembly
 from upschedule.calendars.errors import CalendarBusy, CalendarNotFound
@@ -15,6 +16,7 @@ from upschedule.calendars.records import RecordRepository, changed
 from upschedule.calendars.repository import CalendarRepository
 from upschedule.calendars.sources import SourceRepository
 from upschedule.stores.database import Connection, Database
+from upschedule.stores.errors import StoreFull
 
 Make = Callable[[Assembly, Iterable[EntryRecord]], bytes]
 
@@ -22,6 +24,8 @@ Make = Callable[[Assembly, Iterable[EntryRecord]], bytes]
 _ATTEMPTS = 4
 #: It is work for the processor: more at once would only make each slower.
 _AT_ONCE = 2
+
+_log = structlog.stdlib.get_logger(__name__)
 
 
 class _Draft(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,7 +57,12 @@ class Publisher:
                 if isinstance(draft, bytes):
                     return draft
                 records, body = await asyncio.to_thread(self._work, draft, make)
-                if await self._record(draft, records, body, keep_as):
+                try:
+                    if await self._record(draft, records, body, keep_as):
+                        return body
+                except StoreFull:
+                    # A calendar program must not wait for room on a disk: the same file is made again next time.
+                    _log.warning("calendar_not_recorded", calendar_id=str(calendar_id))
                     return body
         raise CalendarBusy
 

@@ -12,7 +12,7 @@ from types import FrameType
 from upschedule.operations.embedded.identity import Identity
 from upschedule.operations.embedded.postgres import APPLICATION_ROLE
 from upschedule.operations.embedded.server import Server
-from upschedule.operations.local_checks import check_room, exclusive
+from upschedule.operations.local_checks import DiskWatch, check_room, exclusive
 from upschedule.operations.local_stack import LocalStack
 from upschedule.operations.migrate import MigrationPolicy, Surroundings, migrate
 from upschedule.operations.migration_files import read_migrations
@@ -91,8 +91,10 @@ def run(options: LocalOptions, *, say: Callable[[str], None]) -> None:
             _start(stack, options, switch, progress)
             _show(stack, say)
             supervisor = Supervisor(stack.servers, say=progress.say)
+            room = DiskWatch(options.data, say=progress.say)
             while True:
                 supervisor.check()
+                room.check()
                 switch.pause(_CHECK_SECONDS)
 
 

@@ -13,7 +13,7 @@ from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
 from upschedule.stores.deadline import Connection, Deadline
-from upschedule.stores.errors import PoolExhausted, StoreTimeout, StoreUnavailable
+from upschedule.stores.errors import PoolExhausted, StoreFull, StoreTimeout, StoreUnavailable
 
 __all__ = ["Connection", "Database", "PoolOptions"]
 
@@ -70,7 +70,7 @@ class Database:
 
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Connection]:
-        """Commits at the end, rolls back on an error. Raises PoolExhausted, StoreTimeout or StoreUnavailable."""
+        """Commits at the end, rolls back on an error. Raises PoolExhausted, or another StoreError."""
         # The server bounds a statement; this bounds a server that no longer answers at all, the commit included.
         seconds = self._options.statement_seconds + self._options.connect_seconds
         async with self.renewable_transaction(seconds) as (connection, _):
@@ -88,6 +88,8 @@ class Database:
             with deadline:
                 async with connection:
                     yield connection, deadline
+        except psycopg.errors.DiskFull as error:
+            raise StoreFull(_STORE, "disk full") from error
         except psycopg.errors.QueryCanceled as error:
             raise StoreTimeout(_STORE, "statement timeout") from error
         except (

@@ -26,6 +26,14 @@ class StoreTimeout(StoreError):
     title = "Took too long"
 
 
+class StoreFull(StoreError):
+    """The service has no room left to save anything. Nothing was lost; what is saved can be read. Try again later."""
+
+    code = "storage-full"
+    title = "No room left"
+    retry_after_seconds = 60
+
+
 class PoolExhausted(StoreError):
     """Too many people at once: no database connection became free in time. Try again in a few seconds."""
 

@@ -15,12 +15,14 @@ from minio.error import MinioException, S3Error
 from urllib3.exceptions import HTTPError
 from urllib3.util import Retry, Timeout
 
-from upschedule.stores.errors import StoreTimeout, StoreUnavailable
+from upschedule.stores.errors import StoreFull, StoreTimeout, StoreUnavailable
 
 T = TypeVar("T")
 
 _STORE = "objects"
 _LISTED_MAX = 1_000
+# Some stores say so; others answer with an unspecific error.
+_FULL = frozenset({"InsufficientStorage", "XMinioStorageFull"})
 
 
 class StoredObject(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,7 +131,8 @@ class ObjectStore:
         except S3Error as error:
             if error.code in {"NoSuchKey", "NoSuchObject"}:
                 raise ObjectMissing from error
-            raise StoreUnavailable(_STORE, error.code or "S3Error") from error
+            full = error.code in _FULL
+            raise (StoreFull if full else StoreUnavailable)(_STORE, error.code or "S3Error") from error
         except TimeoutError as error:
             raise StoreTimeout(_STORE, "no answer") from error
         except (MinioException, HTTPError, OSError) as error:

@@ -7,11 +7,14 @@ from redis.asyncio import BlockingConnectionPool, Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from upschedule.stores.cancelling import never_lose_cancellations
-from upschedule.stores.errors import StoreTimeout, StoreUnavailable
+from upschedule.stores.errors import StoreFull, StoreTimeout, StoreUnavailable
+
+# What a server answers to every change while it cannot write its append-only file.
+_CANNOT_SAVE = "MISCONF"
 
 
 def connect(url: str, *, command_seconds: float, connections_max: int) -> Redis:
@@ -33,11 +36,14 @@ def connect(url: str, *, command_seconds: float, connections_max: int) -> Redis:
 
 @contextmanager
 def translated(store: str) -> Generator[None]:
-    """Raises StoreTimeout or StoreUnavailable, naming `store`, for whatever the client raises inside."""
+    """Raises a StoreError that names `store` for every error of the client inside."""
     try:
         yield
     except (RedisTimeoutError, TimeoutError) as error:
         raise StoreTimeout(store, type(error).__name__) from error
+    except ResponseError as error:
+        full = isinstance(error, OutOfMemoryError) or str(error).startswith(_CANNOT_SAVE)
+        raise (StoreFull if full else StoreUnavailable)(store, type(error).__name__) from error
     except (RedisConnectionError, RedisError, OSError) as error:
         raise StoreUnavailable(store, type(error).__name__) from error
 

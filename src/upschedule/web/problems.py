@@ -16,7 +16,7 @@ from upschedule.calendars import errors as calendars
 from upschedule.errors import FieldError, Refusal
 from upschedule.pdf import errors as pdf
 from upschedule.processing import errors as processing
-from upschedule.stores.errors import StoreError
+from upschedule.stores.errors import StoreError, StoreFull
 from upschedule.web import errors as web
 from upschedule.web.exchange import exchange_of
 
@@ -30,6 +30,7 @@ _log = structlog.stdlib.get_logger("upschedule.web")
 STATUSES: Mapping[type[Refusal], http.HTTPStatus] = {
     Refusal: http.HTTPStatus.BAD_REQUEST,
     StoreError: http.HTTPStatus.SERVICE_UNAVAILABLE,
+    StoreFull: http.HTTPStatus.INSUFFICIENT_STORAGE,
     pdf.UnreadableDocument: http.HTTPStatus.BAD_REQUEST,
     pdf.TooLarge: http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     processing.AccountNotFound: http.HTTPStatus.UNAUTHORIZED,
@@ -122,6 +123,7 @@ def problems(*expected: type[Refusal]) -> dict[int, ResponseSpec]:
         web.InternalError,
         web.UnderMaintenance,
         StoreError,
+        StoreFull,
     ):
         group = by_status.setdefault(status_of(cause), [])
         if cause not in group:
