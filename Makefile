@@ -2,7 +2,6 @@
 # Debian that the tests need.
 PYTHON ?= python3
 BOOTSTRAP := $(PYTHON) tools/bootstrap.py
-PREREQUISITES := $(PYTHON) -m tools.prerequisites
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint perf cluster-tools cluster cluster-down test-cluster-quick test-cluster-short test-cluster clean
@@ -14,7 +13,7 @@ run: ## Install and run the whole service until Ctrl-C (PORT=8080, data in UPSCH
 	@$(BOOTSTRAP) servers upschedule local
 
 test: ## Lint, types and all tests against the real servers
-	@$(PREREQUISITES) test
+	@$(BOOTSTRAP) --prerequisites test
 	@$(BOOTSTRAP) dev nox --session lint
 	@$(BOOTSTRAP) dev pytest
 
@@ -34,15 +33,15 @@ cluster-down: ## Stop it; its data stay (ARGS=--remove-data)
 	@$(BOOTSTRAP) cluster python -m tools.local_cluster down $(ARGS)
 
 test-cluster-quick: ## Test the cluster's plugins, program and job files (needs root; a few minutes)
-	@$(PREREQUISITES) test cluster
+	@$(BOOTSTRAP) --prerequisites test cluster
 	@$(BOOTSTRAP) test-cluster nox --session cluster_quick
 
 test-cluster-short: ## Test releases, failures and numbers of instances on the whole cluster (needs root; 20 minutes)
-	@$(PREREQUISITES) test cluster
+	@$(BOOTSTRAP) --prerequisites test cluster
 	@$(BOOTSTRAP) test-cluster nox --session cluster_short
 
 test-cluster: ## Test the cluster's tools, and the cluster of `make cluster` (needs root)
-	@$(PREREQUISITES) test cluster
+	@$(BOOTSTRAP) --prerequisites test cluster
 	@$(BOOTSTRAP) test-cluster nox --session cluster_tooling cluster
 
 clean: ## Remove what tools made; the data of `make run` stay

@@ -2,11 +2,10 @@
 
 `python3 tools/bootstrap.py GROUP COMMAND [ARGUMENT …]`
 
-GROUP is a dependency group: `servers` for running, `dev` for everything. It needs Python and a network; pip and venv
-may be missing. Older versions of Python must be able to read this file, so that it can ask for a newer one.
+GROUP is a dependency group: `servers` for running, `dev` for everything. With `--prerequisites PART …` it only looks
+for what the system must have (tools/prerequisites.py). It needs Python and a network; pip and venv may be missing.
+Python 3.6 must be able to read this file, so that it can ask for a newer one.
 """
-
-from __future__ import annotations
 
 import ctypes
 import os
@@ -28,6 +27,10 @@ def main(group: str, command: str, *arguments: str) -> None:
     ensure_python()
     if sys.platform != "linux":
         sys.exit("Linux is needed: the servers and the protections around hostile files are Linux programs.")
+    # As a program this file's own folder is on the path; `python -m` would put the root there.
+    sys.path[0] = str(ROOT)
+    if group == "--prerequisites":
+        sys.exit(look_for_prerequisites(command, *arguments))
     if not (ROOT / "uv.lock").exists():
         sys.exit("uv.lock is missing: this is not a complete copy of the project.")
     ensure_room()
@@ -47,7 +50,7 @@ def ensure_python() -> None:
         return
     for name in FITTING_PYTHONS:
         found = shutil.which(name)
-        if found and subprocess.run([found, "-c", ""], capture_output=True, check=False).returncode == 0:
+        if found and subprocess.call([found, "-c", ""], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0:
             os.execv(found, [found, *sys.argv])  # noqa: S606 - the same file under another Python
     found = ".".join(map(str, sys.version_info[:2]))
     sys.exit(f"Python 3.11 or newer is needed; python3 is {found}. On Debian 12 or newer: apt install python3")
@@ -60,9 +63,13 @@ def ensure_room() -> None:
         sys.exit(f"Too little disk: {free:.1f} GB are free at {ROOT}, {needed} GB are needed. Free some and run again.")
 
 
+def look_for_prerequisites(*parts: str) -> int:
+    from tools import prerequisites  # noqa: PLC0415 - an older Python cannot read it
+
+    return prerequisites.main(*parts)
+
+
 def install(group: str) -> None:
-    # As a program this file's own folder is on the path, as `python -m` would put the root there.
-    sys.path[0] = str(ROOT)
     from tools.installation.environment import synchronise  # noqa: PLC0415 - an older Python cannot read it
     from tools.installation.errors import InstallationError  # noqa: PLC0415 - as above
 

@@ -1,5 +1,6 @@
 """The first minute: what make offers, and what the installer says when it cannot go on."""
 
+import ast
 import re
 import shutil
 import subprocess
@@ -27,3 +28,12 @@ def test_an_incomplete_copy_is_refused_with_a_sentence(tmp_path: Path) -> None:
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == "uv.lock is missing: this is not a complete copy of the project.\n"
     assert [path.name for path in tmp_path.iterdir()] == ["tools"]
+
+
+def test_an_older_python_can_read_the_installer() -> None:
+    """Distributions that are still in use have 3.6: it must come as far as the sentence that asks for a newer one."""
+    source = (ROOT / "tools" / "bootstrap.py").read_text(encoding="utf-8")
+    tree = ast.parse(source, feature_version=(3, 6))
+    imported = [node for node in tree.body if isinstance(node, ast.ImportFrom)]
+
+    assert [node.module for node in imported] == ["pathlib"]
