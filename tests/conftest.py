@@ -19,7 +19,7 @@ from upschedule.operations.embedded.valkey import CACHE, STATE, Valkey, ValkeyUs
 _ROOT = Path(__file__).parent
 #: What the tests of a folder need from the system. The first folder that fits counts.
 _NEEDS = {
-    "browser": (prerequisites.CHROMIUM,),
+    "browser": (prerequisites.CHROMIUM, prerequisites.LIBATOMIC),
     "migration": (prerequisites.POSTGRESQL,),
     "integration/operations": (prerequisites.GIT,),
     "cluster/program": (),

@@ -3,6 +3,7 @@
 `python3 -m tools.prerequisites PART …`, where PART is a key of PARTS. Nothing is printed where all is there.
 """
 
+import ctypes
 import os
 import shlex
 import shutil
@@ -37,6 +38,17 @@ def _path(path: str) -> Callable[[], object]:
     return Path(path).exists
 
 
+def _library(name: str) -> Callable[[], object]:
+    def loads() -> bool:
+        try:
+            ctypes.CDLL(name)
+        except OSError:
+            return False
+        return True
+
+    return loads
+
+
 def find_chromium() -> str | None:
     """The system's, or the newest that playwright downloaded; only one that can be run."""
     candidates = [*map(shutil.which, CHROMIUMS), *map(str, _downloaded_chromiums())]
@@ -54,6 +66,8 @@ def _downloaded_chromiums() -> list[Path]:
 
 
 CHROMIUM = Prerequisite(package="chromium", present=find_chromium)
+# The driver that comes with playwright is linked to it.
+LIBATOMIC = Prerequisite(package="libatomic1", present=_library("libatomic.so.1"))
 POSTGRESQL = Prerequisite(package="postgresql-15", present=_path("/usr/lib/postgresql/15/bin/postgres"))
 OPENSSL = Prerequisite(package="openssl", present=_command("openssl"))
 GIT = Prerequisite(package="git", present=_command("git"))
@@ -62,6 +76,7 @@ PARTS = {
     # What `make test` needs beside the packages of uv.lock.
     "test": (
         CHROMIUM,
+        LIBATOMIC,
         Prerequisite(package="fonts-liberation", present=_path("/usr/share/fonts/truetype/liberation")),
         POSTGRESQL,
         GIT,

@@ -176,7 +176,8 @@ async def test_a_reading_beyond_its_time_is_ended_and_has_failed(
 ) -> None:
     """(R1.5)."""
     async with opened(addresses, settings=QUICK) as services:
-        start_worker(addresses, QUICK | {"JOBS_ATTEMPT_SECONDS_MAX": "1"})
+        # With a longer lease, which a busy machine would otherwise let end first.
+        start_worker(addresses, QUICK | {"JOBS_ATTEMPT_SECONDS_MAX": "1", "JOBS_LEASE_SECONDS": "30"})
         account_id, job_id = await upload(services, "slow 60 600")
         ended = await until_final(services, account_id, job_id)
         assert (ended.status, ended.attempt) == (Status.FAILED, 1)
