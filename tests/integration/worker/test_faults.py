@@ -170,14 +170,14 @@ async def test_a_file_that_is_refused_is_refused_once(addresses: Addresses, star
         assert ended.error.in_file
 
 
-@WITH_SCHEDULER
 async def test_a_reading_beyond_its_time_is_ended_and_has_failed(
-    addresses: Addresses, start_worker: StartWorker
+    addresses: Addresses, start_worker: StartWorker, start_scheduler: StartScheduler
 ) -> None:
-    """(R1.5)."""
+    """By the worker, or by the scheduler where the worker could no longer renew its lease (R1.5)."""
+    short = QUICK | {"JOBS_ATTEMPT_SECONDS_MAX": "1"}
     async with opened(addresses, settings=QUICK) as services:
-        # With a longer lease, which a busy machine would otherwise let end first.
-        start_worker(addresses, QUICK | {"JOBS_ATTEMPT_SECONDS_MAX": "1", "JOBS_LEASE_SECONDS": "30"})
+        start_worker(addresses, short)
+        start_scheduler(addresses, short)
         account_id, job_id = await upload(services, "slow 60 600")
         ended = await until_final(services, account_id, job_id)
         assert (ended.status, ended.attempt) == (Status.FAILED, 1)
