@@ -1,6 +1,7 @@
 """What the tests need from the system is looked for before the first of them."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.servers import scratch_directory
+from tools.prerequisites import PARTS
 
 ROOT = Path(__file__).parents[3]
 NOBODY = 65534
@@ -78,6 +80,23 @@ def test_an_unknown_part_is_refused(folder: Path, bare: dict[str, str]) -> None:
 
     assert (refused.returncode, refused.stdout) == (2, "")
     assert "usage: " in refused.stderr
+
+
+def test_make_looks_before_it_lints_or_tests() -> None:
+    """What is missing is said in the first second, not after the installation and the linters."""
+    command = ["make", "--dry-run", "PYTHON=python3", "test"]
+    planned = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=True).stdout
+
+    assert planned.splitlines()[0] == "python3 tools/bootstrap.py --prerequisites test"
+
+
+def test_ci_has_no_list_of_its_own() -> None:
+    """It can install only what the shared list needs to be read."""
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    listed = {need.package for needs in PARTS.values() for need in needs} - {"python3.11"}
+
+    assert "tools/bootstrap.py --prerequisites test cluster" in script
+    assert not listed & set(re.split(r"[^\w.+-]+", script))
 
 
 @pytest.mark.parametrize("chosen", ["tests/browser", "tests/browser/test_flow.py"])
