@@ -1,12 +1,13 @@
 """A child that ends badly is reported as what it was: the file's fault or not (R1.5)."""
 
 import time
+from contextlib import suppress
 
 import pytest
 
 from tests.integration.sandbox.conftest import OpenHostile
 from upschedule.pdf.errors import NeedsPassword, TooComplex, TookTooLong, UnreadableDocument
-from upschedule.pdf.sandbox import Sandbox, SandboxFailed
+from upschedule.pdf.sandbox import QuantumUsedUp, Sandbox, SandboxFailed
 
 
 async def read(sandbox: Sandbox, data: bytes = b"", *, deadline_seconds: float = 30) -> object:
@@ -31,6 +32,35 @@ async def test_a_document_that_needs_too_much_is_too_complex(hostile: OpenHostil
         with pytest.raises(TooComplex) as caught:
             await read(sandbox)
     assert note in caught.value.__notes__[0]
+
+
+async def test_a_quantum_of_processor_time_ends_a_reading_that_may_be_repeated(hostile: OpenHostile) -> None:
+    """(R1.5) It counts fractions of a second; the limit of all readings ends a document for good."""
+    spent: list[float] = []
+    async with hostile("loop", cpu_seconds_max=1) as sandbox:
+        with pytest.raises(QuantumUsedUp):
+            await sandbox.read(
+                b"", deadline_seconds=30, on_progress=lambda _done, _total: None, cpu_seconds=0.2, on_spent=spent.append
+            )
+        assert 0.15 < spent.pop() < 0.8
+        with pytest.raises(TooComplex):
+            await sandbox.read(
+                b"", deadline_seconds=30, on_progress=lambda _done, _total: None, cpu_seconds=5, on_spent=spent.append
+            )
+        assert 0.8 < spent.pop() < 2
+
+
+@pytest.mark.parametrize("name", ["refuse", "fail", "crash", "count_pages"])
+async def test_the_processor_time_used_is_told_however_a_reading_ends(hostile: OpenHostile, name: str) -> None:
+    """Refusals cost as much as results do."""
+    spent: list[float] = []
+    async with hostile(name) as sandbox:
+        with suppress(UnreadableDocument, SandboxFailed):
+            await sandbox.read(
+                b"", deadline_seconds=30, on_progress=lambda _done, _total: None, on_spent=spent.append
+            )
+    assert len(spent) == 1
+    assert spent[0] > 0
 
 
 @pytest.mark.parametrize(("wall_seconds", "deadline_seconds"), [(0.5, 30), (30, 0.5)])

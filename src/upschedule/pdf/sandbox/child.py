@@ -1,6 +1,7 @@
 """The process that reads one hostile document and can do nothing else."""
 
 import os
+import signal
 import socket
 import traceback
 from collections.abc import Callable
@@ -31,6 +32,7 @@ DESCRIPTORS_MAX = 1024
 _DEV_NULL = 0
 _STANDARD_ERROR = 2
 _FRAMES_TOLD = 8
+_MESSAGE_BYTES_MAX = 64
 
 
 class Reader(Protocol):
@@ -54,7 +56,10 @@ def run(
     try:
         _close_all_but(link)
         warm_up()
-        data, channel = _wait_for_document(link)
+        data, channel, cpu_seconds = _wait_for_document(link)
+        if cpu_seconds is not None:
+            # A timer, because the kernel's limit counts whole seconds. After the lock-down it cannot be set again.
+            signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
         lock_down(options.limits, refused, parent=zygote)
         _send(channel, _outcome(reader, data, options.reading, channel))
         code = 0
@@ -72,16 +77,19 @@ def _close_all_but(link: int) -> None:
     os.closerange(link + 1, DESCRIPTORS_MAX)
 
 
-def _wait_for_document(link: int) -> tuple[bytes, int]:
-    """Return the document, and the descriptor of the channel: the only one open then, but for /dev/null."""
+def _wait_for_document(link: int) -> tuple[bytes, int, float | None]:
+    """Return the document, the descriptor of the channel, and the processor time that this reading has.
+
+    The channel is the only descriptor open then, but for /dev/null.
+    """
     with socket.socket(fileno=link) as zygote:
-        _, descriptors, _, _ = socket.recv_fds(zygote, 1, 2)
+        message, descriptors, _, _ = socket.recv_fds(zygote, _MESSAGE_BYTES_MAX, 2)
     if len(descriptors) != 2:  # noqa: PLR2004 -- document and channel
         raise ProcessLookupError("the zygote has ended")
     document, channel = descriptors
     data = os.pread(document, os.fstat(document).st_size, 0)
     os.close(document)
-    return data, channel
+    return data, channel, msgspec.json.decode(message, type=float | None)
 
 
 def _outcome(reader: Reader, data: bytes, reading: ReadingLimits, channel: int) -> ChildMessage | Done:

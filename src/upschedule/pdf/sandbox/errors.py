@@ -5,6 +5,10 @@ class SandboxFailed(Exception):
     """The document was not read, through no fault of its own: the same file may be read when it is tried again."""
 
 
+class QuantumUsedUp(Exception):
+    """The document was not read within the processor time that this reading had; with more of it, it may be."""
+
+
 class ProtectionMissing(SandboxFailed):
     """This host refuses a protection that the policy requires, so no document is read (fails closed)."""
 

@@ -15,7 +15,7 @@ class SandboxLimits(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     memory_bytes_max: int = 768 * MEBIBYTE
-    cpu_seconds_max: int = 60
+    cpu_seconds_max: int = 10
     wall_seconds_max: float = 120.0
     result_bytes_max: int = 8 * MEBIBYTE
 

@@ -39,9 +39,13 @@ class ZygoteOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fork(msgspec.Struct, frozen=True, tag=True):
-    """Read a document: with it come the descriptors of the document and of the child's end of its channel."""
+    """Read a document: with it come the descriptors of the document and of the child's end of its channel.
+
+    `cpu_seconds` ends the child sooner than the limit of all children would; such a reading may be repeated.
+    """
 
     id: int
+    cpu_seconds: float | None = None
 
 
 class Kill(msgspec.Struct, frozen=True, tag=True):

@@ -20,6 +20,7 @@ from upschedule.pdf.sandbox.zygote_process import ChildProcess, ZygoteProcess
 from upschedule.timetable.event import Extraction
 
 OnProgress = Callable[[int, int], Awaitable[None] | None]
+OnSpent = Callable[[float], None]
 
 _RESTART_SECONDS_FIRST = 0.1
 _RESTART_SECONDS_MAX = 5.0
@@ -83,16 +84,26 @@ class Sandbox:
         zygote = await self._living_zygote()
         await zygote.ping()
 
-    async def read(self, data: bytes, *, deadline_seconds: float, on_progress: OnProgress) -> Extraction:
+    async def read(
+        self,
+        data: bytes,
+        *,
+        deadline_seconds: float,
+        on_progress: OnProgress,
+        cpu_seconds: float | None = None,
+        on_spent: OnSpent | None = None,
+    ) -> Extraction:
         """Read one document in a process of its own. `on_progress` hears the pages read, and the pages in all.
 
         `deadline_seconds` counts from now and includes the wait for a turn. Raises a subclass of UnreadableDocument for
-        a cause in the file, also when it used up its limits or its time (R1.5), and SandboxFailed for any other.
-        Cancelling kills the child.
+        a cause in the file, also when it used up its limits or its time (R1.5), QuantumUsedUp after `cpu_seconds`, which
+        are no such limit, and SandboxFailed for any other. Cancelling kills the child.
+
+        `on_spent` hears the processor time that the child used, however it ended, unless that cannot be known.
         """
         deadline = asyncio.get_running_loop().time() + deadline_seconds
         async with self._turn(deadline):
-            async with self._child(data, deadline) as (child, lines):
+            async with self._child(data, deadline, cpu_seconds, on_spent) as (child, lines):
                 extraction = await self._read(child, lines, deadline, on_progress)
             self._restarts = 0
             return extraction
@@ -110,26 +121,32 @@ class Sandbox:
             self._slots.release()
 
     @asynccontextmanager
-    async def _child(self, data: bytes, deadline: float) -> AsyncGenerator[tuple[ChildProcess, asyncio.StreamReader]]:
+    async def _child(
+        self, data: bytes, deadline: float, cpu_seconds: float | None, on_spent: OnSpent | None
+    ) -> AsyncGenerator[tuple[ChildProcess, asyncio.StreamReader]]:
         ours, theirs = socket.socketpair()
         # The child hears nothing from us.
         ours.shutdown(socket.SHUT_WR)
         lines, writer = await asyncio.open_unix_connection(sock=ours, limit=self._limits.result_bytes_max)
         try:
             with theirs:
-                child = await self._start_child(data, theirs, deadline)
+                child = await self._start_child(data, theirs, deadline, cpu_seconds)
             try:
                 yield child, lines
             finally:
                 await child.end()
+                if on_spent and child.cpu_seconds is not None:
+                    on_spent(child.cpu_seconds)
         finally:
             writer.close()
 
-    async def _start_child(self, data: bytes, channel: socket.socket, deadline: float) -> ChildProcess:
+    async def _start_child(
+        self, data: bytes, channel: socket.socket, deadline: float, cpu_seconds: float | None
+    ) -> ChildProcess:
         try:
             async with asyncio.timeout_at(deadline):
                 zygote = await self._living_zygote()
-                return await zygote.fork(data, channel)
+                return await zygote.fork(data, channel, cpu_seconds=cpu_seconds)
         except TimeoutError:
             raise SandboxFailed("the deadline passed before a reading process had started") from None
         except OSError as error:

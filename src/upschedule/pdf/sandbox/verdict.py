@@ -5,7 +5,7 @@ import signal
 
 from upschedule.pdf.errors import TooComplex, UnreadableDocument
 from upschedule.pdf.sandbox.child import OUT_OF_MEMORY
-from upschedule.pdf.sandbox.errors import SandboxFailed
+from upschedule.pdf.sandbox.errors import QuantumUsedUp, SandboxFailed
 from upschedule.pdf.sandbox.limits import SandboxLimits
 from upschedule.pdf.sandbox.messages import Exited, Refused
 
@@ -30,6 +30,8 @@ def death(exited: Exited, limits: SandboxLimits) -> Exception:
         return _blaming(TooComplex(), f"it needed more than {limits.memory_bytes_max} bytes of memory")
     if code >= 0:
         return SandboxFailed(f"the reading process ended with exit code {code} before its result")
+    if -code == signal.SIGPROF:
+        return QuantumUsedUp(f"{exited.cpu_seconds:.1f} s of processor time")
     name = signal_name(-code)
     out_of_time = exited.cpu_seconds >= limits.cpu_seconds_max
     if -code == signal.SIGXCPU or (-code == signal.SIGKILL and out_of_time):

@@ -97,8 +97,8 @@ class Zygote:
         try:
             request: Request = self._decoder.decode(data)
             match request:
-                case Fork(id=request_id):
-                    self._report(Answered(request_id, self._hand_over(request_id, *descriptors)))
+                case Fork():
+                    self._report(Answered(request.id, self._hand_over(request, *descriptors)))
                     self._prepare_spare()
                 case Kill(id=request_id):
                     if request_id in self._running:
@@ -110,16 +110,16 @@ class Zygote:
                 os.close(descriptor)
         return True
 
-    def _hand_over(self, request_id: int, document: int, channel: int) -> str | None:
+    def _hand_over(self, request: Fork, document: int, channel: int) -> str | None:
         """Return why it could not be done, such as too many processes."""
         try:
             child = self._spare or self._fork()
-            socket.send_fds(child.link, [b"\0"], [document, channel])
+            socket.send_fds(child.link, [msgspec.json.encode(request.cpu_seconds)], [document, channel])
         except OSError as error:
             return str(error)
         child.link.close()
-        child.request_id = request_id
-        self._running[request_id] = child
+        child.request_id = request.id
+        self._running[request.id] = child
         self._spare = None
         return None
 

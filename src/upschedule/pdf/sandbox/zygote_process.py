@@ -78,7 +78,7 @@ class ZygoteProcess:
         """The protections that this host does not grant, and why."""
         return self._ready.result().refused
 
-    async def fork(self, data: bytes, channel: socket.socket) -> "ChildProcess":
+    async def fork(self, data: bytes, channel: socket.socket, *, cpu_seconds: float | None = None) -> "ChildProcess":
         """Start a child on a document; `channel` is its end. Raises SandboxFailed, or OSError for want of memory."""
         request_id = self._next_id()
         exited: asyncio.Future[Exited] = asyncio.get_running_loop().create_future()
@@ -86,7 +86,7 @@ class ZygoteProcess:
         child = ChildProcess(self, request_id, exited)
         document = _sealed(data)
         try:
-            await self._ask(Fork(request_id), document, channel.fileno())
+            await self._ask(Fork(request_id, cpu_seconds), document, channel.fileno())
         except SandboxFailed:
             self.forget_child(request_id)
             raise
@@ -206,6 +206,13 @@ class ChildProcess:
     async def exit(self) -> Exited:
         """Wait until it has ended. Raises SandboxFailed when its zygote died."""
         return await asyncio.shield(self._exited)
+
+    @property
+    def cpu_seconds(self) -> float | None:
+        """What it used in all; None while it runs, and where its zygote died first."""
+        if not self._exited.done() or self._exited.cancelled() or self._exited.exception() is not None:
+            return None
+        return self._exited.result().cpu_seconds
 
     async def end(self) -> None:
         """Kill it if it runs, and wait until it is gone."""
