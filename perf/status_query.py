@@ -17,12 +17,14 @@ from tests.servers import fresh_database, make_template, scratch_directory, star
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.processing.queue import Queue, RateOptions
 from upschedule.processing.repository import JobRepository
+from upschedule.processing.shares import ShareOptions
 from upschedule.stores.database import Database, PoolOptions
 
 _STATUS = "SELECT * FROM jobs WHERE id = %(job_id)s"
 _SAMPLES = 2_000
 _GOAL_MS = 5.0
 _POOL = PoolOptions(size_min=10, size_max=10, waiting_max=100, wait_seconds=30, statement_seconds=10, connect_seconds=5)
+_SHARES = ShareOptions(quick_seconds=0.5, slow_seconds=10, half_life_seconds=600)
 # Most have long finished; 500 wait and 100 are being read, as in a full queue.
 _FILL = """
     INSERT INTO jobs
@@ -103,7 +105,12 @@ async def timed_inside(database: Database, ids: list[UUID]) -> list[float]:
 async def timed_queue(database: Database) -> list[float]:
     taken: list[float] = []
     for _ in range(50):
-        queue = Queue(database, pending_max=lambda: 500, rate=RateOptions(window_seconds=60, assumed_per_minute=60))
+        queue = Queue(
+            database,
+            pending_max=lambda: 500,
+            rate=RateOptions(window_seconds=60, assumed_per_minute=60),
+            shares=_SHARES,
+        )
         began = time.perf_counter()
         await queue.capacity()
         taken.append(time.perf_counter() - began)

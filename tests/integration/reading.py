@@ -1,10 +1,11 @@
 """A reader for tests, run by the real sandbox: the document's first words say how long it takes and what comes of it.
 
 `plain X`: at once. `slow SECONDS PAGES X`: so long, telling each page.
-`refused X`: not a timetable. `broken X`: a defect.
+`busy SECONDS X`: so much processor time, more or less. `refused X`: not a timetable. `broken X`: a defect.
 """
 
 import threading
+import time
 from collections.abc import Callable
 
 from upschedule.golden import Golden
@@ -13,6 +14,22 @@ from upschedule.pdf.limits import ReadingLimits
 from upschedule.timetable.event import Extraction, Lecture
 
 GOLDEN_MODULE = "GLD100"
+_LOOPS = 200_000
+
+
+def _loop(loops: int) -> None:
+    for _ in range(loops):
+        pass
+
+
+def _seconds_per_loop() -> float:
+    """Measured where the clock may still be asked: not in the sandbox."""
+    began = time.process_time()
+    _loop(_LOOPS)
+    return (time.process_time() - began) / _LOOPS
+
+
+_SECONDS_PER_LOOP = _seconds_per_loop()
 
 
 def read(data: bytes, *, limits: ReadingLimits, progress: Callable[[int, int], None]) -> Extraction:
@@ -22,6 +39,8 @@ def read(data: bytes, *, limits: ReadingLimits, progress: Callable[[int, int], N
         raise NotATimetable
     if words[0] == "broken":
         raise RuntimeError(words[1])
+    if words[0] == "busy":
+        _loop(int(float(words[1]) / _SECONDS_PER_LOOP))
     if words[0] == "slow":
         pages = int(words[2])
         for page in range(1, pages + 1):

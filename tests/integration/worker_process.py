@@ -23,13 +23,14 @@ async def main() -> None:
     logging.configure(level="info", process="worker")
     stop = stop_on_signal()
     async with open_services(chosen, role="worker") as services:
-        sandbox = a_sandbox(concurrency=chosen.worker.concurrency)
+        sandbox = a_sandbox(concurrency=chosen.worker.concurrency, cpu_seconds_max=chosen.worker.cpu_seconds_max)
         await work(services, sandbox, options_of(chosen), golden=golden(*sys.argv[1:]), stop=stop)
 
 
-def a_sandbox(*, concurrency: int = 2) -> Sandbox:
+def a_sandbox(*, concurrency: int = 2, cpu_seconds_max: int = 10) -> Sandbox:
     reader = ReaderFunction(function="reading:read", warm_up=None, search_path=(str(Path(__file__).parent),))
-    return Sandbox(limits=SandboxLimits(), reading=ReadingLimits(), concurrency_max=concurrency, reader=reader)
+    limits = SandboxLimits(cpu_seconds_max=cpu_seconds_max)
+    return Sandbox(limits=limits, reading=ReadingLimits(), concurrency_max=concurrency, reader=reader)
 
 
 if __name__ == "__main__":

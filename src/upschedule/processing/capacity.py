@@ -1,4 +1,4 @@
-"""How long a newcomer waits, from the rate that was measured (R2.2)."""
+"""How long a newcomer waits, from the rates that were measured (R2.2)."""
 
 import math
 from collections.abc import Iterable
@@ -12,18 +12,25 @@ _RETRY_AFTER_SECONDS_MAX = 600
 
 
 class Capacity(msgspec.Struct, frozen=True, kw_only=True):
-    """The queue now. `wait_seconds` is what a job queued at this moment waits for its turn."""
+    """The queue now. `wait_seconds` is what a short document queued at this moment waits for its turn.
+
+    `queued` counts all that wait, `slow` those of them that needed more than a first, short reading. `rate_per_minute`
+    is that of short readings; `retry_after_seconds` is when an upload that was refused for want of room will find it.
+    """
 
     queued: int
+    slow: int
     limit: int
     rate_per_minute: float
     wait_seconds: float
+    retry_after_seconds: int
 
-    @property
-    def retry_after_seconds(self) -> int:
-        """When a refused upload will find room."""
-        places = max(1, self.queued - self.limit + math.ceil(self.limit * _ROOM_SHARE))
-        return min(_RETRY_AFTER_SECONDS_MAX, max(1, math.ceil(60 * places / self.rate_per_minute)))
+
+class Rates(msgspec.Struct, frozen=True, kw_only=True):
+    """A minute: short readings that ended, with a result or without; jobs that ended, and so made room in the queue."""
+
+    quick: float
+    ended: float
 
 
 Run = tuple[datetime, datetime]
@@ -42,11 +49,14 @@ def measured_rate(runs: Iterable[Run], *, assumed_rate_per_minute: float) -> flo
     return 60 * count / busy_seconds
 
 
-def estimate(*, queued: int, limit: int, rate_per_minute: float) -> Capacity:
-    """The rate must be above zero."""
+def estimate(*, queued: int, slow: int, ahead: int, limit: int, rates: Rates) -> Capacity:
+    """`ahead` are the short documents that are read before the newcomer's. The rates must be above zero."""
+    places = max(1, queued - limit + math.ceil(limit * _ROOM_SHARE))
     return Capacity(
         queued=queued,
+        slow=slow,
         limit=limit,
-        rate_per_minute=rate_per_minute,
-        wait_seconds=round(60 * queued / rate_per_minute, 1),
+        rate_per_minute=rates.quick,
+        wait_seconds=round(60 * ahead / rates.quick, 1),
+        retry_after_seconds=min(_RETRY_AFTER_SECONDS_MAX, max(1, math.ceil(60 * places / rates.ended))),
     )

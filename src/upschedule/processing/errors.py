@@ -51,9 +51,30 @@ class QueueFull(Refusal):
     code = "queue-full"
     title = "Too many schedules are waiting"
 
+    def __init__(self, *, retry_after_seconds: int, of_network: bool = False) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        which = "schedules from your network" if of_network else "schedules"
+        super().__init__(f"Too many {which} are waiting to be read. Try again in {retry_after_seconds} seconds.")
+
+
+class ReadingTimeUsedUp(Refusal):
+    """Reading your files took far more time than schedules need. Try again a little later."""
+
+    code = "reading-time-used-up"
+    title = "Your share of reading time is used up"
+
     def __init__(self, *, retry_after_seconds: int) -> None:
         self.retry_after_seconds = retry_after_seconds
-        super().__init__(f"Too many schedules are waiting to be read. Try again in {retry_after_seconds} seconds.")
+        super().__init__(
+            f"Reading your files took far more time than schedules need. Try again in {retry_after_seconds} seconds."
+        )
+
+
+class NothingToRetry(Refusal):
+    """This file was refused for what is in it, and reading it again gives the same answer. Upload another file."""
+
+    code = "nothing-to-retry"
+    title = "Trying again cannot help"
 
 
 class ReadingTimedOut(Refusal):

@@ -16,6 +16,7 @@ from upschedule.processing.publication import Publication
 from upschedule.processing.queue import Queue
 from upschedule.processing.removal import remove_object
 from upschedule.processing.repository import JobRepository, NewJob
+from upschedule.processing.shares import AddressHash, ShareOptions, ShareRepository
 from upschedule.stores.database import Database
 from upschedule.stores.objects import ObjectStore
 
@@ -26,11 +27,12 @@ _HEADER_WITHIN_BYTES = 1024
 
 
 class IntakeLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of a file (R11.3), an account's stored files (R11.4) and the queue (R2.2)."""
+    """Bounds of a file (R11.3), an account's stored files (R11.4), the queue (R2.2) and an account's reading time."""
 
     size_bytes_max: int
     quota_bytes: int
     pending_max: int
+    cpu_seconds: float
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +43,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     data: bytes
     sha256: bytes
     request_id: str | None
+    address_hash: bytes | None
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +65,8 @@ class Intake:
         doorbell: Doorbell,
         queue: Queue,
         limits: Callable[[], IntakeLimits],
+        shares: ShareOptions,
+        addresses: AddressHash,
         reader_version: str,
         new_id: Callable[[], UUID],
     ) -> None:
@@ -71,15 +76,24 @@ class Intake:
         self._doorbell = doorbell
         self._queue = queue
         self._limits = limits
+        self._shares = shares
+        self._addresses = addresses
         self._reader_version = reader_version
         self._new_id = new_id
 
-    async def accept(self, account_id: UUID, *, file_name: str, data: bytes, request_id: str | None) -> Accepted:
-        """Raises UnreadableDocument, QuotaExceeded, QueueFull, AccountNotFound or StoreError."""
+    async def accept(
+        self, account_id: UUID, *, file_name: str, data: bytes, request_id: str | None, address: str | None
+    ) -> Accepted:
+        """Raises UnreadableDocument, QuotaExceeded, QueueFull, ReadingTimeUsedUp, AccountNotFound or StoreError."""
         self._check(data)
         digest = await asyncio.to_thread(hashlib.sha256, data)
         upload = Upload(
-            account_id=account_id, file_name=file_name, data=data, sha256=digest.digest(), request_id=request_id
+            account_id=account_id,
+            file_name=file_name,
+            data=data,
+            sha256=digest.digest(),
+            request_id=request_id,
+            address_hash=self._addresses.of(address),
         )
         known = await self._known(upload)
         if known is not None:
@@ -105,7 +119,11 @@ class Intake:
     async def _known(self, upload: Upload) -> Job | None:
         async with self._database.transaction() as connection:
             job = await JobRepository(connection).same_bytes(upload.account_id, upload.sha256)
-        return job if job and job.answers(self._reader_version) else None
+            if job and job.answers(self._reader_version):
+                return job
+            budget = self._limits().cpu_seconds
+            await ShareRepository(connection, self._shares).check_budget(upload.account_id, budget)
+        return None
 
     async def _store(self, upload: Upload, *, retry_after_seconds: int) -> Accepted:
         """No row ever points at a missing object; an object without a row is removed here or by retention."""
@@ -132,10 +150,13 @@ class Intake:
             return Accepted(job=known, created=False)
         if known is None or known.object_key is None:
             await jobs.charge(upload.account_id, len(upload.data), quota_bytes=self._limits().quota_bytes)
-        if await jobs.lock_queue() >= self._limits().pending_max:
-            raise QueueFull(retry_after_seconds=retry_after_seconds)
+        await jobs.check_room(
+            upload.address_hash, pending_max=self._limits().pending_max, retry_after_seconds=retry_after_seconds
+        )
         if known:
-            job = await jobs.queue_again(known, object_key=object_key, request_id=upload.request_id)
+            job = await jobs.queue_again(
+                known, object_key=object_key, request_id=upload.request_id, address_hash=upload.address_hash
+            )
         else:
             job = await jobs.insert(_row(upload, self._new_id(), object_key))
         return Accepted(job=job, created=True)
@@ -154,4 +175,5 @@ def _row(upload: Upload, job_id: UUID, object_key: str) -> NewJob:
         size_bytes=len(upload.data),
         object_key=object_key,
         request_id=upload.request_id,
+        address_hash=upload.address_hash,
     )

@@ -28,7 +28,11 @@ class Move(msgspec.Struct, frozen=True):
 MOVES: tuple[Move, ...] = (
     Move(Status.QUEUED, Status.PROCESSING, "a worker claims it"),
     Move(Status.PROCESSING, Status.COMPLETED, "the current run stores its result"),
-    Move(Status.PROCESSING, Status.QUEUED, "a passing failure, an expired lease or a stopping worker"),
+    Move(
+        Status.PROCESSING,
+        Status.QUEUED,
+        "a first reading that used up its processor time, a passing failure, an expired lease or a stopping worker",
+    ),
     Move(Status.PROCESSING, Status.FAILED, "the cause lies in the file, time is up or retries are used up"),
     Move(Status.FAILED, Status.QUEUED, "its owner tries again"),
     Move(Status.COMPLETED, Status.QUEUED, "its owner sends a file again that an older reader has read"),
@@ -51,6 +55,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     `attempt` counts runs since a person last queued it and bounds the retries (R2.1); `run` counts all runs ever and
     fences: a result is taken only from the current run (R2.3). `version` grows with every change that a reader sees.
+    `slow` marks a document that a first, short reading could not finish.
     """
 
     id: UUID
@@ -70,6 +75,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     object_key: str | None
     reader_version: str | None
     request_id: str | None
+    slow: bool = False
 
     @property
     def is_final(self) -> bool:

@@ -2,24 +2,41 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from uuid import UUID
 
 import msgspec
+from psycopg.rows import DictRow
 
-from upschedule.processing.capacity import Capacity, estimate, measured_rate
+from upschedule.processing.capacity import Capacity, Rates, estimate, measured_rate
+from upschedule.processing.order import Costs, Waiting, ahead_of, positions
+from upschedule.processing.shares import ShareOptions, ShareRepository
 from upschedule.stores.database import Connection, Database
 
 _FRESH_SECONDS = 1.0
 # Retries and jobs given back come on top of the bound for uploads; beyond this a position means nothing to anybody.
 _ROWS_MAX = 5_000
 _RUNS_MAX = 1_000
+_NOBODY = UUID(int=0)
 
-_QUEUED = "SELECT id FROM jobs WHERE status = 'queued' ORDER BY run_after, id LIMIT %(rows_max)s"
+_QUEUED = """
+    SELECT id, account_id, address_hash, slow, established, run_after <= now() AS due,
+           share_used(address.used_seconds, address.used_at, %(half_life_seconds)s) AS address_used,
+           share_used(visitor.used_seconds, visitor.used_at, %(half_life_seconds)s) AS visitor_used
+    FROM jobs
+    LEFT JOIN address_shares AS address USING (address_hash)
+    LEFT JOIN visitor_shares AS visitor USING (account_id)
+    WHERE status = 'queued' ORDER BY run_after, id LIMIT %(rows_max)s
+"""
 _FINISHED = """
-    SELECT started_at, finished_at FROM jobs
+    SELECT started_at, finished_at, slow FROM jobs
     WHERE finished_at > now() - %(window_seconds)s * interval '1 second'
     ORDER BY finished_at DESC LIMIT %(runs_max)s
+"""
+_DEMOTED = """
+    SELECT demoted_from, demoted_at FROM jobs
+    WHERE demoted_at > now() - %(window_seconds)s * interval '1 second'
+    ORDER BY demoted_at DESC LIMIT %(runs_max)s
 """
 
 
@@ -32,12 +49,14 @@ class RateOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Snapshot(msgspec.Struct, frozen=True):
     taken_at: float
+    waiting: Sequence[Waiting]
     positions: Mapping[UUID, int]
-    rate_per_minute: float
+    costs: Costs
+    rates: Rates
 
 
 class Queue:
-    """Positions count from 1, in the order in which jobs are due. What it says is at most a second old."""
+    """Positions count from 1, in the order in which jobs will be run. What it says is at most a second old."""
 
     def __init__(
         self,
@@ -45,13 +64,16 @@ class Queue:
         *,
         pending_max: Callable[[], int],
         rate: RateOptions,
+        shares: ShareOptions,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._pending_max = pending_max
         self._rate = rate
+        self._shares = shares
         self._monotonic = monotonic
-        self._snapshot = _Snapshot(float("-inf"), {}, rate.assumed_per_minute)
+        assumed = Rates(quick=rate.assumed_per_minute, ended=rate.assumed_per_minute)
+        self._snapshot = _Snapshot(float("-inf"), (), {}, _costs(shares, [], []), assumed)
         self._taking = asyncio.Lock()
 
     async def position(self, job_id: UUID) -> int | None:
@@ -63,10 +85,36 @@ class Queue:
             snapshot = await self._newer_than(asked_at)
         return snapshot.positions.get(job_id)
 
-    async def capacity(self) -> Capacity:
+    async def capacity(self, address_hash: bytes | None = None) -> Capacity:
+        """For a new visitor of that address."""
         snapshot = await self._newer_than(self._monotonic() - _FRESH_SECONDS)
-        queued, rate = len(snapshot.positions), snapshot.rate_per_minute
-        return estimate(queued=queued, limit=self._pending_max(), rate_per_minute=rate)
+        return estimate(
+            queued=len(snapshot.waiting),
+            slow=sum(job.slow for job in snapshot.waiting),
+            ahead=await self._ahead(snapshot, address_hash) if snapshot.waiting else 0,
+            limit=self._pending_max(),
+            rates=snapshot.rates,
+        )
+
+    async def _ahead(self, snapshot: _Snapshot, address_hash: bytes | None) -> int:
+        newcomer = Waiting(
+            id=_NOBODY,
+            account_id=_NOBODY,
+            address_hash=address_hash,
+            slow=False,
+            established=False,
+            due=True,
+            address_used=await self._used(snapshot, address_hash) if address_hash else 0.0,
+            visitor_used=0.0,
+        )
+        return ahead_of(newcomer, snapshot.waiting, snapshot.costs)
+
+    async def _used(self, snapshot: _Snapshot, address_hash: bytes) -> float:
+        known = next((job.address_used for job in snapshot.waiting if job.address_hash == address_hash), None)
+        if known is not None:
+            return known
+        async with self._database.transaction() as connection:
+            return await ShareRepository(connection, self._shares).used_by_address(address_hash)
 
     async def _newer_than(self, moment: float) -> _Snapshot:
         """Those who wait for the lock share what the first of them brings."""
@@ -77,18 +125,64 @@ class Queue:
 
     async def _take(self) -> _Snapshot:
         taken_at = self._monotonic()
+        values = {"rows_max": _ROWS_MAX, "half_life_seconds": self._shares.half_life_seconds}
         async with self._database.transaction() as connection:
-            cursor = await connection.execute(_QUEUED, {"rows_max": _ROWS_MAX})
-            queued = await cursor.fetchall()
-            rate = await finishing_rate(connection, self._rate)
-        return _Snapshot(taken_at, {row["id"]: place for place, row in enumerate(queued, start=1)}, rate)
+            rows = await (await connection.execute(_QUEUED, values)).fetchall()
+            finished, demoted = await _finished(connection, self._rate), await _demoted(connection, self._rate)
+        waiting = msgspec.convert(rows, tuple[Waiting, ...])
+        costs = _costs(self._shares, finished, demoted)
+        rates = _rates(
+            finished, demoted, self._rate, 60 / costs.slow_bound if any(job.slow for job in waiting) else None
+        )
+        return _Snapshot(taken_at, waiting, positions(waiting, costs), costs, rates)
 
 
 async def finishing_rate(connection: Connection, options: RateOptions) -> float:
     """Runs a minute."""
-    window = {"window_seconds": options.window_seconds, "runs_max": _RUNS_MAX}
-    finished = await (await connection.execute(_FINISHED, window)).fetchall()
     return measured_rate(
-        ((row["started_at"], row["finished_at"]) for row in finished),
+        ((row["started_at"], row["finished_at"]) for row in await _finished(connection, options)),
         assumed_rate_per_minute=options.assumed_per_minute,
     )
+
+
+async def _finished(connection: Connection, options: RateOptions) -> list[DictRow]:
+    window = {"window_seconds": options.window_seconds, "runs_max": _RUNS_MAX}
+    return await (await connection.execute(_FINISHED, window)).fetchall()
+
+
+async def _demoted(connection: Connection, options: RateOptions) -> list[DictRow]:
+    window = {"window_seconds": options.window_seconds, "runs_max": _RUNS_MAX}
+    return await (await connection.execute(_DEMOTED, window)).fetchall()
+
+
+def _rates(
+    finished: Sequence[DictRow], demoted: Sequence[DictRow], options: RateOptions, slow_rate: float | None
+) -> Rates:
+    """A short reading that ended without a result has taken a place as one with a result does.
+
+    `slow_rate` is assumed where slow jobs wait and none has ended.
+    """
+    quick = [(row["started_at"], row["finished_at"]) for row in finished if not row["slow"]]
+    quick += [(row["demoted_from"], row["demoted_at"]) for row in demoted]
+    ended = ((row["started_at"], row["finished_at"]) for row in finished)
+    return Rates(
+        quick=measured_rate(quick, assumed_rate_per_minute=options.assumed_per_minute),
+        ended=measured_rate(ended, assumed_rate_per_minute=slow_rate or options.assumed_per_minute),
+    )
+
+
+def _costs(shares: ShareOptions, finished: Sequence[DictRow], demoted: Sequence[DictRow]) -> Costs:
+    """What readings are expected to use is what they took of late; the bound where none has ended."""
+    took = [(row["slow"], (row["finished_at"] - row["started_at"]).total_seconds()) for row in finished]
+    took += [(False, (row["demoted_at"] - row["demoted_from"]).total_seconds()) for row in demoted]
+    return Costs(
+        quick_bound=shares.quick_seconds,
+        slow_bound=shares.slow_seconds,
+        quick_expected=_mean([seconds for slow, seconds in took if not slow], shares.quick_seconds),
+        slow_expected=_mean([seconds for slow, seconds in took if slow], shares.slow_seconds),
+    )
+
+
+def _mean(seconds: Sequence[float], bound: float) -> float:
+    """Processor time is at most the time of the clock, and at most its bound."""
+    return min(bound, sum(seconds) / len(seconds)) if seconds else bound

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from upschedule.processing.errors import AccountNotFound, QuotaExceeded
+from upschedule.processing.errors import AccountNotFound, QueueFull, QuotaExceeded
 from upschedule.processing.job import Job
 from upschedule.processing.rows import found, job_of
 from upschedule.stores.database import Connection
@@ -24,6 +24,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
     object_key: str
     request_id: str | None
+    address_hash: bytes | None = None
 
 
 class JobRepository:
@@ -79,22 +80,31 @@ class JobRepository:
 
     # The number is arbitrary; every process that adds to the queue takes this lock while it counts.
     _LOCK_QUEUE = "SELECT pg_advisory_xact_lock(4207000001)"
-    _COUNT_QUEUED = "SELECT count(*) AS queued FROM jobs WHERE status = 'queued'"
+    _COUNT_QUEUED = """
+        SELECT count(*) AS queued, count(*) FILTER (WHERE address_hash = %(address_hash)s) AS of_address
+        FROM jobs WHERE status = 'queued'
+    """
 
-    async def lock_queue(self) -> int:
-        """The number of queued jobs, which nobody else can add to until this transaction ends (R2.2)."""
+    async def check_room(self, address_hash: bytes | None, *, pending_max: int, retry_after_seconds: int) -> None:
+        """Raises QueueFull unless one more fits; no other transaction adds to the queue until this one ends (R2.2).
+
+        An address may hold as many places as are still free: alone half of them, and however many addresses fill the
+        queue, there is room left for another. Where the address is not known only the whole queue has a bound.
+        """
         await self._connection.execute(self._LOCK_QUEUE)
-        return await self.count_queued()
-
-    async def count_queued(self) -> int:
-        cursor = await self._connection.execute(self._COUNT_QUEUED)
-        row = await cursor.fetchone()
-        return int(row["queued"]) if row else 0
+        cursor = await self._connection.execute(self._COUNT_QUEUED, {"address_hash": address_hash})
+        row = await cursor.fetchone() or {"queued": 0, "of_address": 0}
+        free = pending_max - row["queued"]
+        if free <= 0 or row["of_address"] >= free:
+            raise QueueFull(retry_after_seconds=retry_after_seconds, of_network=free > 0)
 
     _INSERT = """
-        INSERT INTO jobs (id, account_id, sha256, file_name, size_bytes, object_key, stored_at, request_id, rung_at)
+        INSERT INTO jobs (id, account_id, sha256, file_name, size_bytes, object_key, stored_at, request_id, rung_at,
+                          address_hash, address_noted_at, established)
         VALUES (%(id)s, %(account_id)s, %(sha256)s, %(file_name)s, %(size_bytes)s, %(object_key)s, now(),
-                %(request_id)s, now())
+                %(request_id)s, now(), %(address_hash)s, CASE WHEN %(address_hash)s::bytea IS NOT NULL THEN now() END,
+                EXISTS (SELECT FROM jobs AS earlier
+                        WHERE earlier.account_id = %(account_id)s AND earlier.status = 'completed'))
         RETURNING *
     """
 
@@ -108,14 +118,25 @@ class JobRepository:
         SET status = 'queued', attempt = 0, pages_read = 0, error = NULL, finished_at = NULL, run_after = now(),
             rung_at = now(), request_id = %(request_id)s, version = version + 1,
             stored_at = CASE WHEN object_key IS DISTINCT FROM %(object_key)s THEN now() ELSE stored_at END,
-            object_key = %(object_key)s
+            object_key = %(object_key)s, address_hash = %(address_hash)s,
+            address_noted_at = CASE WHEN %(address_hash)s::bytea IS NOT NULL THEN now() END,
+            established = EXISTS (SELECT FROM jobs AS earlier
+                                  WHERE earlier.account_id = %(account_id)s AND earlier.status = 'completed')
         WHERE id = %(job_id)s
         RETURNING *
     """
 
-    async def queue_again(self, job: Job, *, object_key: str, request_id: str | None) -> Job:
-        """For a job that this transaction has locked and that is final."""
-        values = {"job_id": job.id, "object_key": object_key, "request_id": request_id}
+    async def queue_again(
+        self, job: Job, *, object_key: str, request_id: str | None, address_hash: bytes | None
+    ) -> Job:
+        """For a job that this transaction has locked and that is final. What needed long before is still slow."""
+        values = {
+            "job_id": job.id,
+            "account_id": job.account_id,
+            "object_key": object_key,
+            "request_id": request_id,
+            "address_hash": address_hash,
+        }
         cursor = await self._connection.execute(self._QUEUE_AGAIN, values)
         return job_of(await cursor.fetchone() or {})
 

@@ -39,6 +39,15 @@ _OLD_LETTERS = """
         ORDER BY failed_at LIMIT %(rows_max)s
     )
 """
+# Other rows may hold the same hash for longer, so each place forgets it by its own time.
+_OLD_ADDRESSES = (
+    """
+    UPDATE jobs SET address_hash = NULL, address_noted_at = NULL
+    WHERE address_noted_at < now() - %(keep_seconds)s * interval '1 second'
+    """,
+    "DELETE FROM address_shares WHERE noted_at < now() - %(keep_seconds)s * interval '1 second'",
+    "DELETE FROM visitor_shares WHERE used_at < now() - %(keep_seconds)s * interval '1 second'",
+)
 _POINTED_AT = "SELECT object_key FROM jobs WHERE object_key = ANY(%(keys)s)"
 
 
@@ -48,6 +57,7 @@ class RetentionOptions(msgspec.Struct, frozen=True, kw_only=True):
     file_seconds: float
     message_seconds: float
     dead_letter_seconds: float
+    address_seconds: float
 
 
 class _StoredFile(msgspec.Struct, frozen=True):
@@ -81,6 +91,7 @@ class Retention:
         """One pass, bounded in size; parts fail apart: a store that is away holds up only its own."""
         await self._part("files", self._remove_files)
         await self._part("dead-letters", self._remove_letters)
+        await self._part("addresses", self._forget_addresses)
         await self._part("messages", self._remove_messages)
 
     async def remove_orphans(self) -> None:
@@ -122,6 +133,12 @@ class Retention:
         values = {"keep_seconds": self._options.dead_letter_seconds, "rows_max": _ROWS_MAX}
         async with self._database.transaction() as connection:
             return (await connection.execute(_OLD_LETTERS, values)).rowcount
+
+    async def _forget_addresses(self) -> int:
+        """What the queue knows of addresses, and of visitors' readings, goes after a day."""
+        values = {"keep_seconds": self._options.address_seconds}
+        async with self._database.transaction() as connection:
+            return sum([(await connection.execute(statement, values)).rowcount for statement in _OLD_ADDRESSES])
 
     async def _remove_messages(self) -> int:
         return await trim(self._redis, self._stream, older_than_seconds=self._options.message_seconds)

@@ -7,12 +7,12 @@ import traceback
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Protocol
-from uuid import UUID
 
 import msgspec
 import structlog
 
 from upschedule.metrics import ATTEMPT_SECONDS, JOB_SECONDS, JOBS_FINISHED, PAGES_READ, STALE_RESULTS
+from upschedule.pdf.sandbox.errors import QuantumUsedUp
 from upschedule.processing.doorbell import Doorbell
 from upschedule.processing.errors import FileGone, ReadingTimedOut
 from upschedule.processing.failure import GiveUp, RetryPolicy, after_failure
@@ -21,7 +21,8 @@ from upschedule.processing.lease import LeaseLost, LeaseOptions, while_held
 from upschedule.processing.progress import Progress
 from upschedule.processing.publication import Publication
 from upschedule.processing.runs import RunRepository
-from upschedule.stores.database import Database
+from upschedule.processing.shares import ShareOptions, ShareRepository
+from upschedule.stores.database import Connection, Database
 from upschedule.stores.errors import StoreError
 from upschedule.stores.objects import ObjectMissing, ObjectStore
 from upschedule.timetable.event import Extraction
@@ -35,20 +36,45 @@ class DocumentReader(Protocol):
     """The sandbox, as seen from here."""
 
     async def read(
-        self, data: bytes, *, deadline_seconds: float, on_progress: Callable[[int, int], Awaitable[None] | None]
+        self,
+        data: bytes,
+        *,
+        deadline_seconds: float,
+        on_progress: Callable[[int, int], Awaitable[None] | None],
+        cpu_seconds: float | None,
+        on_spent: Callable[[float], None],
     ) -> Extraction:
-        """Raises UnreadableDocument for a cause in the file; after any other error it is tried again."""
+        """Raises UnreadableDocument for a cause in the file; after any other error it is tried again.
+
+        QuantumUsedUp after `cpu_seconds` of processor time. `on_spent` hears how much was used, where it is known.
+        """
         ...
 
 
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of a run; `size_bytes_max` is what an upload may be."""
+    """Bounds of a run; `size_bytes_max` is what an upload may be. Of the documents read at once `slow_max` are slow."""
 
     attempt_seconds_max: float
     size_bytes_max: int
     lease: LeaseOptions
     retries: RetryPolicy
+    shares: ShareOptions
+    slow_max: int
     reader_version: str
+
+
+class _Run:
+    """A job under way, and the processor time that its reading used: None while that is not known."""
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        self.spent_seconds: float | None = 0.0
+
+    def reading(self) -> None:
+        self.spent_seconds = None
+
+    def spent(self, seconds: float) -> None:
+        self.spent_seconds = seconds
 
 
 class Runner:
@@ -73,39 +99,74 @@ class Runner:
         self._options = options
         self._roll = roll
         self._under_way: set[asyncio.Task[None]] = set()
+        self._claiming = asyncio.Lock()
+        self._slow = 0
+        self._stopped = False
 
-    async def run(self, job_id: UUID) -> None:
-        """Does nothing where the job is not due or another has it. Raises StoreError only where nothing was claimed."""
-        async with self._database.transaction() as connection:
-            job = await RunRepository(connection).claim(job_id, lease_seconds=self._options.lease.lease_seconds)
-        if job is None:
-            return
-        attempt = asyncio.create_task(self._attempt(job))
-        self._under_way.add(attempt)
-        attempt.add_done_callback(self._under_way.discard)
-        await attempt
+    async def run(self) -> None:
+        """Runs the fairest due job; nothing where there is none. Raises StoreError only where nothing was claimed.
+
+        A slow job is followed by another one, whose message may have come while no slow place was free.
+        """
+        while not self._stopped:
+            job = await self._claim()
+            if job is None:
+                return
+            attempt = asyncio.create_task(self._attempt(_Run(job)))
+            self._under_way.add(attempt)
+            attempt.add_done_callback(self._under_way.discard)
+            try:
+                await attempt
+            finally:
+                self._slow -= job.slow
+            if not job.slow:
+                return
+
+    def stop(self) -> None:
+        """Claims no more; what is under way goes on."""
+        self._stopped = True
+
+    async def _claim(self) -> Job | None:
+        """Charges the most that the reading may use. Its end settles that; what a killed worker read stays charged."""
+        # One at a time, so that the slow ones are counted exactly.
+        async with self._claiming:
+            async with self._database.transaction() as connection:
+                shares = ShareRepository(connection, self._options.shares)
+                job_id = await shares.fairest(with_slow=self._slow < self._options.slow_max)
+                if job_id is None:
+                    return None
+                job = await RunRepository(connection).claim(job_id, lease_seconds=self._options.lease.lease_seconds)
+                if job is None:
+                    return None
+                await shares.charge(job, self._options.shares.cost(job))
+            self._slow += job.slow
+        return job
 
     async def give_back(self) -> None:
         """Stops every run under way and queues its job again at once, without counting the attempt."""
+        self.stop()
         for attempt in list(self._under_way):
             attempt.cancel()
         await asyncio.gather(*self._under_way, return_exceptions=True)
 
-    async def _attempt(self, job: Job) -> None:
+    async def _attempt(self, run: _Run) -> None:
+        job = run.job
         structlog.contextvars.bind_contextvars(
             job_id=str(job.id), run=job.run, account_id=str(job.account_id), request_id=job.request_id
         )
         started_at = time.monotonic()
         try:
             await self._publication.changed(job)
-            outcome = await while_held(self._read_and_store(job), partial(self._renew, job), self._options.lease)
+            outcome = await while_held(self._read_and_store(run), partial(self._renew, job), self._options.lease)
         except LeaseLost:
             outcome = _stale()
         except asyncio.CancelledError:
             outcome = "given-back"
-            await self._settle(job, self._queue_at_once)
+            await self._settle(run, self._queue_at_once)
+        except QuantumUsedUp:
+            outcome = await self._settle(run, self._demote)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, the job must end in a right state
-            outcome = await self._settle(job, partial(self._failed, error=error))
+            outcome = await self._settle(run, partial(self._failed, error=error))
         ATTEMPT_SECONDS.labels(outcome=outcome).observe(time.monotonic() - started_at)
         JOBS_FINISHED.labels(outcome=outcome).inc()
         _log.info("run_ended", outcome=outcome, seconds=round(time.monotonic() - started_at, 3))
@@ -118,63 +179,94 @@ class Runner:
                 attempt_seconds_max=self._options.attempt_seconds_max,
             )
 
-    async def _read_and_store(self, job: Job) -> str:
-        extraction = await self._read(job)
+    async def _read_and_store(self, run: _Run) -> str:
+        extraction = await self._read(run)
         while True:
             try:
-                return await self._store(job, extraction)
+                return await self._store(run, extraction)
             except StoreError as error:
                 # Ends with the lease, which needs the same database. Reading again would cost far more.
                 _log.warning("result_not_stored", reason=error.reason)
                 await asyncio.sleep(_STORE_AGAIN_SECONDS_MAX * (0.2 + 0.8 * self._roll()))
 
-    async def _read(self, job: Job) -> Extraction:
+    async def _read(self, run: _Run) -> Extraction:
+        job, shares = run.job, self._options.shares
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._options.attempt_seconds_max
         progress = Progress(job, self._database, self._publication)
         try:
             async with asyncio.timeout_at(deadline):
                 data = await self._objects.get(job.object_key or "", size_bytes_max=self._options.size_bytes_max)
+                run.reading()
                 return await self._reader.read(
-                    data, deadline_seconds=deadline - loop.time(), on_progress=progress.report
+                    data,
+                    deadline_seconds=deadline - loop.time(),
+                    on_progress=progress.report,
+                    cpu_seconds=None if job.slow else shares.quick_seconds,
+                    on_spent=run.spent,
                 )
         except TimeoutError as error:
             raise ReadingTimedOut from error
         except ObjectMissing as error:
             raise FileGone from error
 
-    async def _store(self, job: Job, extraction: Extraction) -> str:
+    async def _store(self, run: _Run, extraction: Extraction) -> str:
         async with self._database.transaction() as connection:
             completed = await RunRepository(connection).complete(
-                job, extraction, reader_version=self._options.reader_version
+                run.job, extraction, reader_version=self._options.reader_version
             )
+            if completed:
+                await self._account_for(connection, run)
         if completed is None:
             return _stale()
         PAGES_READ.inc(extraction.pages)
         await self._ended(completed)
         return "completed"
 
-    async def _settle(self, job: Job, how: Callable[[Job], Awaitable[str]]) -> str:
+    async def _account_for(self, connection: Connection, run: _Run) -> None:
+        """Puts what the reading used in the place of what was charged for it at the claim."""
+        if run.spent_seconds is not None:
+            shares = self._options.shares
+            difference = run.spent_seconds - shares.cost(run.job)
+            await ShareRepository(connection, shares).charge(run.job, difference)
+
+    async def _settle(self, run: _Run, how: Callable[[_Run], Awaitable[str]]) -> str:
         try:
-            return await how(job)
+            return await how(run)
         except Exception:  # noqa: BLE001 - the lease runs out, and the sweeper settles it whatever stood in the way here
             _log.warning("run_not_settled", exc_info=True)
             return "unsettled"
 
-    async def _queue_at_once(self, job: Job) -> str:
+    async def _queue_at_once(self, run: _Run) -> str:
         async with self._database.transaction() as connection:
-            queued = await RunRepository(connection).give_back(job)
+            queued = await RunRepository(connection).give_back(run.job)
+            if queued:
+                await self._account_for(connection, run)
         if queued:
             await self._publication.changed(queued)
-            await self._doorbell.ring(job.id)
+            await self._doorbell.ring(queued.id)
         return "given-back"
 
-    async def _failed(self, job: Job, *, error: Exception) -> str:
+    async def _demote(self, run: _Run) -> str:
+        async with self._database.transaction() as connection:
+            queued = await RunRepository(connection).demote(run.job)
+            if queued:
+                await self._account_for(connection, run)
+        if queued is None:
+            return _stale()
+        await self._publication.changed(queued)
+        await self._doorbell.ring(queued.id)
+        return "demoted"
+
+    async def _failed(self, run: _Run, *, error: Exception) -> str:
+        job = run.job
         decision = after_failure(job, error, self._options.retries, self._roll())
         if not isinstance(decision, GiveUp):
             _log.warning("run_failed", attempt=job.attempt, retry_seconds=decision.delay_seconds, exc_info=error)
             async with self._database.transaction() as connection:
                 queued = await RunRepository(connection).retry_later(job, delay_seconds=decision.delay_seconds)
+                if queued:
+                    await self._account_for(connection, run)
             if queued:
                 await self._publication.changed(queued)
             return "retried" if queued else _stale()
@@ -187,6 +279,8 @@ class Runner:
                 traceback="".join(traceback.format_exception(error)),
                 reader_version=self._options.reader_version,
             )
+            if failed:
+                await self._account_for(connection, run)
         if failed is None:
             return _stale()
         await self._ended(failed)

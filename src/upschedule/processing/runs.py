@@ -117,6 +117,23 @@ class RunRepository:
         cursor = await self._connection.execute(self._GIVE_BACK, _key(job))
         return found(await cursor.fetchone())
 
+    _DEMOTE = """
+        UPDATE jobs
+        SET status = 'queued', slow = true, demoted_at = now(), demoted_from = started_at, lease_until = NULL,
+            pages_read = 0, attempt = attempt - 1, run_after = now(), rung_at = now(), version = version + 1
+        WHERE id = %(job_id)s AND run = %(run)s AND status = 'processing'
+        RETURNING *
+    """
+
+    async def demote(self, job: Job) -> Job | None:
+        """For a document that needs more than a short reading: due at once, as a slow one.
+
+        The attempt does not count. The job counts as announced: the caller rings once this has committed. None: no
+        longer ours.
+        """
+        cursor = await self._connection.execute(self._DEMOTE, _key(job))
+        return found(await cursor.fetchone())
+
     _FAIL = """
         UPDATE jobs
         SET status = 'failed', lease_until = NULL, finished_at = now(), error = %(error)s,

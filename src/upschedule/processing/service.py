@@ -1,6 +1,6 @@
 """What people do with their jobs: the use cases, for the web and for whoever comes next."""
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from datetime import datetime
 from uuid import UUID
 
@@ -9,14 +9,15 @@ import msgspec
 from upschedule.processing.cache import StatusCache
 from upschedule.processing.capacity import Capacity
 from upschedule.processing.doorbell import Doorbell
-from upschedule.processing.errors import FileGone, JobNotFound, NotFailed, QueueFull
-from upschedule.processing.intake import Accepted, Intake
+from upschedule.processing.errors import FileGone, JobNotFound, NotFailed, NothingToRetry
+from upschedule.processing.intake import Accepted, Intake, IntakeLimits
 from upschedule.processing.job import Job, JobStatus, Status, status_of
 from upschedule.processing.publication import Publication
 from upschedule.processing.queue import Queue
 from upschedule.processing.reading import extraction_of
 from upschedule.processing.removal import remove_object
 from upschedule.processing.repository import JobRepository
+from upschedule.processing.shares import AddressHash, ShareOptions, ShareRepository
 from upschedule.processing.watch import Watches
 from upschedule.stores.database import Database
 from upschedule.stores.objects import ObjectStore
@@ -51,6 +52,10 @@ class JobService:
         queue: Queue,
         watches: Watches,
         intake: Intake,
+        limits: Callable[[], IntakeLimits],
+        shares: ShareOptions,
+        addresses: AddressHash,
+        reader_version: str,
     ) -> None:
         self._database = database
         self._objects = objects
@@ -60,10 +65,21 @@ class JobService:
         self._queue = queue
         self._watches = watches
         self._intake = intake
+        self._limits = limits
+        self._shares = shares
+        self._addresses = addresses
+        self._reader_version = reader_version
 
-    async def accept(self, account_id: UUID, *, file_name: str, data: bytes, request_id: str | None) -> Accepted:
-        """Raises UnreadableDocument, QuotaExceeded, QueueFull, AccountNotFound or StoreError."""
-        return await self._intake.accept(account_id, file_name=file_name, data=data, request_id=request_id)
+    async def accept(
+        self, account_id: UUID, *, file_name: str, data: bytes, request_id: str | None, address: str | None = None
+    ) -> Accepted:
+        """Raises UnreadableDocument, QuotaExceeded, QueueFull, ReadingTimeUsedUp, AccountNotFound or StoreError.
+
+        `address` is the client's, of which a keyed hash is kept for a limited time; None where it is not known.
+        """
+        return await self._intake.accept(
+            account_id, file_name=file_name, data=data, request_id=request_id, address=address
+        )
 
     async def status(self, account_id: UUID, job_id: UUID) -> JobStatus:
         """Raises JobNotFound, also for another owner's. From the cache where it can (R4.1, R4.2)."""
@@ -99,19 +115,25 @@ class JobService:
         if job.object_key:
             await remove_object(self._objects, job.object_key)
 
-    async def retry(self, account_id: UUID, job_id: UUID) -> JobStatus:
-        """Raises JobNotFound, NotFailed, FileGone, QueueFull."""
-        capacity = await self._queue.capacity()
+    async def retry(self, account_id: UUID, job_id: UUID, *, address: str | None = None) -> JobStatus:
+        """Raises JobNotFound, NotFailed, NothingToRetry, FileGone, ReadingTimeUsedUp, QueueFull."""
+        capacity, limits, address_hash = await self._queue.capacity(), self._limits(), self._addresses.of(address)
         async with self._database.transaction() as connection:
             jobs = JobRepository(connection)
             job = await _owned(jobs, account_id, job_id)
             if job.status is not Status.FAILED:
                 raise NotFailed
+            if job.answers(self._reader_version):
+                raise NothingToRetry
             if job.object_key is None:
                 raise FileGone
-            if await jobs.lock_queue() >= capacity.limit:
-                raise QueueFull(retry_after_seconds=capacity.retry_after_seconds)
-            queued = await jobs.queue_again(job, object_key=job.object_key, request_id=job.request_id)
+            await ShareRepository(connection, self._shares).check_budget(account_id, limits.cpu_seconds)
+            await jobs.check_room(
+                address_hash, pending_max=limits.pending_max, retry_after_seconds=capacity.retry_after_seconds
+            )
+            queued = await jobs.queue_again(
+                job, object_key=job.object_key, request_id=job.request_id, address_hash=address_hash
+            )
         await self._publication.changed(queued)
         await self._doorbell.ring(job_id)
         return await self._told(account_id, queued)
@@ -121,9 +143,9 @@ class JobService:
         async with self._database.transaction() as connection:
             return await extraction_of(connection, account_id, job_id)
 
-    async def capacity(self) -> Capacity:
-        """The queue's length and speed, at most a second old (R2.2)."""
-        return await self._queue.capacity()
+    async def capacity(self, *, address: str | None = None) -> Capacity:
+        """The queue's length and speed for a newcomer of that address, at most a second old (R2.2)."""
+        return await self._queue.capacity(self._addresses.of(address))
 
     def watch(self, account_id: UUID, job_id: UUID) -> AsyncGenerator[JobStatus]:
         """The status now and after every change, up to the final one or the end of the process. Raises JobNotFound."""

@@ -26,6 +26,7 @@ from upschedule.processing.queue import Queue, RateOptions
 from upschedule.processing.retention import Retention, RetentionOptions
 from upschedule.processing.runner import DocumentReader, Runner, RunOptions
 from upschedule.processing.service import JobService
+from upschedule.processing.shares import AddressHash, ShareOptions
 from upschedule.processing.sweeper import Sweeper, SweepOptions
 from upschedule.processing.watch import Watches
 from upschedule.services.live import LiveSettings
@@ -97,6 +98,8 @@ class Services:
                     lease_seconds=settings.jobs.lease_seconds, heartbeat_seconds=settings.jobs.heartbeat_seconds
                 ),
                 retries=_retries(settings),
+                shares=_shares(settings),
+                slow_max=settings.worker.slow_concurrency,
                 reader_version=READER_VERSION,
             ),
         )
@@ -129,6 +132,7 @@ class Services:
                 file_seconds=3600 * self._settings.uploads.keep_hours,
                 message_seconds=3600 * jobs.message_hours_max,
                 dead_letter_seconds=3600 * jobs.dead_letter_hours,
+                address_seconds=3600 * jobs.address_hours,
             ),
             now=now,
         )
@@ -147,14 +151,18 @@ class Services:
             self.database,
             pending_max=lambda: live.current.jobs.pending_max,
             rate=_rate(settings),
+            shares=_shares(settings),
         )
+        limits, addresses = partial(_intake_limits, live), AddressHash(settings.web.feed_secret)
         intake = Intake(
             database=self.database,
             objects=self.objects,
             publication=self._publication,
             doorbell=self._doorbell,
             queue=queue,
-            limits=partial(_intake_limits, live),
+            limits=limits,
+            shares=_shares(settings),
+            addresses=addresses,
             reader_version=READER_VERSION,
             new_id=uuid4,
         )
@@ -167,13 +175,20 @@ class Services:
             queue=queue,
             watches=watches,
             intake=intake,
+            limits=limits,
+            shares=_shares(settings),
+            addresses=addresses,
+            reader_version=READER_VERSION,
         )
 
 
 def _intake_limits(live: LiveSettings) -> IntakeLimits:
     uploads, jobs = live.current.uploads, live.current.jobs
     return IntakeLimits(
-        size_bytes_max=uploads.size_bytes_max, quota_bytes=uploads.quota_bytes, pending_max=jobs.pending_max
+        size_bytes_max=uploads.size_bytes_max,
+        quota_bytes=uploads.quota_bytes,
+        pending_max=jobs.pending_max,
+        cpu_seconds=live.current.limits.cpu_seconds_per_account,
     )
 
 
@@ -227,6 +242,14 @@ def _retries(settings: Settings) -> RetryPolicy:
         retries_max=settings.jobs.retries_max,
         backoff_seconds_base=settings.jobs.backoff_seconds_base,
         backoff_seconds_max=settings.jobs.backoff_seconds_max,
+    )
+
+
+def _shares(settings: Settings) -> ShareOptions:
+    return ShareOptions(
+        quick_seconds=settings.jobs.quick_cpu_seconds,
+        slow_seconds=settings.worker.cpu_seconds_max,
+        half_life_seconds=settings.jobs.share_half_life_seconds,
     )
 
 

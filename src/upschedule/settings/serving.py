@@ -15,6 +15,13 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     uploads_per_hour_address: Annotated[
         int, Meta(ge=1, le=AMOUNT_MAX, description="Uploads of an address; a campus shares one"), LIVE
     ] = 2000
+    cpu_seconds_per_account: Annotated[
+        float,
+        Meta(
+            gt=0, le=AMOUNT_MAX, description="Processor time of an account's readings beyond which it must wait (R5.1)"
+        ),
+        LIVE,
+    ] = 30.0
     status_per_minute: Annotated[
         int, Meta(ge=1, le=AMOUNT_MAX, description="Status requests of an account (R5.2)"), LIVE
     ] = 100

@@ -35,6 +35,18 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     attempt_seconds_max: Annotated[float, Meta(gt=0, description="Longest attempt, from claim to result (R1.5)")] = (
         300.0
     )
+    quick_cpu_seconds: Annotated[
+        float,
+        Meta(
+            gt=0, description="Processor time of a first reading; a document that needs more waits among the slow ones"
+        ),
+    ] = 0.5
+    share_half_life_seconds: Annotated[
+        float, Meta(gt=0, description="Processor time that a visitor or address used counts half after")
+    ] = 600.0
+    address_hours: Annotated[
+        float, Meta(gt=0, description="How long the queue keeps the keyed hash of an address, in whatever place")
+    ] = 24.0
     lease_seconds: Annotated[float, Meta(gt=0, description="A worker silent for so long has lost its job (R2.3)")] = 8.0
     heartbeat_seconds: Annotated[float, Meta(gt=0, description="How often a worker renews its lease")] = 2.5
     sweep_seconds: Annotated[
@@ -79,7 +91,15 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
         30.0
     )
     memory_bytes_max: Annotated[int, Meta(ge=64 * MEBIBYTE, description="Memory of one reading child")] = 768 * MEBIBYTE
-    cpu_seconds_max: Annotated[int, Meta(ge=1, description="Processor time of one reading child")] = 60
+    cpu_seconds_max: Annotated[
+        int, Meta(ge=1, description="Processor time of one reading, beyond which the file is refused (R1.5)")
+    ] = 10
+    slow_concurrency: Annotated[
+        int,
+        Meta(
+            ge=1, le=64, description="Of the documents read at once, those that needed more than a first, short reading"
+        ),
+    ] = 1
     sandbox_required: Annotated[
         tuple[Literal["landlock", "namespaces"], ...],
         Meta(description="Protections besides seccomp without which nothing is read: landlock, namespaces"),

@@ -134,7 +134,14 @@ def _context(services: Services, options: WebOptions, drain: Drain) -> WebContex
         idle_seconds=options.body_idle_seconds,
         body_seconds=options.body_seconds,
     )
-    receiver = Receiver(jobs=services.jobs, accounts=services.accounts, identity=identity, limits=limits, reader=reader)
+    receiver = Receiver(
+        jobs=services.jobs,
+        accounts=services.accounts,
+        identity=identity,
+        limits=limits,
+        clients=clients,
+        reader=reader,
+    )
     return WebContext(
         services=services,
         clients=clients,

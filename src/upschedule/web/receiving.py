@@ -1,14 +1,17 @@
 """From the first byte of an upload to a job: limits, the file, its owner (R5.1)."""
 
 from contextlib import suppress
+from uuid import UUID
 
 import msgspec
 
 from upschedule.accounts.service import AccountService, Visitor
 from upschedule.processing.errors import AccountNotFound
 from upschedule.processing.intake import Accepted
+from upschedule.processing.job import JobStatus
 from upschedule.processing.service import JobService
 from upschedule.stores.errors import StoreError
+from upschedule.web.client import ClientAddresses
 from upschedule.web.exchange import exchange_of
 from upschedule.web.identity import AnyRequest, Identity
 from upschedule.web.limits import Limits
@@ -22,6 +25,7 @@ class Receiver(msgspec.Struct, frozen=True, kw_only=True):
     accounts: AccountService
     identity: Identity
     limits: Limits
+    clients: ClientAddresses
     reader: UploadReader
 
     async def receive(self, request: AnyRequest, visitor: Visitor | None) -> Accepted:
@@ -56,10 +60,24 @@ class Receiver(msgspec.Struct, frozen=True, kw_only=True):
         self.identity.remember(request, visitor)
         return accepted
 
+    async def retry(self, request: AnyRequest, account_id: UUID, job_id: UUID) -> JobStatus:
+        """Counts as an upload (R5.1), unless it is refused. Raises what the limits and JobService.retry raise."""
+        await self.limits.upload_attempt(request)
+        await self.limits.upload(request, account_id)
+        try:
+            return await self.jobs.retry(account_id, job_id, address=self.clients.of(request))
+        except BaseException:
+            await self.limits.give_back_upload(account_id)
+            raise
+
     async def _accept(self, request: AnyRequest, visitor: Visitor, file: UploadedFile) -> Accepted:
         exchange = exchange_of(request.scope)
         accepted = await self.jobs.accept(
-            visitor.account_id, file_name=file.name, data=file.content, request_id=exchange.request_id
+            visitor.account_id,
+            file_name=file.name,
+            data=file.content,
+            request_id=exchange.request_id,
+            address=self.clients.of(request),
         )
         exchange.job_id = str(accepted.job.id)
         return accepted

@@ -88,10 +88,18 @@ async def _listen(broker: AsyncBroker, runner: Runner, options: WorkerOptions, s
             ack_type=AcknowledgeType.WHEN_RECEIVED,
             wait_tasks_timeout=options.drain_seconds,
         )
+        stopping = asyncio.create_task(_stop_claiming(runner, stop))
         try:
             await receiver.listen(stop)
         finally:
+            stopping.cancel()
             await runner.give_back()
+            await asyncio.gather(stopping, return_exceptions=True)
+
+
+async def _stop_claiming(runner: Runner, stop: asyncio.Event) -> None:
+    await stop.wait()
+    runner.stop()
 
 
 def _probes(services: Services, sandbox: Sandbox, self_check: SelfCheck) -> Probes:

@@ -9,9 +9,13 @@ from upschedule.processing.runner import Runner
 
 
 def register(broker: AsyncBroker, runner: Runner) -> None:
-    """A message that names no job fails in the task and is forgotten; PostgreSQL knows of all that matter."""
+    """A message that names no job fails in the task and is forgotten; PostgreSQL knows of all that matter.
+
+    Whichever job a message names, the runner takes the one whose turn it is.
+    """
 
     async def process_job(job_id: str) -> None:
-        await runner.run(UUID(job_id))
+        UUID(job_id)
+        await runner.run()
 
     broker.register_task(process_job, task_name=TASK_NAME)

@@ -15,8 +15,8 @@ from upschedule.processing.job import Status
 from upschedule.services import Services
 
 
-async def accept(services: Services, account_id: UUID, data: bytes) -> Accepted:
-    return await services.jobs.accept(account_id, file_name="a.pdf", data=data, request_id="r1")
+async def accept(services: Services, account_id: UUID, data: bytes, *, address: str | None = None) -> Accepted:
+    return await services.jobs.accept(account_id, file_name="a.pdf", data=data, request_id="r1", address=address)
 
 
 async def stored_bytes(services: Services, account_id: UUID) -> int:

@@ -6,12 +6,14 @@ import psycopg
 import pytest
 
 from tests.integration.services import Addresses, opened
-from upschedule.processing import queue, sweeper
+from upschedule.processing import queue, retention, sweeper
 from upschedule.processing.repository import JobRepository
 from upschedule.processing.runs import RunRepository
+from upschedule.processing.shares import ShareRepository
 from upschedule.services import Services
 
 _JOB = {"job_id": "00000000-0000-0000-0000-000000000001", "account_id": "00000000-0000-0000-0000-000000000002"}
+_SHARES = {"quick_seconds": 0.5, "slow_seconds": 10, "half_life_seconds": 600}
 _ACCOUNTS = "INSERT INTO accounts (id) VALUES (%(account_id)s) ON CONFLICT DO NOTHING"
 _MORE_ACCOUNTS = "INSERT INTO accounts SELECT FROM generate_series(1, 50)"
 # As in a full queue: 500 wait, the rest have finished.
@@ -41,14 +43,31 @@ async def plan_of(services: Services, statement: Any, values: dict[str, Any]) ->
             _JOB | {"created_at": "2026-01-01T00:00:00Z", "limit": 20},
             "jobs_account_created_idx",
         ),
-        (JobRepository._COUNT_QUEUED, {}, "jobs_queued_idx"),
+        (JobRepository._COUNT_QUEUED, {"address_hash": b"x"}, "jobs_queued_idx"),
+        (ShareRepository._FAIREST, _SHARES | {"with_slow": True}, "jobs_queued_idx"),
         (RunRepository._CLAIM, _JOB | {"lease_seconds": 10}, "Index Scan using jobs_"),
-        (queue._QUEUED, {"rows_max": 5000}, "jobs_queued_idx"),
+        (queue._QUEUED, _SHARES | {"rows_max": 5000}, "jobs_queued_idx"),
+        (queue._DEMOTED, {"window_seconds": 60, "runs_max": 1000}, "jobs_demoted_idx"),
+        (retention._OLD_ADDRESSES[0], {"keep_seconds": 86400}, "jobs_address_noted_idx"),
         (queue._FINISHED, {"window_seconds": 60, "runs_max": 1000}, "jobs_finished_idx"),
         (sweeper._EXPIRED, {"rows_max": 200}, "jobs_lease_idx"),
         (sweeper._RING_AGAIN, {"rows_max": 200, "ring_again_seconds": 10}, "jobs_queued_idx"),
     ],
-    ids=["status", "owned", "same bytes", "list", "length", "claim", "positions", "rate", "expired", "due"],
+    ids=[
+        "status",
+        "owned",
+        "same bytes",
+        "list",
+        "length",
+        "fairest",
+        "claim",
+        "positions",
+        "demoted",
+        "addresses",
+        "rate",
+        "expired",
+        "due",
+    ],
 )
 async def test_hot_queries_use_their_index(
     addresses: Addresses, postgres_owner_dsn: str, statement: str, values: dict[str, Any], index: str

@@ -56,9 +56,7 @@ async def test_the_processor_time_used_is_told_however_a_reading_ends(hostile: O
     spent: list[float] = []
     async with hostile(name) as sandbox:
         with suppress(UnreadableDocument, SandboxFailed):
-            await sandbox.read(
-                b"", deadline_seconds=30, on_progress=lambda _done, _total: None, on_spent=spent.append
-            )
+            await sandbox.read(b"", deadline_seconds=30, on_progress=lambda _done, _total: None, on_spent=spent.append)
     assert len(spent) == 1
     assert spent[0] > 0
 

@@ -6,13 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upschedule.processing.capacity import estimate, measured_rate
+from upschedule.processing.capacity import Rates, estimate, measured_rate
 
 NOON = datetime(2026, 2, 1, 12, tzinfo=UTC)
 
 
 def a_run(start: float, end: float) -> tuple[datetime, datetime]:
     return NOON + timedelta(seconds=start), NOON + timedelta(seconds=end)
+
+
+def retry_after(*, queued: int, limit: int, ended: float) -> int:
+    rates = Rates(quick=10_000, ended=ended)
+    return estimate(queued=queued, slow=0, ahead=queued, limit=limit, rates=rates).retry_after_seconds
 
 
 def test_nothing_finished_means_the_assumed_rate() -> None:
@@ -30,16 +35,16 @@ def test_an_idle_while_between_runs_does_not_make_the_workers_slow() -> None:
 
 def test_a_wait_is_the_queue_over_the_rate() -> None:
     """(R2.2)."""
-    assert estimate(queued=30, limit=500, rate_per_minute=60).wait_seconds == 30
+    assert estimate(queued=300, slow=270, ahead=30, limit=500, rates=Rates(quick=60, ended=1)).wait_seconds == 30
 
 
 def test_one_who_is_refused_comes_back_when_a_tenth_of_the_queue_is_gone() -> None:
     """(R2.2)."""
-    assert estimate(queued=500, limit=500, rate_per_minute=300).retry_after_seconds == 10
-    assert estimate(queued=500, limit=500, rate_per_minute=0.001).retry_after_seconds == 600
+    assert retry_after(queued=500, limit=500, ended=300) == 10
+    assert retry_after(queued=500, limit=500, ended=0.001) == 600
 
 
 @given(st.integers(0, 10_000), st.integers(1, 1_000), st.floats(0.01, 1e6))
 def test_a_retry_after_is_always_a_usable_number(queued: int, limit: int, rate: float) -> None:
     """(R5.3)."""
-    assert 1 <= estimate(queued=queued, limit=limit, rate_per_minute=rate).retry_after_seconds <= 600
+    assert 1 <= retry_after(queued=queued, limit=limit, ended=rate) <= 600

@@ -96,8 +96,8 @@ class Sandbox:
         """Read one document in a process of its own. `on_progress` hears the pages read, and the pages in all.
 
         `deadline_seconds` counts from now and includes the wait for a turn. Raises a subclass of UnreadableDocument for
-        a cause in the file, also when it used up its limits or its time (R1.5), QuantumUsedUp after `cpu_seconds`, which
-        are no such limit, and SandboxFailed for any other. Cancelling kills the child.
+        a cause in the file, also when it used up its limits or its time (R1.5), QuantumUsedUp after `cpu_seconds` of
+        processor time, and SandboxFailed for any other cause. Cancelling kills the child.
 
         `on_spent` hears the processor time that the child used, however it ended, unless that cannot be known.
         """

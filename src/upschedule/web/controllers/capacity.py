@@ -4,6 +4,8 @@ from litestar import Controller, get
 
 from upschedule.processing.capacity import Capacity
 from upschedule.processing.service import JobService
+from upschedule.web.client import ClientAddresses
+from upschedule.web.identity import AnyRequest
 from upschedule.web.problems import problems
 
 
@@ -14,6 +16,6 @@ class CapacityController(Controller):
     tags = ("operations",)
 
     @get(operation_id="GetCapacity", summary="The queue and how long a newcomer waits", responses=problems())
-    async def capacity(self, job_service: JobService) -> Capacity:
-        """`wait_seconds` comes from the measured rate (R2.2)."""
-        return await job_service.capacity()
+    async def capacity(self, request: AnyRequest, job_service: JobService, clients: ClientAddresses) -> Capacity:
+        """`wait_seconds` comes from the measured rate (R2.2), for a new visitor of the address that asks."""
+        return await job_service.capacity(address=clients.of(request))

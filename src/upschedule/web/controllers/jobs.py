@@ -9,7 +9,15 @@ from litestar.params import Parameter
 from litestar.response import Stream
 
 from upschedule.accounts.service import Visitor
-from upschedule.processing.errors import FileGone, JobNotFound, NotCompleted, NotFailed, QueueFull
+from upschedule.processing.errors import (
+    FileGone,
+    JobNotFound,
+    NotCompleted,
+    NotFailed,
+    NothingToRetry,
+    QueueFull,
+    ReadingTimeUsedUp,
+)
 from upschedule.processing.service import JobService
 from upschedule.timetable.event import Extraction
 from upschedule.web import streams as sse
@@ -18,6 +26,7 @@ from upschedule.web.exchange import exchange_of
 from upschedule.web.identity import AnyRequest
 from upschedule.web.limits import Limits
 from upschedule.web.problems import problems
+from upschedule.web.receiving import Receiver
 from upschedule.web.schemas.jobs import (
     JOBS_PATH,
     JobList,
@@ -134,13 +143,13 @@ class JobController(Controller):
         operation_id="RetryJob",
         summary="Read a failed document again",
         status_code=202,
-        responses=problems(JobNotFound, NotFailed, FileGone, QueueFull),
+        responses=problems(JobNotFound, NotFailed, NothingToRetry, FileGone, ReadingTimeUsedUp, QueueFull),
     )
     async def retry(
-        self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, job_service: JobService
+        self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, receiver: Receiver
     ) -> Response[JobView]:
-        """Possible as long as the file is kept."""
-        job = await job_service.retry(_owner(request, job_id, visitor), job_id)
+        """Counts as an upload. Possible as long as the file is kept, and unless the cause lies in the file."""
+        job = await receiver.retry(request, _owner(request, job_id, visitor), job_id)
         return Response(view(job), headers={"Location": location(job.id)})
 
 

@@ -5,7 +5,7 @@ from litestar.openapi.datastructures import ResponseSpec
 
 from upschedule.accounts.service import Visitor
 from upschedule.pdf.errors import EmptyFile, NotAPdf, TooLarge
-from upschedule.processing.errors import QueueFull, QuotaExceeded
+from upschedule.processing.errors import QueueFull, QuotaExceeded, ReadingTimeUsedUp
 from upschedule.processing.service import JobService
 from upschedule.web.errors import RequestTimedOut, ServerBusy, UnsupportedMediaType
 from upschedule.web.identity import AnyRequest
@@ -38,6 +38,7 @@ class UploadController(Controller):
                 TooLarge,
                 QuotaExceeded,
                 QueueFull,
+                ReadingTimeUsedUp,
                 UnsupportedMediaType,
                 RequestTimedOut,
                 ServerBusy,

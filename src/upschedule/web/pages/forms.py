@@ -41,9 +41,9 @@ class DocumentForms(Controller):
         return _back("documents")
 
     @post("/{job_id:uuid}/retry")
-    async def retry(self, job_id: UUID, known: Visitor, job_service: JobService) -> Redirect:
-        """Raises what JobService.retry raises."""
-        await job_service.retry(known.account_id, job_id)
+    async def retry(self, request: AnyRequest, job_id: UUID, known: Visitor, receiver: Receiver) -> Redirect:
+        """Raises what Receiver.retry raises."""
+        await receiver.retry(request, known.account_id, job_id)
         return _back("documents")
 
     @post("/{job_id:uuid}/remove")
