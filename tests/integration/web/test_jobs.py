@@ -74,7 +74,7 @@ def test_known_bytes_of_a_finished_job_answer_at_once(read: Read) -> None:
 
 
 def test_a_file_that_holds_no_timetable_fails_with_a_problem(reading_api: ApiProcess, new_client: NewClient) -> None:
-    """The cause lies in the file: the error is a problem with its own code."""
+    """The cause lies in the file: the error is a problem with its own code, and the same reader is not asked again."""
     client = new_client(reading_api)
     job = upload(client, pdf_like()).json()
     with client.stream("GET", f"/api/v1/jobs/{job['id']}/stream") as stream:
@@ -87,8 +87,9 @@ def test_a_file_that_holds_no_timetable_fails_with_a_problem(reading_api: ApiPro
     assert error["status"] == 400
     assert client.get(str(error["type"])).status_code == 200
     retried = client.post(f"/api/v1/jobs/{job['id']}/retry")
-    assert retried.status_code == 202
-    assert retried.json()["status"] in {"queued", "processing", "failed"}
+    assert (retried.status_code, problem_code(retried)) == (409, "nothing-to-retry")
+    assert "same answer" in retried.json()["detail"]
+    assert client.get(f"/api/v1/jobs/{job['id']}").json()["status"] == "failed"
 
 
 def test_a_finished_job_cannot_be_retried(read: Read) -> None:

@@ -6,6 +6,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
+import psycopg
 
 from tests.api_process import ApiProcess
 from tests.integration.web.conftest import Instances, NewClient, StartApi
@@ -146,11 +147,41 @@ def test_the_quota_is_exact_when_uploads_come_at_the_same_time(instances: Instan
     assert upload(client, pdf_like(size_bytes=9 * _MEBIBYTE)).status_code == 202
 
 
+def test_a_retry_counts_as_an_upload(
+    start_api: StartApi, new_client: NewClient, own_environment: dict[str, str]
+) -> None:
+    """(R5.1)."""
+    api = start_api(UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR="3")
+    client = new_client(api)
+    job = upload(client, pdf_like()).headers["location"]
+    answers: list[httpx.Response] = []
+    for _ in range(3):
+        answers.append(client.post(f"{job}/retry"))
+        _fail(own_environment["UPSCHEDULE_POSTGRES_URL"], job.rpartition("/")[2])
+    answers += [client.post(f"{job}/retry") for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [409, 202, 202, 429, 429]
+    assert [problem_code(answer) for answer in answers[3:]] == ["rate-limit"] * 2
+    assert upload(client, pdf_like()).status_code == 429
+
+
+def _fail(dsn: str, job_id: str) -> None:
+    """As a worker does after a fault that may pass."""
+    claimed = "status = 'processing', lease_until = now(), started_at = now()"
+    error = '{"code": "reading-failed", "title": "t", "detail": "d", "in_file": false}'
+    failed = f"status = 'failed', lease_until = NULL, finished_at = now(), error = '{error}'"
+    with psycopg.connect(dsn) as connection:
+        for columns in (claimed, failed):
+            connection.execute(f"UPDATE jobs SET {columns}, version = version + 1 WHERE id = %s".encode(), [job_id])
+
+
 def test_a_full_queue_refuses_with_an_honest_time(start_api: StartApi, new_client: NewClient) -> None:
     """503 with Retry-After, the same that the capacity tells; no visitor is made for it (R2.2)."""
-    api = start_api(UPSCHEDULE_JOBS_PENDING_MAX="2")
-    for _ in range(2):
-        assert upload(new_client(api), pdf_like()).status_code == 202
+    api = start_api(UPSCHEDULE_JOBS_PENDING_MAX="3")
+    for network in ("198.51.100.1", "198.51.100.1", "198.51.100.2"):
+        earlier = new_client(api)
+        earlier.headers["X-Forwarded-For"] = network
+        assert upload(earlier, pdf_like()).status_code == 202
     client = new_client(api)
     answer = upload(client, pdf_like())
     capacity = client.get("/api/v1/capacity").json()
@@ -158,7 +189,8 @@ def test_a_full_queue_refuses_with_an_honest_time(start_api: StartApi, new_clien
     assert (answer.status_code, problem_code(answer)) == (503, "queue-full")
     assert 1 <= int(answer.headers["retry-after"]) <= 600
     assert "set-cookie" not in answer.headers
-    assert (capacity["queued"], capacity["limit"]) == (2, 2)
+    assert (capacity["queued"], capacity["limit"]) == (3, 3)
+    assert capacity["retry_after_seconds"] == int(answer.headers["retry-after"])
     assert capacity["rate_per_minute"] > 0
     logged = api.awaited("request_failed", request_id=answer.headers["x-request-id"])
     assert (logged["level"], "exception" in logged) == ("warning", False)
