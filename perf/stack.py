@@ -5,7 +5,7 @@ import socket
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -57,10 +57,14 @@ def _free_port() -> int:
 
 
 @contextmanager
-def running_stack(python: Path) -> Iterator[Stack]:
-    """Raises RuntimeError with the last lines printed where the system is not ready in time."""
+def running_stack(python: Path, settings: Mapping[str, str] | None = None) -> Iterator[Stack]:
+    """Raises RuntimeError with the last lines printed where the system is not ready in time.
+
+    `settings` are environment variables.
+    """
     with tempfile.TemporaryDirectory(prefix="upschedule-perf-") as data:
         environment = {**os.environ, "PORT": str(_free_port()), "UPSCHEDULE_DATA": data, "PYTHONUNBUFFERED": "1"}
+        environment |= settings or {}
         process = subprocess.Popen(
             [python, "-m", "upschedule", "local"],
             env=environment,

@@ -1,4 +1,4 @@
-"""Who stands where in the queue and how fast it moves: two small queries a second and process, however many watch."""
+"""The positions of the waiting jobs and how fast the queue moves: two small queries a second and process, however many watch."""
 
 import asyncio
 import time
