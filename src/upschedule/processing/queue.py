@@ -1,4 +1,4 @@
-"""The positions of the waiting jobs and how fast the queue moves: two small queries a second and process, however many watch."""
+"""Positions of waiting jobs and the speed of the queue: three small queries a second and process at most."""
 
 import asyncio
 import time
