@@ -10,7 +10,7 @@ from tests.documents import transforms, writers
 from tests.documents.flow import Flow, Placed
 from tests.documents.schedules import KINDS, ROWS, Kind, Row
 from tests.documents.writers import HELVETICA, VERA
-from upschedule.timetable.event import Event
+from upschedule.timetable.event import Event, Lecture
 
 
 @dataclass(slots=True)
@@ -34,6 +34,18 @@ class Printed:
     made: str
 
 
+def rows_of(rng: Random, kind: Kind, count: int) -> list[Row]:
+    """Rows in the portal's order, by module or date; sometimes unsorted, as a person may have exported them."""
+    rows = [ROWS[kind.title](rng) for _ in range(count)]
+    if rng.random() < _UNSORTED_SHARE:
+        return rows
+    return sorted(rows, key=lambda row: _sort_key(row.events[0]))
+
+
+def _sort_key(event: Event) -> str:
+    return event.module if isinstance(event, Lecture) else event.date.isoformat()
+
+
 def print_schedule(rng: Random, kind: Kind, rows: int) -> Printed:
     """Print rows of one kind with any of the producers."""
     producer = rng.choice(("portal", "portal", "lines", "path", "box"))
@@ -42,7 +54,7 @@ def print_schedule(rng: Random, kind: Kind, rows: int) -> Printed:
         writers.register_fonts()
         kind = replace(kind, size=kind.size * 0.74)
     flow = Flow(kind, fonts, rng)
-    flow.lay_out([ROWS[kind.title](rng) for _ in range(rows)])
+    flow.lay_out(rows_of(rng, kind, rows))
     flow.close()
     portal = producer == "portal"
     data = writers.portal(flow.pages, rng) if portal else writers.driver(flow.pages, fonts, producer)
@@ -104,6 +116,7 @@ def _handled(rng: Random, made: Document) -> Document:
 
 
 _LOSING_SHARE = 0.25
+_UNSORTED_SHARE = 0.2
 #: What changes where text stands, once a document: MuPDF draws a turned page as a form only in part.
 _MOVES: dict[str, Callable[[bytes], bytes]] = {
     "Letter": lambda data: transforms.fit(data, transforms.LETTER),

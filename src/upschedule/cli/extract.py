@@ -29,6 +29,10 @@ _EXIT_CODES: dict[type[errors.UnreadableDocument], int] = {
     errors.TooComplex: 20,
     errors.TookTooLong: 21,
     errors.Incomplete: 22,
+    errors.Recognised: 24,
+    errors.Outlined: 25,
+    errors.Unmapped: 26,
+    errors.NoRules: 27,
 }
 _REFUSED = 23
 _NOT_READ = 3
@@ -40,7 +44,7 @@ _NOT_READ = 3
 def command(file: Path, *, as_json: bool) -> None:
     """Print every event of the schedule FILE, or refuse it whole.
 
-    Exit codes 10 to 23 tell why a file is refused; its code and a sentence are then on standard error. Exit code 3: the
+    Exit codes 10 to 27 tell why a file is refused; its code and a sentence are then on standard error. Exit code 3: the
     sandbox failed, which is no fault of the file.
     """
     limits = ReadingLimits()

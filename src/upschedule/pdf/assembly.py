@@ -1,111 +1,97 @@
-"""Tables to entries: which kind each table is, and which rows belong together across page breaks."""
+"""Fragments to entries: which rows belong together where a row was cut.
 
-from collections import Counter
+Two pieces are joined on evidence only: the fragments follow each other, have the same columns, the first one reaches
+the end of its page, and the pieces fit together by their contents.
+"""
+
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from upschedule.pdf.cells import Row, Table
+from upschedule.pdf.errors import Incomplete
+from upschedule.pdf.fragments import LAYOUTS, Fragment
 from upschedule.pdf.frame import Frame
-from upschedule.pdf.layouts import exams, lectures, tests
+from upschedule.pdf.layouts import tests
 from upschedule.pdf.layouts.entry import Entry, Fields, Layout, Part
 from upschedule.pdf.layouts.fields import is_module, joined, module_code
-from upschedule.pdf.page_break import PageEnds
+from upschedule.pdf.order import Arranged, is_before
+from upschedule.pdf.page_break import PageBreaks
 from upschedule.timetable.event import ReadingWarning
-
-LAYOUTS: tuple[Layout, ...] = (lectures.LAYOUT, tests.LAYOUT, exams.LAYOUT)
-
-
-class Columns(NamedTuple):
-    """Which field stands in which column, as the last header says."""
-
-    layout: Layout
-    names: tuple[str, ...]
-
-    def fields(self, row: Row) -> Fields:
-        return dict(zip(self.names, row.cells, strict=True))
 
 
 @dataclass(slots=True)
 class Assembly:
-    """What the tables hold so far."""
+    """The entries so far, and what is doubtful about them."""
 
     entries: list[Entry] = field(default_factory=list[Entry])
     warnings: list[ReadingWarning] = field(default_factory=list[ReadingWarning])
-    #: Pages with a header.
-    headed: set[int] = field(default_factory=set[int])
-    #: Rows without any text: the blank last line of a row that a page break cut, or text that was lost.
-    blank: list[Row] = field(default_factory=list[Row])
-    #: Tables with contents that fit no kind of schedule.
-    unknown: list[Table] = field(default_factory=list[Table])
 
 
-def assemble(tables: Sequence[Table], ends: PageEnds) -> Assembly:
-    """Put the rows of a whole document together; tables come in reading order."""
+def assemble(arranged: Arranged, breaks: PageBreaks) -> Assembly:
+    """Put the rows of a whole document together. Raises `Incomplete` if a page is missing between two others."""
     assembly = Assembly()
-    columns: Columns | None = None
-    numbers: Counter[int] = Counter()
-    for table in tables:
-        for row in table.rows:
-            if row.is_blank:
-                assembly.blank.append(row)
-                continue
-            header = _header(row)
-            if header:
-                columns = header
-                assembly.headed.add(row.frame.page)
-                continue
-            held = _held(columns, row, table)
-            if not held:
-                assembly.unknown.append(table)
-                break
-            numbers[row.frame.page] += 1
-            part = Part(held.fields(row), row, numbers[row.frame.page])
-            if held is not columns or _lost_start(part, assembly, ends):
-                assembly.warnings.append(_start_missing(held.layout, row.frame))
-            columns = held
-            _place(part, held.layout, assembly, ends)
+    joints = _Joints(arranged, breaks)
+    before: Fragment | None = None
+    for fragment in arranged.fragments:
+        if before and not fragment.headed and before.layout is fragment.layout:
+            joints.check_removed(before, fragment)
+        if not fragment.headed and not (before and _goes_on(before, fragment, breaks)):
+            assembly.warnings.append(_start_missing(fragment.layout, fragment.table.frame))
+        for part in fragment.parts:
+            if part.row.overrun:
+                assembly.warnings.append(part.warning("Text reaches over the border of its cell and may be cut off."))
+            if part is fragment.parts[0]:
+                _place_first(part, before, fragment, assembly, joints)
+            else:
+                _place(part, fragment, assembly)
+        before = fragment
     return assembly
 
 
-def _held(columns: Columns | None, row: Row, table: Table) -> Columns | None:
-    """The columns of the last header hold until a table has none of its rows."""
-    if columns and len(columns.names) == len(row) and _fits(columns, table):
-        return columns
-    return _by_contents(table)
+class _Joints:
+    """Where a row may be joined with the piece that follows it on another page."""
+
+    def __init__(self, arranged: Arranged, breaks: PageBreaks) -> None:
+        self._is_sorted, self._breaks = arranged.is_sorted, breaks
+        whole: dict[str, list[Fields]] = {}
+        for fragment in arranged.fragments:
+            # A row at the end of a page may go on, and one at its top may be the rest of another.
+            whole.setdefault(fragment.layout.name, []).extend(part.fields for part in fragment.parts[1:-1])
+        self._regular = {layout.name: layout.is_regular(whole.get(layout.name, [])) for layout in LAYOUTS}
+
+    def can_join(self, before: Fragment, after: Fragment) -> bool:
+        return before.layout is after.layout and self._breaks.follows(before, after)
+
+    def check(self, entry: Entry, rest: Part, before: Fragment, after: Fragment) -> None:
+        """Raises `Incomplete` if something tells that the rest belongs to another row."""
+        fits = entry.layout.continues(entry, rest, regular=self._regular[entry.layout.name])
+        proved = self._is_sorted and is_before(before, after)
+        moved = not proved and not self._breaks.in_file_order(before, after)
+        if not fits or moved:
+            raise Incomplete(_page_missing(rest.page))
+
+    def check_removed(self, before: Fragment, after: Fragment) -> None:
+        """Raises `Incomplete` if a page between the two was taken out of the file."""
+        if self._breaks.page_removed(before, after):
+            raise Incomplete(_page_missing(after.page))
+
+    def check_whole(self, entry: Entry, next_part: Part) -> None:
+        """Raises `Incomplete` if the last row of a page lacks its rest, and a whole row follows on the next page."""
+        name = entry.layout.name
+        if name == tests.LAYOUT.name and self._regular[name] and not entry.text("test")[-1:].isdecimal():
+            raise Incomplete(_page_missing(next_part.page))
 
 
-def _lost_start(part: Part, assembly: Assembly, ends: PageEnds) -> bool:
-    """Whether the table before ended, so that this one, which has no header, must have begun on a lost page."""
-    last = assembly.entries[-1] if assembly.entries else None
-    if not last or part.number > 1 or part.page in assembly.headed:
-        return False
-    return not ends.runs_on(last.parts[-1].row, part.row)
+def _page_missing(page: int) -> str:
+    return (
+        f"A page is missing before page {page}, or the pages are not in order, so rooms could go to the wrong rows. "
+        "Download the schedule from the UP Portal again."
+    )
 
 
-def _header(row: Row) -> Columns | None:
-    names = tuple("".join(joined(cell).lower().split()) for cell in row.cells)
-    if "module" not in names:
-        return None
-    layout = next((each for each in LAYOUTS if set(each.columns) <= set(names)), None)
-    return Columns(layout, names) if layout else None
-
-
-def _fits(columns: Columns, table: Table) -> bool:
-    """Only a table without any row of the expected kind says that its header was lost."""
-    rows = [row for row in table.rows if len(row) == len(columns.names) and not row.is_blank]
-    if any(_header(row) for row in rows) or any(columns.layout.recognises(columns.fields(row)) for row in rows):
-        return True
-    return _by_contents(table) is None
-
-
-def _by_contents(table: Table) -> Columns | None:
-    for layout in LAYOUTS:
-        columns = Columns(layout, layout.columns)
-        rows = [row for row in table.rows if len(row) == len(layout.columns)]
-        if any(layout.recognises(columns.fields(row)) for row in rows):
-            return columns
-    return None
+def _goes_on(before: Fragment, fragment: Fragment, breaks: PageBreaks) -> bool:
+    """Whether a fragment without a header goes on with the schedule before it, which had not ended."""
+    same = before.columns.names == fragment.columns.names
+    return same and (not before.parts or not fragment.parts or breaks.runs_on(before, fragment))
 
 
 def _start_missing(layout: Layout, frame: Frame) -> ReadingWarning:
@@ -113,26 +99,44 @@ def _start_missing(layout: Layout, frame: Frame) -> ReadingWarning:
     return ReadingWarning(page=frame.page, message=message)
 
 
-def _place(part: Part, layout: Layout, assembly: Assembly, ends: PageEnds) -> None:
-    if part.row.overrun:
-        assembly.warnings.append(part.warning("Text reaches over the border of its cell and may be cut off."))
-    last = assembly.entries[-1] if assembly.entries else None
-    cut = last and part.number == 1 and last.layout is layout and ends.cut_between(last.parts[-1].row, part.row)
-    is_rest = _is_rest(part, layout)
-    if last and cut and (is_rest or last.completes_with(part)):
-        last.parts.append(part)
-    elif not is_rest or (part.number > 1 and ends.reaches_end(part.row)):
-        assembly.entries.append(Entry(layout, [part]))
+def _place_first(part: Part, before: Fragment | None, fragment: Fragment, assembly: Assembly, joints: _Joints) -> None:
+    """A row at the top of a fragment may be the rest of the last one of the fragment before."""
+    rest = _is_rest(part, fragment.layout)
+    last = assembly.entries[-1] if assembly.entries and before and before.parts else None
+    if before and last and joints.can_join(before, fragment):
+        if last.completes_with(part):
+            last.parts.append(part)
+            return
+        if rest:
+            joints.check(last, part, before, fragment)
+            last.parts.append(part)
+            return
+        if not fragment.headed:
+            joints.check_whole(last, part)
+    if rest:
+        assembly.warnings.append(part.warning("This is the rest of a row whose beginning is missing; it was left out."))
     else:
-        message = "This is the rest of a row whose beginning is missing; it was left out."
-        assembly.warnings.append(part.warning(message))
+        assembly.entries.append(Entry(fragment.layout, [part]))
+
+
+def _place(part: Part, fragment: Fragment, assembly: Assembly) -> None:
+    """A row inside of a fragment begins there. One without its keys was cut off by a line that is no rule."""
+    if not part.is_blank(fragment.layout.keys) or not assembly.entries or part.row is fragment.table.rows[-1]:
+        assembly.entries.append(Entry(fragment.layout, [part]))
+        return
+    last = assembly.entries[-1]
+    if last.parts[-1].page == part.page:
+        assembly.warnings.append(part.warning("A line that is no part of the table goes through this row."))
+        last.parts.append(part)
+    else:
+        assembly.entries.append(Entry(fragment.layout, [part]))
 
 
 def _is_rest(part: Part, layout: Layout) -> bool:
-    """Whether the keys are blank; on top of a page, the second half of a wrapped module may stand among them."""
+    """Whether the keys are blank; the second half of a wrapped module may be among them."""
     if part.is_blank(layout.keys):
         return True
-    halved = part.number == 1 and not is_module(module_code(joined(part.fields["module"])))
+    halved = not is_module(module_code(joined(part.fields["module"])))
     return halved and part.is_blank([key for key in layout.keys if key != "module"])
 
 

@@ -17,6 +17,14 @@ _BLANK_SHARE = 0.2
 _SLACK = 0.1
 #: How far (points) a word may reach over its cell's border before it counts as cut.
 _OVERLAP_MAX = 1.5
+#: A line this close to the middle of a word, as a part of its height, goes through the word: it is no rule.
+_STRUCK_SHARE = 0.25
+#: A word taller than this many times the usual height is no text of a cell: a title or a watermark.
+_LARGE = 1.55
+#: So many words tell the usual height.
+_SAMPLE = 50
+#: The same text is printed twice, as bold type or by two layers, within this part of a word's height.
+_REPEAT_SHARE = 0.4
 
 
 class Line(NamedTuple):
@@ -85,8 +93,8 @@ def read_tables(words: Sequence[Word], grids: Sequence[Grid], frame: Frame) -> t
     """The page's tables, top to bottom, and the words that stand in none of them."""
     tables: list[Table] = []
     remaining = words
-    for grid in grids:
-        table, remaining = _read_table(remaining, grid, frame)
+    for number, grid in enumerate(grids):
+        table, remaining = _read_table(remaining, grid, frame._replace(table=number))
         tables.append(table)
     return tables, list(remaining)
 
@@ -96,6 +104,8 @@ def _read_table(words: Sequence[Word], grid: Grid, frame: Frame) -> tuple[Table,
     width = len(columns) - 1
     cells: list[list[Run]] = [[] for _ in range(width * (len(rows) - 1))]
     overruns: set[int] = set()
+    struck: set[int] = set()
+    height_max = _usual_height(words) * _LARGE
     outside: list[Word] = []
     top, bottom, left, right = rows[0], rows[-1], columns[0], columns[-1]
     run: Run = []
@@ -108,19 +118,25 @@ def _read_table(words: Sequence[Word], grid: Grid, frame: Frame) -> tuple[Table,
             continue
         x0, y0, x1, y1, _, run_block, run_line, _ = word
         middle = (y0 + y1) / 2
-        if not (top < middle < bottom and left < (x0 + x1) / 2 < right):
+        if y1 - y0 > height_max or not (top < middle < bottom and left < (x0 + x1) / 2 < right):
             outside.append(word)
             run_line = -1
             continue
         row = bisect_right(rows, middle) - 1
         column = bisect_right(columns, (x0 + x1) / 2) - 1
         run_end = columns[column + 1]
+        reach = (y1 - y0) * _STRUCK_SHARE
+        if middle - rows[row] < reach or rows[row + 1] - middle < reach:
+            struck.add(row if middle - rows[row] < reach else row + 1)
         if x0 < columns[column] - _OVERLAP_MAX or x1 > run_end + _OVERLAP_MAX:
             column = max(0, bisect_right(columns, x0 + _OVERLAP_MAX) - 1)
             overruns.add(row)
             run_line = -1
         run = [word]
         cells[row * width + column].append(run)
+    struck -= {0, len(rows) - 1}
+    if struck:
+        return _read_table(words, Grid([at for index, at in enumerate(rows) if index not in struck], columns), frame)
     found = [
         Row(
             cells[row * width : (row + 1) * width],
@@ -143,10 +159,25 @@ def _lines(runs: list[Run], left: float, right: float, frame: Frame) -> Cell:
     for run in runs[1:]:
         above, word = lines[-1][0], run[0]
         if word[1] + word[3] - above[1] - above[3] < 2 * _LINE_SHARE * (word[3] - word[1]):
-            lines[-1] = sorted(lines[-1] + run)
+            lines[-1] = _without_repeats(sorted(lines[-1] + run))
         else:
             lines.append(run)
     return tuple([_line(line, left, right, frame) for line in lines])
+
+
+def _usual_height(words: Sequence[Word]) -> float:
+    heights = sorted([word[3] - word[1] for word in words[:: 1 + len(words) // _SAMPLE]])
+    return heights[len(heights) // 2] if heights else 0.0
+
+
+def _without_repeats(line: Run) -> Run:
+    """One word where the same one is printed twice in the same place."""
+    kept = line[:1]
+    for word in line[1:]:
+        reach = (word[3] - word[1]) * _REPEAT_SHARE
+        if not any(word[4] == other[4] and abs(word[0] - other[0]) < reach for other in kept[-2:]):
+            kept.append(word)
+    return kept
 
 
 def _top(run: Run) -> float:

@@ -4,7 +4,7 @@ import re
 import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import pymupdf
 
@@ -16,8 +16,10 @@ from upschedule.pdf.errors import (
     TooComplex,
     TooLarge,
     TooManyPages,
+    UnreadableDocument,
 )
 from upschedule.pdf.limits import ReadingLimits
+from upschedule.pdf.plain import is_plain
 
 #: PyMuPDF's switches and exceptions have no types.
 mupdf: Any = pymupdf.mupdf  # pyright: ignore[reportPrivateImportUsage] - its one public name
@@ -29,30 +31,58 @@ mupdf_tools.mupdf_display_warnings(on=False)
 #: Readers accept a few bytes of rubbish before the header.
 _HEADER_WITHIN = 1024
 _ZLIB = b"\x78"
+_ZLIB_HEADER_BYTES = 2
 #: `/Filter` of a stream that is not packed, or only once and by zlib, as PyMuPDF writes it.
 _ZLIB_ONLY = frozenset({"null", "/FlateDecode", "[/FlateDecode]"})
 _END = b"%%EOF"
 #: What only stands inside a PDF's body: after the last end mark, it is the start of an update that was cut off.
 _BODY = re.compile(rb"\bobj\b|\bxref\b|\btrailer\b")
+_OBJECTS_MAX = 5_000
+_REFERENCE = re.compile(r"(\d+) \d+ R")
+
+
+class Opened(NamedTuple):
+    """An open PDF: a `pymupdf.Document`, which has no types, and the pages that can only show plain text and lines."""
+
+    document: Any
+    plain_pages: frozenset[int]
 
 
 @contextmanager
-def open_document(data: bytes, *, limits: ReadingLimits) -> Generator[Any]:
+def open_document(data: bytes, *, limits: ReadingLimits) -> Generator[Opened]:
     """A whole, readable PDF of a bearable size; its pages and their content are counted, and no page is interpreted.
 
-    The value is a `pymupdf.Document`, which has no types. Raises a subclass of `UnreadableDocument` (R1.4, R11.3).
+    Raises a subclass of `UnreadableDocument` (R1.4, R11.3).
     """
     _check_bytes(data, limits)
+    end = data.rfind(_END)
+    # MuPDF repairs a file whose end is missing, silently and with pages lost.
+    if end < 0 or _BODY.search(data, end):
+        raise Damaged
+    with library_errors():
+        # What is appended to a file, by a mail server or a web page, hides its end from MuPDF.
+        document: Any = pymupdf.open(stream=data[: end + len(_END)], filetype="pdf")
     try:
-        document: Any = pymupdf.open(stream=data, filetype="pdf")
-    except (pymupdf.FileDataError, mupdf.FzErrorBase) as error:
-        raise Damaged from error
-    try:
-        _check_structure(document, data, limits)
-        check_content(document, limits)
-        yield document
+        with library_errors():
+            _check_structure(document, limits)
+            plain_pages = _check_contents(document, limits.content_bytes_max)
+        yield Opened(document, plain_pages)
     finally:
         document.close()
+
+
+@contextmanager
+def library_errors() -> Generator[None]:
+    """Turn what MuPDF and its binding raise for a faulty file into the file's own error: `Damaged` or `TooComplex`."""
+    try:
+        yield
+    except UnreadableDocument:
+        raise
+    except (mupdf.FzErrorSystem, mupdf.FzErrorLimit, MemoryError, RecursionError) as error:
+        # No file is open here: memory ran out, or the objects are nested too deeply.
+        raise TooComplex from error
+    except Exception as error:
+        raise Damaged from error
 
 
 def _check_bytes(data: bytes, limits: ReadingLimits) -> None:
@@ -64,67 +94,137 @@ def _check_bytes(data: bytes, limits: ReadingLimits) -> None:
         raise NotAPdf
 
 
-def _check_structure(document: Any, data: bytes, limits: ReadingLimits) -> None:
+def _check_structure(document: Any, limits: ReadingLimits) -> None:
     # An empty user password has already been tried by then.
     if document.needs_pass:
         raise NeedsPassword
-    end = data.rfind(_END)
-    # MuPDF repairs a file whose end is missing, silently and with pages lost.
-    if document.is_repaired or end < 0 or _BODY.search(data, end):
+    if document.is_repaired:
         raise Damaged
-    try:
-        count: int = document.page_count
-    except (RuntimeError, mupdf.FzErrorBase) as error:
-        raise Damaged from error
+    count = _count_pages(document, limits.pages_max)
     if count == 0:
         raise Damaged
     if count > limits.pages_max:
         raise TooManyPages
 
 
-def check_content(document: Any, limits: ReadingLimits) -> None:
-    """Refuse a document whose content is not whole, or unpacks to far more than its tables need.
+def _count_pages(document: Any, pages_max: int) -> int:
+    """The pages that the page tree holds. A viewer goes by the tree's `/Count`, which may be wrong: it is corrected.
+
+    More than `pages_max` are not counted exactly. Raises `Damaged` if the tree is not one.
+    """
+    count = nodes = 0
+    root = _reference(document, document.pdf_catalog(), "Pages")
+    waiting = [root]
+    while waiting and count <= pages_max:
+        node = waiting.pop()
+        kids = document.xref_get_key(node, "Kids")[1]
+        if kids == "null":
+            count += 1
+            continue
+        nodes += 1
+        # A tree has at most as many branches as leaves; one that has more goes in circles, or leads to no page.
+        if nodes > 2 * pages_max:
+            raise Damaged
+        waiting += [int(number) for number in _REFERENCE.findall(kids)]
+    if count <= pages_max and count != document.page_count:
+        document.xref_set_key(root, "Count", str(count))
+        if document.page_count != count:
+            raise Damaged
+    return count
+
+
+def _reference(document: Any, xref: int, key: str) -> int:
+    kind, value = document.xref_get_key(xref, key)
+    if kind != "xref":
+        raise Damaged
+    return int(value.split()[0])
+
+
+def has_unmapped_font(document: Any) -> bool:
+    """Whether the first page has a font of shapes (Type 3) that does not say which letters they are."""
+    fonts: list[tuple[Any, ...]] = document.get_page_fonts(0)
+    return any(kind == "Type3" and document.xref_get_key(xref, "ToUnicode")[0] == "null" for xref, _, kind, *_ in fonts)
+
+
+class PageObjects(NamedTuple):
+    """The numbers of the file's page objects in the order of its pages, and what tells of pages that were taken out.
+
+    `removed` are pages that the page tree does not hold, `free` are numbers that no object has any more.
+    """
+
+    pages: list[int]
+    removed: list[int]
+    free: list[int]
+
+
+def page_objects(document: Any) -> PageObjects:
+    """Only a file of a usual number of objects is searched for removed pages."""
+    pages = [document.page_xref(index) for index in range(document.page_count)]
+    count: int = document.xref_length()
+    if count > _OBJECTS_MAX:
+        return PageObjects(pages, [], [])
+    known = set(pages)
+    removed: list[int] = []
+    free: list[int] = []
+    for number in range(min(pages), max(pages)):
+        if number in known:
+            continue
+        try:
+            if document.xref_get_key(number, "Type")[1] == "/Page":
+                removed.append(number)
+            elif document.xref_object(number) == "null":
+                free.append(number)
+        except mupdf.FzErrorBase:
+            free.append(number)
+    return PageObjects(pages, removed, free)
+
+
+def _check_contents(document: Any, room: int) -> frozenset[int]:
+    """Refuse a document whose content is not whole, or unpacks to far more than its tables need; its plain pages.
 
     Raises `Damaged` or `TooComplex`. It looks at every page before the first is interpreted, so that refusing costs the
-    unpacking of `content_bytes_max` at most. MuPDF shows what it can of a broken stream and ignores its checksum. What
-    a page draws again and again from elsewhere is left to the limits of the process.
+    unpacking of `room` bytes at most. MuPDF shows what it can of a broken stream. What a page draws again and again
+    from elsewhere is left to the limits of the process.
     """
-    try:
-        _check_content(document, limits.content_bytes_max)
-    except mupdf.FzErrorSystem as error:
-        # No file is open here: it is memory that ran out.
-        raise TooComplex from error
-    except (RuntimeError, ValueError, mupdf.FzErrorBase) as error:
-        raise Damaged from error
-
-
-def _check_content(document: Any, room: int) -> None:
-    sizes: dict[int, int] = {}
-    for page in document:
-        for xref in page.get_contents():
-            if xref not in sizes:
-                sizes[xref] = _content_size(document, xref, room)
-            room -= sizes[xref]
+    contents: dict[int, _Content] = {}
+    plain: set[int] = set()
+    for number, page in enumerate(document, 1):
+        streams: list[int] = page.get_contents()
+        for xref in streams:
+            if xref not in contents:
+                contents[xref] = _content(document, xref, room)
+            room -= contents[xref].size_bytes
             if room < 0:
                 raise TooComplex
+        # A tool that adds something to a page adds a stream.
+        if len(streams) == 1 and contents[streams[0]].is_plain:
+            plain.add(number)
+    return frozenset(plain)
 
 
-def _content_size(document: Any, xref: int, limit: int) -> int:
-    """More than `limit` where it is larger than that: the rest is not unpacked."""
+class _Content(NamedTuple):
+    """One content stream; a size above the limit stands for any larger one."""
+
+    size_bytes: int
+    is_plain: bool
+
+
+def _content(document: Any, xref: int, limit: int) -> _Content:
     packed: bytes = document.xref_stream_raw(xref) or b""
-    size = _unpacked_size(packed, limit) if packed.startswith(_ZLIB) else len(packed)
+    content = _unpacked(packed, limit) if packed.startswith(_ZLIB) else packed
     if document.xref_get_key(xref, "Filter")[1] in _ZLIB_ONLY:
-        return size
+        return _Content(len(content), is_plain(content))
     stream = mupdf.pdf_open_stream_number(mupdf.pdf_document_from_fz_document(document.this), xref)
-    return max(size, mupdf.fz_skip(stream, limit + 1))
+    return _Content(max(len(content), mupdf.fz_skip(stream, limit + 1)), is_plain=False)
 
 
-def _unpacked_size(packed: bytes, limit: int) -> int:
-    unpacker = zlib.decompressobj()
+def _unpacked(packed: bytes, limit: int) -> bytes:
+    """The stream's data; its checksum, the last four bytes, may be missing or wrong, its data may not."""
+    unpacker = zlib.decompressobj(wbits=-zlib.MAX_WBITS)
     try:
-        size = len(unpacker.decompress(packed, limit + 1))
+        data = unpacker.decompress(packed[_ZLIB_HEADER_BYTES:], limit + 1)
     except zlib.error as error:
         raise Damaged from error
-    if size <= limit and not unpacker.eof:
+    if len(data) <= limit and not unpacker.eof:
         raise Damaged
-    return size
+    return data

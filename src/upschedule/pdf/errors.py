@@ -104,3 +104,31 @@ class Incomplete(UnreadableDocument):
 
     code = "pdf-incomplete"
     title = "Not everything could be read"
+
+
+class Recognised(UnreadableDocument):
+    """These pages are pictures with recognised text, which can be wrong. Upload the PDF that the UP Portal prints."""
+
+    code = "pdf-recognised-text"
+    title = "A scan with recognised text"
+
+
+class Outlined(UnreadableDocument):
+    """The letters in this file are drawn as shapes: no text can be read. Upload the PDF that the UP Portal prints."""
+
+    code = "pdf-outlined-text"
+    title = "The letters are drawings"
+
+
+class Unmapped(UnreadableDocument):
+    """The file does not say which letters its shapes are, so no text can be read. Upload the PDF of the UP Portal."""
+
+    code = "pdf-unmapped-text"
+    title = "The letters have no meaning"
+
+
+class NoRules(UnreadableDocument):
+    """The table's lines are missing, or are pictures, so rows cannot be told apart. Download the schedule again."""
+
+    code = "pdf-no-table-lines"
+    title = "The table has no lines"

@@ -15,16 +15,20 @@ Turns = Literal[0, 1, 2, 3]
 
 
 #: So many steps between words tell the direction of a page.
-_STEPS = 20
+_STEPS = 12
 
 
 class Frame(NamedTuple):
-    """Turns rectangles between the page as displayed and the page with its text upright."""
+    """Turns rectangles between the page as displayed and the page with its text upright.
+
+    Each table of a page has a frame of its own: heights of lines compare within one `table` only.
+    """
 
     page: int
     width: float
     height: float
     turns: Turns
+    table: int = 0
 
     def upright(self, rect: Rect) -> Rect:
         """From the page as displayed."""

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from itertools import pairwise
 from typing import NamedTuple
 
+from upschedule.pdf.marks import without_marks
 from upschedule.pdf.rules import Rule, Rules
 
 #: How far (points) two rules may end short of each other and still meet.
@@ -27,15 +28,26 @@ def find_grids(rules: Rules) -> list[Grid]:
     if _is_plain(rules):
         return [Grid([rule.at for rule in rules.horizontal], [rule.at for rule in rules.vertical])]
     grids: list[Grid] = []
-    for horizontal, vertical in _connected(rules):
+    for horizontal, vertical in _connected(without_marks(rules)):
         if len(vertical) > _COLUMNS_MIN:
             grids += _bands(horizontal, vertical)
-    return sorted(grids)
+    return _in_reading_order(grids)
+
+
+def _in_reading_order(grids: list[Grid]) -> list[Grid]:
+    """From top to bottom; tables beside each other, as several pages on one sheet are, from left to right."""
+    bands: list[list[Grid]] = []
+    for grid in sorted(grids):
+        if bands and grid.rows[0] < max(min(other.rows[-1] for other in bands[-1]), bands[-1][0].rows[0] + _REACH):
+            bands[-1].append(grid)
+        else:
+            bands.append([grid])
+    return [grid for band in bands for grid in sorted(band, key=lambda grid: (grid.columns[0], grid.rows[0]))]
 
 
 def _is_plain(rules: Rules) -> bool:
     """Whether all rules make one table and reach from side to side, as nearly always: no search is needed then."""
-    across, down = rules
+    across, down, _ = rules
     if len(across) < 2 or len(down) <= _COLUMNS_MIN:  # noqa: PLR2004 - a row has two
         return False
     return _fill(across, down[0].at, down[-1].at) and _fill(down, across[0].at, across[-1].at)

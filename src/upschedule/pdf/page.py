@@ -1,72 +1,174 @@
-"""One page: its words and the rules between them, from one run of the page."""
+"""One page: its words and the paths between them, inside and outside the visible box, from one run of the page."""
 
+import re
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import pymupdf
 
-from upschedule.pdf.document import mupdf, mupdf_tools
+from upschedule.pdf.document import Opened, library_errors, mupdf, mupdf_tools
 from upschedule.pdf.errors import Damaged, TooComplex
-from upschedule.pdf.frame import Frame, Turns, Word, text_turns
+from upschedule.pdf.frame import Frame, Rect, Turns, Word, text_turns
 from upschedule.pdf.limits import ReadingLimits
-from upschedule.pdf.rules import Stroke
+from upschedule.pdf.rules import THICKNESS_MAX, Stroke
+from upschedule.pdf.styles import WHITE, Fill, Ignored, judge
+from upschedule.pdf.text import normalise_words
 
 _constants: Any = pymupdf
-_FLAGS: int = _constants.TEXTFLAGS_WORDS | _constants.TEXT_COLLECT_VECTORS
+#: Printed glyphs, whatever `/ActualText` says. Ligatures and all kinds of spaces are resolved by MuPDF; a letter
+#: without a Unicode value becomes U+FFFD.
+_CLIP: int = _constants.TEXT_CLIP
+_FLAGS: int = _constants.TEXT_COLLECT_VECTORS | _constants.TEXT_IGNORE_ACTUALTEXT
 _VECTOR = 3
 #: What MuPDF reports when it goes on after losing a part of the page.
 _LOSSES = ("syntax error", "zlib error", "premature end")
+#: A checksum that is missing or wrong loses nothing: all content was found whole when the document was opened.
+_CHECKSUM = re.compile(r"premature end of data in flate filter|zlib error: incorrect (?:data|length) check")
+_DESCRIPTION = re.compile(r"vector (stroked|filled), color: #([0-9a-f]{6}), alpha: (\d+), is-rect: (true|false)")
+#: A filled area of at least this part of the page is its background.
+_BACKGROUND_SHARE = 0.8
+#: The portal draws its rules as filled rectangles of this thickness (points).
+_PORTAL_RULE = (0.45, 0.55)
 
 
 class PageContents(NamedTuple):
-    """What stands on a page, with its text upright. `pictured`: a picture and no words."""
+    """What is on a page, with its text upright.
+
+    `visible` is the box that a viewer shows. `ignored` are words that are not text of the schedule,
+    `hidden` are lines of text that are clipped away. `drawings` counts
+    paths that are neither straight lines nor rectangles. `pictured` if the page shows pictures. `portal_rules` if all
+    rules have the form that the portal gives them.
+    """
 
     words: list[Word]
     strokes: list[Stroke]
     frame: Frame
-    pictured: bool = False
+    visible: Rect
+    ignored: list[Ignored]
+    hidden: list[Word]
+    drawings: int
+    pictured: bool
+    portal_rules: bool
 
 
-def read_page(document: Any, number: int, *, limits: ReadingLimits, turns: Turns = 0) -> PageContents:
+class _Paint(NamedTuple):
+    """How MuPDF describes a path: stroked or filled, its colour, whether it is one straight line or a rectangle."""
+
+    outline: bool
+    colour: int
+    visible: bool
+    straight: bool
+
+
+class _Paths(NamedTuple):
+    strokes: list[Stroke]
+    fills: list[Fill]
+    background: int
+    drawings: int
+    portal_rules: bool
+
+
+def read_page(opened: Opened, number: int, *, limits: ReadingLimits, turns: Turns = 0) -> PageContents:
     """Page `number`, counted from 1; `turns` are those of the page before. Raises `TooComplex` or `Damaged`."""
-    try:
-        return _read(document, number, limits, turns)
-    except mupdf.FzErrorSystem as error:
-        # No file is open here: it is memory that ran out.
-        raise TooComplex from error
-    except (RuntimeError, ValueError, mupdf.FzErrorBase) as error:
-        raise Damaged from error
+    with library_errors():
+        return _read(opened, number, limits, turns)
 
 
-def _read(document: Any, number: int, limits: ReadingLimits, turns: Turns) -> PageContents:
-    page = document[number - 1]
+def _read(opened: Opened, number: int, limits: ReadingLimits, turns: Turns) -> PageContents:
+    page = opened.document[number - 1]
     mupdf_tools.reset_mupdf_warnings()
     # A display list turns the page as its viewer does (Rotate, CropBox); annotations are not part of the schedule.
     shown = page.get_displaylist(annots=0)
-    text = pymupdf.TextPage(shown.get_textpage(_FLAGS))
-    warnings = mupdf_tools.mupdf_warnings()
+    text = _text_of(shown, _FLAGS)
+    warnings = _CHECKSUM.sub("", mupdf_tools.mupdf_warnings())
     if any(loss in warnings for loss in _LOSSES):
         raise Damaged
-    extent = shown.rect
-    contents = _contents(text, Frame(number, extent.width, extent.height, turns), limits)
-    return contents if contents.words else contents._replace(pictured=bool(page.get_images()))
-
-
-def _contents(text: Any, frame: Frame, limits: ReadingLimits) -> PageContents:
     words: list[Word] = text.extractWORDS()
     blocks: list[tuple[Any, ...]] = text.extractBLOCKS()
-    # PyMuPDF describes a path in words: `<vector stroked, color: …>` or `<vector filled, …>`.
-    strokes = [
-        Stroke(block[:4], "stroked" in block[4])
-        for block in blocks
-        if block[6] == _VECTOR and "#ffffff" not in block[4]
-    ]
-    if len(words) > limits.words_per_page_max or len(strokes) > limits.rules_per_page_max:
+    extent = shown.rect
+    paths = _paths(blocks, extent)
+    if len(words) > limits.words_per_page_max or len(paths.strokes) > limits.rules_per_page_max:
         raise TooComplex
-    frame = frame._replace(turns=text_turns(words, frame.turns))
-    if frame.turns == 0:
-        return PageContents(words, strokes, frame)
-    return PageContents(
-        [(*frame.upright(word[:4]), *word[4:]) for word in words],
-        [Stroke(frame.upright(stroke.rect), stroke.outline) for stroke in strokes],
-        frame,
-    )
+    frame = Frame(number, extent.width, extent.height, text_turns(words, turns))
+    ignored: list[Ignored] = []
+    plain = number in opened.plain_pages
+    hidden: list[Word] = []
+    if not plain:
+        hidden = _hidden(words, _text_of(shown, _FLAGS | _CLIP).extractWORDS())
+        words, ignored = judge(words, text.extractDICT(), paths.fills, paths.background, frame.turns)
+    if not all(block[4].isascii() for block in blocks):
+        words = normalise_words(words)
+    strokes = paths.strokes
+    if frame.turns:
+        words = [(*frame.upright(word[:4]), *word[4:]) for word in words]
+        strokes = [stroke._replace(rect=frame.upright(stroke.rect)) for stroke in strokes]
+        ignored = [Ignored((*frame.upright(word[:4]), *word[4:]), reason) for word, reason in ignored]
+        hidden = [(*frame.upright(word[:4]), *word[4:]) for word in hidden]
+    visible = frame.upright((0.0, 0.0, frame.width, frame.height))
+    pictured = not plain and bool(page.get_images())
+    return PageContents(words, strokes, frame, visible, ignored, hidden, paths.drawings, pictured, paths.portal_rules)
+
+
+def _text_of(shown: Any, flags: int) -> Any:
+    """The text and paths of a display list, also those outside of its visible box."""
+    endless = mupdf.FzRect(mupdf.FzRect.Fixed_INFINITE)
+    options = mupdf.FzStextOptions()
+    options.flags = flags
+    text = mupdf.FzStextPage(endless)
+    device = mupdf.fz_new_stext_device(text, options)
+    mupdf.fz_run_display_list(shown.this, device, mupdf.FzMatrix(), endless, mupdf.FzCookie())
+    mupdf.fz_close_device(device)
+    return pymupdf.TextPage(text)
+
+
+def _hidden(words: Sequence[Word], shown: Sequence[Word]) -> list[Word]:
+    """The words of lines that are clipped away as a whole. A long text may reach over the end of its own cell."""
+    if len(words) == len(shown):
+        return []
+    places = {(round(word[0]), round(word[1])) for word in shown}
+    near = (-1, 0, 1)
+    seen = {
+        word[5:7]
+        for word in words
+        if any((round(word[0]) + x, round(word[1]) + y) in places for x in near for y in near)
+    }
+    return [word for word in words if word[5:7] not in seen]
+
+
+def _paths(blocks: list[tuple[Any, ...]], extent: Any) -> _Paths:
+    drawn = [(block[:4], _paint(block[4])) for block in blocks if block[6] == _VECTOR]
+    background = WHITE
+    fills: list[Fill] = []
+    strokes: list[Stroke] = []
+    drawings = 0
+    portal = True
+    large = extent.width * extent.height * _BACKGROUND_SHARE
+    low, high = _PORTAL_RULE
+    for rect, (outline, colour, visible, straight) in drawn:
+        left, top, right, bottom = rect
+        thickness = min(right - left, bottom - top)
+        if not visible:
+            continue
+        if thickness <= THICKNESS_MAX or (outline and straight):
+            strokes.append(Stroke(rect, outline, colour))
+            portal = portal and not outline and low <= thickness <= high
+        elif not straight:
+            drawings += 1
+        elif (right - left) * (bottom - top) >= large:
+            background = colour
+            fills.clear()
+        else:
+            fills.append(Fill(rect, colour))
+    strokes = [stroke for stroke in strokes if stroke.style != background]
+    return _Paths(strokes, fills, background, drawings, portal)
+
+
+@lru_cache(maxsize=256)
+def _paint(description: str) -> _Paint:
+    """From `<vector stroked, color: #rrggbb, alpha: 255, is-rect: true, continues: false>`."""
+    found = _DESCRIPTION.search(description)
+    if not found:
+        return _Paint(outline=False, colour=0, visible=True, straight=False)
+    kind, colour, alpha, straight = found.groups()
+    return _Paint(kind == "stroked", int(colour, 16), alpha != "0", straight == "true")

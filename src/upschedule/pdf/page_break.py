@@ -1,55 +1,87 @@
-"""Whether a table runs on to the next page, or ended before it."""
+"""Whether one fragment goes on in another, or ended before it."""
 
 from collections.abc import Sequence
 
-from upschedule.pdf.cells import Row, Table
+from upschedule.pdf.cells import Table
+from upschedule.pdf.document import PageObjects
+from upschedule.pdf.fragments import Fragment
 from upschedule.pdf.frame import Frame
 
-#: A4 landscape in points: pages of this size are printed at full scale, with equal margins above and below.
+#: A4 landscape in points: the portal prints pages of this size, with equal margins above and below.
 _SHEET = (841.9, 595.3)
 _SHEET_TOLERANCE = 3.0
 #: What may stay free above the bottom margin of a full page: two lines, as a part of the page's height.
 _FREE_SHARE = 0.08
-#: Columns of one table stay where they are (points).
-_COLUMN_TOLERANCE = 3.0
+#: Other producers have wider margins below than above. A table that ends higher than this has ended.
+_FULL_SHARE = 0.5
+#: A page has at least an object of its own and one for its content.
+_PAGE_OBJECTS_MIN = 2
+#: Columns of one table stay where they are, as a part of the table's width.
+_COLUMN_TOLERANCE = 0.012
+#: Pages of one document are printed at one scale.
+_SCALE_TOLERANCE = 0.03
 
 
-class PageEnds:
-    """How far down the tables of a document reach."""
+class PageBreaks:
+    """Judges the borders between the fragments of a document."""
 
-    def __init__(self, tables: Sequence[Table]) -> None:
+    def __init__(self, tables: Sequence[Table], portal_pages: frozenset[int], objects: PageObjects) -> None:
+        self._portal_pages = portal_pages
+        self._objects = objects
         self._bottoms: dict[int, float] = {}
         for table in tables:
             page = table.frame.page
             self._bottoms[page] = max(self._bottoms.get(page, 0.0), table.grid.rows[-1])
 
-    def reaches_end(self, row: Row) -> bool:
-        """Whether `row` is the last of its page."""
-        return row.rect[3] == self._bottoms[row.frame.page]
+    def follows(self, before: Fragment, after: Fragment) -> bool:
+        """Whether `after` can begin with the rest of a row that `before` ended with."""
+        return self._same_columns(before, after) and self.is_full(before, after)
 
-    def cut_between(self, before: Row, after: Row) -> bool:
-        """Whether `after`, first on its page, can be the rest of `before`, last of the page before."""
-        return self._same_table(before, after) and self._is_full(before, after, 0.0)
+    def runs_on(self, before: Fragment, after: Fragment) -> bool:
+        """Whether `after`, which begins with a whole row, can follow: `before` had no room left for that row."""
+        wanted = after.parts[0].row.height if after.parts else 0.0
+        return self._same_columns(before, after) and self.is_full(before, after, wanted)
 
-    def runs_on(self, before: Row, after: Row) -> bool:
-        """Whether `after`, a whole row, can follow `before`: there was no room left for it on the page before."""
-        return self._same_table(before, after) and self._is_full(before, after, after.height)
-
-    def _same_table(self, before: Row, after: Row) -> bool:
-        return (
-            after.frame.page == before.frame.page + 1
-            and len(before) == len(after)
-            and abs(before.rect[0] - after.rect[0]) < _COLUMN_TOLERANCE
-            and abs(before.rect[2] - after.rect[2]) < _COLUMN_TOLERANCE
-        )
-
-    def _is_full(self, before: Row, after: Row, wanted: float) -> bool:
-        height = _upright_height(before.frame)
-        allowance = max(_FREE_SHARE * height, wanted)
-        if height - before.rect[3] <= after.rect[1] + allowance:
+    def is_full(self, before: Fragment, after: Fragment, wanted: float = 0.0) -> bool:
+        """Whether `before` reaches the end of its page, but for less than `wanted` points."""
+        frame, page = before.table.frame, before.page
+        if after.page == page:
             return True
-        others = [bottom for page, bottom in self._bottoms.items() if page != before.frame.page]
-        return not _is_full_scale(before.frame) and before.rect[3] >= max(others) - allowance
+        height = _upright_height(frame)
+        bottom, top = before.table.grid.rows[-1], after.table.grid.rows[0]
+        allowance = max(_FREE_SHARE * height, wanted)
+        if height - bottom <= top + allowance:
+            return True
+        if page in self._portal_pages and _is_full_scale(frame):
+            return False
+        others = [other for number, other in self._bottoms.items() if number != page]
+        return bottom >= height * _FULL_SHARE or bottom >= max(others, default=0.0) - allowance
+
+    def in_file_order(self, before: Fragment, after: Fragment) -> bool:
+        """Whether the file does not show that its pages were moved: producers number the pages that they write.
+
+        A file made for the web keeps its first page behind all others.
+        """
+        pages = self._objects.pages
+        first, second = pages[before.page - 1], pages[after.page - 1]
+        if before.page == 1 and first == max(pages):
+            first = 0
+        return before.page == after.page or (first < second and not any(first < page < second for page in pages))
+
+    def page_removed(self, before: Fragment, after: Fragment) -> bool:
+        """Whether the file shows that a page was taken out between the two."""
+        pages, removed, free = self._objects
+        first, second = pages[before.page - 1], pages[after.page - 1]
+        gone = sum(first < number < second for number in free)
+        return any(first < number < second for number in removed) or gone >= _PAGE_OBJECTS_MIN
+
+    def _same_columns(self, before: Fragment, after: Fragment) -> bool:
+        one, other = before.table.grid.columns, after.table.grid.columns
+        width = one[-1] - one[0]
+        if len(one) != len(other) or abs(width - other[-1] + other[0]) > width * _SCALE_TOLERANCE:
+            return False
+        shift = other[0] - one[0]
+        return all(abs(y - x - shift) <= width * _COLUMN_TOLERANCE for x, y in zip(one, other, strict=True))
 
 
 def _upright_height(frame: Frame) -> float:

@@ -1,26 +1,49 @@
-"""A PDF's bytes to the events of its schedules."""
+"""A PDF's bytes to the events of its schedules.
 
-import re
+Each word and each path of each page, inside and outside of the visible box, is one of: a header, a cell of a row that
+became an event, known furniture of a page (a title, a watermark, an invisible layer), or not understood. What is not
+understood becomes a warning that names the page, or the file is refused.
+"""
+
 from collections.abc import Callable, Sequence
-from itertools import chain
-from typing import Any
+from typing import NamedTuple
 
 from upschedule.pdf.assembly import Assembly, assemble, runs
 from upschedule.pdf.cells import Table, read_tables
-from upschedule.pdf.document import open_document
-from upschedule.pdf.errors import EmptySchedule, Incomplete, NotATimetable, OtherTimetable, Scanned
-from upschedule.pdf.frame import Turns, Word
+from upschedule.pdf.document import Opened, PageObjects, has_unmapped_font, open_document, page_objects
+from upschedule.pdf.errors import (
+    EmptySchedule,
+    Incomplete,
+    NotATimetable,
+    OtherTimetable,
+    Outlined,
+    Recognised,
+    Scanned,
+    Unmapped,
+)
+from upschedule.pdf.fragments import Found, find_fragments
+from upschedule.pdf.frame import Turns
 from upschedule.pdf.grid import find_grids
 from upschedule.pdf.limits import ReadingLimits
-from upschedule.pdf.page import read_page
-from upschedule.pdf.page_break import PageEnds
+from upschedule.pdf.order import arrange
+from upschedule.pdf.page import PageContents, read_page
+from upschedule.pdf.page_break import PageBreaks
 from upschedule.pdf.rules import find_rules
+from upschedule.pdf.styles import Reason
+from upschedule.pdf.surroundings import Surroundings
 from upschedule.timetable.event import Event, Extraction, ReadingWarning
 
-#: A time of day, the mark of a timetable.
-_TIME = re.compile(r"\d{1,2}[:hH]\d{2}")
 _UNREADABLE = "\ufffd"
-_QUOTE_MAX = 80
+#: So many shapes on pages without text are their letters.
+_OUTLINES_MIN = 50
+
+
+class _Pages(NamedTuple):
+    """What the pages of a document hold, in their order."""
+
+    tables: list[Table]
+    surroundings: Surroundings
+    portal_pages: frozenset[int]
 
 
 def read(data: bytes, *, limits: ReadingLimits, progress: Callable[[int, int], None]) -> Extraction:
@@ -28,14 +51,29 @@ def read(data: bytes, *, limits: ReadingLimits, progress: Callable[[int, int], N
 
     `progress` is told the pages read and the pages in all, after each page. Raises a subclass of `UnreadableDocument`.
     """
-    with open_document(data, limits=limits) as document:
-        pages: int = document.page_count
-        tables, outside = _read_pages(document, pages, limits, progress)
-    if not tables:
+    with open_document(data, limits=limits) as opened:
+        count: int = opened.document.page_count
+        pages = _read_pages(opened, count, limits, progress)
+        objects = page_objects(opened.document)
+        unmapped = has_unmapped_font(opened.document)
+    try:
+        return _interpret(pages, objects, count)
+    except (NotATimetable, OtherTimetable, Incomplete) as error:
+        if unmapped:
+            raise Unmapped from error
+        raise
+
+
+def _interpret(pages: _Pages, objects: PageObjects, count: int) -> Extraction:
+    warnings = pages.surroundings.warnings()
+    if not pages.tables:
         raise NotATimetable
-    assembly = assemble(tables, PageEnds(tables))
-    _check(assembly)
-    warnings = [*_outside_warnings(tables, outside), *_blank_warnings(assembly), *assembly.warnings]
+    found = find_fragments(pages.tables)
+    _check(found)
+    breaks = PageBreaks(pages.tables, pages.portal_pages, objects)
+    arranged = arrange(found.fragments, breaks.follows)
+    assembly = assemble(arranged, breaks)
+    warnings += [*arranged.warnings, *_blank_warnings(found, assembly), *assembly.warnings]
     events: list[Event] = []
     for layout, entries in runs(assembly.entries):
         for item in layout.read(entries):
@@ -46,80 +84,76 @@ def read(data: bytes, *, limits: ReadingLimits, progress: Callable[[int, int], N
     if not events:
         raise Incomplete(_sentence(warnings))
     ordered = sorted(warnings, key=lambda warning: (warning.page, warning.row or 0))
-    return Extraction(events=tuple(events), warnings=tuple(ordered), pages=pages)
+    return Extraction(events=tuple(events), warnings=tuple(ordered), pages=count)
 
 
-def _read_pages(
-    document: Any, pages: int, limits: ReadingLimits, progress: Callable[[int, int], None]
-) -> tuple[list[Table], dict[int, list[Word]]]:
+def _read_pages(opened: Opened, count: int, limits: ReadingLimits, progress: Callable[[int, int], None]) -> _Pages:
     tables: list[Table] = []
-    outside: dict[int, list[Word]] = {}
-    silent: list[int] = []
-    pictured = False
+    surroundings = Surroundings()
+    portal_pages: set[int] = set()
+    silent: list[PageContents] = []
     turns: Turns = 0
-    for number in range(1, pages + 1):
-        words, strokes, frame, is_pictured = read_page(document, number, limits=limits, turns=turns)
-        turns = frame.turns
-        pictured = pictured or is_pictured
-        found, outside[number] = read_tables(words, find_grids(find_rules(strokes)), frame)
+    for number in range(1, count + 1):
+        page = read_page(opened, number, limits=limits, turns=turns)
+        turns = page.frame.turns
+        found, outside = read_tables(page.words, find_grids(find_rules(page.strokes)), page.frame)
+        surroundings.add(page, found, outside)
         tables += found
-        if not words:
-            silent.append(number)
-        if any(_UNREADABLE in word[4] for word in words):
+        if page.portal_rules:
+            portal_pages.add(number)
+        if not page.words and all(word.reason is Reason.INVISIBLE for word in page.ignored):
+            silent.append(page)
+        if any(_UNREADABLE in word[4] for word in page.words):
             raise Incomplete(
                 f"Letters on page {number} cannot be read. Download the schedule from the UP Portal again."
             )
-        progress(number, pages)
-    if len(silent) == pages:
-        raise Scanned if pictured else NotATimetable
+        progress(number, count)
     if silent:
-        raise Incomplete(f"Page {silent[0]} holds no text, so classes could be lost. Download the schedule again.")
-    return tables, outside
+        _refuse_silent(silent, count)
+    return _Pages(tables, surroundings, frozenset(portal_pages))
 
 
-def _check(assembly: Assembly) -> None:
-    if assembly.entries and not assembly.unknown:
+def _refuse_silent(silent: Sequence[PageContents], count: int) -> None:
+    """Pages without visible text: the cause is told where one cause explains all of them."""
+    outlined = sum(page.drawings for page in silent) >= _OUTLINES_MIN
+    for cause, found in (
+        (Outlined, [outlined and page.drawings > 0 for page in silent]),
+        (Recognised, [page.pictured and bool(page.ignored) for page in silent]),
+        (Scanned, [page.pictured for page in silent]),
+    ):
+        if all(found):
+            raise cause
+    if len(silent) == count:
+        raise NotATimetable
+    number = silent[0].frame.page
+    raise Incomplete(f"Page {number} holds no text, so classes could be lost. Download the schedule again.")
+
+
+def _check(found: Found) -> None:
+    rows = any(fragment.parts for fragment in found.fragments)
+    if rows and not found.unknown:
         return
-    if assembly.entries:
-        page = assembly.unknown[0].frame.page
+    if rows:
+        page = found.unknown[0].frame.page
         raise Incomplete(
             f"The table on page {page} is not part of a UP schedule. Upload the schedules without that page."
         )
-    if assembly.unknown:
+    if found.unknown:
         raise OtherTimetable
-    if assembly.headed:
-        raise EmptySchedule
-    raise Incomplete(_sentence(assembly.warnings)) if assembly.warnings else NotATimetable
+    raise EmptySchedule if found.fragments else NotATimetable
 
 
 def _sentence(warnings: Sequence[ReadingWarning]) -> str:
     return " ".join(["No row of this schedule could be read.", *(warning.message for warning in warnings[:1])])
 
 
-def _outside_warnings(tables: Sequence[Table], outside: dict[int, list[Word]]) -> list[ReadingWarning]:
-    """Text around the tables: a title needs no mention, a page without its table is a loss."""
-    tops = {table.frame.page: table.grid.rows[0] for table in reversed(tables)}
-    warnings: list[ReadingWarning] = []
-    for page, words in outside.items():
-        times = any(_TIME.search(word[4]) for word in words)
-        if page not in tops and times:
-            raise Incomplete(
-                f"Page {page} holds times outside of a table, which cannot be read. Download the schedule again."
-            )
-        stray = [word for word in words if times or page not in tops or word[1] > tops[page]]
-        if stray:
-            text = " ".join(chain.from_iterable(word[4:5] for word in stray))[:_QUOTE_MAX]
-            warnings.append(ReadingWarning(page=page, message=f"Text outside the table was not read: {text}"))
-    return warnings
-
-
-def _blank_warnings(assembly: Assembly) -> list[ReadingWarning]:
+def _blank_warnings(found: Found, assembly: Assembly) -> list[ReadingWarning]:
     """A blank row lower than all others, or on top of a page, is a blank line of a row that was cut.
 
     Anywhere else text may be lost.
     """
     tops = {entry.page: entry.parts[0].row.rect[1] for entry in reversed(assembly.entries)}
     least = min((part.row.height for entry in assembly.entries for part in entry.parts), default=0.0)
-    lost = [row for row in assembly.blank if row.height >= least and row.rect[1] > tops.get(row.frame.page, 0.0)]
+    lost = [row for row in found.blank if row.height >= least and row.rect[1] > tops.get(row.frame.page, 0.0)]
     message = "A row of the table is blank: check that nothing is missing."
     return [ReadingWarning(page=row.frame.page, message=message) for row in lost]

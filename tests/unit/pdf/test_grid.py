@@ -60,7 +60,8 @@ def test_missing_outer_rules_end_where_the_others_end() -> None:
 
 def test_two_tables_on_a_page_are_two_grids() -> None:
     lower = [
-        Stroke((left, top + 200, right, bottom + 200), outline=False) for (left, top, right, bottom), _ in cell_sides()
+        Stroke((left, top + 200, right, bottom + 200), outline=False)
+        for (left, top, right, bottom), _, _ in cell_sides()
     ]
 
     assert [len(rows) for rows, _ in find_grids(find_rules([*lower, *cell_sides()]))] == [4, 4]

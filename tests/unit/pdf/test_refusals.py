@@ -21,7 +21,7 @@ from upschedule.pdf.reader import read
         (wrong.needs_password(), "pdf-needs-password"),
         (wrong.scan(), "pdf-scanned"),
         (wrong.poster(), "pdf-not-a-timetable"),
-        (wrong.nested_arrays(), "pdf-not-a-timetable"),
+        (wrong.nested_arrays(), "pdf-too-complex"),
         (wrong.other_university(), "pdf-other-timetable"),
         (wrong.with_blank_page(), "pdf-incomplete"),
         (wrong.with_other_table(), "pdf-incomplete"),

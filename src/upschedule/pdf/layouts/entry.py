@@ -1,7 +1,8 @@
 """A row of a schedule, put together again where page breaks cut it, and what a layout must know."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from upschedule.pdf.cells import Cell, Line, Row
 from upschedule.pdf.frame import Rect
@@ -64,16 +65,27 @@ class Entry:
         return is_module(module_code(module)) and not self.layout.recognises(self.parts[-1].fields)
 
 
+class Continues(Protocol):
+    """Whether a rest can belong to a row by its contents; `regular` when the document's rows follow the law."""
+
+    def __call__(self, entry: Entry, rest: Part, /, *, regular: bool) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """One kind of schedule.
 
     `columns` are header texts in printed order, in lower case without blanks. `keys` are blank in the rest of a row
-    that a page break cut. `recognises` tells a row or such a rest by its contents. `read` makes events and doubts.
+    that a page break cut. `recognises` tells a row or such a rest by its contents. `sort_key` is what the portal sorts
+    rows by, empty where a row does not have it. `is_regular` tells whether whole rows follow a law by which `continues`
+    can tell that a rest does not belong to a row. `read` makes events and warnings.
     """
 
     name: str
     columns: tuple[str, ...]
     keys: tuple[str, ...]
     recognises: Callable[[Fields], bool]
+    sort_key: Callable[[Fields], str]
+    is_regular: Callable[[Iterable[Fields]], bool]
+    continues: "Continues"
     read: Callable[[Sequence[Entry]], Iterator[Event | ReadingWarning]]

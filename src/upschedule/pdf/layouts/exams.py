@@ -1,9 +1,18 @@
 """Exams: one dated exam a row, in one venue; its end is not printed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from upschedule.pdf.layouts.entry import Entry, Fields, Layout
-from upschedule.pdf.layouts.fields import calendar_date, clock_time, joined, module_code
+from upschedule.pdf.layouts.entry import Entry, Fields, Layout, Part
+from upschedule.pdf.layouts.fields import (
+    calendar_date,
+    clock_time,
+    date_key,
+    is_doubled,
+    is_module,
+    is_unusual_hour,
+    joined,
+    module_code,
+)
 from upschedule.timetable.event import Exam, ReadingWarning
 
 _COLUMNS = (
@@ -26,14 +35,41 @@ def _recognises(fields: Fields) -> bool:
 
 def _read(entries: Sequence[Entry]) -> Iterator[Exam | ReadingWarning]:
     for entry in entries:
-        yield _exam(entry)
+        exam = _exam(entry)
+        yield exam
+        if isinstance(exam, Exam):
+            yield from _warnings(entry, exam)
+
+
+def _warnings(entry: Entry, exam: Exam) -> Iterator[ReadingWarning]:
+    """What an exam always has, and this one has not."""
+    if not is_module(exam.module):
+        yield entry.warning(f"{exam.module!r} is no module code: check this exam.")
+    if is_unusual_hour(exam.start):
+        yield entry.warning(f"{exam.module} starts at {exam.start}: check the time of this exam.")
+    if not exam.module_campus and not exam.exam_campus:
+        yield entry.warning(f"{exam.module} has no campus: check this exam.")
+
+
+def _sort_key(fields: Fields) -> str:
+    return date_key(joined(fields["date"]))
+
+
+def _is_regular(_rows: Iterable[Fields]) -> bool:
+    """Exams have no numbers that go on in the next row."""
+    return False
+
+
+def _continues(_entry: Entry, _rest: Part, *, regular: bool) -> bool:
+    """Nothing in an exam's cells tells its pieces from those of another exam."""
+    return not regular
 
 
 def _exam(entry: Entry) -> Exam | ReadingWarning:
     date = calendar_date(entry.text("date"))
     start = clock_time(entry.text("starttime"))
     module = module_code(entry.text("module"))
-    if not (date and start and module):
+    if not (date and start and module) or is_doubled(module):
         return entry.warning("The module, date or start time of this exam cannot be read; the exam was left out.")
     venue = entry.text("venue")
     return Exam(
@@ -53,5 +89,12 @@ def _exam(entry: Entry) -> Exam | ReadingWarning:
 
 
 LAYOUT = Layout(
-    name="Exams", columns=_COLUMNS, keys=("module", "paper", "date", "starttime"), recognises=_recognises, read=_read
+    name="Exams",
+    columns=_COLUMNS,
+    keys=("module", "paper", "date", "starttime"),
+    recognises=_recognises,
+    sort_key=_sort_key,
+    is_regular=_is_regular,
+    continues=_continues,
+    read=_read,
 )

@@ -13,6 +13,8 @@ _TIME = re.compile(_CLOCK)
 _DATE = re.compile(r"(\d{1,2})[ -]([A-Za-z]{3})[A-Za-z]*[ -](\d{4})")
 _GLUED_MODULE = re.compile(r"([A-Z]{3})(\d{3})")
 _MODULE = re.compile(r"[A-Z]{3} \d{3}")
+#: The first and the last time at which anything starts.
+_DAY_STARTS, _DAY_ENDS = "06:00", "21:30"
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
@@ -57,3 +59,21 @@ def calendar_date(text: str) -> dt.date | None:
         return dt.date(int(found[3]), _MONTHS.index(found[2].lower()) + 1, int(found[1]))
     except ValueError:
         return None
+
+
+def date_key(text: str) -> str:
+    """The date in a form that sorts; empty if there is none."""
+    date = calendar_date(text)
+    return date.isoformat() if date else ""
+
+
+def is_unusual_hour(start: str) -> bool:
+    """Whether `HH:MM` is a time at which the university holds no classes, tests or exams."""
+    return not _DAY_STARTS <= start <= _DAY_ENDS
+
+
+def is_doubled(text: str) -> bool:
+    """Whether the text is the same words twice: two copies were printed over each other."""
+    words = text.split(" ")
+    half = len(words) // 2
+    return len(words) % 2 == 0 and half > 0 and words[:half] == words[half:]

@@ -1,18 +1,30 @@
 """Lectures: a group's weekly classes a row, one line a class and room."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 from upschedule.pdf.cells import Line
-from upschedule.pdf.layouts.entry import Entry, Fields, Layout
-from upschedule.pdf.layouts.fields import PERIOD, clock_period, joined, module_code, weekday
+from upschedule.pdf.layouts.entry import Entry, Fields, Layout, Part
+from upschedule.pdf.layouts.fields import (
+    PERIOD,
+    clock_period,
+    is_doubled,
+    is_module,
+    is_unusual_hour,
+    joined,
+    module_code,
+    weekday,
+)
 from upschedule.pdf.layouts.pairing import Wrapped, Wraps, beside, blanks_before, gather, join_wraps, learn_wraps
 from upschedule.timetable.event import Box, Day, Lecture, ReadingWarning
 
 _COLUMNS = ("module", "offered", "group", "lang", "activity", "day", "time", "venue", "campus", "studyprog")
 #: The kind of group, printed in white after the language.
 _KIND_LETTER = re.compile(r"(\S.*?)( ?)([A-Z])")
+#: So many neighbouring classes in order show that the classes of a document are numbered.
+_REGULAR_MIN = 8
 
 
 class _Slot(NamedTuple):
@@ -42,7 +54,7 @@ def _read(entries: Sequence[Entry]) -> Iterator[Lecture | ReadingWarning]:
 
 def _lectures(entry: Entry, known: Wraps) -> Iterator[Lecture | ReadingWarning]:
     classes = _classes(entry)
-    if not classes or not entry.lines("module"):
+    if not classes or not entry.lines("module") or is_doubled(entry.text("module")):
         yield entry.warning(
             "Module, activities, days and times of this row do not match line by line; it was left out."
         )
@@ -51,6 +63,7 @@ def _lectures(entry: Entry, known: Wraps) -> Iterator[Lecture | ReadingWarning]:
     if venues is None:
         printed = "; ".join(line.text for line in entry.lines("venue"))
         yield entry.warning(f"These venues cannot be matched with the row's classes and were left out: {printed}")
+    yield from _warnings(entry, classes)
     for slot, (names, evidence) in _merged(classes, venues or [()] * len(classes)).items():
         if slot.end > slot.start:
             yield _lecture(entry, slot, names, evidence)
@@ -58,6 +71,58 @@ def _lectures(entry: Entry, known: Wraps) -> Iterator[Lecture | ReadingWarning]:
             yield entry.warning(
                 f"{slot.activity} on {slot.day} ends at {slot.end}, before it starts ({slot.start}); it was left out."
             )
+
+
+def _warnings(entry: Entry, classes: Sequence[_Class]) -> Iterator[ReadingWarning]:
+    """What a row always has, and this one has not."""
+    module = module_code(entry.text("module"))
+    if not is_module(module):
+        yield entry.warning(f"{module!r} is no module code: check this row.")
+    missing = [name for name in ("group", "campus") if not entry.lines(name)]
+    if not all(each.slot.activity for each in classes):
+        missing.append("activity")
+    if missing:
+        yield entry.warning(f"{module} has no {' and no '.join(missing)}: check this row.")
+    for slot in {each.slot: None for each in classes if is_unusual_hour(each.slot.start)}:
+        yield entry.warning(f"{module} starts at {slot.start} on {slot.day}: check the time of this class.")
+
+
+def _sort_key(fields: Fields) -> str:
+    module = module_code(joined(fields["module"]))
+    return module if is_module(module) else ""
+
+
+def _is_regular(rows: Iterable[Fields]) -> bool:
+    """Whether the classes of each row are numbered in order, one day and time to each number."""
+    steps = [_is_step(*pair) for fields in rows for pair in pairwise(_printed_classes(fields))]
+    return len(steps) >= _REGULAR_MIN and all(steps)
+
+
+def _printed_classes(fields: Mapping[str, Sequence[Line]]) -> list[tuple[str, str, str]]:
+    """Activity, day and time line by line; nothing where their lines are not as many."""
+    texts = [[line.text for line in fields[name]] for name in ("activity", "day", "time")]
+    return list(zip(*texts, strict=True)) if len({len(lines) for lines in texts}) == 1 else []
+
+
+def _is_step(one: tuple[str, str, str], other: tuple[str, str, str]) -> bool:
+    """Whether a class is the same as the one before it, or has the next number."""
+    if one[0] == other[0]:
+        return one == other
+    numbers = one[0][1:], other[0][1:]
+    return all(number.isdecimal() for number in numbers) and int(numbers[1]) == int(numbers[0]) + 1
+
+
+def _continues(entry: Entry, rest: Part, *, regular: bool) -> bool:
+    """Whether the classes of the rest can follow those of the row: of one kind, and with the next number."""
+    before = [line.text for line in entry.lines("activity")]
+    after = [line.text for line in rest.fields["activity"]]
+    if not before or not after:
+        return True
+    kinds = {text[:1] for text in before}, {text[:1] for text in after}
+    if len(kinds[0]) == 1 and len(kinds[1]) == 1 and kinds[0] != kinds[1]:
+        return False
+    classes = _printed_classes(entry.parts[-1].fields)[-1:] + _printed_classes(rest.fields)[:1]
+    return not regular or len(classes) < 2 or _is_step(*classes)  # noqa: PLR2004 - the two at the break
 
 
 def _merged(classes: Sequence[_Class], venues: Sequence[Sequence[Line]]) -> dict[_Slot, tuple[list[str], list[Line]]]:
@@ -140,7 +205,7 @@ def _boxes(entry: Entry, evidence: Sequence[Line]) -> tuple[Box, ...]:
     """The smallest box around the lines, on each page."""
     boxes: list[Box] = []
     for part in entry.parts:
-        rects = [line.rect for line in evidence if line.frame.page == part.page]
+        rects = [line.rect for line in evidence if line.frame == part.row.frame]
         if rects:
             left, top, right, bottom = zip(*rects, strict=True)
             boxes.append(part.box((min(left), min(top), max(right), max(bottom))))
@@ -152,5 +217,8 @@ LAYOUT = Layout(
     columns=_COLUMNS,
     keys=("module", "offered", "group", "lang"),
     recognises=_recognises,
+    sort_key=_sort_key,
+    is_regular=_is_regular,
+    continues=_continues,
     read=_read,
 )

@@ -51,20 +51,21 @@ def _level(one: Line, other: Line) -> bool:
     """Baselines of one line differ by up to 2 points between columns, those of two lines by a word's height."""
     height = one.rect[3] - one.rect[1]
     apart = abs(_middle(one) - _middle(other))
-    return one.frame.page == other.frame.page and apart < height / 3
+    return one.frame == other.frame and apart < height / 3
 
 
 def blanks_before(lines: Sequence[Line], anchors: Sequence[Line]) -> list[int]:
     """How many lines of a cell stay blank before each of its lines, where each anchor begins a line of its own."""
-    steps = [_middle(after) - _middle(one) for one, after in pairwise(anchors) if one.frame.page == after.frame.page]
+    steps = [_middle(after) - _middle(one) for one, after in pairwise(anchors) if one.frame == after.frame]
     leading = min(steps, default=0.0)
     if leading <= 0:
         return [0] * len(lines)
     places: list[int] = []
     first = 0
-    for page in sorted({line.frame.page for line in (*lines, *anchors)}):
-        heights = [_middle(line) for line in lines if line.frame.page == page]
-        both = heights + [_middle(line) for line in anchors if line.frame.page == page]
+    # Each piece of a row that was cut has heights of its own; pieces come in their order.
+    for frame in dict.fromkeys(line.frame for line in (*anchors, *lines)):
+        heights = [_middle(line) for line in lines if line.frame == frame]
+        both = heights + [_middle(line) for line in anchors if line.frame == frame]
         top = min(both)
         places += [first + round((height - top) / leading) for height in heights]
         first += round((max(both) - top) / leading) + 1

@@ -1,12 +1,24 @@
 """Semester Tests: one dated test a row, a venue a line."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
-from upschedule.pdf.layouts.entry import Entry, Fields, Layout
-from upschedule.pdf.layouts.fields import calendar_date, clock_period, joined, module_code, weekday
+from upschedule.pdf.layouts.entry import Entry, Fields, Layout, Part
+from upschedule.pdf.layouts.fields import (
+    calendar_date,
+    clock_period,
+    date_key,
+    is_doubled,
+    is_module,
+    is_unusual_hour,
+    joined,
+    module_code,
+    weekday,
+)
 from upschedule.timetable.event import Day, ReadingWarning, Test, weekday_of
 
 _DATED = ("day", "date", "time")
+#: So many names that end in a number show that all do.
+_REGULAR_MIN = 4
 _COLUMNS = ("module", "test", "day", "date", "time", "campus", "venue")
 
 
@@ -21,11 +33,39 @@ def _read(entries: Sequence[Entry]) -> Iterator[Test | ReadingWarning]:
         yield from _test(entry)
 
 
+def _sort_key(fields: Fields) -> str:
+    return date_key(joined(fields["date"]))
+
+
+def _is_regular(rows: Iterable[Fields]) -> bool:
+    """Whether the name of each test ends in a number: one without it goes on after a page break."""
+    names = [joined(fields["test"]) for fields in rows if fields["date"]]
+    return len(names) >= _REGULAR_MIN and all(name[-1:].isdecimal() for name in names)
+
+
+def _continues(entry: Entry, rest: Part, *, regular: bool) -> bool:
+    """Whether the rest has just what the row's name lacks; its venues tell nothing about the test."""
+    return not regular or bool(rest.fields["test"]) is not entry.text("test")[-1:].isdecimal()
+
+
+def _warnings(entry: Entry, test: Test) -> Iterator[ReadingWarning]:
+    """What a test always has, and this one has not."""
+    if not is_module(test.module):
+        yield entry.warning(f"{test.module!r} is no module code: check this test.")
+    if is_unusual_hour(test.start):
+        yield entry.warning(f"{test.module} starts at {test.start}: check the time of this test.")
+    missing = [
+        name for name, text in (("campus", test.campus), ("venue", test.venues), ("name", test.test)) if not text
+    ]
+    if missing:
+        yield entry.warning(f"{test.module} has no {' and no '.join(missing)}: check this test.")
+
+
 def _test(entry: Entry) -> Iterator[Test | ReadingWarning]:
     date = calendar_date(entry.text("date"))
     period = clock_period(entry.text("time"))
     module = module_code(entry.text("module"))
-    if not (date and period and module):
+    if not (date and period and module) or is_doubled(module):
         yield entry.warning("The module, date or time of this test cannot be read; the test was left out.")
         return
     if period[1] <= period[0]:
@@ -34,7 +74,7 @@ def _test(entry: Entry) -> Iterator[Test | ReadingWarning]:
     day: Day | None = weekday(entry.text("day"))
     if day != weekday_of(date):
         yield entry.warning(f"{module}: {date:%d %b %Y} is a {weekday_of(date)}, but {entry.text('day')!r} is printed.")
-    yield Test(
+    test = Test(
         module=module,
         test=entry.text("test"),
         day=day or weekday_of(date),
@@ -46,6 +86,17 @@ def _test(entry: Entry) -> Iterator[Test | ReadingWarning]:
         page=entry.page,
         boxes=entry.boxes,
     )
+    yield test
+    yield from _warnings(entry, test)
 
 
-LAYOUT = Layout(name="Semester Tests", columns=_COLUMNS, keys=("module", *_DATED), recognises=_recognises, read=_read)
+LAYOUT = Layout(
+    name="Semester Tests",
+    columns=_COLUMNS,
+    keys=("module", *_DATED),
+    recognises=_recognises,
+    sort_key=_sort_key,
+    is_regular=_is_regular,
+    continues=_continues,
+    read=_read,
+)

@@ -1,0 +1,114 @@
+"""Lines that were drawn over a table: a box around a row, a line through it, an arrow.
+
+They begin or end where no rule of the table crosses. The vertical rules of a table share their top and bottom, and so
+make a frame, to which all of its other rules must fit.
+"""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
+from typing import NamedTuple
+
+from upschedule.pdf.rules import Rule, Rules, merge
+
+#: How far (points) the ends of rules that belong together differ.
+_MEETING = 2.5
+#: So many equally long vertical rules make a frame: the narrowest schedule has eight.
+_FRAME_MIN = 4
+#: A sheet with more frames is not searched for marks.
+_FRAMES_MAX = 64
+
+
+class _Side(NamedTuple):
+    """Where a frame lies across the rules of one direction, and the places at which those begin and end."""
+
+    low: float
+    high: float
+    ends: list[float]
+
+    def fits(self, rule: Rule) -> bool:
+        """Whether the rule is outside of the frame, or begins and ends where rules of the frame cross."""
+        if not self.low - _MEETING <= rule.at <= self.high + _MEETING:
+            return True
+        if rule.end <= self.ends[0] + _MEETING or rule.start >= self.ends[-1] - _MEETING:
+            return True
+        return _is_near(rule.start, self.ends) and _is_near(rule.end, self.ends)
+
+
+class _Frame(NamedTuple):
+    """One table: its side that horizontal rules meet, and the one that vertical rules meet."""
+
+    across: _Side
+    down: _Side
+
+
+def without_marks(rules: Rules) -> Rules:
+    """The rules that fit to the tables of the page. Where no table makes a frame, all of them stay."""
+    frames = _frames(rules)
+    if not 0 < len(frames) <= _FRAMES_MAX:
+        return rules
+    across, down = [frame.across for frame in frames], [frame.down for frame in frames]
+    if _all_fit(rules.horizontal, across) and _all_fit(rules.vertical, down):
+        return rules
+    # A mark of another colour or thickness may lie so close to a rule that both were taken for one.
+    styles = rules.styles or (rules,)
+    return Rules(
+        merge([rule for style in styles for rule in style.horizontal if _all_fit([rule], across)]),
+        merge([rule for style in styles for rule in style.vertical if _all_fit([rule], down)]),
+    )
+
+
+def _all_fit(rules: Sequence[Rule], sides: Sequence[_Side]) -> bool:
+    return all(side.fits(rule) for rule in rules for side in sides)
+
+
+def _frames(rules: Rules) -> list[_Frame]:
+    frames: list[_Frame] = []
+    for members in _equally_long(rules.vertical):
+        top, bottom = members[0].start, members[0].end
+        columns = sorted([rule.at for rule in members])
+        reaching = [
+            rule
+            for rule in rules.horizontal
+            if top - _MEETING <= rule.at <= bottom + _MEETING
+            and rule.start <= columns[1] + _MEETING
+            and rule.end >= columns[-2] - _MEETING
+        ]
+        if not reaching:
+            continue
+        # The outer rules may be missing: most of the horizontal ones then end in the same place.
+        ends = sorted({*columns, _usual([rule.start for rule in reaching]), _usual([rule.end for rule in reaching])})
+        rows = sorted({top, bottom, *(rule.at for rule in reaching)})
+        frames.append(_Frame(_Side(top, bottom, ends), _Side(ends[0], ends[-1], rows)))
+    return frames
+
+
+def _equally_long(rules: Sequence[Rule]) -> Iterator[list[Rule]]:
+    """Sets of rules that start and end together."""
+    for together in _runs(sorted(rules, key=itemgetter(1)), 1):
+        for members in _runs(sorted(together, key=itemgetter(2)), 2):
+            if len(members) >= _FRAME_MIN:
+                yield members
+
+
+def _runs(rules: Sequence[Rule], end: int) -> Iterator[list[Rule]]:
+    run: list[Rule] = []
+    for rule in rules:
+        if run and rule[end] - run[0][end] > _MEETING:
+            yield run
+            run = []
+        run.append(rule)
+    if run:
+        yield run
+
+
+def _usual(places: Sequence[float]) -> float:
+    """The place that most of them share."""
+    ((place, _),) = Counter(round(place) for place in places).most_common(1)
+    return min(places, key=lambda other: abs(other - place))
+
+
+def _is_near(at: float, places: Sequence[float]) -> bool:
+    index = bisect_left(places, at)
+    return any(abs(at - place) <= _MEETING for place in places[max(0, index - 1) : index + 1])
