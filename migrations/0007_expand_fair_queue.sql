@@ -41,6 +41,11 @@ DROP INDEX CONCURRENTLY IF EXISTS jobs_demoted_idx;
 -- squawk-ignore ban-concurrent-index-creation-in-transaction
 CREATE INDEX CONCURRENTLY jobs_demoted_idx ON jobs (demoted_at) WHERE demoted_at IS NOT NULL;
 -- next statement
+DROP INDEX CONCURRENTLY IF EXISTS jobs_completed_idx;
+-- next statement
+-- squawk-ignore ban-concurrent-index-creation-in-transaction
+CREATE INDEX CONCURRENTLY jobs_completed_idx ON jobs (account_id) WHERE status = 'completed';
+-- next statement
 DROP INDEX CONCURRENTLY IF EXISTS jobs_address_noted_idx;
 -- next statement
 -- squawk-ignore ban-concurrent-index-creation-in-transaction

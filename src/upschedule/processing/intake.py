@@ -15,7 +15,7 @@ from upschedule.processing.job import Job
 from upschedule.processing.publication import Publication
 from upschedule.processing.queue import Queue
 from upschedule.processing.removal import remove_object
-from upschedule.processing.repository import JobRepository, NewJob
+from upschedule.processing.repository import JobRepository, NewJob, Room
 from upschedule.processing.shares import AddressHash, ShareOptions, ShareRepository
 from upschedule.stores.database import Database
 from upschedule.stores.objects import ObjectStore
@@ -32,7 +32,11 @@ class IntakeLimits(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes_max: int
     quota_bytes: int
     pending_max: int
+    pending_reserve: int
     cpu_seconds: float
+
+    def room(self, retry_after_seconds: int) -> Room:
+        return Room(limit=self.pending_max, reserve=self.pending_reserve, retry_after_seconds=retry_after_seconds)
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,14 +99,11 @@ class Intake:
             request_id=request_id,
             address_hash=self._addresses.of(address),
         )
-        known = await self._known(upload)
+        room = self._limits().room((await self._queue.capacity()).retry_after_seconds)
+        known = await self._known(upload, room)
         if known is not None:
             return self._counted(Accepted(job=known, created=False))
-        # Without a lock, so not exact: spares the object store what would most likely be refused below.
-        capacity = await self._queue.capacity()
-        if capacity.queued >= capacity.limit:
-            raise QueueFull(retry_after_seconds=capacity.retry_after_seconds)
-        accepted = await self._store(upload, retry_after_seconds=capacity.retry_after_seconds)
+        accepted = await self._store(upload, room)
         if accepted.created:
             await self._publication.changed(accepted.job)
             await self._doorbell.ring(accepted.job.id)
@@ -116,16 +117,19 @@ class Intake:
         if b"%PDF-" not in data[:_HEADER_WITHIN_BYTES]:
             raise NotAPdf
 
-    async def _known(self, upload: Upload) -> Job | None:
+    async def _known(self, upload: Upload, room: Room) -> Job | None:
         async with self._database.transaction() as connection:
-            job = await JobRepository(connection).same_bytes(upload.account_id, upload.sha256)
+            jobs = JobRepository(connection)
+            job = await jobs.same_bytes(upload.account_id, upload.sha256)
             if job and job.answers(self._reader_version):
                 return job
+            # Without a lock, so not exact: spares the object store what would most likely be refused below.
+            await jobs.check_room(upload.account_id, upload.address_hash, room)
             budget = self._limits().cpu_seconds
             await ShareRepository(connection, self._shares).check_budget(upload.account_id, budget)
         return None
 
-    async def _store(self, upload: Upload, *, retry_after_seconds: int) -> Accepted:
+    async def _store(self, upload: Upload, room: Room) -> Accepted:
         """No row ever points at a missing object; an object without a row is removed here or by retention."""
         object_key = f"{OBJECT_PREFIX}{upload.account_id}/{self._new_id()}.pdf"
         await self._objects.put(object_key, upload.data, content_type="application/pdf")
@@ -134,7 +138,7 @@ class Intake:
                 jobs = JobRepository(connection)
                 await jobs.lock_account(upload.account_id)
                 known = await jobs.same_bytes(upload.account_id, upload.sha256)
-                accepted = await self._admit(jobs, upload, known, object_key, retry_after_seconds)
+                accepted = await self._admit(jobs, upload, known, object_key, room)
         except (AccountNotFound, QuotaExceeded, QueueFull):
             await remove_object(self._objects, object_key)
             raise
@@ -144,15 +148,14 @@ class Intake:
         return accepted
 
     async def _admit(
-        self, jobs: JobRepository, upload: Upload, known: Job | None, object_key: str, retry_after_seconds: int
+        self, jobs: JobRepository, upload: Upload, known: Job | None, object_key: str, room: Room
     ) -> Accepted:
         if known and known.answers(self._reader_version):
             return Accepted(job=known, created=False)
         if known is None or known.object_key is None:
             await jobs.charge(upload.account_id, len(upload.data), quota_bytes=self._limits().quota_bytes)
-        await jobs.check_room(
-            upload.address_hash, pending_max=self._limits().pending_max, retry_after_seconds=retry_after_seconds
-        )
+        await jobs.lock_queue()
+        await jobs.check_room(upload.account_id, upload.address_hash, room)
         if known:
             job = await jobs.queue_again(
                 known, object_key=object_key, request_id=upload.request_id, address_hash=upload.address_hash

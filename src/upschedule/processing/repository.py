@@ -27,6 +27,19 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
     address_hash: bytes | None = None
 
 
+class Room(msgspec.Struct, frozen=True, kw_only=True):
+    """Places in the queue, and when one who finds none should come back.
+
+    Beyond `limit` there is a `reserve` for those whose network does not fill the queue: an address may hold as many
+    places as are still free in it. Visitors of the address who had a document read before count apart from the new
+    ones. So one address cannot keep out the others, and however many fill the reserve, there is room for another one.
+    """
+
+    limit: int
+    reserve: int
+    retry_after_seconds: int
+
+
 class JobRepository:
     """The caller owns the transaction: what is done with one connection commits together."""
 
@@ -80,31 +93,39 @@ class JobRepository:
 
     # The number is arbitrary; every process that adds to the queue takes this lock while it counts.
     _LOCK_QUEUE = "SELECT pg_advisory_xact_lock(4207000001)"
+
+    async def lock_queue(self) -> None:
+        """No other transaction adds to the queue until this one ends (R2.2)."""
+        await self._connection.execute(self._LOCK_QUEUE)
+
+    # Counted, because EXISTS would let PostgreSQL scan the table where it expects to meet a row of the account soon.
     _COUNT_QUEUED = """
-        SELECT count(*) AS queued, count(*) FILTER (WHERE address_hash = %(address_hash)s) AS of_address
+        SELECT count(*) AS queued,
+               count(*) FILTER (WHERE address_hash = %(address_hash)s AND established = (
+                   SELECT count(*) > 0 FROM jobs AS earlier
+                   WHERE earlier.account_id = %(account_id)s AND earlier.status = 'completed'
+               )) AS of_share
         FROM jobs WHERE status = 'queued'
     """
 
-    async def check_room(self, address_hash: bytes | None, *, pending_max: int, retry_after_seconds: int) -> None:
-        """Raises QueueFull unless one more fits; no other transaction adds to the queue until this one ends (R2.2).
-
-        An address may hold as many places as are still free: alone half of them, and however many addresses fill the
-        queue, there is room left for another. Where the address is not known only the whole queue has a bound.
-        """
-        await self._connection.execute(self._LOCK_QUEUE)
-        cursor = await self._connection.execute(self._COUNT_QUEUED, {"address_hash": address_hash})
-        row = await cursor.fetchone() or {"queued": 0, "of_address": 0}
-        free = pending_max - row["queued"]
-        if free <= 0 or row["of_address"] >= free:
-            raise QueueFull(retry_after_seconds=retry_after_seconds, of_network=free > 0)
+    async def check_room(self, account_id: UUID, address_hash: bytes | None, room: Room) -> None:
+        """Raises QueueFull unless one more job fits. Exact only while the queue is locked."""
+        values = {"account_id": account_id, "address_hash": address_hash}
+        row = await (await self._connection.execute(self._COUNT_QUEUED, values)).fetchone()
+        queued, of_share = (row["queued"], row["of_share"]) if row else (0, 0)
+        if queued < room.limit:
+            return
+        left = room.limit + room.reserve - queued
+        if address_hash is None or of_share >= left:
+            raise QueueFull(retry_after_seconds=room.retry_after_seconds, of_network=0 < left <= of_share)
 
     _INSERT = """
         INSERT INTO jobs (id, account_id, sha256, file_name, size_bytes, object_key, stored_at, request_id, rung_at,
                           address_hash, address_noted_at, established)
         VALUES (%(id)s, %(account_id)s, %(sha256)s, %(file_name)s, %(size_bytes)s, %(object_key)s, now(),
                 %(request_id)s, now(), %(address_hash)s, CASE WHEN %(address_hash)s::bytea IS NOT NULL THEN now() END,
-                EXISTS (SELECT FROM jobs AS earlier
-                        WHERE earlier.account_id = %(account_id)s AND earlier.status = 'completed'))
+                (SELECT count(*) > 0 FROM jobs AS earlier
+                 WHERE earlier.account_id = %(account_id)s AND earlier.status = 'completed'))
         RETURNING *
     """
 
@@ -120,8 +141,8 @@ class JobRepository:
             stored_at = CASE WHEN object_key IS DISTINCT FROM %(object_key)s THEN now() ELSE stored_at END,
             object_key = %(object_key)s, address_hash = %(address_hash)s,
             address_noted_at = CASE WHEN %(address_hash)s::bytea IS NOT NULL THEN now() END,
-            established = EXISTS (SELECT FROM jobs AS earlier
-                                  WHERE earlier.account_id = %(account_id)s AND earlier.status = 'completed')
+            established = (SELECT count(*) > 0 FROM jobs AS earlier
+                 WHERE earlier.account_id = %(account_id)s AND earlier.status = 'completed')
         WHERE id = %(job_id)s
         RETURNING *
     """

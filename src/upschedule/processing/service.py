@@ -128,9 +128,8 @@ class JobService:
             if job.object_key is None:
                 raise FileGone
             await ShareRepository(connection, self._shares).check_budget(account_id, limits.cpu_seconds)
-            await jobs.check_room(
-                address_hash, pending_max=limits.pending_max, retry_after_seconds=capacity.retry_after_seconds
-            )
+            await jobs.lock_queue()
+            await jobs.check_room(account_id, address_hash, limits.room(capacity.retry_after_seconds))
             queued = await jobs.queue_again(
                 job, object_key=job.object_key, request_id=job.request_id, address_hash=address_hash
             )

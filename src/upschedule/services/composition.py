@@ -188,6 +188,7 @@ def _intake_limits(live: LiveSettings) -> IntakeLimits:
         size_bytes_max=uploads.size_bytes_max,
         quota_bytes=uploads.quota_bytes,
         pending_max=jobs.pending_max,
+        pending_reserve=jobs.pending_reserve,
         cpu_seconds=live.current.limits.cpu_seconds_per_account,
     )
 

@@ -59,6 +59,13 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     pending_max: Annotated[
         int, Meta(ge=1, le=AMOUNT_MAX, description="Waiting jobs at which uploads are refused (R2.2)"), LIVE
     ] = 500
+    pending_reserve: Annotated[
+        int,
+        Meta(
+            ge=0, le=AMOUNT_MAX, description="Places beyond, for addresses that hold fewer than are left of them (R2.2)"
+        ),
+        LIVE,
+    ] = 100
     rate_window_seconds: Annotated[
         float, Meta(gt=0, description="Window over which the finishing rate is measured")
     ] = 60.0

@@ -167,19 +167,30 @@ async def test_an_address_is_known_by_a_keyed_hash_in_postgresql_only_and_for_a_
         assert (await count(services, "address_shares"), await count(services, "visitor_shares")) == (0, 0)
 
 
-async def test_an_address_takes_no_more_places_than_it_leaves_to_others(addresses: Addresses) -> None:
-    """(R2.2) Even while several fill the queue, another one finds room."""
-    async with opened(addresses, settings={"JOBS_PENDING_MAX": "12"}) as services:
+async def test_an_address_that_fills_the_queue_leaves_room_for_others(addresses: Addresses) -> None:
+    """(R2.2) Also while several fill it, and for visitors of the same address who had a document read before."""
+    settings = {"JOBS_PENDING_MAX": "6", "JOBS_PENDING_RESERVE": "4"}
+    async with opened(addresses, settings=settings) as services:
 
-        async def upload(address: str) -> None:
-            await accept(services, await new_account(services), a_document(), address=address)
+        async def upload(address: str | None, account_id: UUID | None = None) -> None:
+            account_id = account_id or await new_account(services)
+            await accept(services, account_id, a_document(), address=address)
 
-        for address, places in (("198.51.100.1", 6), ("198.51.100.2", 3)):
+        known = await new_account(services)
+        completed = await claimed(services, known)
+        async with services.database.transaction() as connection:
+            await RunRepository(connection).complete(completed, an_extraction("COS132"), reader_version="1")
+        for address, places in (("198.51.100.1", 6), ("198.51.100.2", 2)):
             for _ in range(places):
                 await upload(address)
             with pytest.raises(QueueFull, match="from your network"):
                 await upload(address)
+        with pytest.raises(QueueFull, match="Too many schedules are"):
+            await upload(None)
+        await upload("198.51.100.1", known)
         await upload("198.51.100.3")
+        with pytest.raises(QueueFull, match="Too many schedules are"):
+            await upload("198.51.100.4")
 
 
 async def test_a_visitor_whose_readings_took_too_long_waits_with_uploads_and_retries(addresses: Addresses) -> None:
