@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from upschedule.pdf.assembly import Assembly, assemble, runs
 from upschedule.pdf.cells import Table, read_tables
-from upschedule.pdf.document import Opened, PageObjects, has_unmapped_font, open_document, page_objects
+from upschedule.pdf.document import Opened, PageObjects, has_unmapped_font, library_errors, open_document, page_objects
 from upschedule.pdf.errors import (
     EmptySchedule,
     Incomplete,
@@ -54,8 +54,8 @@ def read(data: bytes, *, limits: ReadingLimits, progress: Callable[[int, int], N
     with open_document(data, limits=limits) as opened:
         count: int = opened.document.page_count
         pages = _read_pages(opened, count, limits, progress)
-        objects = page_objects(opened.document)
-        unmapped = has_unmapped_font(opened.document)
+        with library_errors():
+            objects, unmapped = page_objects(opened.document), has_unmapped_font(opened.document)
     try:
         return _interpret(pages, objects, count)
     except (NotATimetable, OtherTimetable, Incomplete) as error:

@@ -1,0 +1,92 @@
+"""Rows that no schedule has are warned of or left out, and never accepted in silence."""
+
+import pytest
+
+from tests.documents import handmade, variants
+from tests.documents.reading import extract
+from tests.documents.score import schedule
+from upschedule.pdf.document import library_errors
+from upschedule.pdf.errors import Damaged, Incomplete, TooComplex
+
+ONE = {"activities": ["L1"], "days": ["Monday"], "times": ["08:30 - 09:20"], "venues": ["Oak 2-26"]}
+RIGHT = handmade.lecture_cells(**ONE)
+
+
+@pytest.mark.parametrize(
+    ("changed", "warning"),
+    [
+        ({"module": "ABC 12"}, "no module code"),
+        ({"campus": ""}, "no campus"),
+        ({"activities": [""]}, "no activity"),
+        ({"times": ["01:00 - 02:00"]}, "starts at 01:00"),
+    ],
+)
+def test_a_lecture_that_lacks_what_each_has_is_warned_of(changed: dict[str, object], warning: str) -> None:
+    extraction = extract(handmade.lectures(RIGHT, handmade.lecture_cells(**(ONE | changed))))  # pyright: ignore[reportArgumentType]
+
+    assert len(extraction.events) == 2
+    assert [message for message in (found.message for found in extraction.warnings) if warning in message]
+    assert all((found.page, found.row) == (1, 2) for found in extraction.warnings)
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "warning"),
+    [
+        (0, ["ABC"], "no module code"),
+        (1, [], "no name"),
+        (4, ["01:00 - 02:00"], "starts at 01:00"),
+        (5, [], "no campus"),
+        (6, [], "no venue"),
+    ],
+)
+def test_a_test_that_lacks_what_each_has_is_warned_of(column: int, text: list[str], warning: str) -> None:
+    cells = handmade.semester_test(day="Saturday", date="09 Aug 2025")
+    right = handmade.semester_test(day="Saturday", date="09 Aug 2025")
+    cells[column] = text
+
+    extraction = extract(handmade.tests(right, cells, right))
+
+    assert len(extraction.events) == 3
+    assert [found.row for found in extraction.warnings if warning in found.message] == [2]
+
+
+def test_a_module_that_is_printed_twice_in_its_cell_is_left_out_with_a_warning() -> None:
+    doubled = handmade.lecture_cells(module="ABC 124 ABC 124", **ONE)
+
+    extraction = extract(handmade.lectures(RIGHT, doubled))
+
+    assert [event.module for event in extraction.events] == ["ABC 123"]
+    assert [found.row for found in extraction.warnings] == [2]
+
+
+def test_headers_and_footers_of_a_print_are_one_warning_for_each_document() -> None:
+    printed = schedule(0)
+
+    extraction = extract(variants.headers_and_footers(printed.data, variants.Random(0)))
+
+    assert printed.pages > 1
+    assert [found.page for found in extraction.warnings if "outside the table" in found.message] == [1]
+
+
+def test_a_cover_sheet_is_named_by_its_page() -> None:
+    extraction = extract(variants.cover_sheet(schedule(1).data, variants.Random(0)))
+
+    assert [found.page for found in extraction.warnings if "no table" in found.message] == [1]
+
+
+@pytest.mark.parametrize("fault", [IndexError, SystemError, RuntimeError, ValueError, KeyError])
+def test_what_the_library_raises_for_a_faulty_file_is_the_files_own_error(fault: type[Exception]) -> None:
+    """(R2.1) It is final: another attempt would meet the same fault."""
+    with pytest.raises(Damaged), library_errors():
+        raise fault
+
+
+@pytest.mark.parametrize("fault", [MemoryError, RecursionError])
+def test_a_file_that_exhausts_the_library_is_too_complex(fault: type[Exception]) -> None:
+    with pytest.raises(TooComplex), library_errors():
+        raise fault
+
+
+def test_a_cause_that_was_found_keeps_its_name() -> None:
+    with pytest.raises(Incomplete), library_errors():
+        raise Incomplete
