@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 
+from tests.identities import as_process
 from tests.servers import Database, wait_until
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress
@@ -33,7 +34,7 @@ class ApiProcess:
                 env={
                     **_inherited(),
                     "UPSCHEDULE_WEB_ORIGINS": self.url,
-                    **environment,
+                    **as_process(environment, "api"),
                     "UPSCHEDULE_WEB_PORT": str(self.port),
                 },
                 stdout=log,
@@ -87,7 +88,7 @@ def worker_process(
     with output.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, *program],
-            env={**_inherited(), **environment, "UPSCHEDULE_WORKER_PORT": str(free_port())},
+            env={**_inherited(), **as_process(environment, "worker"), "UPSCHEDULE_WORKER_PORT": str(free_port())},
             stdout=log,
             stderr=subprocess.STDOUT,
         )

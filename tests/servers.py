@@ -4,7 +4,7 @@ import itertools
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +13,13 @@ from typing import TypeVar
 import psycopg
 from psycopg import sql
 
+from tests import identities
 from upschedule.operations.embedded.postgres import APPLICATION_ROLE, Postgres, create_database
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
 from upschedule.operations.embedded.server import Server
 from upschedule.operations.migrate import MigrationPolicy, Surroundings, migrate
 from upschedule.operations.migration_files import read_migrations
+from upschedule.operations.privileges.identities import PROCESSES, Process
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"
 DEBIAN_POSTGRES = Path("/usr/lib/postgresql/15/bin")
@@ -33,6 +35,9 @@ class Database:
     name: str
     dsn: str
     owner_dsn: str
+    backup_dsn: str
+    #: Of the role of each process.
+    process_dsns: Mapping[Process, str]
 
 
 @contextmanager
@@ -50,6 +55,7 @@ def scratch_directory() -> Iterator[Path]:
 def started(server: S) -> Iterator[S]:
     try:
         server.start()
+        identities.register(server.directory)
         yield server
     finally:
         server.stop()
@@ -87,7 +93,13 @@ def fresh_database(server: Postgres, *, template: str = "template1") -> Iterator
     with psycopg.connect(server.superuser_dsn(), autocommit=True) as conn:
         create_database(conn, name, template=template)
         try:
-            yield Database(name=name, dsn=server.application_dsn(name), owner_dsn=server.owner_dsn(name))
+            yield Database(
+                name=name,
+                dsn=server.application_dsn(name),
+                owner_dsn=server.owner_dsn(name),
+                backup_dsn=server.backup_dsn(name),
+                process_dsns={process: server.process_dsn(process, name) for process in PROCESSES},
+            )
         finally:
             conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 

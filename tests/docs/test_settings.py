@@ -63,7 +63,7 @@ def test_a_bad_start_names_every_wrong_setting_at_once() -> None:
     }
 
     with pytest.raises(settings.SettingsError) as raised:
-        settings.load(environment)
+        settings.load(environment, process="api")
 
     for name in (*environment, "UPSCHEDULE_POSTGRES_URL", "UPSCHEDULE_WEB_FEED_SECRET"):
         assert f"{name}: " in str(raised.value)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.identities import as_process
 from tests.integration.reading import GOLDEN_MODULE
 from tests.integration.services import Addresses
 from upschedule.operations.embedded.ports import free_port
@@ -55,7 +56,8 @@ def start_worker(tmp_path: Path) -> Iterator[StartWorker]:
         ) -> "subprocess.Popen[str]":
             chosen = {"WORKER_PORT": str(free_port()), **(settings or {})}
             log = tmp_path / f"worker-{chosen['WORKER_PORT']}.log"
-            return _started(owned, (*_WORKER, golden), addresses.environment(chosen), log)
+            environment = as_process(addresses.environment(chosen), "worker")
+            return _started(owned, (*_WORKER, golden), environment, log)
 
         yield start
 
@@ -68,7 +70,7 @@ def start_scheduler(tmp_path: Path) -> Iterator[StartScheduler]:
         def start(addresses: Addresses, settings: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
             chosen = {"SCHEDULER_PORT": str(free_port()), **(settings or {})}
             log = tmp_path / f"scheduler-{chosen['SCHEDULER_PORT']}.log"
-            return _started(owned, _SCHEDULER, addresses.environment(chosen), log)
+            return _started(owned, _SCHEDULER, as_process(addresses.environment(chosen), "scheduler"), log)
 
         yield start
 

@@ -109,3 +109,33 @@ def _reader_at_work(visitor: httpx.Client, zygotes: list[int]) -> Seen:
                 with suppress(FileNotFoundError, ProcessLookupError):
                     return seen(reader)
     pytest.fail("no document was seen being read")
+
+
+def test_each_process_has_its_own_names_and_passwords_and_no_others(run: LocalRun, data: Path) -> None:
+    """As the processes of `make run` have them in their environments (R8.2, decision 16)."""
+    assert "ready: " in run.said()
+    commands = {"api": "serve", "worker-1": "work", "worker-2": "work", "scheduler": "schedule"}
+    found = {folder: _environment_of(data / folder, word) for folder, word in commands.items()}
+    for folder, environment in found.items():
+        process = folder.split("-")[0]
+        assert f"//upschedule_{process}:" in environment["UPSCHEDULE_POSTGRES_URL"]
+        assert f"//{process}:" in environment["UPSCHEDULE_REDIS_STATE_URL"]
+        assert f"//{process}:" in environment["UPSCHEDULE_REDIS_CACHE_URL"]
+        assert bool(environment.get("UPSCHEDULE_WEB_FEED_SECRET")) == (process == "api")
+    secrets = [{found[folder][name] for folder in ("api", "worker-1", "scheduler")} for name in _SECRETS]
+    assert [len(different) for different in secrets] == [3] * len(_SECRETS)
+
+
+_SECRETS = (
+    "UPSCHEDULE_POSTGRES_URL",
+    "UPSCHEDULE_REDIS_STATE_URL",
+    "UPSCHEDULE_REDIS_CACHE_URL",
+    "UPSCHEDULE_OBJECTS_ACCESS_KEY",
+    "UPSCHEDULE_OBJECTS_SECRET_KEY",
+)
+
+
+def _environment_of(directory: Path, word: str) -> dict[str, str]:
+    pid = next(pid for pid, command in processes_in(directory).items() if command.endswith(f"upschedule {word}"))
+    lines = Path(f"/proc/{pid}/environ").read_text().split("\0")
+    return dict(line.split("=", 1) for line in lines if line)

@@ -10,7 +10,7 @@ from upschedule.cli.failing import fail
 def configured(process: str) -> settings.Settings:
     """The settings, with logs under this name. Exits with 78 (EX_CONFIG) and a line for each setting that is wrong."""
     try:
-        chosen = settings.load(os.environ)
+        chosen = settings.load(os.environ, process=process)
     except settings.SettingsError as error:
         fail(os.EX_CONFIG, error)
     logging.configure(level=chosen.log.level, process=process)

@@ -11,6 +11,7 @@ from upschedule.operations.embedded.seaweedfs import SeaweedFS
 from upschedule.operations.embedded.server import Server
 from upschedule.operations.embedded.traefik import Traefik
 from upschedule.operations.embedded.valkey import CACHE, STATE, Valkey
+from upschedule.operations.privileges.identities import Process
 
 _WORKERS = 2
 # A person waits at the terminal: shorter than in production, unless they say otherwise.
@@ -30,9 +31,13 @@ class LocalStack:
         self._feed_secret = PasswordFile(data / "passwords.json").get("feed")
         # A person may open the page by either name.
         defaults = {**_DEFAULTS, "UPSCHEDULE_WEB_ORIGINS": f"http://localhost:{port}"}
-        shared = {**defaults, **environment, **self._addresses()}
+        self._chosen = {**defaults, **environment}
         self.api = Application(
-            "API", data / "api", subcommand="serve", port_variable="UPSCHEDULE_WEB_PORT", environment=shared
+            "API",
+            data / "api",
+            subcommand="serve",
+            port_variable="UPSCHEDULE_WEB_PORT",
+            environment=self._environment("api"),
         )
         self.workers = [
             Application(
@@ -40,7 +45,7 @@ class LocalStack:
                 data / f"worker-{number}",
                 subcommand="work",
                 port_variable="UPSCHEDULE_WORKER_PORT",
-                environment=shared,
+                environment=self._environment("worker"),
             )
             for number in range(1, _WORKERS + 1)
         ]
@@ -49,7 +54,7 @@ class LocalStack:
             data / "scheduler",
             subcommand="schedule",
             port_variable="UPSCHEDULE_SCHEDULER_PORT",
-            environment=shared,
+            environment=self._environment("scheduler"),
         )
         self.traefik = Traefik(data / "traefik", port=port, instances=[self.api.url])
 
@@ -86,16 +91,18 @@ class LocalStack:
         ]
         return [*pages, ("Traefik: metrics", f"{self.traefik.inside_url}/metrics"), *stores]
 
-    def _addresses(self) -> dict[str, str]:
-        objects = self.objects.address()
+    def _environment(self, process: Process) -> dict[str, str]:
+        """With the names and passwords of this process alone (decision 16)."""
+        objects = self.objects.process_address(process)
         return {
-            "UPSCHEDULE_POSTGRES_URL": self.postgres.application_dsn(),
-            "UPSCHEDULE_REDIS_STATE_URL": self.state.url,
-            "UPSCHEDULE_REDIS_CACHE_URL": self.cache.url,
+            **self._chosen,
+            "UPSCHEDULE_POSTGRES_URL": self.postgres.process_dsn(process),
+            "UPSCHEDULE_REDIS_STATE_URL": self.state.process_url(process),
+            "UPSCHEDULE_REDIS_CACHE_URL": self.cache.process_url(process),
             "UPSCHEDULE_OBJECTS_ENDPOINT": objects.endpoint,
             "UPSCHEDULE_OBJECTS_ACCESS_KEY": objects.access_key,
             "UPSCHEDULE_OBJECTS_SECRET_KEY": objects.secret_key,
             "UPSCHEDULE_OBJECTS_BUCKET": objects.bucket,
             "UPSCHEDULE_WEB_PUBLIC_URL": self.public_url,
-            "UPSCHEDULE_WEB_FEED_SECRET": self._feed_secret,
+            "UPSCHEDULE_WEB_FEED_SECRET": self._feed_secret if process == "api" else "",
         }

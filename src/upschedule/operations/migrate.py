@@ -9,20 +9,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import psycopg
-from psycopg import errors, sql
+from psycopg import errors
 
 from upschedule.operations.migration_errors import (
-    ApplicationRoleMissing,
     LockAttemptsExhausted,
     MigrationFailed,
     MigrationInProgress,
 )
 from upschedule.operations.migration_files import AppliedMigration, Migration, plan
+from upschedule.operations.privileges.granting import grant_all
 
 _ADVISORY_LOCK = 0x7570736368656475  # "upschedu"
 _CONNECT_SECONDS = 10
-#: The application reads what the owner did.
-_HISTORY = ("schema_migrations", "releases")
 
 _CREATE_TABLE = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -78,7 +76,7 @@ def migrate(
         steps = plan(migrations, read_applied(conn))
         for migration in steps.pending:
             _apply(conn, migration, policy, surroundings)
-        _grant(conn, application_role)
+        grant_all(conn, shared_role=application_role, only_add=bool(steps.ahead))
     return MigrationReport(
         applied=[migration.name for migration in steps.pending],
         present=[migration.name for migration in steps.present],
@@ -140,25 +138,6 @@ def read_applied(conn: psycopg.Connection) -> list[AppliedMigration]:
         return []
     rows = conn.execute("SELECT number, name, checksum FROM schema_migrations ORDER BY number")
     return [AppliedMigration(number=number, name=name, checksum=checksum) for number, name, checksum in rows]
-
-
-def _grant(conn: psycopg.Connection, role: str) -> None:
-    """Rows for the application, tables for the owner only."""
-    if not _scalar(conn, "SELECT count(*) FROM pg_roles WHERE rolname = %s", role):
-        raise ApplicationRoleMissing(role)
-    words = {"role": sql.Identifier(role)}
-    statements = (
-        "GRANT USAGE ON SCHEMA public TO {role}",
-        "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}",
-        "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}",
-    )
-    with conn.transaction():
-        for statement in statements:
-            conn.execute(sql.SQL(statement).format(**words))
-        for table in _HISTORY:
-            if _scalar(conn, "SELECT to_regclass(%s)", table) is not None:
-                statement = sql.SQL("REVOKE INSERT, UPDATE, DELETE ON {table} FROM {role}")
-                conn.execute(statement.format(table=sql.Identifier(table), **words))
 
 
 def _scalar(conn: psycopg.Connection, query: str, value: object) -> object:

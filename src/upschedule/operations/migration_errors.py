@@ -48,8 +48,8 @@ class MigrationFailed(MigrationError):
         super().__init__(f"{name} failed: {reason}")
 
 
-class ApplicationRoleMissing(MigrationError):
-    """The role that the grants are for does not exist."""
+class RoleMissing(MigrationError):
+    """A role that the grants are for does not exist."""
 
     def __init__(self, role: str) -> None:
-        super().__init__(f"The application's role {role} does not exist: create it, then run again.")
+        super().__init__(f"The role {role} does not exist: create it, then run again.")

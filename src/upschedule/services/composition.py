@@ -57,8 +57,15 @@ class Services:
         self._doorbell = Doorbell(stores.broker)
         self.jobs = self._job_service(cache, Watches(notices))
         self.accounts = _account_service(live, stores)
-        self.calendars = _calendar_service(live, stores.database)
+        self._calendars = _calendar_service(live, stores.database) if settings.web.feed_secret else None
         self.feeds = _feed_service(settings, stores.database)
+
+    @property
+    def calendars(self) -> CalendarService:
+        """For the API, which alone has the key that feed addresses are derived from."""
+        if self._calendars is None:
+            raise RuntimeError("UPSCHEDULE_WEB_FEED_SECRET is not set for this process.")
+        return self._calendars
 
     @property
     def settings(self) -> Settings:

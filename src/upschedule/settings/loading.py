@@ -29,6 +29,7 @@ class SettingField(msgspec.Struct, frozen=True, kw_only=True):
     description: str
     live: bool
     secret: bool
+    api_only: bool
 
     def parse(self, text: str) -> object:
         """As a variable or a key says it. Raises msgspec.ValidationError."""
@@ -55,11 +56,12 @@ def fields(settings: type[msgspec.Struct] = Settings) -> Iterator[SettingField]:
                 description=next((m.description for m in metas if m.description), ""),
                 live=_marked(metas, "live"),
                 secret=_marked(metas, "secret"),
+                api_only=_marked(metas, "api_only"),
             )
 
 
-def load(environment: Mapping[str, str]) -> Settings:
-    """Raises SettingsError with a line for each wrong, missing or unknown variable."""
+def load(environment: Mapping[str, str], *, process: str | None = None) -> Settings:
+    """Raises SettingsError with a line for each variable that is wrong, unknown, or missing for this process."""
     problems: list[str] = []
     values: dict[str, dict[str, object]] = {}
     known = {field.variable: field for field in fields()}
@@ -71,7 +73,7 @@ def load(environment: Mapping[str, str]) -> Settings:
                 group[field.name] = field.parse(text)
             except msgspec.ValidationError as error:
                 problems.append(f"{variable}: {error} ({field.description})")
-        elif field.required:
+        elif field.required or (field.api_only and process == "api"):
             problems.append(f"{variable}: must be set ({field.description})")
     problems += [f"{name}: no such setting" for name in environment if name.startswith(PREFIX) and name not in known]
     if problems:

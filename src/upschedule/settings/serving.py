@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from upschedule.settings.marks import AMOUNT_MAX, LIVE, SECRET
+from upschedule.settings.marks import AMOUNT_MAX, API_ONLY, LIVE, SECRET
 
 
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,7 +78,16 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     trusted_proxies: Annotated[
         tuple[str, ...], Meta(description="Networks whose X-Forwarded-For is believed: Traefik's, comma separated")
     ] = ("127.0.0.1/32", "::1/128")
-    feed_secret: Annotated[str, Meta(min_length=32, description="Key from which feed addresses are derived"), SECRET]
+    feed_secret: Annotated[
+        str,
+        Meta(
+            description="Key from which feed addresses are derived, at least 32 characters; required for the API, and "
+            "of no use to other processes",
+            pattern="^(.{32,})?$",
+        ),
+        SECRET,
+        API_ONLY,
+    ] = ""
     connections_max: Annotated[
         int, Meta(ge=1, description="Requests under way at once; open streams are among them")
     ] = 8192

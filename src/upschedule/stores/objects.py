@@ -5,6 +5,7 @@ import functools
 import io
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import datetime
 from typing import TypeVar
 
@@ -21,6 +22,7 @@ T = TypeVar("T")
 
 _STORE = "objects"
 _LISTED_MAX = 1_000
+_PROBE = ".ready"
 # Some stores say so; others answer with an unspecific error.
 _FULL = frozenset({"InsufficientStorage", "XMinioStorageFull"})
 
@@ -93,10 +95,12 @@ class ObjectStore:
         return await self._run(functools.partial(self._find, prefix, after))
 
     async def ping(self) -> None:
-        """Raises StoreTimeout or StoreUnavailable; StoreUnavailable also where the bucket is missing."""
-        exists = await self._run(functools.partial(self._client.bucket_exists, bucket_name=self._bucket))
-        if not exists:
-            raise StoreUnavailable(_STORE, "the bucket is missing")
+        """Raises a StoreError, also where the bucket is missing or the key opens nothing.
+
+        Reads the one object that every key may read; whether it exists does not matter.
+        """
+        with suppress(ObjectMissing):
+            await self.get(_PROBE, size_bytes_max=16)
 
     def close(self) -> None:
         """Lets requests under way end; they are bounded in time."""

@@ -1,4 +1,4 @@
-"""PostgreSQL with a role that owns the schema and one that may only read and write rows."""
+"""PostgreSQL with a role that owns the schema, and one for each process that comes to it."""
 
 import re
 import shutil
@@ -14,9 +14,11 @@ from upschedule.operations.embedded import programs
 from upschedule.operations.embedded.passwords import PasswordFile, write_private
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 from upschedule.operations.embedded.server import Command, Server
+from upschedule.operations.privileges.granting import ROLES
+from upschedule.operations.privileges.identities import BACKUP_ROLE, OWNER_ROLE, SHARED_ROLE, Process, role_of
 
-OWNER_ROLE = "upschedule_owner"
-APPLICATION_ROLE = "upschedule_app"
+APPLICATION_ROLE = SHARED_ROLE
+_ROLES = (OWNER_ROLE, APPLICATION_ROLE, *ROLES)
 DATABASE = "upschedule"
 _INITDB_SECONDS = 120.0
 _CONNECT_SECONDS = 5
@@ -58,8 +60,16 @@ class Postgres(Server):
         return self._dsn(OWNER_ROLE, database)
 
     def application_dsn(self, database: str = DATABASE) -> str:
-        """For the API and the workers: rows, no tables."""
+        """As older releases share it: rows, no tables."""
         return self._dsn(APPLICATION_ROLE, database)
+
+    def process_dsn(self, process: Process, database: str = DATABASE) -> str:
+        """The rows and columns that this process needs."""
+        return self._dsn(role_of(process), database)
+
+    def backup_dsn(self, database: str = DATABASE) -> str:
+        """Reads everything."""
+        return self._dsn(BACKUP_ROLE, database)
 
     def prepare(self) -> None:
         if not self._cluster.exists():
@@ -93,11 +103,13 @@ class Postgres(Server):
 
     def finish_start(self) -> None:
         with psycopg.connect(self.superuser_dsn(), autocommit=True, connect_timeout=_CONNECT_SECONDS) as conn:
-            for role in (OWNER_ROLE, APPLICATION_ROLE):
+            for role in _ROLES:
                 if conn.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone() is None:
                     conn.execute(_role_sql(role, self._passwords.get(role)))
             if conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
                 create_database(conn, DATABASE)
+            # A database of an earlier release does not know the roles that were added since.
+            allow_to_connect(conn, DATABASE)
 
     def _initialise(self) -> None:
         draft = self.directory / "data.new"
@@ -128,14 +140,16 @@ class Postgres(Server):
 
 
 def create_database(conn: psycopg.Connection, name: str, *, template: str = "template1") -> None:
-    """Only its owner and the application may connect."""
-    words = {
-        "name": sql.Identifier(name), "template": sql.Identifier(template),
-        "owner": sql.Identifier(OWNER_ROLE), "application": sql.Identifier(APPLICATION_ROLE),
-    }  # fmt: skip
+    """Only the roles of this module may connect."""
+    words = {"name": sql.Identifier(name), "template": sql.Identifier(template), "owner": sql.Identifier(OWNER_ROLE)}
     conn.execute(sql.SQL("CREATE DATABASE {name} OWNER {owner} TEMPLATE {template}").format(**words))
     conn.execute(sql.SQL("REVOKE ALL ON DATABASE {name} FROM PUBLIC").format(**words))
-    conn.execute(sql.SQL("GRANT CONNECT ON DATABASE {name} TO {application}").format(**words))
+    allow_to_connect(conn, name)
+
+
+def allow_to_connect(conn: psycopg.Connection, name: str) -> None:
+    roles = sql.SQL(", ").join(map(sql.Identifier, _ROLES))
+    conn.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(name), roles))
 
 
 def _role_sql(role: str, password: str) -> sql.Composed:

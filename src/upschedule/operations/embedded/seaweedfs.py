@@ -14,6 +14,8 @@ from upschedule.operations.embedded import programs
 from upschedule.operations.embedded.passwords import PasswordFile, write_private
 from upschedule.operations.embedded.ports import GRPC_OFFSET, LOOPBACK, free_port
 from upschedule.operations.embedded.server import Command, Server
+from upschedule.operations.privileges.identities import PROCESSES, Process
+from upschedule.operations.privileges.objects import PROBE, actions_of
 
 BUCKET = "uploads"
 _ADMIN, _APPLICATION = "admin", "upschedule"
@@ -45,8 +47,12 @@ class SeaweedFS(Server):
         self._application_buckets = application_buckets
 
     def address(self, bucket: str = BUCKET) -> ObjectStoreAddress:
-        """For the application: objects of its own buckets."""
+        """As older releases share it: objects of the application's buckets."""
         return self._address(_APPLICATION, bucket)
+
+    def process_address(self, process: Process, bucket: str = BUCKET) -> ObjectStoreAddress:
+        """What this process does with objects."""
+        return self._address(process, bucket)
 
     def admin_client(self) -> Minio:
         """May make and remove buckets."""
@@ -60,7 +66,11 @@ class SeaweedFS(Server):
     def prepare(self) -> None:
         (self.directory / "data").mkdir(exist_ok=True)
         objects = [f"{action}:{self._application_buckets}" for action in ("Read", "Write", "List", "Tagging")]
-        identities = [self._identity(_ADMIN, ["Admin"]), self._identity(_APPLICATION, objects)]
+        identities = [
+            self._identity(_ADMIN, ["Admin"]),
+            self._identity(_APPLICATION, objects),
+            *(self._identity(process, actions_of(process, self._application_buckets)) for process in PROCESSES),
+        ]
         write_private(self._config, msgspec.json.encode({"identities": identities}))
 
     def command(self) -> Command:
@@ -100,7 +110,7 @@ class SeaweedFS(Server):
         if not client.bucket_exists(bucket_name=BUCKET):
             client.make_bucket(bucket_name=BUCKET)
         # Buckets exist before there is a volume to write to.
-        client.put_object(bucket_name=BUCKET, object_name=".ready", data=io.BytesIO(b"ready"), length=5)
+        client.put_object(bucket_name=BUCKET, object_name=PROBE, data=io.BytesIO(b"ready"), length=5)
 
     def _remove_sockets(self) -> None:
         # weed puts them where no option reaches, and leaves them.

@@ -11,6 +11,8 @@ from upschedule.operations.embedded import programs
 from upschedule.operations.embedded.passwords import PasswordFile, write_private
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 from upschedule.operations.embedded.server import Command, Server
+from upschedule.operations.privileges.identities import Process
+from upschedule.operations.privileges.redis import Redis, rules
 
 _CONNECT_SECONDS = 5
 
@@ -20,17 +22,21 @@ class ValkeyUse:
     """What one instance is for; the two must not share a server (R4.3 against R4.4)."""
 
     title: str
+    server: Redis
     options: tuple[str, ...]
 
 
 # Queue, sessions, limits: nothing may be evicted, a restart loses at most a second. The bound turns a leak into errors.
 STATE = ValkeyUse(
     title="Redis (state)",
+    server="state",
     options=("maxmemory 1gb", "maxmemory-policy noeviction", "appendonly yes", "appendfsync everysec"),
 )
 # Nothing that cannot be computed again.
 CACHE = ValkeyUse(
-    title="Redis (cache)", options=("maxmemory 2gb", "maxmemory-policy allkeys-lru", "appendonly no", 'save ""')
+    title="Redis (cache)",
+    server="cache",
+    options=("maxmemory 2gb", "maxmemory-policy allkeys-lru", "appendonly no", 'save ""'),
 )
 
 
@@ -42,12 +48,18 @@ class Valkey(Server):
         super().__init__(use.title, directory, programs=[self._program])
         self.port = port or free_port()
         self._use = use
-        self._password = PasswordFile(self.directory / "passwords.json").get("default")
+        self._passwords = PasswordFile(self.directory / "passwords.json")
+        self._password = self._passwords.get("default")
         self._config = self.directory / "valkey.conf"
 
     @property
     def url(self) -> str:
+        """The operator's: every command."""
         return f"redis://:{self._password}@{LOOPBACK}:{self.port}/0"
+
+    def process_url(self, process: Process) -> str:
+        """The keys and commands that this process needs."""
+        return f"redis://{process}:{self._passwords.get(process)}@{LOOPBACK}:{self.port}/0"
 
     def prepare(self) -> None:
         data = self.directory / "data"
@@ -56,6 +68,10 @@ class Valkey(Server):
             f"bind {LOOPBACK}",
             f"port {self.port}",
             f"requirepass {self._password}",
+            *(
+                f"user {name} on >{self._passwords.get(name)} {allowed}"
+                for name, allowed in rules(self._use.server).items()
+            ),
             f'dir "{data}"',
             "enable-debug-command no",
             *self._use.options,

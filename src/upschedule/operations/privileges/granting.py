@@ -1,0 +1,72 @@
+"""Brings the grants of a database to what is declared. Run by the owner after the migrations, any number of times."""
+
+from collections.abc import Collection, Iterator
+
+import psycopg
+from psycopg import sql
+
+from upschedule.operations.migration_errors import RoleMissing
+from upschedule.operations.privileges.identities import BACKUP_ROLE, PROCESSES, Process, role_of
+from upschedule.operations.privileges.tables import TABLES
+
+#: They belong to the server and not to a database, so whoever runs the server makes them.
+ROLES = (*map(role_of, PROCESSES), BACKUP_ROLE)
+_OWNERS_ALONE = frozenset({"schema_migrations", "releases"})
+
+
+def grant_all(conn: psycopg.Connection, *, shared_role: str, only_add: bool) -> None:
+    """In one transaction, so that no process ever misses a right that it keeps. Raises RoleMissing.
+
+    `only_add`: a newer release has expanded the schema, so its processes may need more than is declared here.
+    """
+    for role in (*ROLES, shared_role):
+        if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).rowcount == 0:
+            raise RoleMissing(role)
+    with conn.transaction():
+        tables = {name for (name,) in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
+        for statement in _statements(tables, shared_role, only_add=only_add):
+            conn.execute(statement)
+
+
+def _statements(tables: Collection[str], shared_role: str, *, only_add: bool) -> Iterator[sql.Composed]:
+    for role in (*ROLES, shared_role):
+        yield _with("GRANT USAGE ON SCHEMA public TO {role}", role)
+    yield from _backup()
+    yield from _shared(shared_role, tables)
+    for table in sorted(TABLES.keys() & tables):
+        for process in PROCESSES:
+            yield from _process(table, process, TABLES[table].get(process, ""), only_add=only_add)
+
+
+def _process(table: str, process: Process, privileges: str, *, only_add: bool) -> Iterator[sql.Composed]:
+    words = {"table": sql.Identifier(table), "role": sql.Identifier(role_of(process))}
+    if not only_add:
+        # Takes the privileges on single columns as well.
+        yield sql.SQL("REVOKE ALL ON TABLE {table} FROM {role}").format(**words)
+    if privileges:
+        # The text is this package's own.
+        granted = sql.SQL(privileges)  # pyright: ignore[reportArgumentType] - a declared constant, not a literal
+        yield sql.SQL("GRANT {privileges} ON TABLE {table} TO {role}").format(privileges=granted, **words)
+
+
+def _backup() -> Iterator[sql.Composed]:
+    """Reads everything, also what later migrations make, and changes nothing."""
+    yield _with("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}", BACKUP_ROLE)
+    yield _with("GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}", BACKUP_ROLE)
+    yield _with("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO {role}", BACKUP_ROLE)
+    yield _with("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON SEQUENCES TO {role}", BACKUP_ROLE)
+
+
+def _shared(role: str, tables: Collection[str]) -> Iterator[sql.Composed]:
+    """For releases whose processes share a role: they may run until this one has replaced them."""
+    yield _with("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}", role)
+    yield _with("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}", role)
+    for table in sorted(_OWNERS_ALONE & set(tables)):
+        yield sql.SQL("REVOKE INSERT, UPDATE, DELETE ON TABLE {table} FROM {role}").format(
+            table=sql.Identifier(table), role=sql.Identifier(role)
+        )
+
+
+def _with(statement: str, role: str) -> sql.Composed:
+    # The statements are this module's own.
+    return sql.SQL(statement).format(role=sql.Identifier(role))  # pyright: ignore[reportArgumentType] - as above

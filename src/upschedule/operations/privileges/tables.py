@@ -1,0 +1,39 @@
+"""What each role may do with each table. A table that is not here is open to nobody but its owner and the backup.
+
+Privileges are as GRANT writes them; columns in parentheses. `UPDATE` of one column is also what `FOR UPDATE` needs.
+"""
+
+from collections.abc import Mapping
+
+from upschedule.operations.privileges.identities import PROCESSES, Process
+
+_EVERY_ROW = "SELECT, INSERT, UPDATE, DELETE"
+# The columns that a run changes. Not among them: whose job it is, which file, and what an upload said.
+_RUN = (
+    "status, attempt, run, pages, pages_read, run_after, rung_at, lease_until, error, warnings, reader_version, "
+    "version, started_at, finished_at"
+)
+
+TABLES: Mapping[str, Mapping[Process, str]] = {
+    "accounts": {
+        "api": _EVERY_ROW,
+        # Gives back the room of a removed file.
+        "scheduler": "SELECT (id, stored_bytes), UPDATE (stored_bytes)",
+    },
+    "jobs": {
+        "api": _EVERY_ROW,
+        "worker": f"SELECT, UPDATE ({_RUN})",
+        "scheduler": f"SELECT, UPDATE ({_RUN}, object_key, stored_at)",
+    },
+    "events": {"api": "SELECT", "worker": "SELECT, INSERT, DELETE", "scheduler": "SELECT"},
+    "dead_letters": {"worker": "INSERT", "scheduler": "INSERT, SELECT (id, failed_at), DELETE"},
+    "academic_years": {"api": "SELECT, INSERT, UPDATE", "scheduler": "SELECT"},
+    # The scheduler publishes calendars whose documents were deleted, and locks them for it.
+    "calendars": {"api": _EVERY_ROW, "scheduler": "SELECT, UPDATE (updated_at)"},
+    "calendar_jobs": {"api": _EVERY_ROW, "scheduler": "SELECT"},
+    "calendar_entries": {"api": _EVERY_ROW, "scheduler": _EVERY_ROW},
+    "calendar_feeds": {"api": _EVERY_ROW, "scheduler": _EVERY_ROW},
+    # What the owner did; `upschedule prepare --wait` reads it with the role of the process that waits.
+    "schema_migrations": dict.fromkeys(PROCESSES, "SELECT"),
+    "releases": dict.fromkeys(PROCESSES, "SELECT"),
+}
