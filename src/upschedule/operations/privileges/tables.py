@@ -11,7 +11,7 @@ _EVERY_ROW = "SELECT, INSERT, UPDATE, DELETE"
 # The columns that a run changes. Not among them: whose job it is, which file, and what an upload said.
 _RUN = (
     "status, attempt, run, pages, pages_read, run_after, rung_at, lease_until, error, warnings, reader_version, "
-    "version, started_at, finished_at"
+    "version, started_at, finished_at, slow, demoted_at, demoted_from"
 )
 
 TABLES: Mapping[str, Mapping[Process, str]] = {
@@ -23,10 +23,13 @@ TABLES: Mapping[str, Mapping[Process, str]] = {
     "jobs": {
         "api": _EVERY_ROW,
         "worker": f"SELECT, UPDATE ({_RUN})",
-        "scheduler": f"SELECT, UPDATE ({_RUN}, object_key, stored_at)",
+        "scheduler": f"SELECT, UPDATE ({_RUN}, object_key, stored_at, address_hash, address_noted_at)",
     },
     "events": {"api": "SELECT", "worker": "SELECT, INSERT, DELETE", "scheduler": "SELECT"},
     "dead_letters": {"worker": "INSERT", "scheduler": "INSERT, SELECT (id, failed_at), DELETE"},
+    # What readings cost; the API looks, workers count, the scheduler forgets.
+    "visitor_shares": {"api": "SELECT", "worker": "SELECT, INSERT, UPDATE", "scheduler": "SELECT, DELETE"},
+    "address_shares": {"api": "SELECT", "worker": "SELECT, INSERT, UPDATE", "scheduler": "SELECT, DELETE"},
     "academic_years": {"api": "SELECT, INSERT, UPDATE", "scheduler": "SELECT"},
     # The scheduler publishes calendars whose documents were deleted, and locks them for it.
     "calendars": {"api": _EVERY_ROW, "scheduler": "SELECT, UPDATE (updated_at)"},
