@@ -132,7 +132,7 @@ def _fair(options: argparse.Namespace, python: Path) -> Mapping[str, list[Wait]]
 def _expensive() -> dict[str, bytes]:
     return {
         "pages that share a stream of 16 MB": wrong.shared_content(),
-        "forms that draw forms, which only the clock stops": wrong.form_bomb(),
+        "patterns of patterns, which only the clock stops": wrong.pattern_bomb(),
     }
 
 

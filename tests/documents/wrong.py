@@ -118,7 +118,7 @@ def rule_bomb(count: int = 200_000) -> bytes:
 
 
 def form_bomb(depth: int = 12) -> bytes:
-    """Forms that each draw the next one eight times: only a limit on time stops it."""
+    """Forms that each draw the next one eight times: a few kilobytes, and gigabytes to interpret."""
     forms = [
         b"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /F %d 0 R >> >> /Length 50 >>\n"
         b"stream\n%b\nendstream" % (6 + index, b"/F Do " * 8 + b"  ")
@@ -127,6 +127,46 @@ def form_bomb(depth: int = 12) -> bytes:
     last = b"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Length 12 >>\nstream\n0 0 1 1 re f\nendstream"
     content = b"<< /Length 6 >>\nstream\n/F Do \nendstream"
     return _page(content, resources=b"<< /XObject << /F 5 0 R >> >>", more=[*forms, last])
+
+
+def repeated_form(times: int, *, size_bytes: int = 1_000_000, inherited: bool = False) -> bytes:
+    """A page that draws a form of so many bytes again and again; the form's name is in the page, or above it."""
+    form = zlib.compress(b"q Q " * (size_bytes // 4), 9)
+    drawn = b"/F#31 Do " * times
+    resources = b"/Resources << /XObject << /F1 5 0 R >> >>"
+    own, above = (b"", resources) if inherited else (resources, b"")
+    return assemble(
+        [
+            b"<< /Type /Catalog /Pages 2 0 R >>",
+            b"<< /Type /Pages /Count 1 /Kids [3 0 R] %b >>" % above,
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 842 595] /Contents 4 0 R %b >>" % own,
+            b"<< /Length %d >>\nstream\n%b\nendstream" % (len(drawn), drawn),
+            b"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Length %d /Filter /FlateDecode >>\n" % len(form)
+            + b"stream\n%b\nendstream" % form,
+        ]
+    )
+
+
+def self_drawn_form() -> bytes:
+    """A form that draws itself."""
+    form = b"<< /Type /XObject /Subtype /Form /BBox [0 0 9 9] /Resources << /XObject << /F 5 0 R >> >> /Length 6 >>\n"
+    content = b"<< /Length 6 >>\nstream\n/F Do \nendstream"
+    resources = b"<< /XObject << /F 5 0 R >> >>"
+    return _page(content, resources=resources, more=[form + b"stream\n/F Do \nendstream"])
+
+
+def pattern_bomb(depth: int = 12) -> bytes:
+    """Patterns that each fill eight shapes with the next one: only a limit on time stops it."""
+    tile = b"<< /Type /Pattern /PatternType 1 /PaintType 1 /TilingType 1 /BBox [0 0 9 9] /XStep 9 /YStep 9"
+    fill = b"/Pattern cs /P scn " + b"0 0 9 9 re f " * 8
+    patterns = [
+        b"%b /Resources << /Pattern << /P %d 0 R >> >> /Length %d >>\nstream\n%b\nendstream"
+        % (tile, 6 + index, len(fill), fill)
+        for index in range(depth)
+    ]
+    last = b"%b /Resources << >> /Length 12 >>\nstream\n0 0 1 1 re f\nendstream" % tile
+    content = b"<< /Length %d >>\nstream\n%b\nendstream" % (len(fill), fill)
+    return _page(content, resources=b"<< /Pattern << /P 5 0 R >> >>", more=[*patterns, last])
 
 
 def nested_arrays(depth: int = 200_000) -> bytes:

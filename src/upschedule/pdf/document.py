@@ -4,6 +4,7 @@ import re
 import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NamedTuple
 
 import pymupdf
@@ -18,6 +19,7 @@ from upschedule.pdf.errors import (
     TooManyPages,
     UnreadableDocument,
 )
+from upschedule.pdf.forms import Draws, Forms, draws
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.plain import is_plain
 
@@ -183,10 +185,11 @@ def _check_contents(document: Any, room: int) -> frozenset[int]:
     """Refuse a document whose content is not whole, or unpacks to far more than its tables need; its plain pages.
 
     Raises `Damaged` or `TooComplex`. It looks at every page before the first is interpreted, so that refusing costs the
-    unpacking of `room` bytes at most. MuPDF shows what it can of a broken stream. What a page draws again and again
-    from elsewhere is left to the limits of the process.
+    unpacking of `room` bytes at most. MuPDF shows what it can of a broken stream. A form counts as often as it is
+    drawn; what patterns draw is left to the limits of the process.
     """
     contents: dict[int, _Content] = {}
+    forms = Forms(document, partial(_form_content, document, limit=room))
     plain: set[int] = set()
     for number, page in enumerate(document, 1):
         streams: list[int] = page.get_contents()
@@ -194,6 +197,8 @@ def _check_contents(document: Any, room: int) -> frozenset[int]:
             if xref not in contents:
                 contents[xref] = _content(document, xref, room)
             room -= contents[xref].size_bytes
+            if room >= 0 and contents[xref].draws:
+                room -= forms.size(contents[xref].draws, forms.owner_of(page.xref))
             if room < 0:
                 raise TooComplex
         # A tool that adds something to a page adds a stream.
@@ -207,15 +212,22 @@ class _Content(NamedTuple):
 
     size_bytes: int
     is_plain: bool
+    draws: Draws
 
 
 def _content(document: Any, xref: int, limit: int) -> _Content:
     packed: bytes = document.xref_stream_raw(xref) or b""
     content = _unpacked(packed, limit) if packed.startswith(_ZLIB) else packed
     if document.xref_get_key(xref, "Filter")[1] in _ZLIB_ONLY:
-        return _Content(len(content), is_plain(content))
+        return _Content(len(content), is_plain(content), draws(content))
     stream = mupdf.pdf_open_stream_number(mupdf.pdf_document_from_fz_document(document.this), xref)
-    return _Content(max(len(content), mupdf.fz_skip(stream, limit + 1)), is_plain=False)
+    size = max(len(content), mupdf.fz_skip(stream, limit + 1))
+    return _Content(size, is_plain=False, draws=draws(document.xref_stream(xref)) if size <= limit else {})
+
+
+def _form_content(document: Any, xref: int, *, limit: int) -> tuple[int, Draws]:
+    content = _content(document, xref, limit)
+    return content.size_bytes, content.draws
 
 
 def _unpacked(packed: bytes, limit: int) -> bytes:

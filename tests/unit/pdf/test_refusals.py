@@ -29,6 +29,8 @@ from upschedule.pdf.reader import read
         (wrong.packed_bomb(), "pdf-too-complex"),
         (wrong.rule_bomb(), "pdf-too-complex"),
         (wrong.shared_content(), "pdf-too-complex"),
+        (wrong.form_bomb(), "pdf-too-complex"),
+        (wrong.self_drawn_form(), "pdf-not-a-timetable"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -57,6 +59,16 @@ def test_a_hundred_pages_are_read_and_one_more_is_refused_before_any_is_read() -
     with pytest.raises(errors.TooManyPages):
         read(wrong.pages(101), limits=LIMITS, progress=lambda done, total: told.append((done, total)))
     assert told == []
+
+
+@pytest.mark.parametrize("inherited", [False, True])
+def test_a_form_counts_as_often_as_it_is_drawn(*, inherited: bool) -> None:
+    """(R1.5)."""
+    data = wrong.repeated_form(10, inherited=inherited)
+    with pytest.raises(errors.TooComplex):
+        extract(data, limits=ReadingLimits(content_bytes_max=10_000_000))
+    with pytest.raises(errors.NotATimetable):
+        extract(data, limits=ReadingLimits(content_bytes_max=10_000_100))
 
 
 @pytest.mark.parametrize("filters", [1, 2])
