@@ -10,16 +10,17 @@ from upschedule.accounts import credentials
 from upschedule.accounts.errors import AlreadySignedUp, EmailNotAvailable, NoVisitor, WrongCredentials
 from upschedule.accounts.hashing import PasswordHashing
 from upschedule.accounts.repository import Account, AccountRepository
-from upschedule.accounts.sessions import SessionStore
+from upschedule.accounts.sessions import KnownSession, NewSession, SessionStore
 from upschedule.accounts.throttle import SignInThrottle
 from upschedule.stores.database import Database
 
 
 class Visitor(msgspec.Struct, frozen=True, kw_only=True):
-    """Whoever holds the session: an account, with or without a password."""
+    """The account, with or without a password, whose session this is. `session_seconds` are left of its life."""
 
     account_id: UUID
     session_id: str
+    session_seconds: int
     renewed: bool = False
 
 
@@ -52,29 +53,24 @@ class AccountService:
         self._hashing = hashing
         self._quota_bytes = quota_bytes
 
-    @property
-    def session_seconds(self) -> int:
-        """How long a session lives unused; the cookie lives as long."""
-        return self._sessions.life_seconds
-
     async def visitor(self, session_id: str) -> Visitor | None:
         """None for an id that is unknown, ended or made up."""
-        found = await self._sessions.find(session_id)
-        if found is None:
-            return None
-        return Visitor(account_id=found[0], session_id=session_id, renewed=found[1])
+        known = await self._sessions.find(session_id)
+        return _visitor(session_id, known) if known else None
 
     async def create_visitor(self) -> Visitor:
         """An account without a password and its session: for the first thing that must be remembered."""
         async with self._database.transaction() as connection:
             account = await AccountRepository(connection).create()
-        return await self._enter(account)
+            begun = await self._sessions.begin(connection, account.id)
+        return await self._entered(begun)
 
     async def forget_visitor(self, visitor: Visitor) -> None:
         """Takes back `create_visitor` where there was nothing to remember after all."""
-        await self._sessions.end(visitor.session_id)
         async with self._database.transaction() as connection:
+            ended = await self._sessions.end(connection, visitor.session_id)
             await AccountRepository(connection).forget_visitor(visitor.account_id)
+        await self._sessions.forget(ended)
 
     async def profile(self, visitor: Visitor) -> Profile:
         """Raises NoVisitor where the account is gone."""
@@ -121,8 +117,11 @@ class AccountService:
         await self._strengthen(account, password)
         return self._profile(account), await self._enter(account, instead_of=visitor)
 
-    async def sign_out(self, visitor: Visitor) -> None:
-        await self._sessions.end(visitor.session_id)
+    async def sign_out(self, session_id: str) -> None:
+        """Once it returns, no instance knows the session. A session that is not there counts as ended."""
+        async with self._database.transaction() as connection:
+            ended = await self._sessions.end(connection, session_id)
+        await self._sessions.forget(ended)
 
     async def _register(self, email: str, password_hash: str, visitor: Visitor | None) -> Account:
         async with self._database.transaction() as connection:
@@ -141,10 +140,14 @@ class AccountService:
                 await AccountRepository(connection).rehash(account, password_hash)
 
     async def _enter(self, account: Account, *, instead_of: Visitor | None = None) -> Visitor:
-        session_id = await self._sessions.create(account.id)
-        if instead_of:
-            await self._sessions.end(instead_of.session_id)
-        return Visitor(account_id=account.id, session_id=session_id)
+        async with self._database.transaction() as connection:
+            begun = await self._sessions.begin(connection, account.id)
+            ended = await self._sessions.end(connection, instead_of.session_id) if instead_of else []
+        await self._sessions.forget(ended)
+        return await self._entered(begun)
+
+    async def _entered(self, begun: NewSession) -> Visitor:
+        return _visitor(begun.session_id, await self._sessions.publish(begun))
 
     def _profile(self, account: Account) -> Profile:
         return Profile(
@@ -155,3 +158,12 @@ class AccountService:
             quota_bytes=self._quota_bytes(),
             created_at=account.created_at,
         )
+
+
+def _visitor(session_id: str, known: KnownSession) -> Visitor:
+    return Visitor(
+        account_id=known.account_id,
+        session_id=session_id,
+        session_seconds=known.seconds,
+        renewed=known.renewed,
+    )

@@ -46,10 +46,11 @@ async def _lead(services: Services, options: SchedulerOptions) -> None:
 
 
 async def _rounds(services: Services, options: SchedulerOptions) -> None:
-    sweeper, retention = services.sweeper(), services.retention()
+    sweeper, retention, accounts = services.sweeper(), services.retention(), services.account_retention()
     async with asyncio.TaskGroup() as rounds:
         rounds.create_task(every(options.sweep_seconds, sweeper.sweep, name="sweep"))
         rounds.create_task(every(options.retention_seconds, retention.remove_old, name="retention"))
+        rounds.create_task(every(options.retention_seconds, accounts.remove_old, name="accounts"))
         rounds.create_task(every(options.retention_seconds, services.feeds.forget_removed, name="calendars"))
         rounds.create_task(every(ORPHAN_SECONDS, retention.remove_orphans, name="orphans"))
 

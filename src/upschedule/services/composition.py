@@ -1,11 +1,14 @@
 """Builds what works on the stores: the only place that turns settings into the few values each part is handed."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import uuid4
 
+from upschedule.accounts.retention import AccountRetention
 from upschedule.accounts.service import AccountService
+from upschedule.accounts.session_cache import SessionCache
+from upschedule.accounts.session_repository import SessionLives
 from upschedule.accounts.sessions import SessionStore
 from upschedule.accounts.throttle import SignInBounds, SignInThrottle
 from upschedule.calendars.feeds import FeedService
@@ -144,6 +147,11 @@ class Services:
             now=now,
         )
 
+    def account_retention(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> AccountRetention:
+        """For a scheduler."""
+        cache = SessionCache(self.redis_state)
+        return AccountRetention(self.database, cache, lives=_session_lives(self._settings), now=now)
+
     def backlog(self) -> Backlog:
         """For a scheduler."""
         return Backlog(self.database, rate=_rate(self._settings))
@@ -201,13 +209,21 @@ def _intake_limits(live: LiveSettings) -> IntakeLimits:
 
 
 def _account_service(live: LiveSettings, stores: Stores) -> AccountService:
+    sessions = SessionStore(
+        stores.database, SessionCache(stores.redis_state), lives=_session_lives(live.current), now=_now
+    )
     return AccountService(
         stores.database,
-        SessionStore(stores.redis_state, life_seconds=86_400 * live.current.web.session_days),
+        sessions,
         SignInThrottle(stores.redis_state, bounds=partial(_sign_in_bounds, live)),
         stores.hashing,
         quota_bytes=lambda: live.current.uploads.quota_bytes,
     )
+
+
+def _session_lives(settings: Settings) -> SessionLives:
+    web = settings.web
+    return SessionLives(idle=timedelta(days=web.session_days), absolute=timedelta(days=web.session_days_max))
 
 
 def _sign_in_bounds(live: LiveSettings) -> SignInBounds:

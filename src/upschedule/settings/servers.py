@@ -33,7 +33,9 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Two servers: state must never be evicted, the cache may be lost at any moment (R4.3, R4.4)."""
 
     state_url: Annotated[
-        str, Meta(description="Queue, sessions and limits: noeviction, AOF", pattern="^rediss?://"), SECRET
+        str,
+        Meta(description="Queue, limits, and sessions for a minute: noeviction, AOF", pattern="^rediss?://"),
+        SECRET,
     ]
     cache_url: Annotated[str, Meta(description="Status cache and notices: allkeys-lru", pattern="^rediss?://"), SECRET]
     command_seconds: Annotated[float, Meta(gt=0, description="Longest command, and longest attempt to connect")] = 2.0

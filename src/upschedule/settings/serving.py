@@ -94,7 +94,12 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     buffered_bytes_max: Annotated[int, Meta(ge=1, description="Uploads being received, all together")] = 268_435_456
     body_idle_seconds: Annotated[float, Meta(gt=0, description="Longest silence while a file arrives")] = 20.0
     body_seconds: Annotated[float, Meta(gt=0, description="Longest time that a file may take to arrive")] = 120.0
-    session_days: Annotated[int, Meta(ge=1, description="A visitor unseen for so long is forgotten")] = 180
+    session_days: Annotated[
+        int, Meta(ge=1, le=3650, description="Idle lifetime of a session: it ends after so long without use")
+    ] = 180
+    session_days_max: Annotated[
+        int, Meta(ge=1, le=3650, description="Absolute lifetime of a session: it ends then however much it is used")
+    ] = 400
     drain_grace_seconds: Annotated[
         float, Meta(ge=0, description="How long readiness fails before the door closes; above a proxy's check interval")
     ] = 2.0

@@ -33,7 +33,7 @@ class Identity:
         if visitor:
             self._note(request, visitor)
             if visitor.renewed:
-                self._set_cookie(request, visitor.session_id, self._accounts.session_seconds)
+                self._set_cookie(request, visitor.session_id, visitor.session_seconds)
         return visitor
 
     async def create(self, request: AnyRequest) -> Visitor:
@@ -45,7 +45,13 @@ class Identity:
     def remember(self, request: AnyRequest, visitor: Visitor) -> None:
         """Sets the cookie on the answer."""
         self._note(request, visitor)
-        self._set_cookie(request, visitor.session_id, self._accounts.session_seconds)
+        self._set_cookie(request, visitor.session_id, visitor.session_seconds)
+
+    async def sign_out(self, request: AnyRequest) -> None:
+        """Ends the session of the cookie, also one that is not known any more. Raises StoreError: it may live on."""
+        if session_id := request.cookies.get(self.cookie_name):
+            await self._accounts.sign_out(session_id)
+        self.forget(request)
 
     def forget(self, request: AnyRequest) -> None:
         """Removes the cookie."""

@@ -39,8 +39,7 @@ class Receiver(msgspec.Struct, frozen=True, kw_only=True):
                 return await self._accept(request, visitor, file)
         except AccountNotFound:
             # A restored backup is older than this visitor: the next upload begins anew.
-            await self.accounts.sign_out(visitor)
-            self.identity.forget(request)
+            await self.identity.sign_out(request)
             raise
         except BaseException:
             await self.limits.give_back_upload(visitor.account_id)

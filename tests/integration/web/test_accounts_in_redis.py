@@ -1,8 +1,5 @@
-"""What the state Redis and PostgreSQL hold of sessions, failures and passwords (R8.5, R10.3)."""
+"""What the state Redis and PostgreSQL hold of failures and passwords (R8.5)."""
 
-import asyncio
-import time
-import uuid
 from collections.abc import AsyncIterator
 
 import httpx
@@ -14,7 +11,6 @@ from redis.asyncio import Redis
 from tests.integration.web.conftest import NewClient, StartApi
 from tests.servers import Database
 from upschedule.accounts.errors import SignInBlocked
-from upschedule.accounts.sessions import SessionStore
 from upschedule.accounts.throttle import SignInBounds, SignInThrottle
 from upschedule.stores.redis import connect
 
@@ -26,40 +22,6 @@ async def redis_state(redis_state_url: str) -> AsyncIterator[Redis]:
     client = connect(redis_state_url, command_seconds=5, connections_max=4)
     yield client
     await client.aclose()
-
-
-async def test_a_session_is_stored_under_the_hash_of_its_id(redis_state: Redis) -> None:
-    """Whoever reads Redis or its file cannot sign in with what is there (R8.2)."""
-    sessions, account = SessionStore(redis_state, life_seconds=100), uuid.uuid4()
-    session_id = await sessions.create(account)
-    keys = [key.decode() for key in await redis_state.keys("*")]
-
-    assert await sessions.find(session_id) == (account, False)
-    assert len(keys) == 1
-    assert session_id not in keys[0]
-    assert await sessions.find(keys[0].removeprefix("session:")) is None
-
-
-async def test_a_session_lives_on_when_used(redis_state: Redis) -> None:
-    """Its life is renewed once a day, not with every request."""
-    sessions = SessionStore(redis_state, life_seconds=1000, touch_seconds=100)
-    session_id = await sessions.create(uuid.uuid4())
-    (key,) = await redis_state.keys("*")
-
-    await redis_state.expire(key, 950)
-    assert (await sessions.find(session_id) or (None, None))[1] is False
-    await redis_state.expire(key, 850)
-    assert (await sessions.find(session_id) or (None, None))[1] is True
-    assert await redis_state.ttl(key) > 990
-
-
-async def test_a_session_ends_when_it_is_not_used(redis_state: Redis) -> None:
-    sessions = SessionStore(redis_state, life_seconds=1)
-    session_id = await sessions.create(uuid.uuid4())
-    deadline = time.monotonic() + 10
-    while await sessions.find(session_id) is not None:
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.05)
 
 
 async def test_a_block_lasts_its_whole_time_from_the_fifth_failure(redis_state: Redis) -> None:

@@ -83,10 +83,6 @@ class SessionController(Controller):
         return profile
 
     @delete("/current", operation_id="SignOut", summary="Sign out", responses=problems())
-    async def sign_out(
-        self, request: AnyRequest, visitor: Visitor | None, accounts: AccountService, identity: Identity
-    ) -> None:
-        """Signing out twice is no error."""
-        if visitor:
-            await accounts.sign_out(visitor)
-        identity.forget(request)
+    async def sign_out(self, request: AnyRequest, identity: Identity) -> None:
+        """Signing out twice is no error. After the answer the old cookie is worth nothing, at any instance."""
+        await identity.sign_out(request)

@@ -1,0 +1,83 @@
+"""Sessions in the state Redis, shared by all instances (R10.3): a cache that may be lost at any moment."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+import msgspec
+from redis.asyncio import Redis
+
+from upschedule.accounts.session_repository import Session
+from upschedule.stores.redis import translated
+
+_STORE = "redis-state"
+#: How long PostgreSQL is not asked again. A session that could not be removed from Redis ends after it at the latest.
+CACHED_SECONDS = 60
+# Longer than any request takes from its look at PostgreSQL to its entry here.
+_BYPASS_SECONDS = 120
+_BYPASS = b"-"
+_UUID_BYTES = 16
+
+# What was read before the session ended is not stored after it.
+_KEEP = """
+if redis.call('GET', KEYS[1]) == '-' then return 0 end
+redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+redis.call('SET', KEYS[2], ARGV[3], 'EX', ARGV[4])
+return 1
+"""
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """`previous`: the account under the key of the previous release, which knows no other place."""
+
+    session: Session | None = None
+    previous: UUID | None = None
+
+
+class SessionCache:
+    """Keys hold the hash of a session's id. Every method may raise StoreError."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def find(self, id_hash: bytes) -> Found:
+        with translated(_STORE):
+            cached, previous = await self._redis.mget(_key(id_hash), _previous_key(id_hash))
+        return Found(
+            session=_decoded(cached),
+            previous=UUID(bytes=previous) if isinstance(previous, bytes) and len(previous) == _UUID_BYTES else None,
+        )
+
+    async def keep(self, session: Session, remaining: timedelta) -> None:
+        """For at most a minute. The previous release, which may still run beside this one, gets it for all its life."""
+        seconds = max(1, int(remaining.total_seconds()))
+        keys = (_key(session.id_hash), _previous_key(session.id_hash))
+        values = (msgspec.json.encode(session), min(CACHED_SECONDS, seconds), session.account_id.bytes, seconds)
+        with translated(_STORE):
+            await self._redis.eval(_KEEP, len(keys), *keys, *values)  # pyright: ignore[reportArgumentType] - its type leaves bytes out
+
+    async def forget(self, hashes: Sequence[bytes]) -> None:
+        """From now on PostgreSQL is asked, also where a request at the same time has read the session there before."""
+        with translated(_STORE):
+            async with self._redis.pipeline(transaction=True) as commands:
+                for id_hash in hashes:
+                    commands.set(_key(id_hash), _BYPASS, ex=_BYPASS_SECONDS)
+                    commands.delete(_previous_key(id_hash))
+                await commands.execute()
+
+
+def _decoded(cached: object) -> Session | None:
+    if not isinstance(cached, bytes) or cached == _BYPASS:
+        return None
+    try:
+        return msgspec.json.decode(cached, type=Session)
+    except msgspec.DecodeError:
+        return None
+
+
+def _key(id_hash: bytes) -> str:
+    return f"session-cache:{id_hash.hex()}"
+
+
+def _previous_key(id_hash: bytes) -> str:
+    return f"session:{id_hash.hex()}"

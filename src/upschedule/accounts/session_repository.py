@@ -1,0 +1,124 @@
+"""The sessions table."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import msgspec
+
+from upschedule.stores.database import Connection
+
+
+class SessionLives(msgspec.Struct, frozen=True, kw_only=True):
+    """A session ends when it was not used for `idle`, and at the age `absolute` however much it is used."""
+
+    idle: timedelta
+    absolute: timedelta
+
+    @property
+    def touch(self) -> timedelta:
+        """How old `last_seen_at` gets before a use is written down: a day, or less where the idle life is short."""
+        return min(timedelta(days=1), self.idle / 10)
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """A row that has not been ended; its life may be over nevertheless."""
+
+    id_hash: bytes
+    account_id: UUID
+    created_at: datetime
+    last_seen_at: datetime
+
+    def remaining(self, lives: SessionLives, now: datetime) -> timedelta:
+        """Until it ends without further use; negative once it has ended."""
+        return min(self.last_seen_at + lives.idle, self.created_at + lives.absolute) - now
+
+
+_CREATE = """
+    INSERT INTO sessions (id_hash, account_id, created_at, last_seen_at)
+    VALUES (%(id_hash)s, %(account_id)s, %(now)s, %(now)s) RETURNING *
+"""
+# The account may be gone, and another request may do the same.
+_ADOPT = """
+    INSERT INTO sessions (id_hash, account_id, created_at, last_seen_at)
+    SELECT %(id_hash)s, id, %(now)s, %(now)s FROM accounts WHERE id = %(account_id)s
+    ON CONFLICT (id_hash) DO NOTHING
+"""
+_FIND = "SELECT * FROM sessions WHERE id_hash = %(id_hash)s AND ended_at IS NULL"
+_TOUCH = """
+    UPDATE sessions SET last_seen_at = greatest(last_seen_at, %(now)s)
+    WHERE id_hash = %(id_hash)s AND ended_at IS NULL RETURNING *
+"""
+_END = "UPDATE sessions SET ended_at = %(now)s WHERE id_hash = %(id_hash)s AND ended_at IS NULL"
+_END_ALL = """
+    UPDATE sessions SET ended_at = %(now)s WHERE account_id = %(account_id)s AND ended_at IS NULL RETURNING id_hash
+"""
+# Each part has an index of its own.
+_OVER = """
+    SELECT id_hash FROM (
+        (SELECT id_hash FROM sessions WHERE ended_at IS NOT NULL ORDER BY ended_at LIMIT %(rows_max)s)
+        UNION
+        (SELECT id_hash FROM sessions WHERE last_seen_at <= %(unseen_since)s ORDER BY last_seen_at LIMIT %(rows_max)s)
+        UNION
+        (SELECT id_hash FROM sessions WHERE created_at <= %(created_until)s ORDER BY created_at LIMIT %(rows_max)s)
+    ) AS ended LIMIT %(rows_max)s
+"""
+# A session that was used meanwhile stays.
+_REMOVE = """
+    DELETE FROM sessions WHERE id_hash = ANY(%(hashes)s)
+    AND (ended_at IS NOT NULL OR last_seen_at <= %(unseen_since)s OR created_at <= %(created_until)s)
+"""
+
+
+def hash_of(secret: str) -> bytes:
+    """Under which a cookie's value is stored. It is random, so that one round without salt is enough."""
+    return hashlib.sha256(secret.encode()).digest()
+
+
+class SessionRepository:
+    """The caller owns the transaction, and hands in the time."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def create(self, id_hash: bytes, account_id: UUID, now: datetime) -> Session:
+        values = {"id_hash": id_hash, "account_id": account_id, "now": now}
+        cursor = await self._connection.execute(_CREATE, values)
+        return msgspec.convert(await cursor.fetchone(), Session)
+
+    async def adopt(self, id_hash: bytes, account_id: UUID, now: datetime) -> Session | None:
+        """A session that only Redis knows. None where it was ended here before, or its account is gone."""
+        await self._connection.execute(_ADOPT, {"id_hash": id_hash, "account_id": account_id, "now": now})
+        return await self.find(id_hash)
+
+    async def find(self, id_hash: bytes) -> Session | None:
+        cursor = await self._connection.execute(_FIND, {"id_hash": id_hash})
+        return msgspec.convert(await cursor.fetchone(), Session | None)
+
+    async def touch(self, id_hash: bytes, now: datetime) -> Session | None:
+        """As it is after this use; None where it has ended."""
+        cursor = await self._connection.execute(_TOUCH, {"id_hash": id_hash, "now": now})
+        return msgspec.convert(await cursor.fetchone(), Session | None)
+
+    async def end(self, id_hash: bytes, now: datetime) -> None:
+        await self._connection.execute(_END, {"id_hash": id_hash, "now": now})
+
+    async def end_all(self, account_id: UUID, now: datetime) -> list[bytes]:
+        """Hashes of those that were ended."""
+        cursor = await self._connection.execute(_END_ALL, {"account_id": account_id, "now": now})
+        return [row["id_hash"] for row in await cursor.fetchall()]
+
+    async def over(self, lives: SessionLives, now: datetime, *, rows_max: int) -> list[bytes]:
+        """Hashes of sessions that have ended in one way or another."""
+        cursor = await self._connection.execute(_OVER, _until(lives, now) | {"rows_max": rows_max})
+        return [row["id_hash"] for row in await cursor.fetchall()]
+
+    async def remove(self, hashes: Sequence[bytes], lives: SessionLives, now: datetime) -> int:
+        """How many of these have ended and were removed."""
+        cursor = await self._connection.execute(_REMOVE, _until(lives, now) | {"hashes": list(hashes)})
+        return cursor.rowcount
+
+
+def _until(lives: SessionLives, now: datetime) -> dict[str, object]:
+    return {"unseen_since": now - lives.idle, "created_until": now - lives.absolute}

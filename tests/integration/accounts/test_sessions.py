@@ -1,0 +1,293 @@
+"""Sessions in PostgreSQL and their cache in the state Redis (R10.3)."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from uuid import UUID, uuid4
+
+import pytest
+from redis.asyncio import Redis
+
+from tests.faults import FaultProxy
+from tests.integration.services import Addresses, new_account, opened
+from upschedule.accounts.repository import AccountRepository
+from upschedule.accounts.retention import AccountRetention
+from upschedule.accounts.session_cache import SessionCache
+from upschedule.accounts.session_repository import SessionLives, SessionRepository, hash_of
+from upschedule.accounts.sessions import KnownSession, SessionStore
+from upschedule.services import Services
+from upschedule.stores.database import Database
+from upschedule.stores.errors import StoreError
+from upschedule.stores.redis import connect
+
+DAY = timedelta(days=1)
+LIVES = SessionLives(idle=10 * DAY, absolute=30 * DAY)
+BEGINNING = datetime(2026, 3, 2, 8, tzinfo=UTC)
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.time = BEGINNING
+
+    def __call__(self) -> datetime:
+        return self.time
+
+
+class House:
+    """A store of sessions with a clock of its own, and what is behind it."""
+
+    def __init__(self, database: Database, redis: Redis) -> None:
+        self.database, self.redis, self.clock = database, redis, Clock()
+        self.cache = SessionCache(redis)
+        self.sessions = SessionStore(database, self.cache, lives=LIVES, now=self.clock)
+        self.retention = AccountRetention(database, self.cache, lives=LIVES, now=self.clock)
+
+    async def begin(self, account: UUID) -> str:
+        async with self.database.transaction() as connection:
+            begun = await self.sessions.begin(connection, account)
+        await self.sessions.publish(begun)
+        return begun.session_id
+
+    async def end(self, session_id: str) -> None:
+        async with self.database.transaction() as connection:
+            ended = await self.sessions.end(connection, session_id)
+        await self.sessions.forget(ended)
+
+    async def account_of(self, session_id: str) -> UUID | None:
+        known = await self.sessions.find(session_id)
+        return known.account_id if known else None
+
+    async def rows(self) -> list[bytes]:
+        async with self.database.transaction() as connection:
+            cursor = await connection.execute("SELECT id_hash FROM sessions")
+            return [row["id_hash"] for row in await cursor.fetchall()]
+
+
+@pytest.fixture
+async def services(addresses: Addresses) -> AsyncIterator[Services]:
+    async with opened(addresses) as services:
+        yield services
+
+
+@pytest.fixture
+def house(services: Services) -> House:
+    return House(services.database, services.redis_state)
+
+
+@pytest.fixture
+async def account(services: Services) -> UUID:
+    return await new_account(services)
+
+
+def previous_key(session_id: str) -> str:
+    """Where the previous release keeps a session: sixteen bytes, for all its life."""
+    return f"session:{hashlib.sha256(session_id.encode()).hexdigest()}"
+
+
+async def test_a_session_is_stored_under_the_hash_of_its_id(house: House, account: UUID) -> None:
+    """Whoever reads Redis, PostgreSQL or their files cannot sign in with what is there (R8.2)."""
+    session_id = await house.begin(account)
+    stored = b"".join(await house.rows())
+    for key in await house.redis.keys("*"):
+        stored += key + (await house.redis.get(key) or b"")
+
+    assert await house.account_of(session_id) == account
+    assert session_id.encode() not in stored
+    assert await house.account_of(hash_of(session_id).hex()) is None
+
+
+async def test_a_known_session_costs_no_question_to_postgresql(house: House, account: UUID) -> None:
+    """Redis is the cache (R10.3); PostgreSQL is asked once a minute at most."""
+    session_id = await house.begin(account)
+    async with house.database.transaction() as connection:
+        await connection.execute("DELETE FROM sessions")
+
+    assert await house.account_of(session_id) == account
+    assert 0 < await house.redis.ttl(f"session-cache:{hash_of(session_id).hex()}") <= 60
+
+
+async def test_a_session_lives_on_when_used(house: House, account: UUID) -> None:
+    """Its use is written down once a day, not with every request."""
+    session_id = await house.begin(account)
+    seen: list[KnownSession | None] = []
+    for hours in (23, 2, 1):
+        house.clock.time += timedelta(hours=hours)
+        seen.append(await house.sessions.find(session_id))
+
+    assert [known and known.renewed for known in seen] == [False, True, False]
+    house.clock.time = BEGINNING + 11 * DAY
+    assert await house.account_of(session_id) == account
+
+
+async def test_a_session_ends_when_it_is_not_used(house: House, account: UUID) -> None:
+    """Whether Redis still has it or not."""
+    cached, uncached = await house.begin(account), await house.begin(account)
+    await house.redis.delete(f"session-cache:{hash_of(uncached).hex()}")
+    house.clock.time += LIVES.idle
+
+    assert await house.account_of(cached) is None
+    assert await house.account_of(uncached) is None
+
+
+async def test_a_session_ends_at_its_age_however_much_it_is_used(house: House, account: UUID) -> None:
+    """The cookie's time says so, too."""
+    session_id = await house.begin(account)
+    for _ in range(29):
+        house.clock.time += DAY
+        known = await house.sessions.find(session_id)
+
+    assert known
+    assert known.seconds == DAY.total_seconds()
+    house.clock.time += DAY
+    assert await house.account_of(session_id) is None
+
+
+async def test_redis_without_its_data_signs_nobody_out(house: House, account: UUID) -> None:
+    """And it is filled again."""
+    session_id = await house.begin(account)
+    await house.redis.flushall()
+
+    assert await house.account_of(session_id) == account
+    assert await house.redis.exists(f"session-cache:{hash_of(session_id).hex()}")
+
+
+async def test_an_ended_session_is_gone_from_both(house: House, account: UUID) -> None:
+    session_id, other = await house.begin(account), await house.begin(account)
+    await house.end(session_id)
+
+    assert await house.account_of(session_id) is None
+    assert await house.account_of(other) == account
+    await house.redis.flushall()
+    assert await house.account_of(session_id) is None
+    await house.end(session_id)
+
+
+async def test_a_session_that_was_read_before_it_ended_is_not_cached_after(house: House, account: UUID) -> None:
+    """A request that is under way while somebody signs out."""
+    session_id = await house.begin(account)
+    await house.redis.flushall()
+    async with house.database.transaction() as connection:
+        read = await SessionRepository(connection).find(hash_of(session_id))
+    assert read
+    await house.end(session_id)
+    await house.cache.keep(read, LIVES.idle)
+
+    assert await house.account_of(session_id) is None
+    assert not await house.redis.exists(previous_key(session_id))
+
+
+async def test_signing_out_without_redis_is_done_in_postgresql_and_says_that_it_may_not_be_all(
+    addresses: Addresses, house: House, account: UUID
+) -> None:
+    """Repeated when Redis is back, it is whole."""
+    port = int(addresses.redis_state_url.rpartition(":")[2].partition("/")[0])
+    async with FaultProxy(port) as wire:
+        url = addresses.redis_state_url.replace(f":{port}", f":{wire.port}")
+        redis = connect(url, command_seconds=1, connections_max=4)
+        far = House(house.database, redis)
+        session_id = await far.begin(account)
+        await wire.refuse()
+        assert await far.account_of(session_id) == account
+
+        with pytest.raises(StoreError):
+            await far.end(session_id)
+        assert await far.account_of(session_id) is None
+        await wire.restore()
+        await far.end(session_id)
+        assert await far.account_of(session_id) is None
+        await redis.aclose()
+
+
+async def test_a_session_of_the_previous_release_is_taken_over_at_its_first_use(house: House, account: UUID) -> None:
+    """From then on Redis may lose it."""
+    session_id = "p" * 43
+    await house.redis.set(previous_key(session_id), account.bytes, ex=1000)
+    together = await asyncio.gather(*(house.account_of(session_id) for _ in range(20)))
+
+    assert together == [account] * 20
+    await house.redis.flushall()
+    assert await house.account_of(session_id) == account
+    await house.end(session_id)
+    assert await house.account_of(session_id) is None
+
+
+async def test_the_previous_release_knows_sessions_of_this_one(house: House, account: UUID) -> None:
+    """While both run, also after Redis lost its data; and those that ended here it does not know."""
+    session_id = await house.begin(account)
+    assert await house.redis.get(previous_key(session_id)) == account.bytes
+    assert await house.redis.ttl(previous_key(session_id)) > 0.99 * LIVES.idle.total_seconds()
+    await house.redis.flushall()
+    await house.account_of(session_id)
+    assert await house.redis.get(previous_key(session_id)) == account.bytes
+    await house.end(session_id)
+
+    assert await house.redis.get(previous_key(session_id)) is None
+
+
+async def test_what_the_previous_release_still_holds_brings_no_ended_session_back(house: House, account: UUID) -> None:
+    """Nor one of an account that is gone."""
+    session_id, orphan = await house.begin(account), "o" * 43
+    await house.end(session_id)
+    await house.redis.set(previous_key(session_id), account.bytes, ex=1000)
+    await house.redis.set(previous_key(orphan), uuid4().bytes, ex=1000)
+    await house.redis.delete(f"session-cache:{hash_of(session_id).hex()}")
+
+    assert await house.account_of(session_id) is None
+    assert await house.account_of(orphan) is None
+
+
+async def test_signing_up_in_the_previous_release_ends_what_knew_the_visitor(house: House, account: UUID) -> None:
+    """It changes the account only; the database ends the sessions."""
+    session_id = await house.begin(account)
+    async with house.database.transaction() as connection:
+        await AccountRepository(connection).sign_up(account, email="a@example.org", password_hash="x")
+    await house.redis.flushall()
+
+    assert await house.account_of(session_id) is None
+
+
+async def test_ended_sessions_are_removed_and_no_others(house: House, account: UUID) -> None:
+    """Signed out, unused for too long, too old."""
+    unused, old = await house.begin(account), await house.begin(account)
+    for _ in range(6):
+        house.clock.time += 5 * DAY
+        await house.account_of(old)
+    signed_out, kept = await house.begin(account), await house.begin(account)
+    await house.end(signed_out)
+    assert len(await house.rows()) == 4
+    await house.retention.remove_old()
+
+    assert await house.rows() == [hash_of(kept)]
+    assert {await house.account_of(session_id) for session_id in (unused, old, signed_out)} == {None}
+
+
+async def test_a_pass_of_the_retention_is_bounded(house: House, account: UUID) -> None:
+    async with house.database.transaction() as connection:
+        await connection.execute(
+            "INSERT INTO sessions SELECT sha256(n::text::bytea), %s, %s, %s, %s FROM generate_series(1, 700) n",
+            [account, BEGINNING, BEGINNING, BEGINNING],
+        )
+    await house.retention.remove_old()
+    assert len(await house.rows()) == 200
+    await house.retention.remove_old()
+    assert await house.rows() == []
+
+
+async def test_a_row_stays_until_redis_has_forgotten_its_session(
+    addresses: Addresses, house: House, account: UUID
+) -> None:
+    """Or the key of the previous release would bring it back."""
+    session_id = await house.begin(account)
+    house.clock.time += LIVES.idle
+    async with FaultProxy(1) as nowhere:
+        await nowhere.refuse()
+        away = connect(f"redis://127.0.0.1:{nowhere.port}/0", command_seconds=1, connections_max=2)
+        await AccountRetention(house.database, SessionCache(away), lives=LIVES, now=house.clock).remove_old()
+        await away.aclose()
+    assert await house.rows() == [hash_of(session_id)]
+    await house.redis.set(previous_key(session_id), account.bytes, ex=1000)
+    await house.retention.remove_old()
+
+    assert await house.rows() == []
+    assert await house.account_of(session_id) is None
