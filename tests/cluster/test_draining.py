@@ -93,10 +93,11 @@ def test_a_stream_of_a_stopped_instance_ends_and_is_continued_by_another(cluster
 
 
 def test_a_session_holds_on_every_instance(cluster: LocalCluster) -> None:
-    """Signed up at one, known at the other, and signed out at both (R10.3)."""
+    """Signed in at one, known at the other, and signed out at both (R10.3)."""
     with visitor(cluster) as student:
         credentials = {"email": f"session-{time.time_ns()}@example.org", "password": PASSWORD}
-        profile = student.post("/api/v1/accounts", json=credentials).raise_for_status().json()
+        student.post("/api/v1/accounts", json=credentials).raise_for_status()
+        profile = student.post("/api/v1/sessions", json=credentials).raise_for_status().json()
         answers = from_each(cluster, student, "/api/v1/accounts/current")
         assert [answer.json() for answer in answers] == [profile, profile]
         student.delete("/api/v1/sessions/current").raise_for_status()

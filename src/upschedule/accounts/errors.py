@@ -14,13 +14,6 @@ class InvalidCredentials(Refusal):
         super().__init__()
 
 
-class EmailNotAvailable(Refusal):
-    """No account can be made with this address. If it is yours, sign in; otherwise use another one."""
-
-    code = "email-not-available"
-    title = "Address not available"
-
-
 class AlreadySignedUp(Refusal):
     """You are signed in to an account. Sign out first to make another one."""
 
@@ -36,7 +29,7 @@ class WrongCredentials(Refusal):
 
 
 class SignInBlocked(Refusal):
-    """Too many failed attempts. Signing in and up is blocked for a while; everything else goes on."""
+    """Too many failed attempts. Signing in is blocked for a while here; everything else goes on."""
 
     code = "sign-in-blocked"
     title = "Signing in is blocked"
@@ -47,7 +40,7 @@ class SignInBlocked(Refusal):
 
 
 class SignInBusy(Refusal):
-    """Too many people are signing in at once. Try again in a few seconds."""
+    """Too many people are signing in or up at once. Try again in a few seconds."""
 
     code = "sign-in-busy"
     title = "Signing in is busy"

@@ -6,8 +6,11 @@ from uuid import UUID
 import msgspec
 import psycopg
 
-from upschedule.accounts.errors import EmailNotAvailable
 from upschedule.stores.database import Connection
+
+
+class AddressTaken(Exception):
+    """Another account has this e-mail address already."""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,11 +42,11 @@ class AccountRepository:
         self._connection = connection
 
     async def create(self, *, email: str | None = None, password_hash: str | None = None) -> Account:
-        """Raises EmailNotAvailable."""
+        """Raises AddressTaken."""
         try:
             cursor = await self._connection.execute(_CREATE, (email, password_hash))
         except psycopg.errors.UniqueViolation as error:
-            raise EmailNotAvailable from error
+            raise AddressTaken from error
         return msgspec.convert(await cursor.fetchone(), Account)
 
     async def find(self, account_id: UUID) -> Account | None:
@@ -55,11 +58,11 @@ class AccountRepository:
         return msgspec.convert(await cursor.fetchone(), Account | None)
 
     async def sign_up(self, account_id: UUID, *, email: str, password_hash: str) -> Account | None:
-        """None: no such visitor, or it has an address already. Raises EmailNotAvailable."""
+        """None: no such visitor, or it has an address already. Raises AddressTaken."""
         try:
             cursor = await self._connection.execute(_SIGN_UP, (email, password_hash, account_id))
         except psycopg.errors.UniqueViolation as error:
-            raise EmailNotAvailable from error
+            raise AddressTaken from error
         return msgspec.convert(await cursor.fetchone(), Account | None)
 
     async def rehash(self, account: Account, password_hash: str) -> None:

@@ -1,12 +1,15 @@
-"""Removes sessions that have ended."""
+"""Removes sessions that have ended, sign-ups without a sign-in, and devices that were not used for too long."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 import structlog
 
+from upschedule.accounts.device_repository import DeviceRepository
 from upschedule.accounts.session_cache import SessionCache
 from upschedule.accounts.session_repository import SessionLives, SessionRepository
+from upschedule.accounts.sign_up_repository import SignUpRepository
+from upschedule.accounts.signing_in import SignInLives
 from upschedule.metrics import RETENTION_REMOVED
 from upschedule.stores.database import Database
 from upschedule.stores.errors import StoreError
@@ -20,23 +23,35 @@ class AccountRetention:
     """One process cleans up, the scheduler that leads; two at once do no harm."""
 
     def __init__(
-        self, database: Database, cache: SessionCache, *, lives: SessionLives, now: Callable[[], datetime]
+        self,
+        database: Database,
+        cache: SessionCache,
+        *,
+        lives: SessionLives,
+        sign_in_lives: SignInLives,
+        now: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._cache = cache
         self._lives = lives
+        self._sign_in_lives = sign_in_lives
         self._now = now
 
     async def remove_old(self) -> None:
         """One pass, bounded in size; what is left over, or cannot be removed now, is found by the next."""
+        await self._part("sessions", self._remove_sessions)
+        await self._part("sign-ups", self._remove_sign_ups)
+        await self._part("devices", self._remove_devices)
+
+    async def _part(self, kind: str, remove: Callable[[], Awaitable[int]]) -> None:
         try:
-            removed = await self._remove_sessions()
+            removed = await remove()
         except StoreError as error:
-            _log.warning("retention_interrupted", kind="sessions", store=error.store, reason=error.reason)
+            _log.warning("retention_interrupted", kind=kind, store=error.store, reason=error.reason)
             return
-        RETENTION_REMOVED.labels(kind="sessions").inc(removed)
+        RETENTION_REMOVED.labels(kind=kind).inc(removed)
         if removed:
-            _log.info("retention_removed", kind="sessions", count=removed)
+            _log.info("retention_removed", kind=kind, count=removed)
 
     async def _remove_sessions(self) -> int:
         """Redis first: the previous release's key would bring a session back whose row is gone."""
@@ -48,3 +63,13 @@ class AccountRetention:
         await self._cache.forget(over)
         async with self._database.transaction() as connection:
             return await SessionRepository(connection).remove(over, self._lives, now)
+
+    async def _remove_sign_ups(self) -> int:
+        until = self._now() - self._sign_in_lives.sign_up
+        async with self._database.transaction() as connection:
+            return await SignUpRepository(connection).remove(until=until, rows_max=_ROWS_MAX)
+
+    async def _remove_devices(self) -> int:
+        until = self._now() - self._sign_in_lives.device
+        async with self._database.transaction() as connection:
+            return await DeviceRepository(connection).remove(until=until, rows_max=_ROWS_MAX)

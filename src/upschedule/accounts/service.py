@@ -6,11 +6,13 @@ from uuid import UUID
 
 import msgspec
 
-from upschedule.accounts import credentials
-from upschedule.accounts.errors import AlreadySignedUp, EmailNotAvailable, NoVisitor, WrongCredentials
+from upschedule.accounts import credentials, devices
+from upschedule.accounts.errors import AlreadySignedUp, NoVisitor, WrongCredentials
 from upschedule.accounts.hashing import PasswordHashing
 from upschedule.accounts.repository import Account, AccountRepository
 from upschedule.accounts.sessions import KnownSession, NewSession, SessionStore
+from upschedule.accounts.sign_up_repository import SignUpRepository
+from upschedule.accounts.signing_in import Login, Logins
 from upschedule.accounts.throttle import SignInThrottle
 from upschedule.stores.database import Database
 
@@ -35,6 +37,14 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     created_at: datetime
 
 
+class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
+    """`device` is for the device cookie."""
+
+    profile: Profile
+    visitor: Visitor
+    device: str
+
+
 class AccountService:
     """Every method may raise StoreError."""
 
@@ -42,16 +52,20 @@ class AccountService:
         self,
         database: Database,
         sessions: SessionStore,
+        logins: Logins,
         throttle: SignInThrottle,
         hashing: PasswordHashing,
         *,
         quota_bytes: Callable[[], int],
+        now: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._sessions = sessions
+        self._logins = logins
         self._throttle = throttle
         self._hashing = hashing
         self._quota_bytes = quota_bytes
+        self._now = now
 
     async def visitor(self, session_id: str) -> Visitor | None:
         """None for an id that is unknown, ended or made up."""
@@ -80,42 +94,43 @@ class AccountService:
             raise NoVisitor
         return self._profile(account)
 
-    async def sign_up(
-        self, *, email: str, password: str, client: str, visitor: Visitor | None
-    ) -> tuple[Profile, Visitor]:
-        """The visitor becomes the account and keeps all it made; its session gets a new id.
+    async def sign_up(self, *, email: str, password: str, visitor: Visitor | None) -> None:
+        """Prepares an account that the first sign-in makes, of this visitor and with all that was made.
 
-        Raises InvalidCredentials, EmailNotAvailable, AlreadySignedUp, SignInBlocked. An address that is taken counts
-        as a failed sign-in of this client, or anybody could try out who has an account.
+        Nothing tells whether the address has an account already (decision 15). Raises InvalidCredentials,
+        AlreadySignedUp, SignInBusy.
         """
         email, password = credentials.normalised_email(email), credentials.normalised_password(password)
         credentials.check(email, password)
-        await self._throttle.reserve(client=client)
-        try:
-            password_hash = await self._hashing.hash(password)
-            account = await self._register(email, password_hash, visitor)
-        except EmailNotAvailable:
-            raise
-        except BaseException:
-            await self._throttle.succeeded(client=client)
-            raise
-        await self._throttle.succeeded(client=client)
-        return self._profile(account), await self._enter(account, instead_of=visitor)
+        if visitor:
+            await self._refuse_signed_up(visitor)
+        password_hash = await self._hashing.hash(password)
+        async with self._database.transaction() as connection:
+            await SignUpRepository(connection).keep(
+                email=email,
+                password_hash=password_hash,
+                visitor_id=visitor.account_id if visitor else None,
+                now=self._now(),
+            )
 
     async def sign_in(
-        self, *, email: str, password: str, client: str, visitor: Visitor | None
-    ) -> tuple[Profile, Visitor]:
-        """The session gets a new id. Raises WrongCredentials, SignInBlocked, SignInBusy."""
+        self, *, email: str, password: str, client: str, device: str | None, visitor: Visitor | None
+    ) -> SignedIn:
+        """The session and the device get new ids. Raises WrongCredentials, SignInBlocked, SignInBusy."""
         email, password = credentials.normalised_email(email), credentials.normalised_password(password)
-        await self._throttle.reserve(client=client, email=email)
-        async with self._database.transaction() as connection:
-            account = await AccountRepository(connection).find_by_email(email)
-        right = await self._hashing.verify(account.password_hash if account else None, password)
-        if account is None or not right:
+        old = devices.hash_of(device)
+        login = await self._logins.find(email, old)
+        attempt = await self._throttle.begin(client=client, email=email, device=old if login.device_known else None)
+        try:
+            right = await self._hashing.verify(login.password_hash, password)
+        except Exception:
+            await self._throttle.abandoned(attempt)
+            raise
+        if not right:
+            await self._throttle.failed(attempt)
             raise WrongCredentials
-        await self._throttle.succeeded(client=client, email=email)
-        await self._strengthen(account, password)
-        return self._profile(account), await self._enter(account, instead_of=visitor)
+        await self._throttle.succeeded(attempt)
+        return await self._enter(login, password, old=old, visitor=visitor)
 
     async def sign_out(self, session_id: str) -> None:
         """Once it returns, no instance knows the session. A session that is not there counts as ended."""
@@ -123,28 +138,31 @@ class AccountService:
             ended = await self._sessions.end(connection, session_id)
         await self._sessions.forget(ended)
 
-    async def _register(self, email: str, password_hash: str, visitor: Visitor | None) -> Account:
+    async def _refuse_signed_up(self, visitor: Visitor) -> None:
         async with self._database.transaction() as connection:
-            accounts = AccountRepository(connection)
-            if visitor is None:
-                return await accounts.create(email=email, password_hash=password_hash)
-            account = await accounts.sign_up(visitor.account_id, email=email, password_hash=password_hash)
-            if account is None:
-                raise AlreadySignedUp
-            return account
+            account = await AccountRepository(connection).find(visitor.account_id)
+        if account is not None and account.email is not None:
+            raise AlreadySignedUp
 
-    async def _strengthen(self, account: Account, password: str) -> None:
-        if account.password_hash and self._hashing.is_outdated(account.password_hash):
-            password_hash = await self._hashing.hash(password)
-            async with self._database.transaction() as connection:
-                await AccountRepository(connection).rehash(account, password_hash)
-
-    async def _enter(self, account: Account, *, instead_of: Visitor | None = None) -> Visitor:
+    async def _enter(self, login: Login, password: str, *, old: bytes | None, visitor: Visitor | None) -> SignedIn:
+        stronger = await self._stronger(login, password)
+        new = devices.new()
         async with self._database.transaction() as connection:
+            account, ended = await self._logins.open(connection, login)
+            if stronger is not None:
+                await AccountRepository(connection).rehash(account, stronger)
+            if visitor:
+                ended += await self._sessions.end(connection, visitor.session_id)
             begun = await self._sessions.begin(connection, account.id)
-            ended = await self._sessions.end(connection, instead_of.session_id) if instead_of else []
+            await self._logins.remember(connection, account, old=old, new=new.id_hash)
         await self._sessions.forget(ended)
-        return await self._entered(begun)
+        return SignedIn(profile=self._profile(account), visitor=await self._entered(begun), device=new.value)
+
+    async def _stronger(self, login: Login, password: str) -> str | None:
+        """A hash of today for a password that is kept as one of yesterday."""
+        if login.account is None or not login.password_hash or not self._hashing.is_outdated(login.password_hash):
+            return None
+        return await self._hashing.rehash(password)
 
     async def _entered(self, begun: NewSession) -> Visitor:
         return _visitor(begun.session_id, await self._sessions.publish(begun))

@@ -1,39 +1,71 @@
 """Five failures block signing in from an address and to an account for a quarter of an hour (R8.5).
 
+A device that signed in to the account before is outside these blocks and has failures of its own (decision 15).
 Closed without Redis: an attempt that cannot be counted is not made; it raises StoreError.
 """
 
+import asyncio
 import hashlib
+import random
+import secrets
 from collections.abc import Callable
 
 import msgspec
 from redis.asyncio import Redis
 
-from upschedule.accounts.errors import SignInBlocked
+from upschedule.accounts.errors import SignInBlocked, SignInBusy
 from upschedule.stores.redis import translated
 
 _STORE = "redis-state"
+# An attempt whose process died counts as under way for so long.
+_UNDER_WAY_SECONDS = 30
+# How long an attempt waits for others of the same scope, and how many of a process do.
+_WAIT_SECONDS = 10.0
+_WAITING_MAX = 200
+_PAUSE_SECONDS = (0.02, 0.1)
 
-# Counts the attempt before it is made, so that attempts at the same time cannot outrun the count. The first failure
-# opens a window, and the one that reaches the limit starts the block.
-_RESERVE = """
-for _, key in ipairs(KEYS) do
-  if tonumber(redis.call('GET', key) or '0') >= tonumber(ARGV[1]) then
-    return math.max(redis.call('TTL', key), 1)
-  end
+# What the script answers; 2 means wait.
+_GO_ON, _BLOCKED = 0, 1
+
+# KEYS: a counter of failures for each scope, then a set of attempts under way for each. The first ARGV[4] scopes
+# decide. Attempts under way might all fail: together with the failures they may not exceed the limit. They are no
+# failures yet, so that people who sign in at the same time behind one address wait for each other and are not blocked.
+_BEGIN = """
+local limit, scopes, deciding = tonumber(ARGV[1]), #KEYS / 2, tonumber(ARGV[4])
+local time = redis.call('TIME')
+local now = tonumber(time[1]) + tonumber(time[2]) / 1000000
+local blocked, wait = 0, false
+for scope = 1, deciding do
+  local failures = tonumber(redis.call('GET', KEYS[scope]) or '0')
+  if failures >= limit then blocked = math.max(blocked, redis.call('TTL', KEYS[scope]), 1) end
+  redis.call('ZREMRANGEBYSCORE', KEYS[scopes + scope], '-inf', now)
+  if failures + redis.call('ZCARD', KEYS[scopes + scope]) >= limit then wait = true end
 end
-for _, key in ipairs(KEYS) do
-  local failures = redis.call('INCR', key)
-  if failures == 1 or failures == tonumber(ARGV[1]) then redis.call('EXPIRE', key, ARGV[2]) end
+if blocked > 0 then return {1, blocked} end
+if wait then return {2, 0} end
+for scope = 1, scopes do
+  redis.call('ZADD', KEYS[scopes + scope], now + tonumber(ARGV[3]), ARGV[2])
+  redis.call('EXPIRE', KEYS[scopes + scope], ARGV[3])
+end
+return {0, 0}
+"""
+
+# The first failure opens a window, and the one that reaches the limit starts the block; later ones do not prolong it.
+_FAILED = """
+local scopes = #KEYS / 2
+for scope = 1, scopes do
+  redis.call('ZREM', KEYS[scopes + scope], ARGV[2])
+  local failures = redis.call('INCR', KEYS[scope])
+  if failures == 1 or failures == tonumber(ARGV[1]) then redis.call('EXPIRE', KEYS[scope], ARGV[3]) end
 end
 return 0
 """
 
-# The attempt was no failure. The account's failures are forgotten; the address only gets its own attempt back, or one
-# account of the attacker's would wipe the failures on all others.
-_GIVE_BACK = """
-if tonumber(redis.call('GET', KEYS[1]) or '0') > 0 then redis.call('DECR', KEYS[1]) end
-if KEYS[2] then redis.call('DEL', KEYS[2]) end
+# ARGV[2]: the scope whose failures are forgotten, 0 for none.
+_ENDED = """
+local scopes = #KEYS / 2
+for scope = 1, scopes do redis.call('ZREM', KEYS[scopes + scope], ARGV[1]) end
+if ARGV[2] ~= '0' then redis.call('DEL', KEYS[tonumber(ARGV[2])]) end
 return 0
 """
 
@@ -45,30 +77,76 @@ class SignInBounds(msgspec.Struct, frozen=True, kw_only=True):
     block_seconds: int
 
 
+class Attempt(msgspec.Struct, frozen=True, kw_only=True):
+    """One look at a password. `scopes` are counted; the first `deciding` of them say whether it may be made."""
+
+    id: str
+    scopes: tuple[str, ...]
+    deciding: int
+    forgiven: int
+
+
 class SignInThrottle:
-    """Counts failures by client address and by e-mail address, the latter hashed. `bounds` are those of the moment."""
+    """Counts failures by client address, e-mail address (hashed) and device. `bounds` are asked for each time."""
 
     def __init__(self, redis: Redis, *, bounds: Callable[[], SignInBounds]) -> None:
         self._redis = redis
         self._bounds = bounds
+        self._waiting = 0
 
-    async def reserve(self, *, client: str, email: str | None = None) -> None:
-        """Counts an attempt as failed until `succeeded`. Raises SignInBlocked, StoreError."""
-        keys, bounds = _keys(client, email), self._bounds()
+    async def begin(self, *, client: str, email: str, device: bytes | None = None) -> Attempt:
+        """`device` is the hash of one that signed in to this account before; no other may be handed in.
+
+        Waits while others under way could use up the failures that are left. Raises SignInBlocked, SignInBusy.
+        """
+        attempt = _attempt(client, email, device)
+        deadline = asyncio.get_running_loop().time() + _WAIT_SECONDS
+        while True:
+            verdict, seconds = await self._ask(attempt)
+            if verdict == _GO_ON:
+                return attempt
+            if verdict == _BLOCKED:
+                raise SignInBlocked(seconds)
+            if self._waiting >= _WAITING_MAX or asyncio.get_running_loop().time() > deadline:
+                raise SignInBusy
+            self._waiting += 1
+            try:
+                await asyncio.sleep(random.uniform(*_PAUSE_SECONDS))  # noqa: S311 - jitter
+            finally:
+                self._waiting -= 1
+
+    async def failed(self, attempt: Attempt) -> None:
+        """The password was wrong. Raises StoreError."""
+        bounds = self._bounds()
+        await self._run(_FAILED, attempt, bounds.failures_max, attempt.id, bounds.block_seconds)
+
+    async def succeeded(self, attempt: Attempt) -> None:
+        """Forgets the failures of the device, or of the account where no device is known. Raises StoreError.
+
+        Those of the address stay: one account of the attacker's would wipe the failures on all others. So do those
+        of the account where a device succeeded: the owner's sign-ins must not give the attacker new attempts.
+        """
+        await self._run(_ENDED, attempt, attempt.id, attempt.forgiven)
+
+    async def abandoned(self, attempt: Attempt) -> None:
+        """The password was not looked at. Raises StoreError."""
+        await self._run(_ENDED, attempt, attempt.id, 0)
+
+    async def _ask(self, attempt: Attempt) -> tuple[int, int]:
+        limit = self._bounds().failures_max
+        verdict, seconds = await self._run(_BEGIN, attempt, limit, attempt.id, _UNDER_WAY_SECONDS, attempt.deciding)
+        return verdict, seconds
+
+    async def _run(self, script: str, attempt: Attempt, *arguments: str | int) -> list[int]:
+        keys = [*attempt.scopes, *(f"{scope}:under-way" for scope in attempt.scopes)]
         with translated(_STORE):
-            blocked = await self._redis.eval(_RESERVE, len(keys), *keys, bounds.failures_max, bounds.block_seconds)
-        if blocked:
-            raise SignInBlocked(int(blocked))
-
-    async def succeeded(self, *, client: str, email: str | None = None) -> None:
-        """Takes back what `reserve` counted. Raises StoreError."""
-        keys = _keys(client, email)
-        with translated(_STORE):
-            await self._redis.eval(_GIVE_BACK, len(keys), *keys)
+            return await self._redis.eval(script, len(keys), *keys, *map(str, arguments))
 
 
-def _keys(client: str, email: str | None) -> list[str]:
-    keys = [f"sign-in:client:{client}"]
-    if email is not None:
-        keys.append(f"sign-in:account:{hashlib.sha256(email.encode()).hexdigest()}")
-    return keys
+def _attempt(client: str, email: str, device: bytes | None) -> Attempt:
+    address = f"sign-in:client:{client}"
+    account = f"sign-in:account:{hashlib.sha256(email.encode()).hexdigest()}"
+    attempt_id = secrets.token_hex(8)
+    if device is None:
+        return Attempt(id=attempt_id, scopes=(address, account), deciding=2, forgiven=2)
+    return Attempt(id=attempt_id, scopes=(f"sign-in:device:{device.hex()}", address, account), deciding=1, forgiven=1)

@@ -66,6 +66,7 @@ def _web_options(chosen: Settings) -> WebOptions:
         body_idle_seconds=web.body_idle_seconds,
         body_seconds=web.body_seconds,
         drain_grace_seconds=web.drain_grace_seconds,
+        device_days=web.device_days,
         instance=os.environ.get(_ALLOCATION, ""),
     )
 
@@ -78,6 +79,7 @@ def _live_options(services: Services) -> LiveOptions:
             uploads_per_hour=limits.uploads_per_hour,
             uploads_per_hour_address=limits.uploads_per_hour_address,
             status_per_minute=limits.status_per_minute,
+            sign_ups_per_hour_address=limits.sign_ups_per_hour_address,
             requests_per_second=limits.requests_per_second,
             requests_per_second_address=limits.requests_per_second_address,
             requests_reserved_percent=limits.requests_reserved_percent,

@@ -10,6 +10,7 @@ from upschedule.accounts.service import AccountService
 from upschedule.accounts.session_cache import SessionCache
 from upschedule.accounts.session_repository import SessionLives
 from upschedule.accounts.sessions import SessionStore
+from upschedule.accounts.signing_in import Logins, SignInLives
 from upschedule.accounts.throttle import SignInBounds, SignInThrottle
 from upschedule.calendars.feeds import FeedService
 from upschedule.calendars.making import FileOptions
@@ -150,7 +151,13 @@ class Services:
     def account_retention(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> AccountRetention:
         """For a scheduler."""
         cache = SessionCache(self.redis_state)
-        return AccountRetention(self.database, cache, lives=_session_lives(self._settings), now=now)
+        return AccountRetention(
+            self.database,
+            cache,
+            lives=_session_lives(self._settings),
+            sign_in_lives=_sign_in_lives(self._settings),
+            now=now,
+        )
 
     def backlog(self) -> Backlog:
         """For a scheduler."""
@@ -215,15 +222,22 @@ def _account_service(live: LiveSettings, stores: Stores) -> AccountService:
     return AccountService(
         stores.database,
         sessions,
+        Logins(stores.database, sessions, lives=_sign_in_lives(live.current), now=_now),
         SignInThrottle(stores.redis_state, bounds=partial(_sign_in_bounds, live)),
         stores.hashing,
         quota_bytes=lambda: live.current.uploads.quota_bytes,
+        now=_now,
     )
 
 
 def _session_lives(settings: Settings) -> SessionLives:
     web = settings.web
     return SessionLives(idle=timedelta(days=web.session_days), absolute=timedelta(days=web.session_days_max))
+
+
+def _sign_in_lives(settings: Settings) -> SignInLives:
+    web = settings.web
+    return SignInLives(sign_up=timedelta(hours=web.sign_up_hours), device=timedelta(days=web.device_days))
 
 
 def _sign_in_bounds(live: LiveSettings) -> SignInBounds:

@@ -37,9 +37,14 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=0, le=90, description="Part of them that only addresses below their share may use"), LIVE
     ] = 20
     sign_in_failures_max: Annotated[
-        int, Meta(ge=1, le=AMOUNT_MAX, description="Failed sign-ins before a block (R8.5)"), LIVE
+        int,
+        Meta(ge=1, le=AMOUNT_MAX, description="Failed sign-ins of an address, account or device before a block (R8.5)"),
+        LIVE,
     ] = 5
     sign_in_block_seconds: Annotated[int, Meta(ge=1, le=604_800, description="Length of that block (R8.5)"), LIVE] = 900
+    sign_ups_per_hour_address: Annotated[
+        int, Meta(ge=1, le=AMOUNT_MAX, description="Sign-ups of an address; a campus shares one"), LIVE
+    ] = 200
     streams_per_account: Annotated[
         int, Meta(ge=1, le=AMOUNT_MAX, description="Open status streams of an account in one process"), LIVE
     ] = 20
@@ -99,6 +104,11 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 180
     session_days_max: Annotated[
         int, Meta(ge=1, le=3650, description="Absolute lifetime of a session: it ends then however much it is used")
+    ] = 400
+    sign_up_hours: Annotated[int, Meta(ge=1, le=720, description="How long a sign-up waits for its first sign-in")] = 24
+    device_days: Annotated[
+        int,
+        Meta(ge=1, le=3650, description="How long a browser that signed in is known to an account that is blocked"),
     ] = 400
     drain_grace_seconds: Annotated[
         float, Meta(ge=0, description="How long readiness fails before the door closes; above a proxy's check interval")

@@ -76,6 +76,7 @@ class WebOptions(msgspec.Struct, frozen=True, kw_only=True):
     body_idle_seconds: float
     body_seconds: float
     drain_grace_seconds: float
+    device_days: int
     #: Named in every answer, so that a release's gate knows who answered; empty outside a cluster.
     instance: str = ""
 
@@ -127,7 +128,7 @@ def _context(services: Services, options: WebOptions, drain: Drain) -> WebContex
     clients = ClientAddresses(options.trusted_proxies)
     live = partial(options.live, services)
     limits = Limits(services.redis_state, lambda: live().limits, clients)
-    identity = Identity(services.accounts, secure=options.secure)
+    identity = Identity(services.accounts, secure=options.secure, device_days=options.device_days)
     reader = UploadReader(
         size_bytes_max=options.upload_bytes_max,
         buffered_bytes_max=options.buffered_bytes_max,

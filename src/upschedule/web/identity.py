@@ -12,14 +12,18 @@ from upschedule.web.exchange import exchange_of
 
 AnyRequest = Request[Any, Any, Any]
 
+_DAY_SECONDS = 86_400
+
 
 class Identity:
     """Finds, remembers and forgets the visitor of a request."""
 
-    def __init__(self, accounts: AccountService, *, secure: bool) -> None:
+    def __init__(self, accounts: AccountService, *, secure: bool, device_days: int) -> None:
         self._accounts = accounts
         self._secure = secure
+        self._device_seconds = device_days * _DAY_SECONDS
         self.cookie_name = self.cookie_name_of(secure=secure)
+        self._device_cookie_name = f"{self.cookie_name}-device"
 
     @staticmethod
     def cookie_name_of(*, secure: bool) -> str:
@@ -47,6 +51,14 @@ class Identity:
         self._note(request, visitor)
         self._set_cookie(request, visitor.session_id, visitor.session_seconds)
 
+    def device_of(self, request: AnyRequest) -> str | None:
+        """What the browser was given when it signed in before (decision 15)."""
+        return request.cookies.get(self._device_cookie_name)
+
+    def remember_device(self, request: AnyRequest, device: str) -> None:
+        """Sets the device cookie. It outlives sessions, and signing out, and opens nothing by itself."""
+        self._set_cookie(request, device, self._device_seconds, name=self._device_cookie_name)
+
     async def sign_out(self, request: AnyRequest) -> None:
         """Ends the session of the cookie, also one that is not known any more. Raises StoreError: it may live on."""
         if session_id := request.cookies.get(self.cookie_name):
@@ -61,9 +73,9 @@ class Identity:
         exchange_of(request.scope).account_id = str(visitor.account_id)
         structlog.contextvars.bind_contextvars(account_id=str(visitor.account_id))
 
-    def _set_cookie(self, request: AnyRequest, value: str, max_age_seconds: int) -> None:
+    def _set_cookie(self, request: AnyRequest, value: str, max_age_seconds: int, *, name: str = "") -> None:
         cookie = Cookie(
-            key=self.cookie_name,
+            key=name or self.cookie_name,
             value=value,
             max_age=max_age_seconds,
             path="/",

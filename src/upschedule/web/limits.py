@@ -32,6 +32,7 @@ class LimitOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     uploads_per_hour: int
     uploads_per_hour_address: int
+    sign_ups_per_hour_address: int
     status_per_minute: int
     requests_per_second: int
     requests_per_second_address: int
@@ -103,6 +104,10 @@ class Limits:
     async def upload_attempt(self, connection: Connection) -> None:
         """Every attempt of an address, also one that is refused later: bytes cost, whoever sends them."""
         await self._count(_upload_address(self._options()), connection, self._clients.of(connection))
+
+    async def sign_up(self, connection: Connection) -> None:
+        """Every attempt of an address: a password that is hashed costs, and so does a row. Also raises StoreError."""
+        await self._count(_sign_up_address(self._options()), connection, self._clients.of(connection))
 
     async def upload(self, connection: Connection, account_id: UUID) -> None:
         """An upload of an account (R5.1). Also raises StoreError."""
@@ -186,6 +191,16 @@ def _upload_address(options: LimitOptions) -> Limit:
         seconds=_HOUR_SECONDS,
         open=True,
         detail="Too many files were uploaded from your network within an hour. Try again later.",
+    )
+
+
+def _sign_up_address(options: LimitOptions) -> Limit:
+    return Limit(
+        name="sign-ups-address",
+        amount=options.sign_ups_per_hour_address,
+        seconds=_HOUR_SECONDS,
+        open=False,
+        detail="Too many people have signed up from your network within an hour. Try again later.",
     )
 
 

@@ -44,7 +44,6 @@ STATUSES: Mapping[type[Refusal], http.HTTPStatus] = {
     processing.ReadingTimeUsedUp: http.HTTPStatus.TOO_MANY_REQUESTS,
     processing.ReadingTimedOut: http.HTTPStatus.INTERNAL_SERVER_ERROR,
     processing.ReadingFailed: http.HTTPStatus.INTERNAL_SERVER_ERROR,
-    accounts.EmailNotAvailable: http.HTTPStatus.CONFLICT,
     accounts.AlreadySignedUp: http.HTTPStatus.CONFLICT,
     accounts.WrongCredentials: http.HTTPStatus.UNAUTHORIZED,
     accounts.NoVisitor: http.HTTPStatus.UNAUTHORIZED,

@@ -227,7 +227,8 @@ def test_maintenance_refuses_changes_and_lets_reading_go_on(
     api = start_api()
     client = new_client(api)
     account = {"email": "student@example.org", "password": "a long and quiet night"}
-    assert client.post("/api/v1/accounts", json=account).status_code == 201
+    assert client.post("/api/v1/accounts", json=account).status_code == 202
+    assert client.post("/api/v1/sessions", json=account).status_code == 201
     job = upload(client, pdf_like()).headers["location"]
 
     keys.put("maintenance/retry_after_seconds", "600")

@@ -51,7 +51,7 @@ def test_the_page_tells_what_is_going_on_and_so_does_a_form_sent_without_script(
 def test_signing_in_and_out_goes_on(start_api: StartApi, start_closed: StartApi, new_client: NewClient) -> None:
     """Whoever wants to look at their calendar can; their data does not change by it (R10.3)."""
     account = {"email": "b@example.org", "password": "a long and quiet night"}
-    assert new_client(start_api()).post("/api/v1/accounts", json=account).status_code == 201
+    assert new_client(start_api()).post("/api/v1/accounts", json=account).status_code == 202
     client = new_client(start_closed())
 
     assert client.post("/api/v1/sessions", json=account).status_code == 201

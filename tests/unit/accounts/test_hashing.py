@@ -31,8 +31,23 @@ async def test_a_hash_of_other_parameters_is_outdated(hashing: PasswordHashing) 
     assert hashing.is_outdated(PasswordHasher(time_cost=1, memory_cost=8192).hash("correct horse"))
 
 
-async def test_more_than_a_bounded_number_of_hashes_at_once_is_refused(hashing: PasswordHashing) -> None:
+async def test_more_than_a_bounded_number_of_sign_ins_at_once_is_refused(hashing: PasswordHashing) -> None:
     """Two run and 32 wait: a flood of sign-ins cannot fill the memory."""
-    outcomes = await asyncio.gather(*(hashing.hash("correct horse") for _ in range(40)), return_exceptions=True)
+    kept = await hashing.hash("correct horse")
+    outcomes = await asyncio.gather(*(hashing.verify(kept, "x") for _ in range(40)), return_exceptions=True)
 
     assert sum(isinstance(outcome, SignInBusy) for outcome in outcomes) == 6
+
+
+async def test_sign_ups_have_a_bounded_queue_of_their_own(hashing: PasswordHashing) -> None:
+    """One runs and eight wait; signing in goes on beside them."""
+    kept = await hashing.hash("correct horse")
+    sign_ups = [asyncio.ensure_future(hashing.hash("correct horse")) for _ in range(40)]
+    await asyncio.sleep(0)
+    right = await hashing.verify(kept, "correct horse")
+    waiting = sum(not sign_up.done() for sign_up in sign_ups)
+    outcomes = await asyncio.gather(*sign_ups, return_exceptions=True)
+
+    assert right
+    assert waiting
+    assert sum(isinstance(outcome, SignInBusy) for outcome in outcomes) == 31

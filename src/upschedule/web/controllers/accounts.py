@@ -4,7 +4,6 @@ from litestar import Controller, delete, get, post
 
 from upschedule.accounts.errors import (
     AlreadySignedUp,
-    EmailNotAvailable,
     InvalidCredentials,
     NoVisitor,
     SignInBlocked,
@@ -15,8 +14,9 @@ from upschedule.accounts.service import AccountService, Profile, Visitor
 from upschedule.web.client import ClientAddresses
 from upschedule.web.guards import THROUGH_MAINTENANCE
 from upschedule.web.identity import AnyRequest, Identity
+from upschedule.web.limits import Limits
 from upschedule.web.problems import problems
-from upschedule.web.schemas.accounts import Credentials
+from upschedule.web.schemas.accounts import Credentials, SignUpAnswer
 
 
 class AccountController(Controller):
@@ -28,7 +28,8 @@ class AccountController(Controller):
     @post(
         operation_id="SignUp",
         summary="Sign up",
-        responses=problems(InvalidCredentials, EmailNotAvailable, AlreadySignedUp, SignInBlocked, SignInBusy),
+        status_code=202,
+        responses=problems(InvalidCredentials, AlreadySignedUp, SignInBusy),
     )
     async def sign_up(
         self,
@@ -37,15 +38,15 @@ class AccountController(Controller):
         data: Credentials,
         visitor: Visitor | None,
         accounts: AccountService,
-        identity: Identity,
-        clients: ClientAddresses,
-    ) -> Profile:
-        """Everything that this visitor made stays; the cookie gets a new value."""
-        profile, signed_in = await accounts.sign_up(
-            email=data.email, password=data.password, client=clients.of(request), visitor=visitor
-        )
-        identity.remember(request, signed_in)
-        return profile
+        limits: Limits,
+    ) -> SignUpAnswer:
+        """The next sign-in with these details makes the account; everything that this visitor made goes with it.
+
+        The answer is the same whether the address has an account already or not.
+        """
+        await limits.sign_up(request)
+        await accounts.sign_up(email=data.email, password=data.password, visitor=visitor)
+        return SignUpAnswer()
 
     @get("/current", operation_id="GetAccount", summary="Who you are", responses=problems(NoVisitor))
     async def current(self, known: Visitor, accounts: AccountService) -> Profile:
@@ -75,12 +76,20 @@ class SessionController(Controller):
         identity: Identity,
         clients: ClientAddresses,
     ) -> Profile:
-        """The cookie gets a new value. Five failures block signing in for 15 minutes, and nothing else (R8.5)."""
-        profile, signed_in = await accounts.sign_in(
-            email=data.email, password=data.password, client=clients.of(request), visitor=visitor
+        """The cookie gets a new value. Five failures block signing in for 15 minutes, and nothing else (R8.5).
+
+        A browser that signed in to the account before is outside the blocks and has five failures of its own.
+        """
+        signed_in = await accounts.sign_in(
+            email=data.email,
+            password=data.password,
+            client=clients.of(request),
+            device=identity.device_of(request),
+            visitor=visitor,
         )
-        identity.remember(request, signed_in)
-        return profile
+        identity.remember(request, signed_in.visitor)
+        identity.remember_device(request, signed_in.device)
+        return signed_in.profile
 
     @delete("/current", operation_id="SignOut", summary="Sign out", responses=problems())
     async def sign_out(self, request: AnyRequest, identity: Identity) -> None:

@@ -14,3 +14,13 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
     def __repr__(self) -> str:
         """Without the values: an error's traceback may print it."""
         return "Credentials(…)"
+
+
+class SignUpAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """The same for every address. `sign_in` is where to go next."""
+
+    detail: str = (
+        "Sign in with this address and password now. If that is refused, the address belongs to an account with "
+        "another password: use that one, or sign up with another address."
+    )
+    sign_in: str = "/api/v1/sessions"
