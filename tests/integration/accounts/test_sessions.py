@@ -11,11 +11,14 @@ from redis.asyncio import Redis
 
 from tests.faults import FaultProxy
 from tests.integration.services import Addresses, new_account, opened
+from upschedule.accounts.device_repository import DeviceRepository
 from upschedule.accounts.repository import AccountRepository
 from upschedule.accounts.retention import AccountRetention
 from upschedule.accounts.session_cache import SessionCache
 from upschedule.accounts.session_repository import SessionLives, SessionRepository, hash_of
 from upschedule.accounts.sessions import KnownSession, SessionStore
+from upschedule.accounts.sign_up_repository import SignUpRepository
+from upschedule.accounts.signing_in import SignInLives
 from upschedule.services import Services
 from upschedule.stores.database import Database
 from upschedule.stores.errors import StoreError
@@ -23,6 +26,7 @@ from upschedule.stores.redis import connect
 
 DAY = timedelta(days=1)
 LIVES = SessionLives(idle=10 * DAY, absolute=30 * DAY)
+SIGN_IN_LIVES = SignInLives(sign_up=DAY, device=40 * DAY)
 BEGINNING = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
@@ -41,7 +45,10 @@ class House:
         self.database, self.redis, self.clock = database, redis, Clock()
         self.cache = SessionCache(redis)
         self.sessions = SessionStore(database, self.cache, lives=LIVES, now=self.clock)
-        self.retention = AccountRetention(database, self.cache, lives=LIVES, now=self.clock)
+        self.retention = self.retention_with(self.cache)
+
+    def retention_with(self, cache: SessionCache) -> AccountRetention:
+        return AccountRetention(self.database, cache, lives=LIVES, sign_in_lives=SIGN_IN_LIVES, now=self.clock)
 
     async def begin(self, account: UUID) -> str:
         async with self.database.transaction() as connection:
@@ -283,7 +290,7 @@ async def test_a_row_stays_until_redis_has_forgotten_its_session(
     async with FaultProxy(1) as nowhere:
         await nowhere.refuse()
         away = connect(f"redis://127.0.0.1:{nowhere.port}/0", command_seconds=1, connections_max=2)
-        await AccountRetention(house.database, SessionCache(away), lives=LIVES, now=house.clock).remove_old()
+        await house.retention_with(SessionCache(away)).remove_old()
         await away.aclose()
     assert await house.rows() == [hash_of(session_id)]
     await house.redis.set(previous_key(session_id), account.bytes, ex=1000)
@@ -291,3 +298,41 @@ async def test_a_row_stays_until_redis_has_forgotten_its_session(
 
     assert await house.rows() == []
     assert await house.account_of(session_id) is None
+
+
+async def test_sign_ups_without_a_sign_in_and_unused_devices_are_removed(house: House, account: UUID) -> None:
+    """Each at its time; while they are there, they count only within it."""
+    async with house.database.transaction() as connection:
+        await SignUpRepository(connection).keep(
+            email="a@example.org", password_hash="x", visitor_id=account, now=house.clock()
+        )
+        await DeviceRepository(connection).remember(old=None, new=b"1", account_id=account, now=house.clock())
+
+    async def left() -> tuple[int, int]:
+        await house.retention.remove_old()
+        async with house.database.transaction() as connection:
+            cursor = await connection.execute(
+                "SELECT (SELECT count(*) FROM sign_ups) AS ups, (SELECT count(*) FROM devices) AS devices"
+            )
+            row = await cursor.fetchone()
+        assert row
+        return row["ups"], row["devices"]
+
+    house.clock.time = BEGINNING + timedelta(hours=23)
+    assert await left() == (1, 1)
+    house.clock.time = BEGINNING + DAY
+    assert await left() == (0, 1)
+    house.clock.time = BEGINNING + 40 * DAY
+    assert await left() == (0, 0)
+
+
+async def test_an_account_keeps_its_newest_devices_only(house: House, account: UUID) -> None:
+    """Twenty of them."""
+    async with house.database.transaction() as connection:
+        devices = DeviceRepository(connection)
+        for number in range(25):
+            house.clock.time += timedelta(hours=1)
+            await devices.remember(old=None, new=bytes([number]), account_id=account, now=house.clock())
+        known = [await devices.knows(bytes([number]), account, since=BEGINNING) for number in range(25)]
+
+    assert known == [False] * 5 + [True] * 20
