@@ -1,6 +1,8 @@
 """Limits on requests, exact over all instances: moving windows in the state Redis (R5.1, R5.2, R5.4)."""
 
+import asyncio
 import math
+import random
 import time
 from collections.abc import Callable
 from uuid import UUID
@@ -23,6 +25,10 @@ _STORE = "redis-state"
 _PREFIX = "limit"
 _HOUR_SECONDS = 3600
 _MINUTE_SECONDS = 60
+# Longer than the second after which a request no longer counts.
+_ROOM_SECONDS = 1.5
+_WAITING_MAX = 32
+_PAUSE_SECONDS = (0.05, 0.15)
 
 _log = structlog.stdlib.get_logger("upschedule.web")
 
@@ -84,12 +90,14 @@ class Limits:
             connection_pool=redis.connection_pool,  # pyright: ignore[reportArgumentType] - documented, but left out of the type
         )
         self._windows = MovingWindowRateLimiter(self._storage)
+        self._waiting = 0
 
     async def everybody(self, connection: Connection) -> None:
         """All requests of all people together (R5.4).
 
-        An address that is above its share is refused while only the reserve is left. The reserve thereby serves all
-        other addresses, however many requests that one sends; what they do not need beyond it, that one may use.
+        An address that is above its share waits while only the reserve is left, and is refused if that lasts. The
+        reserve thereby serves all other addresses, however many requests that one sends; what they do not need beyond
+        it, that one may use.
         """
         options = self._options()
         limit = _everybody(options)
@@ -99,7 +107,10 @@ class Limits:
         except StoreError as error:
             _unavailable(limit, error)
             return
-        await self._count(limit if within_share else _unreserved(options), connection, "all")
+        if within_share:
+            await self._count(limit, connection, "all")
+        elif not await self._found_room(options):
+            await self._count(_unreserved(options), connection, "all")
 
     async def upload_attempt(self, connection: Connection) -> None:
         """Every attempt of an address, also one that is refused later: bytes cost, whoever sends them."""
@@ -130,6 +141,29 @@ class Limits:
         limit = _status(self._options())
         await self._count(limit, connection, str(account_id))
         await self._announce(limit, connection, str(account_id))
+
+    async def _found_room(self, options: LimitOptions) -> bool:
+        """Whether the request was counted outside the reserve, now or a moment later.
+
+        A lecture's burst from one network, which the limit as a whole allows, is thereby late and not refused.
+        """
+        unreserved, whole = _unreserved(options).item, _everybody(options).item
+        deadline = asyncio.get_running_loop().time() + _ROOM_SECONDS
+        while True:
+            try:
+                with translated(_STORE):
+                    if await self._windows.hit(unreserved, "all"):
+                        return True
+                    full = not await self._windows.test(whole, "all")
+            except StoreError:
+                return False
+            if full or self._waiting >= _WAITING_MAX or asyncio.get_running_loop().time() > deadline:
+                return False
+            self._waiting += 1
+            try:
+                await asyncio.sleep(random.uniform(*_PAUSE_SECONDS))  # noqa: S311 - jitter
+            finally:
+                self._waiting -= 1
 
     async def _count(self, limit: Limit, connection: Connection, key: str) -> None:
         try:

@@ -52,3 +52,11 @@ async def test_one_client_with_many_connections_takes_no_page_from_others(public
     assert refused
     assert {answer.headers["ratelimit-policy"] for answer in refused} == {'"address";q=80;w=1'}
     assert {answer.headers["retry-after"] for answer in refused} == {"1"}
+
+
+async def test_a_burst_of_one_network_that_all_may_make_together_is_late_and_not_refused(public: Traefik) -> None:
+    """A lecture begins: a hundred people behind one address, who take no more than R5.4 allows."""
+    async with _person(public, "127.0.0.4") as network:
+        answers = await asyncio.gather(*(network.get("/api/v1/capacity") for _ in range(100)))
+
+    assert Counter(answer.status_code for answer in answers) == {200: 100}
