@@ -67,7 +67,7 @@ class SessionStore:
             return None
         if self._now() - session.last_seen_at < self._lives.touch:
             return self._known(session)
-        return await self._touched(id_hash)
+        return await self._touched(session)
 
     async def end(self, connection: Connection, session_id: str) -> list[bytes]:
         """In the caller's transaction; hand what is returned to `forget` after it. Raises StoreError."""
@@ -107,13 +107,18 @@ class SessionStore:
                 session = await sessions.adopt(id_hash, cached.previous, self._now())
         return session
 
-    async def _touched(self, id_hash: bytes) -> KnownSession | None:
-        async with self._database.transaction() as connection:
-            session = await SessionRepository(connection).touch(id_hash, self._now())
-        if session is None:
+    async def _touched(self, session: Session) -> KnownSession | None:
+        try:
+            async with self._database.transaction() as connection:
+                touched = await SessionRepository(connection).touch(session.id_hash, self._now())
+        except StoreError as error:
+            # On a full disk reading goes on; the next use is written down instead.
+            _log.warning("session_use_not_kept", reason=error.reason)
+            return self._known(session)
+        if touched is None:
             return None
-        await self._keep(session)
-        return msgspec.structs.replace(self._known(session), renewed=True)
+        await self._keep(touched)
+        return msgspec.structs.replace(self._known(touched), renewed=True)
 
     async def _keep(self, session: Session) -> None:
         try:

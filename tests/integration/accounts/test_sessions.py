@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID, uuid4
 
+import psycopg
 import pytest
 from redis.asyncio import Redis
 
@@ -125,6 +126,29 @@ async def test_a_session_lives_on_when_used(house: House, account: UUID) -> None
     assert [known and known.renewed for known in seen] == [False, True, False]
     house.clock.time = BEGINNING + 11 * DAY
     assert await house.account_of(session_id) == account
+
+
+async def test_a_use_that_cannot_be_written_down_is_no_reason_to_know_nobody(
+    house: House, account: UUID, postgres_owner_dsn: str
+) -> None:
+    """On a full disk reading goes on; afterwards, the next use is written down."""
+    session_id = await house.begin(account)
+    house.clock.time += DAY
+    full = """
+        CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
+        CREATE TRIGGER full_disk BEFORE UPDATE ON sessions FOR EACH ROW EXECUTE FUNCTION full_disk();
+    """
+    async with await psycopg.AsyncConnection.connect(postgres_owner_dsn, autocommit=True) as owner:
+        await owner.execute(full)
+        meanwhile = await house.sessions.find(session_id)
+        await owner.execute("DROP TRIGGER full_disk ON sessions")
+    after = await house.sessions.find(session_id)
+
+    assert [(known.account_id, known.renewed) for known in (meanwhile, after) if known] == [
+        (account, False),
+        (account, True),
+    ]
 
 
 async def test_a_session_ends_when_it_is_not_used(house: House, account: UUID) -> None:
