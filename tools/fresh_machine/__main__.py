@@ -100,7 +100,8 @@ def _refuse(machine: Machine) -> None:
 
 def _test(machine: Machine) -> None:
     last = ""
-    with _running(machine, "root", "make", "test", seconds=TEST_SECONDS) as (_, lines):
+    slowest = {"PYTEST_ADDOPTS": "--durations=20"}
+    with _running(machine, "root", "make", "test", seconds=TEST_SECONDS, **slowest) as (_, lines):
         for line in lines:
             last = line
     if not re.search(r"=+ \d+ passed", last):
