@@ -20,6 +20,13 @@ TABLES: Mapping[str, Mapping[Process, str]] = {
         # Gives back the room of a removed file.
         "scheduler": "SELECT (id, stored_bytes), UPDATE (stored_bytes)",
     },
+    # The scheduler removes what is past its time, and finds it by these columns.
+    "sessions": {
+        "api": _EVERY_ROW,
+        "scheduler": "SELECT (id_hash, created_at, last_seen_at, ended_at), DELETE",
+    },
+    "sign_ups": {"api": _EVERY_ROW, "scheduler": "SELECT (email, created_at), DELETE"},
+    "devices": {"api": _EVERY_ROW, "scheduler": "SELECT, DELETE"},
     "jobs": {
         "api": _EVERY_ROW,
         "worker": f"SELECT, UPDATE ({_RUN})",
