@@ -84,7 +84,7 @@ def test_an_unknown_part_is_refused(folder: Path, bare: dict[str, str]) -> None:
 
 def test_make_looks_before_it_lints_or_tests() -> None:
     """What is missing is said in the first second, not after the installation and the linters."""
-    command = ["make", "--dry-run", "PYTHON=python3", "test"]
+    command = ["make", "--dry-run", "--no-print-directory", "PYTHON=python3", "test"]
     planned = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=True).stdout
 
     assert planned.splitlines()[0] == "python3 tools/bootstrap.py --prerequisites test"
