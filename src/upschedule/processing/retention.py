@@ -20,6 +20,8 @@ from upschedule.stores.stream_trim import trim
 _log = structlog.get_logger(__name__)
 
 _ROWS_MAX = 500
+# More than uploads come in between two rounds, so that none is kept for longer than said.
+_ADDRESSES_MAX = 20_000
 #: Age of an orphan, and how often they are looked for: far longer than any upload takes from its object to its row.
 ORPHAN_SECONDS = 3600
 
@@ -42,8 +44,11 @@ _OLD_LETTERS = """
 # Other rows may hold the same hash for longer, so each place forgets it by its own time.
 _OLD_ADDRESSES = (
     """
-    UPDATE jobs SET address_hash = NULL, address_noted_at = NULL
-    WHERE address_noted_at < now() - %(keep_seconds)s * interval '1 second'
+    UPDATE jobs SET address_hash = NULL, address_noted_at = NULL WHERE id = ANY (ARRAY (
+        SELECT id FROM jobs WHERE address_noted_at < now() - %(keep_seconds)s * interval '1 second'
+        ORDER BY address_noted_at LIMIT %(rows_max)s
+        FOR UPDATE SKIP LOCKED
+    ))
     """,
     "DELETE FROM address_shares WHERE noted_at < now() - %(keep_seconds)s * interval '1 second'",
     "DELETE FROM visitor_shares WHERE used_at < now() - %(keep_seconds)s * interval '1 second'",
@@ -136,7 +141,7 @@ class Retention:
 
     async def _forget_addresses(self) -> int:
         """What the queue knows of addresses, and of visitors' readings, goes after a day."""
-        values = {"keep_seconds": self._options.address_seconds}
+        values = {"keep_seconds": self._options.address_seconds, "rows_max": _ADDRESSES_MAX}
         async with self._database.transaction() as connection:
             return sum([(await connection.execute(statement, values)).rowcount for statement in _OLD_ADDRESSES])
 

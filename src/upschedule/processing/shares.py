@@ -21,11 +21,16 @@ class AddressHash:
     """The keyed hash by which the queue knows a client's address; the key is derived from `secret` for this use."""
 
     def __init__(self, secret: str) -> None:
-        self._key = hmac.digest(secret.encode(), _ADDRESS_KEY_USE, hashlib.sha256)
+        self._key = hmac.digest(secret.encode(), _ADDRESS_KEY_USE, hashlib.sha256) if secret else None
 
     def of(self, address: str | None) -> bytes | None:
-        """None where the address is not known."""
-        return None if address is None else hmac.digest(self._key, address.encode(), hashlib.sha256)
+        """None where the address is not known. Raises RuntimeError in a process that has no secret."""
+        if address is None:
+            return None
+        if self._key is None:
+            # Without a key the address could be found from its hash.
+            raise RuntimeError("This process takes in no uploads: it has no secret for the hash of an address.")
+        return hmac.digest(self._key, address.encode(), hashlib.sha256)
 
 
 class ShareOptions(msgspec.Struct, frozen=True, kw_only=True):

@@ -49,7 +49,7 @@ async def plan_of(services: Services, statement: Any, values: dict[str, Any]) ->
         (RunRepository._CLAIM, _JOB | {"lease_seconds": 10}, "Index Scan using jobs_"),
         (queue._QUEUED, _SHARES | {"rows_max": 5000}, "jobs_queued_idx"),
         (queue._DEMOTED, {"window_seconds": 60, "runs_max": 1000}, "jobs_demoted_idx"),
-        (retention._OLD_ADDRESSES[0], {"keep_seconds": 86400}, "jobs_address_noted_idx"),
+        (retention._OLD_ADDRESSES[0], {"keep_seconds": 86400, "rows_max": 500}, "jobs_address_noted_idx"),
         (queue._FINISHED, {"window_seconds": 60, "runs_max": 1000}, "jobs_finished_idx"),
         (sweeper._EXPIRED, {"rows_max": 200}, "jobs_lease_idx"),
         (sweeper._RING_AGAIN, {"rows_max": 200, "ring_again_seconds": 10}, "jobs_queued_idx"),
