@@ -23,7 +23,12 @@ from upschedule.operations.privileges.objects import ACTIONS, PROBE
 from upschedule.operations.privileges.tables import TABLES
 
 #: Columns from which somebody could get into an account, or take it over.
-SECRET_COLUMNS = {"accounts": ("email", "password_hash")}
+SECRET_COLUMNS = {
+    "accounts": ("email", "password_hash"),
+    "sign_ups": ("email", "password_hash"),
+    "devices": ("id_hash",),
+    "sessions": ("account_id",),
+}
 _READING_TABLE = "SELECT * FROM {table} LIMIT 1"
 
 
@@ -91,7 +96,7 @@ def test_workers_and_schedulers_read_no_credential_and_delete_no_account(databas
     for table, columns in SECRET_COLUMNS.items():
         for column in columns:
             assert refused(dsn, f"SELECT {column} FROM {table}"), (table, column)
-            assert refused(dsn, f"UPDATE {table} SET {column} = ''"), (table, column)
+            assert refused(dsn, f"UPDATE {table} SET {column} = NULL"), (table, column)
     for statement in (
         "DELETE FROM accounts",
         "INSERT INTO accounts DEFAULT VALUES",
@@ -179,6 +184,8 @@ _STATE: dict[Process, tuple[str, ...]] = {
     "worker": (
         "GET session:1",
         "SET session:1 x",
+        "DEL session:1",
+        "GET session-cache:1",
         "GET sign-in:client:1",
         "DEL limit:1",
         "XTRIM jobs MAXLEN 0",
@@ -187,6 +194,9 @@ _STATE: dict[Process, tuple[str, ...]] = {
     ),
     "scheduler": (
         "GET session:1",
+        "SET session:1 x",
+        "SET session-cache:1 x",
+        "DEL session-cache:1",
         "LRANGE limit:1 0 1",
         "DEL jobs",
         "SET jobs x",

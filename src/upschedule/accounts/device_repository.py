@@ -26,10 +26,13 @@ _TRIM = """
          ORDER BY used_at DESC OFFSET %(accounts_max)s)
     )
 """
+# By time alone: the process that removes them may not read whose they are.
 _REMOVE = """
-    DELETE FROM devices WHERE (id_hash, account_id) IN (
-        SELECT id_hash, account_id FROM devices WHERE used_at <= %(until)s ORDER BY used_at LIMIT %(rows_max)s
-    ) AND used_at <= %(until)s
+    DELETE FROM devices WHERE used_at <= (
+        SELECT max(used_at) FROM (
+            SELECT used_at FROM devices WHERE used_at <= %(until)s ORDER BY used_at LIMIT %(rows_max)s
+        ) AS oldest
+    )
 """
 
 

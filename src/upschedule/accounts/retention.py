@@ -60,7 +60,7 @@ class AccountRetention:
             over = await SessionRepository(connection).over(self._lives, now, rows_max=_ROWS_MAX)
         if not over:
             return 0
-        await self._cache.forget(over)
+        await self._cache.forget_previous(over)
         async with self._database.transaction() as connection:
             return await SessionRepository(connection).remove(over, self._lives, now)
 

@@ -65,6 +65,11 @@ class SessionCache:
                     commands.delete(_previous_key(id_hash))
                 await commands.execute()
 
+    async def forget_previous(self, hashes: Sequence[bytes]) -> None:
+        """Removes the keys of the previous release only: entries of this one end by themselves within a minute."""
+        with translated(_STORE):
+            await self._redis.delete(*map(_previous_key, hashes))
+
 
 def _decoded(cached: object) -> Session | None:
     if not isinstance(cached, bytes) or cached == _BYPASS:

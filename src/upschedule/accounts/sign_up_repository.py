@@ -27,10 +27,13 @@ _KEEP = """
 """
 _FIND = "SELECT * FROM sign_ups WHERE email = %(email)s AND created_at > %(since)s"
 _TAKE = "DELETE FROM sign_ups WHERE email = %(email)s AND password_hash = %(password_hash)s RETURNING *"
+# By time alone: the process that removes them may not read whose they are.
 _REMOVE = """
-    DELETE FROM sign_ups WHERE email IN (
-        SELECT email FROM sign_ups WHERE created_at <= %(until)s ORDER BY created_at LIMIT %(rows_max)s
-    ) AND created_at <= %(until)s
+    DELETE FROM sign_ups WHERE created_at <= (
+        SELECT max(created_at) FROM (
+            SELECT created_at FROM sign_ups WHERE created_at <= %(until)s ORDER BY created_at LIMIT %(rows_max)s
+        ) AS oldest
+    )
 """
 
 

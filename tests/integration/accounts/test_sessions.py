@@ -11,6 +11,7 @@ import pytest
 from redis.asyncio import Redis
 
 from tests.faults import FaultProxy
+from tests.identities import as_process
 from tests.integration.services import Addresses, new_account, opened
 from upschedule.accounts.device_repository import DeviceRepository
 from upschedule.accounts.repository import AccountRepository
@@ -20,7 +21,8 @@ from upschedule.accounts.session_repository import SessionLives, SessionReposito
 from upschedule.accounts.sessions import KnownSession, SessionStore
 from upschedule.accounts.sign_up_repository import SignUpRepository
 from upschedule.accounts.signing_in import SignInLives
-from upschedule.services import Services
+from upschedule.services import Services, open_services
+from upschedule.settings import load
 from upschedule.stores.database import Database
 from upschedule.stores.errors import StoreError
 from upschedule.stores.redis import connect
@@ -348,6 +350,24 @@ async def test_sign_ups_without_a_sign_in_and_unused_devices_are_removed(house: 
     assert await left() == (0, 1)
     house.clock.time = BEGINNING + 40 * DAY
     assert await left() == (0, 0)
+
+
+async def test_the_scheduler_has_the_rights_for_it(addresses: Addresses, house: House, account: UUID) -> None:
+    """With its own names and passwords (decision 16)."""
+    session_id = await house.begin(account)
+    async with house.database.transaction() as connection:
+        await SignUpRepository(connection).keep(
+            email="a@example.org", password_hash="x", visitor_id=account, now=house.clock()
+        )
+        await DeviceRepository(connection).remember(old=None, new=b"1", account_id=account, now=house.clock())
+    settings = load(as_process(addresses.environment(), "scheduler"))
+    async with open_services(settings, role="scheduler") as scheduler:
+        await scheduler.account_retention(now=lambda: BEGINNING + 1000 * DAY).remove_old()
+
+    async with house.database.transaction() as connection:
+        for table in ("sessions", "sign_ups", "devices"):
+            assert (await connection.execute(f"SELECT FROM {table}".encode())).rowcount == 0
+    assert not await house.redis.exists(previous_key(session_id))
 
 
 async def test_an_account_keeps_its_newest_devices_only(house: House, account: UUID) -> None:

@@ -22,11 +22,11 @@ TABLES: Mapping[str, Mapping[Process, str]] = {
     },
     # The scheduler removes what is past its time, and finds it by these columns.
     "sessions": {
-        "api": _EVERY_ROW,
+        "api": "SELECT, INSERT, UPDATE",
         "scheduler": "SELECT (id_hash, created_at, last_seen_at, ended_at), DELETE",
     },
-    "sign_ups": {"api": _EVERY_ROW, "scheduler": "SELECT (email, created_at), DELETE"},
-    "devices": {"api": _EVERY_ROW, "scheduler": "SELECT, DELETE"},
+    "sign_ups": {"api": _EVERY_ROW, "scheduler": "SELECT (created_at), DELETE"},
+    "devices": {"api": _EVERY_ROW, "scheduler": "SELECT (used_at), DELETE"},
     "jobs": {
         "api": _EVERY_ROW,
         "worker": f"SELECT, UPDATE ({_RUN})",
