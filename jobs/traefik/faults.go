@@ -121,18 +121,31 @@ func isUnclear(address *url.URL) bool {
 type watchedBody struct {
 	io.ReadCloser
 	status int32
+	ended  int32
 }
 
 func (b *watchedBody) Read(target []byte) (int, error) {
+	// Traefik asks again after the end, perhaps when the answer has begun and closed the body: an error then would cut
+	// the answer off.
+	if atomic.LoadInt32(&b.ended) != 0 {
+		return 0, io.EOF
+	}
 	count, err := b.ReadCloser.Read(target)
-	if err != nil && err != io.EOF {
-		status := http.StatusBadRequest
-		if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
-			status = http.StatusRequestTimeout
-		}
-		atomic.StoreInt32(&b.status, int32(status))
+	switch {
+	case err == nil || err == http.ErrBodyReadAfterClose:
+	case err == io.EOF:
+		atomic.StoreInt32(&b.ended, 1)
+	default:
+		atomic.StoreInt32(&b.status, int32(statusOf(err)))
 	}
 	return count, err
+}
+
+func statusOf(err error) int {
+	if timeout, ok := err.(net.Error); ok && timeout.Timeout() {
+		return http.StatusRequestTimeout
+	}
+	return http.StatusBadRequest
 }
 
 // watchedAnswer replaces what Traefik answers where the body ended too soon: 499, or 500 or 502 as if it

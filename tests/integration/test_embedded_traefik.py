@@ -5,6 +5,7 @@ import http.server
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -14,6 +15,8 @@ import pytest
 from tests.servers import started, wait_until
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 from upschedule.operations.embedded.traefik import Traefik
+
+LARGE = 200_000
 
 
 class Instance(http.server.BaseHTTPRequestHandler):
@@ -34,7 +37,9 @@ class Instance(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length", 1_000_000))
         content = self.rfile.read(length)
-        if len(content) == length and self.path != "/silent":
+        if len(content) == length and self.path == "/large":
+            self._answer(bytes(LARGE))
+        elif len(content) == length and self.path != "/silent":
             self._answer(str(length).encode())
         else:
             self.close_connection = True
@@ -203,6 +208,18 @@ def test_requests_are_spread_over_the_instances(public: httpx.Client) -> None:
 def test_an_upload_passes_whole(public: httpx.Client) -> None:
     """Ten megabytes."""
     assert public.post("/", content=bytes(10_000_000)).text == "10000000"
+
+
+def test_an_answer_to_a_body_arrives_whole_however_soon_it_begins(public: httpx.Client) -> None:
+    """The end of a body that was looked for once more, when its answer had begun, cut one answer of a thousand off."""
+    url = str(public.base_url.join("/large"))
+
+    def lengths(start: int) -> set[int]:
+        with httpx.Client(trust_env=False) as client:
+            return {len(client.post(url, content=b"x" * size).content) for size in range(start, start + 150)}
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set().union(*pool.map(lengths, range(1, 800, 100))) == {LARGE}
 
 
 def test_events_arrive_while_the_stream_is_open(public: httpx.Client) -> None:
