@@ -23,6 +23,15 @@ _NUL = "The character U+0000 is not allowed in text. Remove it and send the requ
 _NAMED = re.compile(r"(?:missing required|contains unknown) field `(.*)`$", re.DOTALL)
 
 
+def _number(text: str) -> int | float:
+    """JSON knows one kind of number: 5.0 is 5."""
+    value = float(text)
+    return int(value) if value.is_integer() else value
+
+
+_DECODER = msgspec.json.Decoder(float_hook=_number)
+
+
 class CheckedRequest(Request[Any, Any, Any]):
     """The request class of the application. Everything here raises InvalidRequest, a body also UnsupportedMediaType."""
 
@@ -61,7 +70,7 @@ def decode_json(body: bytes) -> Any:
     """The decoder of the library checks neither the encoding of text nor for U+0000. Raises InvalidRequest."""
     try:
         body.decode()
-        value = msgspec.json.decode(body)
+        value = _DECODER.decode(body)
     except UnicodeDecodeError as error:
         raise InvalidRequest(_NOT_UNICODE) from error
     except RecursionError as error:

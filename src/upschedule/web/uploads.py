@@ -16,7 +16,8 @@ from upschedule.web.identity import AnyRequest
 FIELD = "file"
 #: Boundaries, headers of parts and small extra fields around the file.
 ENVELOPE_BYTES_MAX = 65_536
-_PARTS_MAX = 8
+#: Fields beside the file are read past; ENVELOPE_BYTES_MAX leaves room for about so many.
+_PARTS_MAX = 1_000
 _FILE_NAME_LENGTH_MAX = 120
 _FILE_NAME_DEFAULT = "schedule.pdf"
 _DAMAGED = "The form arrived incomplete or damaged. Send the file again."

@@ -2,12 +2,15 @@
 
 import msgspec
 from litestar import Controller, Response, get, route
+from litestar.openapi.datastructures import ResponseSpec
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from upschedule.services import Services
 from upschedule.stores.readiness import DependencyStatus, all_needed
 from upschedule.web.drain import Drain
+from upschedule.web.errors import NotFound
 from upschedule.web.guards import OUTSIDE_LIMITS, only_inside
+from upschedule.web.problems import problems
 from upschedule.web.rotation import Rotation, RotationState
 from upschedule.web.schemas.openapi import READING, by_method
 
@@ -38,7 +41,13 @@ class HealthController(Controller):
     opt = OUTSIDE_LIMITS
     tags = ("operations",)
 
-    @route("/live", http_method=READING, operation_id=by_method("GetLiveness"), summary="Whether the process answers")
+    @route(
+        "/live",
+        http_method=READING,
+        operation_id=by_method("GetLiveness"),
+        summary="Whether the process answers",
+        responses=problems(),
+    )
     async def live(self) -> Liveness:
         """200 as long as the event loop turns."""
         return Liveness(status="alive")
@@ -48,6 +57,7 @@ class HealthController(Controller):
         operation_id="GetReadiness",
         summary="Each dependency and its time",
         guards=[only_inside],
+        responses={**problems(NotFound), 503: ResponseSpec(Readiness, description="Not now.", generate_examples=False)},
         description="503 while a needed dependency is away or the process is stopping. Not on the public route.",
     )
     async def ready(self, rotation: Rotation, drain: Drain) -> Response[Readiness]:
@@ -62,6 +72,10 @@ class HealthController(Controller):
         operation_id="GetInstanceReadiness",
         summary="Whether a load balancer should send requests to this instance",
         guards=[only_inside],
+        responses={
+            **problems(NotFound),
+            503: ResponseSpec(InstanceReadiness, description="Not now.", generate_examples=False),
+        },
         description="503 until everything needed has answered once, and while the process is stopping. A dependency "
         "that all instances share and that goes away later changes nothing here. Not on the public route.",
     )

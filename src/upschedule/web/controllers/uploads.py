@@ -5,7 +5,7 @@ from litestar.openapi.datastructures import ResponseSpec
 
 from upschedule.accounts.service import Visitor
 from upschedule.pdf.errors import EmptyFile, NotAPdf, TooLarge
-from upschedule.processing.errors import QueueFull, QuotaExceeded, ReadingTimeUsedUp
+from upschedule.processing.errors import AccountNotFound, QueueFull, QuotaExceeded, ReadingTimeUsedUp
 from upschedule.processing.service import JobService
 from upschedule.web.errors import RequestTimedOut, ServerBusy, UnsupportedMediaType
 from upschedule.web.identity import AnyRequest
@@ -39,6 +39,7 @@ class UploadController(Controller):
                 QuotaExceeded,
                 QueueFull,
                 ReadingTimeUsedUp,
+                AccountNotFound,
                 UnsupportedMediaType,
                 RequestTimedOut,
                 ServerBusy,

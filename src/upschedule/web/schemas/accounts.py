@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 
 
-class Credentials(msgspec.Struct, frozen=True, kw_only=True):
+class Credentials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The password is never logged or shown."""
 
     email: Annotated[str, msgspec.Meta(max_length=1024, examples=["student@example.org"])]

@@ -27,6 +27,7 @@ from upschedule.timetable.colours import Colour, colour_of
 from upschedule.timetable.event import Event
 from upschedule.timetable.week import Week, weeks
 from upschedule.timetable.wording import EntryKind, doubts, kind_of, location, summary
+from upschedule.timetable.year_check import YEAR_MAX, YEAR_MIN
 
 CALENDARS_PATH = "/api/v1/calendars"
 #: More pairs than anybody looks through; who has so many has not chosen groups yet.
@@ -34,6 +35,7 @@ _CLASHES_MAX = 200
 
 _Jobs = Annotated[list[UUID], Meta(min_length=1, max_length=20, description="Ids of completed jobs")]
 _Name = Annotated[str, Meta(min_length=1, max_length=100)]
+_YearNumber = Annotated[int, Meta(ge=YEAR_MIN, le=YEAR_MAX)]
 
 
 class TermsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -54,9 +56,9 @@ class AcademicYearRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
     is taken, or the present one. Public holidays are known; `holidays` adds to them, or takes away.
     """
 
-    year: Annotated[int | None, Meta(description="That of the tests and exams, or the present one, if not given")] = (
-        None
-    )
+    year: Annotated[
+        _YearNumber | None, Meta(description="That of the tests and exams, or the present one by default")
+    ] = None
     terms: Annotated[
         TermsRequest, Meta(description="First and last days; a semester moves its quarters along, and they it")
     ] = TermsRequest()
@@ -71,7 +73,7 @@ class AcademicYearRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unkn
 
 
 _Year = Annotated[
-    AcademicYearRequest | int | None,
+    AcademicYearRequest | _YearNumber | None,
     Meta(description="A year with its known dates, or an object with dates of this calendar's own"),
 ]
 

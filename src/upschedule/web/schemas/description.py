@@ -6,7 +6,7 @@ Schemas come from the library that also reads and writes the bodies, so that eve
 import inspect
 import typing
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from litestar import Litestar, Request, Router
@@ -17,12 +17,18 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.routes import HTTPRoute
 
 from upschedule.web.client import Connection
-from upschedule.web.errors import NotFound
-from upschedule.web.problems import Problem
+from upschedule.web.errors import NotFound, RequestTooLarge, UnsupportedMediaType
+from upschedule.web.problems import Problem, describe, status_of
+from upschedule.web.schemas.jobs import JobView
 
 PATH = "/api/v1/openapi.json"
 _API_VERSION = "1"
 _REFERENCE = "#/components/schemas/{name}"
+_JSON = "application/json"
+_EVENTS = "text/event-stream"
+_PROBLEM = "application/problem+json"
+#: No store keeps U+0000; what is read from requests is checked for it.
+_TEXT_PATTERN = "^[^\\u0000]*$"
 _ID = "$response.body#/id"
 #: Operations that an answer leads to: by operation and status, the operation, its parameter and where the value is.
 _LINKS: dict[tuple[str, str], tuple[tuple[str, str, str], ...]] = {
@@ -39,6 +45,10 @@ _LINKS: dict[tuple[str, str], tuple[tuple[str, str, str], ...]] = {
     ("ListJobs", "200"): (("GetJob", "job_id", "$response.body#/jobs/0/id"),),
     ("ListCalendars", "200"): (("GetCalendar", "calendar_id", "$response.body#/calendars/0/id"),),
     ("ListAcademicYears", "200"): (("GetAcademicYear", "year", "$response.body#/academic_years/0/year"),),
+}
+#: The same for bodies.
+_BODIES: dict[tuple[str, str], tuple[str, dict[str, Any]]] = {
+    ("GetTimetable", "200"): ("CreateCalendar", {"jobs": ["$request.path.job_id"]}),
 }
 #: Traefik answers these where no instance does; `docs/edge.md`.
 _EDGE = {
@@ -84,28 +94,70 @@ def _only_the_document(connection: Connection, _: BaseRouteHandler) -> None:
 
 def _completed(document: dict[str, Any], app: Litestar) -> dict[str, Any]:
     _, schemas = msgspec.json.schema_components(sorted(_structs(app), key=repr), ref_template=_REFERENCE)
-    edge = {status: _edge_answer(described) for status, described in _EDGE.items()}
-    paths = {
-        path: {method: _operation(operation, edge) for method, operation in item.items()}
-        for path, item in document["paths"].items()
-    }
     for schema in schemas.values():
         schema["description"] = inspect.cleandoc(schema.get("description", ""))
-    return {**document, "paths": paths, "components": {**document["components"], "schemas": schemas}}
+    paths = {
+        path: {method: _operation(operation) for method, operation in item.items()}
+        for path, item in document["paths"].items()
+    }
+    components = {**document["components"], "schemas": _without_nul(schemas)}
+    return {**document, "paths": paths, "components": components}
 
 
-def _operation(operation: dict[str, Any], edge: dict[str, Any]) -> dict[str, Any]:
-    responses = {**operation["responses"], **edge}
-    for status, described in operation["responses"].items():
-        if found := _LINKS.get((operation["operationId"], status)):
-            links = {name: {"operationId": name, "parameters": {parameter: at}} for name, parameter, at in found}
-            responses[status] = {**described, "links": links}
-    return {**operation, "responses": responses}
+def _operation(operation: dict[str, Any]) -> dict[str, Any]:
+    responses = {status: _answer(operation["operationId"], status, told) for status, told in _statuses(operation)}
+    parameters = _without_nul(operation.get("parameters", []))
+    return {**operation, "responses": responses, **({"parameters": parameters} if parameters else {})}
 
 
-def _edge_answer(description: str) -> dict[str, Any]:
+def _statuses(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    yield from operation["responses"].items()
+    if _JSON in operation.get("requestBody", {}).get("content", {}):
+        for cause in (RequestTooLarge, UnsupportedMediaType):
+            yield str(int(status_of(cause))), _problem(f"- `{cause.code}`: {describe(cause)}")
+    for status, description in _EDGE.items():
+        yield status, _problem(description)
+
+
+def _answer(operation_id: str, status: str, told: dict[str, Any]) -> dict[str, Any]:
+    found = _LINKS.get((operation_id, status), ())
+    links: dict[str, Any] = {name: {"operationId": name, "parameters": {key: at}} for name, key, at in found}
+    if body := _BODIES.get((operation_id, status)):
+        links[body[0]] = {"operationId": body[0], "requestBody": body[1]}
+    content = told.get("content", {})
+    if _EVENTS in content:
+        content = {_EVENTS: {"schema": _event()}}
+    return {**told, **({"content": content} if content else {}), **({"links": links} if links else {})}
+
+
+def _event() -> dict[str, Any]:
+    """One of the events; text that holds JSON."""
+    text = {"type": "string"}
+    data = {**text, "contentMediaType": _JSON, "contentSchema": {"$ref": _REFERENCE.format(name=JobView.__name__)}}
+    return {
+        "type": "object",
+        "properties": {"event": {"const": "status"}, "id": text, "retry": {"type": "integer"}, "data": data},
+        "required": ["data"],
+    }
+
+
+def _problem(description: str) -> dict[str, Any]:
     schema = {"$ref": _REFERENCE.format(name=Problem.__name__)}
-    return {"description": description, "content": {"application/problem+json": {"schema": schema}}}
+    return {"description": description, "content": {_PROBLEM: {"schema": schema}}}
+
+
+def _without_nul(schema: Any) -> Any:
+    """The same with what every text keeps to, where nothing more exact is said of it."""
+    if isinstance(schema, list):
+        return [_without_nul(each) for each in cast("list[Any]", schema)]
+    if not isinstance(schema, dict):
+        return schema
+    told = {key: _without_nul(value) for key, value in cast("dict[str, Any]", schema).items()}
+    if told.get("type") == "string" and not told.keys() & {"pattern", "format", "enum", "contentEncoding"}:
+        told["pattern"] = _TEXT_PATTERN
+    if told.keys() & {"additionalProperties"} and told["additionalProperties"]:
+        told["propertyNames"] = {"pattern": _TEXT_PATTERN, **told.get("propertyNames", {})}
+    return told
 
 
 def _structs(app: Litestar) -> set[type[msgspec.Struct]]:
