@@ -42,6 +42,15 @@ def integration(session: nox.Session) -> None:
 
 
 @nox.session
+def schemathesis(session: nox.Session) -> None:
+    """Many more requests made up from the OpenAPI document, by three seeds: `nox -s schemathesis -- 500 7 8 9`."""
+    examples, *seeds = session.posargs or ("400", "2", "3", "4")
+    for seed in seeds:
+        environment = {"FUZZING_EXAMPLES": examples, "FUZZING_SEED": seed}
+        session.run("pytest", "-rP", "tests/integration/web/test_schemathesis.py", env=environment)
+
+
+@nox.session
 def browser(session: nox.Session) -> None:
     """Tests of the pages in Chromium."""
     session.run("pytest", "tests/browser", *session.posargs)

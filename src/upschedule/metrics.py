@@ -5,7 +5,11 @@ Labels are bounded: never an id, an address or a path with an id in it.
 
 from prometheus_client import Counter, Gauge, Histogram
 
-REQUESTS = Counter("upschedule_http_requests", "Requests answered", ["method", "route", "status"])
+REQUESTS = Counter(
+    "upschedule_http_requests",
+    "Requests answered; `fault`: yes for a 5xx that is no back-pressure, which anybody can bring about",
+    ["method", "route", "status", "fault"],
+)
 REQUEST_SECONDS = Histogram(
     "upschedule_http_request_seconds",
     "Time to answer a request",

@@ -1,5 +1,6 @@
 """The outermost layer: an id, security headers, metrics and one log line for every request, matched or not (R6.3)."""
 
+import http
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -77,7 +78,8 @@ class Boundary:
 def _record(scope: Scope, exchange: Exchange, status: int, seconds: float) -> None:
     route = scope.get("path_template") or _UNMATCHED
     method = scope["method"] if scope["method"] in {"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"} else "other"
-    REQUESTS.labels(method, route, str(status)).inc()
+    fault = status >= http.HTTPStatus.INTERNAL_SERVER_ERROR and not exchange.back_pressure
+    REQUESTS.labels(method, route, str(status), "yes" if fault else "no").inc()
     REQUEST_SECONDS.labels(method, route).observe(seconds)
     _log.info(
         "request", method=method, route=route, status=status, duration_ms=round(seconds * 1000, 1), **exchange.ids()

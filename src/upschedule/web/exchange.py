@@ -14,6 +14,8 @@ class Exchange:
     request_id: str
     account_id: str | None = None
     job_id: str | None = None
+    #: The answer is a 5xx that says to come again later, as it is meant to be under load.
+    back_pressure: bool = False
     headers: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])
 
     def add_header(self, name: str, value: str) -> None:

@@ -161,7 +161,8 @@ def _respond(request: Request[Any, Any, Any], cause: Refusal, error: Exception) 
     exchange, status = exchange_of(request.scope), status_of(type(cause))
     if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
         # Back-pressure is meant: in the hour in which it comes, a stack trace for each refusal would bury the faults.
-        trace = None if isinstance(error, _MEANT) else error
+        exchange.back_pressure = isinstance(error, _MEANT)
+        trace = None if exchange.back_pressure else error
         _log.log(
             logging.WARNING if trace is None else logging.ERROR,
             "request_failed",

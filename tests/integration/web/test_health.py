@@ -40,7 +40,7 @@ def test_requests_are_measured_by_route_and_never_by_id(api: ApiProcess, client:
     exposed = httpx.get(f"{api.url}/metrics")
 
     assert exposed.headers["content-type"].startswith("text/plain")
-    counted = 'upschedule_http_requests_total{method="GET",route="/api/v1/jobs/{job_id}",status="404"}'
+    counted = 'upschedule_http_requests_total{fault="no",method="GET",route="/api/v1/jobs/{job_id}",status="404"}'
     assert counted in exposed.text
     assert 'route="unmatched",status="404"' in exposed.text
     assert "8a0c1b1e" not in exposed.text

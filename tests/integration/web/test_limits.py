@@ -195,6 +195,10 @@ def test_a_full_queue_refuses_with_an_honest_time(start_api: StartApi, new_clien
     assert upload(elsewhere, pdf_like()).status_code == 202
     logged = api.awaited("request_failed", request_id=answer.headers["x-request-id"])
     assert (logged["level"], "exception" in logged) == ("warning", False)
+    # Anybody can fill the queue: no release may fail for it.
+    requests = "upschedule_http_requests_total"
+    assert _metric(api, f'{requests}{{fault="no",method="POST",route="/api/v1/uploads",status="503"') == 1
+    assert _metric(api, f'{requests}{{fault="yes"') == 0
 
 
 def test_instances_share_sessions(instances: Instances, new_client: NewClient) -> None:

@@ -122,6 +122,10 @@ async def test_an_upload_without_a_needed_server_is_told_to_come_back(wired: Wir
         assert refused.status_code == 503
         assert problem_code(refused) in {"temporarily-unavailable", "database-busy", "store-timeout"}
         assert int(refused.headers["retry-after"]) >= 1
+        exposed = (await client.get("/metrics")).text
+        assert (
+            'upschedule_http_requests_total{fault="yes",method="POST",route="/api/v1/uploads",status="503"}' in exposed
+        )
         await proxies[name].restore()
         accepted = await _until(lambda: _upload(client), 202)
         assert accepted.headers["ratelimit"].startswith('"uploads";r=8;')

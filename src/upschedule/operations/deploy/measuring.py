@@ -43,7 +43,7 @@ def by_prometheus(counted: Counted, bounds: Bounds, *, sent: int) -> Finding:
         said = f"only {counted.requests:g} of at least {sent} requests were counted: its data are missing or late"
         return Finding(checked=checked, ok=False, said=said)
     ratio = counted.errors / max(counted.requests, 1)
-    said = f"{counted.errors:g} of {counted.requests:g} answers were 5xx, 95 % within {counted.p95_seconds:.2f} s"
+    said = f"{counted.errors:g} of {counted.requests:g} answers were faults, 95 % within {counted.p95_seconds:.2f} s"
     good = ratio <= bounds.error_ratio_max and counted.p95_seconds <= bounds.p95_seconds_max
     return Finding(checked=checked, ok=good, said=said + ("" if good else _allowed(bounds)))
 

@@ -1,7 +1,8 @@
 """What Prometheus has counted of the canary since a moment.
 
 A series that is new has no earlier sample, so `increase` would not see its first value: the value then is subtracted
-instead, 0 where there was none. Health checks do not count.
+instead, 0 where there was none. Health checks do not count. Back-pressure is no error: a stranger can
+bring it about.
 """
 
 import math
@@ -49,7 +50,7 @@ class Prometheus:
         chosen = f'canary="yes",alloc=~"{"|".join(instances)}",route!~"/health/.*|/metrics"'
         return Counted(
             requests=self._value(_gained(_REQUESTS, chosen, since)),
-            errors=self._value(_gained(_REQUESTS, f'{chosen},status=~"5.."', since)),
+            errors=self._value(_gained(_REQUESTS, f'{chosen},fault="yes"', since)),
             p95_seconds=self._value(_quantile(chosen, since)),
         )
 
@@ -61,7 +62,7 @@ class Prometheus:
 
 def _gained(metric: str, chosen: str, since: float) -> str:
     """No data where the instance has none at all, 0 where only this kind of answer is missing."""
-    known = f"0 * sum({_REQUESTS}{{{chosen.partition(',status')[0]}}})"
+    known = f"0 * sum({_REQUESTS}{{{chosen.partition(',fault')[0]}}})"
     return (
         f"(sum({metric}{{{chosen}}}) or {known})"
         f" - (sum({metric}{{{chosen}}} @ {since:.3f}) or 0 * sum({metric}{{{chosen}}}) or {known})"

@@ -1,0 +1,142 @@
+"""Requests that schemathesis makes up from the OpenAPI document, through Traefik to the API and all behind it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api_process import ApiProcess, api_process, worker_process
+from tests.documents.schedules import LECTURES
+from tests.documents.wrong import schedule
+from tests.integration.web.requests import upload
+from tests.rooms import Rooms
+from tests.servers import started, wait_until
+from upschedule.operations.embedded.ports import LOOPBACK, free_port
+from upschedule.operations.embedded.traefik import Traefik
+
+_HERE = Path(__file__).parent
+_ROOT = _HERE.parents[2]
+#: `nox -s schemathesis` asks for more, and for other seeds.
+_SEED = int(os.environ.get("FUZZING_SEED", "1"))
+_EXAMPLES = int(os.environ.get("FUZZING_EXAMPLES", "60"))
+_PASSWORD = "correct horse battery staple"
+#: Too high to meet: what is tested lies behind the limits, which have tests of their own.
+_LIMITS = {
+    f"UPSCHEDULE_{name}": "1000000"
+    for name in (
+        "LIMITS_UPLOADS_PER_HOUR",
+        "LIMITS_UPLOADS_PER_HOUR_ADDRESS",
+        "LIMITS_STATUS_PER_MINUTE",
+        "LIMITS_REQUESTS_PER_SECOND",
+        "LIMITS_SIGN_IN_FAILURES_MAX",
+        "LIMITS_CALENDARS_PER_ACCOUNT",
+        "JOBS_PENDING_MAX",
+    )
+}
+
+
+@pytest.fixture(scope="module")
+def instance(rooms: Rooms, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
+    """The API and its worker."""
+    environment, logs = rooms.furnish("fuzzing") | _LIMITS, tmp_path_factory.mktemp("fuzzing")
+    with worker_process(environment, logs / "worker.log"), api_process(environment, logs / "api.log") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def public_url(instance: ApiProcess, scratch: Path) -> Iterator[str]:
+    with started(Traefik(scratch / "fuzzing-traefik", port=free_port(), instances=[instance.url])) as traefik:
+        yield f"http://{LOOPBACK}:{traefik.port}"
+
+
+@pytest.fixture(scope="module")
+def existing(public_url: str) -> dict[str, str]:
+    """A visitor with a schedule that was read and a calendar, and somebody who has signed up."""
+    with httpx.Client(base_url=public_url, timeout=30) as visitor:
+        job = upload(visitor, schedule(LECTURES, rows=12, seed=3)).json()["id"]
+        wait_until(lambda: visitor.get(f"/api/v1/jobs/{job}").json()["status"] == "completed", timeout_seconds=60)
+        calendar = visitor.post("/api/v1/calendars", json={"jobs": [job]})
+        assert calendar.status_code == 201, calendar.text
+        cookie = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
+    person = {"email": "somebody@example.org", "password": _PASSWORD}
+    assert httpx.post(f"{public_url}/api/v1/accounts", json=person).status_code == 201
+    return {
+        "FUZZING_URL": public_url,
+        "FUZZING_COOKIE": cookie,
+        "FUZZING_JOB": job,
+        "FUZZING_FEED": calendar.json()["feed_url"].rpartition("/")[2],
+        "FUZZING_EMAIL": person["email"],
+        "FUZZING_PASSWORD": _PASSWORD,
+    }
+
+
+@pytest.mark.timeout(3_600)
+def test_no_request_that_can_be_made_up_finds_anything(
+    instance: ApiProcess, public_url: str, existing: dict[str, str], tmp_path: Path
+) -> None:
+    """All checks, examples, coverage, fuzzing and chains of requests by their links; no fault in the API's log.
+
+    The seed decides which requests are made; schemathesis prints it with the numbers of what was done.
+    """
+    found = _run(public_url, existing, tmp_path / "report.json")
+
+    statuses = [line["status"] for line in instance.logged("request")]
+    assert (found["failures"], found["errors"], found["exit_code"]) == ([], [], 0)
+    assert {phase["status"] for phase in found["phases"].values()} == {"success"}
+    assert found["operations"]["tested"] == found["operations"]["selected"]
+    assert max(statuses) < 500
+    assert instance.logged("request_failed") == instance.logged("answer_broken") == []
+    # Not only refusals: what links and known ids lead to was there.
+    assert _succeeded(instance) >= {
+        ("POST", "/api/v1/uploads"),
+        ("GET", "/api/v1/jobs/{job_id}"),
+        ("GET", "/api/v1/jobs/{job_id}/stream"),
+        ("GET", "/api/v1/jobs/{job_id}/timetable"),
+        ("DELETE", "/api/v1/jobs/{job_id}"),
+        ("POST", "/api/v1/calendars"),
+        ("GET", "/api/v1/calendars/{calendar_id}"),
+        ("PATCH", "/api/v1/calendars/{calendar_id}"),
+        ("GET", "/api/v1/calendars/{calendar_id}/calendar.ics"),
+        ("DELETE", "/api/v1/calendars/{calendar_id}"),
+        ("GET", "/calendars/{file_name}"),
+        ("POST", "/api/v1/accounts"),
+        ("POST", "/api/v1/sessions"),
+    }
+
+
+def _run(public_url: str, existing: dict[str, str], report: Path) -> dict[str, Any]:
+    arguments = ["--url", public_url, "--seed", str(_SEED), "--max-examples", str(_EXAMPLES), "--no-color"]
+    subprocess.run(
+        [
+            *(
+                sys.executable,
+                "-m",
+                "schemathesis.cli",
+                "--config-file",
+                _HERE / "fuzzing" / "schemathesis.toml",
+                "run",
+            ),
+            *(*arguments, "--report", "json", "--report-json-path", report, f"{public_url}/api/v1/openapi.json"),
+        ],
+        cwd=report.parent,
+        env={
+            **os.environ,
+            **existing,
+            "SCHEMATHESIS_HOOKS": "tests.integration.web.fuzzing.hooks",
+            "PYTHONPATH": str(_ROOT),
+        },
+        check=False,
+    )
+    assert report.exists(), "schemathesis did not finish"
+    found: dict[str, Any] = json.loads(report.read_text())
+    return found
+
+
+def _succeeded(instance: ApiProcess) -> set[tuple[str, str]]:
+    return {(line["method"], line["route"]) for line in instance.logged("request") if 200 <= line["status"] < 300}
