@@ -1,7 +1,7 @@
 # SeaweedFS, an S3 store on one node: uploaded files, releases, backups.
 # Only its S3 port asks who is there. On nodes that others can reach, a stack names an S3 store elsewhere instead.
-# The keys are in the Nomad Variable nomad/jobs/object-store; `application_key_before` there is a second pair of the
-# application's, as JSON, while it changes from one to the other.
+# The keys are in the Nomad Variable nomad/jobs/object-store; `process_identities` there are those of API, worker and
+# scheduler, as JSON. `application_key_before` is a second pair of releases whose processes share one, while it changes.
 
 variable "namespace" { type = string }
 
@@ -155,6 +155,7 @@ job "object-store" {
              "credentials": [{{ with .application_key_before.Value }}{{ . }}, {{ end }}
                {"accessKey": "{{ .application_access_key }}", "secretKey": "{{ .application_secret_key }}"}],
              "actions": ["Read:uploads", "Write:uploads", "List:uploads", "Tagging:uploads"]},
+            {{ .process_identities }},
             {"name": "release",
              "credentials": [{"accessKey": "release", "secretKey": "{{ .release_secret_key }}"}],
              "actions": ["Read:releases", "Write:releases", "List:releases"]},

@@ -1,5 +1,6 @@
 # PgBouncer, which holds the 50 to 100 connections to PostgreSQL that all instances share (R3.1).
-# Its secrets are in the Nomad Variable nomad/jobs/pgbouncer: password, authority, certificate and key.
+# Its secrets are in the Nomad Variable nomad/jobs/pgbouncer: api_password, worker_password, scheduler_password and
+# application_password of the roles, authority, certificate and key.
 
 variable "namespace" { type = string }
 
@@ -48,6 +49,18 @@ variable "clients" {
   type        = number
   description = "Connections of all instances of API, worker and scheduler at most"
   default     = 2500
+}
+
+variable "connections_shared" {
+  type        = number
+  description = "Beside those, for releases whose processes share a role"
+  default     = 20
+}
+
+locals {
+  server = "host=${var.postgres_host} port=${var.postgres_port} dbname=upschedule"
+  # In hundredths of the connections.
+  shares = { api = 60, worker = 30, scheduler = 10 }
 }
 
 job "pgbouncer" {
@@ -107,7 +120,12 @@ job "pgbouncer" {
         change_mode = "restart"
         data        = <<-EOF
           [databases]
-          upschedule = host=${var.postgres_host} port=${var.postgres_port} dbname=upschedule
+          ; A pool for each role, by a name of its own: in a common one the first to come could take all connections.
+          %{~for role, share in local.shares}
+          upschedule_${role} = ${local.server} min_pool_size=${floor(var.connections_min * share / 100)} pool_size=${floor(var.connections_max * share / 100)}
+          %{~endfor}
+          ; Of releases whose processes share a role.
+          upschedule = ${local.server} min_pool_size=0 pool_size=${var.connections_shared}
           [pgbouncer]
           listen_addr = {{ env "NOMAD_IP_pgbouncer" }}
           listen_port = {{ env "NOMAD_PORT_pgbouncer" }}
@@ -115,9 +133,6 @@ job "pgbouncer" {
           auth_type = scram-sha-256
           auth_file = {{ env "NOMAD_SECRETS_DIR" }}/users.txt
           pool_mode = transaction
-          min_pool_size = ${var.connections_min}
-          default_pool_size = ${var.connections_max}
-          max_db_connections = ${var.connections_max}
           max_client_conn = ${var.clients}
           ; The queue of R3.5.
           query_wait_timeout = 30
@@ -142,7 +157,10 @@ job "pgbouncer" {
         change_mode   = "signal"
         change_signal = "SIGHUP"
         data          = <<-EOF
-          {{ with nomadVar "nomad/jobs/pgbouncer" }}"upschedule_app" "{{ .password }}"{{ end }}
+          {{ with nomadVar "nomad/jobs/pgbouncer" }}"upschedule_api" "{{ .api_password }}"
+          "upschedule_worker" "{{ .worker_password }}"
+          "upschedule_scheduler" "{{ .scheduler_password }}"
+          "upschedule_app" "{{ .application_password }}"{{ end }}
         EOF
       }
 

@@ -1,5 +1,6 @@
 # PostgreSQL 15, which holds the truth: accounts, jobs, entries, calendars.
-# Its secrets are in the Nomad Variable nomad/jobs/postgres: owner_password, application_password, certificate and key.
+# Its secrets are in the Nomad Variable nomad/jobs/postgres: certificate and key, and a password for each role:
+# owner_password, backup_password, api_password, worker_password, scheduler_password, application_password.
 
 variable "namespace" { type = string }
 
@@ -193,7 +194,8 @@ job "postgres" {
         change_mode = "restart"
         data        = <<-EOF
           local   all        postgres                            peer map=superuser
-          hostssl upschedule upschedule_owner,upschedule_app all scram-sha-256
+          hostssl upschedule upschedule_owner,upschedule_backup all scram-sha-256
+          hostssl upschedule upschedule_api,upschedule_worker,upschedule_scheduler,upschedule_app all scram-sha-256
         EOF
       }
 
@@ -253,24 +255,33 @@ job "postgres" {
       }
 
       # Who connects through PgBouncer cannot bring options of its own: what bounds a statement belongs to the role.
+      # What each may do with tables is granted after the migrations. `upschedule_app` is for releases whose processes share it.
       template {
         destination = "${NOMAD_SECRETS_DIR}/roles.sql"
         change_mode = "noop"
         data        = <<-EOF
           SELECT format('CREATE ROLE %I LOGIN', role)
-            FROM unnest(ARRAY['upschedule_owner', 'upschedule_app']) AS role
+            FROM unnest(ARRAY['upschedule_owner', 'upschedule_backup', 'upschedule_api', 'upschedule_worker',
+              'upschedule_scheduler', 'upschedule_app']) AS role
             WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) \gexec
           SET log_statement = 'none';
           {{ with nomadVar "nomad/jobs/postgres" }}
           ALTER ROLE upschedule_owner NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '{{ .owner_password }}';
+          ALTER ROLE upschedule_backup NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '{{ .backup_password }}';
+          ALTER ROLE upschedule_api NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '{{ .api_password }}';
+          ALTER ROLE upschedule_worker NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '{{ .worker_password }}';
+          ALTER ROLE upschedule_scheduler NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '{{ .scheduler_password }}';
           ALTER ROLE upschedule_app NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '{{ .application_password }}';
           {{ end }}
-          ALTER ROLE upschedule_app SET statement_timeout = '10s';
-          ALTER ROLE upschedule_app SET idle_in_transaction_session_timeout = '20s';
+          SELECT format('ALTER ROLE %I SET %s', role, setting)
+            FROM unnest(ARRAY['upschedule_api', 'upschedule_worker', 'upschedule_scheduler', 'upschedule_app']) AS role,
+              unnest(ARRAY['statement_timeout TO 10000', 'idle_in_transaction_session_timeout TO 20000']) AS setting
+            \gexec
           SELECT 'CREATE DATABASE upschedule OWNER upschedule_owner'
             WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'upschedule') \gexec
           REVOKE ALL ON DATABASE upschedule FROM PUBLIC;
-          GRANT CONNECT ON DATABASE upschedule TO upschedule_app;
+          GRANT CONNECT ON DATABASE upschedule
+            TO upschedule_backup, upschedule_api, upschedule_worker, upschedule_scheduler, upschedule_app;
         EOF
       }
 

@@ -1,5 +1,6 @@
 # The Redis of what can be computed again: it evicts the least recently used and keeps nothing (R4.4).
-# Its password is in the Nomad Variable nomad/jobs/redis-cache.
+# Its passwords are in the Nomad Variable nomad/jobs/redis-cache: `password` of the operator's user `default`, and one for
+# each process.
 
 variable "namespace" { type = string }
 
@@ -29,6 +30,15 @@ variable "memory_mb" {
   description = "Of data; the task gets a quarter more for connections and fragmentation"
   default     = 2048
 }
+
+variable "api_rules" {
+  type        = string
+  description = "What the user `api` may do, as ACL SETUSER takes it"
+}
+
+variable "worker_rules" { type = string }
+
+variable "scheduler_rules" { type = string }
 
 job "redis-cache" {
   namespace   = var.namespace
@@ -87,7 +97,10 @@ job "redis-cache" {
         data        = <<-EOF
           bind {{ env "NOMAD_IP_redis" }}
           port {{ env "NOMAD_PORT_redis" }}
-          {{ with nomadVar "nomad/jobs/redis-cache" }}requirepass {{ .password }}{{ end }}
+          {{ with nomadVar "nomad/jobs/redis-cache" }}requirepass {{ .password }}
+          user api on >{{ .api_password }} ${var.api_rules}
+          user worker on >{{ .worker_password }} ${var.worker_rules}
+          user scheduler on >{{ .scheduler_password }} ${var.scheduler_rules}{{ end }}
           maxmemory ${var.memory_mb}mb
           maxmemory-policy allkeys-lru
           appendonly no

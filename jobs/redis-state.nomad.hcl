@@ -1,5 +1,6 @@
 # The Redis of the queue, the sessions and the limits: nothing is evicted, a crash loses at most a second (R4.3).
-# Its password is in the Nomad Variable nomad/jobs/redis-state.
+# Its passwords are in the Nomad Variable nomad/jobs/redis-state: `password` of the operator's user `default`, and one for
+# each process.
 
 variable "namespace" { type = string }
 
@@ -34,6 +35,15 @@ variable "memory_mb" {
   description = "Of data; the task gets half as much again for the copies that rewriting makes"
   default     = 1024
 }
+
+variable "api_rules" {
+  type        = string
+  description = "What the user `api` may do, as ACL SETUSER takes it"
+}
+
+variable "worker_rules" { type = string }
+
+variable "scheduler_rules" { type = string }
 
 job "redis-state" {
   namespace   = var.namespace
@@ -105,7 +115,10 @@ job "redis-state" {
         data        = <<-EOF
           bind {{ env "NOMAD_IP_redis" }}
           port {{ env "NOMAD_PORT_redis" }}
-          {{ with nomadVar "nomad/jobs/redis-state" }}requirepass {{ .password }}{{ end }}
+          {{ with nomadVar "nomad/jobs/redis-state" }}requirepass {{ .password }}
+          user api on >{{ .api_password }} ${var.api_rules}
+          user worker on >{{ .worker_password }} ${var.worker_rules}
+          user scheduler on >{{ .scheduler_password }} ${var.scheduler_rules}{{ end }}
           dir /data
           maxmemory ${var.memory_mb}mb
           maxmemory-policy noeviction

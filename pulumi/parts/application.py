@@ -122,28 +122,34 @@ def define(cluster: Cluster, settings: Settings, secrets: Secrets, stores: Store
     if not settings.release:
         return
     release = msgspec.json.decode(settings.release, type=Release)
-    application = application_secrets(secrets, stores)
+    own = {process: process_secrets(process, secrets, stores) for process in JOBS}
     shared = {
         **shared_variables(settings, release, stores),
         "release_user": f"{cluster.settings.user_prefix}release",
-        "secrets_mark": secrets_mark(application),
+        # Of all: a release and a rotation go through the three jobs together.
+        "secrets_mark": secrets_mark(
+            {f"{process}/{name}": value for process, items in own.items() for name, value in items.items()}
+        ),
     }
-    wait = {"authority": stores.authority, "UPSCHEDULE_POSTGRES_URL": stores.app_url}
-    define_api(cluster, settings, shared, application, stores)
+    define_api(cluster, settings, shared, own["api"], stores)
     Service(
         "worker",
         ServiceArgs(
             namespace=cluster.namespace,
             variables={**cluster.common("worker"), **shared, **scaled(settings, "worker")},
-            task_secrets={"worker/work": application, "worker/wait": wait},
+            task_secrets={"worker/work": own["worker"], "worker/wait": waiting(own["worker"])},
         ),
     )
     Service(
         "scheduler",
         ServiceArgs(
             namespace=cluster.namespace,
-            variables={**cluster.common("scheduler"), **shared, "instances": str(settings.scheduler_instances)},
-            task_secrets={"scheduler/schedule": application, "scheduler/wait": wait},
+            variables={
+                **cluster.common("scheduler"),
+                **shared,
+                "instances": str(settings.scheduler_instances),
+            },
+            task_secrets={"scheduler/schedule": own["scheduler"], "scheduler/wait": waiting(own["scheduler"])},
         ),
     )
 
@@ -153,6 +159,7 @@ def define_api(cluster: Cluster, settings: Settings, shared: Secrets, applicatio
     prepare = {
         "authority": stores.authority,
         "UPSCHEDULE_POSTGRES_OWNER_URL": stores.owner_url,
+        "UPSCHEDULE_POSTGRES_BACKUP_URL": stores.backup_url,
         "AWS_ACCESS_KEY_ID": stores.backups.access_key,
         "AWS_SECRET_ACCESS_KEY": stores.backups.secret_key,
     }
@@ -218,18 +225,24 @@ def application_settings(settings: Settings, stores: Stores) -> str:
     return "".join(f"{name}={json.dumps(value)}\n" for name, value in values.items())
 
 
-def application_secrets(secrets: Secrets, stores: Stores) -> Secrets:
-    """What API, worker and scheduler need alike."""
+def process_secrets(process: str, secrets: Secrets, stores: Stores) -> Secrets:
+    """Its own names and passwords; the key of feed addresses is the API's alone (decision 16)."""
+    access = stores.processes[process]
     return {
         "authority": stores.authority,
-        "UPSCHEDULE_POSTGRES_URL": stores.app_url,
-        "UPSCHEDULE_REDIS_STATE_URL": stores.redis_state_url,
-        "UPSCHEDULE_REDIS_CACHE_URL": stores.redis_cache_url,
-        "UPSCHEDULE_OBJECTS_ACCESS_KEY": stores.uploads.access_key,
-        "UPSCHEDULE_OBJECTS_SECRET_KEY": stores.uploads.secret_key,
-        "UPSCHEDULE_WEB_FEED_SECRET": secrets["feedSecret"],
+        "UPSCHEDULE_POSTGRES_URL": access.postgres_url,
+        "UPSCHEDULE_REDIS_STATE_URL": access.redis_state_url,
+        "UPSCHEDULE_REDIS_CACHE_URL": access.redis_cache_url,
+        "UPSCHEDULE_OBJECTS_ACCESS_KEY": access.uploads.access_key,
+        "UPSCHEDULE_OBJECTS_SECRET_KEY": access.uploads.secret_key,
+        **({"UPSCHEDULE_WEB_FEED_SECRET": secrets["feedSecret"]} if process == "api" else {}),
         "UPSCHEDULE_CONSUL_TOKEN": secrets["applicationConsulToken"],
     }
+
+
+def waiting(secrets: Secrets) -> Secrets:
+    """For the task that waits until the release is prepared."""
+    return {name: secrets[name] for name in ("authority", "UPSCHEDULE_POSTGRES_URL")}
 
 
 def secrets_mark(secrets: Secrets) -> pulumi.Output[str]:

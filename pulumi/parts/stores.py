@@ -11,6 +11,7 @@ import pulumi
 from components.service import Service, ServiceArgs
 from config import Megabytes, Port, Text
 from parts.cluster import Cluster
+from parts.identities import PROCESSES, derive, object_store_identities, passwords, redis_rules
 
 SECRETS = (
     "postgresOwnerPassword",
@@ -70,21 +71,29 @@ class ObjectStoreKeys:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Stores:
-    """What the application needs to reach them.
+class Access:
+    """One process's own names and secrets. `postgres_url` goes through PgBouncer's transaction mode."""
 
-    The database URLs verify the server by `authority`, PEM that the task keeps in AUTHORITY_FILE. `owner_url` goes to
-    PostgreSQL itself, for migrations and dumps; `app_url` through PgBouncer's transaction mode.
+    postgres_url: pulumi.Output[str]
+    redis_state_url: pulumi.Output[str]
+    redis_cache_url: pulumi.Output[str]
+    uploads: ObjectStoreKeys
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """What the application needs to reach them; `processes` by their names in `PROCESSES`.
+
+    The database URLs verify the server by `authority`, PEM that the task keeps in AUTHORITY_FILE. `owner_url` and
+    `backup_url` go to PostgreSQL itself.
     """
 
     authority: pulumi.Output[str]
     owner_url: pulumi.Output[str]
-    app_url: pulumi.Output[str]
-    redis_state_url: pulumi.Output[str]
-    redis_cache_url: pulumi.Output[str]
+    backup_url: pulumi.Output[str]
     object_store_endpoint: str
     object_store_secure: bool
-    uploads: ObjectStoreKeys
+    processes: Mapping[str, Access]
     backups: ObjectStoreKeys
 
 
@@ -98,36 +107,44 @@ def define(cluster: Cluster, settings: Settings, secrets: Secrets) -> Stores:
     define_redis(cluster, settings, secrets)
     if not settings.object_store_address:
         define_object_store(cluster, settings, secrets)
-    pgbouncer = f"{cluster.host('pgbouncer')}:{settings.pgbouncer_port}"
     return Stores(
         authority=secrets["storesAuthority"],
         owner_url=database_url("upschedule_owner", secrets["postgresOwnerPassword"], postgres),
-        app_url=database_url("upschedule_app", secrets["postgresApplicationPassword"], pgbouncer),
-        redis_state_url=redis_url(
-            secrets["redisStatePassword"], f"{cluster.host('redis-state')}:{settings.redis_state_port}"
-        ),
-        redis_cache_url=redis_url(
-            secrets["redisCachePassword"], f"{cluster.host('redis-cache')}:{settings.redis_cache_port}"
-        ),
+        backup_url=database_url("upschedule_backup", derive(secrets["postgresOwnerPassword"], "backup"), postgres),
         object_store_endpoint=objects,
         object_store_secure=settings.object_store_secure,
-        uploads=ObjectStoreKeys(
-            access_key=settings.object_store_application_access_key,
-            secret_key=secrets["objectStoreApplicationSecretKey"],
-        ),
+        processes={process: access_of(process, cluster, settings, secrets) for process in PROCESSES},
         backups=ObjectStoreKeys(
             access_key=settings.object_store_backup_access_key, secret_key=secrets["objectStoreBackupSecretKey"]
         ),
     )
 
 
-def database_url(role: str, password: pulumi.Output[str], address: str) -> pulumi.Output[str]:
+def access_of(process: str, cluster: Cluster, settings: Settings, secrets: Secrets) -> Access:
+    role = f"upschedule_{process}"
+    pgbouncer = f"{cluster.host('pgbouncer')}:{settings.pgbouncer_port}"
+    state = f"{cluster.host('redis-state')}:{settings.redis_state_port}"
+    cache = f"{cluster.host('redis-cache')}:{settings.redis_cache_port}"
+    return Access(
+        postgres_url=database_url(role, derive(secrets["postgresApplicationPassword"], process), pgbouncer, role),
+        redis_state_url=redis_url(process, derive(secrets["redisStatePassword"], process), state),
+        redis_cache_url=redis_url(process, derive(secrets["redisCachePassword"], process), cache),
+        uploads=ObjectStoreKeys(
+            access_key=f"{settings.object_store_application_access_key}-{process}",
+            secret_key=derive(secrets["objectStoreApplicationSecretKey"], process),
+        ),
+    )
+
+
+def database_url(
+    role: str, password: pulumi.Output[str], address: str, database: str = "upschedule"
+) -> pulumi.Output[str]:
     query = f"sslmode=verify-full&sslrootcert={AUTHORITY_FILE}"
-    return password.apply(lambda word: f"postgresql://{role}:{quote(word, safe='')}@{address}/upschedule?{query}")
+    return password.apply(lambda word: f"postgresql://{role}:{quote(word, safe='')}@{address}/{database}?{query}")
 
 
-def redis_url(password: pulumi.Output[str], address: str) -> pulumi.Output[str]:
-    return password.apply(lambda word: f"redis://:{quote(word, safe='')}@{address}/0")
+def redis_url(user: str, password: pulumi.Output[str], address: str) -> pulumi.Output[str]:
+    return password.apply(lambda word: f"redis://{user}:{quote(word, safe='')}@{address}/0")
 
 
 def define_postgres(cluster: Cluster, settings: Settings, secrets: Secrets) -> None:
@@ -143,6 +160,8 @@ def define_postgres(cluster: Cluster, settings: Settings, secrets: Secrets) -> N
             },
             secrets={
                 "owner_password": secrets["postgresOwnerPassword"],
+                "backup_password": derive(secrets["postgresOwnerPassword"], "backup"),
+                **passwords(secrets["postgresApplicationPassword"]),
                 "application_password": secrets["postgresApplicationPassword"],
                 "certificate": secrets["storesCertificate"],
                 "key": secrets["storesKey"],
@@ -164,7 +183,8 @@ def define_pgbouncer(cluster: Cluster, settings: Settings, secrets: Secrets, pos
                 "postgres_port": port,
             },
             secrets={
-                "password": secrets["postgresApplicationPassword"],
+                **passwords(secrets["postgresApplicationPassword"]),
+                "application_password": secrets["postgresApplicationPassword"],
                 "authority": secrets["storesAuthority"],
                 "certificate": secrets["storesCertificate"],
                 "key": secrets["storesKey"],
@@ -184,8 +204,9 @@ def define_redis(cluster: Cluster, settings: Settings, secrets: Secrets) -> None
                 "volume": settings.redis_state_volume,
                 "port": str(settings.redis_state_port),
                 "memory_mb": str(settings.redis_state_memory_mb),
+                **redis_rules("state"),
             },
-            secrets={"password": secrets["redisStatePassword"]},
+            secrets={"password": secrets["redisStatePassword"], **passwords(secrets["redisStatePassword"])},
         ),
     )
     Service(
@@ -197,10 +218,20 @@ def define_redis(cluster: Cluster, settings: Settings, secrets: Secrets) -> None
                 "program": settings.redis_program,
                 "port": str(settings.redis_cache_port),
                 "memory_mb": str(settings.redis_cache_memory_mb),
+                **redis_rules("cache"),
             },
-            secrets={"password": secrets["redisCachePassword"]},
+            secrets={"password": secrets["redisCachePassword"], **passwords(secrets["redisCachePassword"])},
         ),
     )
+
+
+def process_identities(access_key: str, secret_key: str, before: str) -> str:
+    """`before` is the stack's earlier pair as JSON, or empty."""
+    pairs = [(access_key, secret_key)]
+    if before:
+        earlier = msgspec.json.decode(before, type=dict[str, str])
+        pairs.append((earlier["accessKey"], earlier["secretKey"]))
+    return object_store_identities(pairs)
 
 
 def define_object_store(cluster: Cluster, settings: Settings, secrets: Secrets) -> None:
@@ -219,6 +250,9 @@ def define_object_store(cluster: Cluster, settings: Settings, secrets: Secrets) 
             secrets={
                 "application_access_key": settings.object_store_application_access_key,
                 "application_secret_key": secrets["objectStoreApplicationSecretKey"],
+                "process_identities": pulumi.Output.all(
+                    secrets["objectStoreApplicationSecretKey"], secrets.get(before, "")
+                ).apply(lambda both: process_identities(settings.object_store_application_access_key, *both)),
                 "release_secret_key": secrets["objectStoreReleaseSecretKey"],
                 "backup_secret_key": secrets["objectStoreBackupSecretKey"],
                 **({"application_key_before": secrets[before]} if before in secrets else {}),

@@ -1,5 +1,7 @@
 """The cluster of `make cluster` for tests: on free ports, in a folder of its own."""
 
+import hashlib
+import hmac
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +14,7 @@ from minio import Minio
 from tests.servers import scratch_directory
 from tools.local_cluster.cluster import LocalCluster
 from tools.local_cluster.plan import ROOT, make_plan
+from upschedule.operations.privileges.identities import SHARED_ROLE, Process, role_of
 
 DATABASE = "upschedule"
 
@@ -35,16 +38,30 @@ def clone(folder: Path) -> Path:
     return folder
 
 
-def database_url(cluster: LocalCluster, role: str, password: str, *, port: str, tls: str = "verify-full") -> str:
+def derived(secret: str, use: str) -> str:
+    """As `pulumi/parts/identities.py` makes the secrets of single processes."""
+    return hmac.digest(secret.encode(), use.encode(), hashlib.sha256).hex()
+
+
+def database_url(
+    cluster: LocalCluster, role: str, password: str, *, port: str, tls: str = "verify-full", database: str = DATABASE
+) -> str:
     """`port`: the name of PostgreSQL's or PgBouncer's setting."""
     query = f"sslmode={tls}&sslrootcert={cluster.certificates.authority}&connect_timeout=20"
-    return f"postgresql://{role}:{password}@{cluster.plan.address(port)}/{DATABASE}?{query}"
+    return f"postgresql://{role}:{password}@{cluster.plan.address(port)}/{database}?{query}"
 
 
-def application_url(cluster: LocalCluster) -> str:
-    """As API, workers and scheduler connect."""
+def application_url(cluster: LocalCluster, process: Process = "api") -> str:
+    """As API, workers or scheduler connect."""
+    password = derived(cluster.credentials.password("postgresApplicationPassword"), process)
+    role = role_of(process)
+    return database_url(cluster, role, password, port="pgbouncerPort", database=role)
+
+
+def shared_url(cluster: LocalCluster) -> str:
+    """As the processes of older releases connect."""
     password = cluster.credentials.password("postgresApplicationPassword")
-    return database_url(cluster, "upschedule_app", password, port="pgbouncerPort")
+    return database_url(cluster, SHARED_ROLE, password, port="pgbouncerPort")
 
 
 def owner_url(cluster: LocalCluster) -> str:

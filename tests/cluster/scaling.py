@@ -17,7 +17,10 @@ from tools.local_cluster.cluster import NAMESPACE, LocalCluster
 from upschedule.operations.deploy.canary import INSTANCE
 
 SCALED = ("api", "worker")
-CONNECTIONS = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'upschedule_app'"
+CONNECTIONS = """
+    SELECT count(*) FROM pg_stat_activity
+    WHERE usename IN ('upschedule_api', 'upschedule_worker', 'upschedule_scheduler')
+"""
 #: Of two cores that start fifty instances at once.
 HEALTHY_SECONDS = 900.0
 COMMAND_SECONDS = 60

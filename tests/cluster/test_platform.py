@@ -12,6 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import redis
+from minio import Minio
 from minio.error import S3Error
 
 from tests.cluster.cluster import (
@@ -19,8 +20,10 @@ from tests.cluster.cluster import (
     application_url,
     ask_consul,
     database_url,
+    derived,
     object_store,
     owner_url,
+    shared_url,
     tasks_of,
 )
 from tests.servers import wait_until
@@ -28,6 +31,7 @@ from tools.local_cluster.cluster import NAMESPACE, LocalCluster
 from tools.local_cluster.leftovers import members, writing_below
 from tools.local_cluster.users import UIDS
 from tools.local_cluster.volumes import VOLUMES
+from upschedule.operations.privileges.identities import PROCESSES, role_of
 from upschedule.stores.database import Database, PoolOptions
 
 STORES = {"postgres", "pgbouncer", "redis-state", "redis-cache", "object-store"}
@@ -168,9 +172,58 @@ def test_two_hundred_clients_share_fifty_to_a_hundred_connections(cluster: Local
 
 def connections_of_the_pool(cluster: LocalCluster) -> int:
     with psycopg.connect(owner_url(cluster)) as connection:
-        row = connection.execute("SELECT count(*) FROM pg_stat_activity WHERE usename = 'upschedule_app'").fetchone()
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE usename = ANY(%s)",
+            [[role_of(process) for process in PROCESSES]],
+        ).fetchone()
     assert row
     return row[0]
+
+
+def test_each_process_has_its_own_role_and_no_rights_of_the_others(cluster: LocalCluster) -> None:
+    """Through PgBouncer; what each may do beyond that is proven without a cluster (decision 16)."""
+    for process in PROCESSES:
+        with psycopg.connect(application_url(cluster, process), autocommit=True, prepare_threshold=None) as connection:
+            assert connection.execute("SELECT current_user").fetchone() == (role_of(process),)
+            assert connection.execute("SHOW statement_timeout").fetchone() == ("10s",)
+            connection.execute("SELECT count(*) FROM jobs")
+            if process != "api":
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute("SELECT password_hash FROM accounts")
+                with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                    connection.execute("DELETE FROM accounts")
+    with psycopg.connect(shared_url(cluster), autocommit=True, prepare_threshold=None) as connection:
+        connection.execute("SELECT count(*) FROM jobs")
+
+
+def test_each_process_has_a_redis_user_and_a_key_of_the_object_store(cluster: LocalCluster) -> None:
+    """With the rules of `operations/privileges/` (decision 16)."""
+    for name in ("redisState", "redisCache"):
+        host, _, number = cluster.plan.address(f"{name}Port").partition(":")
+        for process in PROCESSES:
+            word = derived(cluster.credentials.password(f"{name}Password"), process)
+            with redis.Redis(host=host, port=int(number), username=process, password=word) as client:
+                assert client.ping()
+                for command in ("FLUSHALL", "CONFIG GET *", "KEYS *", "ACL LIST"):
+                    with pytest.raises(redis.exceptions.NoPermissionError):
+                        client.execute_command(*command.split())
+    object_store(cluster, "upschedule", "objectStoreApplicationSecretKey").put_object(
+        bucket_name="uploads", object_name="of-a-process", data=io.BytesIO(b"word"), length=4
+    )
+    secret = cluster.credentials.password("objectStoreApplicationSecretKey")
+    for process in PROCESSES:
+        client = Minio(
+            endpoint=cluster.plan.address("objectStorePort"),
+            access_key=f"upschedule-{process}",
+            secret_key=derived(secret, process),
+            secure=False,
+            region="us-east-1",
+        )
+        if process == "worker":
+            assert client.get_object(bucket_name="uploads", object_name="of-a-process").read() == b"word"
+        else:
+            with pytest.raises(S3Error, match="AccessDenied"):
+                client.get_object(bucket_name="uploads", object_name="of-a-process")
 
 
 async def test_the_applications_own_pool_works_through_pgbouncer(cluster: LocalCluster) -> None:

@@ -59,9 +59,10 @@ def command(
 ) -> None:
     """Back up the database, apply the migrations it lacks and mark this release prepared; done once, whoever calls.
 
-    Needs UPSCHEDULE_POSTGRES_OWNER_URL (not through a pooler), AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and
-    AWS_SECRET_ACCESS_KEY; `--wait` needs UPSCHEDULE_POSTGRES_URL alone. Exit codes: 3 the database cannot be reached,
-    4 the release or its migrations are refused, 5 the backup failed, 6 others took too long.
+    Needs UPSCHEDULE_POSTGRES_OWNER_URL and UPSCHEDULE_POSTGRES_BACKUP_URL (not through a pooler), AWS_ENDPOINT_URL,
+    AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `--wait` needs UPSCHEDULE_POSTGRES_URL alone. Exit codes: 3 the
+    database cannot be reached, 4 the release or its migrations are refused, 5 the backup failed, 6 others took too
+    long.
     """
     logging.configure(level="info", process="prepare")
     try:
@@ -73,6 +74,7 @@ def command(
             return
         options = PrepareOptions(
             owner_url=_environment("UPSCHEDULE_POSTGRES_OWNER_URL"),
+            backup_url=_environment("UPSCHEDULE_POSTGRES_BACKUP_URL"),
             application_role=application_role,
             backup=BackupOptions(store=_store(bucket), programs=postgres_programs),
             running=running,

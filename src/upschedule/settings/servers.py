@@ -17,6 +17,9 @@ class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True):
     owner_url: Annotated[
         str | None, Meta(description="Connection string of the role that owns the tables; migrations only"), SECRET
     ] = None
+    backup_url: Annotated[
+        str | None, Meta(description="Connection string of the role that reads everything; backups only"), SECRET
+    ] = None
     pool_size_min: Annotated[int, Meta(ge=0, description="Connections an API process keeps open (R3.1)")] = 50
     pool_size_max: Annotated[int, Meta(ge=1, description="Connections an API process opens at most (R3.1)")] = 80
     worker_pool_size_min: Annotated[int, Meta(ge=0, description="Connections a worker or scheduler keeps open")] = 2

@@ -7,21 +7,35 @@ WAITING = {"worker/worker/wait", "scheduler/scheduler/wait"}
 #: Where each secret may be read, below nomad/jobs/.
 READERS = {
     "postgresOwnerPassword": {"postgres", "api/api/prepare"},
-    "postgresApplicationPassword": {"postgres", "pgbouncer", *APPLICATION, *WAITING},
+    "postgresApplicationPassword": {"postgres", "pgbouncer"},
     "storesAuthority": {"pgbouncer", "api/api/prepare", *APPLICATION, *WAITING},
     "storesCertificate": {"postgres", "pgbouncer"},
     "storesKey": {"postgres", "pgbouncer"},
-    "redisStatePassword": {"redis-state", *APPLICATION},
-    "redisCachePassword": {"redis-cache", *APPLICATION},
-    "objectStoreApplicationSecretKey": {"object-store", *APPLICATION},
+    "redisStatePassword": {"redis-state"},
+    "redisCachePassword": {"redis-cache"},
+    "objectStoreApplicationSecretKey": {"object-store"},
     "objectStoreReleaseSecretKey": {"object-store"},
     "objectStoreBackupSecretKey": {"object-store", "api/api/prepare"},
     "objectStoreApplicationKeyBefore": {"object-store"},
     "traefikConsulToken": {"traefik"},
     "traefikCertificate": {"traefik"},
     "traefikCertificateKey": {"traefik"},
-    "feedSecret": APPLICATION,
+    "feedSecret": {"api/api/serve"},
     "applicationConsulToken": APPLICATION,
 }
+#: Those from which what the application's processes use is derived: another starts new instances.
+OF_THE_APPLICATION = {
+    "postgresApplicationPassword",
+    "redisStatePassword",
+    "redisCachePassword",
+    "objectStoreApplicationSecretKey",
+    "storesAuthority",
+    "feedSecret",
+    "applicationConsulToken",
+}
 #: Every secret that there is.
-ALL = {**GIVEN, **{name: f"<{name}>" for name in OPTIONAL_SECRETS}}
+ALL = {
+    **GIVEN,
+    **{name: f"<{name}>" for name in OPTIONAL_SECRETS},
+    "objectStoreApplicationKeyBefore": '{"accessKey":"before","secretKey":"<objectStoreApplicationKeyBefore>"}',
+}

@@ -24,7 +24,6 @@ SERVED = {
     "UPSCHEDULE_REDIS_CACHE_URL",
     "UPSCHEDULE_OBJECTS_ACCESS_KEY",
     "UPSCHEDULE_OBJECTS_SECRET_KEY",
-    "UPSCHEDULE_WEB_FEED_SECRET",
     "UPSCHEDULE_CONSUL_TOKEN",
 }
 #: As `pulumi config set --path settings.NAME` writes them.
@@ -52,10 +51,11 @@ def test_each_task_has_what_it_needs_and_the_owner_is_in_one(released: Ran[list[
         "api/api/prepare": {
             "authority",
             "UPSCHEDULE_POSTGRES_OWNER_URL",
+            "UPSCHEDULE_POSTGRES_BACKUP_URL",
             "AWS_ACCESS_KEY_ID",
             "AWS_SECRET_ACCESS_KEY",
         },
-        "api/api/serve": SERVED,
+        "api/api/serve": {*SERVED, "UPSCHEDULE_WEB_FEED_SECRET"},
         "worker/worker/work": SERVED,
         "worker/worker/wait": {"authority", "UPSCHEDULE_POSTGRES_URL"},
         "scheduler/scheduler/schedule": SERVED,
@@ -168,12 +168,12 @@ def test_any_text_is_one_line_of_the_environment(chosen: dict[str, str]) -> None
     def program() -> str:
         secret = pulumi.Output.secret("")
         keys = ObjectStoreKeys(access_key="", secret_key=secret)
-        names = ("authority", "owner_url", "app_url", "redis_state_url", "redis_cache_url")
+        names = ("authority", "owner_url", "backup_url")
         stores = Stores(
             **dict.fromkeys(names, secret),
             object_store_endpoint="s3.example.org:443",
             object_store_secure=True,
-            uploads=keys,
+            processes={},
             backups=keys,
         )
         return application_settings(settings, stores)

@@ -1,5 +1,7 @@
 """Stores run here unless the stack names one elsewhere, and whoever uses one gets its address and password."""
 
+import json
+
 import psycopg.conninfo
 import pulumi
 import pytest
@@ -8,15 +10,35 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parts import stores
+from parts.identities import derived
 from tests.cluster.program.engine import Ran, run
 from tests.cluster.program.nomad import Nomad
 from tests.cluster.program.stacks import GIVEN, REQUIRED
 from tests.cluster.program.whole import RELEASED, up
+from upschedule.operations.privileges.objects import actions_of
+from upschedule.operations.privileges.redis import rules
 
 ELSEWHERE = {
     "postgresAddress": "database.example.org:15432",
     "objectStoreAddress": "s3.example.org:443",
     "objectStoreSecure": "true",
+}
+SERVED_SECRETS = (
+    "UPSCHEDULE_POSTGRES_URL",
+    "UPSCHEDULE_REDIS_STATE_URL",
+    "UPSCHEDULE_REDIS_CACHE_URL",
+    "UPSCHEDULE_OBJECTS_ACCESS_KEY",
+    "UPSCHEDULE_OBJECTS_SECRET_KEY",
+)
+SHARED_SECRETS = {
+    GIVEN[name]
+    for name in (
+        "postgresApplicationPassword",
+        "postgresOwnerPassword",
+        "redisStatePassword",
+        "redisCachePassword",
+        "objectStoreApplicationSecretKey",
+    )
 }
 # What a terminal can type and a client can send: PostgreSQL knows no NUL, and UTF-8 no half of a pair.
 PASSWORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
@@ -39,11 +61,12 @@ def test_stores_are_found_by_name_on_their_ports(nomad: Nomad) -> None:
     secure = {"dbname": "upschedule", "sslmode": "verify-full", "sslrootcert": "/secrets/stores-authority.pem"}
 
     assert database(serve["UPSCHEDULE_POSTGRES_URL"]) == {
+        **secure,
         "host": "pgbouncer.service.consul",
         "port": "6432",
-        "user": "upschedule_app",
-        "password": GIVEN["postgresApplicationPassword"],
-        **secure,
+        "dbname": "upschedule_api",
+        "user": "upschedule_api",
+        "password": derived(GIVEN["postgresApplicationPassword"], "api"),
     }
     assert database(prepare["UPSCHEDULE_POSTGRES_OWNER_URL"]) == {
         "host": "postgres.service.consul",
@@ -55,7 +78,40 @@ def test_stores_are_found_by_name_on_their_ports(nomad: Nomad) -> None:
     for use, port in (("STATE", 6379), ("CACHE", 6380)):
         address = redis.connection.parse_url(serve[f"UPSCHEDULE_REDIS_{use}_URL"])
         assert (address["host"], address["port"]) == (f"redis-{use.lower()}.service.consul", port)
-        assert address["password"] == GIVEN[f"redis{use.title()}Password"]
+        assert address["username"] == "api"
+        assert address["password"] == derived(GIVEN[f"redis{use.title()}Password"], "api")
+
+
+def test_each_process_has_names_and_secrets_that_the_stores_know_and_no_other_has(nomad: Nomad) -> None:
+    """No task holds a secret of the stack's from which those of the others could be derived (decision 16)."""
+    ran = up(RELEASED)
+    own = {
+        "api": ran.items["nomad/jobs/api/api/serve"],
+        "worker": ran.items["nomad/jobs/worker/worker/work"],
+        "scheduler": ran.items["nomad/jobs/scheduler/scheduler/schedule"],
+    }
+    identities = {
+        entry["name"]: entry for entry in json.loads(f"[{ran.items['nomad/jobs/object-store']['process_identities']}]")
+    }
+    for process, items in own.items():
+        url = database(items["UPSCHEDULE_POSTGRES_URL"])
+        assert (url["user"], url["dbname"]) == (f"upschedule_{process}", f"upschedule_{process}")
+        for job in ("postgres", "pgbouncer"):
+            assert ran.items[f"nomad/jobs/{job}"][f"{process}_password"] == url["password"]
+        for use in ("state", "cache"):
+            address = redis.connection.parse_url(items[f"UPSCHEDULE_REDIS_{use.upper()}_URL"])
+            assert address["username"] == process
+            assert address["password"] == ran.items[f"nomad/jobs/redis-{use}"][f"{process}_password"]
+            assert ran.variables(f"redis-{use}")[f"{process}_rules"] == rules(use)[process]
+        pair = {
+            "accessKey": items["UPSCHEDULE_OBJECTS_ACCESS_KEY"],
+            "secretKey": items["UPSCHEDULE_OBJECTS_SECRET_KEY"],
+        }
+        assert identities[process]["credentials"] == [pair]
+        assert identities[process]["actions"] == actions_of(process, "uploads")
+        assert not {value for value in GIVEN.values() if value in " ".join(items.values())} & SHARED_SECRETS
+    for name in SERVED_SECRETS:
+        assert len({items[name] for items in own.values()}) == 3
 
 
 def test_a_port_that_is_set_reaches_the_store_and_its_users(nomad: Nomad) -> None:
@@ -101,12 +157,20 @@ def test_one_store_elsewhere_leaves_the_other_here(address: str, absent: str) ->
 def test_the_key_of_before_is_taken_only_while_it_is_set() -> None:
     """Between the two steps of a rotation."""
     before = {"objectStoreApplicationKeyBefore": '{"accessKey": "a", "secretKey": "b"}'}
+    name = "process_identities"
     without, during = (
         up().items["nomad/jobs/object-store"],
         up(secrets={**GIVEN, **before}).items["nomad/jobs/object-store"],
     )
 
-    assert during == {**without, "application_key_before": before["objectStoreApplicationKeyBefore"]}
+    assert during == {
+        **without,
+        "application_key_before": before["objectStoreApplicationKeyBefore"],
+        name: during[name],
+    }
+    for entry, known in zip(json.loads(f"[{during[name]}]"), json.loads(f"[{without[name]}]"), strict=True):
+        old = {"accessKey": f"a-{entry['name']}", "secretKey": derived("b", entry["name"])}
+        assert entry == {**known, "credentials": [*known["credentials"], old]}
 
 
 def test_the_same_keys_reach_the_store_and_its_users(nomad: Nomad) -> None:
@@ -116,8 +180,8 @@ def test_the_same_keys_reach_the_store_and_its_users(nomad: Nomad) -> None:
     store, serve = items["nomad/jobs/object-store"], items["nomad/jobs/api/api/serve"]
     prepare = items["nomad/jobs/api/api/prepare"]
 
-    assert store["application_access_key"] == serve["UPSCHEDULE_OBJECTS_ACCESS_KEY"] == "upschedule-2"
-    assert store["application_secret_key"] == serve["UPSCHEDULE_OBJECTS_SECRET_KEY"]
+    assert store["application_access_key"] == "upschedule-2"
+    assert serve["UPSCHEDULE_OBJECTS_ACCESS_KEY"] == "upschedule-2-api"
     assert prepare["AWS_ACCESS_KEY_ID"] == "backup-2"
     assert store["backup_secret_key"] == prepare["AWS_SECRET_ACCESS_KEY"]
 
@@ -130,7 +194,7 @@ def test_any_password_comes_through_its_url(password: str) -> None:
     def urls() -> pulumi.Output[list[str]]:
         secret = pulumi.Output.secret(password)
         return pulumi.Output.all(
-            stores.database_url("role", secret, "host:5432"), stores.redis_url(secret, "host:6379")
+            stores.database_url("role", secret, "host:5432"), stores.redis_url("user", secret, "host:6379")
         )
 
     database_url, redis_url = run(urls).result

@@ -63,6 +63,7 @@ class Preparation:
     def _environment(self) -> dict[str, str]:
         return {
             "UPSCHEDULE_POSTGRES_OWNER_URL": self.database.owner_dsn,
+            "UPSCHEDULE_POSTGRES_BACKUP_URL": self.database.backup_dsn,
             "UPSCHEDULE_POSTGRES_URL": self.database.dsn,
             "AWS_ENDPOINT_URL": f"http://{self.store.endpoint}",
             "AWS_ACCESS_KEY_ID": self.store.access_key,

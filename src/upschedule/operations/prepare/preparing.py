@@ -15,6 +15,7 @@ from upschedule.operations.prepare.contracts import Permission, permit
 from upschedule.operations.prepare.errors import TurnNotTaken
 from upschedule.operations.prepare.ledger import is_prepared, mark, read_levels
 from upschedule.operations.prepare.release_folder import Release
+from upschedule.operations.privileges.granting import grant_backup
 
 _ADVISORY_LOCK = 0x7570707265706172  # "upprepar"
 _CONNECT_SECONDS = 10
@@ -29,6 +30,8 @@ class PrepareOptions:
     """
 
     owner_url: str
+    #: Of a role that reads everything and changes nothing.
+    backup_url: str
     application_role: str
     backup: BackupOptions
     running: Path | None
@@ -57,7 +60,8 @@ def prepare(release: Release, options: PrepareOptions, surroundings: Surrounding
         if not _take_turn(connection, release, options.turn_seconds, surroundings):
             return Report(version=release.version, backup=None)
         _permission(connection, release, options)
-        backup = back_up(options.owner_url, release.version, datetime.now(tz=UTC), options.backup)
+        grant_backup(connection)
+        backup = back_up(options.backup_url, release.version, datetime.now(tz=UTC), options.backup)
         _log.info("backup_made", backup=backup)
         permission = _settled_permission(connection, release, options, surroundings)
         report = migrate(

@@ -28,6 +28,16 @@ def grant_all(conn: psycopg.Connection, *, shared_role: str, only_add: bool) -> 
             conn.execute(statement)
 
 
+def grant_backup(conn: psycopg.Connection) -> None:
+    """What a backup needs, which is made before the migrations. Raises RoleMissing."""
+    if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", [BACKUP_ROLE]).rowcount == 0:
+        raise RoleMissing(BACKUP_ROLE)
+    with conn.transaction():
+        conn.execute(_with("GRANT USAGE ON SCHEMA public TO {role}", BACKUP_ROLE))
+        for statement in _backup():
+            conn.execute(statement)
+
+
 def _statements(tables: Collection[str], shared_role: str, *, only_add: bool) -> Iterator[sql.Composed]:
     for role in (*ROLES, shared_role):
         yield _with("GRANT USAGE ON SCHEMA public TO {role}", role)

@@ -1,17 +1,19 @@
 """What each process may do in the S3 store, as SeaweedFS names it. Deleting is a kind of writing."""
 
 from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
 
 from upschedule.operations.privileges.identities import Process
 
 #: Every key may look for this object, which need not exist: an answer tells that store, bucket and key work.
 PROBE = ".ready"
 
-ACTIONS: Mapping[Process, tuple[str, ...]] = {
-    "api": ("Write",),
-    "worker": ("Read",),
-    "scheduler": ("List", "Write"),
-}
+#: From the file that the cluster reads as well.
+ACTIONS: Mapping[Process, tuple[str, ...]] = msgspec.json.decode(
+    Path(__file__).with_name("objects.json").read_bytes(), type=dict[Process, tuple[str, ...]]
+)
 
 
 def actions_of(process: Process, bucket: str) -> list[str]:
