@@ -13,7 +13,14 @@ import redis
 from minio import Minio
 from minio.error import S3Error
 
-from tests.cluster.cluster import application_url, ask_consul, object_store, owner_url
+from tests.cluster.cluster import (
+    application_url,
+    ask_consul,
+    derived,
+    object_store,
+    owner_url,
+    shared_url,
+)
 from tests.cluster.conftest import Figure
 from tests.cluster.gaps import visiting
 from tests.cluster.releases import unlimited_traffic
@@ -21,6 +28,7 @@ from tests.cluster.runbooks import follow, shell
 from tests.documents.generate import document
 from tests.servers import wait_until
 from tools.local_cluster.cluster import LocalCluster
+from upschedule.operations.privileges.identities import PROCESSES
 
 pytestmark = pytest.mark.timeout(1500)
 DOCUMENTS_SECONDS = 600
@@ -55,19 +63,24 @@ def test_redis_passwords(cluster: LocalCluster, sre: dict[str, str], students: N
     before = dict(redis_passwords(cluster))
     follow("rotate-secrets", "Redis passwords", environment=sre, folder=tmp_path)
     cluster.adopt_secrets()
-    for port, word in redis_passwords(cluster):
-        assert opens(cluster, port, word)
-        assert not opens(cluster, port, before[port])
+    for who, word in redis_passwords(cluster):
+        assert opens(cluster, who, word)
+        assert not opens(cluster, who, before[who])
 
 
-def redis_passwords(cluster: LocalCluster) -> Iterator[tuple[str, str]]:
+def redis_passwords(cluster: LocalCluster) -> Iterator[tuple[tuple[str, str], str]]:
+    """By port and user."""
     for name in ("redisState", "redisCache"):
-        yield f"{name}Port", cluster.credentials.password(f"{name}Password")
+        word = cluster.credentials.password(f"{name}Password")
+        yield (f"{name}Port", "default"), word
+        for process in PROCESSES:
+            yield (f"{name}Port", process), derived(word, process)
 
 
-def opens(cluster: LocalCluster, port: str, password: str) -> bool:
+def opens(cluster: LocalCluster, who: tuple[str, str], password: str) -> bool:
+    port, user = who
     host, _, number = cluster.plan.address(port).partition(":")
-    with redis.Redis(host=host, port=int(number), password=password) as client:
+    with redis.Redis(host=host, port=int(number), username=user, password=password) as client:
         try:
             return bool(client.ping())
         except redis.AuthenticationError:
@@ -79,12 +92,19 @@ def test_the_applications_database_password(
     cluster: LocalCluster, sre: dict[str, str], students: None, tmp_path: Path
 ) -> None:
     """Through PgBouncer the new one connects and the old one does not."""
-    before = application_url(cluster)
+    before = database_urls(cluster)
     follow("rotate-secrets", "The application's database password", environment=sre, folder=tmp_path)
     cluster.adopt_secrets()
-    psycopg.connect(application_url(cluster)).close()
-    with pytest.raises(psycopg.OperationalError, match="authentication failed"):
-        psycopg.connect(before)
+    for url in database_urls(cluster):
+        psycopg.connect(url).close()
+    for url in before:
+        with pytest.raises(psycopg.OperationalError, match="authentication failed"):
+            psycopg.connect(url)
+
+
+def database_urls(cluster: LocalCluster) -> list[str]:
+    """Of each process, and of those of older releases."""
+    return [*(application_url(cluster, process) for process in PROCESSES), shared_url(cluster)]
 
 
 def test_the_database_owners_password(cluster: LocalCluster, sre: dict[str, str], tmp_path: Path) -> None:

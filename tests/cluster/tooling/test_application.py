@@ -78,6 +78,8 @@ def test_a_release_is_three_jobs_whose_tasks_read_their_own_secrets_only(project
     items = {path: agent.call("GET", f"var/{path}", namespace="whole")["Items"] for path in paths}
     owner = [path for path, found in items.items() if "UPSCHEDULE_POSTGRES_OWNER_URL" in found]
     assert owner == ["nomad/jobs/api/api/prepare"]
+    feeds = [path for path, found in items.items() if "UPSCHEDULE_WEB_FEED_SECRET" in found]
+    assert feeds == ["nomad/jobs/api/api/serve"]
     assert set(items["nomad/jobs/worker/worker/wait"]) == {"authority", "UPSCHEDULE_POSTGRES_URL"}
     assert not paths & {f"nomad/jobs/{name}" for name in JOBS}
     project.up("--expect-no-changes").expect_success()

@@ -6,6 +6,7 @@ import pytest
 
 from tests.cluster.tooling.agent import Agent
 from tests.cluster.tooling.stack import Stack
+from upschedule.operations.privileges.identities import PROCESSES
 
 ROOT = Path(__file__).parents[3]
 SERVICES = (
@@ -20,11 +21,12 @@ SERVICES = (
 )
 COMMON = {"namespace": "default", "user": "nobody"}
 PROGRAM = {"program": "/usr/bin/program"}
+RULES = {f"{process}_rules": "-@all +ping" for process in PROCESSES}
 OWN = {
     "postgres": {"volume": "data", "port": "5432"},
     "pgbouncer": {"port": "6432", "postgres_host": "postgres.service.consul", "postgres_port": "5432"},
-    "redis-state": {**PROGRAM, "volume": "data", "port": "6379"},
-    "redis-cache": {**PROGRAM, "port": "6380"},
+    "redis-state": {**PROGRAM, **RULES, "volume": "data", "port": "6379"},
+    "redis-cache": {**PROGRAM, **RULES, "port": "6380"},
     "object-store": {**PROGRAM, "volume": "data", "port": "8333", "master_port": "9333"},
     "traefik": {
         **PROGRAM,
@@ -96,8 +98,10 @@ def test_one_up_defines_all_a_second_changes_nothing_and_destroy_leaves_nothing(
     assert users == {name: f"whole-{name}" for name in SERVICES}
     secretive = [name for name in SERVICES if name != "prometheus"]
     items = {name: agent.call("GET", f"var/nomad/jobs/{name}", namespace="whole")["Items"] for name in secretive}
-    assert items["redis-state"] == {"password": "state-7f3a"}
-    assert set(items["pgbouncer"]) == {"password", "authority", "certificate", "key"}
+    passwords = {f"{process}_password" for process in PROCESSES}
+    assert items["redis-state"]["password"] == "state-7f3a"
+    assert set(items["redis-state"]) == {"password", *passwords}
+    assert set(items["pgbouncer"]) == {"application_password", *passwords, "authority", "certificate", "key"}
     assert items["traefik"] == {"consul_token": "token-55de", "certificate": "certificate-03c1", "key": "key-8e42"}
     assert set(items["autoscaler"]) == {"nomad_token"}
     project.up("--expect-no-changes").expect_success()
