@@ -37,6 +37,7 @@ _LIMITS = {
         "LIMITS_REQUESTS_PER_SECOND",
         "LIMITS_REQUESTS_PER_SECOND_ADDRESS",
         "LIMITS_SIGN_IN_FAILURES_MAX",
+        "LIMITS_SIGN_UPS_PER_HOUR_ADDRESS",
         "LIMITS_CALENDARS_PER_ACCOUNT",
         "JOBS_PENDING_MAX",
     )
@@ -67,7 +68,8 @@ def existing(public_url: str) -> dict[str, str]:
         assert calendar.status_code == 201, calendar.text
         cookie = "; ".join(f"{name}={value}" for name, value in visitor.cookies.items())
     person = {"email": "somebody@example.org", "password": _PASSWORD}
-    assert httpx.post(f"{public_url}/api/v1/accounts", json=person).status_code == 201
+    signed = [httpx.post(f"{public_url}/api/v1/{path}", json=person).status_code for path in ("accounts", "sessions")]
+    assert signed == [202, 201]
     return {
         "FUZZING_URL": public_url,
         "FUZZING_COOKIE": cookie,

@@ -58,7 +58,7 @@ def before_call(_context: schemathesis.HookContext, case: schemathesis.Case, _kw
 def after_call(_context: schemathesis.HookContext, case: schemathesis.Case, response: schemathesis.Response) -> None:
     """Remembers what exists."""
     operation, parameters = _operation_id(case), case.path_parameters or {}
-    if response.status_code == 202:
+    if operation in {"UploadDocument", "RetryJob"} and response.status_code == 202:
         _await_reading(response.json()["id"])
     elif operation == "GetTimetable" and response.status_code == 200:
         _jobs.append(str(parameters["job_id"]))
