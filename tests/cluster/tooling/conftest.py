@@ -50,6 +50,9 @@ def copy_program(folder: Path) -> None:
     shutil.copytree(ROOT / "pulumi", folder / "project")
     shutil.copytree(ROOT / "jobs", folder / "jobs")
     shutil.copytree(ROOT / "monitoring", folder / "monitoring")
+    # What each process may do in the stores.
+    privileges = Path("src/upschedule/operations/privileges")
+    shutil.copytree(ROOT / privileges, folder / privileges)
 
 
 @contextmanager
