@@ -29,21 +29,28 @@ class Frame(NamedTuple):
     height: float
     turns: Turns
     table: int = 0
+    #: How many times larger the upright page is than the displayed one.
+    scale: float = 1.0
 
     def upright(self, rect: Rect) -> Rect:
         """From the page as displayed."""
         left, top, right, bottom = rect
         if self.turns == 1:
-            return self.height - bottom, left, self.height - top, right
-        if self.turns == 2:  # noqa: PLR2004 - a half turn
-            return self.width - right, self.height - bottom, self.width - left, self.height - top
-        if self.turns == 3:  # noqa: PLR2004 - three quarter turns
-            return top, self.width - right, bottom, self.width - left
-        return rect
+            left, top, right, bottom = self.height - bottom, left, self.height - top, right
+        elif self.turns == 2:  # noqa: PLR2004 - a half turn
+            left, top, right, bottom = self.width - right, self.height - bottom, self.width - left, self.height - top
+        elif self.turns == 3:  # noqa: PLR2004 - three quarter turns
+            left, top, right, bottom = top, self.width - right, bottom, self.width - left
+        return left * self.scale, top * self.scale, right * self.scale, bottom * self.scale
+
+    @property
+    def upright_height(self) -> float:
+        """The height of the page with its text upright."""
+        return (self.width if self.turns % 2 else self.height) * self.scale
 
     def displayed(self, rect: Rect, *, row: int) -> Box:
         """Back to the page as displayed, where a viewer can mark it."""
-        left, top, right, bottom = rect
+        left, top, right, bottom = (side / self.scale for side in rect)
         if self.turns == 1:
             left, top, right, bottom = top, self.height - right, bottom, self.height - left
         elif self.turns == 2:  # noqa: PLR2004 - a half turn

@@ -28,6 +28,11 @@ _CHECKSUM = re.compile(r"premature end of data in flate filter|zlib error: incor
 _DESCRIPTION = re.compile(r"vector (stroked|filled), color: #([0-9a-f]{6}), alpha: (\d+), is-rect: (true|false)")
 #: A filled area of at least this part of the page is its background.
 _BACKGROUND_SHARE = 0.8
+#: Words are this high (points) on a page that need not be scaled, and so high afterwards.
+_USUAL_HEIGHTS = (7.0, 30.0)
+_HEIGHT = 13.0
+#: So many words tell the usual height.
+_SAMPLE = 50
 #: The portal draws its rules as filled rectangles of this thickness (points).
 _PORTAL_RULE = (0.45, 0.55)
 
@@ -100,7 +105,8 @@ def _read(opened: Opened, number: int, limits: ReadingLimits, turns: Turns) -> P
     if not all(block[4].isascii() for block in blocks):
         words = normalise_words(words)
     strokes = paths.strokes
-    if frame.turns:
+    frame = frame._replace(scale=_scale(words, frame))
+    if frame.turns or frame.scale != 1:
         words = [(*frame.upright(word[:4]), *word[4:]) for word in words]
         strokes = [stroke._replace(rect=frame.upright(stroke.rect)) for stroke in strokes]
         ignored = [Ignored((*frame.upright(word[:4]), *word[4:]), reason) for word, reason in ignored]
@@ -108,6 +114,16 @@ def _read(opened: Opened, number: int, limits: ReadingLimits, turns: Turns) -> P
     visible = frame.upright((0.0, 0.0, frame.width, frame.height))
     pictured = not plain and bool(page.get_images())
     return PageContents(words, strokes, frame, visible, ignored, hidden, paths.drawings, pictured, paths.portal_rules)
+
+
+def _scale(words: Sequence[Word], frame: Frame) -> float:
+    """The factor by which a page with tiny or huge letters has usual ones: all distances are meant for those."""
+    sideways = frame.turns % 2
+    sample = words[:: 1 + len(words) // _SAMPLE]
+    heights: list[float] = sorted([word[2] - word[0] if sideways else word[3] - word[1] for word in sample])
+    height = heights[len(heights) // 2] if heights else 0.0
+    low, high = _USUAL_HEIGHTS
+    return 1.0 if low <= height <= high or height <= 0 else _HEIGHT / height
 
 
 def _text_of(shown: Any, flags: int) -> Any:

@@ -47,7 +47,7 @@ class PageBreaks:
         frame, page = before.table.frame, before.page
         if after.page == page:
             return True
-        height = _upright_height(frame)
+        height = frame.upright_height
         bottom, top = before.table.grid.rows[-1], after.table.grid.rows[0]
         allowance = max(_FREE_SHARE * height, wanted)
         if height - bottom <= top + allowance:
@@ -84,10 +84,8 @@ class PageBreaks:
         return all(abs(y - x - shift) <= width * _COLUMN_TOLERANCE for x, y in zip(one, other, strict=True))
 
 
-def _upright_height(frame: Frame) -> float:
-    return frame.width if frame.turns % 2 else frame.height
-
-
 def _is_full_scale(frame: Frame) -> bool:
     size = sorted((frame.width, frame.height), reverse=True)
-    return all(abs(side - sheet) < _SHEET_TOLERANCE for side, sheet in zip(size, _SHEET, strict=True))
+    return frame.scale == 1 and all(
+        abs(side - sheet) < _SHEET_TOLERANCE for side, sheet in zip(size, _SHEET, strict=True)
+    )

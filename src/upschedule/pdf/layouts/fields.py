@@ -15,12 +15,15 @@ _GLUED_MODULE = re.compile(r"([A-Z]{3})(\d{3})")
 _MODULE = re.compile(r"[A-Z]{3} \d{3}")
 #: The first and the last time at which anything starts.
 _DAY_STARTS, _DAY_ENDS = "06:00", "21:30"
+#: A hyphen within a word, and the blank that stands for the break after it.
+_BROKEN = re.compile(r"(?<=\w)- (?=\w)")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 def joined(lines: Sequence[Line]) -> str:
-    """A cell's lines as one text."""
-    return " ".join([line.text for line in lines])
+    """A cell's lines as one text. A browser may break a line after the hyphen of a name such as `Maple 3-7`."""
+    text = " ".join([line.text for line in lines])
+    return _BROKEN.sub("-", text) if len(lines) > 1 and "- " in text else text
 
 
 def module_code(text: str) -> str:

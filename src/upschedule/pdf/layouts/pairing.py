@@ -11,7 +11,7 @@ from upschedule.pdf.layouts.fields import joined
 Wrapped = list[Line]
 
 #: No name ends like this.
-_OPEN_ENDS = "-,(/&"
+OPEN_ENDS = ("-", ",", "(", "/", "&")
 #: Floor and room, at the end of a name.
 _ROOM_NUMBER = re.compile(r"\d-\d+$")
 _PASSES = 2
@@ -135,7 +135,7 @@ def _breaks(lines: Sequence[Line]) -> list[int]:
 def _doubt(line: Line, after: Line, known: Wraps) -> int:
     """How little speaks for one text in two lines: 0 to 2."""
     # A name begins with a letter, whatever a row that was misjudged as certain has taught.
-    if (line.text, after.text) in known.pairs or line.text[-1] in _OPEN_ENDS or not after.text[0].isalpha():
+    if (line.text, after.text) in known.pairs or line.text.endswith(OPEN_ENDS) or not after.text[0].isalpha():
         return 0
     if _first_word(after) in known.beginnings or _ROOM_NUMBER.search(line.text):
         return 2

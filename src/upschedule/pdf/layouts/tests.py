@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from upschedule.pdf.cells import Line
 from upschedule.pdf.layouts.entry import Entry, Fields, Layout, Part
 from upschedule.pdf.layouts.fields import (
     calendar_date,
@@ -14,6 +15,7 @@ from upschedule.pdf.layouts.fields import (
     module_code,
     weekday,
 )
+from upschedule.pdf.layouts.pairing import OPEN_ENDS
 from upschedule.timetable.event import Day, ReadingWarning, Test, weekday_of
 
 _DATED = ("day", "date", "time")
@@ -31,6 +33,17 @@ def _recognises(fields: Fields) -> bool:
 def _read(entries: Sequence[Entry]) -> Iterator[Test | ReadingWarning]:
     for entry in entries:
         yield from _test(entry)
+
+
+def _venues(entry: Entry) -> tuple[str, ...]:
+    """A line each, but for a name that cannot have ended with its line."""
+    venues: list[list[Line]] = []
+    for line in entry.lines("venue"):
+        if venues and venues[-1][-1].text.endswith(OPEN_ENDS):
+            venues[-1].append(line)
+        else:
+            venues.append([line])
+    return tuple(joined(venue) for venue in venues)
 
 
 def _sort_key(fields: Fields) -> str:
@@ -82,7 +95,7 @@ def _test(entry: Entry) -> Iterator[Test | ReadingWarning]:
         start=period[0],
         end=period[1],
         campus=entry.text("campus"),
-        venues=tuple(line.text for line in entry.lines("venue")),
+        venues=_venues(entry),
         page=entry.page,
         boxes=entry.boxes,
     )
