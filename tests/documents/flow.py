@@ -77,6 +77,11 @@ class Flow:
         for row in rows:
             self._row(row)
 
+    @property
+    def is_full(self) -> bool:
+        """Whether no other line fits on the last page, so that the table may seem to be cut off there."""
+        return self._room() < 1
+
     def close(self) -> None:
         """Draw the rules of the last page."""
         self._end_page()

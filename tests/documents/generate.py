@@ -22,6 +22,8 @@ class Document:
     pages: int
     made: list[str]
     warnings: list[str] = field(default_factory=list[str])
+    #: A warning that there may be: whether a page seems full depends on the paper.
+    possible: list[str] = field(default_factory=list[str])
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Printed:
     placed: list[Placed]
     pages: int
     made: str
+    is_full: bool
 
 
 def rows_of(rng: Random, kind: Kind, count: int) -> list[Row]:
@@ -58,7 +61,7 @@ def print_schedule(rng: Random, kind: Kind, rows: int) -> Printed:
     flow.close()
     portal = producer == "portal"
     data = writers.portal(flow.pages, rng) if portal else writers.driver(flow.pages, fonts, producer)
-    return Printed(data, flow.placed, len(flow.pages), f"{kind.title} by {producer} in {fonts.regular}")
+    return Printed(data, flow.placed, len(flow.pages), f"{kind.title} by {producer} in {fonts.regular}", flow.is_full)
 
 
 def print_by_portal(kind: Kind, rows: Sequence[Row], rng: Random) -> Printed:
@@ -66,7 +69,9 @@ def print_by_portal(kind: Kind, rows: Sequence[Row], rng: Random) -> Printed:
     flow = Flow(kind, HELVETICA, rng)
     flow.lay_out(rows)
     flow.close()
-    return Printed(writers.portal(flow.pages, rng), flow.placed, len(flow.pages), f"{kind.title} by portal")
+    return Printed(
+        writers.portal(flow.pages, rng), flow.placed, len(flow.pages), f"{kind.title} by portal", flow.is_full
+    )
 
 
 def document(seed: int, *, rows_max: int = 40) -> Document:
@@ -85,6 +90,7 @@ def document(seed: int, *, rows_max: int = 40) -> Document:
         made.pages += part.pages
         made.made += part.made
         made.warnings += part.warnings
+        made.possible += part.possible
     if len(parts) > 1:
         made.data = transforms.merge([part.data for part in parts])
     return _handled(rng, made)
@@ -93,9 +99,10 @@ def document(seed: int, *, rows_max: int = 40) -> Document:
 def _without(printed: Printed, lost: int) -> Document:
     """The schedule without its first pages, unless no row begins after them."""
     kept = [row for row in printed.placed if row.page > lost]
+    possible = ["fills this page"] if printed.is_full else []
     if not lost or not kept:
         events = [event for row in printed.placed for event in row.events]
-        return Document(printed.data, events, printed.pages, [printed.made])
+        return Document(printed.data, events, printed.pages, [printed.made], possible=possible)
     events = [msgspec.structs.replace(event, page=event.page - lost) for row in kept for event in row.events]
     cut = any(row.page <= lost < page for row in printed.placed for page in row.more_pages)
     return Document(
@@ -104,6 +111,7 @@ def _without(printed: Printed, lost: int) -> Document:
         printed.pages - lost,
         [printed.made, f"without {lost} pages"],
         ["start of the", "rest of a row"] if cut else ["start of the"],
+        possible,
     )
 
 

@@ -18,6 +18,11 @@ from upschedule.pdf.page_break import PageBreaks
 from upschedule.timetable.event import ReadingWarning
 
 
+def _end_in_doubt(fragment: Fragment) -> ReadingWarning:
+    message = f"The {fragment.layout.name} table fills this page and does not go on: check that no page is missing."
+    return ReadingWarning(page=fragment.page, message=message)
+
+
 @dataclass(slots=True)
 class Assembly:
     """The entries so far, and what is doubtful about them."""
@@ -44,6 +49,9 @@ def assemble(arranged: Arranged, breaks: PageBreaks) -> Assembly:
             else:
                 _place(part, fragment, assembly)
         before = fragment
+    for fragment, after in zip(arranged.fragments, [*arranged.fragments[1:], None], strict=True):
+        if (after is None or after.headed or after.layout is not fragment.layout) and breaks.fills_page(fragment):
+            assembly.warnings.append(_end_in_doubt(fragment))
     return assembly
 
 

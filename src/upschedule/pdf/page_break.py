@@ -10,6 +10,8 @@ from upschedule.pdf.frame import Frame
 #: A4 landscape in points: the portal prints pages of this size, with equal margins above and below.
 _SHEET = (841.9, 595.3)
 _SHEET_TOLERANCE = 3.0
+#: The portal's bottom margin and the least height of a line of its tables (points).
+_PORTAL_MARGIN, _PORTAL_LINE = 36.0, 12.0
 #: What may stay free above the bottom margin of a full page: two lines, as a part of the page's height.
 _FREE_SHARE = 0.08
 #: Other producers have wider margins below than above. A table that ends higher than this has ended.
@@ -74,6 +76,12 @@ class PageBreaks:
         first, second = pages[before.page - 1], pages[after.page - 1]
         gone = sum(first < number < second for number in free)
         return any(first < number < second for number in removed) or gone >= _PAGE_OBJECTS_MIN
+
+    def fills_page(self, fragment: Fragment) -> bool:
+        """Whether the fragment leaves no room for another line on its page, as the portal prints them."""
+        frame, bottom = fragment.table.frame, fragment.table.grid.rows[-1]
+        on_portal_page = fragment.page in self._portal_pages and _is_full_scale(frame)
+        return on_portal_page and frame.upright_height - bottom < _PORTAL_MARGIN + _PORTAL_LINE
 
     def _same_columns(self, before: Fragment, after: Fragment) -> bool:
         one, other = before.table.grid.columns, after.table.grid.columns

@@ -98,3 +98,13 @@ def test_a_blank_row_lower_than_any_line_of_text_needs_no_warning() -> None:
 
     assert low.warnings == ()
     assert [warning.page for warning in high.warnings] == [1]
+
+
+def test_a_table_that_fills_its_last_page_may_go_on_on_a_page_that_is_missing() -> None:
+    full, ended = (
+        extract(writers.portal([_page(80.0, _HEADER, _WHOLE), _page(top, ("ABC 124", *_DATED))], Random(0)))  # noqa: S311 - fixed
+        for top in (55.0, 559.0)
+    )
+
+    assert [(warning.page, "no page is missing" in warning.message) for warning in full.warnings][-1] == (2, True)
+    assert ended.warnings == ()
