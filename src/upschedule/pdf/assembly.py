@@ -44,6 +44,8 @@ def assemble(arranged: Arranged, breaks: PageBreaks) -> Assembly:
         for part in fragment.parts:
             if part.row.overrun:
                 assembly.warnings.append(part.warning("Text reaches over the border of its cell and may be cut off."))
+            if part.row.overprinted:
+                assembly.warnings.append(part.warning("Texts of this row are printed over each other: check it."))
             if part is fragment.parts[0]:
                 _place_first(part, before, fragment, assembly, joints)
             else:
@@ -121,6 +123,9 @@ def _place_first(part: Part, before: Fragment | None, fragment: Fragment, assemb
             return
         if not fragment.headed:
             joints.check_whole(last, part)
+    if rest and last and last.layout is fragment.layout and not fragment.headed:
+        # The row that ends the fragment before may lack this or another rest.
+        raise Incomplete(_page_missing(part.page))
     if rest:
         assembly.warnings.append(part.warning("This is the rest of a row whose beginning is missing; it was left out."))
     else:

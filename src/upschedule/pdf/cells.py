@@ -58,15 +58,19 @@ class Row:
         self, words: list[list[Run]], columns: list[float], rect: Rect, frame: Frame, *, overrun: bool
     ) -> None:
         self.rect, self.frame, self.overrun = rect, frame, overrun
+        #: Whether words of one line are printed over each other; known once the cells are.
+        self.overprinted = False
         self._words, self._columns = words, columns
 
     @cached_property
     def cells(self) -> list[Cell]:
         """The printed lines of each cell."""
-        return [
-            _lines(runs, left, right, self.frame) if runs else ()
-            for runs, (left, right) in zip(self._words, pairwise(self._columns), strict=True)
-        ]
+        cells: list[Cell] = []
+        for runs, (left, right) in zip(self._words, pairwise(self._columns), strict=True):
+            lines = _lines(runs) if runs else []
+            self.overprinted = self.overprinted or (len(lines) < len(runs) and _overlap(lines))
+            cells.append(tuple([_line(line, left, right, self.frame) for line in lines]))
+        return cells
 
     @property
     def height(self) -> float:
@@ -150,10 +154,10 @@ def _read_table(words: Sequence[Word], grid: Grid, frame: Frame) -> tuple[Table,
     return Table(found, grid, frame), outside
 
 
-def _lines(runs: list[Run], left: float, right: float, frame: Frame) -> Cell:
+def _lines(runs: list[Run]) -> list[Run]:
     """Runs of words to printed lines, top to bottom."""
     if len(runs) == 1:
-        return (_line(runs[0], left, right, frame),)
+        return runs
     runs.sort(key=_top)
     lines = [runs[0]]
     for run in runs[1:]:
@@ -162,7 +166,11 @@ def _lines(runs: list[Run], left: float, right: float, frame: Frame) -> Cell:
             lines[-1] = _without_repeats(sorted(lines[-1] + run))
         else:
             lines.append(run)
-    return tuple([_line(line, left, right, frame) for line in lines])
+    return lines
+
+
+def _overlap(lines: Sequence[Run]) -> bool:
+    return any(other[0] < one[2] - _OVERLAP_MAX for line in lines for one, other in pairwise(line))
 
 
 def _usual_height(words: Sequence[Word]) -> float:

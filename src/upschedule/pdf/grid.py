@@ -14,6 +14,8 @@ _GAP_MIN = 4.0
 #: The least part of the table's width that a rule between two rows crosses.
 _ROW_RULE_SHARE = 0.5
 _COLUMNS_MIN = 2
+#: The schedule with the fewest columns has so many borders between and around them.
+_BORDERS_MIN = 8
 
 
 class Grid(NamedTuple):
@@ -27,11 +29,23 @@ def find_grids(rules: Rules) -> list[Grid]:
     """Every table on the page, top to bottom. A change of columns starts another grid."""
     if _is_plain(rules):
         return [Grid([rule.at for rule in rules.horizontal], [rule.at for rule in rules.vertical])]
+    if not rules.horizontal:
+        return _inside_a_row(rules.vertical)
     grids: list[Grid] = []
     for horizontal, vertical in _connected(without_marks(rules)):
         if len(vertical) > _COLUMNS_MIN:
             grids += _bands(horizontal, vertical)
     return _in_reading_order(grids)
+
+
+def _inside_a_row(vertical: list[Rule]) -> list[Grid]:
+    """A page in the middle of a row that is longer than a page shows the borders of its columns only."""
+    if len(vertical) < _BORDERS_MIN:
+        return []
+    top, bottom = vertical[0].start, vertical[0].end
+    if any(abs(rule.start - top) > _REACH or abs(rule.end - bottom) > _REACH for rule in vertical):
+        return []
+    return [Grid([top, bottom], [rule.at for rule in vertical])]
 
 
 def _in_reading_order(grids: list[Grid]) -> list[Grid]:

@@ -33,6 +33,10 @@ _USUAL_HEIGHTS = (7.0, 30.0)
 _HEIGHT = 13.0
 #: So many words tell the usual height.
 _SAMPLE = 50
+#: Stroked lines are as thick as each other, to this (points), where at least this share of them is.
+_ALIKE, _ALIKE_SHARE = 0.2, 0.8
+#: A table has at least so many lines in each direction.
+_UPRIGHT_MIN = 3
 #: The portal draws its rules as filled rectangles of this thickness (points).
 _PORTAL_RULE = (0.45, 0.55)
 
@@ -100,7 +104,12 @@ def _read(opened: Opened, number: int, limits: ReadingLimits, turns: Turns) -> P
     plain = number in opened.plain_pages
     hidden: list[Word] = []
     if not plain:
-        hidden = _hidden(words, _text_of(shown, _FLAGS | _CLIP).extractWORDS())
+        clipped = _text_of(shown, _FLAGS | _CLIP)
+        hidden = _hidden(words, clipped.extractWORDS())
+        visible_paths = _paths(clipped.extractBLOCKS(), extent)
+        # A browser draws the whole of a row on each page that shows a part of it. A cut at a side loses columns.
+        if _sides(visible_paths.strokes) == _sides(paths.strokes):
+            paths = visible_paths
         words, ignored = judge(words, text.extractDICT(), paths.fills, paths.background, frame.turns)
     if not all(block[4].isascii() for block in blocks):
         words = normalise_words(words)
@@ -153,7 +162,7 @@ def _hidden(words: Sequence[Word], shown: Sequence[Word]) -> list[Word]:
 
 
 def _paths(blocks: list[tuple[Any, ...]], extent: Any) -> _Paths:
-    drawn = [(block[:4], _paint(block[4])) for block in blocks if block[6] == _VECTOR]
+    drawn = _thinned([(block[:4], _paint(block[4])) for block in blocks if block[6] == _VECTOR])
     background = WHITE
     fills: list[Fill] = []
     strokes: list[Stroke] = []
@@ -163,7 +172,7 @@ def _paths(blocks: list[tuple[Any, ...]], extent: Any) -> _Paths:
     low, high = _PORTAL_RULE
     for rect, (outline, colour, visible, straight) in drawn:
         left, top, right, bottom = rect
-        thickness = min(right - left, bottom - top)
+        thickness = _thickness(rect)
         if not visible:
             continue
         if thickness <= THICKNESS_MAX or (outline and straight):
@@ -178,6 +187,40 @@ def _paths(blocks: list[tuple[Any, ...]], extent: Any) -> _Paths:
             fills.append(Fill(rect, colour))
     strokes = [stroke for stroke in strokes if stroke.style != background]
     return _Paths(strokes, fills, background, drawings, portal)
+
+
+def _sides(strokes: Sequence[Stroke]) -> tuple[int, int]:
+    """The left and the right end of all strokes, in whole points."""
+    lefts, rights = [stroke.rect[0] for stroke in strokes], [stroke.rect[2] for stroke in strokes]
+    return round(min(lefts, default=0.0)), round(max(rights, default=0.0))
+
+
+def _thinned(drawn: list[tuple[Rect, _Paint]]) -> list[tuple[Rect, _Paint]]:
+    """Stroked lines without the width that MuPDF adds too much: it does not scale the width of a line with the page."""
+    lines = [rect for rect, paint in drawn if paint.outline and paint.straight and paint.visible]
+    widths = sorted(map(_thickness, lines))
+    usual = widths[len(widths) // 2] if widths else 0.0
+    if usual <= THICKNESS_MAX:
+        return drawn
+    alike = [rect for rect in lines if abs(_thickness(rect) - usual) < _ALIKE]
+    # Boxes around cells are as high as each other, too, but none is as narrow.
+    upright = sum(rect[3] - rect[1] > rect[2] - rect[0] for rect in alike)
+    if len(alike) < len(lines) * _ALIKE_SHARE or not _UPRIGHT_MIN <= upright <= len(alike) - _UPRIGHT_MIN:
+        return drawn
+    inset = usual / 2 - _ALIKE
+    return [
+        (
+            (rect[0] + inset, rect[1] + inset, rect[2] - inset, rect[3] - inset)
+            if paint.outline and paint.straight and abs(_thickness(rect) - usual) < _ALIKE
+            else rect,
+            paint,
+        )
+        for rect, paint in drawn
+    ]
+
+
+def _thickness(rect: Rect) -> float:
+    return min(rect[2] - rect[0], rect[3] - rect[1])
 
 
 @lru_cache(maxsize=256)

@@ -1,8 +1,8 @@
 """Content streams that need no closer look at how their text is painted."""
 
 #: Operators that style text in other ways than filling it with black or white, or that draw other objects: a rendering
-#: mode, colour spaces and colours, a graphics state, forms and pictures, shadings. A false match costs time only.
-_STYLING = (b" Tr", b" sc", b" k", b" g", b" Do", b" sh", b"BI")
+#: mode, colour spaces and colours, a graphics state, forms and pictures, shadings, clips.
+_STYLING = (b" Tr", b" sc", b" k", b" g", b" Do", b" sh", b" W", b"BI")
 _DIGITS = b"0123456789."
 
 

@@ -101,7 +101,10 @@ def _read_pages(opened: Opened, count: int, limits: ReadingLimits, progress: Cal
         tables += found
         if page.portal_rules:
             portal_pages.add(number)
-        if not page.words and all(word.reason is Reason.INVISIBLE for word in page.ignored):
+        nothing = not page.words and all(word.reason is Reason.INVISIBLE for word in page.ignored)
+        # A word processor may end a document with an empty page.
+        ended = number == count and tables and not page.ignored and not page.drawings and not page.pictured
+        if nothing and not (ended and not page.strokes):
             silent.append(page)
         if any(_UNREADABLE in word[4] for word in page.words):
             raise Incomplete(

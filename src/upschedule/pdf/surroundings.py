@@ -47,7 +47,7 @@ class Surroundings:
         for table in tables:
             _refuse_cut(table, page.visible)
         for word in page.hidden:
-            if _inside(word, tables):
+            if _is_level(word, tables):
                 raise Incomplete(_cut(number))
         # Words inside of a table's box that belong to no cell are too large for one.
         large = [Ignored(word, Reason.LARGE) for word in outside if _inside(word, tables)]
@@ -114,6 +114,12 @@ def _lines(words: Sequence[Word]) -> list[_Line]:
 def _inside(word: Word, tables: Sequence[Table]) -> bool:
     x, y = (word[0] + word[2]) / 2, (word[1] + word[3]) / 2
     return any(grid.columns[0] < x < grid.columns[-1] and grid.rows[0] < y < grid.rows[-1] for _, grid, _ in tables)
+
+
+def _is_level(word: Word, tables: Sequence[Table]) -> bool:
+    """Whether the word is above, below or beside a table, whose own rules may be clipped away there."""
+    x, y = (word[0] + word[2]) / 2, (word[1] + word[3]) / 2
+    return any(grid.columns[0] < x < grid.columns[-1] or grid.rows[0] < y < grid.rows[-1] for _, grid, _ in tables)
 
 
 def _refuse_cut(table: Table, visible: Rect) -> None:

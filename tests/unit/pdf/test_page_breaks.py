@@ -108,3 +108,11 @@ def test_a_table_that_fills_its_last_page_may_go_on_on_a_page_that_is_missing() 
 
     assert [(warning.page, "no page is missing" in warning.message) for warning in full.warnings][-1] == (2, True)
     assert ended.warnings == ()
+
+
+def test_an_empty_page_at_the_end_is_no_loss() -> None:
+    pages = [_page(80.0, _HEADER, _WHOLE), Page()]
+
+    extraction = extract(writers.portal(pages, Random(0)))  # noqa: S311 - fixed
+
+    assert (len(extraction.events), extraction.pages, extraction.warnings) == (1, 2, ())

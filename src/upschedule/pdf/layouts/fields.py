@@ -13,17 +13,20 @@ _TIME = re.compile(_CLOCK)
 _DATE = re.compile(r"(\d{1,2})[ -]([A-Za-z]{3})[A-Za-z]*[ -](\d{4})")
 _GLUED_MODULE = re.compile(r"([A-Z]{3})(\d{3})")
 _MODULE = re.compile(r"[A-Z]{3} \d{3}")
+_ANY_MODULE = re.compile(r"[A-Z]{3} ?\d{3}")
 #: The first and the last time at which anything starts.
 _DAY_STARTS, _DAY_ENDS = "06:00", "21:30"
-#: A hyphen within a word, and the blank that stands for the break after it.
-_BROKEN = re.compile(r"(?<=\w)- (?=\w)")
+#: The end of a line that is broken within a word.
+_BROKEN = re.compile(r"\w-$")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 
 
 def joined(lines: Sequence[Line]) -> str:
     """A cell's lines as one text. A browser may break a line after the hyphen of a name such as `Maple 3-7`."""
     text = " ".join([line.text for line in lines])
-    return _BROKEN.sub("-", text) if len(lines) > 1 and "- " in text else text
+    if "- " not in text:
+        return text
+    return "".join([line.text if _BROKEN.search(line.text) else f"{line.text} " for line in lines]).rstrip(" ")
 
 
 def module_code(text: str) -> str:
@@ -76,7 +79,5 @@ def is_unusual_hour(start: str) -> bool:
 
 
 def is_doubled(text: str) -> bool:
-    """Whether the text is the same words twice: two copies were printed over each other."""
-    words = text.split(" ")
-    half = len(words) // 2
-    return len(words) % 2 == 0 and half > 0 and words[:half] == words[half:]
+    """Whether a cell holds more than one module: two texts were printed over each other, or two rows became one."""
+    return len(_ANY_MODULE.findall(text)) > 1

@@ -23,6 +23,8 @@ from upschedule.timetable.event import Box, Day, Lecture, ReadingWarning
 _COLUMNS = ("module", "offered", "group", "lang", "activity", "day", "time", "venue", "campus", "studyprog")
 #: The kind of group, printed in white after the language.
 _KIND_LETTER = re.compile(r"(\S.*?)( ?)([A-Z])")
+#: How a study programme begins: a degree or a number.
+_PROGRAMME = re.compile(r"[BMD][A-Z]|LLB|Hons|\d{5,}")
 #: So many neighbouring classes in order show that the classes of a document are numbered.
 _REGULAR_MIN = 8
 
@@ -194,7 +196,7 @@ def _study_programmes(lines: Sequence[Line]) -> tuple[str, ...]:
         return tuple(line.text for line in lines)
     programmes: list[Wrapped] = []
     for line in lines:
-        if programmes and programmes[-1][-1].wraps_to(line):
+        if programmes and programmes[-1][-1].wraps_to(line) and not _PROGRAMME.match(line.text):
             programmes[-1].append(line)
         else:
             programmes.append([line])

@@ -56,20 +56,43 @@ def _level(one: Line, other: Line) -> bool:
 
 def blanks_before(lines: Sequence[Line], anchors: Sequence[Line]) -> list[int]:
     """How many lines of a cell stay blank before each of its lines, where each anchor begins a line of its own."""
-    steps = [_middle(after) - _middle(one) for one, after in pairwise(anchors) if one.frame == after.frame]
-    leading = min(steps, default=0.0)
-    if leading <= 0:
-        return [0] * len(lines)
     places: list[int] = []
     first = 0
     # Each piece of a row that was cut has heights of its own; pieces come in their order.
     for frame in dict.fromkeys(line.frame for line in (*anchors, *lines)):
-        heights = [_middle(line) for line in lines if line.frame == frame]
-        both = heights + [_middle(line) for line in anchors if line.frame == frame]
-        top = min(both)
-        places += [first + round((height - top) / leading) for height in heights]
-        first += round((max(both) - top) / leading) + 1
+        own = [_middle(line) for line in lines if line.frame == frame]
+        others = [_middle(line) for line in anchors if line.frame == frame]
+        leading = _leading(own, others)
+        if leading <= 0:
+            places += range(first, first + len(own))
+            first += max(len(own), len(others))
+            continue
+        top = min(own + others)
+        found = _line_numbers(own, top, leading)
+        places += [first + number for number in found]
+        first += max([*found, *_line_numbers(others, top, leading)], default=-1) + 1
     return [max(0, after - one - 1) for one, after in pairwise([-1, *places])]
+
+
+def _leading(own: Sequence[float], others: Sequence[float]) -> float:
+    """From one line to the next: the usual step between anchors, or a smaller one in the cell itself."""
+    steps = sorted(after - one for one, after in pairwise(others))
+    usual = steps[len(steps) // 2 : len(steps) // 2 + 1]
+    return min([*usual, *(after - one for one, after in pairwise(own))], default=0.0)
+
+
+def _line_numbers(heights: Sequence[float], top: float, leading: float) -> list[int]:
+    """Which line each height is.
+
+    Steps are rounded one by one: the leading of another column may differ a little, and such differences add up.
+    """
+    numbers: list[int] = []
+    number, before = 0, top
+    for height in heights:
+        number += max(1 if numbers else 0, round((height - before) / leading))
+        numbers.append(number)
+        before = height
+    return numbers
 
 
 def _middle(line: Line) -> float:
