@@ -40,7 +40,7 @@ def _with_contents(data: bytes, edit: Callable[[bytes], bytes]) -> bytes:
     return _edited(data, change)
 
 
-def _drawn_over(data: bytes, draw: Callable[[Any, Random], None], rng: Random) -> bytes:
+def drawn_over(data: bytes, draw: Callable[[Any, Random], None], rng: Random) -> bytes:
     """Something drawn over each page by another program, which adds a stream of its own."""
     with pymupdf.open(stream=data) as document:
         for page in document:
@@ -208,7 +208,7 @@ def box_round_rows(data: bytes, rng: Random) -> bytes:
         top = rng.uniform(90, 400)
         page.draw_rect((rng.uniform(20, 34), top, 815, top + rng.uniform(15, 80)), color=(1, 0, 0), width=1.5)
 
-    return _drawn_over(data, draw, rng)
+    return drawn_over(data, draw, rng)
 
 
 def box_round_a_cell(data: bytes, rng: Random) -> bytes:
@@ -216,7 +216,7 @@ def box_round_a_cell(data: bytes, rng: Random) -> bytes:
         left, top = rng.uniform(40, 500), rng.uniform(80, 400)
         page.draw_rect((left, top, left + 70, top + 14), color=rng.choice([(1, 0, 0), (0, 0, 0)]), width=1)
 
-    return _drawn_over(data, draw, rng)
+    return drawn_over(data, draw, rng)
 
 
 def tick(data: bytes, rng: Random) -> bytes:
@@ -224,7 +224,7 @@ def tick(data: bytes, rng: Random) -> bytes:
         x, y = rng.uniform(50, 600), rng.uniform(80, 500)
         page.draw_polyline([(x, y), (x + 3, y + 4), (x + 9, y - 6)], color=(0, 0.5, 0), width=1.5)
 
-    return _drawn_over(data, draw, rng)
+    return drawn_over(data, draw, rng)
 
 
 def arrow(data: bytes, rng: Random) -> bytes:
@@ -233,7 +233,7 @@ def arrow(data: bytes, rng: Random) -> bytes:
         page.draw_line((x, y), (x + 80, y), color=(0, 0, 1), width=1)
         page.draw_polyline([(x + 74, y - 4), (x + 80, y), (x + 74, y + 4)], color=(0, 0, 1), width=1)
 
-    return _drawn_over(data, draw, rng)
+    return drawn_over(data, draw, rng)
 
 
 def scribble(data: bytes, rng: Random) -> bytes:
@@ -242,7 +242,7 @@ def scribble(data: bytes, rng: Random) -> bytes:
         points = [(60 + 15 * step, y + rng.uniform(-12, 12)) for step in range(30)]
         page.draw_polyline(points, color=(0, 0, 1), width=1.5)
 
-    return _drawn_over(data, draw, rng)
+    return drawn_over(data, draw, rng)
 
 
 def line_through_a_row(data: bytes, rng: Random) -> bytes:
@@ -250,7 +250,7 @@ def line_through_a_row(data: bytes, rng: Random) -> bytes:
         y = _words(page, rng)
         page.draw_line((rng.uniform(30, 44), y), (800, y), color=rng.choice([(1, 0, 0), (0, 0, 0)]), width=1)
 
-    return _drawn_over(data, draw, rng)
+    return drawn_over(data, draw, rng)
 
 
 def line_under_words(data: bytes, rng: Random) -> bytes:
@@ -258,7 +258,7 @@ def line_under_words(data: bytes, rng: Random) -> bytes:
         y = _words(page, rng) + 5.5
         page.draw_line((rng.uniform(45, 60), y), (rng.uniform(420, 600), y), color=(1, 0, 0), width=0.8)
 
-    return _drawn_over(data, draw, rng)
+    return drawn_over(data, draw, rng)
 
 
 def line_exactly_across(data: bytes, rng: Random) -> bytes:
@@ -270,7 +270,7 @@ def line_exactly_across(data: bytes, rng: Random) -> bytes:
         if rules and all(abs(rule.y0 - y) > 3 for rule in rules):
             page.draw_rect((rules[0].x0, y - 0.25, rules[0].x1, y + 0.25), color=None, fill=(0, 0, 0))
 
-    return _drawn_over(data, draw, rng)
+    return drawn_over(data, draw, rng)
 
 
 def _words(page: Any, rng: Random) -> float:
@@ -285,7 +285,7 @@ def note(data: bytes, rng: Random) -> bytes:
         at = (rng.uniform(100, 600), rng.uniform(100, 500))
         page.insert_text(at, rng.choice(("ask Thabo", "room changed?", "Hello!")), fontsize=10, color=(0, 0, 1))
 
-    return _drawn_over(data, draw, rng)
+    return drawn_over(data, draw, rng)
 
 
 def highlighter(data: bytes, rng: Random) -> bytes:
@@ -293,7 +293,7 @@ def highlighter(data: bytes, rng: Random) -> bytes:
         top = rng.uniform(90, 400)
         page.draw_rect((36, top, 640, top + 13), color=None, fill=(1, 1, 0), fill_opacity=0.4)
 
-    return _drawn_over(data, draw, rng)
+    return drawn_over(data, draw, rng)
 
 
 def watermark(data: bytes, rng: Random) -> bytes:
@@ -303,7 +303,7 @@ def watermark(data: bytes, rng: Random) -> bytes:
             (rng.uniform(80, 300), rng.uniform(200, 400)), "Evaluation copy", fontsize=40, color=(grey,) * 3
         )
 
-    return _drawn_over(data, draw, rng)
+    return drawn_over(data, draw, rng)
 
 
 def slanted_watermark(data: bytes, rng: Random) -> bytes:
@@ -312,7 +312,7 @@ def slanted_watermark(data: bytes, rng: Random) -> bytes:
         turn = pymupdf.Matrix(1, 1).prerotate(rng.choice((30, 45, 60)))
         page.insert_text(at, "NOT FOR SALE 2025", fontsize=rng.choice((12, 50)), color=(0.6,) * 3, morph=(at, turn))
 
-    return _drawn_over(data, draw, rng)
+    return drawn_over(data, draw, rng)
 
 
 def small_watermarks(data: bytes, rng: Random) -> bytes:
@@ -321,14 +321,14 @@ def small_watermarks(data: bytes, rng: Random) -> bytes:
             for y in range(70, 560, 120):
                 page.insert_text((x, y), "printed by u12345678", fontsize=9, color=(0.8,) * 3)
 
-    return _drawn_over(data, draw, rng)
+    return drawn_over(data, draw, rng)
 
 
 def transparent_watermark(data: bytes, rng: Random) -> bytes:
     def draw(page: Any, _: Random) -> None:
         page.insert_text((120, 330), "CONFIDENTIAL", fontsize=70, color=(1, 0, 0), fill_opacity=0.2)
 
-    return _drawn_over(data, draw, rng)
+    return drawn_over(data, draw, rng)
 
 
 def white_on_black(data: bytes, _: Random) -> bytes:
@@ -376,7 +376,7 @@ def headers_and_footers(data: bytes, rng: Random) -> bytes:
         page.insert_text((24, 588), "https://portal.example/schedule.html", fontsize=8)
         page.insert_text((790, 588), f"{page.number + 1}/{page.parent.page_count}", fontsize=8)
 
-    return _drawn_over(data, draw, rng)
+    return drawn_over(data, draw, rng)
 
 
 def small_paper(data: bytes, rng: Random) -> bytes:

@@ -1,5 +1,6 @@
 """Words to cells: by the middle of each word, never by containment, since a word's box is taller than the leading."""
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cached_property
@@ -23,6 +24,7 @@ _STRUCK_SHARE = 0.25
 _LARGE = 1.55
 #: So many words tell the usual height.
 _SAMPLE = 50
+_MODULE = re.compile(r"[A-Z]{3} ?\d{3}\b")
 #: The same text is printed twice, as bold type or by two layers, within this part of a word's height.
 _REPEAT_SHARE = 0.4
 
@@ -108,7 +110,7 @@ def _read_table(words: Sequence[Word], grid: Grid, frame: Frame) -> tuple[Table,
     width = len(columns) - 1
     cells: list[list[Run]] = [[] for _ in range(width * (len(rows) - 1))]
     overruns: set[int] = set()
-    struck: set[int] = set()
+    struck: dict[int, list[tuple[int, Run]]] = {}
     height_max = _usual_height(words) * _LARGE
     outside: list[Word] = []
     top, bottom, left, right = rows[0], rows[-1], columns[0], columns[-1]
@@ -129,18 +131,25 @@ def _read_table(words: Sequence[Word], grid: Grid, frame: Frame) -> tuple[Table,
         row = bisect_right(rows, middle) - 1
         column = bisect_right(columns, (x0 + x1) / 2) - 1
         run_end = columns[column + 1]
-        reach = (y1 - y0) * _STRUCK_SHARE
-        if middle - rows[row] < reach or rows[row + 1] - middle < reach:
-            struck.add(row if middle - rows[row] < reach else row + 1)
         if x0 < columns[column] - _OVERLAP_MAX or x1 > run_end + _OVERLAP_MAX:
             column = max(0, bisect_right(columns, x0 + _OVERLAP_MAX) - 1)
             overruns.add(row)
             run_line = -1
         run = [word]
         cells[row * width + column].append(run)
-    struck -= {0, len(rows) - 1}
-    if struck:
-        return _read_table(words, Grid([at for index, at in enumerate(rows) if index not in struck], columns), frame)
+        reach = (y1 - y0) * _STRUCK_SHARE
+        if middle - rows[row] < reach or rows[row + 1] - middle < reach:
+            border = row if middle - rows[row] < reach else row + 1
+            struck.setdefault(border, []).append((row * width + column, run))
+    marks = {border for border in struck if not _is_border(cells, border, width)} - {0, len(rows) - 1}
+    if marks:
+        return _read_table(words, Grid([at for index, at in enumerate(rows) if index not in marks], columns), frame)
+    for border, runs in struck.items():
+        for cell, struck_run in runs:
+            # A cell begins below its border, so what is on the border is the last line of the cell above.
+            if border and cell // width == border:
+                cells[cell].remove(struck_run)
+                cells[cell - width].append(struck_run)
     found = [
         Row(
             cells[row * width : (row + 1) * width],
@@ -152,6 +161,14 @@ def _read_table(words: Sequence[Word], grid: Grid, frame: Frame) -> tuple[Table,
         for row in range(len(rows) - 1)
     ]
     return Table(found, grid, frame), outside
+
+
+def _is_border(cells: Sequence[Sequence[Run]], border: int, width: int) -> bool:
+    """Whether a line through words is a rule all the same: a row with a module of its own begins above and below it."""
+    bands = (cells[(border - 1) * width : border * width], cells[border * width : (border + 1) * width])
+    return all(
+        any(_MODULE.match(" ".join([word[4] for word in run[:2]])) for cell in band for run in cell) for band in bands
+    )
 
 
 def _lines(runs: list[Run]) -> list[Run]:

@@ -11,7 +11,7 @@ from upschedule.pdf.frame import Frame
 _SHEET = (841.9, 595.3)
 _SHEET_TOLERANCE = 3.0
 #: The portal's bottom margin and the least height of a line of its tables (points).
-_PORTAL_MARGIN, _PORTAL_LINE = 36.0, 12.0
+_PORTAL_MARGIN, _PORTAL_LINE = 36.0, 13.2
 #: What may stay free above the bottom margin of a full page: two lines, as a part of the page's height.
 _FREE_SHARE = 0.08
 #: Other producers have wider margins below than above. A table that ends higher than this has ended.

@@ -90,3 +90,14 @@ def test_a_file_that_exhausts_the_library_is_too_complex(fault: type[Exception])
 def test_a_cause_that_was_found_keeps_its_name() -> None:
     with pytest.raises(Incomplete), library_errors():
         raise Incomplete
+
+
+def test_text_that_is_printed_over_other_text_is_warned_of() -> None:
+    def write(page: object, _: variants.Random) -> None:
+        page.insert_text((470, 97), "!! Lab 9", fontsize=11)  # pyright: ignore[reportAttributeAccessIssue]
+
+    printed = handmade.tests(handmade.semester_test(day="Saturday", date="09 Aug 2025"))
+
+    extraction = extract(variants.drawn_over(printed, write, variants.Random(0)))
+
+    assert [found.row for found in extraction.warnings if "over each other" in found.message] == [1]

@@ -1,6 +1,7 @@
 """Semester Tests: one dated test a row, a venue a line."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from upschedule.pdf.cells import Line
 from upschedule.pdf.layouts.entry import Entry, Fields, Layout, Part
@@ -31,19 +32,33 @@ def _recognises(fields: Fields) -> bool:
 
 
 def _read(entries: Sequence[Entry]) -> Iterator[Test | ReadingWarning]:
+    names = _Names(
+        {line.text for entry in entries for line in entry.lines("venue")},
+        {line.text.split(" ")[0] for entry in entries for line in entry.lines("venue")[:1]},
+    )
     for entry in entries:
-        yield from _test(entry)
+        yield from _test(entry, names)
 
 
-def _venues(entry: Entry) -> tuple[str, ...]:
-    """A line each, but for a name that cannot have ended with its line."""
+class _Names(NamedTuple):
+    """What the other rows of the schedule tell about venues: whole lines, and words that begin a cell."""
+
+    lines: set[str]
+    beginnings: set[str]
+
+
+def _venues(entry: Entry, names: _Names) -> Iterator[tuple[str, ...] | ReadingWarning]:
+    """A line each, but for a name that goes on in the next line; last of all the venues."""
     venues: list[list[Line]] = []
     for line in entry.lines("venue"):
-        if venues and venues[-1][-1].text.endswith(OPEN_ENDS):
-            venues[-1].append(line)
-        else:
-            venues.append([line])
-    return tuple(joined(venue) for venue in venues)
+        last = venues[-1] if venues else []
+        if last and (last[-1].text.endswith(OPEN_ENDS) or joined([*last, line]) in names.lines):
+            last.append(line)
+            continue
+        if last and last[-1].wraps_to(line) and line.text.split(" ")[0] not in names.beginnings:
+            yield entry.warning(f"{last[-1].text!r} and {line.text!r} may be one venue: check this test.")
+        venues.append([line])
+    yield tuple(joined(venue) for venue in venues)
 
 
 def _sort_key(fields: Fields) -> str:
@@ -74,7 +89,7 @@ def _warnings(entry: Entry, test: Test) -> Iterator[ReadingWarning]:
         yield entry.warning(f"{test.module} has no {' and no '.join(missing)}: check this test.")
 
 
-def _test(entry: Entry) -> Iterator[Test | ReadingWarning]:
+def _test(entry: Entry, names: _Names) -> Iterator[Test | ReadingWarning]:
     date = calendar_date(entry.text("date"))
     period = clock_period(entry.text("time"))
     module = module_code(entry.text("module"))
@@ -87,6 +102,10 @@ def _test(entry: Entry) -> Iterator[Test | ReadingWarning]:
     day: Day | None = weekday(entry.text("day"))
     if day != weekday_of(date):
         yield entry.warning(f"{module}: {date:%d %b %Y} is a {weekday_of(date)}, but {entry.text('day')!r} is printed.")
+    *doubts, venues = _venues(entry, names)
+    for doubt in doubts:
+        if isinstance(doubt, ReadingWarning):
+            yield doubt
     test = Test(
         module=module,
         test=entry.text("test"),
@@ -95,7 +114,7 @@ def _test(entry: Entry) -> Iterator[Test | ReadingWarning]:
         start=period[0],
         end=period[1],
         campus=entry.text("campus"),
-        venues=_venues(entry),
+        venues=venues if isinstance(venues, tuple) else (),
         page=entry.page,
         boxes=entry.boxes,
     )
