@@ -18,6 +18,17 @@ from upschedule.pdf.page_break import PageBreaks
 from upschedule.timetable.event import ReadingWarning
 
 
+def _unknown_columns(fragments: Sequence[Fragment]) -> Iterator[ReadingWarning]:
+    """Columns that no schedule of the portal has, each told once."""
+    told: set[str] = set()
+    for fragment in fragments:
+        for name in set(fragment.columns.names) - set(fragment.layout.columns) - told:
+            if any(part.fields[name] for part in fragment.parts):
+                told.add(name)
+                message = f"The column {name!r} is none of the UP Portal's; its text was not read."
+                yield ReadingWarning(page=fragment.page, message=message)
+
+
 def _end_in_doubt(fragment: Fragment) -> ReadingWarning:
     message = f"The {fragment.layout.name} table fills this page and does not go on: check that no page is missing."
     return ReadingWarning(page=fragment.page, message=message)
@@ -51,6 +62,7 @@ def assemble(arranged: Arranged, breaks: PageBreaks) -> Assembly:
             else:
                 _place(part, fragment, assembly)
         before = fragment
+    assembly.warnings += _unknown_columns(arranged.fragments)
     for fragment, after in zip(arranged.fragments, [*arranged.fragments[1:], None], strict=True):
         if (after is None or after.headed or after.layout is not fragment.layout) and breaks.fills_page(fragment):
             assembly.warnings.append(_end_in_doubt(fragment))

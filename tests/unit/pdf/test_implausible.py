@@ -1,12 +1,17 @@
 """Rows that no schedule has are warned of or left out, and never accepted in silence."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.documents import handmade, variants
+from tests.documents.generate import print_by_portal
 from tests.documents.reading import extract
+from tests.documents.schedules import TESTS, Row
 from tests.documents.score import schedule
 from upschedule.pdf.document import library_errors
 from upschedule.pdf.errors import Damaged, Incomplete, TooComplex
+from upschedule.timetable import event as printed_as
 
 ONE = {"activities": ["L1"], "days": ["Monday"], "times": ["08:30 - 09:20"], "venues": ["Oak 2-26"]}
 RIGHT = handmade.lecture_cells(**ONE)
@@ -101,3 +106,30 @@ def test_text_that_is_printed_over_other_text_is_warned_of() -> None:
     extraction = extract(variants.drawn_over(printed, write, variants.Random(0)))
 
     assert [found.row for found in extraction.warnings if "over each other" in found.message] == [1]
+
+
+def test_a_column_that_no_schedule_has_is_named_once() -> None:
+    kind = replace(TESTS, headers=(*TESTS.headers, "Seat"), borders=(*TESTS.borders, 720.0))
+    rows = [
+        Row([*handmade.semester_test(day="Saturday", date="09 Aug 2025"), [f"A{number}"]], [], []) for number in (1, 2)
+    ]
+
+    extraction = extract(print_by_portal(kind, rows, variants.Random(0)).data)
+
+    assert len(extraction.events) == 2
+    assert [found.message for found in extraction.warnings if "'seat'" in found.message] != []
+    assert len(extraction.warnings) == 1
+
+
+def test_columns_are_read_in_the_order_that_the_header_gives() -> None:
+    order = (6, 0, 3, 2, 4, 5, 1)
+    cells = handmade.semester_test(day="Saturday", date="09 Aug 2025")
+    borders = (36.0, 230.0, 290.0, 368.0, 446.0, 524.0, 616.0, 660.0)
+    kind = replace(TESTS, headers=tuple(TESTS.headers[index] for index in order), borders=borders)
+
+    (event,) = extract(
+        print_by_portal(kind, [Row([cells[index] for index in order], [], [])], variants.Random(0)).data
+    ).events
+
+    assert isinstance(event, printed_as.Test)
+    assert (event.module, event.test, event.venues) == ("ABC 123", "Test1", ("Maple 3-7", "Oak 2-26"))
