@@ -44,7 +44,7 @@ class SignUpRepository:
         self._connection = connection
 
     async def keep(self, *, email: str, password_hash: str, visitor_id: UUID | None, now: datetime) -> None:
-        """In place of an earlier sign-up with this address that nobody has signed in with."""
+        """Replaces an earlier sign-up with this address that no sign-in has completed."""
         values = {"email": email, "password_hash": password_hash, "visitor_id": visitor_id, "now": now}
         await self._connection.execute(_KEEP, values)
 

@@ -21,7 +21,7 @@ class SignInLives(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
-    """What an address stands for before its password was looked at. Both None: nothing."""
+    """The account or sign-up of an address, before its password is checked; both None for an unknown address."""
 
     account: Account | None = None
     sign_up: SignUp | None = None

@@ -208,7 +208,7 @@ def _check_contents(document: Any, room: int) -> frozenset[int]:
 
 
 class _Content(NamedTuple):
-    """One content stream; a size above the limit stands for any larger one."""
+    """One content stream; a size above the limit is a lower bound."""
 
     size_bytes: int
     is_plain: bool

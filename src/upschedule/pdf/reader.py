@@ -117,7 +117,7 @@ def _read_pages(opened: Opened, count: int, limits: ReadingLimits, progress: Cal
 
 
 def _refuse_silent(silent: Sequence[PageContents], count: int) -> None:
-    """Pages without visible text: the cause is told where one cause explains all of them."""
+    """Raise the cause that explains all pages without visible text, or a general one."""
     outlined = sum(page.drawings for page in silent) >= _OUTLINES_MIN
     for cause, found in (
         (Outlined, [outlined and page.drawings > 0 for page in silent]),

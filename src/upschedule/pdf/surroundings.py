@@ -36,7 +36,7 @@ class _Remark(NamedTuple):
 
 
 class Surroundings:
-    """Collects what is outside of cells, page by page. What comes again on each page is told once."""
+    """Collects what is outside of cells, page by page. Text that repeats on each page becomes one warning."""
 
     def __init__(self) -> None:
         self._remarks: list[_Remark] = []

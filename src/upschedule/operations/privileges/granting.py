@@ -9,7 +9,7 @@ from upschedule.operations.migration_errors import RoleMissing
 from upschedule.operations.privileges.identities import BACKUP_ROLE, PROCESSES, Process, role_of
 from upschedule.operations.privileges.tables import TABLES
 
-#: They belong to the server and not to a database, so whoever runs the server makes them.
+#: They belong to the server and not to a database, so the operator of the server creates them.
 ROLES = (*map(role_of, PROCESSES), BACKUP_ROLE)
 _OWNERS_ALONE = frozenset({"schema_migrations", "releases"})
 

@@ -1,4 +1,4 @@
-"""What each role may do with each table. A table that is not here is open to nobody but its owner and the backup.
+"""What each role may do with each table. A table that is not listed is open to its owner and the backup role only.
 
 Privileges are as GRANT writes them; columns in parentheses. `UPDATE` of one column is also what `FOR UPDATE` needs.
 """
