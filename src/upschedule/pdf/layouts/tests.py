@@ -20,6 +20,8 @@ from upschedule.pdf.layouts.pairing import OPEN_ENDS
 from upschedule.timetable.event import Day, ReadingWarning, Test, weekday_of
 
 _DATED = ("day", "date", "time")
+#: A line that leaves less room (points) fills its column.
+_FILLED = 20.0
 #: So many names that end in a number show that all do.
 _REGULAR_MIN = 4
 _COLUMNS = ("module", "test", "day", "date", "time", "campus", "venue")
@@ -32,19 +34,25 @@ def _recognises(fields: Fields) -> bool:
 
 
 def _read(entries: Sequence[Entry]) -> Iterator[Test | ReadingWarning]:
+    lines = [line for entry in entries for line in entry.lines("venue")]
     names = _Names(
-        {line.text for entry in entries for line in entry.lines("venue")},
+        {line.text for line in lines},
         {line.text.split(" ")[0] for entry in entries for line in entry.lines("venue")[:1]},
+        min((line.room for line in lines), default=_FILLED) < _FILLED,
     )
     for entry in entries:
         yield from _test(entry, names)
 
 
 class _Names(NamedTuple):
-    """What the other rows of the schedule tell about venues: whole lines, and words that begin a cell."""
+    """What all rows tell about venues: whole lines, words that begin a cell, and whether some line fills its column.
+
+    Where none does, no name is wrapped.
+    """
 
     lines: set[str]
     beginnings: set[str]
+    fill_column: bool
 
 
 def _venues(entry: Entry, names: _Names) -> Iterator[tuple[str, ...] | ReadingWarning]:
@@ -55,7 +63,8 @@ def _venues(entry: Entry, names: _Names) -> Iterator[tuple[str, ...] | ReadingWa
         if last and (last[-1].text.endswith(OPEN_ENDS) or joined([*last, line]) in names.lines):
             last.append(line)
             continue
-        if last and last[-1].wraps_to(line) and line.text.split(" ")[0] not in names.beginnings:
+        known = line.text.split(" ")[0] in {*names.beginnings, *(each.text.split(" ")[0] for each in last)}
+        if last and names.fill_column and last[-1].wraps_to(line) and not known:
             yield entry.warning(f"{last[-1].text!r} and {line.text!r} may be one venue: check this test.")
         venues.append([line])
     yield tuple(joined(venue) for venue in venues)
