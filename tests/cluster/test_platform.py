@@ -14,6 +14,7 @@ import pytest
 import redis
 from minio import Minio
 from minio.error import S3Error
+from redis.exceptions import NoPermissionError
 
 from tests.cluster.cluster import (
     allocations,
@@ -205,7 +206,7 @@ def test_each_process_has_a_redis_user_and_a_key_of_the_object_store(cluster: Lo
             with redis.Redis(host=host, port=int(number), username=process, password=word) as client:
                 assert client.ping()
                 for command in ("FLUSHALL", "CONFIG GET *", "KEYS *", "ACL LIST"):
-                    with pytest.raises(redis.exceptions.NoPermissionError):
+                    with pytest.raises(NoPermissionError):
                         client.execute_command(*command.split())
     object_store(cluster, "upschedule", "objectStoreApplicationSecretKey").put_object(
         bucket_name="uploads", object_name="of-a-process", data=io.BytesIO(b"word"), length=4

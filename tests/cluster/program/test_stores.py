@@ -15,6 +15,7 @@ from tests.cluster.program.engine import Ran, run
 from tests.cluster.program.nomad import Nomad
 from tests.cluster.program.stacks import GIVEN, REQUIRED
 from tests.cluster.program.whole import RELEASED, up
+from upschedule.operations.privileges.identities import Process
 from upschedule.operations.privileges.objects import actions_of
 from upschedule.operations.privileges.redis import rules
 
@@ -85,7 +86,7 @@ def test_stores_are_found_by_name_on_their_ports(nomad: Nomad) -> None:
 def test_each_process_has_names_and_secrets_that_the_stores_know_and_no_other_has(nomad: Nomad) -> None:
     """No task holds a secret of the stack's from which those of the others could be derived (decision 16)."""
     ran = up(RELEASED)
-    own = {
+    own: dict[Process, dict[str, str]] = {
         "api": ran.items["nomad/jobs/api/api/serve"],
         "worker": ran.items["nomad/jobs/worker/worker/work"],
         "scheduler": ran.items["nomad/jobs/scheduler/scheduler/schedule"],
