@@ -76,6 +76,15 @@ def _rebuilt_count(data: bytes, number: int) -> bytes:
         return document.tobytes()
 
 
+def kids_apart(data: bytes, _: Random) -> bytes:
+    """The list of pages is an object of its own."""
+
+    def change(pdf: pikepdf.Pdf) -> None:
+        pdf.Root.Pages.Kids = pdf.make_indirect(pdf.Root.Pages.Kids)
+
+    return _edited(data, change)
+
+
 # -- several pages on a sheet
 
 
@@ -556,6 +565,7 @@ SAME: dict[str, Variant] = {
     for variant in (
         count_too_small,
         count_too_large,
+        kids_apart,
         two_on_a_sheet,
         two_side_by_side,
         four_on_a_sheet,

@@ -41,6 +41,11 @@ class Assembly:
     entries: list[Entry] = field(default_factory=list[Entry])
     warnings: list[ReadingWarning] = field(default_factory=list[ReadingWarning])
 
+    def entry_of(self, part: Part) -> Entry | None:
+        """The last entry, if it ends with this part: a rest without its beginning belongs to no entry."""
+        last = self.entries[-1] if self.entries else None
+        return last if last and last.parts[-1] is part else None
+
 
 def assemble(arranged: Arranged, breaks: PageBreaks) -> Assembly:
     """Put the rows of a whole document together. Raises `Incomplete` if a page is missing between two others."""
@@ -52,15 +57,17 @@ def assemble(arranged: Arranged, breaks: PageBreaks) -> Assembly:
             joints.check_removed(before, fragment)
         if not fragment.headed and not (before and _goes_on(before, fragment, breaks)):
             assembly.warnings.append(_start_missing(fragment.layout, fragment.table.frame))
+        previous: Part | None = None
         for part in fragment.parts:
             if part.row.overrun:
                 assembly.warnings.append(part.warning("Text reaches over the border of its cell and may be cut off."))
             if part.row.overprinted:
                 assembly.warnings.append(part.warning("Texts of this row are printed over each other: check it."))
-            if part is fragment.parts[0]:
+            if previous is None:
                 _place_first(part, before, fragment, assembly, joints)
             else:
-                _place(part, fragment, assembly)
+                _place(part, previous, fragment, assembly)
+            previous = part
         before = fragment
     assembly.warnings += _unknown_columns(arranged.fragments)
     for fragment, after in zip(arranged.fragments, [*arranged.fragments[1:], None], strict=True):
@@ -124,37 +131,38 @@ def _start_missing(layout: Layout, frame: Frame) -> ReadingWarning:
 def _place_first(part: Part, before: Fragment | None, fragment: Fragment, assembly: Assembly, joints: _Joints) -> None:
     """A row at the top of a fragment may be the rest of the last one of the fragment before."""
     rest = _is_rest(part, fragment.layout)
-    last = assembly.entries[-1] if assembly.entries and before and before.parts else None
+    last = assembly.entry_of(before.parts[-1]) if before and before.parts else None
     if before and last and joints.can_join(before, fragment):
-        if last.completes_with(part):
-            last.parts.append(part)
-            return
-        if rest:
+        if rest or last.completes_with(part):
             joints.check(last, part, before, fragment)
             last.parts.append(part)
             return
         if not fragment.headed:
             joints.check_whole(last, part)
-    if rest and last and last.layout is fragment.layout and not fragment.headed:
+    if rest and before and before.layout is fragment.layout and not fragment.headed:
         # The row that ends the fragment before may lack this or another rest.
         raise Incomplete(_page_missing(part.page))
     if rest:
-        assembly.warnings.append(part.warning("This is the rest of a row whose beginning is missing; it was left out."))
+        assembly.warnings.append(_beginning_missing(part))
     else:
         assembly.entries.append(Entry(fragment.layout, [part]))
 
 
-def _place(part: Part, fragment: Fragment, assembly: Assembly) -> None:
+def _beginning_missing(part: Part) -> ReadingWarning:
+    return part.warning("This is the rest of a row whose beginning is missing; it was left out.")
+
+
+def _place(part: Part, previous: Part, fragment: Fragment, assembly: Assembly) -> None:
     """A row inside of a fragment begins there. One without its keys was cut off by a line that is no rule."""
-    if not part.is_blank(fragment.layout.keys) or not assembly.entries or part.row is fragment.table.rows[-1]:
+    if not part.is_blank(fragment.layout.keys) or part.row is fragment.table.rows[-1]:
         assembly.entries.append(Entry(fragment.layout, [part]))
         return
-    last = assembly.entries[-1]
-    if last.parts[-1].page == part.page:
+    last = assembly.entry_of(previous)
+    if last:
         assembly.warnings.append(part.warning("A line that is no part of the table goes through this row."))
         last.parts.append(part)
     else:
-        assembly.entries.append(Entry(fragment.layout, [part]))
+        assembly.warnings.append(_beginning_missing(part))
 
 
 def _is_rest(part: Part, layout: Layout) -> bool:

@@ -4,9 +4,10 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from functools import cached_property
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
+from upschedule.pdf.errors import TooComplex
 from upschedule.pdf.frame import Frame, Rect, Word
 from upschedule.pdf.grid import Grid
 
@@ -22,6 +23,8 @@ _OVERLAP_MAX = 1.5
 _STRUCK_SHARE = 0.25
 #: A word taller than this many times the usual height is no text of a cell: a title or a watermark.
 _LARGE = 1.55
+#: So often lines that go through words are taken out of one table.
+_MARKS_MAX = 8
 #: So many words tell the usual height.
 _SAMPLE = 50
 _MODULE = re.compile(r"[A-Z]{3} ?\d{3}\b")
@@ -96,22 +99,30 @@ class Table(NamedTuple):
 
 
 def read_tables(words: Sequence[Word], grids: Sequence[Grid], frame: Frame) -> tuple[list[Table], list[Word]]:
-    """The page's tables, top to bottom, and the words that stand in none of them."""
+    """The page's tables, top to bottom, and the words that are in none of them. Raises `TooComplex`."""
     tables: list[Table] = []
     remaining = words
+    height_max = _usual_height(words) * _LARGE
     for number, grid in enumerate(grids):
-        table, remaining = _read_table(remaining, grid, frame._replace(table=number))
+        for _ in range(_MARKS_MAX):
+            read = _read_table(remaining, grid, frame._replace(table=number), height_max)
+            if not isinstance(read, Grid):
+                break
+            grid = read  # noqa: PLW2901 - without the lines that go through words
+        else:
+            raise TooComplex
+        table, remaining = read
         tables.append(table)
     return tables, list(remaining)
 
 
-def _read_table(words: Sequence[Word], grid: Grid, frame: Frame) -> tuple[Table, list[Word]]:
+def _read_table(words: Sequence[Word], grid: Grid, frame: Frame, height_max: float) -> tuple[Table, list[Word]] | Grid:
+    """The table and the words outside of it; or the grid without lines that go through words, to be read again."""
     rows, columns = grid
     width = len(columns) - 1
     cells: list[list[Run]] = [[] for _ in range(width * (len(rows) - 1))]
     overruns: set[int] = set()
     struck: dict[int, list[tuple[int, Run]]] = {}
-    height_max = _usual_height(words) * _LARGE
     outside: list[Word] = []
     top, bottom, left, right = rows[0], rows[-1], columns[0], columns[-1]
     run: Run = []
@@ -143,13 +154,16 @@ def _read_table(words: Sequence[Word], grid: Grid, frame: Frame) -> tuple[Table,
             struck.setdefault(border, []).append((row * width + column, run))
     marks = {border for border in struck if not _is_border(cells, border, width)} - {0, len(rows) - 1}
     if marks:
-        return _read_table(words, Grid([at for index, at in enumerate(rows) if index not in marks], columns), frame)
-    for border, runs in struck.items():
-        for cell, struck_run in runs:
-            # A cell begins below its border, so what is on the border is the last line of the cell above.
-            if border and cell // width == border:
-                cells[cell].remove(struck_run)
-                cells[cell - width].append(struck_run)
+        return Grid([at for index, at in enumerate(rows) if index not in marks], columns)
+    # A cell begins below its border, so what is on the border is the last line of the cell above.
+    hanging = [
+        (cell, run) for border, runs in struck.items() for cell, run in runs if border and cell // width == border
+    ]
+    moved = {id(run) for _, run in hanging}
+    for cell in {cell for cell, _ in hanging}:
+        cells[cell] = [run for run in cells[cell] if id(run) not in moved]
+    for cell, hanging_run in hanging:
+        cells[cell - width].append(hanging_run)
     found = [
         Row(
             cells[row * width : (row + 1) * width],
@@ -176,14 +190,14 @@ def _lines(runs: list[Run]) -> list[Run]:
     if len(runs) == 1:
         return runs
     runs.sort(key=_top)
-    lines = [runs[0]]
+    lines: list[list[Run]] = [[runs[0]]]
     for run in runs[1:]:
-        above, word = lines[-1][0], run[0]
+        above, word = lines[-1][0][0], run[0]
         if word[1] + word[3] - above[1] - above[3] < 2 * _LINE_SHARE * (word[3] - word[1]):
-            lines[-1] = _without_repeats(sorted(lines[-1] + run))
+            lines[-1].append(run)
         else:
-            lines.append(run)
-    return lines
+            lines.append([run])
+    return [line[0] if len(line) == 1 else _without_repeats(sorted(chain.from_iterable(line))) for line in lines]
 
 
 def _overlap(lines: Sequence[Run]) -> bool:

@@ -119,15 +119,19 @@ def _count_pages(document: Any, pages_max: int) -> int:
     waiting = [root]
     while waiting and count <= pages_max:
         node = waiting.pop()
-        kids = document.xref_get_key(node, "Kids")[1]
-        if kids == "null":
+        kind, kids = document.xref_get_key(node, "Kids")
+        if kind == "null":
             count += 1
             continue
+        if kind == "xref":
+            kids = document.xref_object(int(kids.split()[0]), compressed=True)
         nodes += 1
         # A tree has at most as many branches as leaves; one that has more goes in circles, or leads to no page.
         if nodes > 2 * pages_max:
             raise Damaged
         waiting += [int(number) for number in _REFERENCE.findall(kids)]
+        if len(waiting) > 3 * pages_max:
+            return pages_max + 1
     if count <= pages_max and count != document.page_count:
         document.xref_set_key(root, "Count", str(count))
         if document.page_count != count:

@@ -5,6 +5,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from upschedule.pdf.errors import TooComplex
+
 _DRAWN = re.compile(rb"/([^\x00\t\n\f\r ()<>\[\]{}/%]+)[\x00\t\n\f\r ]+Do\b")
 _ESCAPED = re.compile(rb"#([0-9A-Fa-f]{2})")
 #: Pages inherit resources from the nodes above them.
@@ -30,12 +32,13 @@ class Forms:
     def __init__(self, document: Any, content_of: Callable[[int], tuple[int, Draws]]) -> None:
         self._document = document
         self._content_of = content_of
-        self._sizes: dict[tuple[int, int], int] = {}
+        #: None while the form's own forms are counted.
+        self._sizes: dict[tuple[int, int], int | None] = {}
 
     def size(self, drawn: Draws, owner: int) -> int:
         """Bytes of content that are interpreted for what is drawn by a page, or a form: `owner` has its resources.
 
-        A form counts each time. One that draws itself is not drawn again there by a viewer, and counts no further.
+        A form counts each time. Raises `TooComplex` for one that draws itself, which no producer writes.
         """
         total = 0
         for name, times in drawn.items():
@@ -60,9 +63,15 @@ class Forms:
         # A form without resources of its own uses those of what draws it.
         own = self._document.xref_get_key(form, "Resources")[0] != "null"
         key = (form, form if own else owner)
-        if key not in self._sizes:
-            self._sizes[key] = 0
-            if self._document.xref_get_key(form, "Subtype")[1] == "/Form":
-                size, drawn = self._content_of(form)
-                self._sizes[key] = size + self.size(drawn, key[1])
-        return self._sizes[key]
+        if key in self._sizes:
+            known = self._sizes[key]
+            if known is None:
+                raise TooComplex
+            return known
+        self._sizes[key] = None
+        size = 0
+        if self._document.xref_get_key(form, "Subtype")[1] == "/Form":
+            own_size, drawn = self._content_of(form)
+            size = own_size + self.size(drawn, key[1])
+        self._sizes[key] = size
+        return size

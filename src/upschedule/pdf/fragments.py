@@ -7,6 +7,7 @@ be printed on one sheet, and a header may begin a schedule in the middle of a ta
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from upschedule.pdf.cells import Row, Table
@@ -15,6 +16,10 @@ from upschedule.pdf.layouts.entry import Fields, Layout, Part
 from upschedule.pdf.layouts.fields import joined
 
 LAYOUTS: tuple[Layout, ...] = (lectures.LAYOUT, tests.LAYOUT, exams.LAYOUT)
+
+
+#: So many different headers of a document are tried for tables without one.
+_HEADERS_MAX = 8
 
 
 class Columns(NamedTuple):
@@ -27,7 +32,7 @@ class Columns(NamedTuple):
         return dict(zip(self.names, row.cells, strict=True))
 
 
-@dataclass(slots=True)
+@dataclass
 class Fragment:
     """The rows of one table, from its top or a header down to the next header or its bottom."""
 
@@ -44,6 +49,12 @@ class Fragment:
     def layout(self) -> Layout:
         return self.columns.layout
 
+    @cached_property
+    def keys(self) -> list[str]:
+        """What the portal sorts rows by, row by row; rows without such a key are left out."""
+        keys = [self.layout.sort_key(part.fields) for part in self.parts]
+        return [key for key in keys if key]
+
 
 @dataclass(slots=True)
 class Found:
@@ -59,7 +70,8 @@ class Found:
 def find_fragments(tables: Sequence[Table]) -> Found:
     """The fragments in the order of the tables."""
     found = Found()
-    headers = [header for table in tables for row in table.rows[:1] if (header := _header(row))]
+    printed = (header for table in tables for row in table.rows[:1] if (header := _header(row)))
+    headers = list(dict.fromkeys(printed))[:_HEADERS_MAX]
     last: Columns | None = None
     numbers: Counter[int] = Counter()
     for table in tables:
@@ -90,14 +102,14 @@ def find_fragments(tables: Sequence[Table]) -> Found:
 
 def _header(row: Row) -> Columns | None:
     names = tuple("".join(joined(cell).lower().split()) for cell in row.cells)
-    if "module" not in names:
+    if "module" not in names or len(set(names)) < len(names):
         return None
     layout = next((each for each in LAYOUTS if set(each.columns) <= set(names)), None)
     return Columns(layout, names) if layout else None
 
 
 def _columns(table: Table, last: Sequence[Columns], headers: Sequence[Columns]) -> Columns | None:
-    """The columns of a table without a header: those of the last header hold until a table has none of its rows.
+    """The columns of a table without a header: those of the last header while the table has rows of that kind.
 
     Where pages are out of order, the header may come later.
     """

@@ -4,6 +4,7 @@ from bisect import bisect_left
 from itertools import pairwise
 from typing import NamedTuple
 
+from upschedule.pdf.errors import TooComplex
 from upschedule.pdf.marks import without_marks
 from upschedule.pdf.rules import Rule, Rules
 
@@ -14,6 +15,9 @@ _GAP_MIN = 4.0
 #: The least part of the table's width that a rule between two rows crosses.
 _ROW_RULE_SHARE = 0.5
 _COLUMNS_MIN = 2
+#: Sixteen pages on a sheet have 16 tables, with about 50 rules across and 11 down each: 140,000 pairs of rules.
+_CROSSINGS_MAX = 500_000
+_GRIDS_MAX = 64
 #: The schedule with the fewest columns has so many borders between and around them.
 _BORDERS_MIN = 8
 
@@ -26,7 +30,12 @@ class Grid(NamedTuple):
 
 
 def find_grids(rules: Rules) -> list[Grid]:
-    """Every table on the page, top to bottom. A change of columns starts another grid."""
+    """Every table on the page, in reading order. A change of columns starts another grid.
+
+    Raises `TooComplex` for more rules or tables than any schedule has.
+    """
+    if len(rules.horizontal) * len(rules.vertical) > _CROSSINGS_MAX:
+        raise TooComplex
     if _is_plain(rules):
         return [Grid([rule.at for rule in rules.horizontal], [rule.at for rule in rules.vertical])]
     if not rules.horizontal:
@@ -35,6 +44,8 @@ def find_grids(rules: Rules) -> list[Grid]:
     for horizontal, vertical in _connected(without_marks(rules)):
         if len(vertical) > _COLUMNS_MIN:
             grids += _bands(horizontal, vertical)
+    if len(grids) > _GRIDS_MAX:
+        raise TooComplex
     return _in_reading_order(grids)
 
 
@@ -126,6 +137,8 @@ def _row_rules(horizontal: list[Rule], vertical: list[Rule]) -> list[Rule]:
     """The rules between rows. The top or bottom rule may be missing: the table ends where the vertical rules end."""
     left, right = min([rule.start for rule in horizontal]), max([rule.end for rule in horizontal])
     rules = [rule for rule in horizontal if rule.end - rule.start >= (right - left) * _ROW_RULE_SHARE]
+    if not rules:
+        return []
     top, bottom = min([rule.start for rule in vertical]), max([rule.end for rule in vertical])
     if top < rules[0].at - _GAP_MIN:
         rules.insert(0, rules[0]._replace(at=top))

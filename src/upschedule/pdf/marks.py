@@ -7,6 +7,7 @@ make a frame, to which all of its other rules must fit.
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -65,7 +66,7 @@ def _all_fit(rules: Sequence[Rule], sides: Sequence[_Side]) -> bool:
 
 def _frames(rules: Rules) -> list[_Frame]:
     frames: list[_Frame] = []
-    for members in _equally_long(rules.vertical):
+    for members in islice(_equally_long(rules.vertical), _FRAMES_MAX + 1):
         top, bottom = members[0].start, members[0].end
         columns = sorted([rule.at for rule in members])
         reaching = [

@@ -1,7 +1,7 @@
 """The order of fragments: pages that were swapped, reversed or printed twice.
 
-The portal sorts its rows, and only the first page of a schedule has a header. Both tell the order of pages that got
-into disorder, if they tell one order only. Rows that are not sorted tell nothing.
+The portal sorts its rows, and only the first page of a schedule has a header. The reader uses both to restore the
+order. If more than one order is possible, it refuses the file. Rows that are not sorted tell nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,11 +61,12 @@ def _without_repeats(fragments: Sequence[Fragment]) -> tuple[list[Fragment], lis
     for fragment in fragments:
         contents = (
             fragment.headed,
+            fragment.columns.names,
             *(tuple(joined(cell) for cell in part.fields.values()) for part in fragment.parts),
         )
         first = seen.setdefault(contents, fragment)
         # A piece of a row tells little by itself, but it does not come twice in a row.
-        certain = bool(_keys(fragment)) or (bool(once) and once[-1] is first)
+        certain = bool(fragment.keys) or (bool(once) and once[-1] is first)
         if first is fragment or first.page == fragment.page or not certain:
             once.append(fragment)
         else:
@@ -76,16 +77,11 @@ def _without_repeats(fragments: Sequence[Fragment]) -> tuple[list[Fragment], lis
 
 def is_before(one: Fragment, other: Fragment) -> bool:
     """Whether the sorted rows prove that one fragment comes before the other."""
-    return bool(_keys(one) and _keys(other)) and _keys(one)[-1] < _keys(other)[0]
-
-
-def _keys(fragment: Fragment) -> list[str]:
-    keys = [fragment.layout.sort_key(part.fields) for part in fragment.parts]
-    return [key for key in keys if key]
+    return bool(one.keys and other.keys) and one.keys[-1] < other.keys[0]
 
 
 def _is_sorted(fragments: Sequence[Fragment]) -> bool:
-    steps = [one <= other for fragment in fragments for one, other in pairwise(_keys(fragment))]
+    steps = [one <= other for fragment in fragments for one, other in pairwise(fragment.keys)]
     return len(steps) >= _SORTED_MIN and all(steps)
 
 
@@ -93,15 +89,18 @@ def _in_disorder(fragments: Sequence[Fragment], everything: Sequence[Fragment]) 
     """Whether the rows of a schedule are not sorted over its pages. Headers on all pages begin no other schedule."""
     if all(fragment.headed for fragment in fragments):
         return False
-    keys: list[str] = []
+    last = ""
     before: Fragment | None = None
     for fragment in everything:
         if fragment.headed or (before and before.layout is not fragment.layout):
-            keys = []
+            last = ""
         before = fragment
-        keys += _keys(fragment)
-        if fragment.layout is fragments[0].layout and any(one > other for one, other in pairwise(keys)):
-            return True
+        keys = fragment.keys
+        if keys:
+            # The rows within each fragment are sorted.
+            if fragment.layout is fragments[0].layout and keys[0] < last:
+                return True
+            last = keys[-1]
     return False
 
 
@@ -114,13 +113,13 @@ def _restored(fragments: Sequence[Fragment], follows: Follows) -> list[Fragment]
     """The only order in which the header comes first and the rows are sorted; empty if there is none."""
     headed = [fragment for fragment in fragments if fragment.headed]
     others = [fragment for fragment in fragments if not fragment.headed]
-    if len(headed) > 1 or not all(_keys(fragment) for fragment in others):
+    if len(headed) > 1 or not all(fragment.keys for fragment in others):
         return []
-    ordered = [*headed, *sorted(others, key=lambda fragment: (_keys(fragment)[0], _keys(fragment)[-1]))]
+    ordered = [*headed, *sorted(others, key=lambda fragment: (fragment.keys[0], fragment.keys[-1]))]
     for one, other in pairwise(ordered):
         # Two fragments with a single key between them could be either way round.
-        either = not one.headed and _keys(other)[-1] <= _keys(one)[0]
-        if _keys(one)[-1:] > _keys(other)[:1] or either or not follows(one, other):
+        either = not one.headed and other.keys[-1] <= one.keys[0]
+        if one.keys[-1:] > other.keys[:1] or either or not follows(one, other):
             return []
     return ordered
 

@@ -33,7 +33,7 @@ _USUAL_HEIGHTS = (7.0, 30.0)
 _HEIGHT = 13.0
 #: So many words tell the usual height.
 _SAMPLE = 50
-#: Stroked lines are as thick as each other, to this (points), where at least this share of them is.
+#: Stroked lines have one thickness if at least this share of them differs from the median by less than this (points).
 _ALIKE, _ALIKE_SHARE = 0.2, 0.8
 #: A table has at least so many lines in each direction.
 _UPRIGHT_MIN = 3
@@ -107,7 +107,8 @@ def _read(opened: Opened, number: int, limits: ReadingLimits, turns: Turns) -> P
         clipped = _text_of(shown, _FLAGS | _CLIP)
         hidden = _hidden(words, clipped.extractWORDS())
         visible_paths = _paths(clipped.extractBLOCKS(), extent)
-        # A browser draws the whole of a row on each page that shows a part of it. A cut at a side loses columns.
+        # A browser draws the whole of a row on each page that shows a part of it. A cut at a side
+        # loses columns; one above or below is usual for a browser.
         if _sides(visible_paths.strokes) == _sides(paths.strokes):
             paths = visible_paths
         words, ignored = judge(words, text.extractDICT(), paths.fills, paths.background, frame.turns)

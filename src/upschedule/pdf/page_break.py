@@ -45,7 +45,7 @@ class PageBreaks:
         return self._same_columns(before, after) and self.is_full(before, after, wanted)
 
     def is_full(self, before: Fragment, after: Fragment, wanted: float = 0.0) -> bool:
-        """Whether `before` reaches the end of its page, but for less than `wanted` points."""
+        """Whether `before` reaches the end of its page, with less than `wanted` points left free."""
         frame, page = before.table.frame, before.page
         if after.page == page:
             return True
@@ -60,15 +60,17 @@ class PageBreaks:
         return bottom >= height * _FULL_SHARE or bottom >= max(others, default=0.0) - allowance
 
     def in_file_order(self, before: Fragment, after: Fragment) -> bool:
-        """Whether the file does not show that its pages were moved: producers number the pages that they write.
+        """False if the file shows that its pages were moved: producers number the pages in the order of writing.
 
         A file made for the web keeps its first page behind all others.
         """
         pages = self._objects.pages
         first, second = pages[before.page - 1], pages[after.page - 1]
+        if before.page == after.page:
+            return True
         if before.page == 1 and first == max(pages):
             first = 0
-        return before.page == after.page or (first < second and not any(first < page < second for page in pages))
+        return first < second and not any(first < page < second for page in pages)
 
     def page_removed(self, before: Fragment, after: Fragment) -> bool:
         """Whether the file shows that a page was taken out between the two."""

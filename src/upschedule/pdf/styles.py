@@ -20,8 +20,8 @@ _RARE_SHARE = 0.03
 _NOTE_WORDS_MAX = 6
 #: A line that is this far (sine) from the direction of the page is slanted.
 _SLANTED = 0.02
-#: So many filled areas are looked at; a table with more is judged on a white page.
-_FILLS_MAX = 500
+#: So many pairs of a filled area and a word are compared. With more, only the background of the page counts.
+_STEPS_MAX = 500_000
 #: Red, green and blue differ by at least this much in a colour that is no shade of grey.
 _SATURATED = 0x50
 WHITE = 0xFFFFFF
@@ -69,7 +69,7 @@ def judge(
     """
     styles = _styles(words, text)
     upright = _DIRECTIONS[turns]
-    painted = len(fills) <= _FILLS_MAX
+    painted = len(fills) * len(words) <= _STEPS_MAX
     contrasts = [
         _contrast(style, _behind(word, fills, background) if painted else background)
         for word, style in zip(words, styles, strict=True)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from upschedule.pdf.errors import TooComplex
 from upschedule.pdf.frame import Frame, Turns
 from upschedule.pdf.grid import find_grids
 from upschedule.pdf.rules import Stroke, find_rules
@@ -75,3 +76,17 @@ def test_a_box_turned_upright_is_displayed_where_it_was(turns: Turns, rect: tupl
     box = frame.displayed(frame.upright(rect), row=1)
 
     assert (box.left, box.top, box.right, box.bottom) == pytest.approx(rect, abs=1e-6)
+
+
+def test_steps_of_lines_as_in_a_drawing_are_no_table() -> None:
+    across = [bar(0, 0, 100, 0), bar(100, 50, 200, 50), bar(200, 100, 300, 100)]
+    down = [bar(50, 0, 50, 20), bar(100, 0, 100, 50), bar(200, 50, 200, 100)]
+
+    assert find_grids(find_rules([*across, *down])) == []
+
+
+def test_more_crossing_lines_than_any_sheet_has_are_too_complex() -> None:
+    lines = [bar(0, at * 5, 5000, at * 5) for at in range(1000)] + [bar(at * 5, 0, at * 5, 5000) for at in range(1000)]
+
+    with pytest.raises(TooComplex):
+        find_grids(find_rules(lines))

@@ -116,3 +116,18 @@ def test_an_empty_page_at_the_end_is_no_loss() -> None:
     extraction = extract(writers.portal(pages, Random(0)))  # noqa: S311 - fixed
 
     assert (len(extraction.events), extraction.pages, extraction.warnings) == (1, 2, ())
+
+
+def test_rests_that_follow_a_rest_without_its_row_are_left_out_and_go_to_no_other_row() -> None:
+    pages = [
+        _page(559.0, ("ABC 123", *_DATED)),
+        _page(559.0, _HEADER, ("",) * 6 + ("Oak 1",), ("",) * 6 + ("Oak 2",), _WHOLE),
+    ]
+
+    extraction = extract(writers.portal(pages, Random(0)))  # noqa: S311 - fixed
+
+    assert [event.venues for event in extraction.events if isinstance(event, printed.Test)] == [
+        ("Oak 2-26",),
+        ("Maple 3-7",),
+    ]
+    assert len([found for found in extraction.warnings if "left out" in found.message]) == 2

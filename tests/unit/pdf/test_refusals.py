@@ -30,7 +30,7 @@ from upschedule.pdf.reader import read
         (wrong.rule_bomb(), "pdf-too-complex"),
         (wrong.shared_content(), "pdf-too-complex"),
         (wrong.form_bomb(), "pdf-too-complex"),
-        (wrong.self_drawn_form(), "pdf-not-a-timetable"),
+        (wrong.self_drawn_form(), "pdf-too-complex"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

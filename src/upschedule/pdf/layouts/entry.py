@@ -87,5 +87,5 @@ class Layout:
     recognises: Callable[[Fields], bool]
     sort_key: Callable[[Fields], str]
     is_regular: Callable[[Iterable[Fields]], bool]
-    continues: "Continues"
+    continues: Continues
     read: Callable[[Sequence[Entry]], Iterator[Event | ReadingWarning]]

@@ -15,6 +15,8 @@ OPEN_ENDS = ("-", ",", "(", "/", "&")
 #: Floor and room, at the end of a name.
 _ROOM_NUMBER = re.compile(r"\d-\d+$")
 _PASSES = 2
+#: A period of time is printed in at most so many lines.
+_WRAPPED_MAX = 6
 
 
 def gather(lines: Sequence[Line], form: re.Pattern[str]) -> list[Wrapped] | None:
@@ -26,6 +28,8 @@ def gather(lines: Sequence[Line], form: re.Pattern[str]) -> list[Wrapped] | None
         if form.fullmatch(joined(open_lines)):
             gathered.append(open_lines)
             open_lines = []
+        elif len(open_lines) > _WRAPPED_MAX:
+            return None
     return None if open_lines else gathered
 
 

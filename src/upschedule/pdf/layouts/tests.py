@@ -63,11 +63,16 @@ def _venues(entry: Entry, names: _Names) -> Iterator[tuple[str, ...] | ReadingWa
         if last and (last[-1].text.endswith(OPEN_ENDS) or joined([*last, line]) in names.lines):
             last.append(line)
             continue
-        known = line.text.split(" ")[0] in {*names.beginnings, *(each.text.split(" ")[0] for each in last)}
-        if last and names.fill_column and last[-1].wraps_to(line) and not known:
+        if last and names.fill_column and last[-1].wraps_to(line) and not _begins(line, last, names):
             yield entry.warning(f"{last[-1].text!r} and {line.text!r} may be one venue: check this test.")
         venues.append([line])
     yield tuple(joined(venue) for venue in venues)
+
+
+def _begins(line: Line, before: Sequence[Line], names: _Names) -> bool:
+    """Whether a line begins like a venue that is known to begin so, or like the venue before it."""
+    first = line.text.split(" ")[0]
+    return first in names.beginnings or any(first == each.text.split(" ")[0] for each in before)
 
 
 def _sort_key(fields: Fields) -> str:
