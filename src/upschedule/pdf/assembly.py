@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from upschedule.pdf.errors import Incomplete
 from upschedule.pdf.fragments import LAYOUTS, Fragment
 from upschedule.pdf.frame import Frame
-from upschedule.pdf.layouts import tests
 from upschedule.pdf.layouts.entry import Entry, Fields, Layout, Part
 from upschedule.pdf.layouts.fields import is_module, joined, module_code
 from upschedule.pdf.order import Arranged, is_before
@@ -105,8 +104,7 @@ class _Joints:
 
     def check_whole(self, entry: Entry, next_part: Part) -> None:
         """Raises `Incomplete` if the last row of a page lacks its rest, and a whole row follows on the next page."""
-        name = entry.layout.name
-        if name == tests.LAYOUT.name and self._regular[name] and not entry.text("test")[-1:].isdecimal():
+        if self._regular[entry.layout.name] and not entry.layout.is_whole(entry):
             raise Incomplete(_page_missing(next_part.page))
 
 

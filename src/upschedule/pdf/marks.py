@@ -4,14 +4,13 @@ They begin or end where no rule of the table crosses. The vertical rules of a ta
 make a frame, to which all of its other rules must fit.
 """
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from operator import itemgetter
 from typing import NamedTuple
 
-from upschedule.pdf.rules import Rule, Rules, merge
+from upschedule.pdf.rules import Rule, Rules, is_near, merge
 
 #: How far (points) the ends of rules that belong together differ.
 _MEETING = 2.5
@@ -34,7 +33,7 @@ class _Side(NamedTuple):
             return True
         if rule.end <= self.ends[0] + _MEETING or rule.start >= self.ends[-1] - _MEETING:
             return True
-        return _is_near(rule.start, self.ends) and _is_near(rule.end, self.ends)
+        return is_near(rule.start, self.ends, _MEETING) and is_near(rule.end, self.ends, _MEETING)
 
 
 class _Frame(NamedTuple):
@@ -108,8 +107,3 @@ def _usual(places: Sequence[float]) -> float:
     """The place that most of them share."""
     ((place, _),) = Counter(round(place) for place in places).most_common(1)
     return min(places, key=lambda other: abs(other - place))
-
-
-def _is_near(at: float, places: Sequence[float]) -> bool:
-    index = bisect_left(places, at)
-    return any(abs(at - place) <= _MEETING for place in places[max(0, index - 1) : index + 1])

@@ -1,6 +1,7 @@
 """The rules of a table: thin filled rectangles and stroked lines, in any order, merged to whole lines."""
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -91,3 +92,9 @@ def _join(aligned: list[Rule]) -> list[Rule]:
             low = high = at
             joined.append(Rule(at, start, end))
     return joined
+
+
+def is_near(at: float, places: Sequence[float], reach: float) -> bool:
+    """Whether one of the places, which ascend, is no farther away than `reach` points."""
+    index = bisect_left(places, at)
+    return any(abs(at - place) <= reach for place in places[max(0, index - 1) : index + 1])

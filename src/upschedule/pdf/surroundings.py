@@ -1,7 +1,6 @@
 """What is on a page beside the cells of its tables: titles, headers and footers, notes, watermarks, marks."""
 
 import re
-from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -10,7 +9,7 @@ from upschedule.pdf.errors import Incomplete, NoRules
 from upschedule.pdf.fragments import LAYOUTS
 from upschedule.pdf.frame import Rect, Word
 from upschedule.pdf.page import PageContents
-from upschedule.pdf.rules import Stroke
+from upschedule.pdf.rules import Stroke, is_near
 from upschedule.pdf.styles import Ignored, Reason
 from upschedule.timetable.event import ReadingWarning
 
@@ -147,11 +146,11 @@ def _is_mark(stroke: Stroke, tables: Sequence[Table]) -> bool:
         edges = ((top, bottom), rows) if bottom - top < right - left else ((left, right), columns)
         if not stroke.outline or min(bottom - top, right - left) <= _ON_BORDER:
             ends, borders = edges
-            return not _near((ends[0] + ends[1]) / 2, borders)
-        return not (_near(top, rows) and _near(bottom, rows) and _near(left, columns) and _near(right, columns))
+            return not is_near((ends[0] + ends[1]) / 2, borders, _ON_BORDER)
+        return not (
+            is_near(top, rows, _ON_BORDER)
+            and is_near(bottom, rows, _ON_BORDER)
+            and is_near(left, columns, _ON_BORDER)
+            and is_near(right, columns, _ON_BORDER)
+        )
     return False
-
-
-def _near(at: float, borders: Sequence[float]) -> bool:
-    index = bisect_left(borders, at)
-    return any(abs(at - border) <= _ON_BORDER for border in borders[max(0, index - 1) : index + 1])

@@ -77,8 +77,9 @@ class Layout:
 
     `columns` are header texts in printed order, in lower case without blanks. `keys` are blank in the rest of a row
     that a page break cut. `recognises` tells a row or such a rest by its contents. `sort_key` is what the portal sorts
-    rows by, empty where a row does not have it. `is_regular` tells whether whole rows follow a law by which `continues`
-    can tell that a rest does not belong to a row. `read` makes events and warnings.
+    rows by, empty where a row does not have it. `is_regular` tells whether whole rows follow a numbering rule. By that
+    rule `is_whole` tells that a row lacks its rest, and `continues` that a rest does not belong to a row. `read` makes
+    events and warnings.
     """
 
     name: str
@@ -87,5 +88,6 @@ class Layout:
     recognises: Callable[[Fields], bool]
     sort_key: Callable[[Fields], str]
     is_regular: Callable[[Iterable[Fields]], bool]
+    is_whole: Callable[[Entry], bool]
     continues: Continues
     read: Callable[[Sequence[Entry]], Iterator[Event | ReadingWarning]]

@@ -60,6 +60,11 @@ def _is_regular(_rows: Iterable[Fields]) -> bool:
     return False
 
 
+def _is_whole(_entry: Entry) -> bool:
+    """Nothing in the row of an exam tells that its rest is missing."""
+    return True
+
+
 def _continues(_entry: Entry, _rest: Part, *, regular: bool) -> bool:  # noqa: ARG001 - as the other layouts
     """Nothing in an exam's cells tells its pieces from those of another exam."""
     return True
@@ -95,6 +100,7 @@ LAYOUT = Layout(
     recognises=_recognises,
     sort_key=_sort_key,
     is_regular=_is_regular,
+    is_whole=_is_whole,
     continues=_continues,
     read=_read,
 )

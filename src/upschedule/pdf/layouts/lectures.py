@@ -114,6 +114,11 @@ def _is_step(one: tuple[str, str, str], other: tuple[str, str, str]) -> bool:
     return all(number.isdecimal() for number in numbers) and int(numbers[1]) == int(numbers[0]) + 1
 
 
+def _is_whole(_entry: Entry) -> bool:
+    """Nothing in the row of a lecture tells that its rest is missing."""
+    return True
+
+
 def _continues(entry: Entry, rest: Part, *, regular: bool) -> bool:
     """Whether the classes of the rest can follow those of the row: of one kind, and with the next number."""
     before = [line.text for line in entry.lines("activity")]
@@ -219,6 +224,7 @@ LAYOUT = Layout(
     recognises=_recognises,
     sort_key=_sort_key,
     is_regular=_is_regular,
+    is_whole=_is_whole,
     continues=_continues,
     read=_read,
 )

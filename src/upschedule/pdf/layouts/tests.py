@@ -55,18 +55,19 @@ class _Names(NamedTuple):
     fill_column: bool
 
 
-def _venues(entry: Entry, names: _Names) -> Iterator[tuple[str, ...] | ReadingWarning]:
-    """A line each, but for a name that goes on in the next line; last of all the venues."""
+def _venues(entry: Entry, names: _Names) -> tuple[tuple[str, ...], list[ReadingWarning]]:
+    """A line each, but for a name that goes on in the next line; and breaks that may be within a name."""
     venues: list[list[Line]] = []
+    doubts: list[ReadingWarning] = []
     for line in entry.lines("venue"):
         last = venues[-1] if venues else []
         if last and (last[-1].text.endswith(OPEN_ENDS) or joined([*last, line]) in names.lines):
             last.append(line)
             continue
         if last and names.fill_column and last[-1].wraps_to(line) and not _begins(line, last, names):
-            yield entry.warning(f"{last[-1].text!r} and {line.text!r} may be one venue: check this test.")
+            doubts.append(entry.warning(f"{last[-1].text!r} and {line.text!r} may be one venue: check this test."))
         venues.append([line])
-    yield tuple(joined(venue) for venue in venues)
+    return tuple(joined(venue) for venue in venues), doubts
 
 
 def _begins(line: Line, before: Sequence[Line], names: _Names) -> bool:
@@ -85,9 +86,14 @@ def _is_regular(rows: Iterable[Fields]) -> bool:
     return len(names) >= _REGULAR_MIN and all(name[-1:].isdecimal() for name in names)
 
 
+def _is_whole(entry: Entry) -> bool:
+    """Whether the test has the number at the end of its name."""
+    return entry.text("test")[-1:].isdecimal()
+
+
 def _continues(entry: Entry, rest: Part, *, regular: bool) -> bool:
     """Whether the rest has just what the row's name lacks; its venues tell nothing about the test."""
-    return not regular or bool(rest.fields["test"]) is not entry.text("test")[-1:].isdecimal()
+    return not regular or bool(rest.fields["test"]) is not _is_whole(entry)
 
 
 def _warnings(entry: Entry, test: Test) -> Iterator[ReadingWarning]:
@@ -116,10 +122,8 @@ def _test(entry: Entry, names: _Names) -> Iterator[Test | ReadingWarning]:
     day: Day | None = weekday(entry.text("day"))
     if day != weekday_of(date):
         yield entry.warning(f"{module}: {date:%d %b %Y} is a {weekday_of(date)}, but {entry.text('day')!r} is printed.")
-    *doubts, venues = _venues(entry, names)
-    for doubt in doubts:
-        if isinstance(doubt, ReadingWarning):
-            yield doubt
+    venues, doubts = _venues(entry, names)
+    yield from doubts
     test = Test(
         module=module,
         test=entry.text("test"),
@@ -128,7 +132,7 @@ def _test(entry: Entry, names: _Names) -> Iterator[Test | ReadingWarning]:
         start=period[0],
         end=period[1],
         campus=entry.text("campus"),
-        venues=venues if isinstance(venues, tuple) else (),
+        venues=venues,
         page=entry.page,
         boxes=entry.boxes,
     )
@@ -143,6 +147,7 @@ LAYOUT = Layout(
     recognises=_recognises,
     sort_key=_sort_key,
     is_regular=_is_regular,
+    is_whole=_is_whole,
     continues=_continues,
     read=_read,
 )
