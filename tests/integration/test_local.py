@@ -22,7 +22,7 @@ def data(scratch: Path, request: pytest.FixtureRequest) -> Path:
 
 
 def _change_from(visitor: httpx.Client, origin: str, *, host: str = LOOPBACK) -> int:
-    """The status of a change that a page of this origin asks for, by somebody who is not signed in."""
+    """The status of a change that a page of this origin asks for, by a visitor who is not signed in."""
     with httpx.Client(base_url=visitor.base_url, trust_env=False) as browser:
         return browser.delete("/api/v1/sessions/current", headers={"Origin": origin, "Host": host}).status_code
 

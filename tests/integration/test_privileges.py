@@ -22,7 +22,7 @@ from upschedule.operations.privileges.identities import PROCESSES, Process
 from upschedule.operations.privileges.objects import ACTIONS, PROBE
 from upschedule.operations.privileges.tables import TABLES
 
-#: Columns from which somebody could get into an account, or take it over.
+#: Columns whose contents open an account to a stranger.
 SECRET_COLUMNS = {
     "accounts": ("email", "password_hash"),
     "sign_ups": ("email", "password_hash"),

@@ -1,20 +1,15 @@
 """Removes sessions that have ended, sign-ups without a sign-in, and devices that were not used for too long."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
-
-import structlog
 
 from upschedule.accounts.device_repository import DeviceRepository
 from upschedule.accounts.session_cache import SessionCache
 from upschedule.accounts.session_repository import SessionLives, SessionRepository
 from upschedule.accounts.sign_up_repository import SignUpRepository
 from upschedule.accounts.signing_in import SignInLives
-from upschedule.metrics import RETENTION_REMOVED
 from upschedule.stores.database import Database
-from upschedule.stores.errors import StoreError
-
-_log = structlog.get_logger(__name__)
+from upschedule.stores.retention import remove_part
 
 _ROWS_MAX = 500
 
@@ -39,19 +34,9 @@ class AccountRetention:
 
     async def remove_old(self) -> None:
         """One pass, bounded in size; what is left over, or cannot be removed now, is found by the next."""
-        await self._part("sessions", self._remove_sessions)
-        await self._part("sign-ups", self._remove_sign_ups)
-        await self._part("devices", self._remove_devices)
-
-    async def _part(self, kind: str, remove: Callable[[], Awaitable[int]]) -> None:
-        try:
-            removed = await remove()
-        except StoreError as error:
-            _log.warning("retention_interrupted", kind=kind, store=error.store, reason=error.reason)
-            return
-        RETENTION_REMOVED.labels(kind=kind).inc(removed)
-        if removed:
-            _log.info("retention_removed", kind=kind, count=removed)
+        await remove_part("sessions", self._remove_sessions)
+        await remove_part("sign-ups", self._remove_sign_ups)
+        await remove_part("devices", self._remove_devices)
 
     async def _remove_sessions(self) -> int:
         """Redis first: the previous release's key would bring a session back whose row is gone."""

@@ -1,23 +1,19 @@
 """Removes what is past its time: files (R11.5), messages (R2.4), dead letters (R2.5), objects that no row points at."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import msgspec
-import structlog
 from redis.asyncio import Redis
 
-from upschedule.metrics import RETENTION_REMOVED
 from upschedule.processing.intake import OBJECT_PREFIX
 from upschedule.processing.repository import JobRepository
 from upschedule.stores.database import Database
-from upschedule.stores.errors import StoreError
 from upschedule.stores.objects import ObjectStore
+from upschedule.stores.retention import remove_part
 from upschedule.stores.stream import StreamName
 from upschedule.stores.stream_trim import trim
-
-_log = structlog.get_logger(__name__)
 
 _ROWS_MAX = 500
 # More than uploads come in between two rounds, so that none is kept for longer than said.
@@ -94,24 +90,14 @@ class Retention:
 
     async def remove_old(self) -> None:
         """One pass, bounded in size; parts fail apart: a store that is away holds up only its own."""
-        await self._part("files", self._remove_files)
-        await self._part("dead-letters", self._remove_letters)
-        await self._part("addresses", self._forget_addresses)
-        await self._part("messages", self._remove_messages)
+        await remove_part("files", self._remove_files)
+        await remove_part("dead-letters", self._remove_letters)
+        await remove_part("addresses", self._forget_addresses)
+        await remove_part("messages", self._remove_messages)
 
     async def remove_orphans(self) -> None:
         """Goes through all objects."""
-        await self._part("orphans", self._remove_orphans)
-
-    async def _part(self, kind: str, remove: Callable[[], Awaitable[int]]) -> None:
-        try:
-            removed = await remove()
-        except StoreError as error:
-            _log.warning("retention_interrupted", kind=kind, store=error.store, reason=error.reason)
-            return
-        RETENTION_REMOVED.labels(kind=kind).inc(removed)
-        if removed:
-            _log.info("retention_removed", kind=kind, count=removed)
+        await remove_part("orphans", self._remove_orphans)
 
     async def _remove_files(self) -> int:
         values = {"keep_seconds": self._options.file_seconds, "rows_max": _ROWS_MAX}

@@ -96,7 +96,7 @@ def previous_key(session_id: str) -> str:
 
 
 async def test_a_session_is_stored_under_the_hash_of_its_id(house: House, account: UUID) -> None:
-    """Whoever reads Redis, PostgreSQL or their files cannot sign in with what is there (R8.2)."""
+    """The contents of Redis, PostgreSQL and their files are not enough to sign in (R8.2)."""
     session_id = await house.begin(account)
     stored = b"".join(await house.rows())
     for key in await house.redis.keys("*"):
@@ -197,7 +197,7 @@ async def test_an_ended_session_is_gone_from_both(house: House, account: UUID) -
 
 
 async def test_a_session_that_was_read_before_it_ended_is_not_cached_after(house: House, account: UUID) -> None:
-    """A request that is under way while somebody signs out."""
+    """A request that is in progress while its session signs out."""
     session_id = await house.begin(account)
     await house.redis.flushall()
     async with house.database.transaction() as connection:

@@ -60,7 +60,7 @@ def public_url(instance: ApiProcess, scratch: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def existing(public_url: str) -> dict[str, str]:
-    """A visitor with a schedule that was read and a calendar, and somebody who has signed up."""
+    """A visitor with a schedule that was read and a calendar, and an account."""
     with httpx.Client(base_url=public_url, timeout=30) as visitor:
         job = upload(visitor, schedule(LECTURES, rows=12, seed=3)).json()["id"]
         wait_until(lambda: visitor.get(f"/api/v1/jobs/{job}").json()["status"] == "completed", timeout_seconds=60)

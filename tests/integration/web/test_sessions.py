@@ -43,7 +43,7 @@ def test_pages_know_the_visitor_without_redis_and_after_it_comes_back_empty(
     new_client: NewClient,
     tmp_path: Path,
 ) -> None:
-    """Killed, PostgreSQL answers; started again without its data, nobody is signed out."""
+    """While Redis is dead PostgreSQL answers; after a start without its data every session still holds."""
     state = private_valkey(STATE)
     settings = {"UPSCHEDULE_REDIS_STATE_URL": state.url, "UPSCHEDULE_REDIS_COMMAND_SECONDS": "1"}
     with api_process(own_environment | settings, tmp_path / "api.log") as api:

@@ -1,4 +1,4 @@
-"""Files that cost much keep nobody else waiting, whichever way their readings end."""
+"""Expensive files do not keep other people waiting, however their readings end."""
 
 import signal
 from datetime import datetime
