@@ -1,9 +1,11 @@
 """Fixtures of the real servers. Each starts when the first test asks for it; what a test gets is its own and empty."""
 
 import itertools
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import FrameType
 
 import pytest
 import redis
@@ -31,6 +33,15 @@ _NEEDS = {
     ),
     "unit/tools": (prerequisites.OPENSSL,),
 }
+
+
+def pytest_configure() -> None:
+    """A run that is terminated, by a CI's limit of time for example, still stops the servers that it started."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

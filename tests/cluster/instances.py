@@ -151,8 +151,11 @@ def students_at_work(cluster: LocalCluster) -> Iterator[Traffic]:
         yield students
         answered = students.seen.answered
         wait_until(lambda: students.seen.answered >= answered + SETTLED, timeout_seconds=60)
-    unread = "SELECT count(*) FROM jobs WHERE created_at >= %s AND status <> 'completed'"
-    wait_until(lambda: asked(cluster, unread, began) == 0, timeout_seconds=READ_SECONDS)
+    unfinished = "SELECT count(*) FROM jobs WHERE created_at >= %s AND status NOT IN ('completed', 'failed')"
+    wait_until(lambda: asked(cluster, unfinished, began) == 0, timeout_seconds=READ_SECONDS)
+    # A failed job is final, so waiting for it would only delay the report of the failure.
+    failed = "SELECT string_agg(error::text, ', ') FROM jobs WHERE created_at >= %s AND status = 'failed'"
+    assert asked(cluster, failed, began) is None
 
 
 def asked(cluster: LocalCluster, question: LiteralString, *values: Any) -> Any:
