@@ -1,7 +1,7 @@
 """The base of every error that a person is told about.
 
 A subclass's docstring is its sentence: what is wrong and what to do. Facts of the occasion go into `detail`. What a
-cause means in HTTP is decided once, in `web/problems.py`; here is only what it means to a person.
+cause means in HTTP is decided once, in `web/http/problems.py`; here is only what it means to a person.
 """
 
 from typing import ClassVar

@@ -12,10 +12,10 @@ from upschedule.cli.starting import configured
 from upschedule.services import Services, open_services
 from upschedule.settings import Settings
 from upschedule.web.app import WebOptions, create_app
-from upschedule.web.boundary import Application
-from upschedule.web.limits import LimitOptions
-from upschedule.web.live import LiveOptions, Maintenance
-from upschedule.web.streams import StreamLimits
+from upschedule.web.http.boundary import Application
+from upschedule.web.http.live import LiveOptions, Maintenance
+from upschedule.web.http.rate_limits import LimitOptions
+from upschedule.web.http.streams import StreamLimits
 
 #: Closing pools, after the last request has ended.
 _CLOSING_SECONDS = 8

@@ -10,32 +10,32 @@ import msgspec
 from litestar import Controller, Litestar
 
 from upschedule.services import Services
-from upschedule.web import problems
-from upschedule.web.boundary import Application, Boundary
-from upschedule.web.client import ClientAddresses, origin_of
-from upschedule.web.controllers.accounts import AccountController, SessionController
-from upschedule.web.controllers.calendars import AcademicYearController, CalendarController, FeedController
-from upschedule.web.controllers.capacity import CapacityController
-from upschedule.web.controllers.health import HealthController, MetricsController
-from upschedule.web.controllers.jobs import JobController
-from upschedule.web.controllers.problems import ProblemController
-from upschedule.web.controllers.uploads import UploadController
-from upschedule.web.dependencies import WebContext, dependencies
-from upschedule.web.drain import Drain
-from upschedule.web.guards import limit_everybody, refuse_changes, refuse_cross_site, refuse_malformed_text
-from upschedule.web.identity import Identity
-from upschedule.web.limits import Limits
-from upschedule.web.live import LiveOptions
-from upschedule.web.options import name_all_methods
+from upschedule.web.api.accounts import AccountController, SessionController
+from upschedule.web.api.calendars import AcademicYearController, CalendarController, FeedController
+from upschedule.web.api.capacity import CapacityController
+from upschedule.web.api.health import HealthController, MetricsController
+from upschedule.web.api.jobs import JobController
+from upschedule.web.api.openapi_document import openapi_config
+from upschedule.web.api.problems import ProblemController
+from upschedule.web.api.uploads import UploadController
+from upschedule.web.http import problems
+from upschedule.web.http.allowed_methods import name_all_methods
+from upschedule.web.http.boundary import Application, Boundary
+from upschedule.web.http.client_addresses import ClientAddresses, origin_of
+from upschedule.web.http.dependencies import WebContext, dependencies
+from upschedule.web.http.drain import Drain
+from upschedule.web.http.guards import limit_everybody, refuse_changes, refuse_cross_site, refuse_malformed_text
+from upschedule.web.http.identity import Identity
+from upschedule.web.http.live import LiveOptions
+from upschedule.web.http.multipart import UploadReader
+from upschedule.web.http.rate_limits import Limits
+from upschedule.web.http.requests import CheckedRequest
+from upschedule.web.http.rotation import Rotation
+from upschedule.web.http.streams import Streams
+from upschedule.web.http.uploads import Receiver
 from upschedule.web.pages.assets import StaticController
 from upschedule.web.pages.forms import CalendarForms, DocumentForms
 from upschedule.web.pages.home import HomeController
-from upschedule.web.receiving import Receiver
-from upschedule.web.requests import CheckedRequest
-from upschedule.web.rotation import Rotation
-from upschedule.web.schemas.description import openapi_config
-from upschedule.web.streams import Streams
-from upschedule.web.uploads import UploadReader
 
 #: Every resource. A controller is added here, in one line.
 CONTROLLERS: tuple[type[Controller], ...] = (

@@ -8,7 +8,7 @@ import pytest
 from tests.api_process import ApiProcess
 from tests.integration.web.conftest import NewClient, StartApi
 from tests.integration.web.requests import pdf_like, problem_code, upload
-from upschedule.web.problems import causes
+from upschedule.web.http.problems import causes
 
 _SECURITY_HEADERS = {
     "x-content-type-options": "nosniff",

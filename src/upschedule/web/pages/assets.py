@@ -7,12 +7,12 @@ from pathlib import Path
 import msgspec
 from litestar import Controller, Response, route
 
-from upschedule.web.errors import NotFound
-from upschedule.web.guards import OUTSIDE_LIMITS
-from upschedule.web.identity import AnyRequest
+from upschedule.web.http.errors import NotFound
+from upschedule.web.http.guards import OUTSIDE_LIMITS
+from upschedule.web.http.identity import AnyRequest
+from upschedule.web.http.openapi import READING
 from upschedule.web.pages.encoding import ENCODED, VARY, accepts_gzip
 from upschedule.web.pages.week import COLUMNS, LINES_MAX
-from upschedule.web.schemas.openapi import READING
 
 _FOLDER = Path(__file__).parents[1] / "static"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}

@@ -11,7 +11,7 @@ from upschedule.calendars.model import YearChoice
 from upschedule.errors import FieldError
 from upschedule.timetable.academic_year import AcademicYear, Period, Term, YearDates
 from upschedule.timetable.event import Event
-from upschedule.web.errors import InvalidRequest
+from upschedule.web.http.errors import InvalidRequest
 
 _TITLES: dict[Term, str] = {
     "S1": "First semester", "S2": "Second semester",

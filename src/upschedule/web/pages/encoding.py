@@ -1,6 +1,6 @@
 """Compression of what is sent."""
 
-from upschedule.web.identity import AnyRequest
+from upschedule.web.http.identity import AnyRequest
 
 #: On everything that is sent in either form.
 VARY = {"Vary": "Accept-Encoding"}

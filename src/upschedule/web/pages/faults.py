@@ -6,9 +6,9 @@ from typing import Any, cast
 
 from litestar import Request, Response
 
-from upschedule.web import problems
+from upschedule.web.http import problems
+from upschedule.web.http.problems import Problem
 from upschedule.web.pages.rendering import page
-from upschedule.web.problems import Problem
 
 Handler = Callable[[Request[Any, Any, Any], Any], Response[Any]]
 

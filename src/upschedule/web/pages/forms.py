@@ -12,12 +12,12 @@ from upschedule.calendars.model import Changes, Choices
 from upschedule.calendars.service import CalendarService
 from upschedule.processing.service import JobService
 from upschedule.timetable.academic_year import YearDates
-from upschedule.web.identity import AnyRequest
+from upschedule.web.http.identity import AnyRequest
+from upschedule.web.http.uploads import Receiver
 from upschedule.web.pages import faults
 from upschedule.web.pages.choices import choices
 from upschedule.web.pages.dates import year_choice
 from upschedule.web.pages.holdings import Holdings, holdings_of
-from upschedule.web.receiving import Receiver
 
 _SEE_OTHER = 303
 

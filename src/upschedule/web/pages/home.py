@@ -8,7 +8,8 @@ from upschedule.calendars.model import Choices
 from upschedule.calendars.service import CalendarService
 from upschedule.processing.service import JobService
 from upschedule.timetable.event import Exam
-from upschedule.web.identity import AnyRequest
+from upschedule.web.http.identity import AnyRequest
+from upschedule.web.http.openapi import READING
 from upschedule.web.pages import faults
 from upschedule.web.pages.dates import calendar_dates, unknown_dates
 from upschedule.web.pages.documents import documents
@@ -16,7 +17,6 @@ from upschedule.web.pages.holdings import Holdings, holdings_of
 from upschedule.web.pages.links import Links, links
 from upschedule.web.pages.rendering import page
 from upschedule.web.pages.schedule import schedule
-from upschedule.web.schemas.openapi import READING
 
 
 class HomeController(Controller):

@@ -6,8 +6,8 @@ from pathlib import Path
 import minijinja
 from litestar import MediaType, Response
 
-from upschedule.web.dependencies import context_of
-from upschedule.web.identity import AnyRequest
+from upschedule.web.http.dependencies import context_of
+from upschedule.web.http.identity import AnyRequest
 from upschedule.web.pages.assets import ASSETS
 from upschedule.web.pages.encoding import ENCODED, VARY, accepts_gzip
 

@@ -6,7 +6,7 @@ import pytest
 
 from upschedule.calendars.model import YearChoice
 from upschedule.timetable.academic_year import Period, YearDates
-from upschedule.web.errors import InvalidRequest
+from upschedule.web.http.errors import InvalidRequest
 from upschedule.web.pages.dates import year_choice
 
 _TERM = [("S2_start", "2026-07-13"), ("S2_end", "2026-10-16")]

@@ -20,26 +20,25 @@ from upschedule.processing.errors import (
 )
 from upschedule.processing.service import JobService
 from upschedule.timetable.event import Extraction
-from upschedule.web import streams as sse
-from upschedule.web.errors import ServerBusy
-from upschedule.web.exchange import exchange_of
-from upschedule.web.identity import AnyRequest
-from upschedule.web.limits import Limits
-from upschedule.web.problems import problems
-from upschedule.web.receiving import Receiver
-from upschedule.web.schemas.jobs import (
+from upschedule.web.api.job_schemas import (
     JOBS_PATH,
     JobList,
     JobView,
     decode_cursor,
-    entity_tag,
     list_view,
     location,
-    matches,
     view,
 )
-from upschedule.web.schemas.openapi import UNCHANGED
-from upschedule.web.streams import Streams
+from upschedule.web.http import streams as sse
+from upschedule.web.http.entity_tags import entity_tag, matches
+from upschedule.web.http.errors import ServerBusy
+from upschedule.web.http.exchange import exchange_of
+from upschedule.web.http.identity import AnyRequest
+from upschedule.web.http.openapi import UNCHANGED
+from upschedule.web.http.problems import problems
+from upschedule.web.http.rate_limits import Limits
+from upschedule.web.http.streams import Streams
+from upschedule.web.http.uploads import Receiver
 
 _REVALIDATED = {"Cache-Control": "private, no-cache"}
 _STATUS = ResponseSpec(JobView, description="How far the job is.", generate_examples=False)
@@ -113,7 +112,7 @@ class JobController(Controller):
         """Begins with the present state, so a reader that comes back with `Last-Event-ID` has missed nothing."""
         owner = _owner(request, job_id, visitor)
         await limits.status(request, owner)
-        events = await streams.open(owner, job_service.watch(owner, job_id))
+        events = await streams.open(owner, job_service.watch(owner, job_id), view)
         return Stream(events, media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
 
     @get(

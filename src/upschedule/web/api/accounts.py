@@ -11,12 +11,12 @@ from upschedule.accounts.errors import (
     WrongCredentials,
 )
 from upschedule.accounts.service import AccountService, Profile, Visitor
-from upschedule.web.client import ClientAddresses
-from upschedule.web.guards import THROUGH_MAINTENANCE
-from upschedule.web.identity import AnyRequest, Identity
-from upschedule.web.limits import Limits
-from upschedule.web.problems import problems
-from upschedule.web.schemas.accounts import Credentials, SignUpAnswer
+from upschedule.web.api.account_schemas import Credentials, SignUpAnswer
+from upschedule.web.http.client_addresses import ClientAddresses
+from upschedule.web.http.guards import THROUGH_MAINTENANCE
+from upschedule.web.http.identity import AnyRequest, Identity
+from upschedule.web.http.problems import problems
+from upschedule.web.http.rate_limits import Limits
 
 
 class AccountController(Controller):

@@ -7,12 +7,12 @@ from upschedule.accounts.service import Visitor
 from upschedule.pdf.errors import EmptyFile, NotAPdf, TooLarge
 from upschedule.processing.errors import AccountNotFound, QueueFull, QuotaExceeded, ReadingTimeUsedUp
 from upschedule.processing.service import JobService
-from upschedule.web.errors import RequestTimedOut, ServerBusy, UnsupportedMediaType
-from upschedule.web.identity import AnyRequest
-from upschedule.web.problems import problems
-from upschedule.web.receiving import Receiver
-from upschedule.web.schemas.jobs import JobView, location, view
-from upschedule.web.schemas.openapi import UploadOperation
+from upschedule.web.api.job_schemas import JobView, location, view
+from upschedule.web.http.errors import RequestTimedOut, ServerBusy, UnsupportedMediaType
+from upschedule.web.http.identity import AnyRequest
+from upschedule.web.http.openapi import UploadOperation
+from upschedule.web.http.problems import problems
+from upschedule.web.http.uploads import Receiver
 
 _KNOWN = ResponseSpec(JobView, description="These bytes are known; the finished job.", generate_examples=False)
 

@@ -10,8 +10,8 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from upschedule.pdf.errors import TooLarge
-from upschedule.web.errors import InvalidRequest, RequestTimedOut, ServerBusy, UnsupportedMediaType
-from upschedule.web.identity import AnyRequest
+from upschedule.web.http.errors import InvalidRequest, RequestTimedOut, ServerBusy, UnsupportedMediaType
+from upschedule.web.http.identity import AnyRequest
 
 FIELD = "file"
 #: Boundaries, headers of parts and small extra fields around the file.

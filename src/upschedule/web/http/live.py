@@ -2,8 +2,8 @@
 
 import msgspec
 
-from upschedule.web.limits import LimitOptions
-from upschedule.web.streams import StreamLimits
+from upschedule.web.http.rate_limits import LimitOptions
+from upschedule.web.http.streams import StreamLimits
 
 
 class Maintenance(msgspec.Struct, frozen=True, kw_only=True):

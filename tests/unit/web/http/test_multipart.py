@@ -5,7 +5,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upschedule.web.uploads import safe_file_name
+from upschedule.web.http.multipart import safe_file_name
 
 
 @given(st.text(max_size=400))

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from upschedule.metrics import REQUEST_SECONDS, REQUESTS
-from upschedule.web.body import Body, Message, Receive, Scope
-from upschedule.web.exchange import Exchange, begin
+from upschedule.web.http.body import Body, Message, Receive, Scope
+from upschedule.web.http.exchange import Exchange, begin
 
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]

@@ -5,11 +5,11 @@ import html
 import msgspec
 from litestar import Controller, MediaType, Response, route
 
-from upschedule.web.errors import NotFound
-from upschedule.web.guards import OUTSIDE_LIMITS
-from upschedule.web.identity import AnyRequest
-from upschedule.web.problems import causes, describe, problems, reference, status_of
-from upschedule.web.schemas.openapi import READING, by_method
+from upschedule.web.http.errors import NotFound
+from upschedule.web.http.guards import OUTSIDE_LIMITS
+from upschedule.web.http.identity import AnyRequest
+from upschedule.web.http.openapi import READING, by_method
+from upschedule.web.http.problems import causes, describe, problems, reference, status_of
 
 _PAGE = """<!doctype html>
 <html lang="en">

@@ -4,9 +4,9 @@ from litestar import Controller, get
 
 from upschedule.processing.capacity import Capacity
 from upschedule.processing.service import JobService
-from upschedule.web.client import ClientAddresses
-from upschedule.web.identity import AnyRequest
-from upschedule.web.problems import problems
+from upschedule.web.http.client_addresses import ClientAddresses
+from upschedule.web.http.identity import AnyRequest
+from upschedule.web.http.problems import problems
 
 
 class CapacityController(Controller):

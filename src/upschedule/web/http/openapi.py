@@ -7,7 +7,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from litestar.openapi.spec import Encoding, OpenAPIMediaType, OpenAPIType, Operation, RequestBody, Schema
 from litestar.types import OperationIDCreator
 
-from upschedule.web.uploads import FIELD
+from upschedule.web.http.multipart import FIELD
 
 #: Of what anybody may look at: a link checker asks for the headers alone.
 READING = (HttpMethod.GET, HttpMethod.HEAD)

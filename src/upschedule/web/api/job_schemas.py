@@ -2,7 +2,6 @@
 
 import base64
 import datetime as dt
-import hashlib
 from uuid import UUID
 
 import msgspec
@@ -10,8 +9,8 @@ import msgspec
 from upschedule.errors import FieldError
 from upschedule.processing.job import JobError, JobStatus, Status
 from upschedule.processing.service import Cursor, JobPage
-from upschedule.web.errors import InvalidRequest
-from upschedule.web.problems import Problem, causes, reference, status_of
+from upschedule.web.http.errors import InvalidRequest
+from upschedule.web.http.problems import Problem, causes, reference, status_of
 
 JOBS_PATH = "/api/v1/jobs"
 
@@ -65,19 +64,6 @@ def list_view(page: JobPage, *, limit: int) -> JobList:
 def location(job_id: UUID) -> str:
     """Where a job is found."""
     return f"{JOBS_PATH}/{job_id}"
-
-
-def entity_tag(body: msgspec.Struct) -> str:
-    """Changes with anything that is shown, the position in the queue as well."""
-    return f'"{hashlib.blake2b(msgspec.json.encode(body), digest_size=12).hexdigest()}"'
-
-
-def matches(if_none_match: str | None, tag: str) -> bool:
-    """The weak comparison of RFC 9110."""
-    if if_none_match is None:
-        return False
-    held = {part.strip().removeprefix("W/") for part in if_none_match.split(",")}
-    return tag in held or "*" in held
 
 
 def encode_cursor(cursor: Cursor) -> str:

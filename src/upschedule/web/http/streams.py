@@ -1,4 +1,4 @@
-"""Status as server-sent events: pushed, so that nobody has to ask (R5.4)."""
+"""Server-sent events of a status: pushed, so that clients need not poll (R5.4)."""
 
 import asyncio
 from collections import Counter
@@ -12,8 +12,8 @@ import structlog
 from upschedule.errors import Refusal
 from upschedule.metrics import STREAMS_OPEN
 from upschedule.processing.job import JobStatus
-from upschedule.web.errors import LimitExceeded, ServerBusy
-from upschedule.web.schemas.jobs import entity_tag, view
+from upschedule.web.http.entity_tags import entity_tag
+from upschedule.web.http.errors import LimitExceeded, ServerBusy
 
 _log = structlog.stdlib.get_logger("upschedule.web")
 
@@ -39,8 +39,10 @@ class Streams:
         self._limits = limits
         self._open: Counter[UUID] = Counter()
 
-    async def open(self, account_id: UUID, statuses: AsyncGenerator[JobStatus]) -> AsyncGenerator[bytes]:
-        """Ends with `statuses`. Raises LimitExceeded, ServerBusy, and what the first status raises."""
+    async def open(
+        self, account_id: UUID, statuses: AsyncGenerator[JobStatus], view: Callable[[JobStatus], msgspec.Struct]
+    ) -> AsyncGenerator[bytes]:
+        """Events with the `view` of each status. Raises LimitExceeded, ServerBusy, and what the first status raises."""
         limits = self._limits()
         if self._open.total() >= limits.streams_max:
             raise ServerBusy
@@ -51,17 +53,21 @@ class Streams:
                 detail=f"You may follow {limits.per_account_max} schedules at once. Close some of the other pages.",
             )
         first = await anext(statuses)
-        return self._events(account_id, first, statuses)
+        return self._events(account_id, first, statuses, view)
 
     async def _events(
-        self, account_id: UUID, first: JobStatus, statuses: AsyncGenerator[JobStatus]
+        self,
+        account_id: UUID,
+        first: JobStatus,
+        statuses: AsyncGenerator[JobStatus],
+        view: Callable[[JobStatus], msgspec.Struct],
     ) -> AsyncGenerator[bytes]:
         self._open[account_id] += 1
         STREAMS_OPEN.inc()
         try:
             async with aclosing(statuses):
-                yield f"retry: {_RECONNECT_MILLISECONDS}\n".encode() + _event(first)
-                async with aclosing(_with_heartbeats(statuses)) as messages:
+                yield f"retry: {_RECONNECT_MILLISECONDS}\n".encode() + _event(view(first))
+                async with aclosing(_with_heartbeats(statuses, view)) as messages:
                     async for message in messages:
                         yield message
         except Refusal as cause:
@@ -73,8 +79,10 @@ class Streams:
             self._open += Counter()
 
 
-async def _with_heartbeats(statuses: AsyncGenerator[JobStatus]) -> AsyncGenerator[bytes]:
-    """A comment whenever nothing happened for a while, so that no proxy takes the stream for dead."""
+async def _with_heartbeats(
+    statuses: AsyncGenerator[JobStatus], view: Callable[[JobStatus], msgspec.Struct]
+) -> AsyncGenerator[bytes]:
+    """Sends a comment during a silence, so that no proxy closes the stream as idle."""
     following = asyncio.ensure_future(anext(statuses, None))
     try:
         while True:
@@ -84,13 +92,12 @@ async def _with_heartbeats(statuses: AsyncGenerator[JobStatus]) -> AsyncGenerato
             elif (status := following.result()) is None:
                 return
             else:
-                yield _event(status)
+                yield _event(view(status))
                 following = asyncio.ensure_future(anext(statuses, None))
     finally:
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
 
 
-def _event(status: JobStatus) -> bytes:
-    shown = view(status)
+def _event(shown: msgspec.Struct) -> bytes:
     return b"event: status\nid: %b\ndata: %b\n\n" % (entity_tag(shown).strip('"').encode(), msgspec.json.encode(shown))

@@ -16,10 +16,10 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.routes import HTTPRoute
 
-from upschedule.web.client import Connection
-from upschedule.web.errors import NotFound, RequestTooLarge, UnsupportedMediaType
-from upschedule.web.problems import Problem, describe, status_of
-from upschedule.web.schemas.jobs import JobView
+from upschedule.web.api.job_schemas import JobView
+from upschedule.web.http.client_addresses import Connection
+from upschedule.web.http.errors import NotFound, RequestTooLarge, UnsupportedMediaType
+from upschedule.web.http.problems import Problem, describe, status_of
 
 PATH = "/api/v1/openapi.json"
 _API_VERSION = "1"

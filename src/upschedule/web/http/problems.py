@@ -17,8 +17,8 @@ from upschedule.errors import FieldError, Refusal
 from upschedule.pdf import errors as pdf
 from upschedule.processing import errors as processing
 from upschedule.stores.errors import StoreError, StoreFull
-from upschedule.web import errors as web
-from upschedule.web.exchange import exchange_of
+from upschedule.web.http import errors as web
+from upschedule.web.http.exchange import exchange_of
 
 MEDIA_TYPE = "application/problem+json"
 _TEMPORARY_RETRY_SECONDS = 5

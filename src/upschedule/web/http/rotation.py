@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from upschedule.stores.readiness import DependencyStatus, all_needed
-from upschedule.web.drain import Drain
+from upschedule.web.http.drain import Drain
 
 RotationState = Literal["starting", "serving", "draining"]
 

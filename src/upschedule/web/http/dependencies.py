@@ -12,14 +12,14 @@ from upschedule.calendars.feeds import FeedService
 from upschedule.calendars.service import CalendarService
 from upschedule.processing.service import JobService
 from upschedule.services import Services
-from upschedule.web.client import ClientAddresses
-from upschedule.web.drain import Drain
-from upschedule.web.identity import Identity, provide_known, provide_visitor
-from upschedule.web.limits import Limits
-from upschedule.web.live import LiveOptions
-from upschedule.web.receiving import Receiver
-from upschedule.web.rotation import Rotation
-from upschedule.web.streams import Streams
+from upschedule.web.http.client_addresses import ClientAddresses
+from upschedule.web.http.drain import Drain
+from upschedule.web.http.identity import Identity, provide_known, provide_visitor
+from upschedule.web.http.live import LiveOptions
+from upschedule.web.http.rate_limits import Limits
+from upschedule.web.http.rotation import Rotation
+from upschedule.web.http.streams import Streams
+from upschedule.web.http.uploads import Receiver
 
 
 class WebContext(msgspec.Struct, frozen=True, kw_only=True):

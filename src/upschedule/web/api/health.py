@@ -7,12 +7,12 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from upschedule.services import Services
 from upschedule.stores.readiness import DependencyStatus, all_needed
-from upschedule.web.drain import Drain
-from upschedule.web.errors import NotFound
-from upschedule.web.guards import OUTSIDE_LIMITS, only_inside
-from upschedule.web.problems import problems
-from upschedule.web.rotation import Rotation, RotationState
-from upschedule.web.schemas.openapi import READING, by_method
+from upschedule.web.http.drain import Drain
+from upschedule.web.http.errors import NotFound
+from upschedule.web.http.guards import OUTSIDE_LIMITS, only_inside
+from upschedule.web.http.openapi import READING, by_method
+from upschedule.web.http.problems import problems
+from upschedule.web.http.rotation import Rotation, RotationState
 
 
 class Liveness(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,10 +4,10 @@ from types import MappingProxyType
 
 from litestar.handlers import BaseRouteHandler
 
-from upschedule.web.client import Connection, method_of
-from upschedule.web.dependencies import context_of
-from upschedule.web.errors import CrossSiteRequest, NotFound, UnderMaintenance
-from upschedule.web.requests import check_encoded
+from upschedule.web.http.client_addresses import Connection, method_of
+from upschedule.web.http.dependencies import context_of
+from upschedule.web.http.errors import CrossSiteRequest, NotFound, UnderMaintenance
+from upschedule.web.http.requests import check_encoded
 
 #: The `opt` of routes outside the limit of everybody together: health, metrics, static files, feeds (R5.4).
 OUTSIDE_LIMITS = MappingProxyType({"outside_limits": True})

@@ -17,9 +17,9 @@ from redis.asyncio import Redis
 from upschedule.metrics import LIMITED, LIMITER_UNAVAILABLE
 from upschedule.stores.errors import StoreError
 from upschedule.stores.redis import translated
-from upschedule.web.client import ClientAddresses, Connection, endpoint
-from upschedule.web.errors import LimitExceeded
-from upschedule.web.exchange import exchange_of
+from upschedule.web.http.client_addresses import ClientAddresses, Connection, endpoint
+from upschedule.web.http.errors import LimitExceeded
+from upschedule.web.http.exchange import exchange_of
 
 _STORE = "redis-state"
 _PREFIX = "limit"

@@ -11,11 +11,11 @@ from upschedule.processing.intake import Accepted
 from upschedule.processing.job import JobStatus
 from upschedule.processing.service import JobService
 from upschedule.stores.errors import StoreError
-from upschedule.web.client import ClientAddresses
-from upschedule.web.exchange import exchange_of
-from upschedule.web.identity import AnyRequest, Identity
-from upschedule.web.limits import Limits
-from upschedule.web.uploads import UploadedFile, UploadReader
+from upschedule.web.http.client_addresses import ClientAddresses
+from upschedule.web.http.exchange import exchange_of
+from upschedule.web.http.identity import AnyRequest, Identity
+from upschedule.web.http.multipart import UploadedFile, UploadReader
+from upschedule.web.http.rate_limits import Limits
 
 
 class Receiver(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,7 +8,7 @@ from litestar.datastructures import Cookie
 
 from upschedule.accounts.errors import NoVisitor
 from upschedule.accounts.service import AccountService, Visitor
-from upschedule.web.exchange import exchange_of
+from upschedule.web.http.exchange import exchange_of
 
 AnyRequest = Request[Any, Any, Any]
 

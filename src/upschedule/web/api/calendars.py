@@ -23,10 +23,7 @@ from upschedule.calendars.errors import (
 )
 from upschedule.calendars.feeds import CalendarFile, FeedService
 from upschedule.calendars.service import CalendarService
-from upschedule.web.guards import OUTSIDE_LIMITS
-from upschedule.web.identity import AnyRequest
-from upschedule.web.problems import problems
-from upschedule.web.schemas.calendars import (
+from upschedule.web.api.calendar_schemas import (
     CALENDARS_PATH,
     CalendarChange,
     CalendarList,
@@ -42,8 +39,11 @@ from upschedule.web.schemas.calendars import (
     unique,
     year_choice,
 )
-from upschedule.web.schemas.jobs import matches
-from upschedule.web.schemas.openapi import READING, UNCHANGED, by_method
+from upschedule.web.http.entity_tags import matches
+from upschedule.web.http.guards import OUTSIDE_LIMITS
+from upschedule.web.http.identity import AnyRequest
+from upschedule.web.http.openapi import READING, UNCHANGED, by_method
+from upschedule.web.http.problems import problems
 
 #: The framework adds the character set.
 _MEDIA_TYPE = "text/calendar"

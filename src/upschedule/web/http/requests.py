@@ -11,7 +11,7 @@ from litestar.datastructures import FormMultiDict
 from litestar.exceptions import InternalServerException
 
 from upschedule.errors import FieldError
-from upschedule.web.errors import InvalidRequest, UnsupportedMediaType
+from upschedule.web.http.errors import InvalidRequest, UnsupportedMediaType
 
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"

@@ -1,1 +1,0 @@
-"""One controller a resource: parse, call a service, shape the answer."""

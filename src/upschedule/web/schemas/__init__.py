@@ -1,1 +1,0 @@
-"""Bodies of requests and answers that are not a service's own structs."""
