@@ -11,9 +11,9 @@ from pathlib import Path
 from tests.integration.reading import golden
 from upschedule import logging, settings
 from upschedule.cli.work import options_of
-from upschedule.daemon.stopping import stop_on_signal
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox import ReaderFunction, Sandbox, SandboxLimits
+from upschedule.runtime.stopping import stop_on_signal
 from upschedule.services import open_services
 from upschedule.worker.app import work
 

@@ -7,7 +7,7 @@ import click
 
 from upschedule.cli.failing import fail
 from upschedule.cli.starting import configured, standing_file
-from upschedule.daemon.stopping import stop_on_signal
+from upschedule.runtime.stopping import stop_on_signal
 from upschedule.scheduler.app import SchedulerOptions, schedule
 from upschedule.services import open_services
 from upschedule.settings import Settings

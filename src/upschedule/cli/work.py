@@ -8,9 +8,9 @@ import click
 from upschedule import golden
 from upschedule.cli.failing import fail
 from upschedule.cli.starting import configured, standing_file
-from upschedule.daemon.stopping import stop_on_signal
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox import Protection, Sandbox, SandboxFailed, SandboxLimits, SandboxPolicy
+from upschedule.runtime.stopping import stop_on_signal
 from upschedule.services import open_services
 from upschedule.settings import Settings
 from upschedule.worker.app import WorkerOptions, work

@@ -6,11 +6,11 @@ from pathlib import Path
 import msgspec
 import structlog
 
-from upschedule.daemon.endpoint import Probes, serving
-from upschedule.daemon.leadership import Leadership
-from upschedule.daemon.periodic import every
-from upschedule.daemon.standing import until_live
 from upschedule.processing.retention import ORPHAN_SECONDS
+from upschedule.runtime.endpoint import Probes, serving
+from upschedule.runtime.leadership import Leadership
+from upschedule.runtime.periodic import every
+from upschedule.runtime.rollout_gate import until_live
 from upschedule.services import Services
 
 _log = structlog.get_logger(__name__)

@@ -11,11 +11,11 @@ from taskiq import AsyncBroker
 from taskiq.acks import AcknowledgeType
 from taskiq.receiver import Receiver
 
-from upschedule.daemon.endpoint import Probes, serving
-from upschedule.daemon.standing import until_live
 from upschedule.golden import Golden
 from upschedule.pdf.sandbox import Sandbox
 from upschedule.processing.runner import Runner
+from upschedule.runtime.endpoint import Probes, serving
+from upschedule.runtime.rollout_gate import until_live
 from upschedule.services import Services
 from upschedule.stores.readiness import DependencyStatus, check
 from upschedule.worker.self_check import SelfCheck

@@ -10,9 +10,9 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.servers import scratch_directory, wait_until
-from upschedule.daemon.leadership import Leadership
 from upschedule.operations.embedded.ports import free_port
 from upschedule.operations.embedded.postgres import Postgres
+from upschedule.runtime.leadership import Leadership
 from upschedule.stores.database import Database, PoolOptions
 
 NOBODY = 65_534

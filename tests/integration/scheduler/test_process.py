@@ -13,10 +13,10 @@ from tests.integration.pages import await_alive, await_ready, dependencies, get,
 from tests.integration.processing.rows import claimed, queued, read
 from tests.integration.services import Addresses, new_account, opened, until
 from tests.servers import migrate_now, wait_until
-from upschedule.daemon.leadership import SILENT_SECONDS_MAX
 from upschedule.operations.embedded.ports import free_port
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.processing.job import Job, Status
+from upschedule.runtime.leadership import SILENT_SECONDS_MAX
 from upschedule.services import Services
 
 PORT = "SCHEDULER_PORT"

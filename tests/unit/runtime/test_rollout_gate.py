@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from upschedule.daemon.standing import until_live
+from upschedule.runtime.rollout_gate import until_live
 
 
 async def test_without_a_file_it_is_live() -> None:

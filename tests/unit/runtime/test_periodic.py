@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from upschedule.daemon.periodic import every
+from upschedule.runtime.periodic import every
 from upschedule.stores.errors import StoreUnavailable
 
 

@@ -8,7 +8,7 @@ import pytest
 
 WAITS = """
 import asyncio
-from upschedule.daemon.stopping import stop_on_signal
+from upschedule.runtime.stopping import stop_on_signal
 
 async def main() -> None:
     stop = stop_on_signal()
