@@ -6,7 +6,7 @@ import os
 import click
 
 from upschedule.cli.failing import fail
-from upschedule.cli.starting import configured, standing_file
+from upschedule.cli.starting import configured, rollout_state_file
 from upschedule.runtime.stopping import stop_on_signal
 from upschedule.scheduler.app import SchedulerOptions, schedule
 from upschedule.services import open_services
@@ -39,5 +39,5 @@ def options_of(chosen: Settings) -> SchedulerOptions:
         port=chosen.scheduler.port,
         sweep_seconds=chosen.jobs.sweep_seconds,
         retention_seconds=chosen.jobs.retention_seconds,
-        standing_file=standing_file(chosen),
+        rollout_state_file=rollout_state_file(chosen),
     )

@@ -17,6 +17,6 @@ def configured(process: str) -> settings.Settings:
     return chosen
 
 
-def standing_file(chosen: settings.Settings) -> Path | None:
+def rollout_state_file(chosen: settings.Settings) -> Path | None:
     """None: the process may take live work at once."""
     return Path(chosen.rollout.standing_file) if chosen.rollout.standing_file else None

@@ -7,7 +7,7 @@ import click
 
 from upschedule import golden
 from upschedule.cli.failing import fail
-from upschedule.cli.starting import configured, standing_file
+from upschedule.cli.starting import configured, rollout_state_file
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox import Protection, Sandbox, SandboxFailed, SandboxLimits, SandboxPolicy
 from upschedule.runtime.stopping import stop_on_signal
@@ -56,5 +56,5 @@ def options_of(chosen: Settings) -> WorkerOptions:
         port=chosen.worker.port,
         concurrency=chosen.worker.concurrency,
         drain_seconds=chosen.worker.drain_seconds,
-        standing_file=standing_file(chosen),
+        rollout_state_file=rollout_state_file(chosen),
     )

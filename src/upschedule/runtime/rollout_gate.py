@@ -1,4 +1,4 @@
-"""Whether a process may take live work: not while it is the canary of a release that nobody has promoted yet."""
+"""Holds back a canary of a worker or scheduler until its release has been promoted."""
 
 import asyncio
 from pathlib import Path
@@ -8,20 +8,23 @@ import structlog
 _log = structlog.get_logger(__name__)
 
 _LIVE = "live"
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 
 
-async def until_live(file: Path | None) -> None:
-    """At once without a file; else once it says `live`. One that is empty or cannot be read does not say so."""
-    if file is None or _says_live(file):
+async def wait_until_promoted(rollout_state_file: Path | None) -> None:
+    """Returns once the file contains `live`; at once if there is no file to read.
+
+    An empty or unreadable file counts as not promoted.
+    """
+    if rollout_state_file is None or _is_live(rollout_state_file):
         return
-    _log.info("standing_by", reason="a canary takes no live work; waiting until the standing file says live")
-    while not _says_live(file):  # noqa: ASYNC110 - Nomad writes a file, it sets no event
-        await asyncio.sleep(_LOOK_SECONDS)
-    _log.info("standing_live")
+    _log.info("waiting_for_promotion", reason="a canary takes no live work until its release is promoted")
+    while not _is_live(rollout_state_file):  # noqa: ASYNC110 - Nomad writes a file, it sets no event
+        await asyncio.sleep(_POLL_SECONDS)
+    _log.info("promoted")
 
 
-def _says_live(file: Path) -> bool:
+def _is_live(file: Path) -> bool:
     try:
         return file.read_text(encoding="utf-8").strip() == _LIVE
     except (OSError, UnicodeDecodeError):

@@ -10,20 +10,20 @@ from upschedule.processing.retention import ORPHAN_SECONDS
 from upschedule.runtime.endpoint import Probes, serving
 from upschedule.runtime.leadership import Leadership
 from upschedule.runtime.periodic import every
-from upschedule.runtime.rollout_gate import until_live
+from upschedule.runtime.rollout_gate import wait_until_promoted
 from upschedule.services import Services
 
 _log = structlog.get_logger(__name__)
 
 
 class SchedulerOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How often each round is made. `standing_file` says when the process may lead; None: at once."""
+    """How often each round is made. `rollout_state_file` says when the process may lead; None: at once."""
 
     host: str
     port: int
     sweep_seconds: float
     retention_seconds: float
-    standing_file: Path | None
+    rollout_state_file: Path | None
 
 
 async def schedule(services: Services, options: SchedulerOptions, *, stop: asyncio.Event) -> None:
@@ -41,7 +41,7 @@ async def _lead(services: Services, options: SchedulerOptions) -> None:
     async def rounds() -> None:
         await _rounds(services, options)
 
-    await until_live(options.standing_file)
+    await wait_until_promoted(options.rollout_state_file)
     await Leadership(services.database, again_seconds=options.sweep_seconds).work(rounds)
 
 

@@ -15,7 +15,7 @@ from upschedule.golden import Golden
 from upschedule.pdf.sandbox import Sandbox
 from upschedule.processing.runner import Runner
 from upschedule.runtime.endpoint import Probes, serving
-from upschedule.runtime.rollout_gate import until_live
+from upschedule.runtime.rollout_gate import wait_until_promoted
 from upschedule.services import Services
 from upschedule.stores.readiness import DependencyStatus, check
 from upschedule.worker.self_check import SelfCheck
@@ -27,14 +27,14 @@ _log = structlog.get_logger(__name__)
 class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     """`concurrency` documents at once; `drain_seconds` for those under way when the process is told to stop.
 
-    `standing_file` says when work may be taken; None: at once.
+    `rollout_state_file` says when work may be taken; None means at once.
     """
 
     host: str
     port: int
     concurrency: int
     drain_seconds: float
-    standing_file: Path | None
+    rollout_state_file: Path | None
 
 
 async def work(
@@ -60,7 +60,7 @@ async def _may_listen(self_check: SelfCheck, options: WorkerOptions, stop: async
 
     async def allowed() -> None:
         if await self_check.passed():
-            await until_live(options.standing_file)
+            await wait_until_promoted(options.rollout_state_file)
         else:
             await stop.wait()
 

@@ -16,8 +16,8 @@ from upschedule.worker.app import WorkerOptions, work
 @asynccontextmanager
 async def working(addresses: Addresses, settings: Mapping[str, str] | None = None) -> AsyncGenerator[None]:
     """A worker and a scheduler."""
-    options = WorkerOptions(host="127.0.0.1", port=0, concurrency=2, drain_seconds=5, standing_file=None)
-    rounds = SchedulerOptions(host="127.0.0.1", port=0, sweep_seconds=1, retention_seconds=60, standing_file=None)
+    options = WorkerOptions(host="127.0.0.1", port=0, concurrency=2, drain_seconds=5, rollout_state_file=None)
+    rounds = SchedulerOptions(host="127.0.0.1", port=0, sweep_seconds=1, retention_seconds=60, rollout_state_file=None)
     stop = asyncio.Event()
     async with (
         opened(addresses, role="worker", settings=settings) as services,
