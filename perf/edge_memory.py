@@ -18,7 +18,7 @@ import msgspec
 
 from tests.cluster.tooling.authority import Certificate, self_signed
 from tests.servers import scratch_directory, started
-from upschedule.operations.embedded import programs
+from upschedule.operations.embedded import executables
 from upschedule.operations.embedded.health import UNHEALTHY, expect_ok
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 from upschedule.operations.embedded.server import Command, Server
@@ -56,7 +56,7 @@ class Edge(Server):
     unready = UNHEALTHY
 
     def __init__(self, directory: Path, given: Certificate, retry: dict[str, object], instance: int) -> None:
-        self._program = programs.traefik()
+        self._program = executables.traefik()
         super().__init__("Traefik", directory, programs=[self._program])
         self.port, self._inside = free_port(), free_port()
         self._given, self._retry, self._instance = given, retry, instance

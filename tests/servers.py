@@ -17,8 +17,8 @@ from tests import identities
 from upschedule.operations.embedded.postgres import APPLICATION_ROLE, Postgres, create_database
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
 from upschedule.operations.embedded.server import Server
-from upschedule.operations.migrate import MigrationPolicy, Surroundings, migrate
-from upschedule.operations.migration_files import read_migrations
+from upschedule.operations.migration.files import read_migrations
+from upschedule.operations.migration.migrate import MigrationPolicy, Surroundings, migrate
 from upschedule.operations.privileges.identities import PROCESSES, Process
 
 MIGRATIONS = Path(__file__).parents[1] / "migrations"

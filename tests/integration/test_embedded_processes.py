@@ -19,7 +19,7 @@ from upschedule.operations.embedded.ports import GRPC_OFFSET, LOOPBACK, free_por
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.operations.embedded.server import LOG_BYTES_MAX, Command, Server
 from upschedule.operations.embedded.valkey import STATE, Valkey
-from upschedule.operations.supervision import KeepsEnding, Supervisor
+from upschedule.operations.local.supervisor import KeepsEnding, Supervisor
 
 STARTER = """
 import sys, time

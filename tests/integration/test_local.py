@@ -13,7 +13,7 @@ from tests.local_run import LocalRun, local_run, small_document
 from tests.processes import processes_in
 from tests.servers import wait_until
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
-from upschedule.operations.local_checks import DiskTooFull, check_room
+from upschedule.operations.local.checks import DiskTooFull, check_room
 
 
 @pytest.fixture

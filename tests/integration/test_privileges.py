@@ -15,7 +15,7 @@ import redis
 from psycopg import errors
 
 from tests.servers import Database, migrate_now
-from upschedule.operations.embedded.programs import postgres_bin
+from upschedule.operations.embedded.executables import postgres_bin
 from upschedule.operations.embedded.seaweedfs import SeaweedFS
 from upschedule.operations.embedded.valkey import Valkey
 from upschedule.operations.privileges.identities import PROCESSES, Process

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.servers import DEBIAN_POSTGRES, Database, fresh_database, started
+from upschedule.operations.embedded.executables import postgres_bin
 from upschedule.operations.embedded.postgres import Postgres
-from upschedule.operations.embedded.programs import postgres_bin
 
 VERSIONS = {"wheel": postgres_bin(), "debian-15": DEBIAN_POSTGRES}
 

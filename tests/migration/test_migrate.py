@@ -13,8 +13,7 @@ import pytest
 
 from tests.servers import MIGRATIONS, Database
 from upschedule.operations.embedded.postgres import APPLICATION_ROLE
-from upschedule.operations.migrate import MigrationPolicy, MigrationReport, Surroundings, migrate
-from upschedule.operations.migration_errors import (
+from upschedule.operations.migration.errors import (
     ContractedByNewerRelease,
     LockAttemptsExhausted,
     MigrationFailed,
@@ -22,7 +21,8 @@ from upschedule.operations.migration_errors import (
     MigrationHistoryChanged,
     MigrationInProgress,
 )
-from upschedule.operations.migration_files import read_migrations
+from upschedule.operations.migration.files import read_migrations
+from upschedule.operations.migration.migrate import MigrationPolicy, MigrationReport, Surroundings, migrate
 
 SMALL = {
     "0001_expand_people.sql": "CREATE TABLE people (id int PRIMARY KEY, name text);",

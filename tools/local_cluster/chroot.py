@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tools.local_cluster import users
 from tools.local_cluster.errors import ClusterError
-from upschedule.operations.embedded import programs as wheels
+from upschedule.operations.embedded.executables import traefik, valkey_server, weed
 
 POSTGRES = Path("/usr/lib/postgresql/15")
 # What the jobs' few shell scripts call.
@@ -76,9 +76,9 @@ def wheels_and_own(cluster_programs: Path) -> dict[str, Path]:
     return {
         # A symbolic link would stay one, and point to nothing.
         "/bin/sh": Path("/usr/bin/dash"),
-        "/usr/bin/traefik": wheels.traefik(),
-        "/usr/bin/valkey-server": wheels.valkey_server(),
-        "/usr/bin/weed": wheels.weed(),
+        "/usr/bin/traefik": traefik(),
+        "/usr/bin/valkey-server": valkey_server(),
+        "/usr/bin/weed": weed(),
         "/usr/bin/nomad-autoscaler": cluster_programs / "nomad-autoscaler",
     }
 

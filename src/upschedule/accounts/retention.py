@@ -4,10 +4,10 @@ from collections.abc import Callable
 from datetime import datetime
 
 from upschedule.accounts.device_repository import DeviceRepository
+from upschedule.accounts.logins import SignInLives
 from upschedule.accounts.session_cache import SessionCache
 from upschedule.accounts.session_repository import SessionLives, SessionRepository
 from upschedule.accounts.sign_up_repository import SignUpRepository
-from upschedule.accounts.signing_in import SignInLives
 from upschedule.stores.database import Database
 from upschedule.stores.retention import remove_part
 

@@ -9,10 +9,10 @@ import msgspec
 from upschedule.accounts import credentials, devices
 from upschedule.accounts.errors import AlreadySignedUp, NoVisitor, WrongCredentials
 from upschedule.accounts.hashing import PasswordHashing
+from upschedule.accounts.logins import Login, Logins
 from upschedule.accounts.repository import Account, AccountRepository
 from upschedule.accounts.sessions import KnownSession, NewSession, SessionStore
 from upschedule.accounts.sign_up_repository import SignUpRepository
-from upschedule.accounts.signing_in import Login, Logins
 from upschedule.accounts.throttle import SignInThrottle
 from upschedule.stores.database import Database
 

@@ -10,9 +10,9 @@ from uuid import UUID
 
 import msgspec
 
+from upschedule.calendars.build import FileOptions, basis_of, download_file, feed_file
 from upschedule.calendars.errors import CalendarBusy, CalendarNotFound, FeedNotFound
-from upschedule.calendars.making import FileOptions, basis_of, download_file, feed_file
-from upschedule.calendars.publication import Publisher
+from upschedule.calendars.feed_publisher import Publisher
 from upschedule.calendars.records import RecordRepository, forget_old, outdated
 from upschedule.calendars.repository import CalendarRepository
 from upschedule.calendars.service import feed_url

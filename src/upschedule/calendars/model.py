@@ -11,7 +11,7 @@ from upschedule.timetable.academic_year import YearDates
 from upschedule.timetable.colours import Colour
 from upschedule.timetable.entry import Reminders
 from upschedule.timetable.event import Event, ReadingWarning
-from upschedule.timetable.wording import EntryKind
+from upschedule.timetable.text import EntryKind
 
 _Text = Annotated[str, Meta(max_length=100)]
 _Many = Meta(max_length=500)

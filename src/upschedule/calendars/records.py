@@ -7,7 +7,7 @@ from uuid import UUID
 import msgspec
 from psycopg.types.json import Jsonb
 
-from upschedule.calendars.publish import EntryRecord
+from upschedule.calendars.sequence import EntryRecord
 from upschedule.stores.database import Connection
 
 _ENTRIES = """

@@ -10,7 +10,7 @@ from upschedule.calendars.model import Calendar, KnownYear, YearChoice
 from upschedule.errors import FieldError
 from upschedule.timetable.academic_year import OFFERED, YearDates, merge
 from upschedule.timetable.event import Lecture
-from upschedule.timetable.wording import clean
+from upschedule.timetable.text import clean
 from upschedule.timetable.year_check import check
 
 _READ = "completed"

@@ -7,10 +7,11 @@ import click
 
 from upschedule.cli.failing import fail
 from upschedule.operations.embedded.errors import EmbeddedServerError
-from upschedule.operations.local import LocalOptions, run
-from upschedule.operations.local_checks import LocalStackRefused
-from upschedule.operations.migration_errors import MigrationError
-from upschedule.operations.supervision import KeepsEnding
+from upschedule.operations.local.checks import LocalStackRefused
+from upschedule.operations.local.run import LocalOptions, run
+from upschedule.operations.local.supervisor import KeepsEnding
+from upschedule.operations.migration.errors import MigrationError
+from upschedule.operations.privileges.errors import RoleMissing
 from upschedule.settings import PREFIX
 
 # Read by this command, not by the processes that it starts.
@@ -42,5 +43,5 @@ def command(data: Path, port: int, migrations: Path) -> None:
     options = LocalOptions(data=data, port=port, migrations=migrations, environment=given)
     try:
         run(options, say=click.echo)
-    except (LocalStackRefused, EmbeddedServerError, MigrationError, KeepsEnding) as error:
+    except (LocalStackRefused, EmbeddedServerError, MigrationError, RoleMissing, KeepsEnding) as error:
         fail(1, error)

@@ -7,9 +7,10 @@ import msgspec
 import psycopg
 
 from upschedule.cli.failing import fail
-from upschedule.operations.migrate import MigrationPolicy, MigrationReport, Surroundings, migrate
-from upschedule.operations.migration_errors import MigrationError
-from upschedule.operations.migration_files import read_migrations
+from upschedule.operations.migration.errors import MigrationError
+from upschedule.operations.migration.files import read_migrations
+from upschedule.operations.migration.migrate import MigrationPolicy, MigrationReport, Surroundings, migrate
+from upschedule.operations.privileges.errors import RoleMissing
 
 _UNREACHABLE, _REFUSED = 3, 4
 
@@ -45,7 +46,7 @@ def command(directory: Path, application_role: str, owner_url: str, *, as_json: 
         )
     except psycopg.OperationalError as error:
         fail(_UNREACHABLE, f"The database cannot be reached: {error}")
-    except MigrationError as error:
+    except (MigrationError, RoleMissing) as error:
         fail(_REFUSED, error)
     else:
         click.echo(msgspec.json.encode(report).decode() if as_json else _sentence(report))

@@ -13,13 +13,14 @@ import upschedule
 from upschedule import logging
 from upschedule.cli.failing import fail
 from upschedule.operations.bucket import Bucket, BucketAddress
-from upschedule.operations.migrate import Surroundings
-from upschedule.operations.migration_errors import MigrationError
+from upschedule.operations.migration.errors import MigrationError
+from upschedule.operations.migration.migrate import Surroundings
 from upschedule.operations.prepare.backup import BackupOptions
 from upschedule.operations.prepare.errors import BackupFailed, NotMarked, PrepareError, TurnNotTaken
-from upschedule.operations.prepare.preparing import PrepareOptions, prepare
+from upschedule.operations.prepare.prepare import PrepareOptions, prepare
 from upschedule.operations.prepare.release_folder import Release, read_release
-from upschedule.operations.prepare.waiting import wait_until_prepared
+from upschedule.operations.prepare.wait import wait_until_prepared
+from upschedule.operations.privileges.errors import RoleMissing
 
 _UNREACHABLE, _REFUSED, _NO_BACKUP, _TOO_LATE = 3, 4, 5, 6
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -82,7 +83,7 @@ def command(
             drain_seconds=drain_seconds,
         )
         _prepare(release, options)
-    except (PrepareError, MigrationError, psycopg.OperationalError) as error:
+    except (PrepareError, MigrationError, RoleMissing, psycopg.OperationalError) as error:
         _fail(error)
 
 

@@ -7,10 +7,10 @@ import msgspec
 
 from upschedule.cli.failing import fail
 from upschedule.operations.bucket import Bucket, BucketAddress, BucketFailed
-from upschedule.operations.programs import ProgramFailed
 from upschedule.operations.release.errors import ReleaseError
-from upschedule.operations.release.packing import PackingOptions, pack
-from upschedule.operations.release.pushing import push
+from upschedule.operations.release.pack import PackingOptions, pack
+from upschedule.operations.release.push import push
+from upschedule.operations.subprocesses import ProgramFailed
 
 _STORE_FAILED, _REFUSED = 3, 4
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)

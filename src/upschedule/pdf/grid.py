@@ -5,8 +5,8 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from upschedule.pdf.errors import TooComplex
-from upschedule.pdf.marks import without_marks
 from upschedule.pdf.rules import Rule, Rules
+from upschedule.pdf.stray_lines import without_marks
 
 #: How far (points) two rules may end short of each other and still meet.
 _REACH = 2.0

@@ -8,7 +8,7 @@ understood becomes a warning that names the page, or the file is refused.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from upschedule.pdf.assembly import Assembly, assemble, runs
+from upschedule.pdf.assembled_rows import Assembly, assemble, runs
 from upschedule.pdf.cells import Table, read_tables
 from upschedule.pdf.document import Opened, PageObjects, has_unmapped_font, library_errors, open_document, page_objects
 from upschedule.pdf.errors import (
@@ -28,9 +28,9 @@ from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.order import arrange
 from upschedule.pdf.page import PageContents, read_page
 from upschedule.pdf.page_break import PageBreaks
+from upschedule.pdf.page_furniture import Surroundings
 from upschedule.pdf.rules import find_rules
 from upschedule.pdf.styles import Reason
-from upschedule.pdf.surroundings import Surroundings
 from upschedule.timetable.event import Event, Extraction, ReadingWarning
 
 _UNREADABLE = "\ufffd"

@@ -5,15 +5,15 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import uuid4
 
+from upschedule.accounts.logins import Logins, SignInLives
 from upschedule.accounts.retention import AccountRetention
 from upschedule.accounts.service import AccountService
 from upschedule.accounts.session_cache import SessionCache
 from upschedule.accounts.session_repository import SessionLives
 from upschedule.accounts.sessions import SessionStore
-from upschedule.accounts.signing_in import Logins, SignInLives
 from upschedule.accounts.throttle import SignInBounds, SignInThrottle
+from upschedule.calendars.build import FileOptions
 from upschedule.calendars.feeds import FeedService
-from upschedule.calendars.making import FileOptions
 from upschedule.calendars.service import CalendarLimits, CalendarOptions, CalendarService
 from upschedule.calendars.years import YearKeeping
 from upschedule.metrics import POOL_CONNECTIONS, POOL_WAITING

@@ -11,8 +11,8 @@ from upschedule.timetable.academic_year import AcademicYear
 from upschedule.timetable.colours import Colour, colour_of
 from upschedule.timetable.event import Event, weekday_of
 from upschedule.timetable.occurrences import Occurrence, occurrences
+from upschedule.timetable.text import EntryKind, clean, description, doubts, kind_of, location, summary
 from upschedule.timetable.uid import followed_id
-from upschedule.timetable.wording import EntryKind, clean, description, doubts, kind_of, location, summary
 
 _WEEK = dt.timedelta(days=7)
 #: Minutes before the start.

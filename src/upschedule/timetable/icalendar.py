@@ -10,7 +10,7 @@ from icalendar.parser import Contentline
 
 from upschedule.timetable.entry import Entry
 from upschedule.timetable.event import DAYS, weekday_of
-from upschedule.timetable.wording import clean
+from upschedule.timetable.text import clean
 
 TIME_ZONE = "Africa/Johannesburg"
 _SAST = ZoneInfo(TIME_ZONE)

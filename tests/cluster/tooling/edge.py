@@ -13,7 +13,7 @@ import httpx
 from tests.cluster.tooling.agent import Agent, running_agent
 from tests.cluster.tooling.consul import passing, running_consul
 from tests.servers import wait_until
-from upschedule.operations.embedded import programs as wheels
+from upschedule.operations.embedded import executables
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 
 JOBS = Path(__file__).parents[3] / "jobs"
@@ -51,7 +51,7 @@ client {{
     path = "{volume}"
   }}
   chroot_env {{
-    "{wheels.traefik().resolve()}" = "/usr/bin/traefik"
+    "{executables.traefik().resolve()}" = "/usr/bin/traefik"
     "/etc/passwd" = "/etc/passwd"
     "/etc/group"  = "/etc/group"
   }}

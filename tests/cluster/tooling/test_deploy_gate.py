@@ -14,7 +14,7 @@ from tests.cluster.tooling import releases
 from tests.cluster.tooling.deploy_site import Said, Site, running_node, site_in
 from tests.cluster.tooling.releases import JOBS, Release
 from tests.servers import wait_until
-from upschedule.operations.embedded import programs as wheels
+from upschedule.operations.embedded import executables
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 
 PROMETHEUS = "/usr/bin/prometheus"
@@ -84,7 +84,7 @@ def service(programs: Path, own_environment: dict[str, str], tmp_path: Path) -> 
 def traefik(folder: Path, consul: str) -> Iterator[str]:
     port = free_port()
     command = [
-        str(wheels.traefik()),
+        str(executables.traefik()),
         f"--entrypoints.web.address={LOOPBACK}:{port}",
         f"--providers.consulcatalog.endpoint.address={consul}",
         "--providers.consulcatalog.exposedbydefault=false",

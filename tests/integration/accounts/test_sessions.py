@@ -14,13 +14,13 @@ from tests.faults import FaultProxy
 from tests.identities import as_process
 from tests.integration.services import Addresses, new_account, opened
 from upschedule.accounts.device_repository import DeviceRepository
+from upschedule.accounts.logins import SignInLives
 from upschedule.accounts.repository import AccountRepository
 from upschedule.accounts.retention import AccountRetention
 from upschedule.accounts.session_cache import SessionCache
 from upschedule.accounts.session_repository import SessionLives, SessionRepository, hash_of
 from upschedule.accounts.sessions import KnownSession, SessionStore
 from upschedule.accounts.sign_up_repository import SignUpRepository
-from upschedule.accounts.signing_in import SignInLives
 from upschedule.services import Services, open_services
 from upschedule.settings import load
 from upschedule.stores.database import Database

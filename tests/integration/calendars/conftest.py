@@ -9,8 +9,8 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
+from upschedule.calendars.build import FileOptions
 from upschedule.calendars.feeds import FeedService
-from upschedule.calendars.making import FileOptions
 from upschedule.calendars.service import CalendarLimits, CalendarOptions, CalendarService
 from upschedule.stores.database import Database, PoolOptions
 from upschedule.timetable.event import Event

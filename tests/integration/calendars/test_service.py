@@ -16,8 +16,8 @@ from upschedule.calendars.errors import (
     YearNotFound,
 )
 from upschedule.calendars.model import Changes, Choices, YearChoice
-from upschedule.calendars.remarks import warnings
 from upschedule.calendars.service import CalendarService
+from upschedule.calendars.warnings import warnings
 from upschedule.timetable.academic_year import YearDates
 
 OWN_S2 = YearDates(terms={"S2": period("2025-07-21", "2025-10-31")}, recesses=())

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.servers import MIGRATIONS, Database
-from upschedule.operations.embedded.programs import postgres_bin
+from upschedule.operations.embedded.executables import postgres_bin
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress
 
 #: The real ones: every release has them.

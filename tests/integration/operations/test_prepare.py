@@ -13,8 +13,8 @@ from psycopg import errors
 
 from tests.integration.operations.releases import NEXT, REAL, Preparation, make_release
 from tests.servers import Database, fresh_database
+from upschedule.operations.embedded.executables import postgres_bin
 from upschedule.operations.embedded.postgres import Postgres
-from upschedule.operations.embedded.programs import postgres_bin
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
 
 PEOPLE = ("expand", "CREATE TABLE people (id int PRIMARY KEY, name text);")

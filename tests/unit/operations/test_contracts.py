@@ -2,7 +2,7 @@
 
 import pytest
 
-from upschedule.operations.migration_files import AppliedMigration, Migration
+from upschedule.operations.migration.files import AppliedMigration, Migration
 from upschedule.operations.prepare.contracts import permit
 from upschedule.operations.prepare.errors import ContractTooEarly
 

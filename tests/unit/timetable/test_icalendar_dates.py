@@ -14,8 +14,8 @@ from tests.unit.timetable.makers import HEADER, lecture, published, semester_tes
 from upschedule.timetable.academic_year import AcademicYear, FollowedDay, HolidayChange, Period, YearDates
 from upschedule.timetable.event import DAYS, Lecture
 from upschedule.timetable.icalendar import write
-from upschedule.timetable.proof import prove
 from upschedule.timetable.public_holidays import public_holidays
+from upschedule.timetable.verify import prove
 from upschedule.timetable.year_check import check
 
 CLOCKS = ("07:30", "08:30", "09:20", "10:20", "13:20", "16:20", "17:20", "19:10")

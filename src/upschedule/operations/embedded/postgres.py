@@ -10,11 +10,11 @@ from typing import LiteralString
 import psycopg
 from psycopg import sql
 
-from upschedule.operations.embedded import programs
+from upschedule.operations.embedded import executables
 from upschedule.operations.embedded.passwords import PasswordFile, write_private
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 from upschedule.operations.embedded.server import Command, Server
-from upschedule.operations.privileges.granting import ROLES
+from upschedule.operations.privileges.grants import ROLES
 from upschedule.operations.privileges.identities import BACKUP_ROLE, OWNER_ROLE, SHARED_ROLE, Process, role_of
 
 APPLICATION_ROLE = SHARED_ROLE
@@ -44,7 +44,7 @@ class Postgres(Server):
         max_connections: int = 200,
         durable: bool = True,
     ) -> None:
-        self._binaries = binaries or programs.postgres_bin()
+        self._binaries = binaries or executables.postgres_bin()
         super().__init__("PostgreSQL", directory, programs=[self._binaries / "postgres"])
         self.port = port or free_port()
         self._cluster = self.directory / "data"

@@ -10,7 +10,7 @@ import urllib3
 from minio import Minio
 from minio.error import MinioException
 
-from upschedule.operations.embedded import programs
+from upschedule.operations.embedded import executables
 from upschedule.operations.embedded.passwords import PasswordFile, write_private
 from upschedule.operations.embedded.ports import GRPC_OFFSET, LOOPBACK, free_port
 from upschedule.operations.embedded.server import Command, Server
@@ -38,7 +38,7 @@ class SeaweedFS(Server):
 
     def __init__(self, directory: Path, *, port: int | None = None, application_buckets: str = BUCKET) -> None:
         """`application_buckets`: what the application's key may reach; a trailing `*` is a prefix."""
-        self._program = programs.weed()
+        self._program = executables.weed()
         super().__init__("S3 store (SeaweedFS)", directory, programs=[self._program])
         self.port = port or free_port(with_grpc=True)
         self._inner_ports = {name: free_port(with_grpc=True) for name in ("master", "volume", "filer", "admin")}

@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from upschedule.operations.embedded import programs
+from upschedule.operations.embedded import executables
 from upschedule.operations.embedded.health import UNHEALTHY, expect_ok
 from upschedule.operations.embedded.passwords import write_private
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
@@ -52,7 +52,7 @@ class Traefik(Server):
 
     def __init__(self, directory: Path, *, port: int, instances: Sequence[str]) -> None:
         """`instances`: base URLs of the API."""
-        self._program = programs.traefik()
+        self._program = executables.traefik()
         super().__init__("Traefik", directory, programs=[self._program])
         self.port = port
         self.inside_port = free_port()

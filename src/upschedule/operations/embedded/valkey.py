@@ -7,7 +7,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from upschedule.operations.embedded import programs
+from upschedule.operations.embedded import executables
 from upschedule.operations.embedded.passwords import PasswordFile, write_private
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 from upschedule.operations.embedded.server import Command, Server
@@ -44,7 +44,7 @@ class Valkey(Server):
     unready = (redis.ConnectionError, redis.TimeoutError)  # "Loading" is a kind of the first.
 
     def __init__(self, directory: Path, use: ValkeyUse, *, port: int | None = None) -> None:
-        self._program = programs.valkey_server()
+        self._program = executables.valkey_server()
         super().__init__(use.title, directory, programs=[self._program])
         self.port = port or free_port()
         self._use = use

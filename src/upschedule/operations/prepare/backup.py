@@ -13,7 +13,7 @@ from psycopg.pq import Conninfo
 
 from upschedule.operations.bucket import Bucket, BucketFailed
 from upschedule.operations.prepare.errors import BackupFailed
-from upschedule.operations.programs import ProgramFailed, run
+from upschedule.operations.subprocesses import ProgramFailed, run
 
 
 @dataclass(frozen=True, kw_only=True)

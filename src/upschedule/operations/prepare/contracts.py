@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from upschedule.operations.migration_files import AppliedMigration, Migration
+from upschedule.operations.migration.files import AppliedMigration, Migration
 from upschedule.operations.prepare.errors import ContractTooEarly
 
 _UNKNOWN = "an unknown release"

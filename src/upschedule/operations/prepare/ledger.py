@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import psycopg
 
-from upschedule.operations.migrate import read_applied
-from upschedule.operations.migration_files import plan
+from upschedule.operations.migration.files import plan
+from upschedule.operations.migration.migrate import read_applied
 from upschedule.operations.prepare.release_folder import Release
 
 _EXISTS = "SELECT to_regclass('releases') IS NOT NULL"

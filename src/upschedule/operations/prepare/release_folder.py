@@ -5,7 +5,7 @@ from pathlib import Path
 
 import msgspec
 
-from upschedule.operations.migration_files import Migration, read_migrations
+from upschedule.operations.migration.files import Migration, read_migrations
 from upschedule.operations.prepare.errors import NotARelease
 
 

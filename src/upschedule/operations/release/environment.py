@@ -5,7 +5,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from upschedule.operations.programs import run
+from upschedule.operations.subprocesses import run
 
 #: Part of the name: another layout of the same dependencies is another archive.
 _LAYOUT = 1

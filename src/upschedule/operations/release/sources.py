@@ -9,9 +9,9 @@ from pathlib import Path
 
 import msgspec
 
-from upschedule.operations.programs import run
 from upschedule.operations.release.errors import DirtyWorkTree
 from upschedule.operations.release.manifest import ReleaseFile
+from upschedule.operations.subprocesses import run
 
 SHORT = 12
 _GIT_SECONDS = 60.0

@@ -11,8 +11,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from upschedule.calendars.assembly import Assembly, is_shown
 from upschedule.calendars.model import Changes, Choices, KnownYear, YearChoice
-from upschedule.calendars.remarks import CalendarWarning, warnings
 from upschedule.calendars.service import ListedCalendar, OwnedCalendar
+from upschedule.calendars.warnings import CalendarWarning, warnings
 from upschedule.timetable.academic_year import (
     FollowedDay,
     FollowedDays,
@@ -25,8 +25,8 @@ from upschedule.timetable.academic_year import (
 from upschedule.timetable.clash import Clash, clashes
 from upschedule.timetable.colours import Colour, colour_of
 from upschedule.timetable.event import Event
+from upschedule.timetable.text import EntryKind, doubts, kind_of, location, summary
 from upschedule.timetable.week import Week, weeks
-from upschedule.timetable.wording import EntryKind, doubts, kind_of, location, summary
 from upschedule.timetable.year_check import YEAR_MAX, YEAR_MIN
 
 CALENDARS_PATH = "/api/v1/calendars"

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from upschedule.timetable.event import Exam, Test
-from upschedule.timetable.wording import doubts
+from upschedule.timetable.text import doubts
 
 
 class Appointment(msgspec.Struct, frozen=True, kw_only=True):

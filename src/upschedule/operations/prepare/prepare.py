@@ -8,14 +8,14 @@ from pathlib import Path
 import psycopg
 import structlog
 
-from upschedule.operations.migrate import MigrationPolicy, Surroundings, migrate, read_applied
-from upschedule.operations.migration_files import plan
+from upschedule.operations.migration.files import plan
+from upschedule.operations.migration.migrate import MigrationPolicy, Surroundings, migrate, read_applied
 from upschedule.operations.prepare.backup import BackupOptions, back_up
 from upschedule.operations.prepare.contracts import Permission, permit
 from upschedule.operations.prepare.errors import TurnNotTaken
 from upschedule.operations.prepare.ledger import is_prepared, mark, read_levels
 from upschedule.operations.prepare.release_folder import Release
-from upschedule.operations.privileges.granting import grant_backup
+from upschedule.operations.privileges.grants import grant_backup
 
 _ADVISORY_LOCK = 0x7570707265706172  # "upprepar"
 _CONNECT_SECONDS = 10
@@ -52,7 +52,7 @@ class Report:
 def prepare(release: Release, options: PrepareOptions, surroundings: Surroundings) -> Report:
     """Any number of callers at once: one works, the others see it done.
 
-    Raises PrepareError, MigrationError, or psycopg.OperationalError where the database cannot be reached.
+    Raises PrepareError, MigrationError, RoleMissing, or psycopg.OperationalError where the database cannot be reached.
     """
     with psycopg.connect(
         options.owner_url, autocommit=True, connect_timeout=_CONNECT_SECONDS, keepalives_idle=10, keepalives_interval=5

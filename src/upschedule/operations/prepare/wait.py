@@ -2,7 +2,7 @@
 
 import psycopg
 
-from upschedule.operations.migrate import Surroundings
+from upschedule.operations.migration.migrate import Surroundings
 from upschedule.operations.prepare.errors import NotMarked
 from upschedule.operations.prepare.ledger import is_prepared
 from upschedule.operations.prepare.release_folder import Release

@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg import errors
 
-from upschedule.operations.migration_errors import (
+from upschedule.operations.migration.errors import (
     LockAttemptsExhausted,
     MigrationFailed,
     MigrationInProgress,
 )
-from upschedule.operations.migration_files import AppliedMigration, Migration, plan
-from upschedule.operations.privileges.granting import grant_all
+from upschedule.operations.migration.files import AppliedMigration, Migration, plan
+from upschedule.operations.privileges.grants import grant_all
 
 _ADVISORY_LOCK = 0x7570736368656475  # "upschedu"
 _CONNECT_SECONDS = 10

@@ -12,11 +12,11 @@ from types import FrameType
 from upschedule.operations.embedded.identity import Identity
 from upschedule.operations.embedded.postgres import APPLICATION_ROLE
 from upschedule.operations.embedded.server import Server
-from upschedule.operations.local_checks import DiskWatch, check_room, exclusive
-from upschedule.operations.local_stack import LocalStack
-from upschedule.operations.migrate import MigrationPolicy, Surroundings, migrate
-from upschedule.operations.migration_files import read_migrations
-from upschedule.operations.supervision import Supervisor
+from upschedule.operations.local.checks import DiskWatch, check_room, exclusive
+from upschedule.operations.local.stack import LocalStack
+from upschedule.operations.local.supervisor import Supervisor
+from upschedule.operations.migration.files import read_migrations
+from upschedule.operations.migration.migrate import MigrationPolicy, Surroundings, migrate
 
 _START_SECONDS = 90.0
 _CHECK_SECONDS = 0.2
@@ -82,7 +82,10 @@ class Progress:
 
 
 def run(options: LocalOptions, *, say: Callable[[str], None]) -> None:
-    """Return after a stop signal. Raises LocalStackRefused, EmbeddedServerError, MigrationError or KeepsEnding."""
+    """Return after a stop signal.
+
+    Raises LocalStackRefused, EmbeddedServerError, MigrationError, RoleMissing or KeepsEnding.
+    """
     switch, progress = StopSwitch(), Progress(say)
     with exclusive(options.data):
         check_room(options.data, port=options.port)

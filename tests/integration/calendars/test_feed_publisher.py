@@ -9,10 +9,10 @@ import pytest
 from tests.integration.calendars.conftest import PUBLIC_URL, Campus, Clock
 from tests.unit.timetable.makers import exam, lecture
 from upschedule.calendars.assembly import Assembly
+from upschedule.calendars.build import FileOptions
 from upschedule.calendars.errors import CalendarBusy
-from upschedule.calendars.making import FileOptions
-from upschedule.calendars.publication import Publisher
-from upschedule.calendars.publish import EntryRecord
+from upschedule.calendars.feed_publisher import Publisher
+from upschedule.calendars.sequence import EntryRecord
 from upschedule.calendars.service import CalendarService
 from upschedule.stores.database import Database
 

@@ -8,11 +8,11 @@ import msgspec
 
 from upschedule.calendars.assembly import Assembly
 from upschedule.calendars.model import Snapshot
-from upschedule.calendars.publish import EntryRecord, publish
+from upschedule.calendars.sequence import EntryRecord, publish
 from upschedule.timetable.entry import DEFAULT_REMINDERS, EntryOptions, entries
 from upschedule.timetable.icalendar import Header, Published, write
-from upschedule.timetable.proof import prove
 from upschedule.timetable.public_holidays import public_holidays
+from upschedule.timetable.verify import prove
 
 #: Raise it when equal rows give another file, so that files made before are made again.
 _FORMAT = 1

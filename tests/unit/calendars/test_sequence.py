@@ -5,7 +5,7 @@ import datetime as dt
 import msgspec
 
 from tests.unit.timetable.makers import published, semester_test
-from upschedule.calendars.publish import EntryRecord, publish
+from upschedule.calendars.sequence import EntryRecord, publish
 from upschedule.timetable.entry import Entry
 from upschedule.timetable.event import Event
 

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.unit.timetable.makers import document, exam, lecture, published, semester_test
-from upschedule.timetable.proof import BrokenCalendar, prove
+from upschedule.timetable.verify import BrokenCalendar, prove
 
 EVENTS = (lecture(), semester_test(), exam())
 

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 import psycopg
 from psycopg import sql
 
-from upschedule.operations.migration_errors import RoleMissing
+from upschedule.operations.privileges.errors import RoleMissing
 from upschedule.operations.privileges.identities import BACKUP_ROLE, PROCESSES, Process, role_of
 from upschedule.operations.privileges.tables import TABLES
 

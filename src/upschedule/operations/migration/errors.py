@@ -46,10 +46,3 @@ class MigrationFailed(MigrationError):
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name} failed: {reason}")
-
-
-class RoleMissing(MigrationError):
-    """A role that the grants are for does not exist."""
-
-    def __init__(self, role: str) -> None:
-        super().__init__(f"The role {role} does not exist: create it, then run again.")

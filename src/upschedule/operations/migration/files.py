@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from upschedule.operations.migration_errors import (
+from upschedule.operations.migration.errors import (
     ContractedByNewerRelease,
     MigrationFilesInvalid,
     MigrationHistoryChanged,

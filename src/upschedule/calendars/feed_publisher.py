@@ -9,11 +9,11 @@ import msgspec
 import structlog
 
 from upschedule.calendars.assembly import Assembly
+from upschedule.calendars.build import FileOptions, basis_of, renew
 from upschedule.calendars.errors import CalendarBusy, CalendarNotFound
-from upschedule.calendars.making import FileOptions, basis_of, renew
-from upschedule.calendars.publish import EntryRecord
 from upschedule.calendars.records import RecordRepository, changed
 from upschedule.calendars.repository import CalendarRepository
+from upschedule.calendars.sequence import EntryRecord
 from upschedule.calendars.sources import SourceRepository
 from upschedule.stores.database import Connection, Database
 from upschedule.stores.errors import StoreFull

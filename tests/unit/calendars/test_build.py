@@ -10,7 +10,7 @@ from icalendar import Calendar
 from tests.calendar_readers import content_lines
 from tests.unit.calendars.makers import KNOWN, MOMENT, assembly, calendar
 from tests.unit.timetable.makers import exam, lecture, semester_test
-from upschedule.calendars.making import FileOptions, basis_of, feed_file, renew
+from upschedule.calendars.build import FileOptions, basis_of, feed_file, renew
 from upschedule.calendars.model import Choices, Snapshot
 
 OPTIONS = FileOptions(

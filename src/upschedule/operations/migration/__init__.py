@@ -1,0 +1,1 @@
+"""Applies the SQL files of `migrations/` to the database (R12.1). See docs/decisions/0002-migrations.md."""
