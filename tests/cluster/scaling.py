@@ -14,7 +14,7 @@ import psycopg
 from tests.cluster.cluster import owner_url
 from tests.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
-from upschedule.operations.deploy.canary import INSTANCE
+from upschedule.deploy.canary import INSTANCE
 
 SCALED = ("api", "worker")
 CONNECTIONS = """

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from tools.local_cluster.api import Api, ApiError
 from tools.local_cluster.errors import ClusterError
 from tools.local_cluster.waiting import wait_for
-from upschedule.operations.deploy.nomad_model import ACTIVE
+from upschedule.deploy.nomad_model import ACTIVE
 
 LOG_LINES = 12
 LOG_BYTES = "4000"

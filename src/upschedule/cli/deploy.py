@@ -12,22 +12,22 @@ import click
 import msgspec
 
 from upschedule import golden
-from upschedule.operations.deploy.clock import Clock
-from upschedule.operations.deploy.cluster import Cluster
-from upschedule.operations.deploy.errors import DeployError, ServerRefused, ServerUnreachable, Superseded
-from upschedule.operations.deploy.exits import ExitCode
-from upschedule.operations.deploy.findings import failures, table
-from upschedule.operations.deploy.following import Follower
-from upschedule.operations.deploy.gate import Gate, Limits
-from upschedule.operations.deploy.http import Endpoint
-from upschedule.operations.deploy.measuring import Bounds
-from upschedule.operations.deploy.probing import Probe
-from upschedule.operations.deploy.prometheus import Prometheus
-from upschedule.operations.deploy.promoting import Promotion
-from upschedule.operations.deploy.revert import Revert
-from upschedule.operations.deploy.status import await_well, exit_code, is_well, lines, report
-from upschedule.operations.deploy.surroundings import cluster_of
-from upschedule.operations.deploy.watch import watch as follow
+from upschedule.deploy.clock import Clock
+from upschedule.deploy.cluster import Cluster
+from upschedule.deploy.errors import DeployError, ServerRefused, ServerUnreachable, Superseded
+from upschedule.deploy.exits import ExitCode
+from upschedule.deploy.findings import failures, table
+from upschedule.deploy.following import Follower
+from upschedule.deploy.gate import Gate, Limits
+from upschedule.deploy.http import Endpoint
+from upschedule.deploy.measuring import Bounds
+from upschedule.deploy.probing import Probe
+from upschedule.deploy.prometheus import Prometheus
+from upschedule.deploy.promoting import Promotion
+from upschedule.deploy.revert import Revert
+from upschedule.deploy.status import await_well, exit_code, is_well, lines, report
+from upschedule.deploy.surroundings import cluster_of
+from upschedule.deploy.watch import watch as follow
 
 P = ParamSpec("P")
 _CODES: dict[type[DeployError], ExitCode] = {

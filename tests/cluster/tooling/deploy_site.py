@@ -15,9 +15,9 @@ from tests.cluster.tooling.consul import running_consul
 from tests.cluster.tooling.jobs import unique
 from tests.cluster.tooling.releases import JOBS, Release
 from tests.servers import wait_until
-from upschedule.operations.deploy.clock import Clock
-from upschedule.operations.deploy.situation import judge
-from upschedule.operations.deploy.surroundings import cluster_of
+from upschedule.deploy.clock import Clock
+from upschedule.deploy.situation import judge
+from upschedule.deploy.surroundings import cluster_of
 
 COMMAND_SECONDS = 150
 

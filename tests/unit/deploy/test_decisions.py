@@ -1,0 +1,87 @@
+"""What `revert` and `status` make of several jobs together."""
+
+import pytest
+
+from tests.unit.deploy.makers import allocation, deployment, snapshot, specification
+from upschedule.deploy.consul import Check, Registration, complaints
+from upschedule.deploy.exits import ExitCode
+from upschedule.deploy.revert import concerned
+from upschedule.deploy.situation import Phase, Situation, judge
+from upschedule.deploy.status import InstanceReport, JobReport, exit_code
+
+SETTLED = judge(snapshot([specification(1, "two"), specification(0, "one")], [deployment(1, "successful")]))
+WAITING = judge(
+    snapshot(
+        [specification(1, "two", stable=False), specification(0, "one")],
+        [deployment(1, "running", canaries=("c",), desired_canaries=1)],
+        [allocation("c", 1)],
+    )
+)
+RETURNED = judge(
+    snapshot(
+        [specification(2, "one"), specification(1, "two", stable=False), specification(0, "one")],
+        [
+            deployment(2, "successful"),
+            deployment(1, "failed", "Failed due to unhealthy allocations - rolling back to job version 0"),
+        ],
+    )
+)
+OLD = judge(snapshot([specification(0, "one")], [deployment(0, "successful")]))
+
+
+@pytest.mark.parametrize(
+    ("worker", "api", "expected"),
+    [
+        (WAITING, SETTLED, ["worker"]),
+        (SETTLED, SETTLED, ["worker", "api"]),
+        (RETURNED, RETURNED, []),
+        # Of a release, one job went back by itself: the other follows, but not if it never ran that release.
+        (RETURNED, SETTLED, ["api"]),
+        (RETURNED, OLD, []),
+    ],
+)
+def test_revert_concerns_what_is_under_way_or_else_the_release_that_is_to_go(
+    worker: Situation, api: Situation, expected: list[str]
+) -> None:
+    assert concerned({"worker": worker, "api": api}) == expected
+
+
+def job(phase: Phase, *, complaint: str = "") -> JobReport:
+    instance = InstanceReport(
+        id="a", node="one", version=1, canary=False, status="running", complaints=[complaint] if complaint else []
+    )
+    return JobReport(
+        job="api",
+        phase=phase,
+        version=1,
+        release="two",
+        commit=None,
+        wanted=1,
+        said="",
+        reasons=[],
+        instances=[instance],
+    )
+
+
+@pytest.mark.parametrize(
+    ("jobs", "code"),
+    [
+        ([job(Phase.SETTLED), job(Phase.SETTLED)], ExitCode.DONE),
+        ([job(Phase.SETTLED), job(Phase.SETTLED, complaint="check is critical")], ExitCode.UNHEALTHY),
+        ([job(Phase.SETTLED), job(Phase.ABSENT)], ExitCode.UNHEALTHY),
+        ([job(Phase.SETTLED), job(Phase.WAITING)], ExitCode.UNDER_WAY),
+        ([job(Phase.ROLLING), job(Phase.RETURNED)], ExitCode.FAILED),
+    ],
+)
+def test_the_worst_of_the_jobs_is_the_exit_code(jobs: list[JobReport], code: ExitCode) -> None:
+    assert exit_code(jobs) is code
+
+
+def test_an_instance_that_is_not_registered_is_not_passing() -> None:
+    """A token that may not read a service sees none of it."""
+    passing = Registration(service="api", checks=(Check(name="ready", status="passing"),))
+    failing = Registration(service="api", checks=(Check(name="ready", status="critical", output="503\nmore"),))
+
+    assert complaints([passing], ["api"]) == []
+    assert complaints([failing], ["api"]) == ["check 'ready' of api is critical: 503"]
+    assert complaints([], ["api"]) == ["is not registered in Consul as api"]

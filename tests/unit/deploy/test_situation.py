@@ -1,0 +1,110 @@
+"""One look at Nomad becomes a phase and a sentence (R12.3)."""
+
+import msgspec
+import pytest
+
+from tests.unit.deploy.makers import allocation, deployment, snapshot, specification
+from upschedule.deploy.nomad_model import Evaluation, Snapshot
+from upschedule.deploy.situation import Phase, judge
+from upschedule.deploy.words import sentence
+
+ONE, TWO = specification(0, "one"), specification(1, "two", stable=False)
+ROLLING_BACK = "Failed due to progress deadline - rolling back to job version 0"
+CASES = {
+    "absent": (snapshot([]), Phase.ABSENT, "no release has been started"),
+    "stopped": (snapshot([specification(0, "one", stop=True)]), Phase.STOPPED, "stopped by somebody"),
+    "settled": (
+        snapshot([ONE], [deployment(0, "successful")], [allocation("a", 0), allocation("b", 0)]),
+        Phase.SETTLED,
+        "release one, version 0: settled, 2 of 2 instances run",
+    ),
+    "not begun": (snapshot([TWO, ONE], [deployment(0, "successful")]), Phase.STARTING, "Nomad has not begun yet"),
+    "canary starting": (
+        snapshot(
+            [TWO, ONE],
+            [deployment(1, "running", canaries=("c",), desired_canaries=1)],
+            [allocation("c", 1, healthy=None)],
+        ),
+        Phase.STARTING,
+        "1 of 1 canaries placed, 0 healthy",
+    ),
+    "canary healthy": (
+        snapshot([TWO, ONE], [deployment(1, "running", canaries=("c",), desired_canaries=1)], [allocation("c", 1)]),
+        Phase.WAITING,
+        "waits for promotion",
+    ),
+    "promoted": (
+        snapshot([TWO, ONE], [deployment(1, "running", desired_canaries=1, promoted=True, healthy=1)]),
+        Phase.ROLLING,
+        "1 of 2 instances healthy",
+    ),
+    "failed, going back": (
+        snapshot([TWO, ONE], [deployment(1, "failed", ROLLING_BACK)]),
+        Phase.RETURNING,
+        "release two (version 1) failed: Failed due to progress deadline; Nomad brings the earlier version back",
+    ),
+    "failed, the way back waits": (
+        snapshot(
+            [specification(2, "one", stable=False), TWO, ONE],
+            [
+                deployment(2, "running", canaries=("c",), desired_canaries=1),
+                deployment(1, "failed", ROLLING_BACK),
+            ],
+            [allocation("c", 2)],
+        ),
+        Phase.RETURNING,
+        "the earlier version comes back, but canary c is healthy and waits: `upschedule deploy revert`",
+    ),
+    "failed, back": (
+        snapshot(
+            [specification(2, "one"), TWO, ONE], [deployment(2, "successful"), deployment(1, "failed", ROLLING_BACK)]
+        ),
+        Phase.RETURNED,
+        "release two (version 1) failed: Failed due to progress deadline; the earlier release is back",
+    ),
+    "failed, nothing to go back to": (
+        snapshot([ONE], [deployment(0, "failed", "Failed due to progress deadline - no stable job version")]),
+        Phase.FAILED,
+        "nothing brings an earlier version back",
+    ),
+    "failed by hand": (
+        snapshot([TWO, ONE], [deployment(1, "failed", "Deployment marked as failed - rolling back to job version 0")]),
+        Phase.RETURNING,
+        "a person or the gate decided so",
+    ),
+}
+
+
+@pytest.mark.parametrize(("seen", "phase", "said"), CASES.values(), ids=CASES)
+def test_a_look_at_nomad_becomes_a_phase_and_words(seen: Snapshot, phase: Phase, said: str) -> None:
+    now = judge(seen)
+
+    assert now.phase is phase
+    assert said in sentence(seen, now)
+
+
+def test_a_canary_that_has_ended_is_none() -> None:
+    """Nomad still lists it as placed."""
+    seen = snapshot(
+        [TWO, ONE],
+        [deployment(1, "running", canaries=("c",), desired_canaries=1)],
+        [allocation("c", 1, status="failed")],
+    )
+
+    assert judge(seen).phase is Phase.STARTING
+    assert not judge(seen).promotable
+
+
+def test_what_the_nodes_lack_is_said() -> None:
+    blocked = {
+        "Status": "blocked",
+        "CreateIndex": 1,
+        "FailedTGAllocs": {"api": {"NodesEvaluated": 2, "DimensionExhausted": {"memory": 2}}},
+    }
+    seen = snapshot(
+        [TWO, ONE],
+        [deployment(1, "running", desired_canaries=1)],
+        evaluations=[msgspec.convert(blocked, Evaluation)],
+    )
+
+    assert "no node takes an instance: not enough memory on 2 nodes" in sentence(seen, judge(seen))
