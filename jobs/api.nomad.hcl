@@ -20,47 +20,6 @@ variable "prepare_user" {
   description = "Who prepares the database for the release"
 }
 
-variable "release" {
-  type        = string
-  description = "The manifest's version; everything that the job starts is of this release"
-}
-
-variable "environment_url" {
-  type        = string
-  description = "Of the archive of dependencies"
-}
-
-variable "environment_sha256" { type = string }
-
-variable "sources_url" {
-  type        = string
-  description = "Of the archive of code and migrations"
-}
-
-variable "sources_sha256" { type = string }
-
-variable "release_volume" {
-  type        = string
-  description = "The node's host volume for unpacked releases; it belongs to `release_user`"
-  default     = "releases"
-}
-
-variable "release_user" {
-  type        = string
-  description = "Who unpacks a release on the node, for all of its instances"
-}
-
-variable "release_program" {
-  type        = string
-  description = "Text of release/unpacked.py"
-}
-
-variable "python" {
-  type        = string
-  description = "Path of the interpreter that the release was packed for, as the task sees it"
-  default     = "/usr/bin/python3.11"
-}
-
 variable "postgres_programs" {
   type        = string
   description = "Folder of pg_dump and pg_restore, not older than the server, as the task sees it"
@@ -78,12 +37,27 @@ variable "domain" {
   default     = ""
 }
 
+variable "release" {
+  type        = string
+  description = <<-EOF
+    The release as JSON: everything that the job starts is of it.
+      version: the manifest's version
+      environment, sources: {url, sha256} of the archives of dependencies, and of code and migrations
+      volume: the node's host volume for unpacked releases; it belongs to `user`
+      user: the node's user that unpacks a release for all of its instances
+      program: text of release/unpacked.py
+      python: path of the interpreter that the release was packed for, as the task sees it
+      healthy_seconds: bound from an instance's start until all checks pass; backup and migrations are in it
+      min_healthy_seconds: how long checks must pass before an instance counts as healthy
+  EOF
+}
+
 variable "settings" {
   type        = string
   description = "Lines NAME=VALUE: settings that are not secret"
 }
 
-variable "secrets_mark" {
+variable "secrets_fingerprint" {
   type        = string
   description = "Differs when the secrets differ, so that new ones go out as a release does"
   default     = ""
@@ -135,26 +109,17 @@ variable "disk_mb" {
   default     = 150
 }
 
-variable "healthy_seconds" {
-  type        = number
-  description = "How long an instance may take from its start until all checks pass: backup and migrations are in it"
-  default     = 900
-}
-
-variable "min_healthy_seconds" {
-  type        = number
-  description = "How long checks must pass before an instance counts as healthy"
-  default     = 10
-}
-
 locals {
+  release     = jsondecode(var.release)
   releases    = "/opt/upschedule"
-  environment = "${local.releases}/${substr(var.environment_sha256, 0, 16)}"
-  sources     = "${local.releases}/${substr(var.sources_sha256, 0, 16)}"
+  environment = "${local.releases}/${substr(local.release.environment.sha256, 0, 16)}"
+  sources     = "${local.releases}/${substr(local.release.sources.sha256, 0, 16)}"
   path        = "${local.environment}:${local.sources}/src"
   unpacked    = "${NOMAD_TASK_DIR}/unpacked.py"
+  # How long a task that prepares an instance may take.
+  wait_seconds = "${local.release.healthy_seconds - 30}"
   # Waits for `fetch`, and holds what it runs.
-  run = [local.unpacked, "run", "${var.healthy_seconds - 30}", local.environment, local.sources, "--"]
+  run = [local.unpacked, "run", local.wait_seconds, local.environment, local.sources, "--"]
 }
 
 locals {
@@ -192,8 +157,8 @@ job "api" {
   type        = "service"
 
   meta {
-    release = var.release
-    secrets = var.secrets_mark
+    release = local.release.version
+    secrets = var.secrets_fingerprint
   }
 
   # On as many nodes as there are.
@@ -208,10 +173,10 @@ job "api" {
     auto_revert      = true
     auto_promote     = false
     health_check     = "checks"
-    min_healthy_time = "${var.min_healthy_seconds}s"
-    healthy_deadline = "${var.healthy_seconds}s"
+    min_healthy_time = "${local.release.min_healthy_seconds}s"
+    healthy_deadline = "${local.release.healthy_seconds}s"
     # A failed canary is reverted at this moment, not before.
-    progress_deadline = "${var.healthy_seconds + 15}s"
+    progress_deadline = "${local.release.healthy_seconds + 15}s"
   }
 
   group "api" {
@@ -239,7 +204,7 @@ job "api" {
 
     volume "releases" {
       type   = "host"
-      source = var.release_volume
+      source = local.release.volume
     }
 
     ephemeral_disk {
@@ -263,7 +228,7 @@ job "api" {
     # The node keeps it for all instances of this release: whoever comes next finds it there.
     task "fetch" {
       driver = "exec"
-      user   = var.release_user
+      user   = local.release.user
 
       lifecycle {
         hook    = "prestart"
@@ -276,10 +241,11 @@ job "api" {
       }
 
       config {
-        command = var.python
+        command = local.release.python
         args = [
-          local.unpacked, "fetch", local.releases, "${var.healthy_seconds - 30}",
-          var.environment_url, var.environment_sha256, var.sources_url, var.sources_sha256,
+          local.unpacked, "fetch", local.releases, local.wait_seconds,
+          local.release.environment.url, local.release.environment.sha256,
+          local.release.sources.url, local.release.sources.sha256,
         ]
         cap_drop = ["all"]
       }
@@ -287,7 +253,7 @@ job "api" {
       template {
         destination = local.unpacked
         change_mode = "noop"
-        data        = var.release_program
+        data        = local.release.program
       }
 
       logs {
@@ -317,12 +283,12 @@ job "api" {
       }
 
       config {
-        command = var.python
+        command = local.release.python
         args = concat(local.run, [
           "-m", "upschedule", "prepare",
           "--running", "${NOMAD_TASK_DIR}/running",
           "--postgres-programs", var.postgres_programs,
-          "--turn-seconds", "${var.healthy_seconds - 30}",
+          "--turn-seconds", local.wait_seconds,
         ])
         cap_drop = ["all"]
       }
@@ -338,7 +304,7 @@ job "api" {
       template {
         destination = local.unpacked
         change_mode = "noop"
-        data        = var.release_program
+        data        = local.release.program
       }
 
       # Least privilege: no other task may read this path.
@@ -397,7 +363,7 @@ job "api" {
         canary_tags = local.canary_tags
 
         meta {
-          release = var.release
+          release = local.release.version
         }
 
         # Of the instance alone: a store that is away would take all instances out of the routes at once.
@@ -432,7 +398,7 @@ job "api" {
       }
 
       config {
-        command  = var.python
+        command  = local.release.python
         args     = concat(local.run, ["-m", "upschedule", "serve"])
         cap_drop = ["all"]
       }
@@ -449,7 +415,7 @@ job "api" {
       template {
         destination = local.unpacked
         change_mode = "noop"
-        data        = var.release_program
+        data        = local.release.program
       }
 
       template {

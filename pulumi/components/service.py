@@ -1,4 +1,4 @@
-"""A service of ours on Nomad: its secrets, and its job."""
+"""The component for one of the project's services on Nomad: its secrets and its job."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,17 +14,19 @@ JOBS = Path(__file__).resolve().parents[2] / "jobs"
 class ServiceArgs:
     """`variables` are those of the job's file, `secrets` the items of the Nomad Variable that all its tasks may read.
 
-    `task_secrets` are for one task each, by GROUP/TASK.
+    `task_secrets` are for one task each, by GROUP/TASK. `file` names a job file that several services share; without
+    it the file has the service's name.
     """
 
     namespace: pulumi.Input[str]
+    file: str = ""
     variables: Mapping[str, pulumi.Input[str]]
     secrets: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     task_secrets: Mapping[str, Mapping[str, pulumi.Input[str]]] = field(default_factory=dict)
 
 
 class Service(pulumi.ComponentResource):
-    """Registers `jobs/NAME.nomad.hcl` and goes on: whether it becomes healthy is for the release gate to wait for."""
+    """Registers the job and returns at once: the release gate waits until it is healthy."""
 
     def __init__(self, name: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("upschedule:cluster:Service", name, None, opts)
@@ -42,7 +44,7 @@ class Service(pulumi.ComponentResource):
         ]
         self.job = nomad.Job(
             name,
-            jobspec=(JOBS / f"{name}.nomad.hcl").read_text(encoding="utf-8"),
+            jobspec=(JOBS / f"{args.file or name}.nomad.hcl").read_text(encoding="utf-8"),
             hcl2=nomad.JobHcl2Args(vars={"namespace": args.namespace, **args.variables}),
             # A deployment that awaits a person's promotion would keep `up` waiting for ever.
             detach=True,

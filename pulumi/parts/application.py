@@ -17,6 +17,8 @@ from parts.stores import Stores
 
 SECRETS = ("feedSecret", "applicationConsulToken")
 JOBS = ("api", "worker", "scheduler")
+#: A share of the processor is enough for it.
+SCHEDULER_RESOURCES = {"cores": "0", "cpu": "200", "memory_mb": "256"}
 
 Cores = Annotated[int, msgspec.Meta(ge=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -124,10 +126,10 @@ def define(cluster: Cluster, settings: Settings, secrets: Secrets, stores: Store
     release = msgspec.json.decode(settings.release, type=Release)
     own = {process: process_secrets(process, secrets, stores) for process in JOBS}
     shared = {
-        **shared_variables(settings, release, stores),
-        "release_user": f"{cluster.settings.user_prefix}release",
+        "release": release_variable(settings, release, stores, user=f"{cluster.settings.user_prefix}release"),
+        "settings": application_settings(settings, stores),
         # Of all: a release and a rotation go through the three jobs together.
-        "secrets_mark": secrets_mark(
+        "secrets_fingerprint": secrets_fingerprint(
             {f"{process}/{name}": value for process, items in own.items() for name, value in items.items()}
         ),
     }
@@ -136,7 +138,13 @@ def define(cluster: Cluster, settings: Settings, secrets: Secrets, stores: Store
         "worker",
         ServiceArgs(
             namespace=cluster.namespace,
-            variables={**cluster.common("worker"), **shared, **scaled(settings, "worker")},
+            file="background",
+            variables={
+                **cluster.common("worker"),
+                "process": "worker",
+                **shared,
+                **scaled(settings, "worker"),
+            },
             task_secrets={"worker/work": own["worker"], "worker/wait": waiting(own["worker"])},
         ),
     )
@@ -144,9 +152,12 @@ def define(cluster: Cluster, settings: Settings, secrets: Secrets, stores: Store
         "scheduler",
         ServiceArgs(
             namespace=cluster.namespace,
+            file="background",
             variables={
                 **cluster.common("scheduler"),
+                "process": "scheduler",
                 **shared,
+                **SCHEDULER_RESOURCES,
                 "instances": str(settings.scheduler_instances),
             },
             task_secrets={"scheduler/schedule": own["scheduler"], "scheduler/wait": waiting(own["scheduler"])},
@@ -179,22 +190,22 @@ def define_api(cluster: Cluster, settings: Settings, shared: Secrets, applicatio
     )
 
 
-def shared_variables(settings: Settings, release: Release, stores: Stores) -> dict[str, str]:
-    """Of all three job files."""
+def release_variable(settings: Settings, release: Release, stores: Stores, *, user: str) -> str:
+    """The variable `release` of all three jobs: JSON whose keys the job files describe."""
     source = settings.release_source.rstrip("/") or f"{object_store_url(stores)}/releases"
-    return {
-        "release": release.version,
-        "environment_url": f"{source}/{release.environment.name}",
-        "environment_sha256": release.environment.sha256,
-        "sources_url": f"{source}/{release.sources.name}",
-        "sources_sha256": release.sources.sha256,
-        "release_volume": settings.release_volume,
-        "release_program": (JOB_FILES / "release" / "unpacked.py").read_text(encoding="utf-8"),
-        "python": settings.python_program,
-        "settings": application_settings(settings, stores),
-        "healthy_seconds": str(settings.release_healthy_seconds),
-        "min_healthy_seconds": str(settings.release_min_healthy_seconds),
-    }
+    return json.dumps(
+        {
+            "version": release.version,
+            "environment": {"url": f"{source}/{release.environment.name}", "sha256": release.environment.sha256},
+            "sources": {"url": f"{source}/{release.sources.name}", "sha256": release.sources.sha256},
+            "volume": settings.release_volume,
+            "user": user,
+            "program": (JOB_FILES / "release" / "unpacked.py").read_text(encoding="utf-8"),
+            "python": settings.python_program,
+            "healthy_seconds": settings.release_healthy_seconds,
+            "min_healthy_seconds": settings.release_min_healthy_seconds,
+        }
+    )
 
 
 def scaled(settings: Settings, service: str) -> dict[str, str]:
@@ -245,7 +256,7 @@ def waiting(secrets: Secrets) -> Secrets:
     return {name: secrets[name] for name in ("authority", "UPSCHEDULE_POSTGRES_URL")}
 
 
-def secrets_mark(secrets: Secrets) -> pulumi.Output[str]:
+def secrets_fingerprint(secrets: Secrets) -> pulumi.Output[str]:
     """Of secrets too long to be guessed from it, so it is none itself and a preview shows that it changes."""
 
     def digest(values: Mapping[str, str]) -> str:

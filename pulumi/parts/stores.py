@@ -194,35 +194,36 @@ def define_pgbouncer(cluster: Cluster, settings: Settings, secrets: Secrets, pos
 
 
 def define_redis(cluster: Cluster, settings: Settings, secrets: Secrets) -> None:
-    Service(
-        "redis-state",
-        ServiceArgs(
-            namespace=cluster.namespace,
-            variables={
-                **cluster.common("redis-state"),
-                "program": settings.redis_program,
-                "volume": settings.redis_state_volume,
-                "port": str(settings.redis_state_port),
-                "memory_mb": str(settings.redis_state_memory_mb),
-                **redis_rules("state"),
-            },
-            secrets={"password": secrets["redisStatePassword"], **passwords(secrets["redisStatePassword"])},
-        ),
-    )
-    Service(
-        "redis-cache",
-        ServiceArgs(
-            namespace=cluster.namespace,
-            variables={
-                **cluster.common("redis-cache"),
-                "program": settings.redis_program,
-                "port": str(settings.redis_cache_port),
-                "memory_mb": str(settings.redis_cache_memory_mb),
-                **redis_rules("cache"),
-            },
-            secrets={"password": secrets["redisCachePassword"], **passwords(secrets["redisCachePassword"])},
-        ),
-    )
+    state = {
+        "volume": settings.redis_state_volume,
+        "port": str(settings.redis_state_port),
+        "memory_mb": str(settings.redis_state_memory_mb),
+    }
+    cache = {
+        "volume": "",
+        "port": str(settings.redis_cache_port),
+        "memory_mb": str(settings.redis_cache_memory_mb),
+    }
+    for server, own, password in (
+        ("state", state, secrets["redisStatePassword"]),
+        ("cache", cache, secrets["redisCachePassword"]),
+    ):
+        name = f"redis-{server}"
+        Service(
+            name,
+            ServiceArgs(
+                namespace=cluster.namespace,
+                file="redis",
+                variables={
+                    **cluster.common(name),
+                    "server": server,
+                    "program": settings.redis_program,
+                    **own,
+                    **redis_rules(server),
+                },
+                secrets={"password": password, **passwords(password)},
+            ),
+        )
 
 
 def process_identities(access_key: str, secret_key: str, before: str) -> str:

@@ -65,11 +65,15 @@ def test_each_task_has_what_it_needs_and_the_owner_is_in_one(released: Ran[list[
 
 def test_all_three_jobs_are_of_the_one_release(released: Ran[list[str]]) -> None:
     """With its checksums, and the program that unpacks it on a node."""
-    names = ("release", "environment_sha256", "sources_sha256", "release_user", "release_program", "secrets_mark")
+    names = ("release", "settings", "secrets_fingerprint")
     (same,) = {tuple(released.variables(job)[name] for name in names) for job in JOBS}
+    release = json.loads(same[0])
 
-    assert same[:4] == ("1", "e" * 64, "5" * 64, "whole-release")
-    assert same[4] == UNPACKED.read_text(encoding="utf-8")
+    assert release["version"] == "1"
+    assert release["environment"]["sha256"] == "e" * 64
+    assert release["sources"]["sha256"] == "5" * 64
+    assert release["user"] == "whole-release"
+    assert release["program"] == UNPACKED.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
@@ -89,10 +93,10 @@ def test_a_release_comes_from_the_store_or_from_where_the_stack_says(
     nomad: Nomad, settings: dict[str, str], folder: str
 ) -> None:
     """By the names that its manifest has."""
-    variables = up({**RELEASED, **settings}).variables("worker")
+    release = json.loads(up({**RELEASED, **settings}).variables("worker")["release"])
 
-    assert variables["environment_url"] == f"{folder}/environment-1.tar.gz"
-    assert variables["sources_url"] == f"{folder}/sources-1.tar.gz"
+    assert release["environment"]["url"] == f"{folder}/environment-1.tar.gz"
+    assert release["sources"]["url"] == f"{folder}/sources-1.tar.gz"
 
 
 @pytest.mark.parametrize(

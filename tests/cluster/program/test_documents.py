@@ -65,7 +65,7 @@ def test_the_defaults_of_job_files_are_those_of_the_program(released: Ran[list[s
         f"{job}: {name}": (default, released.variables(job)[name])
         for job in JOBS
         for name, default in declared(job).items()
-        if name in released.variables(job) and name != "secrets_mark"
+        if name in released.variables(job) and name != "secrets_fingerprint"
         if default not in (None, released.variables(job)[name])
     }
 

@@ -6,7 +6,7 @@ from config import ConfigurationError
 from guard import NomadSilent, ReleaseUnderWay
 from parts import application
 from tests.cluster.program.engine import Ran, token_of
-from tests.cluster.program.jobs import FILES, JOBS, declared, text
+from tests.cluster.program.jobs import FILES, JOBS, declared, text, text_with_names
 from tests.cluster.program.nomad import Nomad
 from tests.cluster.program.readers import ALL, READERS
 from tests.cluster.program.stacks import PARTS
@@ -83,7 +83,7 @@ def test_every_secret_item_is_read_by_a_template_of_its_job(released: Ran[list[s
 def templates(job: str) -> str:
     """In the job's file, where quotes may stand in a string, and beside it."""
     files = sorted((FILES / job).glob("*.tpl"))
-    return "\n".join([text(job).replace('\\"', '"'), *(file.read_text(encoding="utf-8") for file in files)])
+    return "\n".join([text_with_names(job).replace('\\"', '"'), *(file.read_text(encoding="utf-8") for file in files)])
 
 
 def test_the_stack_tells_its_namespace_and_keeps_its_token(released: Ran[list[str]]) -> None:

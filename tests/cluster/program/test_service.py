@@ -9,7 +9,7 @@ import pytest
 
 from components.service import Service, ServiceArgs
 from tests.cluster.program.engine import Ran, run
-from tests.cluster.program.jobs import text
+from tests.cluster.program.jobs import file_name, text
 
 PASSWORD = "for redis-state alone"
 
@@ -25,7 +25,11 @@ def defined(
         namespace = pulumi_nomad.Namespace("namespace", name="whole")
         hidden_ones = {task: hidden(items) for task, items in task_secrets.items()}
         args = ServiceArgs(
-            namespace=namespace.name, variables=variables, secrets=hidden(secrets), task_secrets=hidden_ones
+            namespace=namespace.name,
+            file=file_name("scheduler"),
+            variables=variables,
+            secrets=hidden(secrets),
+            task_secrets=hidden_ones,
         )
         return Service("scheduler", args).job.urn
 
@@ -89,7 +93,12 @@ def test_up_neither_waits_for_a_promotion_nor_undoes_the_autoscaler() -> None:
 
 def test_a_secret_among_the_values_of_a_job_stays_one() -> None:
     """None belongs there, for whoever may read jobs reads them; Pulumi at least does not print it."""
-    ran = run(lambda: Service("scheduler", ServiceArgs(namespace="whole", variables=hidden({"release": "7"}))).job.urn)
+
+    def program() -> pulumi.Output[str]:
+        args = ServiceArgs(namespace="whole", file=file_name("scheduler"), variables=hidden({"release": "7"}))
+        return Service("scheduler", args).job.urn
+
+    ran = run(program)
 
     assert ran.jobs["scheduler"].secret == {"hcl2"}
 

@@ -1,30 +1,40 @@
 """API, workers and scheduler of one release in the program, on a real Nomad whose client runs none of their tasks."""
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.cluster.program.jobs import path
 from tests.cluster.tooling.agent import Agent
 from tests.cluster.tooling.stack import Stack
 from tests.cluster.tooling.test_program import CONFIGURATION, SECRETS, configure
 
-ROOT = Path(__file__).parents[3]
 JOBS = ("api", "worker", "scheduler")
 VARIABLES = {
     "namespace": "default",
     "user": "nobody",
-    "release": "1",
-    "environment_url": "http://127.0.0.1/environment.tar.gz",
-    "environment_sha256": "0" * 64,
-    "sources_url": "http://127.0.0.1/sources.tar.gz",
-    "sources_sha256": "0" * 64,
-    "release_user": "nobody",
-    "release_program": "pass",
+    "release": json.dumps(
+        {
+            "version": "1",
+            "environment": {"url": "http://127.0.0.1/environment.tar.gz", "sha256": "0" * 64},
+            "sources": {"url": "http://127.0.0.1/sources.tar.gz", "sha256": "0" * 64},
+            "volume": "releases",
+            "user": "nobody",
+            "program": "pass",
+            "python": "/usr/bin/python3.11",
+            "healthy_seconds": 900,
+            "min_healthy_seconds": 10,
+        }
+    ),
     "settings": "UPSCHEDULE_LOG_LEVEL=info",
 }
-OWN = {"api": {"prepare_user": "nobody", "backups_url": "http://127.0.0.1:8333"}, "worker": {}, "scheduler": {}}
+SIZES = {"cpu": "200", "memory_mb": "256"}
+OWN = {
+    "api": {"prepare_user": "nobody", "backups_url": "http://127.0.0.1:8333"},
+    "worker": {**SIZES, "process": "worker"},
+    "scheduler": {**SIZES, "process": "scheduler"},
+}
 
 
 def manifest(version: str) -> str:
@@ -46,7 +56,7 @@ def test_each_job_file_is_accepted_with_cores_or_with_shares(agent: Agent, name:
     """By the command that an SRE would try it with (R11.1)."""
     given = {**VARIABLES, **OWN[name], "cores": cores}
     values = [word for variable, value in given.items() for word in ("-var", f"{variable}={value}")]
-    answer = agent.nomad("job", "validate", *values, str(ROOT / "jobs" / f"{name}.nomad.hcl"))
+    answer = agent.nomad("job", "validate", *values, str(path(name)))
 
     assert answer.returncode == 0, answer.stderr
     assert "Job validation successful" in answer.stdout

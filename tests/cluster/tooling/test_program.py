@@ -1,14 +1,12 @@
 """The cluster's own program on a real Nomad, whose client runs none of its tasks (R10.1, R11.1)."""
 
-from pathlib import Path
-
 import pytest
 
+from tests.cluster.program.jobs import path
 from tests.cluster.tooling.agent import Agent
 from tests.cluster.tooling.stack import Stack
 from upschedule.operations.privileges.identities import PROCESSES
 
-ROOT = Path(__file__).parents[3]
 SERVICES = (
     "postgres",
     "pgbouncer",
@@ -25,8 +23,8 @@ RULES = {f"{process}_rules": "-@all +ping" for process in PROCESSES}
 OWN = {
     "postgres": {"volume": "data", "port": "5432"},
     "pgbouncer": {"port": "6432", "postgres_host": "postgres.service.consul", "postgres_port": "5432"},
-    "redis-state": {**PROGRAM, **RULES, "volume": "data", "port": "6379"},
-    "redis-cache": {**PROGRAM, **RULES, "port": "6380"},
+    "redis-state": {**PROGRAM, **RULES, "server": "state", "volume": "data", "port": "6379", "memory_mb": "1024"},
+    "redis-cache": {**PROGRAM, **RULES, "server": "cache", "volume": "", "port": "6380", "memory_mb": "2048"},
     "object-store": {**PROGRAM, "volume": "data", "port": "8333", "master_port": "9333"},
     "traefik": {
         **PROGRAM,
@@ -81,7 +79,7 @@ def configure(stack: Stack, settings: dict[str, str], secrets: dict[str, str]) -
 def test_each_job_file_is_accepted_as_it_stands(agent: Agent, service: str) -> None:
     """By the command that an SRE would try it with."""
     values = [word for name, value in {**COMMON, **OWN[service]}.items() for word in ("-var", f"{name}={value}")]
-    answer = agent.nomad("job", "validate", *values, str(ROOT / "jobs" / f"{service}.nomad.hcl"))
+    answer = agent.nomad("job", "validate", *values, str(path(service)))
 
     assert answer.returncode == 0, answer.stderr
     assert "Job validation successful" in answer.stdout

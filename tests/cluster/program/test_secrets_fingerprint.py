@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from parts.application import JOBS, secrets_mark
+from parts.application import JOBS, secrets_fingerprint
 from tests.cluster.program.engine import Ran, run
 from tests.cluster.program.nomad import Nomad
 from tests.cluster.program.readers import ALL, OF_THE_APPLICATION, READERS
@@ -21,7 +21,9 @@ def marked(secrets: dict[str, str]) -> Ran[None]:
     """The output `mark` of a stack with these."""
 
     def program() -> None:
-        pulumi.export("mark", secrets_mark({name: pulumi.Output.secret(value) for name, value in secrets.items()}))
+        pulumi.export(
+            "mark", secrets_fingerprint({name: pulumi.Output.secret(value) for name, value in secrets.items()})
+        )
 
     return run(program)
 
@@ -76,7 +78,7 @@ def test_a_job_changes_by_its_mark_when_a_secret_of_its_own_does(
         if after.variables(job)[variable] != value
     }
 
-    assert changed == ({(job, "secrets_mark") for job in JOBS} if name in OF_THE_APPLICATION else set())
+    assert changed == ({(job, "secrets_fingerprint") for job in JOBS} if name in OF_THE_APPLICATION else set())
     assert set(released.items) == set(after.items)
 
 
@@ -86,4 +88,4 @@ def test_a_release_with_the_same_secrets_has_the_same_mark(nomad: Nomad, release
     after = up({**RELEASED, "release": manifest("2"), "workerMemoryMb": "4096"}, ALL).variables("worker")
 
     assert after["release"] != before["release"]
-    assert after["secrets_mark"] == before["secrets_mark"]
+    assert after["secrets_fingerprint"] == before["secrets_fingerprint"]
