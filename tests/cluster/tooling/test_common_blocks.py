@@ -1,0 +1,98 @@
+"""The jobs of one release agree wherever they need not differ, although `api` has a file of its own."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.cluster.program.jobs import path
+from tests.cluster.tooling.agent import Agent
+from tests.cluster.tooling.test_application import JOBS, OWN, VARIABLES
+
+TASKS = {"api": ("prepare", "serve"), "worker": ("wait", "work"), "scheduler": ("wait", "schedule")}
+#: They differ on purpose: the API alone takes traffic, and prepares the database with a user of its own.
+JOB_DIFFERS = {"ID", "Name", "TaskGroups"}
+GROUP_DIFFERS = {"Name", "Tasks", "Scaling"}
+PREPARING_DIFFERS = {"Name", "User", "Config", "Env", "Templates", "Resources"}
+SERVING_DIFFERS = {"Name", "Config", "Env", "KillTimeout", "Services", "Templates"}
+
+
+@pytest.fixture(scope="module")
+def parsed(agent: Agent) -> Mapping[str, dict[str, Any]]:
+    """Each job as Nomad reads its file, with equal variables."""
+    found: dict[str, dict[str, Any]] = {}
+    for name in JOBS:
+        given = {**VARIABLES, **OWN[name], "cores": "0", "cpu": "200", "memory_mb": "256", "instances": "2"}
+        values = [word for variable, value in given.items() for word in ("-var", f"{variable}={value}")]
+        answer = agent.nomad("job", "run", "-output", *values, str(path(name)))
+        assert answer.returncode == 0, answer.stderr
+        found[name] = json.loads(answer.stdout)["Job"]
+    return found
+
+
+def common_blocks(name: str, job: dict[str, Any]) -> dict[str, Any]:
+    """The parts that are the same in all three jobs, by a name that says where each is."""
+    (group,) = job["TaskGroups"]
+    fetch, preparing, serving = group["Tasks"]
+    (service,) = serving["Services"]
+    # How many instances are replaced at once is for each job to say.
+    update = {**job["Update"], "MaxParallel": None}
+    templates = {
+        f"{kind} task: template {template['DestPath']}": _without_path(template, name, task["Name"])
+        for kind, task in (("preparing", preparing), ("serving", serving))
+        for template in task["Templates"]
+        if template["DestPath"].endswith(("unpacked.py", "settings.env", "secrets.env", "stores-authority.pem"))
+    }
+    return {
+        **{f"job: {key}": value for key, value in job.items() if key not in JOB_DIFFERS},
+        "job: Update": update,
+        **{f"group: {key}": value for key, value in group.items() if key not in GROUP_DIFFERS},
+        **{f"task fetch: {key}": value for key, value in fetch.items()},
+        **{f"preparing task: {key}": value for key, value in preparing.items() if key not in PREPARING_DIFFERS},
+        "preparing task: environment": _python_environment(preparing),
+        "preparing task: command": _start(preparing),
+        **{f"serving task: {key}": value for key, value in serving.items() if key not in SERVING_DIFFERS},
+        "serving task: environment": _python_environment(serving),
+        "serving task: command": _start(serving),
+        "service: meta": service["Meta"],
+        # What each calls ready is its own path.
+        "service: checks": [{**check, "Path": None} for check in service["Checks"]],
+        **templates,
+    }
+
+
+def _without_path(template: dict[str, Any], name: str, task: str) -> dict[str, Any]:
+    """The template without the path of the task's own secrets."""
+    path_of_secrets = f"nomad/jobs/{name}/{name}/{task}"
+    return {**template, "EmbeddedTmpl": template["EmbeddedTmpl"].replace(path_of_secrets, "PATH")}
+
+
+def _python_environment(task: dict[str, Any]) -> dict[str, str]:
+    return {key: value for key, value in task["Env"].items() if key.startswith("PYTHON")}
+
+
+def _start(task: dict[str, Any]) -> dict[str, Any]:
+    """The command up to the program's own arguments."""
+    config = task["Config"]
+    return {**config, "args": config["args"][: config["args"].index("upschedule") + 1]}
+
+
+def test_the_tasks_are_those_that_are_compared(parsed: Mapping[str, dict[str, Any]]) -> None:
+    """Each job unpacks the release, waits until the database is ready for it, and serves."""
+    tasks = {name: tuple(task["Name"] for task in job["TaskGroups"][0]["Tasks"]) for name, job in parsed.items()}
+
+    assert tasks == {name: ("fetch", *own) for name, own in TASKS.items()}
+
+
+def test_common_blocks_of_the_application_are_equal(parsed: Mapping[str, dict[str, Any]]) -> None:
+    """A change of one file that the other needs as well fails here, with the name of the block."""
+    blocks = {name: common_blocks(name, job) for name, job in parsed.items()}
+    differing = {
+        f"{name}: {block}": (blocks["api"].get(block), blocks[name].get(block))
+        for name in JOBS
+        for block in blocks["api"].keys() | blocks[name].keys()
+        if blocks[name].get(block) != blocks["api"].get(block)
+    }
+
+    assert sorted(differing) == [], differing
