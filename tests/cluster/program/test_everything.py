@@ -6,7 +6,7 @@ from config import ConfigurationError
 from guard import NomadSilent, ReleaseUnderWay
 from parts import application
 from tests.cluster.program.engine import Ran, token_of
-from tests.cluster.program.jobs import FILES, JOBS, declared, text, text_with_names
+from tests.cluster.program.jobs import FILES, JOBS, declared, text_with_names
 from tests.cluster.program.nomad import Nomad
 from tests.cluster.program.readers import ALL, READERS
 from tests.cluster.program.stacks import PARTS
