@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from upschedule.calendars.years import GivenYear
+from upschedule.calendars.years import AcademicYearConfig
 from upschedule.services.live import LIVE, YEARS_PREFIX
 
 FILE = Path(__file__).parents[1] / "consul/kv/settings.json"
@@ -22,7 +22,7 @@ def render() -> str:
         }
         for key, field in LIVE.items()
     }
-    keys[f"{YEARS_PREFIX}YEAR"] = {"variable": None, "default": None, "schema": msgspec.json.schema(GivenYear)}
+    keys[f"{YEARS_PREFIX}YEAR"] = {"variable": None, "default": None, "schema": msgspec.json.schema(AcademicYearConfig)}
     return json.dumps(keys, indent=2) + "\n"
 
 

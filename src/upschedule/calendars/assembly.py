@@ -1,4 +1,4 @@
-"""A calendar put together: its documents' events with their ids, its year, and what of it is shown. Pure."""
+"""A calendar assembled from its rows: events with ids, the academic year, and visibility. Pure."""
 
 import datetime as dt
 from collections import Counter
@@ -16,8 +16,8 @@ from upschedule.timetable.public_holidays import public_holidays
 from upschedule.timetable.uid import entry_ids
 
 
-class Assembly:
-    """Everything that is derived from a calendar's rows. Documents come from the oldest to the newest."""
+class CalendarAssembly:
+    """All data derived from a calendar's rows. Documents are ordered from oldest to newest."""
 
     def __init__(
         self, calendar: Calendar, known: KnownYear | None, documents: Sequence[Document], *, exam_minutes: int
@@ -34,19 +34,19 @@ class Assembly:
 
     @cached_property
     def visible(self) -> list[tuple[str, Event]]:
-        """With their ids, without what the owner hides."""
+        """Events with their ids, without those that the owner hides."""
         choices = self.calendar.choices
         return [(entry_id, event) for entry_id, event in self.named if is_shown(entry_id, event, choices)]
 
     @cached_property
-    def happening(self) -> Mapping[str, tuple[Occurrence, ...]]:
-        """The dates of every event, hidden ones as well, by id."""
+    def occurrences(self) -> Mapping[str, tuple[Occurrence, ...]]:
+        """The dates of every event by its id, including hidden events."""
         return {
             entry_id: occurrences(event, self.year, exam_minutes=self._exam_minutes) for entry_id, event in self.named
         }
 
     def source_of(self, event: Event) -> UUID:
-        """The newest document that prints it."""
+        """The job of the newest document that prints the event."""
         return self._sources[identity(event)]
 
     @cached_property
@@ -55,17 +55,17 @@ class Assembly:
 
     @property
     def needed_terms(self) -> tuple[Term, ...]:
-        """Of which dates are needed for the lectures."""
+        """The terms whose dates the lectures need."""
         return needed_terms([event for _, event in self.named])
 
     @property
     def dates_confirmed(self) -> bool:
-        """By an operator, or by the owner who gave them."""
-        return bool(self.known and self.known.confirmed) or set(self.needed_terms) <= given_terms(self.calendar.dates)
+        """Whether an operator has confirmed the dates, or the owner gave them."""
+        return bool(self.known and self.known.confirmed) or set(self.needed_terms) <= dated_terms(self.calendar.dates)
 
 
 def is_shown(entry_id: str, event: Event, choices: Choices) -> bool:
-    """By event, module and, where groups were chosen for it, group."""
+    """Whether the choices show this event: by id, by module and, for a module with selected groups, by group."""
     if entry_id in choices.hidden_events or event.module in choices.hidden_modules:
         return False
     attended = choices.groups.get(event.module)
@@ -73,18 +73,18 @@ def is_shown(entry_id: str, event: Event, choices: Choices) -> bool:
 
 
 def needed_terms(events: Sequence[Event]) -> tuple[Term, ...]:
-    """In order, without repetition. An offering that no schedule of this kind prints needs none."""
+    """The terms of these lectures, sorted and unique. An unknown offering needs no term."""
     offered = {event.offered for event in events if isinstance(event, Lecture)}
     return tuple(sorted({term for name in offered for term in OFFERED.get(name, ())}))
 
 
-def given_terms(dates: YearDates) -> set[Term]:
-    """Those whose dates are there, a semester's also as its two quarters."""
+def dated_terms(dates: YearDates) -> set[Term]:
+    """The terms with dates. A semester also has dates if both of its quarters do."""
     whole: set[Term] = {semester for semester, parts in SEMESTERS.items() if set(parts) <= set(dates.terms)}
     return whole | set(dates.terms)
 
 
 def likeliest_year(events: Sequence[Event], today: dt.date) -> int:
-    """Lectures print no year: that of most dated entries, or the present one."""
+    """The year of most dated events, since lectures print no year; without dated events, the present year."""
     years = Counter(event.date.year for event in events if not isinstance(event, Lecture))
     return max(years, key=lambda year: (years[year], year)) if years else today.year

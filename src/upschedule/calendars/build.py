@@ -1,4 +1,7 @@
-"""From rows to proven files. Pure: it takes a while for a large calendar, so it runs in a thread of its own."""
+"""Builds records and verified calendar files from rows. Pure.
+
+A large calendar takes a while, so callers run this in a thread.
+"""
 
 import datetime as dt
 import hashlib
@@ -6,41 +9,32 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from upschedule.calendars.assembly import Assembly
-from upschedule.calendars.model import Snapshot
-from upschedule.calendars.sequence import EntryRecord, publish
+from upschedule.calendars.assembly import CalendarAssembly
+from upschedule.calendars.model import CalendarInputs, CalendarOptions
+from upschedule.calendars.sequence import EntryRecord, update_records
 from upschedule.timetable.entry import DEFAULT_REMINDERS, EntryOptions, entries
 from upschedule.timetable.icalendar import Header, Published, write
 from upschedule.timetable.public_holidays import public_holidays
-from upschedule.timetable.verify import prove
+from upschedule.timetable.verify import verify
 
-#: Raise it when equal rows give another file, so that files made before are made again.
+#: Raise this number when equal rows give another file, so that cached files are built again.
 _FORMAT = 1
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
-class FileOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """`public_url` without a slash at its end; `cancelled_days`: how long a download names what was removed."""
-
-    public_url: str
-    uid_domain: str
-    exam_minutes: int
-    cancelled_days: int
-
-
-def basis_of(snapshot: Snapshot, options: FileOptions) -> bytes:
-    """Equal exactly while a file that was made is still right."""
-    holidays = sorted(public_holidays(snapshot.calendar.academic_year).items())
-    parts = (_FORMAT, snapshot.calendar, snapshot.documents, snapshot.known, holidays, options)
+def basis_of(inputs: CalendarInputs, options: CalendarOptions) -> bytes:
+    """A hash of everything that a file depends on: a cached file with the same basis is still right."""
+    holidays = sorted(public_holidays(inputs.calendar.academic_year).items())
+    parts = (_FORMAT, inputs.calendar, inputs.documents, inputs.known, holidays, options)
     return hashlib.sha256(_encoder.encode(parts)).digest()
 
 
-def renew(
-    assembly: Assembly, previous: Mapping[str, EntryRecord], options: FileOptions, *, now: dt.datetime
+def build_records(
+    assembly: CalendarAssembly, previous: Mapping[str, EntryRecord], options: CalendarOptions, *, now: dt.datetime
 ) -> dict[str, EntryRecord]:
-    """What is said of each entry from now on."""
+    """The records of all entries after this publication."""
     choices = assembly.calendar.choices
-    said = entries(
+    visible = entries(
         assembly.visible,
         assembly.year,
         EntryOptions(
@@ -51,26 +45,30 @@ def renew(
             colours=choices.colours,
         ),
     )
-    return publish(previous, said, now=now)
+    return update_records(previous, visible, now=now)
 
 
-def feed_file(assembly: Assembly, records: Iterable[EntryRecord], *, options: FileOptions, module: str = "") -> bytes:
-    """What is on now, of all modules or of one."""
+def build_feed(
+    assembly: CalendarAssembly, records: Iterable[EntryRecord], *, options: CalendarOptions, module: str = ""
+) -> bytes:
+    """The file of current entries, of all modules or of one."""
     current = [record for record in records if record.cancelled_at is None]
     wanted = [record for record in current if not module or record.body.module == module]
     return _file(assembly, wanted, options, module=module)
 
 
-def download_file(
-    assembly: Assembly, records: Iterable[EntryRecord], *, options: FileOptions, now: dt.datetime
+def build_download(
+    assembly: CalendarAssembly, records: Iterable[EntryRecord], *, options: CalendarOptions, now: dt.datetime
 ) -> bytes:
-    """For people who import files: what was removed lately is named as cancelled, or it would stay with them."""
+    """The file for importing by hand. It names lately removed entries as cancelled, so that importing removes them."""
     since = now - dt.timedelta(days=options.cancelled_days)
     wanted = [record for record in records if record.cancelled_at is None or record.cancelled_at >= since]
     return _file(assembly, wanted, options)
 
 
-def _file(assembly: Assembly, records: Iterable[EntryRecord], options: FileOptions, *, module: str = "") -> bytes:
+def _file(
+    assembly: CalendarAssembly, records: Iterable[EntryRecord], options: CalendarOptions, *, module: str = ""
+) -> bytes:
     published: list[Published] = [record.published() for record in records]
     published.sort(key=lambda item: (item.entry.start, item.entry.uid))
     name = assembly.calendar.name
@@ -78,11 +76,11 @@ def _file(assembly: Assembly, records: Iterable[EntryRecord], options: FileOptio
         name=f"{name}: {module}" if module else name, description=_description(assembly), url=f"{options.public_url}/"
     )
     document = write(header, published)
-    prove(document, published)
+    verify(document, published)
     return document
 
 
-def _description(assembly: Assembly) -> str:
+def _description(assembly: CalendarAssembly) -> str:
     lines = [f"Made from {len(assembly.documents)} schedule(s) of the University of Pretoria."]
     if assembly.needed_terms and not assembly.dates_confirmed:
         lines.append(f"The term dates of {assembly.year.year} are not confirmed: check them.")

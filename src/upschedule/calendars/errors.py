@@ -1,4 +1,4 @@
-"""Why something with a calendar is refused."""
+"""Refusals about calendars, feeds and academic years."""
 
 from upschedule.errors import FieldError, Refusal
 

@@ -1,4 +1,4 @@
-"""Makes a calendar's file and records what it said. The work is done while nothing is locked, then checked."""
+"""Publishes a calendar: builds its file without locks, then stores file and records if nothing changed meanwhile."""
 
 import asyncio
 import datetime as dt
@@ -8,96 +8,103 @@ from uuid import UUID
 import msgspec
 import structlog
 
-from upschedule.calendars.assembly import Assembly
-from upschedule.calendars.build import FileOptions, basis_of, renew
+from upschedule.calendars.assembly import CalendarAssembly
+from upschedule.calendars.build import basis_of, build_records
 from upschedule.calendars.errors import CalendarBusy, CalendarNotFound
-from upschedule.calendars.records import RecordRepository, changed
+from upschedule.calendars.model import CalendarOptions
+from upschedule.calendars.records import RecordRepository
 from upschedule.calendars.repository import CalendarRepository
 from upschedule.calendars.sequence import EntryRecord
 from upschedule.calendars.sources import SourceRepository
 from upschedule.stores.database import Connection, Database
 from upschedule.stores.errors import StoreFull
 
-Make = Callable[[Assembly, Iterable[EntryRecord]], bytes]
+BuildFile = Callable[[CalendarAssembly, Iterable[EntryRecord]], bytes]
 
-#: A calendar that changes during each of these is refused for the moment.
+#: A calendar that changes during each of these attempts is refused with CalendarBusy.
 _ATTEMPTS = 4
-#: It is work for the processor: more at once would only make each slower.
-_AT_ONCE = 2
+#: Building is CPU work: more builds at once would only slow each other down.
+_CONCURRENT_BUILDS = 2
 
 _log = structlog.stdlib.get_logger(__name__)
 
 
 class _Draft(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file is made of, and what was said before."""
+    """The inputs of a build, and the records before it."""
 
     calendar_id: UUID
     basis: bytes
-    assembly: Assembly
+    assembly: CalendarAssembly
     previous: Mapping[str, EntryRecord]
 
 
-class Publisher:
-    """One for the process."""
+class FeedPublisher:
+    """One instance for the process, since it bounds the concurrent builds."""
 
-    def __init__(self, database: Database, options: FileOptions, *, now: Callable[[], dt.datetime]) -> None:
+    def __init__(self, database: Database, options: CalendarOptions, *, now: Callable[[], dt.datetime]) -> None:
         self._database = database
         self._options = options
         self._now = now
-        self._turns = asyncio.Semaphore(_AT_ONCE)
+        self._builds = asyncio.Semaphore(_CONCURRENT_BUILDS)
 
-    async def publish(self, calendar_id: UUID, make: Make, *, keep_as: str | None = None) -> bytes:
-        """With `keep_as`, a module or empty for all, the file is kept, and one kept meanwhile is taken instead.
+    async def publish(self, calendar_id: UUID, build_file: BuildFile, *, cache_as: str | None = None) -> bytes:
+        """The built file.
 
-        Raises CalendarNotFound, CalendarBusy.
+        With `cache_as`, a module's name or empty for all modules, the file is cached, and a file that another request
+        has cached meanwhile is returned instead. Raises CalendarNotFound, CalendarBusy.
         """
-        async with self._turns:
+        async with self._builds:
             for _ in range(_ATTEMPTS):
-                draft = await self._draft(calendar_id, keep_as)
+                draft = await self._draft(calendar_id, cache_as)
                 if isinstance(draft, bytes):
                     return draft
-                records, body = await asyncio.to_thread(self._work, draft, make)
+                records, body = await asyncio.to_thread(self._build, draft, build_file)
                 try:
-                    if await self._record(draft, records, body, keep_as):
+                    if await self._store(draft, records, body, cache_as):
                         return body
                 except StoreFull:
-                    # A calendar program must not wait for room on a disk: the same file is made again next time.
+                    # A calendar program must not wait for disk space: the next request builds the same file.
                     _log.warning("calendar_not_recorded", calendar_id=str(calendar_id))
                     return body
         raise CalendarBusy
 
-    async def _draft(self, calendar_id: UUID, keep_as: str | None) -> _Draft | bytes:
+    async def _draft(self, calendar_id: UUID, cache_as: str | None) -> _Draft | bytes:
         async with self._database.transaction() as connection:
-            snapshot = await CalendarRepository(connection).snapshot(calendar_id)
-            if snapshot is None:
+            inputs = await CalendarRepository(connection).by_id(calendar_id)
+            if inputs is None:
                 raise CalendarNotFound
-            basis, records = basis_of(snapshot, self._options), RecordRepository(connection, calendar_id)
-            if keep_as is not None and (kept := await records.kept(keep_as, basis)):
-                return kept
-            documents = await SourceRepository(connection).documents([job_id for job_id, _ in snapshot.documents])
-            assembly = Assembly(snapshot.calendar, snapshot.known, documents, exam_minutes=self._options.exam_minutes)
+            basis, records = basis_of(inputs, self._options), RecordRepository(connection, calendar_id)
+            if cache_as is not None and (cached := await records.cached_file(cache_as, basis)):
+                return cached
+            documents = await SourceRepository(connection).documents(inputs.job_ids)
+            assembly = CalendarAssembly(
+                inputs.calendar, inputs.known, documents, exam_minutes=self._options.exam_minutes
+            )
             return _Draft(calendar_id=calendar_id, basis=basis, assembly=assembly, previous=await records.entries())
 
-    def _work(self, draft: _Draft, make: Make) -> tuple[dict[str, EntryRecord], bytes]:
-        records = renew(draft.assembly, draft.previous, self._options, now=self._now())
-        return records, make(draft.assembly, records.values())
+    def _build(self, draft: _Draft, build_file: BuildFile) -> tuple[dict[str, EntryRecord], bytes]:
+        records = build_records(draft.assembly, draft.previous, self._options, now=self._now())
+        return records, build_file(draft.assembly, records.values())
 
-    async def _record(self, draft: _Draft, records: dict[str, EntryRecord], body: bytes, keep_as: str | None) -> bool:
-        """False where something has changed since the draft: then it must be made again."""
+    async def _store(self, draft: _Draft, records: dict[str, EntryRecord], body: bytes, cache_as: str | None) -> bool:
+        """False if the calendar has changed since the draft: then the file must be built again."""
         async with self._database.transaction() as connection:
-            if not await self._holds(connection, draft):
+            if not await self._is_current(connection, draft):
                 return False
-            kept = RecordRepository(connection, draft.calendar_id)
-            await kept.say(changed(draft.previous, records))
-            await kept.forget(cancelled_before=self._now() - dt.timedelta(days=self._options.cancelled_days))
-            # Anybody can ask for modules that there are not; those are not kept.
-            if keep_as is not None and (not keep_as or any(item.body.module == keep_as for item in records.values())):
-                await kept.keep(keep_as, draft.basis, body)
+            repository = RecordRepository(connection, draft.calendar_id)
+            changed = [record for uid, record in records.items() if draft.previous.get(uid) != record]
+            await repository.upsert_entries(changed)
+            await repository.delete_cancelled(before=self._now() - dt.timedelta(days=self._options.cancelled_days))
+            # A request may name a module that does not exist; its file is not cached.
+            if cache_as is not None and (
+                not cache_as or any(record.body.module == cache_as for record in records.values())
+            ):
+                await repository.store_file(cache_as, draft.basis, body)
             return True
 
-    async def _holds(self, connection: Connection, draft: _Draft) -> bool:
-        """Locks the calendar, so that what holds now holds until the end of the transaction."""
-        snapshot = await CalendarRepository(connection).locked(draft.calendar_id)
-        if snapshot is None or basis_of(snapshot, self._options) != draft.basis:
+    async def _is_current(self, connection: Connection, draft: _Draft) -> bool:
+        """Locks the calendar, so that the answer holds until the end of the transaction."""
+        inputs = await CalendarRepository(connection).by_id_for_update(draft.calendar_id)
+        if inputs is None or basis_of(inputs, self._options) != draft.basis:
             return False
         return await RecordRepository(connection, draft.calendar_id).entries() == draft.previous

@@ -1,4 +1,4 @@
-"""A calendar, what its owner chose, and the documents and the year that it is made of."""
+"""The data of a calendar: its row, its owner's choices, its documents and its academic year."""
 
 import datetime as dt
 from typing import Annotated, get_args
@@ -39,13 +39,13 @@ class YearChoice(msgspec.Struct, frozen=True, kw_only=True):
     dates: YearDates = YearDates()
 
     @property
-    def chosen(self) -> bool:
-        """Whether a person fixed the year: by naming it, or by giving dates that lie in it."""
+    def is_explicit(self) -> bool:
+        """Whether the owner fixed the year, by naming it or by giving dates that lie in it."""
         return self.year is not None or self.dates != YearDates()
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
-    """What a change of a calendar may give; what is unset stays. `rotate_feed` ends the present feed address."""
+    """The changes of a request; unset fields stay as they are. `rotate_feed` ends the present feed address."""
 
     name: str | UnsetType = UNSET
     job_ids: tuple[UUID, ...] | UnsetType = UNSET
@@ -55,7 +55,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Calendar(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of `calendars`. `dates` differ from those of the year, which follows the documents until it is chosen."""
+    """A row of `calendars`. `dates` override those of the year; the year follows the documents unless `year_chosen`."""
 
     id: UUID
     account_id: UUID
@@ -70,7 +70,10 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownYear(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of `academic_years`; operators edit it, no release is needed."""
+    """The known dates of a year, before an owner changes them for a calendar: a row of `academic_years`.
+
+    Operators edit the row; no release is needed.
+    """
 
     year: int
     dates: YearDates
@@ -87,9 +90,26 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[ReadingWarning, ...]
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """All rows that a calendar's content depends on. `documents`: jobs, oldest first, with the end of their reading."""
+class CalendarInputs(msgspec.Struct, frozen=True, kw_only=True):
+    """The rows that a calendar's content depends on. `documents`: jobs, oldest first, with the end of their reading."""
 
     calendar: Calendar
     known: KnownYear | None
     documents: tuple[tuple[UUID, dt.datetime | None], ...]
+
+    @property
+    def job_ids(self) -> tuple[UUID, ...]:
+        """The jobs of the documents, oldest first."""
+        return tuple(job_id for job_id, _ in self.documents)
+
+
+class CalendarOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Settings that all calendars share. `public_url` has no slash at its end.
+
+    `exam_minutes` is the length assumed for every exam. A download names removed entries for `cancelled_days`.
+    """
+
+    public_url: str
+    uid_domain: str
+    exam_minutes: int
+    cancelled_days: int

@@ -1,4 +1,4 @@
-"""The SQL of calendars and of the years that they follow.
+"""The SQL of calendars and academic years.
 
 Locks are taken in one order everywhere, so that none can deadlock: account, job, calendar.
 """
@@ -12,7 +12,7 @@ import msgspec
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from upschedule.calendars.model import Calendar, KnownYear, Snapshot
+from upschedule.calendars.model import Calendar, CalendarInputs, KnownYear
 from upschedule.stores.database import Connection
 
 
@@ -25,7 +25,7 @@ class CalendarRepository:
     _LOCK_ACCOUNT = "SELECT id FROM accounts WHERE id = %(account_id)s FOR NO KEY UPDATE"
 
     async def lock_account(self, account_id: UUID) -> None:
-        """Before a calendar of the account is made or changed, or jobs are joined to one."""
+        """Call it before creating or changing a calendar of the account, or joining jobs to one."""
         await self._connection.execute(self._LOCK_ACCOUNT, {"account_id": account_id})
 
     _COUNT = "SELECT count(*) AS count FROM calendars WHERE account_id = %(account_id)s"
@@ -53,7 +53,7 @@ class CalendarRepository:
     """
 
     async def update(self, calendar: Calendar, token_hash: bytes) -> None:
-        """All that an owner can change."""
+        """Writes all columns that an owner can change."""
         await self._connection.execute(self._UPDATE, _values(calendar, token_hash))
 
     _CLEAR_JOBS = "DELETE FROM calendar_jobs WHERE calendar_id = %(calendar_id)s AND job_id <> ALL(%(job_ids)s)"
@@ -63,7 +63,7 @@ class CalendarRepository:
     """
 
     async def join(self, calendar_id: UUID, job_ids: Sequence[UUID]) -> None:
-        """These jobs and no others."""
+        """Makes these the only jobs of the calendar."""
         values = {"calendar_id": calendar_id, "job_ids": list(job_ids)}
         await self._connection.execute(self._CLEAR_JOBS, values)
         await self._connection.execute(self._JOIN_JOBS, values)
@@ -71,36 +71,36 @@ class CalendarRepository:
     _DELETE = "DELETE FROM calendars WHERE id = %(calendar_id)s AND account_id = %(account_id)s"
 
     async def delete(self, account_id: UUID, calendar_id: UUID) -> bool:
-        """False: not this owner's."""
+        """False if the calendar does not belong to this owner."""
         values = {"calendar_id": calendar_id, "account_id": account_id}
         return (await self._connection.execute(self._DELETE, values)).rowcount > 0
 
     _OWNED = "SELECT * FROM calendars WHERE id = %(calendar_id)s AND account_id = %(account_id)s"
 
-    async def owned(self, account_id: UUID, calendar_id: UUID) -> Snapshot | None:
-        """None for another owner's."""
-        return await self._snapshot(await self._one(self._OWNED, calendar_id=calendar_id, account_id=account_id))
+    async def owned(self, account_id: UUID, calendar_id: UUID) -> CalendarInputs | None:
+        """None if the calendar does not belong to this owner."""
+        return await self._inputs(await self._one(self._OWNED, calendar_id=calendar_id, account_id=account_id))
 
     _BY_TOKEN = "SELECT * FROM calendars WHERE token_hash = %(token_hash)s"  # noqa: S105 - a query, no token
 
-    async def by_token(self, token_hash: bytes) -> Snapshot | None:
-        return await self._snapshot(await self._one(self._BY_TOKEN, token_hash=token_hash))
+    async def by_token(self, token_hash: bytes) -> CalendarInputs | None:
+        return await self._inputs(await self._one(self._BY_TOKEN, token_hash=token_hash))
 
     _BY_ID = "SELECT * FROM calendars WHERE id = %(calendar_id)s"
 
-    async def snapshot(self, calendar_id: UUID) -> Snapshot | None:
-        """For use cases that have no owner."""
-        return await self._snapshot(await self._one(self._BY_ID, calendar_id=calendar_id))
+    async def by_id(self, calendar_id: UUID) -> CalendarInputs | None:
+        """For use cases without an owner."""
+        return await self._inputs(await self._one(self._BY_ID, calendar_id=calendar_id))
 
     _LOCK = "SELECT * FROM calendars WHERE id = %(calendar_id)s FOR NO KEY UPDATE"
 
-    async def locked(self, calendar_id: UUID) -> Snapshot | None:
-        """While it is published, nobody else publishes or changes it. None: deleted meanwhile."""
-        return await self._snapshot(await self._one(self._LOCK, calendar_id=calendar_id))
+    async def by_id_for_update(self, calendar_id: UUID) -> CalendarInputs | None:
+        """Locks the calendar: no other transaction publishes or changes it. None: it was deleted meanwhile."""
+        return await self._inputs(await self._one(self._LOCK, calendar_id=calendar_id))
 
     _OF_ACCOUNT = "SELECT * FROM calendars WHERE account_id = %(account_id)s ORDER BY created_at DESC, id"
 
-    async def of_account(self, account_id: UUID) -> list[Snapshot]:
+    async def of_account(self, account_id: UUID) -> list[CalendarInputs]:
         """Newest first."""
         cursor = await self._connection.execute(self._OF_ACCOUNT, {"account_id": account_id})
         return [await self._complete(msgspec.convert(row, Calendar)) for row in await cursor.fetchall()]
@@ -121,16 +121,16 @@ class CalendarRepository:
         WHERE calendar_id = %(calendar_id)s ORDER BY j.created_at, j.id
     """
 
-    async def _snapshot(self, row: DictRow | None) -> Snapshot | None:
+    async def _inputs(self, row: DictRow | None) -> CalendarInputs | None:
         return None if row is None else await self._complete(msgspec.convert(row, Calendar))
 
-    async def _complete(self, calendar: Calendar) -> Snapshot:
+    async def _complete(self, calendar: Calendar) -> CalendarInputs:
         cursor = await self._connection.execute(self._DOCUMENTS, {"calendar_id": calendar.id})
         documents: list[tuple[UUID, dt.datetime | None]] = [
             (found["id"], found["finished_at"]) for found in await cursor.fetchall()
         ]
         known = await self.year(calendar.academic_year)
-        return Snapshot(calendar=calendar, known=known, documents=tuple(documents))
+        return CalendarInputs(calendar=calendar, known=known, documents=tuple(documents))
 
     async def _one(self, query: Any, **values: object) -> DictRow | None:
         return await (await self._connection.execute(query, values)).fetchone()

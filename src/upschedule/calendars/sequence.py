@@ -1,4 +1,4 @@
-"""What each entry was last said to be, and what is to be said now: SEQUENCE and dates move with the content only."""
+"""Keeps SEQUENCE and the dates of published entries: they change only when an entry's content changes. Pure."""
 
 import datetime as dt
 import hashlib
@@ -13,7 +13,7 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 
 
 class EntryRecord(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of `calendar_entries`: the entry as last published. Cancelled ones stay for people who import files."""
+    """A row of `calendar_entries`: an entry as last published. Cancelled entries stay, for downloads."""
 
     uid: str
     sequence: int
@@ -23,6 +23,7 @@ class EntryRecord(msgspec.Struct, frozen=True, kw_only=True):
     cancelled_at: dt.datetime | None = None
 
     def published(self) -> Published:
+        """The entry as the iCalendar writer takes it."""
         return Published(
             entry=self.body,
             sequence=self.sequence,
@@ -33,20 +34,23 @@ class EntryRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def content_hash(entry: Entry) -> bytes:
-    """Equal for entries that say the same."""
+    """Equal for entries with equal content."""
     return hashlib.sha256(_encoder.encode(entry)).digest()
 
 
-def publish(
+def update_records(
     previous: Mapping[str, EntryRecord], entries: Iterable[Entry], *, now: dt.datetime
 ) -> dict[str, EntryRecord]:
-    """By UID: what is said now, and what is taken back as cancelled. `now`: when what changed did."""
+    """The records after publishing `entries`, by UID. An entry that is no longer among them becomes cancelled.
+
+    `now` is the modification time of the records that change.
+    """
     moment = now.replace(microsecond=0)
-    current = {entry.uid: _said(previous.get(entry.uid), entry, moment) for entry in entries}
+    current = {entry.uid: _updated(previous.get(entry.uid), entry, moment) for entry in entries}
     return current | {uid: _cancelled(record, moment) for uid, record in previous.items() if uid not in current}
 
 
-def _said(before: EntryRecord | None, entry: Entry, moment: dt.datetime) -> EntryRecord:
+def _updated(before: EntryRecord | None, entry: Entry, moment: dt.datetime) -> EntryRecord:
     content = content_hash(entry)
     if before and before.content_hash == content and before.cancelled_at is None:
         return before

@@ -1,4 +1,4 @@
-"""What people do with their calendars."""
+"""The use cases of a calendar's owner."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -7,37 +7,37 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
-from upschedule.calendars.assembly import Assembly, likeliest_year
+from upschedule.calendars.assembly import CalendarAssembly, likeliest_year
 from upschedule.calendars.errors import CalendarNotFound, TooManyCalendars, YearNotFound
-from upschedule.calendars.model import Calendar, Changes, Choices, Document, KnownYear, Snapshot, YearChoice
+from upschedule.calendars.model import (
+    Calendar,
+    CalendarInputs,
+    CalendarOptions,
+    Changes,
+    Choices,
+    Document,
+    KnownYear,
+    YearChoice,
+)
 from upschedule.calendars.repository import CalendarRepository
 from upschedule.calendars.sources import SourceRepository
 from upschedule.calendars.tokens import feed_token, token_hash
 from upschedule.calendars.validation import check_bounds, check_complete, check_dates, check_jobs, checked_name
 from upschedule.stores.database import Connection, Database
 
-#: South Africa's clock all year: it decides which year it is.
+#: South African time, which decides the present year.
 _SAST = dt.timezone(dt.timedelta(hours=2))
 
 
-class CalendarOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """`feed_secret` is the key that feed addresses are derived from; `exam_minutes` is assumed for every exam."""
-
-    public_url: str
-    feed_secret: str
-    uid_domain: str
-    exam_minutes: int
-
-
 class CalendarLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Calendars of an account, and entries of a calendar."""
+    """The most calendars of an account, and the most entries of a calendar."""
 
     calendars_max: int
     events_max: int
 
 
 class ListedCalendar(msgspec.Struct, frozen=True, kw_only=True):
-    """A calendar without what is derived from its documents."""
+    """A calendar in a list, without data derived from its documents."""
 
     calendar: Calendar
     job_ids: tuple[UUID, ...]
@@ -46,16 +46,16 @@ class ListedCalendar(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OwnedCalendar(msgspec.Struct, frozen=True, kw_only=True):
-    """A calendar as its owner sees it; whoever has the feed's address can read it."""
+    """A calendar as its owner sees it. `feed_url` is secret: it gives read access."""
 
-    assembly: Assembly
+    assembly: CalendarAssembly
     public_url: str
     uid_domain: str
     feed_url: str
 
     @property
     def listed(self) -> ListedCalendar:
-        """As in a list."""
+        """The calendar as an item of a list."""
         return ListedCalendar(
             calendar=self.assembly.calendar,
             job_ids=tuple(document.job_id for document in self.assembly.documents),
@@ -65,19 +65,24 @@ class OwnedCalendar(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CalendarService:
-    """Every method may raise StoreError; another owner's calendar is CalendarNotFound. `limits`: of the moment."""
+    """Every method may raise StoreError; another owner's calendar is CalendarNotFound.
+
+    `feed_secret` is the key that feed addresses are derived from. `limits` gives the current limits.
+    """
 
     def __init__(
         self,
         database: Database,
         options: CalendarOptions,
         *,
+        feed_secret: str,
         limits: Callable[[], CalendarLimits],
         new_id: Callable[[], UUID],
         now: Callable[[], dt.datetime],
     ) -> None:
         self._database = database
         self._options = options
+        self._feed_secret = feed_secret
         self._limits = limits
         self._new_id = new_id
         self._now = now
@@ -91,7 +96,7 @@ class CalendarService:
         academic_year: YearChoice | None = None,
         choices: Choices | None = None,
     ) -> OwnedCalendar:
-        """Joins jobs that were read. Raises InvalidCalendar, ScheduleNotRead, DatesMissing, TooManyCalendars."""
+        """Raises InvalidCalendar, ScheduleNotRead, DatesMissing, TooManyCalendars. `job_ids`: completed jobs."""
         async with self._database.transaction() as connection:
             calendars = CalendarRepository(connection)
             await calendars.lock_account(account_id)
@@ -99,46 +104,46 @@ class CalendarService:
                 raise TooManyCalendars
             documents = await _documents(connection, account_id, job_ids)
             choice = academic_year or YearChoice()
-            year, known = await self._dated(calendars, choice, documents)
+            year, known = await self._resolve_year(calendars, choice, documents)
             calendar = self._new(account_id, name, year, choice, choices or Choices())
             check_bounds(calendar)
             assembly = self._assembly(calendar, known, documents)
             check_complete(assembly, events_max=self._limits().events_max)
             await calendars.insert(calendar, self._token_hash(calendar))
             await calendars.join(calendar.id, job_ids)
-            return self._shown(assembly)
+            return self._owned(assembly)
 
     async def get(self, account_id: UUID, calendar_id: UUID) -> OwnedCalendar:
         async with self._database.transaction() as connection:
-            snapshot = await _owned(CalendarRepository(connection), account_id, calendar_id)
-            return self._shown(await self._read(connection, snapshot))
+            inputs = await _owned(CalendarRepository(connection), account_id, calendar_id)
+            return self._owned(await self._load(connection, inputs))
 
     async def recent(self, account_id: UUID) -> list[ListedCalendar]:
-        """All that this owner has, newest first; their number is bounded."""
+        """All calendars of this owner, newest first; their number is bounded."""
         async with self._database.transaction() as connection:
-            snapshots = await CalendarRepository(connection).of_account(account_id)
-        return [self._listed(snapshot) for snapshot in snapshots]
+            found = await CalendarRepository(connection).of_account(account_id)
+        return [self._list_item(inputs) for inputs in found]
 
     async def newest(self, account_id: UUID) -> OwnedCalendar | None:
-        """The one made last; None for somebody who has made none."""
+        """The newest calendar of this owner, or None."""
         async with self._database.transaction() as connection:
-            snapshots = await CalendarRepository(connection).of_account(account_id)
-            return self._shown(await self._read(connection, snapshots[0])) if snapshots else None
+            found = await CalendarRepository(connection).of_account(account_id)
+            return self._owned(await self._load(connection, found[0])) if found else None
 
     async def change(self, account_id: UUID, calendar_id: UUID, changes: Changes) -> OwnedCalendar:
         """Raises what `create` raises. A rotated feed's old address ends at once."""
         async with self._database.transaction() as connection:
             calendars = CalendarRepository(connection)
             await calendars.lock_account(account_id)
-            snapshot = await _owned(calendars, account_id, calendar_id)
-            documents = await self._changed_documents(connection, snapshot, changes)
-            calendar, known = await self._changed(calendars, snapshot, changes, documents)
+            inputs = await _owned(calendars, account_id, calendar_id)
+            documents = await self._documents_after(connection, inputs, changes)
+            calendar, known = await self._apply(calendars, inputs, changes, documents)
             check_bounds(calendar)
             assembly = self._assembly(calendar, known, documents)
             check_complete(assembly, events_max=self._limits().events_max)
             await calendars.update(calendar, self._token_hash(calendar))
             await calendars.join(calendar.id, [document.job_id for document in documents])
-            return self._shown(assembly)
+            return self._owned(assembly)
 
     async def delete(self, account_id: UUID, calendar_id: UUID) -> None:
         """With its feed and all that was published."""
@@ -159,23 +164,23 @@ class CalendarService:
             raise YearNotFound
         return known
 
-    async def _changed_documents(
-        self, connection: Connection, snapshot: Snapshot, changes: Changes
+    async def _documents_after(
+        self, connection: Connection, inputs: CalendarInputs, changes: Changes
     ) -> tuple[Document, ...]:
         if changes.job_ids is UNSET:
-            return await SourceRepository(connection).documents([job_id for job_id, _ in snapshot.documents])
-        return await _documents(connection, snapshot.calendar.account_id, changes.job_ids)
+            return await SourceRepository(connection).documents(inputs.job_ids)
+        return await _documents(connection, inputs.calendar.account_id, changes.job_ids)
 
-    async def _changed(
-        self, calendars: CalendarRepository, snapshot: Snapshot, changes: Changes, documents: tuple[Document, ...]
+    async def _apply(
+        self, calendars: CalendarRepository, inputs: CalendarInputs, changes: Changes, documents: tuple[Document, ...]
     ) -> tuple[Calendar, KnownYear | None]:
-        before = snapshot.calendar
-        choice, year, known = changes.academic_year, before.academic_year, snapshot.known
+        before = inputs.calendar
+        choice, year, known = changes.academic_year, before.academic_year, inputs.known
         if choice is UNSET and changes.job_ids is not UNSET and not before.year_chosen:
             # A document that joins later may be the first to print a year.
             choice = YearChoice()
         if choice is not UNSET:
-            year, known = await self._dated(calendars, choice, documents)
+            year, known = await self._resolve_year(calendars, choice, documents)
         name = changes.name
         if name is UNSET:
             name = _default_name(year) if before.name == _default_name(before.academic_year) else before.name
@@ -183,7 +188,7 @@ class CalendarService:
             before,
             name=checked_name(name),
             academic_year=year,
-            year_chosen=before.year_chosen if choice is UNSET else choice.chosen,
+            year_chosen=before.year_chosen if choice is UNSET else choice.is_explicit,
             dates=before.dates if choice is UNSET else choice.dates,
             choices=before.choices if changes.choices is UNSET else changes.choices,
             token_generation=before.token_generation + changes.rotate_feed,
@@ -191,7 +196,7 @@ class CalendarService:
         )
         return calendar, known
 
-    async def _dated(
+    async def _resolve_year(
         self, calendars: CalendarRepository, choice: YearChoice, documents: tuple[Document, ...]
     ) -> tuple[int, KnownYear | None]:
         events = [event for document in documents for event in document.events]
@@ -208,25 +213,26 @@ class CalendarService:
             name=checked_name(name or _default_name(year)),
             token_generation=1,
             academic_year=year,
-            year_chosen=choice.chosen,
+            year_chosen=choice.is_explicit,
             dates=choice.dates,
             choices=choices,
             created_at=now,
             updated_at=now,
         )
 
-    async def _read(self, connection: Connection, snapshot: Snapshot) -> Assembly:
-        job_ids = [job_id for job_id, _ in snapshot.documents]
-        documents = await SourceRepository(connection).documents(job_ids)
-        return self._assembly(snapshot.calendar, snapshot.known, documents)
+    async def _load(self, connection: Connection, inputs: CalendarInputs) -> CalendarAssembly:
+        documents = await SourceRepository(connection).documents(inputs.job_ids)
+        return self._assembly(inputs.calendar, inputs.known, documents)
 
-    def _assembly(self, calendar: Calendar, known: KnownYear | None, documents: tuple[Document, ...]) -> Assembly:
-        return Assembly(calendar, known, documents, exam_minutes=self._options.exam_minutes)
+    def _assembly(
+        self, calendar: Calendar, known: KnownYear | None, documents: tuple[Document, ...]
+    ) -> CalendarAssembly:
+        return CalendarAssembly(calendar, known, documents, exam_minutes=self._options.exam_minutes)
 
     def _token_hash(self, calendar: Calendar) -> bytes:
-        return token_hash(feed_token(self._options.feed_secret, calendar.id, calendar.token_generation))
+        return token_hash(feed_token(self._feed_secret, calendar.id, calendar.token_generation))
 
-    def _shown(self, assembly: Assembly) -> OwnedCalendar:
+    def _owned(self, assembly: CalendarAssembly) -> OwnedCalendar:
         return OwnedCalendar(
             assembly=assembly,
             public_url=self._options.public_url,
@@ -234,16 +240,16 @@ class CalendarService:
             feed_url=self._feed_url(assembly.calendar),
         )
 
-    def _listed(self, snapshot: Snapshot) -> ListedCalendar:
+    def _list_item(self, inputs: CalendarInputs) -> ListedCalendar:
         return ListedCalendar(
-            calendar=snapshot.calendar,
-            job_ids=tuple(job_id for job_id, _ in snapshot.documents),
+            calendar=inputs.calendar,
+            job_ids=inputs.job_ids,
             public_url=self._options.public_url,
-            feed_url=self._feed_url(snapshot.calendar),
+            feed_url=self._feed_url(inputs.calendar),
         )
 
     def _feed_url(self, calendar: Calendar) -> str:
-        token = feed_token(self._options.feed_secret, calendar.id, calendar.token_generation)
+        token = feed_token(self._feed_secret, calendar.id, calendar.token_generation)
         return feed_url(self._options.public_url, token)
 
 
@@ -262,8 +268,8 @@ async def _documents(connection: Connection, account_id: UUID, job_ids: tuple[UU
     return await sources.documents(job_ids)
 
 
-async def _owned(calendars: CalendarRepository, account_id: UUID, calendar_id: UUID) -> Snapshot:
-    snapshot = await calendars.owned(account_id, calendar_id)
-    if snapshot is None:
+async def _owned(calendars: CalendarRepository, account_id: UUID, calendar_id: UUID) -> CalendarInputs:
+    inputs = await calendars.owned(account_id, calendar_id)
+    if inputs is None:
         raise CalendarNotFound
-    return snapshot
+    return inputs

@@ -1,4 +1,4 @@
-"""The SQL of what calendars read of jobs: the entries that processing wrote. Nothing here changes a job."""
+"""Reads the events of jobs, which `processing` wrote. Never changes a job."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ class SourceRepository:
         self._connection = connection
 
     async def statuses(self, account_id: UUID, job_ids: Sequence[UUID]) -> dict[UUID, str]:
-        """Of those that are this owner's."""
+        """The statuses of those jobs that belong to this owner."""
         cursor = await self._connection.execute(_STATUSES, {"job_ids": list(job_ids), "account_id": account_id})
         return {row["id"]: row["status"] for row in await cursor.fetchall()}
 
     async def documents(self, job_ids: Sequence[UUID]) -> tuple[Document, ...]:
-        """From the oldest to the newest."""
+        """The documents of these jobs, from oldest to newest."""
         values = {"job_ids": list(job_ids)}
         jobs = await (await self._connection.execute(_JOBS, values)).fetchall()
         events: defaultdict[UUID, list[Event]] = defaultdict(list)

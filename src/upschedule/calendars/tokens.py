@@ -1,4 +1,4 @@
-"""The secret in a feed's address: derived again whenever it is shown, stored only as a hash."""
+"""The secret token in a feed's address: derived whenever it is shown, stored only as a hash."""
 
 import base64
 import hashlib
@@ -9,12 +9,12 @@ _TOKEN_BYTES = 24
 
 
 def feed_token(secret: str, calendar_id: UUID, generation: int) -> str:
-    """192 bits, safe in a URL. The next generation's token has nothing in common with it."""
+    """192 bits, safe in a URL. The tokens of two generations are independent."""
     message = f"{calendar_id}:{generation}".encode()
     digest = hmac.digest(secret.encode(), message, hashlib.sha256)
     return base64.urlsafe_b64encode(digest[:_TOKEN_BYTES]).decode()
 
 
 def token_hash(token: str) -> bytes:
-    """What the database knows of a token; random tokens need no salt."""
+    """The form in which the database stores a token. Random tokens need no salt."""
     return hashlib.sha256(token.encode()).digest()

@@ -1,17 +1,17 @@
-"""Whether a calendar can be made as it is wanted, told field by field."""
+"""Validates the fields of a calendar; errors name each invalid field."""
 
 from uuid import UUID
 
 import msgspec
 
-from upschedule.calendars.assembly import Assembly, needed_terms
+from upschedule.calendars.assembly import CalendarAssembly, needed_terms
 from upschedule.calendars.errors import DatesMissing, InvalidCalendar, ScheduleNotRead
 from upschedule.calendars.model import Calendar, KnownYear, YearChoice
 from upschedule.errors import FieldError
 from upschedule.timetable.academic_year import OFFERED, YearDates, merge
 from upschedule.timetable.event import Lecture
 from upschedule.timetable.text import clean
-from upschedule.timetable.year_check import check
+from upschedule.timetable.year_check import find_year_errors
 
 _READ = "completed"
 _NAME_MAX = 100
@@ -28,7 +28,7 @@ def checked_name(name: str) -> str:
 
 
 def check_bounds(calendar: Calendar) -> None:
-    """A form's values were never held to the bounds of their types, and a row beyond them could not be read again.
+    """Holds all values to the bounds of their types: forms do not, and a row beyond them could not be read back.
 
     Raises InvalidCalendar.
     """
@@ -40,7 +40,7 @@ def check_bounds(calendar: Calendar) -> None:
 
 
 def check_jobs(job_ids: tuple[UUID, ...], statuses: dict[UUID, str]) -> None:
-    """`statuses` of those that are the owner's. Raises InvalidCalendar, ScheduleNotRead."""
+    """`statuses` has the jobs of this owner only. Raises InvalidCalendar, ScheduleNotRead."""
     unknown = [
         FieldError(field=f"jobs.{index}", detail="There is no such schedule among yours.")
         for index, job_id in enumerate(job_ids)
@@ -53,16 +53,16 @@ def check_jobs(job_ids: tuple[UUID, ...], statuses: dict[UUID, str]) -> None:
 
 
 def check_dates(year: int, choice: YearChoice, known: KnownYear | None) -> None:
-    """The given dates alone, then beside the terms that are known. Raises InvalidCalendar."""
-    errors = check(year, choice.dates, field=_YEAR_FIELD)
+    """Validates the owner's dates alone, then together with the known terms. Raises InvalidCalendar."""
+    errors = find_year_errors(year, choice.dates, field=_YEAR_FIELD)
     if not errors:
         terms = merge(known.dates if known else YearDates(), choice.dates).terms
-        errors = check(year, msgspec.structs.replace(choice.dates, terms=terms), field=_YEAR_FIELD)
+        errors = find_year_errors(year, msgspec.structs.replace(choice.dates, terms=terms), field=_YEAR_FIELD)
     if errors:
         raise InvalidCalendar(errors)
 
 
-def check_complete(assembly: Assembly, *, events_max: int) -> None:
+def check_complete(assembly: CalendarAssembly, *, events_max: int) -> None:
     """Raises DatesMissing for lectures in terms that have no dates, InvalidCalendar for far too many events."""
     if len(assembly.named) > events_max:
         detail = f"Together they have {len(assembly.named)} entries; a calendar holds {events_max}."

@@ -1,11 +1,11 @@
-"""What a calendar's owner should check. Pure."""
+"""Warnings about a calendar that its owner should check. Pure."""
 
 from collections.abc import Iterator
 from uuid import UUID
 
 import msgspec
 
-from upschedule.calendars.assembly import Assembly
+from upschedule.calendars.assembly import CalendarAssembly
 
 
 class CalendarWarning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -19,12 +19,12 @@ class CalendarWarning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     row: int | None = None
 
 
-def warnings(assembly: Assembly) -> tuple[CalendarWarning, ...]:
-    """Of the dates first, then of single entries, then of the reading."""
+def warnings(assembly: CalendarAssembly) -> tuple[CalendarWarning, ...]:
+    """Warnings about dates first, then about single entries, then about the reading of documents."""
     return (*_of_dates(assembly), *_of_entries(assembly), *_of_reading(assembly))
 
 
-def _of_dates(assembly: Assembly) -> Iterator[CalendarWarning]:
+def _of_dates(assembly: CalendarAssembly) -> Iterator[CalendarWarning]:
     if not assembly.needed_terms:
         return
     year = assembly.year
@@ -36,14 +36,14 @@ def _of_dates(assembly: Assembly) -> Iterator[CalendarWarning]:
         yield CalendarWarning(code="recesses-unknown", message=message)
 
 
-def _of_entries(assembly: Assembly) -> Iterator[CalendarWarning]:
+def _of_entries(assembly: CalendarAssembly) -> Iterator[CalendarWarning]:
     for entry_id, event in assembly.named:
-        if not assembly.happening[entry_id]:
+        if not assembly.occurrences[entry_id]:
             message = f"{event.module} on page {event.page} has no dates, so it is in no calendar file."
             yield CalendarWarning(code="entry-without-dates", message=message, event=entry_id)
 
 
-def _of_reading(assembly: Assembly) -> Iterator[CalendarWarning]:
+def _of_reading(assembly: CalendarAssembly) -> Iterator[CalendarWarning]:
     for document in assembly.documents:
         for warning in document.warnings:
             yield CalendarWarning(

@@ -1,4 +1,4 @@
-"""The dates of an academic year as an operator gives them: checked as a whole, then kept in their row."""
+"""Dates of an academic year from an operator: validates a key's value and stores it in `academic_years`."""
 
 import datetime as dt
 from collections.abc import Callable
@@ -12,9 +12,9 @@ from upschedule.calendars.model import KnownYear
 from upschedule.calendars.repository import CalendarRepository
 from upschedule.stores.database import Database
 from upschedule.timetable.academic_year import YearDates
-from upschedule.timetable.year_check import check
+from upschedule.timetable.year_check import find_year_errors
 
-_KEEP = """
+_UPSERT = """
     INSERT INTO academic_years (year, body, source, confirmed, updated_at)
     VALUES (%(year)s, %(dates)s, %(source)s, %(confirmed)s, %(now)s)
     ON CONFLICT (year) DO UPDATE
@@ -24,67 +24,67 @@ _KEEP = """
 """
 
 
-class YearRefused(Exception):
-    """These are not the dates of a year; the sentence says why."""
+class InvalidAcademicYear(Exception):
+    """The value is not the dates of an academic year; the message says why."""
 
 
-class GivenYear(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`source` is where the dates were read; students see it, and a warning until they are `confirmed`."""
+class AcademicYearConfig(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The value of an operator's key. Students see `source`, and a warning until the dates are `confirmed`."""
 
     source: Annotated[str, Meta(min_length=1, max_length=200)]
     confirmed: bool
     dates: YearDates
 
 
-class YearChange(msgspec.Struct, frozen=True, kw_only=True):
-    """What a row said before, None where there was none, and says now."""
+class AcademicYearChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A changed row. `old` is None if there was no row."""
 
     year: int
-    old: GivenYear | None
-    new: GivenYear
+    old: AcademicYearConfig | None
+    new: AcademicYearConfig
 
 
-def read_year(name: str, value: bytes) -> tuple[int, GivenYear]:
-    """From a year's four digits and JSON. Raises YearRefused."""
+def parse_year(name: str, value: bytes) -> tuple[int, AcademicYearConfig]:
+    """Parses a year's four digits and its JSON. Raises InvalidAcademicYear."""
     if not (name.isascii() and name.isdecimal()):
-        raise YearRefused(f"{name!r} is not a year")
+        raise InvalidAcademicYear(f"{name!r} is not a year")
     try:
-        given = msgspec.json.decode(value, type=GivenYear)
+        config = msgspec.json.decode(value, type=AcademicYearConfig)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise YearRefused(str(error) or "nested too deeply") from error
+        raise InvalidAcademicYear(str(error) or "nested too deeply") from error
     year = int(name[:5])
-    wrong = [f"{error.field}: {error.detail}" for error in check(year, given.dates, field="dates")]
-    if not given.dates.terms:
+    wrong = [f"{error.field}: {error.detail}" for error in find_year_errors(year, config.dates, field="dates")]
+    if not config.dates.terms:
         wrong.append("dates.terms: give at least one term")
     if wrong:
-        raise YearRefused(" ".join(wrong))
-    return year, given
+        raise InvalidAcademicYear(" ".join(wrong))
+    return year, config
 
 
-class YearKeeping:
-    """One for the process."""
+class AcademicYearStore:
+    """Writes rows of `academic_years`."""
 
     def __init__(self, database: Database, *, now: Callable[[], dt.datetime]) -> None:
         self._database = database
         self._now = now
 
-    async def keep(self, year: int, given: GivenYear) -> YearChange | None:
-        """None where the row says so already, also since another process was first. Raises StoreError."""
+    async def upsert(self, year: int, config: AcademicYearConfig) -> AcademicYearChange | None:
+        """None if the row is equal already, for example because another process wrote it first. Raises StoreError."""
         async with self._database.transaction() as connection:
             before = await CalendarRepository(connection).year(year)
-            old = _given(before) if before else None
-            if old == given:
+            old = _config_of(before) if before else None
+            if old == config:
                 return None
             values = {
                 "year": year,
-                "dates": Jsonb(msgspec.to_builtins(given.dates)),
-                "source": given.source,
-                "confirmed": given.confirmed,
+                "dates": Jsonb(msgspec.to_builtins(config.dates)),
+                "source": config.source,
+                "confirmed": config.confirmed,
                 "now": self._now(),
             }
-            written = (await connection.execute(_KEEP, values)).rowcount
-        return YearChange(year=year, old=old, new=given) if written else None
+            written = (await connection.execute(_UPSERT, values)).rowcount
+        return AcademicYearChange(year=year, old=old, new=config) if written else None
 
 
-def _given(known: KnownYear) -> GivenYear:
-    return GivenYear(source=known.source, confirmed=known.confirmed, dates=known.dates)
+def _config_of(known: KnownYear) -> AcademicYearConfig:
+    return AcademicYearConfig(source=known.source, confirmed=known.confirmed, dates=known.dates)

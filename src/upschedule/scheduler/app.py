@@ -51,7 +51,7 @@ async def _rounds(services: Services, options: SchedulerOptions) -> None:
         rounds.create_task(every(options.sweep_seconds, sweeper.sweep, name="sweep"))
         rounds.create_task(every(options.retention_seconds, retention.remove_old, name="retention"))
         rounds.create_task(every(options.retention_seconds, accounts.remove_old, name="accounts"))
-        rounds.create_task(every(options.retention_seconds, services.feeds.forget_removed, name="calendars"))
+        rounds.create_task(every(options.retention_seconds, services.feeds.publish_outdated, name="calendars"))
         rounds.create_task(every(ORPHAN_SECONDS, retention.remove_orphans, name="orphans"))
 
 

@@ -28,6 +28,6 @@ async def open_services(settings: Settings, *, role: Role) -> AsyncGenerator[Ser
         live = LiveSettings(settings)
         services = Services(live, stores, notices)
         opened.callback(services.jobs.end_watches)
-        years = services.year_keeping() if role == "api" else None
+        years = services.academic_year_store() if role == "api" else None
         await opened.enter_async_context(open_watch(live, years))
         yield services

@@ -12,10 +12,10 @@ from upschedule.accounts.session_cache import SessionCache
 from upschedule.accounts.session_repository import SessionLives
 from upschedule.accounts.sessions import SessionStore
 from upschedule.accounts.throttle import SignInBounds, SignInThrottle
-from upschedule.calendars.build import FileOptions
 from upschedule.calendars.feeds import FeedService
-from upschedule.calendars.service import CalendarLimits, CalendarOptions, CalendarService
-from upschedule.calendars.years import YearKeeping
+from upschedule.calendars.model import CalendarOptions
+from upschedule.calendars.service import CalendarLimits, CalendarService
+from upschedule.calendars.years import AcademicYearStore
 from upschedule.metrics import POOL_CONNECTIONS, POOL_WAITING
 from upschedule.pdf import READER_VERSION
 from upschedule.processing.backlog import Backlog
@@ -62,7 +62,7 @@ class Services:
         self.jobs = self._job_service(cache, Watches(notices))
         self.accounts = _account_service(live, stores)
         self._calendars = _calendar_service(live, stores.database) if settings.web.feed_secret else None
-        self.feeds = _feed_service(settings, stores.database)
+        self.feeds = FeedService(stores.database, _calendar_options(settings), now=_now)
 
     @property
     def calendars(self) -> CalendarService:
@@ -163,9 +163,9 @@ class Services:
         """For a scheduler."""
         return Backlog(self.database, rate=_rate(self._settings))
 
-    def year_keeping(self) -> YearKeeping:
+    def academic_year_store(self) -> AcademicYearStore:
         """For whoever is told of an operator's dates."""
-        return YearKeeping(self.database, now=_now)
+        return AcademicYearStore(self.database, now=_now)
 
     def _job_service(self, cache: StatusCache, watches: Watches) -> JobService:
         settings, live = self._settings, self._live
@@ -251,24 +251,23 @@ def _calendar_limits(live: LiveSettings) -> CalendarLimits:
 
 
 def _calendar_service(live: LiveSettings, database: Database) -> CalendarService:
-    settings = live.current
-    options = CalendarOptions(
-        public_url=settings.web.public_url.rstrip("/"),
-        feed_secret=settings.web.feed_secret,
-        uid_domain=settings.calendars.uid_domain,
-        exam_minutes=settings.calendars.exam_minutes,
+    return CalendarService(
+        database,
+        _calendar_options(live.current),
+        feed_secret=live.current.web.feed_secret,
+        limits=partial(_calendar_limits, live),
+        new_id=uuid4,
+        now=_now,
     )
-    return CalendarService(database, options, limits=partial(_calendar_limits, live), new_id=uuid4, now=_now)
 
 
-def _feed_service(settings: Settings, database: Database) -> FeedService:
-    options = FileOptions(
+def _calendar_options(settings: Settings) -> CalendarOptions:
+    return CalendarOptions(
         public_url=settings.web.public_url.rstrip("/"),
         uid_domain=settings.calendars.uid_domain,
         exam_minutes=settings.calendars.exam_minutes,
         cancelled_days=settings.calendars.cancelled_days,
     )
-    return FeedService(database, options, now=_now)
 
 
 def _now() -> datetime:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from upschedule.calendars.years import YearRefused, read_year
+from upschedule.calendars.years import InvalidAcademicYear, parse_year
 from upschedule.settings import SettingField, Settings, fields
 from upschedule.stores.consul import KeyValue
 
@@ -48,8 +48,8 @@ def read_key(key: str, value: bytes) -> object:
     if not key.startswith(YEARS_PREFIX):
         return read_setting(key, value)
     try:
-        return read_year(key.removeprefix(YEARS_PREFIX), value)
-    except YearRefused as error:
+        return parse_year(key.removeprefix(YEARS_PREFIX), value)
+    except InvalidAcademicYear as error:
         raise ValueRefused(str(error)) from error
 
 

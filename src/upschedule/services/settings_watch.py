@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, suppress
 import msgspec
 import structlog
 
-from upschedule.calendars.years import GivenYear, YearKeeping, YearRefused, read_year
+from upschedule.calendars.years import AcademicYearConfig, AcademicYearStore, InvalidAcademicYear, parse_year
 from upschedule.logging import set_level
 from upschedule.metrics import SETTINGS_AGE_SECONDS, SETTINGS_CHANGED, SETTINGS_REFUSED
 from upschedule.services.live import SETTINGS_PREFIX, YEARS_PREFIX, KeyRefused, LiveSettings
@@ -31,7 +31,7 @@ class SettingsWatch:
         self,
         keys: ConsulKeys,
         live: LiveSettings,
-        years: YearKeeping | None,
+        years: AcademicYearStore | None,
         *,
         retry_seconds_max: float,
         roll: Callable[[], float],
@@ -108,20 +108,20 @@ class SettingsWatch:
             set_level(self._live.current.log.level)
         return refused
 
-    async def _take_years(self, entries: list[KeyValue], years: YearKeeping) -> list[KeyRefused]:
+    async def _take_years(self, entries: list[KeyValue], years: AcademicYearStore) -> list[KeyRefused]:
         refused: list[KeyRefused] = []
         for entry in entries:
             try:
-                year, given = read_year(entry.key.removeprefix(YEARS_PREFIX), entry.value)
-            except YearRefused as error:
+                year, given = parse_year(entry.key.removeprefix(YEARS_PREFIX), entry.value)
+            except InvalidAcademicYear as error:
                 refused.append(KeyRefused(key=entry.key, reason=str(error), modify_index=entry.modify_index))
                 continue
             await self._keep_year(entry, year, given, years)
         return refused
 
-    async def _keep_year(self, entry: KeyValue, year: int, given: GivenYear, years: YearKeeping) -> None:
+    async def _keep_year(self, entry: KeyValue, year: int, given: AcademicYearConfig, years: AcademicYearStore) -> None:
         try:
-            change = await years.keep(year, given)
+            change = await years.upsert(year, given)
         except StoreError as error:
             # The next answer brings it again, and one comes even when nothing changes.
             _log.warning("academic_year_not_kept", key=entry.key, store=error.store, reason=error.reason)
@@ -141,7 +141,7 @@ class SettingsWatch:
 
 
 @asynccontextmanager
-async def open_watch(live: LiveSettings, years: YearKeeping | None) -> AsyncGenerator[None]:
+async def open_watch(live: LiveSettings, years: AcademicYearStore | None) -> AsyncGenerator[None]:
     """Watches until the block is left; without an address there is nothing to watch."""
     consul = live.current.consul
     if not consul.address:

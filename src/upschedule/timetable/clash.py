@@ -22,23 +22,23 @@ class Clash(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def clashes(
-    events: Mapping[str, Event], happening: Mapping[str, Sequence[Occurrence]], *, pairs_max: int
+    events: Mapping[str, Event], occurrences: Mapping[str, Sequence[Occurrence]], *, pairs_max: int
 ) -> tuple[Clash, ...]:
     """By entry id, at most `pairs_max`, the earliest ones: of all groups of a large document nearly all would clash.
 
     Groups of one activity are alternatives, so that their overlap is none; touching is none either.
     """
     found: defaultdict[tuple[str, str], list[dt.date]] = defaultdict(list)
-    for first, second, date in islice(_overlaps(happening), pairs_max * _LOOKED_AT_PER_PAIR):
+    for first, second, date in islice(_overlaps(occurrences), pairs_max * _LOOKED_AT_PER_PAIR):
         pair = (min(first, second), max(first, second))
         if (pair in found or len(found) < pairs_max) and not _alternatives(events[first], events[second]):
             found[pair].append(date)
     return tuple(Clash(events=pair, dates=tuple(sorted(dates))) for pair, dates in sorted(found.items()))
 
 
-def _overlaps(happening: Mapping[str, Sequence[Occurrence]]) -> Iterator[tuple[str, str, dt.date]]:
+def _overlaps(occurrences: Mapping[str, Sequence[Occurrence]]) -> Iterator[tuple[str, str, dt.date]]:
     running: list[tuple[dt.datetime, str]] = []
-    for start, end, entry_id in sorted((o.start, o.end, key) for key, found in happening.items() for o in found):
+    for start, end, entry_id in sorted((o.start, o.end, key) for key, found in occurrences.items() for o in found):
         running = [(other_end, other) for other_end, other in running if other_end > start]
         for _, other in running:
             yield other, entry_id, start.date()

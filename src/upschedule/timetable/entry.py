@@ -11,7 +11,7 @@ from upschedule.timetable.academic_year import AcademicYear
 from upschedule.timetable.colours import Colour, colour_of
 from upschedule.timetable.event import Event, weekday_of
 from upschedule.timetable.occurrences import Occurrence, occurrences
-from upschedule.timetable.text import EntryKind, clean, description, doubts, kind_of, location, summary
+from upschedule.timetable.text import EntryKind, clean, description, kind_of, location, summary, tentative_reasons
 from upschedule.timetable.uid import followed_id
 
 _WEEK = dt.timedelta(days=7)
@@ -90,16 +90,16 @@ def _entry(entry_id: str, event: Event, dates: Sequence[Occurrence], options: En
         end=first.end,
         until=last.start.date() if last is not first else None,
         excluded=tuple(_left_out(dates)),
-        tentative=bool(doubts(event)),
+        tentative=bool(tentative_reasons(event)),
         reminders=options.reminders.get(kind, ()),
     )
 
 
 def _left_out(dates: Sequence[Occurrence]) -> Iterator[dt.date]:
     """What a weekly rule from the first date to the last generates and does not happen."""
-    happening = {occurrence.start.date() for occurrence in dates}
+    dates_held = {occurrence.start.date() for occurrence in dates}
     date = dates[0].start.date()
     while date < dates[-1].start.date():
-        if date not in happening:
+        if date not in dates_held:
             yield date
         date += _WEEK

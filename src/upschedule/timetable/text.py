@@ -54,7 +54,7 @@ def location(event: Event) -> str:
     return "; ".join(place for place in map(clean, (*event.venues, campus)) if place)
 
 
-def doubts(event: Event) -> list[str]:
+def tentative_reasons(event: Event) -> list[str]:
     """Why an entry is tentative: an exam that is not final, or has no room yet."""
     if not isinstance(event, Exam):
         return []
@@ -81,4 +81,4 @@ def description(event: Event, *, exam_minutes: int, link: str) -> str:
             lines += [f"Paper: {event.paper}", f"Activity: {event.activity}", f"Status: {event.status}"]
             lines += [f"Comments: {event.comments}"] if event.comments.strip() else []
             lines += [f"The end is assumed: no end is printed, so {exam_minutes} minutes are taken."]
-    return "\n".join([*map(clean, lines), *doubts(event), f"As printed: {link}"])
+    return "\n".join([*map(clean, lines), *tentative_reasons(event), f"As printed: {link}"])

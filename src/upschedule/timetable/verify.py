@@ -18,9 +18,9 @@ class BrokenCalendar(Exception):
     """A file that was written does not read back as what was meant: a bug in the writer, never served."""
 
 
-def prove(document: bytes, published: Sequence[Published]) -> None:
+def verify(document: bytes, published: Sequence[Published]) -> None:
     """Raises BrokenCalendar."""
-    _prove_lines(document)
+    _verify_lines(document)
     try:
         events = {event.uid: event for event in Calendar.from_ical(document).events}
         found = {uid: _facts(event) for uid, event in events.items()}
@@ -34,7 +34,7 @@ def prove(document: bytes, published: Sequence[Published]) -> None:
         raise BrokenCalendar(f"{len(wrong)} entries differ, such as {wrong[0]}")
 
 
-def _prove_lines(document: bytes) -> None:
+def _verify_lines(document: bytes) -> None:
     if not document.endswith(b"END:VCALENDAR\r\n"):
         raise BrokenCalendar("the end is missing")
     for line in document.removesuffix(b"\r\n").split(b"\r\n"):

@@ -37,10 +37,10 @@ class Week(msgspec.Struct, frozen=True, kw_only=True):
     days: tuple[WeekDay, ...]
 
 
-def weeks(happening: Mapping[str, Sequence[Occurrence]], year: AcademicYear) -> tuple[Week, ...]:
+def calendar_weeks(occurrences: Mapping[str, Sequence[Occurrence]], year: AcademicYear) -> tuple[Week, ...]:
     """Only weeks in which something happens; occurrences by entry id."""
     by_date: defaultdict[dt.date, list[Slot]] = defaultdict(list)
-    for entry_id, found in happening.items():
+    for entry_id, found in occurrences.items():
         for occurrence in found:
             by_date[occurrence.start.date()].append(_slot(entry_id, occurrence))
     mondays = sorted({date - dt.timedelta(days=date.weekday()) for date in by_date})

@@ -11,7 +11,7 @@ _ORDER: tuple[tuple[Term, Term], ...] = (*SEMESTERS.values(), ("S1", "S2"))
 _LISTS = ("recesses", "no_lectures", "exams", "supplementary_exams")
 
 
-def check(year: int, dates: YearDates, *, field: str) -> tuple[FieldError, ...]:
+def find_year_errors(year: int, dates: YearDates, *, field: str) -> tuple[FieldError, ...]:
     """`field` is where the dates stand in the request: `academic_year` gives `academic_year.terms.S1.end`."""
     if not YEAR_MIN <= year <= YEAR_MAX:
         return (FieldError(field=f"{field}.year", detail=f"The year must be from {YEAR_MIN} to {YEAR_MAX}."),)

@@ -9,13 +9,14 @@ import psycopg
 import pytest
 from psycopg.types.json import Jsonb
 
-from upschedule.calendars.build import FileOptions
 from upschedule.calendars.feeds import FeedService
-from upschedule.calendars.service import CalendarLimits, CalendarOptions, CalendarService
+from upschedule.calendars.model import CalendarOptions
+from upschedule.calendars.service import CalendarLimits, CalendarService
 from upschedule.stores.database import Database, PoolOptions
 from upschedule.timetable.event import Event
 
 PUBLIC_URL = "https://example.test"
+OPTIONS = CalendarOptions(public_url=PUBLIC_URL, uid_domain="upschedule.app", exam_minutes=180, cancelled_days=30)
 SECRET = "a secret of the tests, long enough"
 
 
@@ -88,12 +89,10 @@ async def store(postgres_dsn: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def calendars(store: Database, clock: Clock) -> CalendarService:
-    options = CalendarOptions(public_url=PUBLIC_URL, feed_secret=SECRET, uid_domain="upschedule.app", exam_minutes=180)
     limits = CalendarLimits(calendars_max=3, events_max=50)
-    return CalendarService(store, options, limits=lambda: limits, new_id=uuid.uuid4, now=clock.now)
+    return CalendarService(store, OPTIONS, feed_secret=SECRET, limits=lambda: limits, new_id=uuid.uuid4, now=clock.now)
 
 
 @pytest.fixture
 def feeds(store: Database, clock: Clock) -> FeedService:
-    options = FileOptions(public_url=PUBLIC_URL, uid_domain="upschedule.app", exam_minutes=180, cancelled_days=30)
-    return FeedService(store, options, now=clock.now)
+    return FeedService(store, OPTIONS, now=clock.now)

@@ -128,10 +128,10 @@ async def test_a_deleted_document_leaves_the_stored_files_though_nobody_fetches(
     campus.execute("DELETE FROM jobs WHERE id = %s", job)
 
     assert campus.execute("SELECT count(*) FROM calendar_feeds") == [(0,)]
-    await feeds.forget_removed()
+    await feeds.publish_outdated()
     assert set(campus.execute("SELECT cancelled_at IS NULL FROM calendar_entries")) == {(False,)}
     clock.pass_days(31)
-    await feeds.forget_removed()
+    await feeds.publish_outdated()
     assert campus.execute("SELECT count(*) FROM calendar_entries") == [(0,)]
 
 

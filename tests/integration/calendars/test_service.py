@@ -100,7 +100,7 @@ async def test_tests_and_exams_need_no_dates(calendars: CalendarService, campus:
     assembly = (await calendars.create(person, job_ids=(job,))).assembly
 
     assert assembly.year.year == 2031
-    assert [len(dates) for dates in assembly.happening.values()] == [1]
+    assert [len(dates) for dates in assembly.occurrences.values()] == [1]
     assert warnings(assembly) == ()
 
 

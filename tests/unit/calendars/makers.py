@@ -5,7 +5,7 @@ import uuid
 from typing import Any
 
 from tests.unit.timetable.makers import academic_year
-from upschedule.calendars.assembly import Assembly
+from upschedule.calendars.assembly import CalendarAssembly
 from upschedule.calendars.model import Calendar, Choices, Document, KnownYear
 from upschedule.timetable.academic_year import YearDates
 from upschedule.timetable.event import Event
@@ -27,6 +27,6 @@ def document(number: int, *events: Event) -> Document:
     return Document(job_id=uuid.UUID(int=number), events=events, warnings=())
 
 
-def assembly(*events: Event, known: KnownYear | None = KNOWN, **changes: Any) -> Assembly:
+def assembly(*events: Event, known: KnownYear | None = KNOWN, **changes: Any) -> CalendarAssembly:
     """One document with these events."""
-    return Assembly(calendar(**changes), known, (document(1, *events),), exam_minutes=180)
+    return CalendarAssembly(calendar(**changes), known, (document(1, *events),), exam_minutes=180)

@@ -7,7 +7,7 @@ import pytest
 
 from tests.unit.calendars.makers import KNOWN, assembly, calendar, document
 from tests.unit.timetable.makers import exam, lecture, period, semester_test
-from upschedule.calendars.assembly import Assembly, likeliest_year, needed_terms
+from upschedule.calendars.assembly import CalendarAssembly, likeliest_year, needed_terms
 from upschedule.calendars.model import Choices
 from upschedule.timetable.academic_year import YearDates
 
@@ -28,13 +28,13 @@ def test_hidden_entries_and_modules_keep_their_ids_and_dates() -> None:
     )
 
     assert shown.named == whole.named
-    assert shown.happening == whole.happening
+    assert shown.occurrences == whole.occurrences
     assert len(shown.visible) == 1
     assert hidden not in dict(shown.visible)
 
 
 def test_an_entry_comes_from_the_newest_document_that_prints_it() -> None:
-    joined = Assembly(
+    joined = CalendarAssembly(
         calendar(), KNOWN, (document(1, lecture(venues=("Old",))), document(2, lecture())), exam_minutes=180
     )
 

@@ -10,13 +10,13 @@ from icalendar import Calendar
 from tests.calendar_readers import content_lines
 from tests.unit.calendars.makers import KNOWN, MOMENT, assembly, calendar
 from tests.unit.timetable.makers import exam, lecture, semester_test
-from upschedule.calendars.build import FileOptions, basis_of, feed_file, renew
-from upschedule.calendars.model import Choices, Snapshot
+from upschedule.calendars.build import CalendarOptions, basis_of, build_feed, build_records
+from upschedule.calendars.model import CalendarInputs, Choices
 
-OPTIONS = FileOptions(
+OPTIONS = CalendarOptions(
     public_url="https://example.test", uid_domain="upschedule.app", exam_minutes=180, cancelled_days=30
 )
-SNAPSHOT = Snapshot(calendar=calendar(), known=KNOWN, documents=((uuid.UUID(int=1), MOMENT),))
+SNAPSHOT = CalendarInputs(calendar=calendar(), known=KNOWN, documents=((uuid.UUID(int=1), MOMENT),))
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ SNAPSHOT = Snapshot(calendar=calendar(), known=KNOWN, documents=((uuid.UUID(int=
         msgspec.structs.replace(SNAPSHOT, documents=((uuid.UUID(int=1), MOMENT + dt.timedelta(seconds=1)),)),
     ],
 )
-def test_whatever_changes_makes_another_basis(changed: Snapshot) -> None:
+def test_whatever_changes_makes_another_basis(changed: CalendarInputs) -> None:
     assert basis_of(changed, OPTIONS) != basis_of(SNAPSHOT, OPTIONS)
 
 
@@ -43,7 +43,7 @@ def test_equal_rows_and_settings_are_one_basis() -> None:
 
 def _feed(*events: object, **changes: object) -> bytes:
     made = assembly(*events, **changes)  # A calendar's events and fields.
-    return feed_file(made, renew(made, {}, OPTIONS, now=MOMENT).values(), options=OPTIONS)
+    return build_feed(made, build_records(made, {}, OPTIONS, now=MOMENT).values(), options=OPTIONS)
 
 
 def test_choices_reach_the_file() -> None:

@@ -5,7 +5,7 @@ import datetime as dt
 import msgspec
 
 from tests.unit.timetable.makers import published, semester_test
-from upschedule.calendars.sequence import EntryRecord, publish
+from upschedule.calendars.sequence import EntryRecord, update_records
 from upschedule.timetable.entry import Entry
 from upschedule.timetable.event import Event
 
@@ -17,12 +17,12 @@ def _entry(event: Event) -> Entry:
     return published(event)[0].entry
 
 
-def _said(previous: dict[str, EntryRecord], *entries: Entry, now: dt.datetime = LATER) -> list[EntryRecord]:
-    return list(publish(previous, entries, now=now).values())
+def _updated(previous: dict[str, EntryRecord], *entries: Entry, now: dt.datetime = LATER) -> list[EntryRecord]:
+    return list(update_records(previous, entries, now=now).values())
 
 
 ENTRY, MOVED = _entry(semester_test()), _entry(semester_test(venues=("Elsewhere",)))
-START = publish({}, [ENTRY], now=FIRST)
+START = update_records({}, [ENTRY], now=FIRST)
 
 
 def test_a_new_entry_begins_at_zero_with_whole_seconds() -> None:
@@ -32,26 +32,26 @@ def test_a_new_entry_begins_at_zero_with_whole_seconds() -> None:
 
 
 def test_an_unchanged_entry_stays_as_it_was_said() -> None:
-    assert publish(START, [ENTRY], now=LATER) == START
+    assert update_records(START, [ENTRY], now=LATER) == START
 
 
 def test_a_changed_entry_rises_by_one() -> None:
-    (record,) = _said(START, MOVED)
+    (record,) = _updated(START, MOVED)
 
     assert (record.sequence, record.modified_at, record.body) == (1, LATER.replace(microsecond=0), MOVED)
 
 
 def test_a_removed_entry_is_cancelled_once() -> None:
-    cancelled = publish(START, [], now=LATER)
+    cancelled = update_records(START, [], now=LATER)
     (record,) = cancelled.values()
 
     assert (record.sequence, record.cancelled_at, record.body) == (1, LATER.replace(microsecond=0), ENTRY)
     assert record.published().cancelled
-    assert publish(cancelled, [], now=LATER + dt.timedelta(days=1)) == cancelled
+    assert update_records(cancelled, [], now=LATER + dt.timedelta(days=1)) == cancelled
 
 
 def test_an_entry_that_comes_back_rises_again() -> None:
-    (record,) = _said(publish(START, [], now=FIRST), ENTRY)
+    (record,) = _updated(update_records(START, [], now=FIRST), ENTRY)
 
     assert (record.sequence, record.cancelled_at) == (2, None)
 

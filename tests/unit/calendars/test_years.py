@@ -5,7 +5,7 @@ import datetime as dt
 import msgspec
 import pytest
 
-from upschedule.calendars.years import YearRefused, read_year
+from upschedule.calendars.years import InvalidAcademicYear, parse_year
 
 GIVEN = {
     "source": "UP yearbook 2027, p. 4",
@@ -15,7 +15,7 @@ GIVEN = {
 
 
 def test_the_dates_of_a_year_are_read() -> None:
-    year, given = read_year("2027", msgspec.json.encode(GIVEN))
+    year, given = parse_year("2027", msgspec.json.encode(GIVEN))
 
     assert (year, given.confirmed, given.source) == (2027, True, "UP yearbook 2027, p. 4")
     assert given.dates.terms["S1"].end == dt.date(2027, 5, 21)
@@ -39,11 +39,11 @@ def test_the_dates_of_a_year_are_read() -> None:
 )
 def test_what_cannot_be_right_is_refused_whole(name: str, change: dict[str, object], told: str) -> None:
     """By the checks that a student's own dates pass."""
-    with pytest.raises(YearRefused, match=told):
-        read_year(name, msgspec.json.encode(GIVEN | change))
+    with pytest.raises(InvalidAcademicYear, match=told):
+        parse_year(name, msgspec.json.encode(GIVEN | change))
 
 
 @pytest.mark.parametrize("value", [b"", b"{", b"\xff", b"[" * 100_000, b"2027"])
 def test_what_is_not_json_of_that_form_is_refused(value: bytes) -> None:
-    with pytest.raises(YearRefused):
-        read_year("2027", value)
+    with pytest.raises(InvalidAcademicYear):
+        parse_year("2027", value)

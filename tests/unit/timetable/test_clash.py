@@ -49,6 +49,6 @@ def test_the_pairs_of_a_document_with_every_group_are_bounded() -> None:
     """2,000 classes at one hour are two million pairs: only so many are looked for."""
     events: dict[str, Event] = {str(number): lecture(module=f"M {number}") for number in range(2000)}
     year = academic_year()
-    happening = {key: occurrences(event, year, exam_minutes=180) for key, event in events.items()}
+    found = {key: occurrences(event, year, exam_minutes=180) for key, event in events.items()}
 
-    assert len(clashes(events, happening, pairs_max=200)) == 200
+    assert len(clashes(events, found, pairs_max=200)) == 200

@@ -15,8 +15,8 @@ from upschedule.timetable.academic_year import AcademicYear, FollowedDay, Holida
 from upschedule.timetable.event import DAYS, Lecture
 from upschedule.timetable.icalendar import write
 from upschedule.timetable.public_holidays import public_holidays
-from upschedule.timetable.verify import prove
-from upschedule.timetable.year_check import check
+from upschedule.timetable.verify import verify
+from upschedule.timetable.year_check import find_year_errors
 
 CLOCKS = ("07:30", "08:30", "09:20", "10:20", "13:20", "16:20", "17:20", "19:10")
 
@@ -51,7 +51,9 @@ def _dates(draw: st.DrawFn, year: int) -> YearDates:
         holidays=tuple(draw(st.lists(holiday, max_size=4, unique_by=lambda each: each.date))),
     )
     wrong = {
-        error.field.split(".")[2] for error in check(year, dates, field="y") if error.field.startswith("y.follows")
+        error.field.split(".")[2]
+        for error in find_year_errors(year, dates, field="y")
+        if error.field.startswith("y.follows")
     }
     kept = tuple(each for index, each in enumerate(dates.follows or ()) if str(index) not in wrong)
     return YearDates(**{name: getattr(dates, name) for name in YearDates.__struct_fields__} | {"follows": kept})
@@ -103,7 +105,7 @@ def test_parsers_show_what_a_walk_through_the_days_finds(data: st.DataObject, ye
     text = write(HEADER, items)
     expected = Counter(moment for event in set(lectures) for moment in _walk(event, year, dates))
 
-    prove(text, items)
+    verify(text, items)
     content_lines(text)
     for starts in (by_icalendar(text), by_vobject(text)):
         assert Counter(moment for found in starts.values() for moment in found) == expected
@@ -116,5 +118,5 @@ def test_any_text_survives_writing_and_reading(room: str, name: str) -> None:
     items = published(semester_test(venues=(room,), test=name))
     text = write(HEADER, items)
 
-    prove(text, items)
+    verify(text, items)
     content_lines(text)

@@ -3,13 +3,13 @@
 import pytest
 
 from tests.unit.timetable.makers import document, exam, lecture, published, semester_test
-from upschedule.timetable.verify import BrokenCalendar, prove
+from upschedule.timetable.verify import BrokenCalendar, verify
 
 EVENTS = (lecture(), semester_test(), exam())
 
 
 def test_a_right_file_passes() -> None:
-    prove(document(*EVENTS), published(*EVENTS))
+    verify(document(*EVENTS), published(*EVENTS))
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_a_changed_file_is_refused(right: bytes, wrong: bytes) -> None:
 
     assert broken != text
     with pytest.raises(BrokenCalendar):
-        prove(broken, published(*EVENTS))
+        verify(broken, published(*EVENTS))
 
 
 def test_a_character_cut_by_folding_is_refused() -> None:
@@ -44,11 +44,11 @@ def test_a_character_cut_by_folding_is_refused() -> None:
     cut = text.replace("é".encode(), b"\xc3\r\n \xa9", 1)
 
     with pytest.raises(BrokenCalendar):
-        prove(cut, items)
+        verify(cut, items)
 
 
 def test_a_missing_entry_and_an_added_one_are_refused() -> None:
     with pytest.raises(BrokenCalendar):
-        prove(document(*EVENTS[:2]), published(*EVENTS))
+        verify(document(*EVENTS[:2]), published(*EVENTS))
     with pytest.raises(BrokenCalendar):
-        prove(document(*EVENTS), published(*EVENTS[:2]))
+        verify(document(*EVENTS), published(*EVENTS[:2]))

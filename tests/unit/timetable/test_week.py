@@ -5,13 +5,13 @@ import datetime as dt
 from tests.unit.timetable.makers import academic_year, lecture, semester_test
 from upschedule.timetable.academic_year import AcademicYear, FollowedDay
 from upschedule.timetable.occurrences import occurrences
-from upschedule.timetable.week import Slot, Week, weeks
+from upschedule.timetable.week import Slot, Week, calendar_weeks
 
 
 def _weeks(year: AcademicYear) -> dict[dt.date, Week]:
     events = {"a": lecture(), "b": lecture(start="07:30", end="08:20"), "t": semester_test()}
-    happening = {key: occurrences(event, year, exam_minutes=180) for key, event in events.items()}
-    return {week.start: week for week in weeks(happening, year)}
+    found = {key: occurrences(event, year, exam_minutes=180) for key, event in events.items()}
+    return {week.start: week for week in calendar_weeks(found, year)}
 
 
 def test_a_week_runs_from_monday_and_orders_its_slots() -> None:

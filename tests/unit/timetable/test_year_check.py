@@ -6,13 +6,13 @@ import pytest
 
 from tests.unit.timetable.makers import period
 from upschedule.timetable.academic_year import FollowedDay, HolidayChange, YearDates
-from upschedule.timetable.year_check import check
+from upschedule.timetable.year_check import find_year_errors
 
 S1 = period("2026-02-09", "2026-05-22")
 
 
 def _fields(dates: YearDates, year: int = 2026) -> list[str]:
-    return [error.field for error in check(year, dates, field="academic_year")]
+    return [error.field for error in find_year_errors(year, dates, field="academic_year")]
 
 
 def test_right_dates_pass() -> None:

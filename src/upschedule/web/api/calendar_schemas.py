@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from upschedule.calendars.assembly import Assembly, is_shown
+from upschedule.calendars.assembly import CalendarAssembly, is_shown
 from upschedule.calendars.model import Changes, Choices, KnownYear, YearChoice
 from upschedule.calendars.service import ListedCalendar, OwnedCalendar
 from upschedule.calendars.warnings import CalendarWarning, warnings
@@ -25,8 +25,8 @@ from upschedule.timetable.academic_year import (
 from upschedule.timetable.clash import Clash, clashes
 from upschedule.timetable.colours import Colour, colour_of
 from upschedule.timetable.event import Event
-from upschedule.timetable.text import EntryKind, doubts, kind_of, location, summary
-from upschedule.timetable.week import Week, weeks
+from upschedule.timetable.text import EntryKind, kind_of, location, summary, tentative_reasons
+from upschedule.timetable.week import Week, calendar_weeks
 from upschedule.timetable.year_check import YEAR_MAX, YEAR_MIN
 
 CALENDARS_PATH = "/api/v1/calendars"
@@ -176,20 +176,10 @@ class CalendarList(msgspec.Struct, frozen=True, kw_only=True):
     calendars: tuple[CalendarSummary, ...]
 
 
-class KnownYearView(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a year before anybody changes it for a calendar."""
-
-    year: int
-    source: str
-    confirmed: bool
-    updated_at: dt.datetime
-    dates: YearDates
-
-
 class KnownYearList(msgspec.Struct, frozen=True, kw_only=True):
     """In order."""
 
-    academic_years: tuple[KnownYearView, ...]
+    academic_years: tuple[KnownYear, ...]
 
 
 def year_choice(requested: _Year) -> YearChoice:
@@ -218,16 +208,6 @@ def unique(job_ids: Sequence[UUID]) -> tuple[UUID, ...]:
     return tuple(dict.fromkeys(job_ids))
 
 
-def known_year_view(known: KnownYear) -> KnownYearView:
-    return KnownYearView(
-        year=known.year,
-        source=known.source,
-        confirmed=known.confirmed,
-        updated_at=known.updated_at,
-        dates=known.dates,
-    )
-
-
 def location_of(calendar_id: UUID) -> str:
     """Where a calendar is found."""
     return f"{CALENDARS_PATH}/{calendar_id}"
@@ -242,7 +222,7 @@ def calendar_view(owned: OwnedCalendar) -> CalendarView:
     """All that a page needs to show and change a calendar."""
     assembly = owned.assembly
     visible = dict(assembly.visible)
-    happening = {entry_id: assembly.happening[entry_id] for entry_id in visible}
+    occurrences = {entry_id: assembly.occurrences[entry_id] for entry_id in visible}
     modules = sorted({event.module for event in visible.values()})
     return CalendarView(
         **_summary(owned.listed),
@@ -250,8 +230,8 @@ def calendar_view(owned: OwnedCalendar) -> CalendarView:
         academic_year=_year_view(assembly),
         choices=assembly.calendar.choices,
         events=tuple(_event_view(entry_id, event, owned) for entry_id, event in assembly.named),
-        weeks=weeks(happening, assembly.year),
-        clashes=clashes(visible, happening, pairs_max=_CLASHES_MAX),
+        weeks=calendar_weeks(occurrences, assembly.year),
+        clashes=clashes(visible, occurrences, pairs_max=_CLASHES_MAX),
         warnings=warnings(assembly),
     )
 
@@ -270,7 +250,7 @@ def _summary(listed: ListedCalendar) -> dict[str, Any]:
     }
 
 
-def _year_view(assembly: Assembly) -> AcademicYearView:
+def _year_view(assembly: CalendarAssembly) -> AcademicYearView:
     dates, own, known = assembly.year.dates, assembly.calendar.dates, assembly.known
     overridden = [name for name in YearDates.__struct_fields__ if getattr(own, name)]
     return AcademicYearView(
@@ -300,8 +280,8 @@ def _event_view(entry_id: str, event: Event, owned: OwnedCalendar) -> EventView:
         location=location(event),
         colour=assembly.calendar.choices.colours.get(event.module) or colour_of(event.module),
         hidden=not is_shown(entry_id, event, assembly.calendar.choices),
-        doubts=tuple(doubts(event)),
+        doubts=tuple(tentative_reasons(event)),
         job=assembly.source_of(event),
         printed=event,
-        dates=tuple(occurrence.start.date() for occurrence in assembly.happening[entry_id]),
+        dates=tuple(occurrence.start.date() for occurrence in assembly.occurrences[entry_id]),
     )

@@ -22,6 +22,7 @@ from upschedule.calendars.errors import (
     YearNotFound,
 )
 from upschedule.calendars.feeds import CalendarFile, FeedService
+from upschedule.calendars.model import KnownYear
 from upschedule.calendars.service import CalendarService
 from upschedule.web.api.calendar_schemas import (
     CALENDARS_PATH,
@@ -29,11 +30,9 @@ from upschedule.web.api.calendar_schemas import (
     CalendarList,
     CalendarView,
     KnownYearList,
-    KnownYearView,
     NewCalendar,
     calendar_view,
     changes,
-    known_year_view,
     location_of,
     summary_view,
     unique,
@@ -182,7 +181,7 @@ class AcademicYearController(Controller):
     @get(operation_id="ListAcademicYears", summary="The academic years that are known", responses=problems())
     async def known_years(self, calendars: CalendarService) -> KnownYearList:
         """With their source, and whether an operator has confirmed them."""
-        return KnownYearList(academic_years=tuple(known_year_view(year) for year in await calendars.years()))
+        return KnownYearList(academic_years=tuple(await calendars.years()))
 
     @get(
         "/{year:int}",
@@ -190,9 +189,9 @@ class AcademicYearController(Controller):
         summary="The known dates of a year",
         responses=problems(YearNotFound),
     )
-    async def known_year(self, year: int, calendars: CalendarService) -> KnownYearView:
+    async def known_year(self, year: int, calendars: CalendarService) -> KnownYear:
         """Its terms, recesses and special days."""
-        return known_year_view(await calendars.year(year))
+        return await calendars.year(year)
 
 
 def _owner(visitor: Visitor | None) -> UUID:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from upschedule.timetable.event import Exam, Test
-from upschedule.timetable.text import doubts
+from upschedule.timetable.text import tentative_reasons
 
 
 class Appointment(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,4 +79,4 @@ def _exam_title(exam: Exam) -> str:
 
 def _notes(event: Test | Exam) -> tuple[str, ...]:
     comments = [event.comments] if isinstance(event, Exam) and event.comments else []
-    return (*doubts(event), *comments)
+    return (*tentative_reasons(event), *comments)

@@ -6,7 +6,7 @@ from typing import get_args
 
 import msgspec
 
-from upschedule.calendars.assembly import Assembly, needed_terms
+from upschedule.calendars.assembly import CalendarAssembly, needed_terms
 from upschedule.calendars.model import YearChoice
 from upschedule.errors import FieldError
 from upschedule.timetable.academic_year import AcademicYear, Period, Term, YearDates
@@ -42,7 +42,7 @@ def unknown_dates(events: Sequence[Event]) -> Dates:
     return Dates(terms=tuple(TermDates(code=term, title=_TITLES[term]) for term in needed_terms(events)))
 
 
-def calendar_dates(assembly: Assembly) -> Dates:
+def calendar_dates(assembly: CalendarAssembly) -> Dates:
     """Those that the calendar uses now."""
     own = set(assembly.needed_terms) <= set(assembly.calendar.dates.terms)
     return Dates(

@@ -3,7 +3,7 @@
 from litestar import Controller, Response, route
 
 from upschedule.accounts.service import Visitor
-from upschedule.calendars.assembly import Assembly
+from upschedule.calendars.assembly import CalendarAssembly
 from upschedule.calendars.model import Choices
 from upschedule.calendars.service import CalendarService
 from upschedule.processing.service import JobService
@@ -51,11 +51,11 @@ def _page(request: AnyRequest, holdings: Holdings, *, known: bool) -> Response[b
     )
 
 
-def _exam_ends(assembly: Assembly | None) -> dict[str, str]:
+def _exam_ends(assembly: CalendarAssembly | None) -> dict[str, str]:
     if assembly is None:
         return {}
     exams = [entry_id for entry_id, event in assembly.named if isinstance(event, Exam)]
-    return {entry_id: f"{assembly.happening[entry_id][0].end:%H:%M}" for entry_id in exams}
+    return {entry_id: f"{assembly.occurrences[entry_id][0].end:%H:%M}" for entry_id in exams}
 
 
 def _links(holdings: Holdings) -> Links | None:
