@@ -17,7 +17,7 @@ import httpx
 import msgspec
 
 from tests.cluster.tooling.authority import Certificate, self_signed
-from tests.servers import scratch_directory, started
+from tests.support.servers import scratch_directory, started
 from upschedule.operations.embedded import executables
 from upschedule.operations.embedded.health import UNHEALTHY, expect_ok
 from upschedule.operations.embedded.ports import LOOPBACK, free_port

@@ -21,8 +21,8 @@ import httpx
 import msgspec
 
 from perf.stack import running_stack
-from tests.documents import wrong
-from tests.documents.generate import document
+from tests.support.documents import wrong
+from tests.support.documents.generate import document
 
 _ATTACKER, _HONEST = "127.0.0.2", "127.0.0.3"
 _GOAL_SECONDS = 10.0

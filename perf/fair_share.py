@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from perf.stack import running_stack
-from tests.flood import flooding
+from tests.support.web.one_client import flooding
 
 PAUSE_SECONDS = 0.25
 CLIENT, PERSON = "127.0.0.2", "127.0.0.3"

@@ -24,8 +24,8 @@ import httpx
 import msgspec
 
 from perf.stack import Stack, running_stack
-from tests.documents.comparing import is_right
-from tests.documents.generate import Document, document
+from tests.support.documents.comparing import is_right
+from tests.support.documents.generate import Document, document
 
 SECONDS_ALLOWED = 300.0  # R1.1
 ERRORS_ALLOWED = 0.05  # R1.1

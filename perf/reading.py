@@ -21,9 +21,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import pdfplumber
 import pymupdf
 
-from tests.documents import wrong
-from tests.documents.reading import extract
-from tests.documents.schedules import EXAMS, LECTURES, TESTS
+from tests.support.documents import wrong
+from tests.support.documents.reading import extract
+from tests.support.documents.schedules import EXAMS, LECTURES, TESTS
 from upschedule.pdf.cells import read_tables
 from upschedule.pdf.document import open_document
 from upschedule.pdf.grid import find_grids

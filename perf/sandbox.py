@@ -14,8 +14,8 @@ from random import Random
 import msgspec
 import pymupdf
 
-from tests.documents.generate import Printed, print_schedule
-from tests.documents.schedules import KINDS
+from tests.support.documents.generate import Printed, print_schedule
+from tests.support.documents.schedules import KINDS
 from upschedule.pdf import reader
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox import Sandbox, SandboxLimits

@@ -13,7 +13,7 @@ from uuid import UUID
 
 import psycopg
 
-from tests.servers import fresh_database, make_template, scratch_directory, started
+from tests.support.servers import fresh_database, make_template, scratch_directory, started
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.processing.queue import Queue, RateOptions
 from upschedule.processing.repository import JobRepository

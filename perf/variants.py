@@ -1,13 +1,13 @@
 """How many variants of schedules are handled right, kind by kind.
 
 Run: `python -m perf.variants [SEEDS]`. Each seed makes one schedule and changes it in every way that
-`tests/documents/variants.py` knows. The goal: at least 99 %, and no event that the schedule does not have.
+`tests/support/documents/variants.py` knows. The goal: at least 99 %, and no event that the schedule does not have.
 """
 
 import sys
 
-from tests.documents import variants
-from tests.documents.score import try_refused, try_safe, try_same
+from tests.support.documents import variants
+from tests.support.documents.score import try_refused, try_safe, try_same
 
 SEEDS = 11
 GOAL = 0.99

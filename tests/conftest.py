@@ -10,9 +10,9 @@ from types import FrameType
 import pytest
 import redis
 
-from tests.api_process import api_environment
-from tests.rooms import Rooms
-from tests.servers import Database, fresh_bucket, fresh_database, make_template, scratch_directory, started
+from tests.support.isolated_servers import Rooms
+from tests.support.processes.application import api_environment
+from tests.support.servers import Database, fresh_bucket, fresh_database, make_template, scratch_directory, started
 from tools import prerequisites
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.api_process import ApiProcess, api_process, worker_process
 from tests.browser.visitor import Visitor
-from tests.rooms import Rooms
+from tests.support.isolated_servers import Rooms
+from tests.support.processes.application import ApiProcess, api_process, worker_process
 from tools.prerequisites import find_chromium
 
 _ARGUMENTS = (

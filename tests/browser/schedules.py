@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
 
-from tests.documents import writers
-from tests.documents.flow import Flow
-from tests.documents.schedules import EXAMS, LECTURES, TESTS, Kind, Row
-from tests.documents.writers import HELVETICA
+from tests.support.documents import writers
+from tests.support.documents.flow import Flow
+from tests.support.documents.schedules import EXAMS, LECTURES, TESTS, Kind, Row
+from tests.support.documents.writers import HELVETICA
 from upschedule.timetable.event import DAYS
 
 #: A group's classes: module, group, then activity, weekday, times and room of each.

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.api_process import ApiProcess
 from tests.browser import schedules
 from tests.browser.conftest import NewVisitor
+from tests.support.processes.application import ApiProcess
 from upschedule.timetable.colours import COLOURS
 
 #: Texts whose contrast with what lies behind them is under 4.5:1, by WCAG's formula.

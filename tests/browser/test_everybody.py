@@ -7,11 +7,11 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.api_process import ApiProcess
 from tests.browser import schedules
 from tests.browser.conftest import NewVisitor
 from tests.browser.visitor import Visitor
-from tests.calendar_readers import by_icalendar
+from tests.support.calendar_parsers import by_icalendar
+from tests.support.processes.application import ApiProcess
 
 _LONG_NAME = "a" * 90 + "_2026-08-12T10.33.21_(1)(copy).pdf"
 

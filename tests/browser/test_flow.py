@@ -7,10 +7,10 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import expect
 
-from tests.api_process import ApiProcess
 from tests.browser import schedules
 from tests.browser.visitor import Visitor
-from tests.calendar_readers import by_icalendar, by_vobject
+from tests.support.calendar_parsers import by_icalendar, by_vobject
+from tests.support.processes.application import ApiProcess
 
 _TIME = dt.time(8, 30)
 

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.api_process import api_process, worker_process
 from tests.browser import schedules
 from tests.browser.conftest import NewVisitor
 from tests.browser.visitor import Visitor
-from tests.documents import wrong
+from tests.support.documents import wrong
+from tests.support.processes.application import api_process, worker_process
 
 _WATCH = """() => {
     window.seen = [];

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser
 
-from tests.documents.generate import rows_of
-from tests.documents.html import page_of
-from tests.documents.reading import extract
-from tests.documents.schedules import KINDS, Kind
+from tests.support.documents.generate import rows_of
+from tests.support.documents.html import page_of
+from tests.support.documents.reading import extract
+from tests.support.documents.schedules import KINDS, Kind
 from upschedule.timetable.event import Event
 
 PRINTS: list[dict[str, Any]] = [

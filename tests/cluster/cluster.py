@@ -11,7 +11,7 @@ import httpx
 import urllib3
 from minio import Minio
 
-from tests.servers import scratch_directory
+from tests.support.servers import scratch_directory
 from tools.local_cluster.cluster import LocalCluster
 from tools.local_cluster.plan import ROOT, make_plan
 from upschedule.operations.privileges.identities import SHARED_ROLE, Process, role_of

@@ -15,7 +15,7 @@ import psycopg
 
 from tests.cluster.cluster import identity, owner_url
 from tests.cluster.traffic import Traffic, traffic
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
 
 CGROUPS = Path("/sys/fs/cgroup")

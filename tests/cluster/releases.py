@@ -13,7 +13,7 @@ import msgspec
 
 from tests.cluster.cluster import ask_consul
 from tests.cluster.traffic import Traffic, traffic
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
 from tools.local_cluster.releasing import release
 

@@ -12,7 +12,7 @@ import httpx
 import psycopg
 
 from tests.cluster.cluster import owner_url
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
 from upschedule.deploy.canary import INSTANCE
 

@@ -24,7 +24,7 @@ from tests.cluster.releases import (
     unlimited_traffic,
     version_of,
 )
-from tests.documents.generate import document
+from tests.support.documents.generate import document
 from tools.local_cluster.cluster import LocalCluster
 from tools.local_cluster.errors import ClusterError
 

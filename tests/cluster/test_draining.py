@@ -17,8 +17,8 @@ from tests.cluster.instances import (
     instances,
     students_at_work,
 )
-from tests.documents.generate import document
-from tests.servers import wait_until
+from tests.support.documents.generate import document
+from tests.support.servers import wait_until
 from tools.local_cluster.cluster import LocalCluster
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("two_of_each")]

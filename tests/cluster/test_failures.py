@@ -30,8 +30,8 @@ from tests.cluster.instances import (
     students_at_work,
 )
 from tests.cluster.traffic import Seen, Traffic
-from tests.documents.generate import Document, document
-from tests.servers import wait_until
+from tests.support.documents.generate import Document, document
+from tests.support.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
 from tools.local_cluster.process import Process
 

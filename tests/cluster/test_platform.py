@@ -27,7 +27,7 @@ from tests.cluster.cluster import (
     shared_url,
     tasks_of,
 )
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
 from tools.local_cluster.leftovers import members, writing_below
 from tools.local_cluster.users import UIDS

@@ -17,8 +17,8 @@ from tests.cluster.releases import (
     unlimited_traffic,
     version_of,
 )
-from tests.documents.generate import document
-from tests.servers import DEBIAN_POSTGRES, wait_until
+from tests.support.documents.generate import document
+from tests.support.servers import DEBIAN_POSTGRES, wait_until
 from tools.local_cluster.cluster import LocalCluster
 
 pytestmark = pytest.mark.timeout(1500)

@@ -13,7 +13,7 @@ from tests.cluster.cluster import ask_consul
 from tests.cluster.conftest import Figure
 from tests.cluster.releases import commit, deploy, harmless, released, serving, unlimited_traffic, version_of
 from tests.cluster.runbooks import follow, shell
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
 
 pytestmark = pytest.mark.timeout(1500)

@@ -10,7 +10,7 @@ import pytest
 from tests.cluster.conftest import Figure
 from tests.cluster.gaps import visiting
 from tests.cluster.runbooks import follow, shell
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from tools.local_cluster.certificates import Certificate, provide_certificates
 from tools.local_cluster.cluster import LocalCluster
 

@@ -25,8 +25,8 @@ from tests.cluster.conftest import Figure
 from tests.cluster.gaps import visiting
 from tests.cluster.releases import unlimited_traffic
 from tests.cluster.runbooks import follow, shell
-from tests.documents.generate import document
-from tests.servers import wait_until
+from tests.support.documents.generate import document
+from tests.support.servers import wait_until
 from tools.local_cluster.cluster import LocalCluster
 from upschedule.operations.privileges.identities import PROCESSES
 

@@ -24,8 +24,8 @@ from tests.cluster.scaling import (
     try_to_scale,
     wanted,
 )
-from tests.documents.generate import Document, document
-from tests.servers import wait_until
+from tests.support.documents.generate import Document, document
+from tests.support.servers import wait_until
 from tools.local_cluster.cluster import LocalCluster
 
 pytestmark = pytest.mark.timeout(2700)

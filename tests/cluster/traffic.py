@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 
 import httpx
 
-from tests.documents.comparing import is_right
-from tests.documents.generate import Document
+from tests.support.documents.comparing import is_right
+from tests.support.documents.generate import Document
 
 #: A request that waits longer has failed for the person who waits.
 PATIENCE_SECONDS = 20.0

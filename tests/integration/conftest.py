@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.identities import as_process
 from tests.integration.reading import GOLDEN_MODULE
 from tests.integration.services import Addresses
+from tests.support.identities import as_process
 from upschedule.operations.embedded.ports import free_port
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
 

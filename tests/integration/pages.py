@@ -6,7 +6,7 @@ import urllib.request
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 
 
 def get(port: int, path: str) -> tuple[int, str]:

@@ -11,8 +11,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.processes import processes_in
-from tests.servers import started, wait_until
+from tests.support.processes.listing import processes_in
+from tests.support.servers import started, wait_until
 from upschedule.operations.embedded.errors import ServerFailed
 from upschedule.operations.embedded.identity import Identity, choose_identity
 from upschedule.operations.embedded.ports import GRPC_OFFSET, LOOPBACK, free_port, is_free

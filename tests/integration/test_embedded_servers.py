@@ -9,7 +9,7 @@ import pytest
 import redis
 from psycopg import errors
 
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
 from upschedule.operations.embedded.valkey import CACHE, STATE, Valkey, ValkeyUse

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.servers import started, wait_until
+from tests.support.servers import started, wait_until
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 from upschedule.operations.embedded.traefik import Traefik
 

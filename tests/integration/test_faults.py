@@ -6,7 +6,7 @@ import psycopg
 import pytest
 import redis.asyncio
 
-from tests.faults import FaultProxy
+from tests.support.fault_proxy import FaultProxy
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.operations.embedded.valkey import Valkey
 

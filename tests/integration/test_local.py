@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.local_run import LocalRun, local_run, small_document
-from tests.processes import processes_in
-from tests.servers import wait_until
+from tests.support.processes.listing import processes_in
+from tests.support.processes.local_run import LocalRun, local_run, small_document
+from tests.support.servers import wait_until
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 from upschedule.operations.local.checks import DiskTooFull, check_room
 

@@ -13,7 +13,6 @@ import msgspec
 import psycopg
 import pytest
 
-from tests.documents.generate import document
 from tests.integration.sandbox.processes import (
     Seen,
     check_reader,
@@ -23,9 +22,10 @@ from tests.integration.sandbox.processes import (
     readers_of,
     seen,
 )
-from tests.local_run import LocalRun, local_run, small_document
-from tests.processes import processes_in
-from tests.servers import wait_until
+from tests.support.documents.generate import document
+from tests.support.processes.listing import processes_in
+from tests.support.processes.local_run import LocalRun, local_run, small_document
+from tests.support.servers import wait_until
 from upschedule.operations.embedded.ports import free_port
 
 pytestmark = pytest.mark.timeout(300)

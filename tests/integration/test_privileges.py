@@ -1,7 +1,7 @@
 """Each process can do its job in the stores, and nothing else (R8.1, decision 16).
 
 That each can do its job is proven by every test that starts a real process: it comes with its own names and passwords
-(`tests/identities.py`), and a missing right fails the test. Here is what each can not do.
+(`tests/support/identities.py`), and a missing right fails the test. Here is what each can not do.
 """
 
 import io
@@ -14,7 +14,7 @@ import pytest
 import redis
 from psycopg import errors
 
-from tests.servers import Database, migrate_now
+from tests.support.servers import Database, migrate_now
 from upschedule.operations.embedded.executables import postgres_bin
 from upschedule.operations.embedded.seaweedfs import SeaweedFS
 from upschedule.operations.embedded.valkey import Valkey

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import DEBIAN_POSTGRES, Database, fresh_database, started
+from tests.support.servers import DEBIAN_POSTGRES, Database, fresh_database, started
 from upschedule.operations.embedded.executables import postgres_bin
 from upschedule.operations.embedded.postgres import Postgres
 

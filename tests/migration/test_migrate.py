@@ -11,7 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.servers import MIGRATIONS, Database
+from tests.support.servers import MIGRATIONS, Database
 from upschedule.operations.embedded.postgres import APPLICATION_ROLE
 from upschedule.operations.migration.errors import (
     ContractedByNewerRelease,

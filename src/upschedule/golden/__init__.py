@@ -1,6 +1,6 @@
 """A schedule of our own whose content is known: what a new release must read exactly before it is trusted with others.
 
-`python -m tests.documents.golden` makes the files.
+`python -m tests.support.documents.golden` makes the files.
 """
 
 from importlib import resources

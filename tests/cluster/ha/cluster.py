@@ -12,7 +12,7 @@ import httpx
 
 from tests.cluster.ha.keys import gossip_keys, made_by, make_certificates, run
 from tests.cluster.ha.machine import ROOT, Machine
-from tests.servers import scratch_directory, wait_until
+from tests.support.servers import scratch_directory, wait_until
 from tools.local_cluster.leftovers import clean_up
 
 SERVERS = ["127.0.0.11", "127.0.0.12", "127.0.0.13"]

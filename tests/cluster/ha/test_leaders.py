@@ -14,7 +14,7 @@ from tests.cluster.ha.cluster import SERVERS, Cluster
 from tests.cluster.ha.keys import run
 from tests.cluster.ha.machine import Machine
 from tests.cluster.visits import reading
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from tools.local_cluster.leftovers import end_tasks
 
 JOB = Path(__file__).parent / "web.nomad.hcl"

@@ -16,7 +16,7 @@ from tests.cluster.ha.test_leaders import (
     service,
 )
 from tests.cluster.runbooks import follow
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from tools.local_cluster.leftovers import end_tasks
 
 __all__ = ["service"]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 
 STOP_SECONDS = 20

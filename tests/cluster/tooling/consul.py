@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from upschedule.operations.embedded.ports import free_port
 
 STOP_SECONDS = 20

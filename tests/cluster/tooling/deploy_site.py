@@ -14,7 +14,7 @@ from tests.cluster.tooling.conftest import ROOT
 from tests.cluster.tooling.consul import running_consul
 from tests.cluster.tooling.jobs import unique
 from tests.cluster.tooling.releases import JOBS, Release
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from upschedule.deploy.clock import Clock
 from upschedule.deploy.situation import judge
 from upschedule.deploy.surroundings import cluster_of

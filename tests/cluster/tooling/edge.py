@@ -12,7 +12,7 @@ import httpx
 
 from tests.cluster.tooling.agent import Agent, running_agent
 from tests.cluster.tooling.consul import passing, running_consul
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from upschedule.operations.embedded import executables
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 

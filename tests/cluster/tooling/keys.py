@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx
 
 from tests.cluster.tooling.consul import STOP_SECONDS, leader_of
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from upschedule.operations.embedded.ports import free_port
 
 ROOT = Path(__file__).parents[3]

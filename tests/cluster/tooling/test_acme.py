@@ -14,7 +14,7 @@ from tests.cluster.tooling.authority import Pebble, running_pebble
 from tests.cluster.tooling.echo import running_echo
 from tests.cluster.tooling.edge import DOMAIN, HEALTHY_SECONDS, RULE, Edge, running_edge, running_node
 from tests.cluster.visits import Visits, visiting
-from tests.servers import scratch_directory, wait_until
+from tests.support.servers import scratch_directory, wait_until
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 
 # Traefik renews certificates of less than a day 20 minutes before their end, and looks once a minute.

@@ -12,7 +12,7 @@ from tests.cluster.tooling import releases
 from tests.cluster.tooling.agent import Agent
 from tests.cluster.tooling.deploy_site import Site, running_node, site_in
 from tests.cluster.tooling.releases import JOBS, Release
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 
 ONE, TWO = Release(name="one"), Release(name="two")
 DONE, UNDER_WAY, FAILED, UNHEALTHY, NOTHING_TO_GATE, INTERRUPTED = 0, 10, 11, 12, 21, 130

@@ -13,7 +13,7 @@ import pytest
 from tests.cluster.tooling import releases
 from tests.cluster.tooling.deploy_site import Said, Site, running_node, site_in
 from tests.cluster.tooling.releases import JOBS, Release
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from upschedule.operations.embedded import executables
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 

@@ -7,7 +7,7 @@ import pytest
 from tests.cluster.tooling.agent import Agent
 from tests.cluster.tooling.jobs import sleeper, unique
 from tests.cluster.tooling.stack import Stack
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from upschedule.operations.embedded.ports import free_port
 
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.servers import scratch_directory, wait_until
+from tests.support.servers import scratch_directory, wait_until
 from upschedule.operations.embedded.ports import free_port
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.runtime.leadership import Leadership

@@ -13,7 +13,7 @@ import pytest
 from tests.cluster.conftest import Figure
 from tests.cluster.tooling.agent import Agent, running_agent
 from tests.cluster.tooling.jobs import unique
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 
 START_SECONDS = 40
 MEMORY_MB = 64

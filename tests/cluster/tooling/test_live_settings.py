@@ -12,10 +12,10 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api_process import ApiProcess, api_process, worker_process
 from tests.cluster.tooling.keys import SETTINGS, KeyServer, running_keys
 from tests.integration.web.requests import pdf_like, problem_code, upload
-from tests.servers import wait_until
+from tests.support.processes.application import ApiProcess, api_process, worker_process
+from tests.support.servers import wait_until
 
 StartApi = Callable[..., ApiProcess]
 NewClient = Callable[[ApiProcess], httpx.Client]

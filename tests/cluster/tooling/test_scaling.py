@@ -15,7 +15,7 @@ import pytest
 from tests.cluster.tooling.agent import Agent, running_agent
 from tests.cluster.tooling.consul import passing, running_consul
 from tests.cluster.tooling.metrics import MetricsServer, serving_metrics
-from tests.servers import scratch_directory, wait_until
+from tests.support.servers import scratch_directory, wait_until
 from tools.local_cluster.chroot import libraries
 from upschedule.operations.embedded.ports import free_port
 

@@ -14,7 +14,7 @@ from tests.cluster.tooling.consul import passing
 from tests.cluster.tooling.echo import Echo, running_echo
 from tests.cluster.tooling.edge import DOMAIN, NOBODY, RULE, Edge, Node, put_secrets, running_edge, running_node
 from tests.integration.pages import metric
-from tests.servers import scratch_directory, wait_until
+from tests.support.servers import scratch_directory, wait_until
 from upschedule.operations.embedded.ports import LOOPBACK
 
 CAP_NET_BIND_SERVICE = 1 << 10

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.servers import MIGRATIONS, Database
+from tests.support.servers import MIGRATIONS, Database
 from upschedule.operations.embedded.executables import postgres_bin
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress
 

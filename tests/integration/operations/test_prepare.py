@@ -12,7 +12,7 @@ import pytest
 from psycopg import errors
 
 from tests.integration.operations.releases import NEXT, REAL, Preparation, make_release
-from tests.servers import Database, fresh_database
+from tests.support.servers import Database, fresh_database
 from upschedule.operations.embedded.executables import postgres_bin
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS

@@ -10,8 +10,8 @@ import random
 import struct
 import sys
 
-from tests.documents.generate import print_schedule
-from tests.documents.schedules import KINDS
+from tests.support.documents.generate import print_schedule
+from tests.support.documents.schedules import KINDS
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox import Protection, Sandbox, SandboxFailed, SandboxLimits, SandboxPolicy, kernel
 

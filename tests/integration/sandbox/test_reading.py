@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import wrong
-from tests.documents.generate import document
+from tests.support.documents import wrong
+from tests.support.documents.generate import document
 from upschedule.pdf import reader
 from upschedule.pdf.errors import NotAPdf, TooComplex
 from upschedule.pdf.limits import ReadingLimits

@@ -12,7 +12,7 @@ from tests.integration.conftest import StartScheduler
 from tests.integration.pages import await_alive, await_ready, dependencies, get, metric
 from tests.integration.processing.rows import claimed, queued, read
 from tests.integration.services import Addresses, new_account, opened, until
-from tests.servers import migrate_now, wait_until
+from tests.support.servers import migrate_now, wait_until
 from upschedule.operations.embedded.ports import free_port
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.processing.job import Job, Status

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.faults import FaultProxy
+from tests.support.fault_proxy import FaultProxy
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress
 from upschedule.stores.errors import StoreError, StoreTimeout, StoreUnavailable
 from upschedule.stores.objects import ObjectMissing, ObjectStore

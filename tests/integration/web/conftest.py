@@ -8,8 +8,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.api_process import ApiProcess, api_process, worker_process
-from tests.rooms import Rooms
+from tests.support.isolated_servers import Rooms
+from tests.support.processes.application import ApiProcess, api_process, worker_process
 
 StartApi = Callable[..., ApiProcess]
 NewClient = Callable[[ApiProcess], httpx.Client]

@@ -10,7 +10,7 @@ from argon2 import PasswordHasher
 from redis.asyncio import Redis
 
 from tests.integration.web.conftest import NewClient, StartApi
-from tests.servers import Database
+from tests.support.servers import Database
 from upschedule.accounts.errors import SignInBlocked
 from upschedule.accounts.throttle import SignInBounds, SignInThrottle
 from upschedule.stores.redis import connect

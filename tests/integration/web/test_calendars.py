@@ -8,12 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api_process import ApiProcess
-from tests.calendar_readers import by_icalendar, by_vobject, content_lines
-from tests.documents.schedules import LECTURES, TESTS
-from tests.documents.wrong import schedule
 from tests.integration.web.requests import problem_code, upload
-from tests.servers import wait_until
+from tests.support.calendar_parsers import by_icalendar, by_vobject, content_lines
+from tests.support.documents.schedules import LECTURES, TESTS
+from tests.support.documents.wrong import schedule
+from tests.support.processes.application import ApiProcess
+from tests.support.servers import wait_until
 
 S2 = {"start": "2025-07-21", "end": "2025-10-31"}
 SAMPLES = Path(__file__).parents[4] / "shared" / "samples"

@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.flood import flooding
 from tests.integration.web.conftest import StartApi
-from tests.servers import started
+from tests.support.servers import started
+from tests.support.web.one_client import flooding
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 from upschedule.operations.embedded.traefik import Traefik
 

@@ -4,8 +4,8 @@ import re
 
 import httpx
 
-from tests.api_process import ApiProcess
 from tests.integration.web.conftest import StartApi
+from tests.support.processes.application import ApiProcess
 
 
 def test_an_instance_is_ready_when_everything_answers(api: ApiProcess) -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.api_process import ApiProcess
 from tests.integration.web.conftest import NewClient, StartApi
 from tests.integration.web.requests import pdf_like, problem_code, upload
+from tests.support.processes.application import ApiProcess
 
 TOLD = "Uploads are closed until 14:00."
 

@@ -8,10 +8,10 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from tests.api_process import ApiProcess
 from tests.integration.web.conftest import NewClient
 from tests.integration.web.requests import pdf_like, problem_code, upload
-from tests.servers import wait_until
+from tests.support.processes.application import ApiProcess
+from tests.support.servers import wait_until
 from upschedule.operations.embedded.ports import LOOPBACK
 
 _JSON = {"Content-Type": "application/json"}

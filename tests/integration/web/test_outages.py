@@ -10,11 +10,11 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.api_process import ApiProcess, api_process
-from tests.faults import FaultProxy
 from tests.integration.services import until
 from tests.integration.web.requests import pdf_like, problem_code
-from tests.rooms import Rooms
+from tests.support.fault_proxy import FaultProxy
+from tests.support.isolated_servers import Rooms
+from tests.support.processes.application import ApiProcess, api_process
 
 _URLS = {
     "postgres": "UPSCHEDULE_POSTGRES_URL",

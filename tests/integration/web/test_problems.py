@@ -5,9 +5,9 @@ import uuid
 import httpx
 import pytest
 
-from tests.api_process import ApiProcess
 from tests.integration.web.conftest import NewClient, StartApi
 from tests.integration.web.requests import pdf_like, problem_code, upload
+from tests.support.processes.application import ApiProcess
 from upschedule.web.http.problems import causes
 
 _SECURITY_HEADERS = {

@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api_process import ApiProcess, api_process, worker_process
-from tests.documents.schedules import LECTURES
-from tests.documents.wrong import schedule
 from tests.integration.web.requests import upload
-from tests.rooms import Rooms
-from tests.servers import started, wait_until
+from tests.support.documents.schedules import LECTURES
+from tests.support.documents.wrong import schedule
+from tests.support.isolated_servers import Rooms
+from tests.support.processes.application import ApiProcess, api_process, worker_process
+from tests.support.servers import started, wait_until
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 from upschedule.operations.embedded.traefik import Traefik
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import redis
 
-from tests.api_process import api_process
 from tests.integration.web.conftest import NewClient, StartApi
 from tests.integration.web.requests import pdf_like, upload
+from tests.support.processes.application import api_process
 from upschedule.operations.embedded.valkey import STATE, Valkey, ValkeyUse
 
 _MANY = {

@@ -10,10 +10,10 @@ import httpx
 import psycopg
 import pytest
 
-from tests.api_process import ApiProcess
 from tests.integration.web.conftest import NewClient, StartApi
 from tests.integration.web.requests import pdf_like, problem_code, upload
-from tests.servers import Database
+from tests.support.processes.application import ApiProcess
+from tests.support.servers import Database
 
 _PASSWORD = "correct horse battery"
 _DEVICE = "upschedule-device"

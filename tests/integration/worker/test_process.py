@@ -12,7 +12,7 @@ from tests.integration.conftest import StartWorker
 from tests.integration.pages import await_alive, await_ready, dependencies, get
 from tests.integration.processing.test_intake import accept
 from tests.integration.services import Addresses, a_document, new_account, opened, until_final
-from tests.servers import wait_until
+from tests.support.servers import wait_until
 from upschedule.operations.embedded.ports import free_port
 
 PORT = "WORKER_PORT"

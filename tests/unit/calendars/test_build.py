@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from icalendar import Calendar
 
-from tests.calendar_readers import content_lines
+from tests.support.calendar_parsers import content_lines
 from tests.unit.calendars.makers import KNOWN, MOMENT, assembly, calendar
 from tests.unit.timetable.makers import exam, lecture, semester_test
 from upschedule.calendars.build import CalendarOptions, basis_of, build_feed, build_records

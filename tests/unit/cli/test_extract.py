@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.documents import wrong
-from tests.documents.schedules import KINDS, Kind
+from tests.support.documents import wrong
+from tests.support.documents.schedules import KINDS, Kind
 
 
 def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:

@@ -2,13 +2,13 @@
 
 import msgspec
 
-from tests.documents.golden import made, printed
-from tests.documents.reading import extract
+from tests.support.documents.golden import made, printed
+from tests.support.documents.reading import extract
 from upschedule import golden
 
 
 def test_the_files_are_those_that_their_program_makes() -> None:
-    """`python -m tests.documents.golden` makes them again."""
+    """`python -m tests.support.documents.golden` makes them again."""
     assert golden.load() == made()
 
 

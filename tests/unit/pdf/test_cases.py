@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from tests.documents.reading import extract
+from tests.support.documents.reading import extract
 from upschedule.pdf.errors import UnreadableDocument
 from upschedule.timetable.event import Event, Extraction
 

@@ -1,7 +1,7 @@
 """Doubtful rows become warnings that name page and row, never guesses."""
 
-from tests.documents import handmade
-from tests.documents.reading import extract
+from tests.support.documents import handmade
+from tests.support.documents.reading import extract
 from upschedule.timetable import event as printed
 
 

@@ -5,8 +5,8 @@ import os
 import pymupdf
 import pytest
 
-from tests.documents.generate import document, stripped
-from tests.documents.reading import extract
+from tests.support.documents.generate import document, stripped
+from tests.support.documents.reading import extract
 
 #: A longer run is `UPSCHEDULE_TEST_DOCUMENTS=5000 pytest tests/unit/pdf/test_generated_documents.py`.
 COUNT = int(os.environ.get("UPSCHEDULE_TEST_DOCUMENTS", "200"))

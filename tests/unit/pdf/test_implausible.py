@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from tests.documents import handmade, variants
-from tests.documents.generate import print_by_portal
-from tests.documents.reading import extract
-from tests.documents.schedules import TESTS, Row
-from tests.documents.score import schedule
+from tests.support.documents import handmade, variants
+from tests.support.documents.generate import print_by_portal
+from tests.support.documents.reading import extract
+from tests.support.documents.schedules import TESTS, Row
+from tests.support.documents.score import schedule
 from upschedule.pdf.document import library_errors
 from upschedule.pdf.errors import Damaged, Incomplete, TooComplex
 from upschedule.timetable import event as printed_as

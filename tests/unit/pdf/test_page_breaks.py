@@ -2,9 +2,9 @@
 
 from random import Random
 
-from tests.documents import writers
-from tests.documents.flow import Page, Text
-from tests.documents.reading import extract
+from tests.support.documents import writers
+from tests.support.documents.flow import Page, Text
+from tests.support.documents.reading import extract
 from upschedule.timetable import event as printed
 
 _COLUMNS = (36.0, 92.0, 135.0, 213.0, 291.0, 369.0, 461.0, 652.0)

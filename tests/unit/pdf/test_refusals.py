@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.documents import transforms, wrong
-from tests.documents.reading import LIMITS, extract
-from tests.documents.schedules import KINDS, LECTURES, Kind
+from tests.support.documents import transforms, wrong
+from tests.support.documents.reading import LIMITS, extract
+from tests.support.documents.schedules import KINDS, LECTURES, Kind
 from upschedule.pdf import errors
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.reader import read

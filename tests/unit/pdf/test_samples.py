@@ -7,9 +7,9 @@ from random import Random
 import msgspec
 import pytest
 
-from tests.documents.generate import print_by_portal, stripped
-from tests.documents.reading import extract
-from tests.documents.schedules import LECTURES, ROWS, TESTS, Kind
+from tests.support.documents.generate import print_by_portal, stripped
+from tests.support.documents.reading import extract
+from tests.support.documents.schedules import LECTURES, ROWS, TESTS, Kind
 from upschedule.timetable.event import Event
 
 SAMPLES = Path(__file__).parents[3].parent / "shared" / "samples"

@@ -8,7 +8,7 @@ import pytest
 import vobject
 from icalendar import Calendar
 
-from tests.calendar_readers import by_icalendar, by_vobject, content_lines
+from tests.support.calendar_parsers import by_icalendar, by_vobject, content_lines
 from tests.unit.timetable.makers import (
     HEADER,
     academic_year,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import scratch_directory
+from tests.support.servers import scratch_directory
 from tools.prerequisites import PARTS
 
 ROOT = Path(__file__).parents[3]

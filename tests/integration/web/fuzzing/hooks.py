@@ -12,9 +12,9 @@ import schemathesis
 from hypothesis import strategies as st
 from schemathesis.generation.meta import TestPhase
 
-from tests.documents.schedules import LECTURES, TESTS
-from tests.documents.wrong import schedule
-from tests.servers import wait_until
+from tests.support.documents.schedules import LECTURES, TESTS
+from tests.support.documents.wrong import schedule
+from tests.support.servers import wait_until
 
 _URL = os.environ["FUZZING_URL"]
 _COOKIE = os.environ["FUZZING_COOKIE"]

@@ -7,7 +7,7 @@ from random import Random
 import msgspec
 from reportlab.pdfbase.pdfmetrics import stringWidth
 
-from tests.documents.schedules import Cell, Kind, Row
+from tests.support.documents.schedules import Cell, Kind, Row
 from upschedule.timetable.event import Event
 
 PAGE_WIDTH, PAGE_HEIGHT, MARGIN = 841.9, 595.3, 36.0

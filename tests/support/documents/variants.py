@@ -13,7 +13,7 @@ from typing import Any
 import pikepdf
 import pymupdf
 
-from tests.documents import transforms
+from tests.support.documents import transforms
 
 Variant = Callable[[bytes, Random], bytes]
 A4 = (841.9, 595.3)

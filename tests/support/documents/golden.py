@@ -1,12 +1,12 @@
-"""Makes the golden document of `src/upschedule/golden`: `python -m tests.documents.golden`."""
+"""Makes the golden document of `src/upschedule/golden`: `python -m tests.support.documents.golden`."""
 
 from pathlib import Path
 from random import Random
 
 import msgspec
 
-from tests.documents.generate import Printed, print_by_portal
-from tests.documents.schedules import LECTURES, lecture_row
+from tests.support.documents.generate import Printed, print_by_portal
+from tests.support.documents.schedules import LECTURES, lecture_row
 from upschedule import golden
 from upschedule.timetable.event import Extraction
 

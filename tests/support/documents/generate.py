@@ -6,10 +6,10 @@ from random import Random
 
 import msgspec
 
-from tests.documents import transforms, writers
-from tests.documents.flow import Flow, Placed
-from tests.documents.schedules import KINDS, ROWS, Kind, Row
-from tests.documents.writers import HELVETICA, VERA
+from tests.support.documents import transforms, writers
+from tests.support.documents.flow import Flow, Placed
+from tests.support.documents.schedules import KINDS, ROWS, Kind, Row
+from tests.support.documents.writers import HELVETICA, VERA
 from upschedule.timetable.event import Event, Lecture
 
 

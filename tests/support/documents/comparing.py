@@ -2,7 +2,7 @@
 
 import msgspec
 
-from tests.documents.generate import Document
+from tests.support.documents.generate import Document
 from upschedule.timetable.event import Event, Extraction
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import httpx
 
-from tests.identities import as_process
-from tests.servers import Database, wait_until
+from tests.support.identities import as_process
+from tests.support.servers import Database, wait_until
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress
 

@@ -12,7 +12,7 @@ from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFont
 from reportlab.pdfgen.canvas import Canvas
 
-from tests.documents.flow import PAGE_HEIGHT, PAGE_WIDTH, Fonts, Page
+from tests.support.documents.flow import PAGE_HEIGHT, PAGE_WIDTH, Fonts, Page
 
 HELVETICA = Fonts()
 VERA = Fonts("Vera", "VeraBd")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from html import escape
 from itertools import pairwise
 
-from tests.documents.schedules import Kind, Row
+from tests.support.documents.schedules import Kind, Row
 
 _STYLE = """
 body { margin: 0; font: 8pt Arial, sans-serif }

@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import msgspec
 
-from tests.documents import variants
-from tests.documents.generate import Printed, print_by_portal, rows_of
-from tests.documents.reading import extract
-from tests.documents.schedules import KINDS
+from tests.support.documents import variants
+from tests.support.documents.generate import Printed, print_by_portal, rows_of
+from tests.support.documents.reading import extract
+from tests.support.documents.schedules import KINDS
 from upschedule.pdf.errors import UnreadableDocument
 from upschedule.timetable.event import Event, Extraction
 

@@ -8,11 +8,11 @@ from PIL import Image
 from reportlab.lib.utils import ImageReader
 from reportlab.pdfgen.canvas import Canvas
 
-from tests.documents import transforms, writers
-from tests.documents.flow import PAGE_HEIGHT, PAGE_WIDTH, Flow
-from tests.documents.generate import print_by_portal
-from tests.documents.schedules import EXAMS, LECTURES, ROWS, TESTS, Kind
-from tests.documents.writers import HELVETICA, assemble
+from tests.support.documents import transforms, writers
+from tests.support.documents.flow import PAGE_HEIGHT, PAGE_WIDTH, Flow
+from tests.support.documents.generate import print_by_portal
+from tests.support.documents.schedules import EXAMS, LECTURES, ROWS, TESTS, Kind
+from tests.support.documents.writers import HELVETICA, assemble
 
 OTHER_UNIVERSITY = Kind(
     title="Personal Timetable 2025",

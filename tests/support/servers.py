@@ -13,7 +13,8 @@ from typing import TypeVar
 import psycopg
 from psycopg import sql
 
-from tests import identities
+from tests.support import identities
+from tests.support.paths import ROOT
 from upschedule.operations.embedded.postgres import APPLICATION_ROLE, Postgres, create_database
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
 from upschedule.operations.embedded.server import Server
@@ -21,7 +22,7 @@ from upschedule.operations.migration.files import read_migrations
 from upschedule.operations.migration.migrate import MigrationPolicy, Surroundings, migrate
 from upschedule.operations.privileges.identities import PROCESSES, Process
 
-MIGRATIONS = Path(__file__).parents[1] / "migrations"
+MIGRATIONS = ROOT / "migrations"
 DEBIAN_POSTGRES = Path("/usr/lib/postgresql/15/bin")
 _TEMPLATE = "migrated"
 S = TypeVar("S", bound=Server)

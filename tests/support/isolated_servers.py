@@ -3,8 +3,8 @@
 from contextlib import ExitStack
 from pathlib import Path
 
-from tests.api_process import api_environment
-from tests.servers import fresh_bucket, fresh_database, started
+from tests.support.processes.application import api_environment
+from tests.support.servers import fresh_bucket, fresh_database, started
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.operations.embedded.seaweedfs import SeaweedFS
 from upschedule.operations.embedded.valkey import CACHE, STATE, Valkey

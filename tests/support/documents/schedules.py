@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from random import Random
 
-from tests.documents import names
+from tests.support.documents import names
 from upschedule.timetable.event import DAYS, Event, Exam, Lecture, Test
 
 #: A cell: the texts that are printed below each other, before any of them wraps.

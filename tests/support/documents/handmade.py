@@ -2,8 +2,8 @@
 
 from random import Random
 
-from tests.documents.generate import print_by_portal
-from tests.documents.schedules import EXAMS, LECTURES, TESTS, Cell, Row
+from tests.support.documents.generate import print_by_portal
+from tests.support.documents.schedules import EXAMS, LECTURES, TESTS, Cell, Row
 
 
 def lectures(*rows: list[Cell]) -> bytes:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from reportlab.pdfgen.canvas import Canvas
 
-from tests.processes import processes_in
-from tests.servers import wait_until
+from tests.support.processes.listing import processes_in
+from tests.support.servers import wait_until
 from upschedule.operations.embedded.ports import LOOPBACK
 
 _START_SECONDS = 100.0
