@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.browser.visitor import Visitor
+from tests.support.browser.user import Visitor
 from tests.support.isolated_servers import Rooms
 from tests.support.processes.application import ApiProcess, api_process, worker_process
 from tools.prerequisites import find_chromium

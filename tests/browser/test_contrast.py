@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser import schedules
 from tests.browser.conftest import NewVisitor
+from tests.support.browser import schedules
 from tests.support.processes.application import ApiProcess
 from upschedule.timetable.colours import COLOURS
 

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser import schedules
 from tests.browser.conftest import NewVisitor
-from tests.browser.visitor import Visitor
+from tests.support.browser import schedules
+from tests.support.browser.user import Visitor
 from tests.support.calendar_parsers import by_icalendar
 from tests.support.processes.application import ApiProcess
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import httpx
 from playwright.sync_api import expect
 
-from tests.browser import schedules
-from tests.browser.visitor import Visitor
+from tests.support.browser import schedules
+from tests.support.browser.user import Visitor
 from tests.support.calendar_parsers import by_icalendar, by_vobject
 from tests.support.processes.application import ApiProcess
 

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.browser import schedules
 from tests.browser.conftest import NewVisitor
-from tests.browser.visitor import Visitor
+from tests.support.browser import schedules
+from tests.support.browser.user import Visitor
 from tests.support.documents import wrong
 from tests.support.processes.application import api_process, worker_process
 
@@ -22,7 +22,7 @@ _WATCH = """() => {
 }"""
 
 
-_SLOW_WORKER = ("-m", "tests.integration.worker_process")
+_SLOW_WORKER = ("-m", "tests.support.sandbox.scripted_worker")
 
 
 def _slow_down(visitor: Visitor, bytes_per_second: int) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.paths import ROOT
 from tools.local_cluster.cluster import LocalCluster
 
-ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "runbooks"
 INDEX = "README"
 #: Above the bounds of the commands themselves.

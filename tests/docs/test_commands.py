@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 import pytest
 
+from tests.support.paths import ROOT
 from upschedule import settings
 from upschedule.cli import COMMANDS, main
 
-ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 #: Pages write paths of the package without the folders above it.
 ROOTS = (ROOT, ROOT / "src/upschedule")

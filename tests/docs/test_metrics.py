@@ -6,9 +6,9 @@ from pathlib import Path
 
 from prometheus_client.metrics import MetricWrapperBase
 
+from tests.support.paths import ROOT
 from upschedule import metrics
 
-ROOT = Path(__file__).parents[2]
 DECLARED = {name: metric for name, metric in vars(metrics).items() if isinstance(metric, MetricWrapperBase)}
 NAME = re.compile(r"`(upschedule_\w+)")
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.runbooks import FOLDER, INDEX, ROOT, blocks, names
+from tests.cluster.runbooks import FOLDER, INDEX, blocks, names
+from tests.support.paths import ROOT
 
 #: Of what a reader would have to fill in: <ID>, ALLOCATION_ID, …; shell variables are named by the text above a block.
 PLACEHOLDER = re.compile(r"<[A-Za-z][A-Za-z _-]*>|\bYOUR_|\bXXX|…")

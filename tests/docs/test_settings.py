@@ -1,14 +1,12 @@
 """`docs/settings.md` says what `settings/` says, and every setting does something."""
 
 import ast
-from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 from tools import kv_schema, settings_page
 from upschedule import settings
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_every_setting_is_documented_with_its_default() -> None:

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.reading import GOLDEN_MODULE
-from tests.integration.services import Addresses
 from tests.support.identities import as_process
+from tests.support.paths import ROOT
+from tests.support.sandbox.scripted_reader import GOLDEN_MODULE
+from tests.support.services import Addresses
 from upschedule.operations.embedded.ports import free_port
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
 
 StartWorker = Callable[..., "subprocess.Popen[str]"]
 StartScheduler = Callable[..., "subprocess.Popen[str]"]
 
-_ROOT = Path(__file__).parents[2]
-_WORKER = ("-m", "tests.integration.worker_process")
+_WORKER = ("-m", "tests.support.sandbox.scripted_worker")
 _SCHEDULER = ("-m", "upschedule", "schedule")
 
 
@@ -80,7 +80,7 @@ def _started(
 ) -> "subprocess.Popen[str]":
     output = owned.enter_context(log.open("w"))
     command = [sys.executable, *program]
-    process = subprocess.Popen(command, cwd=_ROOT, env=environment, stdout=output, stderr=output, text=True)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=output, text=True)
     owned.callback(_end, process)
     return process
 

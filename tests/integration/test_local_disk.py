@@ -13,10 +13,10 @@ from typing import IO, NoReturn
 import httpx
 import pytest
 
-from tests.integration.web.requests import problem_code
 from tests.support.documents.generate import document
 from tests.support.processes.local_run import LocalRun, local_run
 from tests.support.servers import wait_until
+from tests.support.web.requests import problem_code
 from upschedule.operations.embedded.ports import free_port
 
 # `make run` asks for a gigabyte.

@@ -13,7 +13,10 @@ import msgspec
 import psycopg
 import pytest
 
-from tests.integration.sandbox.processes import (
+from tests.support.documents.generate import document
+from tests.support.processes.listing import processes_in
+from tests.support.processes.local_run import LocalRun, local_run, small_document
+from tests.support.sandbox.inspection import (
     Seen,
     check_reader,
     check_waiting_child,
@@ -22,9 +25,6 @@ from tests.integration.sandbox.processes import (
     readers_of,
     seen,
 )
-from tests.support.documents.generate import document
-from tests.support.processes.listing import processes_in
-from tests.support.processes.local_run import LocalRun, local_run, small_document
 from tests.support.servers import wait_until
 from upschedule.operations.embedded.ports import free_port
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from string import Template
 
-ROOT = Path(__file__).parents[3]
+from tests.support.paths import ROOT
+
 STOP_SECONDS = 20
 #: Added to the examples: only what ten agents on one machine need.
 CONSUL_HERE = """

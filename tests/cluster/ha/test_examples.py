@@ -6,7 +6,7 @@ from string import Template
 import pytest
 
 from tests.cluster.ha.keys import gossip_keys, run
-from tests.cluster.ha.machine import ROOT
+from tests.support.paths import ROOT
 
 NODE = {
     "NODE_NAME": "node-1",

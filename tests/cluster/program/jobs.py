@@ -4,7 +4,9 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-FILES = Path(__file__).parents[3] / "jobs"
+from tests.support.paths import ROOT
+
+FILES = ROOT / "jobs"
 SUFFIX = ".nomad.hcl"
 
 

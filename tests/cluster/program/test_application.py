@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from pathlib import Path
 
 import pulumi
 import pytest
@@ -15,8 +14,9 @@ from tests.cluster.program.engine import Ran, run
 from tests.cluster.program.nomad import Nomad
 from tests.cluster.program.stacks import REQUIRED, problems
 from tests.cluster.program.whole import RELEASED, manifest, up
+from tests.support.paths import ROOT
 
-UNPACKED = Path(__file__).parents[3] / "jobs" / "release" / "unpacked.py"
+UNPACKED = ROOT / "jobs" / "release" / "unpacked.py"
 SERVED = {
     "authority",
     "UPSCHEDULE_POSTGRES_URL",

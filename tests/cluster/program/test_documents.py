@@ -1,7 +1,6 @@
 """What pages, example and job files say of the stack's settings is what the program takes."""
 
 import re
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -9,8 +8,8 @@ import pytest
 from tests.cluster.program.engine import Ran
 from tests.cluster.program.jobs import JOBS, declared
 from tests.cluster.program.stacks import GIVEN, OPTIONAL_SECRETS, SECRETS, fields, problems
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[3]
 EXAMPLE = ROOT / "pulumi" / "Pulumi.production.example.yaml"
 PRODUCTION = (ROOT / "docs" / "production.md").read_text(encoding="utf-8")
 PAGES = "\n".join(page.read_text(encoding="utf-8") for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])

@@ -1,14 +1,13 @@
 """What watches the system finds what it watches (R6.2, R10.1, R10.2)."""
 
-from pathlib import Path
-
 import pytest
 
 from tests.cluster.program.engine import token_of
 from tests.cluster.program.stacks import REQUIRED
 from tests.cluster.program.whole import up
+from tests.support.paths import ROOT
 
-RULES = Path(__file__).parents[3] / "monitoring" / "rules.yml"
+RULES = ROOT / "monitoring" / "rules.yml"
 
 
 @pytest.mark.parametrize(

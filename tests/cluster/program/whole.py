@@ -3,12 +3,12 @@
 import json
 import runpy
 from collections.abc import Mapping
-from pathlib import Path
 
 from tests.cluster.program.engine import Ran, run
 from tests.cluster.program.stacks import GIVEN, REQUIRED, configure
+from tests.support.paths import ROOT
 
-MAIN = Path(__file__).parents[3] / "pulumi" / "__main__.py"
+MAIN = ROOT / "pulumi" / "__main__.py"
 
 
 def manifest(version: str) -> str:

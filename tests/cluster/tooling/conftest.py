@@ -11,8 +11,8 @@ import pytest
 
 from tests.cluster.tooling.agent import Agent, running_agent
 from tests.cluster.tooling.stack import Stack
+from tests.support.paths import ROOT
 
-ROOT = Path(__file__).parents[3]
 STAND_INS = [ROOT / "tools" / "pulumi-language-python", ROOT / "tools" / "pulumi-resource-nomad"]
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.cluster.tooling.agent import Agent, running_agent
-from tests.cluster.tooling.conftest import ROOT
 from tests.cluster.tooling.consul import running_consul
 from tests.cluster.tooling.jobs import unique
 from tests.cluster.tooling.releases import JOBS, Release
+from tests.support.paths import ROOT
 from tests.support.servers import wait_until
 from upschedule.deploy.clock import Clock
 from upschedule.deploy.situation import judge

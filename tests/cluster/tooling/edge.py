@@ -12,11 +12,12 @@ import httpx
 
 from tests.cluster.tooling.agent import Agent, running_agent
 from tests.cluster.tooling.consul import passing, running_consul
+from tests.support.paths import ROOT
 from tests.support.servers import wait_until
 from upschedule.operations.embedded import executables
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 
-JOBS = Path(__file__).parents[3] / "jobs"
+JOBS = ROOT / "jobs"
 NOBODY = 65_534
 HEALTHY_SECONDS = 60
 DOMAIN = "schedule.test"

@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 
 from tests.cluster.tooling.consul import STOP_SECONDS, leader_of
+from tests.support.paths import ROOT
 from tests.support.servers import wait_until
 from upschedule.operations.embedded.ports import free_port
 
-ROOT = Path(__file__).parents[3]
 POLICY = "application"
 SETTINGS = "upschedule/settings/"
 CONFIGURATION = """

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 from tools.cluster.programs import PROGRAMS, cache
 
-ROOT = Path(__file__).parents[3]
 NAMES = [program.name for program in PROGRAMS]
 
 

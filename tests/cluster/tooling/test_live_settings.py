@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from tests.cluster.tooling.keys import SETTINGS, KeyServer, running_keys
-from tests.integration.web.requests import pdf_like, problem_code, upload
 from tests.support.processes.application import ApiProcess, api_process, worker_process
 from tests.support.servers import wait_until
+from tests.support.web.requests import pdf_like, problem_code, upload
 
 StartApi = Callable[..., ApiProcess]
 NewClient = Callable[[ApiProcess], httpx.Client]

@@ -15,11 +15,11 @@ import pytest
 from tests.cluster.tooling.agent import Agent, running_agent
 from tests.cluster.tooling.consul import passing, running_consul
 from tests.cluster.tooling.metrics import MetricsServer, serving_metrics
+from tests.support.paths import ROOT
 from tests.support.servers import scratch_directory, wait_until
 from tools.local_cluster.chroot import libraries
 from upschedule.operations.embedded.ports import free_port
 
-ROOT = Path(__file__).parents[3]
 NOBODY = 65_534
 PROGRAMS = (Path("/usr/bin/prometheus"), Path("/usr/bin/sleep"))
 SCHEDULER, CANARY = (f"_nomad-task-{digit * 8}-0000-4000-8000-000000000000-group-x-x-health" for digit in "ac")

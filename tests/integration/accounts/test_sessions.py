@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from redis.asyncio import Redis
 
-from tests.integration.services import Addresses, new_account, opened
 from tests.support.fault_proxy import FaultProxy
 from tests.support.identities import as_process
+from tests.support.services import Addresses, new_account, opened
 from upschedule.accounts.device_repository import DeviceRepository
 from upschedule.accounts.logins import SignInLives
 from upschedule.accounts.repository import AccountRepository

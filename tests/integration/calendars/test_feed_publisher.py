@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import pytest
 
 from tests.integration.calendars.conftest import OPTIONS, Campus, Clock
-from tests.unit.timetable.makers import exam, lecture
+from tests.support.builders.timetable import exam, lecture
 from upschedule.calendars.assembly import CalendarAssembly
 from upschedule.calendars.errors import CalendarBusy
 from upschedule.calendars.feed_publisher import FeedPublisher

@@ -8,8 +8,8 @@ import pytest
 from icalendar import Calendar, Event
 
 from tests.integration.calendars.conftest import SECRET, Campus, Clock
+from tests.support.builders.timetable import exam, lecture, period, semester_test
 from tests.support.calendar_parsers import by_icalendar, by_vobject, content_lines
-from tests.unit.timetable.makers import exam, lecture, period, semester_test
 from upschedule.calendars.errors import CalendarNotFound, FeedNotFound
 from upschedule.calendars.feeds import FeedService
 from upschedule.calendars.model import Changes, Choices, YearChoice

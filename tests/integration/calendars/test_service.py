@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from tests.integration.calendars.conftest import Campus, Clock
-from tests.unit.timetable.makers import exam, lecture, period, semester_test
+from tests.support.builders.timetable import exam, lecture, period, semester_test
 from upschedule.calendars.errors import (
     CalendarNotFound,
     DatesMissing,

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from psycopg import errors
 
-from tests.integration.operations.releases import NEXT, REAL, Preparation, make_release
+from tests.support.releases.unpacked import NEXT, REAL, Preparation, make_release
 from tests.support.servers import Database, fresh_database
 from upschedule.operations.embedded.executables import postgres_bin
 from upschedule.operations.embedded.postgres import Postgres

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.operations.repository import commit, git, make_repository
+from tests.support.releases.git_project import commit, git, make_repository
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
 
 #: The interpreter below the environment of the tests, in the place of the nodes' own.

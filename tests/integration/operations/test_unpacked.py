@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.operations.archives import Store, archive, running_store
+from tests.support.paths import ROOT
+from tests.support.releases.archive_store import Store, archive, running_store
 from upschedule.operations.embedded.ports import free_port
 
-PROGRAM = Path(__file__).parents[3] / "jobs/release/unpacked.py"
+PROGRAM = ROOT / "jobs/release/unpacked.py"
 KEPT = 8
 SECONDS = "30"
 

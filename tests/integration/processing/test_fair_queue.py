@@ -5,9 +5,9 @@ from uuid import UUID
 
 import pytest
 
-from tests.integration.processing.rows import an_extraction, change, claimed, count, queued, read
 from tests.integration.processing.test_intake import accept
-from tests.integration.services import Addresses, a_document, new_account, opened
+from tests.support.job_rows import an_extraction, change, claimed, count, queued, read
+from tests.support.services import Addresses, a_document, new_account, opened
 from upschedule.pdf import READER_VERSION
 from upschedule.processing.errors import NothingToRetry, QueueFull, ReadingTimeUsedUp
 from upschedule.processing.job import Job, JobError, Status

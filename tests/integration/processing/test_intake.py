@@ -6,7 +6,7 @@ from uuid import UUID, uuid4
 import msgspec
 import pytest
 
-from tests.integration.services import Addresses, a_document, new_account, opened
+from tests.support.services import Addresses, a_document, new_account, opened
 from upschedule.pdf import READER_VERSION
 from upschedule.pdf.errors import EmptyFile, NotAPdf, TooLarge
 from upschedule.processing.errors import AccountNotFound, QueueFull, QuotaExceeded

@@ -4,9 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from tests.integration.processing.rows import an_extraction, change, claimed, count, queued
 from tests.integration.processing.test_intake import accept, object_keys, stored_bytes
-from tests.integration.services import Addresses, a_document, new_account, opened, until
+from tests.support.job_rows import an_extraction, change, claimed, count, queued
+from tests.support.services import Addresses, a_document, new_account, opened, until
 from upschedule.processing.intake import Accepted
 from upschedule.processing.runs import RunRepository
 from upschedule.services import Services

@@ -2,8 +2,8 @@
 
 import asyncio
 
-from tests.integration.processing.rows import an_extraction, change, claimed, count, queued, read
-from tests.integration.services import Addresses, new_account, opened
+from tests.support.job_rows import an_extraction, change, claimed, count, queued, read
+from tests.support.services import Addresses, new_account, opened
 from upschedule.processing.job import Job, JobError, Status
 from upschedule.processing.runs import RunRepository
 from upschedule.services import Services

@@ -4,9 +4,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.integration.processing.rows import an_extraction, claimed, count, queued, read
 from tests.integration.processing.test_intake import accept, stored_bytes
-from tests.integration.services import Addresses, a_document, new_account, opened
+from tests.support.job_rows import an_extraction, claimed, count, queued, read
+from tests.support.services import Addresses, a_document, new_account, opened
 from upschedule.processing.errors import FileGone, JobNotFound, NotCompleted, NotFailed, QueueFull
 from upschedule.processing.job import Job, JobError, Status
 from upschedule.processing.runs import RunRepository

@@ -6,9 +6,9 @@ import msgspec
 import pytest
 from redis.asyncio import Redis
 
-from tests.integration.processing.rows import an_extraction, change, claimed, queued, read
-from tests.integration.services import Addresses, new_account, opened
 from tests.support.fault_proxy import FaultProxy
+from tests.support.job_rows import an_extraction, change, claimed, queued, read
+from tests.support.services import Addresses, new_account, opened
 from upschedule.processing.cache import StatusCache
 from upschedule.processing.errors import JobNotFound
 from upschedule.processing.job import Status

@@ -5,7 +5,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.integration.services import Addresses, opened
+from tests.support.services import Addresses, opened
 from upschedule.processing import queue, retention, sweeper
 from upschedule.processing.repository import JobRepository
 from upschedule.processing.runs import RunRepository

@@ -5,8 +5,8 @@ import asyncio
 import msgspec
 import pytest
 
-from tests.integration.processing.rows import change, claimed, count, queued, read
-from tests.integration.services import Addresses, new_account, opened
+from tests.support.job_rows import change, claimed, count, queued, read
+from tests.support.services import Addresses, new_account, opened
 from upschedule.processing.job import Status
 from upschedule.services import Services
 

@@ -6,9 +6,9 @@ from collections.abc import AsyncGenerator
 import msgspec
 from redis.asyncio import Redis
 
-from tests.integration.processing.rows import an_extraction, change, queued
-from tests.integration.services import Addresses, new_account, opened, until
 from tests.support.fault_proxy import FaultProxy
+from tests.support.job_rows import an_extraction, change, queued
+from tests.support.services import Addresses, new_account, opened, until
 from upschedule.processing.cache import StatusCache
 from upschedule.processing.job import Job, JobStatus, Status
 from upschedule.processing.notices import Notices

@@ -2,11 +2,11 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.paths import SUPPORT
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox import ReaderFunction, Sandbox, SandboxLimits
 
@@ -15,7 +15,7 @@ OpenHostile = Callable[..., AbstractAsyncContextManager[Sandbox]]
 
 def hostile_reader(name: str) -> ReaderFunction:
     """Name a function of hostile.py."""
-    return ReaderFunction(function=f"hostile:{name}", warm_up=None, search_path=(str(Path(__file__).parent),))
+    return ReaderFunction(function=f"hostile:{name}", warm_up=None, search_path=(str(SUPPORT / "sandbox"),))
 
 
 @pytest.fixture

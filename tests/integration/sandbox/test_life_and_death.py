@@ -4,12 +4,12 @@ import asyncio
 import os
 import signal
 import sys
-from pathlib import Path
 
 import pytest
 
 from tests.integration.sandbox.conftest import OpenHostile
-from tests.integration.sandbox.processes import children_of, is_running, readers_of, until, zygote_of
+from tests.support.paths import SUPPORT
+from tests.support.sandbox.inspection import children_of, is_running, readers_of, until, zygote_of
 from upschedule.pdf.sandbox import Sandbox, SandboxFailed
 
 
@@ -99,9 +99,8 @@ async def test_closing_leaves_no_process(hostile: OpenHostile) -> None:
 
 async def test_a_killed_worker_takes_zygote_and_children_with_it() -> None:
     """`kill -9`: nothing in the worker runs any more, so the kernel does it."""
-    here = Path(__file__).parent
     worker = await asyncio.create_subprocess_exec(
-        sys.executable, str(here / "worker.py"), str(here), stdout=asyncio.subprocess.PIPE
+        sys.executable, str(SUPPORT / "sandbox" / "endless_worker.py"), stdout=asyncio.subprocess.PIPE
     )
     assert worker.stdout is not None
     zygote = int(await asyncio.wait_for(worker.stdout.readline(), 20))

@@ -2,19 +2,17 @@
 
 import asyncio
 import sys
-from pathlib import Path
 
 import pytest
 
 from tests.support.documents import wrong
 from tests.support.documents.generate import document
+from tests.support.paths import ROOT, SUPPORT
 from upschedule.pdf import reader
 from upschedule.pdf.errors import NotAPdf, TooComplex
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox import Sandbox, SandboxLimits, read_once
 from upschedule.pdf.sandbox.limits import MEBIBYTE
-
-ROOT = Path(__file__).parents[3]
 
 
 async def test_varied_documents_read_the_same_inside_and_outside() -> None:
@@ -58,7 +56,7 @@ async def on_a_hardened_host(*required: str) -> str:
     """What a sandbox with that policy says on a host without Landlock and namespaces."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        str(Path(__file__).parent / "hardened.py"),
+        str(SUPPORT / "sandbox" / "without_protections.py"),
         *required,
         stdout=asyncio.subprocess.PIPE,
         env={"PYTHONPATH": str(ROOT)},

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.integration.sandbox.conftest import OpenHostile
-from tests.integration.sandbox.processes import (
+from tests.support.sandbox.inspection import (
     check_reader,
     check_waiting_child,
     check_zygote,

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from tests.integration.conftest import StartScheduler
-from tests.integration.pages import await_alive, await_ready, dependencies, get, metric
-from tests.integration.processing.rows import claimed, queued, read
-from tests.integration.services import Addresses, new_account, opened, until
+from tests.support.job_rows import claimed, queued, read
+from tests.support.processes.health_pages import await_alive, await_ready, dependencies, get, metric
 from tests.support.servers import migrate_now, wait_until
+from tests.support.services import Addresses, new_account, opened, until
 from upschedule.operations.embedded.ports import free_port
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.processing.job import Job, Status

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager, suppress
 import msgspec
 import pytest
 
-from tests.integration.services import until
 from tests.support.fault_proxy import FaultProxy
+from tests.support.services import until
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.stores.database import Database, PoolOptions
 from upschedule.stores.errors import PoolExhausted, StoreError, StoreTimeout, StoreUnavailable

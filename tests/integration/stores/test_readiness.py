@@ -5,8 +5,8 @@ import time
 
 import msgspec
 
-from tests.integration.services import Addresses, opened
 from tests.support.fault_proxy import FaultProxy
+from tests.support.services import Addresses, opened
 from upschedule.stores.readiness import all_needed
 
 

@@ -8,8 +8,8 @@ from redis.asyncio import Redis
 from taskiq import AckableMessage
 from taskiq.kicker import AsyncKicker
 
-from tests.integration.services import until
 from tests.support.fault_proxy import FaultProxy
+from tests.support.services import until
 from upschedule.operations.embedded.valkey import STATE, Valkey, ValkeyUse
 from upschedule.stores.stream import StreamBroker, StreamName
 

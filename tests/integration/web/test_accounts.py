@@ -7,9 +7,9 @@ import psycopg
 import pytest
 
 from tests.integration.web.conftest import NewClient, StartApi
-from tests.integration.web.requests import pdf_like, problem_code, upload
 from tests.support.processes.application import ApiProcess
 from tests.support.servers import Database
+from tests.support.web.requests import pdf_like, problem_code, upload
 
 _PASSWORD = "correct horse battery"
 _emails = (f"student{n}@example.org" for n in range(10_000))

@@ -2,21 +2,21 @@
 
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.integration.web.requests import problem_code, upload
 from tests.support.calendar_parsers import by_icalendar, by_vobject, content_lines
 from tests.support.documents.schedules import LECTURES, TESTS
 from tests.support.documents.wrong import schedule
+from tests.support.paths import SHARED
 from tests.support.processes.application import ApiProcess
 from tests.support.servers import wait_until
+from tests.support.web.requests import problem_code, upload
 
 S2 = {"start": "2025-07-21", "end": "2025-10-31"}
-SAMPLES = Path(__file__).parents[4] / "shared" / "samples"
+SAMPLES = SHARED / "samples"
 
 
 def _read(client: httpx.Client, content: bytes) -> str:

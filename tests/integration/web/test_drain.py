@@ -9,9 +9,9 @@ from pathlib import Path
 import httpx
 
 from tests.integration.web.conftest import NewClient, StartApi
-from tests.integration.web.requests import pdf_like, upload
 from tests.support.processes.application import ApiProcess
 from tests.support.servers import wait_until
+from tests.support.web.requests import pdf_like, upload
 from upschedule.operations.embedded.ports import LOOPBACK
 
 _GRACE = {"UPSCHEDULE_WEB_DRAIN_GRACE_SECONDS": "2"}

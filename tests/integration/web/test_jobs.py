@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from tests.integration.web.conftest import NewClient
-from tests.integration.web.requests import pdf_like, problem_code, upload
 from tests.support.documents.generate import Document, document, stripped
 from tests.support.processes.application import ApiProcess
 from tests.support.servers import wait_until
+from tests.support.web.requests import pdf_like, problem_code, upload
 from upschedule.timetable.event import Extraction
 
 Read = tuple[httpx.Client, str, Document]

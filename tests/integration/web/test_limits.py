@@ -9,8 +9,8 @@ import httpx
 import psycopg
 
 from tests.integration.web.conftest import Instances, NewClient, StartApi
-from tests.integration.web.requests import pdf_like, problem_code, upload
 from tests.support.processes.application import ApiProcess
+from tests.support.web.requests import pdf_like, problem_code, upload
 
 _MEBIBYTE = 1024 * 1024
 _REFUSED = 'upschedule_limited_requests_total{limit="uploads"}'

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.integration.web.conftest import NewClient, StartApi
-from tests.integration.web.requests import pdf_like, problem_code, upload
 from tests.support.processes.application import ApiProcess
+from tests.support.web.requests import pdf_like, problem_code, upload
 
 TOLD = "Uploads are closed until 14:00."
 

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from tests.integration.web.conftest import NewClient
-from tests.integration.web.requests import pdf_like, problem_code, upload
 from tests.support.processes.application import ApiProcess
 from tests.support.servers import wait_until
+from tests.support.web.requests import pdf_like, problem_code, upload
 from upschedule.operations.embedded.ports import LOOPBACK
 
 _JSON = {"Content-Type": "application/json"}

@@ -10,11 +10,11 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.integration.services import until
-from tests.integration.web.requests import pdf_like, problem_code
 from tests.support.fault_proxy import FaultProxy
 from tests.support.isolated_servers import Rooms
 from tests.support.processes.application import ApiProcess, api_process
+from tests.support.services import until
+from tests.support.web.requests import pdf_like, problem_code
 
 _URLS = {
     "postgres": "UPSCHEDULE_POSTGRES_URL",

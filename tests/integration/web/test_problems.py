@@ -6,8 +6,8 @@ import httpx
 import pytest
 
 from tests.integration.web.conftest import NewClient, StartApi
-from tests.integration.web.requests import pdf_like, problem_code, upload
 from tests.support.processes.application import ApiProcess
+from tests.support.web.requests import pdf_like, problem_code, upload
 from upschedule.web.http.problems import causes
 
 _SECURITY_HEADERS = {

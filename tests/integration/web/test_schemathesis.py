@@ -11,17 +11,16 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.integration.web.requests import upload
 from tests.support.documents.schedules import LECTURES
 from tests.support.documents.wrong import schedule
 from tests.support.isolated_servers import Rooms
+from tests.support.paths import ROOT, SUPPORT
 from tests.support.processes.application import ApiProcess, api_process, worker_process
 from tests.support.servers import started, wait_until
+from tests.support.web.requests import upload
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 from upschedule.operations.embedded.traefik import Traefik
 
-_HERE = Path(__file__).parent
-_ROOT = _HERE.parents[2]
 #: `nox -s schemathesis` asks for more, and for other seeds.
 _SEED = int(os.environ.get("FUZZING_SEED", "1"))
 _EXAMPLES = int(os.environ.get("FUZZING_EXAMPLES", "60"))
@@ -123,7 +122,7 @@ def _run(public_url: str, existing: dict[str, str], report: Path) -> dict[str, A
                 "-m",
                 "schemathesis.cli",
                 "--config-file",
-                _HERE / "fuzzing" / "schemathesis.toml",
+                SUPPORT / "web" / "fuzzing" / "schemathesis.toml",
                 "run",
             ),
             *(*arguments, "--report", "json", "--report-json-path", report, f"{public_url}/api/v1/openapi.json"),
@@ -132,8 +131,8 @@ def _run(public_url: str, existing: dict[str, str], report: Path) -> dict[str, A
         env={
             **os.environ,
             **existing,
-            "SCHEMATHESIS_HOOKS": "tests.integration.web.fuzzing.hooks",
-            "PYTHONPATH": str(_ROOT),
+            "SCHEMATHESIS_HOOKS": "tests.support.web.fuzzing.hooks",
+            "PYTHONPATH": str(ROOT),
         },
         check=False,
     )

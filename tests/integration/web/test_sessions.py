@@ -9,8 +9,8 @@ import httpx
 import redis
 
 from tests.integration.web.conftest import NewClient, StartApi
-from tests.integration.web.requests import pdf_like, upload
 from tests.support.processes.application import api_process
+from tests.support.web.requests import pdf_like, upload
 from upschedule.operations.embedded.valkey import STATE, Valkey, ValkeyUse
 
 _MANY = {

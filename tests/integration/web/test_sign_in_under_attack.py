@@ -11,9 +11,9 @@ import psycopg
 import pytest
 
 from tests.integration.web.conftest import NewClient, StartApi
-from tests.integration.web.requests import pdf_like, problem_code, upload
 from tests.support.processes.application import ApiProcess
 from tests.support.servers import Database
+from tests.support.web.requests import pdf_like, problem_code, upload
 
 _PASSWORD = "correct horse battery"
 _DEVICE = "upschedule-device"

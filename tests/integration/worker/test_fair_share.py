@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.integration.conftest import StartScheduler, StartWorker
-from tests.integration.processing.rows import read
 from tests.integration.processing.test_intake import accept
-from tests.integration.services import Addresses, a_document, new_account, opened, until, until_final
 from tests.integration.worker.test_faults import QUICK, runs_of, until_exit, until_status
+from tests.support.job_rows import read
+from tests.support.services import Addresses, a_document, new_account, opened, until, until_final
 from upschedule.processing.job import Status
 from upschedule.services import Services
 

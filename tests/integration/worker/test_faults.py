@@ -12,9 +12,9 @@ import pytest
 
 from tests.integration.conftest import StartScheduler, StartWorker
 from tests.integration.processing.test_intake import accept
-from tests.integration.services import Addresses, a_document, new_account, opened, until, until_final
 from tests.support.fault_proxy import FaultProxy
 from tests.support.servers import migrate_now
+from tests.support.services import Addresses, a_document, new_account, opened, until, until_final
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.operations.embedded.valkey import STATE, Valkey, ValkeyUse

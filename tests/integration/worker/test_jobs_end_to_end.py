@@ -5,9 +5,9 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
-from tests.integration.reading import golden
-from tests.integration.services import Addresses, a_document, new_account, opened, until_final
-from tests.integration.worker_process import a_sandbox
+from tests.support.sandbox.scripted_reader import golden
+from tests.support.sandbox.scripted_worker import a_sandbox
+from tests.support.services import Addresses, a_document, new_account, opened, until_final
 from upschedule.processing.job import Status
 from upschedule.scheduler.app import SchedulerOptions, schedule
 from upschedule.worker.app import WorkerOptions, work

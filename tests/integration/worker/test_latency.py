@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from tests.integration.processing.test_intake import accept
-from tests.integration.services import Addresses, a_document, new_account, opened, until_final
 from tests.integration.worker.test_jobs_end_to_end import working
+from tests.support.services import Addresses, a_document, new_account, opened, until_final
 
 
 async def test_a_lone_upload_is_claimed_by_the_doorbell_and_not_by_the_sweeper(addresses: Addresses) -> None:

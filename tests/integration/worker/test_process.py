@@ -9,10 +9,10 @@ from pathlib import Path
 import msgspec
 
 from tests.integration.conftest import StartWorker
-from tests.integration.pages import await_alive, await_ready, dependencies, get
 from tests.integration.processing.test_intake import accept
-from tests.integration.services import Addresses, a_document, new_account, opened, until_final
+from tests.support.processes.health_pages import await_alive, await_ready, dependencies, get
 from tests.support.servers import wait_until
+from tests.support.services import Addresses, a_document, new_account, opened, until_final
 from upschedule.operations.embedded.ports import free_port
 
 PORT = "WORKER_PORT"

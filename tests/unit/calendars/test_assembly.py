@@ -5,8 +5,8 @@ import datetime as dt
 import msgspec
 import pytest
 
-from tests.unit.calendars.makers import KNOWN, assembly, calendar, document
-from tests.unit.timetable.makers import exam, lecture, period, semester_test
+from tests.support.builders.calendars import KNOWN, assembly, calendar, document
+from tests.support.builders.timetable import exam, lecture, period, semester_test
 from upschedule.calendars.assembly import CalendarAssembly, likeliest_year, needed_terms
 from upschedule.calendars.model import Choices
 from upschedule.timetable.academic_year import YearDates

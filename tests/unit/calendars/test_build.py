@@ -7,9 +7,9 @@ import msgspec
 import pytest
 from icalendar import Calendar
 
+from tests.support.builders.calendars import KNOWN, MOMENT, assembly, calendar
+from tests.support.builders.timetable import exam, lecture, semester_test
 from tests.support.calendar_parsers import content_lines
-from tests.unit.calendars.makers import KNOWN, MOMENT, assembly, calendar
-from tests.unit.timetable.makers import exam, lecture, semester_test
 from upschedule.calendars.build import CalendarOptions, basis_of, build_feed, build_records
 from upschedule.calendars.model import CalendarInputs, Choices
 

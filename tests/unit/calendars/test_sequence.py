@@ -4,7 +4,7 @@ import datetime as dt
 
 import msgspec
 
-from tests.unit.timetable.makers import published, semester_test
+from tests.support.builders.timetable import published, semester_test
 from upschedule.calendars.sequence import EntryRecord, update_records
 from upschedule.timetable.entry import Entry
 from upschedule.timetable.event import Event

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.deploy.makers import allocation, deployment, snapshot, specification
+from tests.support.builders.nomad_answers import allocation, deployment, snapshot, specification
 from upschedule.deploy.consul import Check, Registration, complaints
 from upschedule.deploy.exits import ExitCode
 from upschedule.deploy.revert import concerned

@@ -1,6 +1,6 @@
 """Which version is the release before."""
 
-from tests.unit.deploy.makers import snapshot, specification
+from tests.support.builders.nomad_answers import snapshot, specification
 from upschedule.deploy import history
 
 

@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from tests.unit.deploy.makers import allocation, events, specification
+from tests.support.builders.nomad_answers import allocation, events, specification
 from upschedule.deploy.nomad_model import Job
 from upschedule.deploy.reasons import causes
 

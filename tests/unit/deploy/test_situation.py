@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from tests.unit.deploy.makers import allocation, deployment, snapshot, specification
+from tests.support.builders.nomad_answers import allocation, deployment, snapshot, specification
 from upschedule.deploy.nomad_model import Evaluation, Snapshot
 from upschedule.deploy.situation import Phase, judge
 from upschedule.deploy.words import sentence

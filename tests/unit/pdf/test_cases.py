@@ -2,16 +2,15 @@
 
 import json
 from collections import Counter
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from tests.support.documents.reading import extract
+from tests.support.paths import SHARED
 from upschedule.pdf.errors import UnreadableDocument
 from upschedule.timetable.event import Event, Extraction
 
-SHARED = Path(__file__).parents[4] / "shared"
 CASES = SHARED / "cases" / "reading"
 
 

@@ -1,7 +1,6 @@
 """Real schedules where they are at hand, and printed twins of them elsewhere."""
 
 import hashlib
-from pathlib import Path
 from random import Random
 
 import msgspec
@@ -10,9 +9,10 @@ import pytest
 from tests.support.documents.generate import print_by_portal, stripped
 from tests.support.documents.reading import extract
 from tests.support.documents.schedules import LECTURES, ROWS, TESTS, Kind
+from tests.support.paths import SHARED
 from upschedule.timetable.event import Event
 
-SAMPLES = Path(__file__).parents[3].parent / "shared" / "samples"
+SAMPLES = SHARED / "samples"
 #: Of the events that a person read off the printed pages, as JSON without boxes.
 DIGESTS = {
     "lectures": "c6f5779ca2ee026bcf130359473319be1431eed81ffd7b0bd4c858197eb1e906",

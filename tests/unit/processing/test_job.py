@@ -2,15 +2,15 @@
 
 import datetime as dt
 import re
-from pathlib import Path
 from uuid import UUID
 
 import msgspec
 import pytest
 
+from tests.support.paths import ROOT
 from upschedule.processing.job import FINAL, MOVES, Job, JobError, Status, status_of
 
-_DRAWING = Path(__file__).parents[3] / "docs/job-states.md"
+_DRAWING = ROOT / "docs/job-states.md"
 _ARROW = re.compile(r"^\s*(\w+) --> (\w+): (.+)$", re.MULTILINE)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.integration.services import Addresses
+from tests.support.services import Addresses
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress
 from upschedule.services.live import LIVE, SETTINGS_PREFIX, LiveSettings, ValueRefused, key_of, read_key, read_setting
 from upschedule.settings import Settings, load

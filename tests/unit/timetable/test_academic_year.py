@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from tests.unit.timetable.makers import academic_year, period
+from tests.support.builders.timetable import academic_year, period
 from upschedule.timetable.academic_year import FollowedDay, HolidayChange, YearDates, merge
 
 MONDAY = dt.date(2026, 3, 2)

@@ -8,8 +8,7 @@ import pytest
 import vobject
 from icalendar import Calendar
 
-from tests.support.calendar_parsers import by_icalendar, by_vobject, content_lines
-from tests.unit.timetable.makers import (
+from tests.support.builders.timetable import (
     HEADER,
     academic_year,
     document,
@@ -19,6 +18,7 @@ from tests.unit.timetable.makers import (
     published,
     semester_test,
 )
+from tests.support.calendar_parsers import by_icalendar, by_vobject, content_lines
 from upschedule.timetable.academic_year import FollowedDay
 from upschedule.timetable.icalendar import with_source, write
 

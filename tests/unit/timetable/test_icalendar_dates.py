@@ -9,8 +9,8 @@ import holidays
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.support.builders.timetable import HEADER, lecture, published, semester_test
 from tests.support.calendar_parsers import by_icalendar, by_vobject, content_lines
-from tests.unit.timetable.makers import HEADER, lecture, published, semester_test
 from upschedule.timetable.academic_year import AcademicYear, FollowedDay, HolidayChange, Period, YearDates
 from upschedule.timetable.event import DAYS, Lecture
 from upschedule.timetable.icalendar import write

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from tests.unit.timetable.makers import exam, lecture, semester_test
+from tests.support.builders.timetable import exam, lecture, semester_test
 from upschedule.timetable.merge import merge
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from tests.unit.timetable.makers import academic_year, exam, lecture, period, semester_test
+from tests.support.builders.timetable import academic_year, exam, lecture, period, semester_test
 from upschedule.timetable.event import Event
 from upschedule.timetable.occurrences import occurrences
 

@@ -3,7 +3,7 @@
 import datetime as dt
 import random
 
-from tests.unit.timetable.makers import exam, lecture, semester_test
+from tests.support.builders.timetable import exam, lecture, semester_test
 from upschedule.timetable.event import Event
 from upschedule.timetable.merge import merge
 from upschedule.timetable.uid import entry_ids, followed_id

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.unit.timetable.makers import document, exam, lecture, published, semester_test
+from tests.support.builders.timetable import document, exam, lecture, published, semester_test
 from upschedule.timetable.verify import BrokenCalendar, verify
 
 EVENTS = (lecture(), semester_test(), exam())

@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from tests.unit.timetable.makers import academic_year, lecture, semester_test
+from tests.support.builders.timetable import academic_year, lecture, semester_test
 from upschedule.timetable.academic_year import AcademicYear, FollowedDay
 from upschedule.timetable.occurrences import occurrences
 from upschedule.timetable.week import Slot, Week, calendar_weeks

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from tests.unit.timetable.makers import period
+from tests.support.builders.timetable import period
 from upschedule.timetable.academic_year import FollowedDay, HolidayChange, YearDates
 from upschedule.timetable.year_check import find_year_errors
 

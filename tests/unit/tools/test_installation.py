@@ -11,12 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.tools.index import Index, Wheel, pure_wheel, serving, uv_wheel
+from tests.support.package_index import Index, Wheel, pure_wheel, serving, uv_wheel
+from tests.support.paths import ROOT
 from tools.installation import uv
 from tools.installation.errors import InstallationError
 from tools.installation.package_index import configured_index, link_on_page, locate
 
-ROOT = Path(__file__).parents[3]
 VERSION = "99.1.2"
 THING = pure_wheel("thing")
 #: Nothing listens there.

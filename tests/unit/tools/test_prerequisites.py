@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 from tests.support.servers import scratch_directory
 from tools.prerequisites import PARTS
 
-ROOT = Path(__file__).parents[3]
 NOBODY = 65534
 
 

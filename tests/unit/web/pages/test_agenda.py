@@ -2,7 +2,7 @@
 
 import datetime as dt
 
-from tests.unit.web.pages.events import a_test, an_exam
+from tests.support.builders.events import a_test, an_exam
 from upschedule.web.pages.agenda import months
 
 

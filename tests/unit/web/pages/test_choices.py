@@ -1,6 +1,6 @@
 """What the form of modules and groups means."""
 
-from tests.unit.web.pages.events import a_lecture
+from tests.support.builders.events import a_lecture
 from upschedule.calendars.model import Choices
 from upschedule.web.pages.choices import choices
 from upschedule.web.pages.modules import modules

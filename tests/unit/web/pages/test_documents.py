@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.unit.web.pages.events import a_lecture, an_exam
+from tests.support.builders.events import a_lecture, an_exam
 from upschedule.processing.job import JobError, JobStatus, Status
 from upschedule.timetable.event import Extraction
 from upschedule.web.pages.documents import Card, documents

@@ -1,6 +1,6 @@
 """Doubts beside their rows."""
 
-from tests.unit.web.pages.events import a_lecture, a_test, box
+from tests.support.builders.events import a_lecture, a_test, box
 from upschedule.timetable.event import ReadingWarning
 from upschedule.web.pages.remarks import Doubts, Remark, doubts, joined
 

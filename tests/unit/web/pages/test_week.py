@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.web.pages.events import a_lecture
+from tests.support.builders.events import a_lecture
 from upschedule.timetable.event import DAYS
 from upschedule.web.pages.week import COLUMNS, LINES_MAX, Slot, weeks
 

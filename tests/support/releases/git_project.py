@@ -4,7 +4,8 @@ import re
 import subprocess
 from pathlib import Path
 
-ROOT = Path(__file__).parents[3]
+from tests.support.paths import ROOT
+
 #: One in pure Python, one with an extension.
 DEPENDENCIES = ("click", "msgspec")
 _PROJECT = '[project]\nname = "upschedule"\nversion = "1.2.3"\nrequires-python = ">=3.11"\ndependencies = {}\n'

@@ -4,7 +4,7 @@ import datetime as dt
 import uuid
 from typing import Any
 
-from tests.unit.timetable.makers import academic_year
+from tests.support.builders.timetable import academic_year
 from upschedule.calendars.assembly import CalendarAssembly
 from upschedule.calendars.model import Calendar, Choices, Document, KnownYear
 from upschedule.timetable.academic_year import YearDates

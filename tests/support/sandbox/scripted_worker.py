@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-from tests.integration.reading import golden
+from tests.support.sandbox.scripted_reader import golden
 from upschedule import logging, settings
 from upschedule.cli.work import options_of
 from upschedule.pdf.limits import ReadingLimits
@@ -28,7 +28,7 @@ async def main() -> None:
 
 
 def a_sandbox(*, concurrency: int = 2, cpu_seconds_max: int = 10) -> Sandbox:
-    reader = ReaderFunction(function="reading:read", warm_up=None, search_path=(str(Path(__file__).parent),))
+    reader = ReaderFunction(function="scripted_reader:read", warm_up=None, search_path=(str(Path(__file__).parent),))
     limits = SandboxLimits(cpu_seconds_max=cpu_seconds_max)
     return Sandbox(limits=limits, reading=ReadingLimits(), concurrency_max=concurrency, reader=reader)
 

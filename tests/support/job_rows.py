@@ -2,7 +2,7 @@
 
 from uuid import UUID, uuid4
 
-from tests.unit.timetable.makers import lecture
+from tests.support.builders.timetable import lecture
 from upschedule.processing.job import Job
 from upschedule.processing.repository import JobRepository, NewJob
 from upschedule.processing.runs import RunRepository

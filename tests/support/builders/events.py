@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from tests.unit.timetable.makers import exam, lecture, semester_test
+from tests.support.builders.timetable import exam, lecture, semester_test
 from upschedule.timetable.event import Box, Exam, Lecture, Test
 
 

@@ -1,14 +1,14 @@
-"""A worker to be killed: it reads for ever, and prints the process id of its zygote. Arguments: where hostile.py is."""
+"""A worker to be killed: it reads for ever, and prints the process id of its zygote."""
 
 import asyncio
-import sys
+from pathlib import Path
 
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox import ReaderFunction, Sandbox, SandboxLimits
 
 
 async def main() -> None:
-    reader = ReaderFunction(function="hostile:hang", warm_up=None, search_path=(sys.argv[1],))
+    reader = ReaderFunction(function="hostile:hang", warm_up=None, search_path=(str(Path(__file__).parent),))
     async with Sandbox(limits=SandboxLimits(), reading=ReadingLimits(), reader=reader) as sandbox:
         zygote = sandbox._zygote
         assert zygote is not None
