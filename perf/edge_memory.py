@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import msgspec
 
-from tests.cluster.tooling.authority import Certificate, self_signed
+from tests.support.cluster.tooling.authority import Certificate, self_signed
 from tests.support.servers import scratch_directory, started
 from upschedule.operations.embedded import executables
 from upschedule.operations.embedded.health import UNHEALTHY, expect_ok

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.cluster.cluster import running_cluster
-from tests.cluster.instances import await_well
-from tests.cluster.releases import tried
-from tests.cluster.scaling import await_passing, scale
+from tests.support.cluster.whole.cluster import running_cluster
+from tests.support.cluster.whole.instances import await_well
+from tests.support.cluster.whole.releases import tried
+from tests.support.cluster.whole.scaling import await_passing, scale
 from tools.local_cluster.cluster import LocalCluster
 
 FIGURES = pytest.StashKey[list[str]]()

@@ -8,9 +8,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.cluster.cluster import owner_url
 from tests.cluster.conftest import Figure
-from tests.cluster.releases import (
+from tests.support.cluster.whole.cluster import owner_url
+from tests.support.cluster.whole.releases import (
     GATE_NOT_PASSED,
     Change,
     deploy,

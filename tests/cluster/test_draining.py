@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from tests.cluster.conftest import Figure
-from tests.cluster.instances import (
+from tests.support.cluster.whole.instances import (
     READ_SECONDS,
     Instance,
     addresses,

@@ -16,9 +16,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cluster.cluster import ask_consul
 from tests.cluster.conftest import Figure
-from tests.cluster.instances import (
+from tests.support.cluster.whole.cluster import ask_consul
+from tests.support.cluster.whole.instances import (
     APPLICATION,
     READ_SECONDS,
     Instance,
@@ -29,7 +29,7 @@ from tests.cluster.instances import (
     instances,
     students_at_work,
 )
-from tests.cluster.traffic import Seen, Traffic
+from tests.support.cluster.whole.traffic import Seen, Traffic
 from tests.support.documents.generate import Document, document
 from tests.support.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster

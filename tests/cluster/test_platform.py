@@ -16,7 +16,7 @@ from minio import Minio
 from minio.error import S3Error
 from redis.exceptions import NoPermissionError
 
-from tests.cluster.cluster import (
+from tests.support.cluster.whole.cluster import (
     allocations,
     application_url,
     ask_consul,

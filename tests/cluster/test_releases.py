@@ -7,9 +7,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.cluster.cluster import object_store, owner_url
 from tests.cluster.conftest import Figure
-from tests.cluster.releases import (
+from tests.support.cluster.whole.cluster import object_store, owner_url
+from tests.support.cluster.whole.releases import (
     deploy,
     harmless,
     make_release,

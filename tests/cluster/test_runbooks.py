@@ -9,10 +9,18 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cluster.cluster import ask_consul
 from tests.cluster.conftest import Figure
-from tests.cluster.releases import commit, deploy, harmless, released, serving, unlimited_traffic, version_of
-from tests.cluster.runbooks import follow, shell
+from tests.support.cluster.whole.cluster import ask_consul
+from tests.support.cluster.whole.releases import (
+    commit,
+    deploy,
+    harmless,
+    released,
+    serving,
+    unlimited_traffic,
+    version_of,
+)
+from tests.support.cluster.whole.runbooks import follow, shell
 from tests.support.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from tests.cluster.conftest import Figure
-from tests.cluster.gaps import visiting
-from tests.cluster.runbooks import follow, shell
+from tests.support.cluster.whole.outages import visiting
+from tests.support.cluster.whole.runbooks import follow, shell
 from tests.support.servers import wait_until
 from tools.local_cluster.certificates import Certificate, provide_certificates
 from tools.local_cluster.cluster import LocalCluster

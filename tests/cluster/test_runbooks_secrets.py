@@ -13,7 +13,8 @@ import redis
 from minio import Minio
 from minio.error import S3Error
 
-from tests.cluster.cluster import (
+from tests.cluster.conftest import Figure
+from tests.support.cluster.whole.cluster import (
     application_url,
     ask_consul,
     derived,
@@ -21,10 +22,9 @@ from tests.cluster.cluster import (
     owner_url,
     shared_url,
 )
-from tests.cluster.conftest import Figure
-from tests.cluster.gaps import visiting
-from tests.cluster.releases import unlimited_traffic
-from tests.cluster.runbooks import follow, shell
+from tests.support.cluster.whole.outages import visiting
+from tests.support.cluster.whole.releases import unlimited_traffic
+from tests.support.cluster.whole.runbooks import follow, shell
 from tests.support.documents.generate import document
 from tests.support.servers import wait_until
 from tools.local_cluster.cluster import LocalCluster

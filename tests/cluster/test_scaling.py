@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.cluster.conftest import Figure
-from tests.cluster.releases import unlimited_traffic
-from tests.cluster.scaling import (
+from tests.support.cluster.whole.releases import unlimited_traffic
+from tests.support.cluster.whole.scaling import (
     HEALTHY_SECONDS,
     answering,
     asking_for_connections,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.runbooks import FOLDER, INDEX, blocks, names
+from tests.support.cluster.whole.runbooks import FOLDER, INDEX, blocks, names
 from tests.support.paths import ROOT
 
 #: Of what a reader would have to fill in: <ID>, ALLOCATION_ID, …; shell variables are named by the text above a block.

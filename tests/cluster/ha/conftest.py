@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.ha.cluster import Cluster, running_cluster
 from tests.cluster.tooling.conftest import programs
+from tests.support.cluster.ha.cluster import Cluster, running_cluster
 
 __all__ = ["programs"]
 

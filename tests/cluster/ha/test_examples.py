@@ -5,7 +5,7 @@ from string import Template
 
 import pytest
 
-from tests.cluster.ha.keys import gossip_keys, run
+from tests.support.cluster.ha.keys import gossip_keys, run
 from tests.support.paths import ROOT
 
 NODE = {

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from tests.cluster.conftest import Figure
-from tests.cluster.ha.cluster import SERVERS, Cluster
-from tests.cluster.ha.keys import run
-from tests.cluster.ha.machine import Machine
-from tests.cluster.visits import reading
+from tests.support.cluster.ha.cluster import SERVERS, Cluster
+from tests.support.cluster.ha.keys import run
+from tests.support.cluster.ha.machine import Machine
+from tests.support.cluster.whole.visits import reading
 from tests.support.servers import wait_until
 from tools.local_cluster.leftovers import end_tasks
 

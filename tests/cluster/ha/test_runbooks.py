@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.ha.cluster import Cluster
-from tests.cluster.ha.machine import Machine
 from tests.cluster.ha.test_leaders import (
     REJOIN_SECONDS,
     REPLACED_SECONDS,
@@ -15,7 +13,9 @@ from tests.cluster.ha.test_leaders import (
     leader_of,
     service,
 )
-from tests.cluster.runbooks import follow
+from tests.support.cluster.ha.cluster import Cluster
+from tests.support.cluster.ha.machine import Machine
+from tests.support.cluster.whole.runbooks import follow
 from tests.support.servers import wait_until
 from tools.local_cluster.leftovers import end_tasks
 

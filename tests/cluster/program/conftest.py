@@ -4,10 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.cluster.program.engine import Ran
-from tests.cluster.program.nomad import Nomad, running_nomad
-from tests.cluster.program.readers import ALL
-from tests.cluster.program.whole import RELEASED, up
+from tests.support.cluster.program.nomad_server import Nomad, running_nomad
+from tests.support.cluster.program.recorded_engine import Ran
+from tests.support.cluster.program.secret_readers import ALL
+from tests.support.cluster.program.whole_program import RELEASED, up
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import pytest
 
 from components.access import Access, autoscaler_rules, deploy_rules
-from tests.cluster.program.engine import run, token_of
+from tests.support.cluster.program.recorded_engine import run, token_of
 
 
 def test_a_token_has_its_policy_and_no_other() -> None:

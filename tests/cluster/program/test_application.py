@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from parts.application import JOBS, Settings, application_settings
 from parts.stores import ObjectStoreKeys, Stores
-from tests.cluster.program.engine import Ran, run
-from tests.cluster.program.nomad import Nomad
-from tests.cluster.program.stacks import REQUIRED, problems
-from tests.cluster.program.whole import RELEASED, manifest, up
+from tests.support.cluster.program.configurations import REQUIRED, problems
+from tests.support.cluster.program.nomad_server import Nomad
+from tests.support.cluster.program.recorded_engine import Ran, run
+from tests.support.cluster.program.whole_program import RELEASED, manifest, up
 from tests.support.paths import ROOT
 
 UNPACKED = ROOT / "jobs" / "release" / "unpacked.py"

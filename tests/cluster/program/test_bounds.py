@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from config import read
-from tests.cluster.program.engine import run
-from tests.cluster.program.stacks import REQUIRED, SETTINGS, configure, fields, problems
+from tests.support.cluster.program.configurations import REQUIRED, SETTINGS, configure, fields, problems
+from tests.support.cluster.program.recorded_engine import run
 
 PORT = (1, 65_535)
 MEGABYTES = (16, None)

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 
 from config import ConfigurationError, read
 from parts import application, edge, stores
-from tests.cluster.program.engine import run
-from tests.cluster.program.stacks import (
+from tests.support.cluster.program.configurations import (
     GIVEN,
     OPTIONAL_SECRETS,
     REQUIRED,
@@ -20,6 +19,7 @@ from tests.cluster.program.stacks import (
     loaded,
     problems,
 )
+from tests.support.cluster.program.recorded_engine import run
 
 WRONG = """The configuration of stack dev cannot be used:
   redisProgram: is missing

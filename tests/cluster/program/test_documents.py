@@ -5,9 +5,9 @@ import re
 import msgspec
 import pytest
 
-from tests.cluster.program.engine import Ran
-from tests.cluster.program.jobs import JOBS, declared
-from tests.cluster.program.stacks import GIVEN, OPTIONAL_SECRETS, SECRETS, fields, problems
+from tests.support.cluster.program.configurations import GIVEN, OPTIONAL_SECRETS, SECRETS, fields, problems
+from tests.support.cluster.program.job_files import JOBS, declared
+from tests.support.cluster.program.recorded_engine import Ran
 from tests.support.paths import ROOT
 
 EXAMPLE = ROOT / "pulumi" / "Pulumi.production.example.yaml"

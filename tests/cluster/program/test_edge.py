@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.cluster.program.stacks import GIVEN, REQUIRED, problems
-from tests.cluster.program.whole import up
+from tests.support.cluster.program.configurations import GIVEN, REQUIRED, problems
+from tests.support.cluster.program.whole_program import up
 
 CERTIFICATE = ("traefikCertificate", "traefikCertificateKey")
 WITHOUT = {name: value for name, value in GIVEN.items() if name not in CERTIFICATE}

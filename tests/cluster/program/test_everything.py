@@ -5,12 +5,12 @@ import pytest
 from config import ConfigurationError
 from guard import NomadSilent, ReleaseUnderWay
 from parts import application
-from tests.cluster.program.engine import Ran, token_of
-from tests.cluster.program.jobs import FILES, JOBS, declared, text_with_names
-from tests.cluster.program.nomad import Nomad
-from tests.cluster.program.readers import ALL, READERS
-from tests.cluster.program.stacks import PARTS
-from tests.cluster.program.whole import RELEASED, manifest, up
+from tests.support.cluster.program.configurations import PARTS
+from tests.support.cluster.program.job_files import FILES, JOBS, declared, text_with_names
+from tests.support.cluster.program.nomad_server import Nomad
+from tests.support.cluster.program.recorded_engine import Ran, token_of
+from tests.support.cluster.program.secret_readers import ALL, READERS
+from tests.support.cluster.program.whole_program import RELEASED, manifest, up
 
 
 def marks(name: str) -> tuple[str, str]:

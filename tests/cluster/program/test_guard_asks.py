@@ -7,7 +7,7 @@ import pytest
 
 import guard
 from guard import NomadSilent, Rollout, read_rollouts
-from tests.cluster.program.nomad import LOOPBACK, Asked, Nomad, answer, raw
+from tests.support.cluster.program.nomad_server import LOOPBACK, Asked, Nomad, answer, raw
 
 CANARIES = {"api": {"DesiredCanaries": 1}}
 NONE = {"api": {"DesiredCanaries": 0}}

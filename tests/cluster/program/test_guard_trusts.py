@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from guard import NomadSilent, Rollout, read_rollouts
-from tests.cluster.program.nomad import LOOPBACK, Nomad, running_nomad
-from tests.cluster.tooling.authority import Certificate, self_signed
+from tests.support.cluster.program.nomad_server import LOOPBACK, Nomad, running_nomad
+from tests.support.cluster.tooling.authority import Certificate, self_signed
 
 RUNNING = Rollout(job="api", release="1", deployment="running", scaling=True)
 VARIABLES = ("NOMAD_CACERT", "NOMAD_CLIENT_CERT", "NOMAD_CLIENT_KEY")

@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parts.application import Settings, scaled
-from tests.cluster.program.nomad import Nomad
-from tests.cluster.program.whole import RELEASED, up
+from tests.support.cluster.program.nomad_server import Nomad
+from tests.support.cluster.program.whole_program import RELEASED, up
 
 COUNTS = st.integers(1, 60)
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.cluster.program.engine import token_of
-from tests.cluster.program.stacks import REQUIRED
-from tests.cluster.program.whole import up
+from tests.support.cluster.program.configurations import REQUIRED
+from tests.support.cluster.program.recorded_engine import token_of
+from tests.support.cluster.program.whole_program import up
 from tests.support.paths import ROOT
 
 RULES = ROOT / "monitoring" / "rules.yml"

@@ -6,10 +6,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from parts.application import JOBS, secrets_fingerprint
-from tests.cluster.program.engine import Ran, run
-from tests.cluster.program.nomad import Nomad
-from tests.cluster.program.readers import ALL, OF_THE_APPLICATION, READERS
-from tests.cluster.program.whole import RELEASED, manifest, up
+from tests.support.cluster.program.nomad_server import Nomad
+from tests.support.cluster.program.recorded_engine import Ran, run
+from tests.support.cluster.program.secret_readers import ALL, OF_THE_APPLICATION, READERS
+from tests.support.cluster.program.whole_program import RELEASED, manifest, up
 
 NAMES = ("authority", "UPSCHEDULE_POSTGRES_URL", "UPSCHEDULE_CONSUL_TOKEN")
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)

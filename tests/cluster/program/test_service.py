@@ -8,8 +8,8 @@ import pulumi_nomad
 import pytest
 
 from components.service import Service, ServiceArgs
-from tests.cluster.program.engine import Ran, run
-from tests.cluster.program.jobs import file_name, text
+from tests.support.cluster.program.job_files import file_name, text
+from tests.support.cluster.program.recorded_engine import Ran, run
 
 PASSWORD = "for redis-state alone"
 

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from parts import stores
 from parts.identities import derived
-from tests.cluster.program.engine import Ran, run
-from tests.cluster.program.nomad import Nomad
-from tests.cluster.program.stacks import GIVEN, REQUIRED
-from tests.cluster.program.whole import RELEASED, up
+from tests.support.cluster.program.configurations import GIVEN, REQUIRED
+from tests.support.cluster.program.nomad_server import Nomad
+from tests.support.cluster.program.recorded_engine import Ran, run
+from tests.support.cluster.program.whole_program import RELEASED, up
 from upschedule.operations.privileges.identities import Process
 from upschedule.operations.privileges.objects import actions_of
 from upschedule.operations.privileges.redis import rules

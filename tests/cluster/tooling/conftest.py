@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.tooling.agent import Agent, running_agent
-from tests.cluster.tooling.stack import Stack
+from tests.support.cluster.tooling.nomad_agent import Agent, running_agent
+from tests.support.cluster.tooling.pulumi_stack import Stack
 from tests.support.paths import ROOT
 
 STAND_INS = [ROOT / "tools" / "pulumi-language-python", ROOT / "tools" / "pulumi-resource-nomad"]

@@ -1,8 +1,8 @@
 """nomad.Namespace, nomad.Variable, nomad.AclPolicy and nomad.AclToken through the real engine (R11.1)."""
 
-from tests.cluster.tooling.agent import Agent
-from tests.cluster.tooling.jobs import sleeper, unique
-from tests.cluster.tooling.stack import Stack
+from tests.support.cluster.tooling.nomad_agent import Agent
+from tests.support.cluster.tooling.pulumi_stack import Stack
+from tests.support.cluster.tooling.sleeper_jobs import sleeper, unique
 
 
 def test_a_namespace_is_made_drifts_is_renamed_and_goes_with_its_jobs(stack: Stack, agent: Agent) -> None:

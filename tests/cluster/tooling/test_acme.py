@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 from tests.cluster.conftest import Figure
-from tests.cluster.tooling.agent import Agent
-from tests.cluster.tooling.authority import Pebble, running_pebble
-from tests.cluster.tooling.echo import running_echo
-from tests.cluster.tooling.edge import DOMAIN, HEALTHY_SECONDS, RULE, Edge, running_edge, running_node
-from tests.cluster.visits import Visits, visiting
+from tests.support.cluster.tooling.authority import Pebble, running_pebble
+from tests.support.cluster.tooling.echo_server import running_echo
+from tests.support.cluster.tooling.edge import DOMAIN, HEALTHY_SECONDS, RULE, Edge, running_edge, running_node
+from tests.support.cluster.tooling.nomad_agent import Agent
+from tests.support.cluster.whole.visits import Visits, visiting
 from tests.support.servers import scratch_directory, wait_until
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.program.jobs import path
-from tests.cluster.tooling.agent import Agent
-from tests.cluster.tooling.stack import Stack
 from tests.cluster.tooling.test_program import CONFIGURATION, SECRETS, configure
+from tests.support.cluster.program.job_files import path
+from tests.support.cluster.tooling.nomad_agent import Agent
+from tests.support.cluster.tooling.pulumi_stack import Stack
 
 JOBS = ("api", "worker", "scheduler")
 VARIABLES = {

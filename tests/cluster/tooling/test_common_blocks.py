@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.program.jobs import path
-from tests.cluster.tooling.agent import Agent
 from tests.cluster.tooling.test_application import JOBS, OWN, VARIABLES
+from tests.support.cluster.program.job_files import path
+from tests.support.cluster.tooling.nomad_agent import Agent
 
 TASKS = {"api": ("prepare", "serve"), "worker": ("wait", "work"), "scheduler": ("wait", "schedule")}
 #: They differ on purpose: the API alone takes traffic, and prepares the database with a user of its own.

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.tooling import releases
-from tests.cluster.tooling.agent import Agent
-from tests.cluster.tooling.deploy_site import Site, running_node, site_in
-from tests.cluster.tooling.releases import JOBS, Release
+from tests.support.cluster.tooling import releases
+from tests.support.cluster.tooling.deploy_site import Site, running_node, site_in
+from tests.support.cluster.tooling.nomad_agent import Agent
+from tests.support.cluster.tooling.releases import JOBS, Release
 from tests.support.servers import wait_until
 
 ONE, TWO = Release(name="one"), Release(name="two")

@@ -10,9 +10,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cluster.tooling import releases
-from tests.cluster.tooling.deploy_site import Said, Site, running_node, site_in
-from tests.cluster.tooling.releases import JOBS, Release
+from tests.support.cluster.tooling import releases
+from tests.support.cluster.tooling.deploy_site import Said, Site, running_node, site_in
+from tests.support.cluster.tooling.releases import JOBS, Release
 from tests.support.servers import wait_until
 from upschedule.operations.embedded import executables
 from upschedule.operations.embedded.ports import LOOPBACK, free_port

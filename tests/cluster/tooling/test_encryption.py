@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.tooling.agent import Agent, running_agent
-from tests.cluster.tooling.certificates import Certificates, make_certificates
 from tests.cluster.tooling.conftest import stack_in
+from tests.support.cluster.tooling.nomad_agent import Agent, running_agent
+from tests.support.cluster.tooling.nomad_certificates import Certificates, make_certificates
 
 SOURCE = """
 provider = nomad.Provider("provider", {options})

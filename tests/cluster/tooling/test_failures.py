@@ -4,9 +4,9 @@ import signal
 
 import pytest
 
-from tests.cluster.tooling.agent import Agent
-from tests.cluster.tooling.jobs import sleeper, unique
-from tests.cluster.tooling.stack import Stack
+from tests.support.cluster.tooling.nomad_agent import Agent
+from tests.support.cluster.tooling.pulumi_stack import Stack
+from tests.support.cluster.tooling.sleeper_jobs import sleeper, unique
 from tests.support.servers import wait_until
 from upschedule.operations.embedded.ports import free_port
 

@@ -3,9 +3,9 @@
 import copy
 from typing import Any
 
-from tests.cluster.tooling.agent import Agent
-from tests.cluster.tooling.jobs import sleeper, unique
-from tests.cluster.tooling.stack import Stack
+from tests.support.cluster.tooling.nomad_agent import Agent
+from tests.support.cluster.tooling.pulumi_stack import Stack
+from tests.support.cluster.tooling.sleeper_jobs import sleeper, unique
 
 
 def program(specification: str, *, word: str = "one", options: str = "", more: str = "") -> str:

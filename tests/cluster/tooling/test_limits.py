@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from tests.cluster.conftest import Figure
-from tests.cluster.tooling.agent import Agent, running_agent
-from tests.cluster.tooling.jobs import unique
+from tests.support.cluster.tooling.nomad_agent import Agent, running_agent
+from tests.support.cluster.tooling.sleeper_jobs import unique
 from tests.support.servers import wait_until
 
 START_SECONDS = 40

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.cluster.tooling.keys import SETTINGS, KeyServer, running_keys
+from tests.support.cluster.tooling.key_server import SETTINGS, KeyServer, running_keys
 from tests.support.processes.application import ApiProcess, api_process, worker_process
 from tests.support.servers import wait_until
 from tests.support.web.requests import pdf_like, problem_code, upload

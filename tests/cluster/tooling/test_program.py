@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.cluster.program.jobs import path
-from tests.cluster.tooling.agent import Agent
-from tests.cluster.tooling.stack import Stack
+from tests.support.cluster.program.job_files import path
+from tests.support.cluster.tooling.nomad_agent import Agent
+from tests.support.cluster.tooling.pulumi_stack import Stack
 from upschedule.operations.privileges.identities import PROCESSES
 
 SERVICES = (

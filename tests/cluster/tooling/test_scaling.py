@@ -12,9 +12,9 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.cluster.tooling.agent import Agent, running_agent
-from tests.cluster.tooling.consul import passing, running_consul
-from tests.cluster.tooling.metrics import MetricsServer, serving_metrics
+from tests.support.cluster.tooling.consul_agent import passing, running_consul
+from tests.support.cluster.tooling.metrics_server import MetricsServer, serving_metrics
+from tests.support.cluster.tooling.nomad_agent import Agent, running_agent
 from tests.support.paths import ROOT
 from tests.support.servers import scratch_directory, wait_until
 from tools.local_cluster.chroot import libraries

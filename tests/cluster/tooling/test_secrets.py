@@ -1,8 +1,8 @@
 """Secrets reach Nomad and nothing else (R11.2)."""
 
-from tests.cluster.tooling.agent import Agent
-from tests.cluster.tooling.jobs import sleeper, unique
-from tests.cluster.tooling.stack import Stack
+from tests.support.cluster.tooling.nomad_agent import Agent
+from tests.support.cluster.tooling.pulumi_stack import Stack
+from tests.support.cluster.tooling.sleeper_jobs import sleeper, unique
 
 SECRET = "Swordfish-7 ${not.evaluated}"
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cluster.tooling.authority import self_signed
-from tests.cluster.tooling.consul import passing
-from tests.cluster.tooling.echo import Echo, running_echo
-from tests.cluster.tooling.edge import DOMAIN, NOBODY, RULE, Edge, Node, put_secrets, running_edge, running_node
+from tests.support.cluster.tooling.authority import self_signed
+from tests.support.cluster.tooling.consul_agent import passing
+from tests.support.cluster.tooling.echo_server import Echo, running_echo
+from tests.support.cluster.tooling.edge import DOMAIN, NOBODY, RULE, Edge, Node, put_secrets, running_edge, running_node
 from tests.support.processes.health_pages import metric
 from tests.support.servers import scratch_directory, wait_until
 from upschedule.operations.embedded.ports import LOOPBACK

@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from tests.cluster.ha.keys import gossip_keys, made_by, make_certificates, run
-from tests.cluster.ha.machine import Machine
+from tests.support.cluster.ha.keys import gossip_keys, made_by, make_certificates, run
+from tests.support.cluster.ha.machine import Machine
 from tests.support.paths import ROOT
 from tests.support.servers import scratch_directory, wait_until
 from tools.local_cluster.leftovers import clean_up

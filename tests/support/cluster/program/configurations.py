@@ -7,7 +7,7 @@ import pulumi
 
 from config import Configuration, ConfigurationError, load
 from parts import application, cluster, edge, monitoring, stores
-from tests.cluster.program.engine import PROJECT, STACK, run
+from tests.support.cluster.program.recorded_engine import PROJECT, STACK, run
 
 PARTS = (cluster, stores, edge, monitoring, application)
 SETTINGS: tuple[type[msgspec.Struct], ...] = tuple(part.Settings for part in PARTS)

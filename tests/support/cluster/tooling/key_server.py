@@ -8,7 +8,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.cluster.tooling.consul import STOP_SECONDS, leader_of
+from tests.support.cluster.tooling.consul_agent import STOP_SECONDS, leader_of
 from tests.support.paths import ROOT
 from tests.support.servers import wait_until
 from upschedule.operations.embedded.ports import free_port

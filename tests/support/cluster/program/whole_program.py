@@ -4,8 +4,8 @@ import json
 import runpy
 from collections.abc import Mapping
 
-from tests.cluster.program.engine import Ran, run
-from tests.cluster.program.stacks import GIVEN, REQUIRED, configure
+from tests.support.cluster.program.configurations import GIVEN, REQUIRED, configure
+from tests.support.cluster.program.recorded_engine import Ran, run
 from tests.support.paths import ROOT
 
 MAIN = ROOT / "pulumi" / "__main__.py"

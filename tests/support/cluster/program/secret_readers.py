@@ -1,6 +1,6 @@
 """Who may read which secret of the stack."""
 
-from tests.cluster.program.stacks import GIVEN, OPTIONAL_SECRETS
+from tests.support.cluster.program.configurations import GIVEN, OPTIONAL_SECRETS
 
 APPLICATION = {"api/api/serve", "worker/worker/work", "scheduler/scheduler/schedule"}
 WAITING = {"worker/worker/wait", "scheduler/scheduler/wait"}

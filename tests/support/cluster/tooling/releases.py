@@ -5,7 +5,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.cluster.tooling.agent import Agent
+from tests.support.cluster.tooling.nomad_agent import Agent
 
 JOBS = ("worker", "scheduler", "api")
 #: Answers every request with 200, unless told another program.

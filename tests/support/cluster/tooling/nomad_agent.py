@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from tests.cluster.tooling.certificates import Certificates
+from tests.support.cluster.tooling.nomad_certificates import Certificates
 from tools.local_cluster.leftovers import clean_up
 from upschedule.operations.embedded.ports import free_port
 

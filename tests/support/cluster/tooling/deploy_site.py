@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster.tooling.agent import Agent, running_agent
-from tests.cluster.tooling.consul import running_consul
-from tests.cluster.tooling.jobs import unique
-from tests.cluster.tooling.releases import JOBS, Release
+from tests.support.cluster.tooling.consul_agent import running_consul
+from tests.support.cluster.tooling.nomad_agent import Agent, running_agent
+from tests.support.cluster.tooling.releases import JOBS, Release
+from tests.support.cluster.tooling.sleeper_jobs import unique
 from tests.support.paths import ROOT
 from tests.support.servers import wait_until
 from upschedule.deploy.clock import Clock

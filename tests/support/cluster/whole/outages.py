@@ -3,7 +3,7 @@
 import ssl
 from contextlib import AbstractContextManager
 
-from tests.cluster.visits import Visits, reading
+from tests.support.cluster.whole.visits import Visits, reading
 from tools.local_cluster.cluster import LocalCluster
 
 PAUSE_SECONDS = 0.1

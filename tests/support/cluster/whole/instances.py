@@ -13,8 +13,8 @@ from typing import Any, LiteralString
 import httpx
 import psycopg
 
-from tests.cluster.cluster import identity, owner_url
-from tests.cluster.traffic import Traffic, traffic
+from tests.support.cluster.whole.cluster import identity, owner_url
+from tests.support.cluster.whole.traffic import Traffic, traffic
 from tests.support.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
 

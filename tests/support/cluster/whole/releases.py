@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from tests.cluster.cluster import ask_consul
-from tests.cluster.traffic import Traffic, traffic
+from tests.support.cluster.whole.cluster import ask_consul
+from tests.support.cluster.whole.traffic import Traffic, traffic
 from tests.support.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
 from tools.local_cluster.releasing import release

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import httpx
 import psycopg
 
-from tests.cluster.cluster import owner_url
+from tests.support.cluster.whole.cluster import owner_url
 from tests.support.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
 from upschedule.deploy.canary import INSTANCE

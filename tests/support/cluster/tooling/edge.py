@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx
 
-from tests.cluster.tooling.agent import Agent, running_agent
-from tests.cluster.tooling.consul import passing, running_consul
+from tests.support.cluster.tooling.consul_agent import passing, running_consul
+from tests.support.cluster.tooling.nomad_agent import Agent, running_agent
 from tests.support.paths import ROOT
 from tests.support.servers import wait_until
 from upschedule.operations.embedded import executables
