@@ -1,1 +1,1 @@
-"""People: visitors without a password, accounts with one, the sessions that know them again."""
+"""Visitors without a password, accounts with one, and their sessions."""

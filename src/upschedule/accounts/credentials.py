@@ -1,6 +1,6 @@
-"""What an e-mail address and a password must be.
+"""Validation of e-mail addresses and passwords.
 
-Passwords after NIST SP 800-63B: long enough, not well known, no rules of composition.
+Passwords follow NIST SP 800-63B: long enough, not well known, no rules of composition.
 """
 
 import re
@@ -37,24 +37,24 @@ def normalised_password(text: str) -> str:
     return unicodedata.normalize("NFKC", text)
 
 
-def check(email: str, password: str) -> None:
-    """Both normalised. Raises InvalidCredentials that names each wrong field."""
+def validate(email: str, password: str) -> None:
+    """Takes a normalised address and password. Raises InvalidCredentials, which names each invalid field."""
     errors = [
         FieldError(field=field, detail=detail)
-        for field, detail in (("email", _email_fault(email)), ("password", _password_fault(password, email)))
+        for field, detail in (("email", _email_error(email)), ("password", _password_error(password, email)))
         if detail
     ]
     if errors:
         raise InvalidCredentials(tuple(errors))
 
 
-def _email_fault(email: str) -> str | None:
+def _email_error(email: str) -> str | None:
     if len(email) > EMAIL_LENGTH_MAX or not _EMAIL.fullmatch(email):
         return "This is not an e-mail address; it should look like name@example.org."
     return None
 
 
-def _password_fault(password: str, email: str) -> str | None:
+def _password_error(password: str, email: str) -> str | None:
     if len(password) < PASSWORD_LENGTH_MIN:
         return f"Use at least {PASSWORD_LENGTH_MIN} characters."
     if len(password) > PASSWORD_LENGTH_MAX:

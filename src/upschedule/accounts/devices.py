@@ -1,27 +1,53 @@
-"""Ids of devices: random, kept as hashes, as those of sessions are."""
+"""The SQL of devices: browsers that signed in to an account before (decision 15)."""
 
-import hashlib
-import re
-import secrets
+from datetime import datetime
+from uuid import UUID
 
-import msgspec
+from upschedule.stores.database import Connection
 
-_VALUE_BYTES = 32
-_VALUE = re.compile(r"[A-Za-z0-9_-]{43}")
+# Rows beyond these are deleted, the least recently used first.
+_DEVICES_OF_ACCOUNT_MAX = 20
+_ACCOUNTS_OF_DEVICE_MAX = 10
+
+_EXISTS = """
+    SELECT FROM devices WHERE id_hash = %(id_hash)s AND account_id = %(account_id)s AND used_at > %(since)s
+"""
+_RENAME = "UPDATE devices SET id_hash = %(new)s WHERE id_hash = %(old)s"
+_UPSERT = """
+    INSERT INTO devices (id_hash, account_id, used_at) VALUES (%(new)s, %(account_id)s, %(now)s)
+    ON CONFLICT (id_hash, account_id) DO UPDATE SET used_at = excluded.used_at
+"""
+_TRIM = """
+    DELETE FROM devices WHERE (id_hash, account_id) IN (
+        (SELECT id_hash, account_id FROM devices WHERE account_id = %(account_id)s
+         ORDER BY used_at DESC OFFSET %(devices_max)s)
+        UNION
+        (SELECT id_hash, account_id FROM devices WHERE id_hash = %(new)s
+         ORDER BY used_at DESC OFFSET %(accounts_max)s)
+    )
+"""
 
 
-class NewDevice(msgspec.Struct, frozen=True, kw_only=True):
-    """`value` is for the cookie and cannot be read back from any store."""
+class DeviceRepository:
+    """The caller owns the transaction and passes the time."""
 
-    value: str
-    id_hash: bytes
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
 
+    async def exists(self, id_hash: bytes, account_id: UUID, *, since: datetime) -> bool:
+        """Whether this device signed in to this account after `since`."""
+        values = {"id_hash": id_hash, "account_id": account_id, "since": since}
+        cursor = await self._connection.execute(_EXISTS, values)
+        return await cursor.fetchone() is not None
 
-def new() -> NewDevice:
-    value = secrets.token_urlsafe(_VALUE_BYTES)
-    return NewDevice(value=value, id_hash=hashlib.sha256(value.encode()).digest())
+    async def upsert(self, *, old: bytes | None, new: bytes, account_id: UUID, now: datetime) -> None:
+        """Stores the sign-in under the id `new`, and moves the device's other rows from `old` to it.
 
-
-def hash_of(value: str | None) -> bytes | None:
-    """None for a cookie that is missing or that no release of this service made."""
-    return hashlib.sha256(value.encode()).digest() if value and _VALUE.fullmatch(value) else None
+        The change of id makes an id worthless that another person planted.
+        """
+        values = {"old": old, "new": new, "account_id": account_id, "now": now}
+        if old is not None:
+            await self._connection.execute(_RENAME, values)
+        await self._connection.execute(_UPSERT, values)
+        maxima = {"devices_max": _DEVICES_OF_ACCOUNT_MAX, "accounts_max": _ACCOUNTS_OF_DEVICE_MAX}
+        await self._connection.execute(_TRIM, values | maxima)

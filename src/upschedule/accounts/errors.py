@@ -1,4 +1,4 @@
-"""Why signing up or in is refused."""
+"""Refusals of signing up and signing in."""
 
 from upschedule.errors import FieldError, Refusal
 

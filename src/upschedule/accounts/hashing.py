@@ -21,9 +21,9 @@ _SIGN_UP_NICENESS = 10
 
 
 class PasswordHashing:
-    """Signing in and signing up have threads and queues of their own: the one never waits for the other.
+    """Signing in and signing up have separate threads and queues: neither waits for the other.
 
-    Each raises SignInBusy where its queue is full.
+    Every method raises SignInBusy if its queue is full.
     """
 
     def __init__(self) -> None:
@@ -35,24 +35,24 @@ class PasswordHashing:
 
     @functools.cached_property
     def _decoy(self) -> str:
-        """What an unknown address is checked against, so that its answer takes as long as a known one's."""
+        """The hash that an unknown address is verified against, so that it takes as long as a known one."""
         return self._hasher.hash("decoy")
 
     async def hash(self, password: str) -> str:
-        """For signing up."""
+        """Hashes the password of a sign-up."""
         return await self._sign_ups.run(functools.partial(self._hasher.hash, password))
 
     async def rehash(self, password: str) -> str:
-        """For a sign-in whose password is kept as an outdated hash."""
+        """Hashes the password of a sign-in whose stored hash is outdated."""
         return await self._sign_ins.run(functools.partial(self._hasher.hash, password))
 
     async def verify(self, password_hash: str | None, password: str) -> bool:
-        """For signing in. None, for an unknown address, costs the same and is never right."""
+        """Verifies the password of a sign-in. `None`, for an unknown address, takes as long and is never right."""
         right = await self._sign_ins.run(functools.partial(self._matches, password_hash, password))
         return right and password_hash is not None
 
     def is_outdated(self, password_hash: str) -> bool:
-        """Whether it was made with other parameters than those of today."""
+        """Whether the hash was computed with other parameters than the current ones."""
         return self._hasher.check_needs_rehash(password_hash)
 
     def close(self) -> None:

@@ -1,27 +1,27 @@
-"""What an e-mail address and a password lead to: an account, or a sign-up that becomes one."""
+"""Logins: the account of an e-mail address, or the sign-up that becomes one at the first sign-in."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import msgspec
 
-from upschedule.accounts.device_repository import DeviceRepository
+from upschedule.accounts.devices import DeviceRepository
 from upschedule.accounts.errors import WrongCredentials
 from upschedule.accounts.repository import Account, AccountRepository, AddressTaken
-from upschedule.accounts.sessions import SessionStore
-from upschedule.accounts.sign_up_repository import SignUp, SignUpRepository
+from upschedule.accounts.session_repository import SessionRepository
+from upschedule.accounts.sign_ups import SignUp, SignUpRepository
 from upschedule.stores.database import Connection, Database
 
 
 class SignInLives(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a sign-up waits for its first sign-in, and how long a device is known after its last one."""
+    """How long a sign-up waits for its first sign-in, and how long a device counts as known after its last one."""
 
     sign_up: timedelta
     device: timedelta
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
-    """The account or sign-up of an address, before its password is checked; both None for an unknown address."""
+    """The account or sign-up of an address before the password is verified; both None for an unknown address."""
 
     account: Account | None = None
     sign_up: SignUp | None = None
@@ -34,63 +34,56 @@ class Login(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Logins:
-    """Finds logins and opens those whose password was right."""
+    """Finds logins, and opens those whose password was verified."""
 
-    def __init__(
-        self, database: Database, sessions: SessionStore, *, lives: SignInLives, now: Callable[[], datetime]
-    ) -> None:
+    def __init__(self, database: Database, *, lives: SignInLives, now: Callable[[], datetime]) -> None:
         self._database = database
-        self._sessions = sessions
         self._lives = lives
         self._now = now
 
     async def find(self, email: str, device: bytes | None) -> Login:
-        """`device`: the hash of the id that the browser sent. Raises StoreError."""
+        """`device` is the hash of the id that the browser sent. Raises StoreError."""
         async with self._database.transaction() as connection:
             account = await AccountRepository(connection).find_by_email(email)
-            # Asked for in any case: an address with an account takes as long as one without.
+            # Read in any case, so that an address with an account takes as long as one without.
             since = self._now() - self._lives.sign_up
             sign_up = await SignUpRepository(connection).find(email, since=since)
             if account is None:
                 return Login(sign_up=sign_up)
-            known = device is not None and await self._knows(connection, device, account)
+            seen_since = self._now() - self._lives.device
+            known = device is not None and await DeviceRepository(connection).exists(
+                device, account.id, since=seen_since
+            )
         return Login(account=account, device_known=known)
 
     async def open(self, connection: Connection, login: Login) -> tuple[Account, list[bytes]]:
-        """The account, and hashes of sessions to forget after the transaction.
+        """The account, and the hashes of sessions to invalidate after the transaction.
 
-        The first sign-in makes the account, of the visitor who signed up where there is one: what knew the visitor
-        before has shown no password and does not know the account. Raises WrongCredentials where another was quicker.
+        The first sign-in creates the account, from the visitor who signed up if there is one. That visitor's sessions
+        end, since they have shown no password. Raises WrongCredentials if another request completed the sign-up.
         """
         if login.sign_up is None:
-            assert login.account is not None  # noqa: S101 - a password was right
+            assert login.account is not None  # noqa: S101 - a password was verified
             return login.account, []
-        sign_up = await SignUpRepository(connection).take(login.sign_up)
+        sign_up = await SignUpRepository(connection).delete(login.sign_up)
         if sign_up is None:
-            return await self._same(connection, login.sign_up), []
+            return await self._completed_by_another(connection, login.sign_up), []
         try:
-            return await self._make(connection, sign_up)
+            return await self._create(connection, sign_up)
         except AddressTaken as error:
             raise WrongCredentials from error
 
-    async def remember(self, connection: Connection, account: Account, *, old: bytes | None, new: bytes) -> None:
-        """The device, under its new id."""
-        await DeviceRepository(connection).remember(old=old, new=new, account_id=account.id, now=self._now())
-
-    async def _knows(self, connection: Connection, device: bytes, account: Account) -> bool:
-        return await DeviceRepository(connection).knows(device, account.id, since=self._now() - self._lives.device)
-
-    async def _same(self, connection: Connection, sign_up: SignUp) -> Account:
-        """Another request with the same password made the account a moment ago."""
+    async def _completed_by_another(self, connection: Connection, sign_up: SignUp) -> Account:
+        """The account, if another request with the same password created it a moment ago."""
         account = await AccountRepository(connection).find_by_email(sign_up.email)
         if account is None or account.password_hash != sign_up.password_hash:
             raise WrongCredentials
         return account
 
-    async def _make(self, connection: Connection, sign_up: SignUp) -> tuple[Account, list[bytes]]:
+    async def _create(self, connection: Connection, sign_up: SignUp) -> tuple[Account, list[bytes]]:
         accounts = AccountRepository(connection)
         if sign_up.visitor_id is not None:
-            ended = await self._sessions.end_all(connection, sign_up.visitor_id)
+            ended = await SessionRepository(connection).end_all(sign_up.visitor_id, self._now())
             account = await accounts.sign_up(
                 sign_up.visitor_id, email=sign_up.email, password_hash=sign_up.password_hash
             )

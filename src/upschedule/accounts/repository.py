@@ -1,4 +1,4 @@
-"""The accounts table."""
+"""The SQL of accounts."""
 
 from datetime import datetime
 from uuid import UUID
@@ -14,7 +14,7 @@ class AddressTaken(Exception):
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """A person. Without `email` a visitor, who is known by a session only."""
+    """An account. Without `email` it is a visitor's, reachable through a session only."""
 
     id: UUID
     email: str | None
@@ -28,7 +28,7 @@ _FIND = "SELECT * FROM accounts WHERE id = %s"
 _FIND_BY_EMAIL = "SELECT * FROM accounts WHERE email = %s"
 _SIGN_UP = "UPDATE accounts SET email = %s, password_hash = %s WHERE id = %s AND email IS NULL RETURNING *"
 _REHASH = "UPDATE accounts SET password_hash = %s WHERE id = %s AND password_hash = %s"
-_FORGET_VISITOR = """
+_DELETE_VISITOR = """
     DELETE FROM accounts a WHERE id = %s AND email IS NULL
     AND NOT EXISTS (SELECT FROM jobs WHERE account_id = a.id)
     AND NOT EXISTS (SELECT FROM calendars WHERE account_id = a.id)
@@ -58,7 +58,7 @@ class AccountRepository:
         return msgspec.convert(await cursor.fetchone(), Account | None)
 
     async def sign_up(self, account_id: UUID, *, email: str, password_hash: str) -> Account | None:
-        """None: no such visitor, or it has an address already. Raises AddressTaken."""
+        """None if there is no such visitor, or it has an address already. Raises AddressTaken."""
         try:
             cursor = await self._connection.execute(_SIGN_UP, (email, password_hash, account_id))
         except psycopg.errors.UniqueViolation as error:
@@ -66,9 +66,9 @@ class AccountRepository:
         return msgspec.convert(await cursor.fetchone(), Account | None)
 
     async def rehash(self, account: Account, password_hash: str) -> None:
-        """Only while the password is still the one that was verified."""
+        """Changes nothing if the password is no longer the verified one."""
         await self._connection.execute(_REHASH, (password_hash, account.id, account.password_hash))
 
-    async def forget_visitor(self, account_id: UUID) -> None:
-        """Removes a visitor that owns nothing."""
-        await self._connection.execute(_FORGET_VISITOR, (account_id,))
+    async def delete_visitor(self, account_id: UUID) -> None:
+        """Deletes a visitor that owns nothing."""
+        await self._connection.execute(_DELETE_VISITOR, (account_id,))

@@ -1,21 +1,29 @@
-"""Removes sessions that have ended, sign-ups without a sign-in, and devices that were not used for too long."""
+"""Deletes ended sessions, sign-ups without a sign-in, and devices that were not used for too long."""
 
 from collections.abc import Callable
 from datetime import datetime
 
-from upschedule.accounts.device_repository import DeviceRepository
+from psycopg import sql
+
 from upschedule.accounts.logins import SignInLives
 from upschedule.accounts.session_cache import SessionCache
 from upschedule.accounts.session_repository import SessionLives, SessionRepository
-from upschedule.accounts.sign_up_repository import SignUpRepository
 from upschedule.stores.database import Database
 from upschedule.stores.retention import remove_part
 
 _ROWS_MAX = 500
+# Selects by time alone: the scheduler's role may not read the other columns of these tables.
+_DELETE_OLDEST = """
+    DELETE FROM {table} WHERE {column} <= (
+        SELECT max({column}) FROM (
+            SELECT {column} FROM {table} WHERE {column} <= %(until)s ORDER BY {column} LIMIT %(rows_max)s
+        ) AS oldest
+    )
+"""
 
 
 class AccountRetention:
-    """One process cleans up, the scheduler that leads; two at once do no harm."""
+    """Runs in the leading scheduler. Two processes at once do no harm."""
 
     def __init__(
         self,
@@ -33,28 +41,29 @@ class AccountRetention:
         self._now = now
 
     async def remove_old(self) -> None:
-        """One pass, bounded in size; what is left over, or cannot be removed now, is found by the next."""
+        """One pass of bounded size; the next pass finds the rest."""
         await remove_part("sessions", self._remove_sessions)
         await remove_part("sign-ups", self._remove_sign_ups)
         await remove_part("devices", self._remove_devices)
 
     async def _remove_sessions(self) -> int:
-        """Redis first: the previous release's key would bring a session back whose row is gone."""
+        """Deletes from Redis first: the previous release's key would bring back a session whose row is gone."""
         now = self._now()
         async with self._database.transaction() as connection:
-            over = await SessionRepository(connection).over(self._lives, now, rows_max=_ROWS_MAX)
-        if not over:
+            ended = await SessionRepository(connection).ended(self._lives, now, rows_max=_ROWS_MAX)
+        if not ended:
             return 0
-        await self._cache.forget_previous(over)
+        await self._cache.delete_previous(ended)
         async with self._database.transaction() as connection:
-            return await SessionRepository(connection).remove(over, self._lives, now)
+            return await SessionRepository(connection).delete_ended(ended, self._lives, now)
 
     async def _remove_sign_ups(self) -> int:
-        until = self._now() - self._sign_in_lives.sign_up
-        async with self._database.transaction() as connection:
-            return await SignUpRepository(connection).remove(until=until, rows_max=_ROWS_MAX)
+        return await self._delete_oldest("sign_ups", "created_at", self._now() - self._sign_in_lives.sign_up)
 
     async def _remove_devices(self) -> int:
-        until = self._now() - self._sign_in_lives.device
+        return await self._delete_oldest("devices", "used_at", self._now() - self._sign_in_lives.device)
+
+    async def _delete_oldest(self, table: str, column: str, until: datetime) -> int:
+        statement = sql.SQL(_DELETE_OLDEST).format(table=sql.Identifier(table), column=sql.Identifier(column))
         async with self._database.transaction() as connection:
-            return await DeviceRepository(connection).remove(until=until, rows_max=_ROWS_MAX)
+            return (await connection.execute(statement, {"until": until, "rows_max": _ROWS_MAX})).rowcount

@@ -1,4 +1,4 @@
-"""Visitors, signing up, in and out."""
+"""The use cases of visitors and accounts: sign up, sign in, sign out."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -6,19 +6,21 @@ from uuid import UUID
 
 import msgspec
 
-from upschedule.accounts import credentials, devices
+from upschedule.accounts import credentials
+from upschedule.accounts.devices import DeviceRepository
 from upschedule.accounts.errors import AlreadySignedUp, NoVisitor, WrongCredentials
 from upschedule.accounts.hashing import PasswordHashing
 from upschedule.accounts.logins import Login, Logins
+from upschedule.accounts.random_ids import hash_of, hash_of_cookie, new_id
 from upschedule.accounts.repository import Account, AccountRepository
 from upschedule.accounts.sessions import KnownSession, NewSession, SessionStore
-from upschedule.accounts.sign_up_repository import SignUpRepository
+from upschedule.accounts.sign_ups import SignUpRepository
 from upschedule.accounts.throttle import SignInThrottle
 from upschedule.stores.database import Database
 
 
 class Visitor(msgspec.Struct, frozen=True, kw_only=True):
-    """The account, with or without a password, whose session this is. `session_seconds` are left of its life."""
+    """The account of a session, with or without a password. `session_seconds` of the session's lifetime are left."""
 
     account_id: UUID
     session_id: str
@@ -27,7 +29,7 @@ class Visitor(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True):
-    """What an account shows of itself."""
+    """The data of an account that its owner sees."""
 
     id: UUID
     email: str | None
@@ -38,7 +40,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
-    """`device` is for the device cookie."""
+    """`device` is the value of the device cookie."""
 
     profile: Profile
     visitor: Visitor
@@ -68,26 +70,26 @@ class AccountService:
         self._now = now
 
     async def visitor(self, session_id: str) -> Visitor | None:
-        """None for an id that is unknown, ended or made up."""
+        """None for an id that is unknown, ended or malformed."""
         known = await self._sessions.find(session_id)
         return _visitor(session_id, known) if known else None
 
     async def create_visitor(self) -> Visitor:
-        """An account without a password and its session: for the first thing that must be remembered."""
+        """Creates an account without a password, and its session, when there is first something to store."""
         async with self._database.transaction() as connection:
             account = await AccountRepository(connection).create()
             begun = await self._sessions.begin(connection, account.id)
-        return await self._entered(begun)
+        return await self._visitor_of(begun)
 
     async def forget_visitor(self, visitor: Visitor) -> None:
-        """Takes back `create_visitor` where there was nothing to remember after all."""
+        """Undoes `create_visitor` if there was nothing to store after all."""
         async with self._database.transaction() as connection:
             ended = await self._sessions.end(connection, visitor.session_id)
-            await AccountRepository(connection).forget_visitor(visitor.account_id)
-        await self._sessions.forget(ended)
+            await AccountRepository(connection).delete_visitor(visitor.account_id)
+        await self._sessions.invalidate(ended)
 
     async def profile(self, visitor: Visitor) -> Profile:
-        """Raises NoVisitor where the account is gone."""
+        """Raises NoVisitor if the account is gone."""
         async with self._database.transaction() as connection:
             account = await AccountRepository(connection).find(visitor.account_id)
         if account is None:
@@ -95,18 +97,18 @@ class AccountService:
         return self._profile(account)
 
     async def sign_up(self, *, email: str, password: str, visitor: Visitor | None) -> None:
-        """Prepares an account that the first sign-in makes, of this visitor and with all that was made.
+        """Stores a sign-up. The first sign-in turns it into an account, with all that this visitor owns.
 
-        Nothing tells whether the address has an account already (decision 15). Raises InvalidCredentials,
-        AlreadySignedUp, SignInBusy.
+        The outcome does not reveal whether the address has an account already (decision 15). Raises
+        InvalidCredentials, AlreadySignedUp, SignInBusy.
         """
         email, password = credentials.normalised_email(email), credentials.normalised_password(password)
-        credentials.check(email, password)
+        credentials.validate(email, password)
         if visitor:
             await self._refuse_signed_up(visitor)
         password_hash = await self._hashing.hash(password)
         async with self._database.transaction() as connection:
-            await SignUpRepository(connection).keep(
+            await SignUpRepository(connection).upsert(
                 email=email,
                 password_hash=password_hash,
                 visitor_id=visitor.account_id if visitor else None,
@@ -116,9 +118,9 @@ class AccountService:
     async def sign_in(
         self, *, email: str, password: str, client: str, device: str | None, visitor: Visitor | None
     ) -> SignedIn:
-        """The session and the device get new ids. Raises WrongCredentials, SignInBlocked, SignInBusy."""
+        """Gives session and device new ids. Raises WrongCredentials, SignInBlocked, SignInBusy."""
         email, password = credentials.normalised_email(email), credentials.normalised_password(password)
-        old = devices.hash_of(device)
+        old = hash_of_cookie(device)
         login = await self._logins.find(email, old)
         attempt = await self._throttle.begin(client=client, email=email, device=old if login.device_known else None)
         try:
@@ -133,10 +135,10 @@ class AccountService:
         return await self._enter(login, password, old=old, visitor=visitor)
 
     async def sign_out(self, session_id: str) -> None:
-        """Once it returns, no instance knows the session. A session that is not there counts as ended."""
+        """Ends the session for all instances before it returns. An unknown session counts as ended."""
         async with self._database.transaction() as connection:
             ended = await self._sessions.end(connection, session_id)
-        await self._sessions.forget(ended)
+        await self._sessions.invalidate(ended)
 
     async def _refuse_signed_up(self, visitor: Visitor) -> None:
         async with self._database.transaction() as connection:
@@ -145,27 +147,29 @@ class AccountService:
             raise AlreadySignedUp
 
     async def _enter(self, login: Login, password: str, *, old: bytes | None, visitor: Visitor | None) -> SignedIn:
-        stronger = await self._stronger(login, password)
-        new = devices.new()
+        password_hash = await self._rehashed(login, password)
+        device = new_id()
         async with self._database.transaction() as connection:
             account, ended = await self._logins.open(connection, login)
-            if stronger is not None:
-                await AccountRepository(connection).rehash(account, stronger)
+            if password_hash is not None:
+                await AccountRepository(connection).rehash(account, password_hash)
             if visitor:
                 ended += await self._sessions.end(connection, visitor.session_id)
             begun = await self._sessions.begin(connection, account.id)
-            await self._logins.remember(connection, account, old=old, new=new.id_hash)
-        await self._sessions.forget(ended)
-        return SignedIn(profile=self._profile(account), visitor=await self._entered(begun), device=new.value)
+            await DeviceRepository(connection).upsert(
+                old=old, new=hash_of(device), account_id=account.id, now=self._now()
+            )
+        await self._sessions.invalidate(ended)
+        return SignedIn(profile=self._profile(account), visitor=await self._visitor_of(begun), device=device)
 
-    async def _stronger(self, login: Login, password: str) -> str | None:
-        """A hash of today for a password that is kept as one of yesterday."""
+    async def _rehashed(self, login: Login, password: str) -> str | None:
+        """A new hash if the stored one was computed with outdated parameters, else None."""
         if login.account is None or not login.password_hash or not self._hashing.is_outdated(login.password_hash):
             return None
         return await self._hashing.rehash(password)
 
-    async def _entered(self, begun: NewSession) -> Visitor:
-        return _visitor(begun.session_id, await self._sessions.publish(begun))
+    async def _visitor_of(self, begun: NewSession) -> Visitor:
+        return _visitor(begun.session_id, await self._sessions.cache(begun))
 
     def _profile(self, account: Account) -> Profile:
         return Profile(

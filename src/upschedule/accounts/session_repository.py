@@ -1,6 +1,5 @@
-"""The sessions table."""
+"""The SQL of sessions."""
 
-import hashlib
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,19 +10,19 @@ from upschedule.stores.database import Connection
 
 
 class SessionLives(msgspec.Struct, frozen=True, kw_only=True):
-    """A session ends when it was not used for `idle`, and at the age `absolute` however much it is used."""
+    """A session ends after `idle` without use, and at the age `absolute` in any case."""
 
     idle: timedelta
     absolute: timedelta
 
     @property
     def touch(self) -> timedelta:
-        """How old `last_seen_at` gets before a use is written down: a day, or less where the idle life is short."""
+        """The age of `last_seen_at` from which a use is recorded: a day, or less for a short idle life."""
         return min(timedelta(days=1), self.idle / 10)
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """A row that has not been ended; its life may be over nevertheless."""
+    """A row without `ended_at`. Its lifetime may be over nevertheless."""
 
     id_hash: bytes
     account_id: UUID
@@ -31,7 +30,7 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     last_seen_at: datetime
 
     def remaining(self, lives: SessionLives, now: datetime) -> timedelta:
-        """Until it ends without further use; negative once it has ended."""
+        """The time until the session ends without further use; negative once it has ended."""
         return min(self.last_seen_at + lives.idle, self.created_at + lives.absolute) - now
 
 
@@ -55,7 +54,7 @@ _END_ALL = """
     UPDATE sessions SET ended_at = %(now)s WHERE account_id = %(account_id)s AND ended_at IS NULL RETURNING id_hash
 """
 # Each part has an index of its own.
-_OVER = """
+_ENDED = """
     SELECT id_hash FROM (
         (SELECT id_hash FROM sessions WHERE ended_at IS NOT NULL ORDER BY ended_at LIMIT %(rows_max)s)
         UNION
@@ -65,19 +64,14 @@ _OVER = """
     ) AS ended LIMIT %(rows_max)s
 """
 # A session that was used meanwhile stays.
-_REMOVE = """
+_DELETE_ENDED = """
     DELETE FROM sessions WHERE id_hash = ANY(%(hashes)s)
     AND (ended_at IS NOT NULL OR last_seen_at <= %(unseen_since)s OR created_at <= %(created_until)s)
 """
 
 
-def hash_of(secret: str) -> bytes:
-    """Under which a cookie's value is stored. It is random, so that one round without salt is enough."""
-    return hashlib.sha256(secret.encode()).digest()
-
-
 class SessionRepository:
-    """The caller owns the transaction, and hands in the time."""
+    """The caller owns the transaction and passes the time."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -88,7 +82,7 @@ class SessionRepository:
         return msgspec.convert(await cursor.fetchone(), Session)
 
     async def adopt(self, id_hash: bytes, account_id: UUID, now: datetime) -> Session | None:
-        """A session that only Redis knows. None where it was ended here before, or its account is gone."""
+        """Inserts a session that only Redis has. None if it has ended before, or its account is gone."""
         await self._connection.execute(_ADOPT, {"id_hash": id_hash, "account_id": account_id, "now": now})
         return await self.find(id_hash)
 
@@ -97,7 +91,7 @@ class SessionRepository:
         return msgspec.convert(await cursor.fetchone(), Session | None)
 
     async def touch(self, id_hash: bytes, now: datetime) -> Session | None:
-        """As it is after this use; None where it has ended."""
+        """The session after this use; None if it has ended."""
         cursor = await self._connection.execute(_TOUCH, {"id_hash": id_hash, "now": now})
         return msgspec.convert(await cursor.fetchone(), Session | None)
 
@@ -105,18 +99,18 @@ class SessionRepository:
         await self._connection.execute(_END, {"id_hash": id_hash, "now": now})
 
     async def end_all(self, account_id: UUID, now: datetime) -> list[bytes]:
-        """Hashes of those that were ended."""
+        """The hashes of the sessions that this call ended."""
         cursor = await self._connection.execute(_END_ALL, {"account_id": account_id, "now": now})
         return [row["id_hash"] for row in await cursor.fetchall()]
 
-    async def over(self, lives: SessionLives, now: datetime, *, rows_max: int) -> list[bytes]:
-        """Hashes of sessions that have ended in one way or another."""
-        cursor = await self._connection.execute(_OVER, _until(lives, now) | {"rows_max": rows_max})
+    async def ended(self, lives: SessionLives, now: datetime, *, rows_max: int) -> list[bytes]:
+        """The hashes of sessions that were ended, or whose lifetime is over."""
+        cursor = await self._connection.execute(_ENDED, _until(lives, now) | {"rows_max": rows_max})
         return [row["id_hash"] for row in await cursor.fetchall()]
 
-    async def remove(self, hashes: Sequence[bytes], lives: SessionLives, now: datetime) -> int:
-        """How many of these have ended and were removed."""
-        cursor = await self._connection.execute(_REMOVE, _until(lives, now) | {"hashes": list(hashes)})
+    async def delete_ended(self, hashes: Sequence[bytes], lives: SessionLives, now: datetime) -> int:
+        """Deletes those of these sessions that have ended. Returns how many."""
+        cursor = await self._connection.execute(_DELETE_ENDED, _until(lives, now) | {"hashes": list(hashes)})
         return cursor.rowcount
 
 

@@ -1,7 +1,7 @@
-"""Five failures block signing in from an address and to an account for a quarter of an hour (R8.5).
+"""Blocks sign-ins from an address and to an account for 15 minutes after five failures (R8.5).
 
-A device that signed in to the account before is outside these blocks and has failures of its own (decision 15).
-Closed without Redis: an attempt that cannot be counted is not made; it raises StoreError.
+A device that signed in to the account before is exempt from these blocks and has its own count (decision 15).
+Fails closed: without Redis an attempt cannot be counted, and raises StoreError.
 """
 
 import asyncio
@@ -17,14 +17,14 @@ from upschedule.accounts.errors import SignInBlocked, SignInBusy
 from upschedule.stores.redis import translated
 
 _STORE = "redis-state"
-# An attempt whose process died counts as under way for so long.
+# An attempt whose process died counts as under way for this time.
 _UNDER_WAY_SECONDS = 30
-# How long an attempt waits for others of the same scope, and how many of a process do.
+# How long an attempt waits for others of the same scope, and how many attempts of a process may wait.
 _WAIT_SECONDS = 10.0
 _WAITING_MAX = 200
 _PAUSE_SECONDS = (0.02, 0.1)
 
-# What the script answers; 2 means wait.
+# The verdicts of the script; 2 means wait.
 _GO_ON, _BLOCKED = 0, 1
 
 # KEYS: a counter of failures for each scope, then a set of attempts under way for each. The first ARGV[4] scopes
@@ -71,14 +71,14 @@ return 0
 
 
 class SignInBounds(msgspec.Struct, frozen=True, kw_only=True):
-    """How many failures lead to a block, and how long it is."""
+    """The number of failures that lead to a block, and its length."""
 
     failures_max: int
     block_seconds: int
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
-    """One look at a password. `scopes` are counted; the first `deciding` of them say whether it may be made."""
+    """One attempt to sign in. Its failure counts in all `scopes`; the first `deciding` scopes can block it."""
 
     id: str
     scopes: tuple[str, ...]
@@ -87,7 +87,7 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignInThrottle:
-    """Counts failures by client address, e-mail address (hashed) and device. `bounds` are asked for each time."""
+    """Counts failures by client address, e-mail address (hashed) and device. `bounds` gives the current bounds."""
 
     def __init__(self, redis: Redis, *, bounds: Callable[[], SignInBounds]) -> None:
         self._redis = redis
@@ -95,14 +95,14 @@ class SignInThrottle:
         self._waiting = 0
 
     async def begin(self, *, client: str, email: str, device: bytes | None = None) -> Attempt:
-        """`device` is the hash of one that signed in to this account before; no other may be handed in.
+        """`device` is the hash of a device that signed in to this account before; pass no other.
 
-        Waits while others under way could use up the failures that are left. Raises SignInBlocked, SignInBusy.
+        Waits while attempts under way could use up the remaining failures. Raises SignInBlocked, SignInBusy.
         """
         attempt = _attempt(client, email, device)
         deadline = asyncio.get_running_loop().time() + _WAIT_SECONDS
         while True:
-            verdict, seconds = await self._ask(attempt)
+            verdict, seconds = await self._try_begin(attempt)
             if verdict == _GO_ON:
                 return attempt
             if verdict == _BLOCKED:
@@ -116,23 +116,23 @@ class SignInThrottle:
                 self._waiting -= 1
 
     async def failed(self, attempt: Attempt) -> None:
-        """The password was wrong. Raises StoreError."""
+        """Records a wrong password. Raises StoreError."""
         bounds = self._bounds()
         await self._run(_FAILED, attempt, bounds.failures_max, attempt.id, bounds.block_seconds)
 
     async def succeeded(self, attempt: Attempt) -> None:
-        """Forgets the failures of the device, or of the account where no device is known. Raises StoreError.
+        """Clears the failures of the device, or of the account if no device is known. Raises StoreError.
 
-        Those of the address stay: one account of the attacker's would wipe the failures on all others. So do those
-        of the account where a device succeeded: the owner's sign-ins must not give the attacker new attempts.
+        Failures of the address stay: otherwise an attacker's own account would clear those of all others. Failures of
+        the account stay if a device succeeded: the owner's sign-ins must not give an attacker new attempts.
         """
         await self._run(_ENDED, attempt, attempt.id, attempt.forgiven)
 
     async def abandoned(self, attempt: Attempt) -> None:
-        """The password was not looked at. Raises StoreError."""
+        """Ends an attempt whose password was not verified. Raises StoreError."""
         await self._run(_ENDED, attempt, attempt.id, 0)
 
-    async def _ask(self, attempt: Attempt) -> tuple[int, int]:
+    async def _try_begin(self, attempt: Attempt) -> tuple[int, int]:
         limit = self._bounds().failures_max
         verdict, seconds = await self._run(_BEGIN, attempt, limit, attempt.id, _UNDER_WAY_SECONDS, attempt.deciding)
         return verdict, seconds

@@ -222,7 +222,7 @@ def _account_service(live: LiveSettings, stores: Stores) -> AccountService:
     return AccountService(
         stores.database,
         sessions,
-        Logins(stores.database, sessions, lives=_sign_in_lives(live.current), now=_now),
+        Logins(stores.database, lives=_sign_in_lives(live.current), now=_now),
         SignInThrottle(stores.redis_state, bounds=partial(_sign_in_bounds, live)),
         stores.hashing,
         quota_bytes=lambda: live.current.uploads.quota_bytes,

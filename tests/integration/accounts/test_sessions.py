@@ -13,14 +13,15 @@ from redis.asyncio import Redis
 from tests.support.fault_proxy import FaultProxy
 from tests.support.identities import as_process
 from tests.support.services import Addresses, new_account, opened
-from upschedule.accounts.device_repository import DeviceRepository
+from upschedule.accounts.devices import DeviceRepository
 from upschedule.accounts.logins import SignInLives
+from upschedule.accounts.random_ids import hash_of
 from upschedule.accounts.repository import AccountRepository
 from upschedule.accounts.retention import AccountRetention
 from upschedule.accounts.session_cache import SessionCache
-from upschedule.accounts.session_repository import SessionLives, SessionRepository, hash_of
+from upschedule.accounts.session_repository import SessionLives, SessionRepository
 from upschedule.accounts.sessions import KnownSession, SessionStore
-from upschedule.accounts.sign_up_repository import SignUpRepository
+from upschedule.accounts.sign_ups import SignUpRepository
 from upschedule.services import Services, open_services
 from upschedule.settings import load
 from upschedule.stores.database import Database
@@ -56,13 +57,13 @@ class House:
     async def begin(self, account: UUID) -> str:
         async with self.database.transaction() as connection:
             begun = await self.sessions.begin(connection, account)
-        await self.sessions.publish(begun)
+        await self.sessions.cache(begun)
         return begun.session_id
 
     async def end(self, session_id: str) -> None:
         async with self.database.transaction() as connection:
             ended = await self.sessions.end(connection, session_id)
-        await self.sessions.forget(ended)
+        await self.sessions.invalidate(ended)
 
     async def account_of(self, session_id: str) -> UUID | None:
         known = await self.sessions.find(session_id)
@@ -204,7 +205,7 @@ async def test_a_session_that_was_read_before_it_ended_is_not_cached_after(house
         read = await SessionRepository(connection).find(hash_of(session_id))
     assert read
     await house.end(session_id)
-    await house.cache.keep(read, LIVES.idle)
+    await house.cache.store(read, LIVES.idle)
 
     assert await house.account_of(session_id) is None
     assert not await house.redis.exists(previous_key(session_id))
@@ -329,10 +330,10 @@ async def test_a_row_stays_until_redis_has_forgotten_its_session(
 async def test_sign_ups_without_a_sign_in_and_unused_devices_are_removed(house: House, account: UUID) -> None:
     """Each at its time; while they are there, they count only within it."""
     async with house.database.transaction() as connection:
-        await SignUpRepository(connection).keep(
+        await SignUpRepository(connection).upsert(
             email="a@example.org", password_hash="x", visitor_id=account, now=house.clock()
         )
-        await DeviceRepository(connection).remember(old=None, new=b"1", account_id=account, now=house.clock())
+        await DeviceRepository(connection).upsert(old=None, new=b"1", account_id=account, now=house.clock())
 
     async def left() -> tuple[int, int]:
         await house.retention.remove_old()
@@ -356,10 +357,10 @@ async def test_the_scheduler_has_the_rights_for_it(addresses: Addresses, house: 
     """With its own names and passwords (decision 16)."""
     session_id = await house.begin(account)
     async with house.database.transaction() as connection:
-        await SignUpRepository(connection).keep(
+        await SignUpRepository(connection).upsert(
             email="a@example.org", password_hash="x", visitor_id=account, now=house.clock()
         )
-        await DeviceRepository(connection).remember(old=None, new=b"1", account_id=account, now=house.clock())
+        await DeviceRepository(connection).upsert(old=None, new=b"1", account_id=account, now=house.clock())
     settings = load(as_process(addresses.environment(), "scheduler"))
     async with open_services(settings, role="scheduler") as scheduler:
         await scheduler.account_retention(now=lambda: BEGINNING + 1000 * DAY).remove_old()
@@ -376,7 +377,7 @@ async def test_an_account_keeps_its_newest_devices_only(house: House, account: U
         devices = DeviceRepository(connection)
         for number in range(25):
             house.clock.time += timedelta(hours=1)
-            await devices.remember(old=None, new=bytes([number]), account_id=account, now=house.clock())
-        known = [await devices.knows(bytes([number]), account, since=BEGINNING) for number in range(25)]
+            await devices.upsert(old=None, new=bytes([number]), account_id=account, now=house.clock())
+        known = [await devices.exists(bytes([number]), account, since=BEGINNING) for number in range(25)]
 
     assert known == [False] * 5 + [True] * 20

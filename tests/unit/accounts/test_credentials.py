@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from upschedule.accounts.credentials import check, normalised_email, normalised_password
+from upschedule.accounts.credentials import normalised_email, normalised_password, validate
 from upschedule.accounts.errors import InvalidCredentials
 
 
@@ -14,7 +14,7 @@ from upschedule.accounts.errors import InvalidCredentials
     "email", ["u12345678@tuks.co.za", "a.b+c@example.org", "müller@exämple.de", "x@sub.example.com"]
 )
 def test_an_ordinary_address_is_taken(email: str) -> None:
-    check(normalised_email(email), "correct horse")
+    validate(normalised_email(email), "correct horse")
 
 
 @pytest.mark.parametrize(
@@ -22,7 +22,7 @@ def test_an_ordinary_address_is_taken(email: str) -> None:
 )
 def test_what_is_no_address_is_named(email: str) -> None:
     with pytest.raises(InvalidCredentials) as refused:
-        check(normalised_email(email), "correct horse")
+        validate(normalised_email(email), "correct horse")
     assert [error.field for error in refused.value.errors] == ["email"]
 
 
@@ -30,13 +30,13 @@ def test_what_is_no_address_is_named(email: str) -> None:
 def test_no_input_does_anything_but_pass_or_be_refused(email: str, password: str) -> None:
     """Nothing in an address or a password breaks the rules themselves."""
     with suppress(InvalidCredentials):
-        check(normalised_email(email), normalised_password(password))
+        validate(normalised_email(email), normalised_password(password))
 
 
 def test_a_password_needs_no_digit_or_sign() -> None:
     """Length and not being known are all that counts (NIST SP 800-63B)."""
-    check("a@example.org", "only small letters")
-    check("a@example.org", "🐘🌍🎓ñandú")
+    validate("a@example.org", "only small letters")
+    validate("a@example.org", "🐘🌍🎓ñandú")
 
 
 def test_the_same_keys_on_two_systems_are_one_password() -> None:

@@ -1,0 +1,51 @@
+"""The SQL of sign-ups that wait for their first sign-in."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from upschedule.stores.database import Connection
+
+
+class SignUp(msgspec.Struct, frozen=True, kw_only=True):
+    """`visitor_id`: the visitor whose documents the account gets; None if there is no such visitor."""
+
+    email: str
+    password_hash: str
+    visitor_id: UUID | None
+
+
+# One statement whether the address has an account or not: neither the answer nor its time may reveal it.
+_UPSERT = """
+    INSERT INTO sign_ups (email, password_hash, visitor_id, created_at)
+    VALUES (
+        %(email)s, %(password_hash)s, (SELECT id FROM accounts WHERE id = %(visitor_id)s AND email IS NULL), %(now)s
+    )
+    ON CONFLICT (email) DO UPDATE SET
+        password_hash = excluded.password_hash, visitor_id = excluded.visitor_id, created_at = excluded.created_at
+"""
+_FIND = "SELECT * FROM sign_ups WHERE email = %(email)s AND created_at > %(since)s"
+_DELETE = "DELETE FROM sign_ups WHERE email = %(email)s AND password_hash = %(password_hash)s RETURNING *"
+
+
+class SignUpRepository:
+    """The caller owns the transaction and passes the time."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def upsert(self, *, email: str, password_hash: str, visitor_id: UUID | None, now: datetime) -> None:
+        """Replaces an earlier sign-up of this address that no sign-in has completed."""
+        values = {"email": email, "password_hash": password_hash, "visitor_id": visitor_id, "now": now}
+        await self._connection.execute(_UPSERT, values)
+
+    async def find(self, email: str, *, since: datetime) -> SignUp | None:
+        cursor = await self._connection.execute(_FIND, {"email": email, "since": since})
+        return msgspec.convert(await cursor.fetchone(), SignUp | None)
+
+    async def delete(self, sign_up: SignUp) -> SignUp | None:
+        """The deleted row, for one caller only. None if it was deleted or replaced meanwhile."""
+        values = {"email": sign_up.email, "password_hash": sign_up.password_hash}
+        cursor = await self._connection.execute(_DELETE, values)
+        return msgspec.convert(await cursor.fetchone(), SignUp | None)
