@@ -111,7 +111,7 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
         return self.status in FINAL
 
 
-def status_of(job: Job, *, position: int | None) -> JobStatus:
+def job_status(job: Job, *, position: int | None) -> JobStatus:
     """The public part of a job; a position is dropped where it means nothing."""
     return JobStatus(
         id=job.id,

@@ -12,7 +12,7 @@ from upschedule.stores.errors import StoreError
 _PAUSE_SECONDS = 0.25
 
 
-class Progress:
+class JobProgress:
     """Of one run. A short run reports nothing: its result comes sooner than a progress would be seen."""
 
     def __init__(

@@ -2,9 +2,9 @@
 
 from uuid import UUID
 
-from upschedule.processing.cache import StatusCache
 from upschedule.processing.job import Job
-from upschedule.processing.notices import Notices
+from upschedule.processing.status_cache import StatusCache
+from upschedule.processing.status_events import Notices
 
 
 class Publication:

@@ -15,11 +15,11 @@ from upschedule.metrics import ATTEMPT_SECONDS, JOB_SECONDS, JOBS_FINISHED, PAGE
 from upschedule.pdf.sandbox.errors import QuantumUsedUp
 from upschedule.processing.doorbell import Doorbell
 from upschedule.processing.errors import FileGone, ReadingTimedOut
-from upschedule.processing.failure import GiveUp, RetryPolicy, after_failure
 from upschedule.processing.job import Job
 from upschedule.processing.lease import LeaseLost, LeaseOptions, while_held
-from upschedule.processing.progress import Progress
+from upschedule.processing.progress import JobProgress
 from upschedule.processing.publication import Publication
+from upschedule.processing.retry_policy import GiveUp, RetryPolicy, after_failure
 from upschedule.processing.runs import RunRepository
 from upschedule.processing.shares import ShareOptions, ShareRepository
 from upschedule.stores.database import Connection, Database
@@ -193,7 +193,7 @@ class Runner:
         job, shares = run.job, self._options.shares
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._options.attempt_seconds_max
-        progress = Progress(job, self._database, self._publication)
+        progress = JobProgress(job, self._database, self._publication)
         try:
             async with asyncio.timeout_at(deadline):
                 data = await self._objects.get(job.object_key or "", size_bytes_max=self._options.size_bytes_max)

@@ -6,18 +6,18 @@ from uuid import UUID
 
 import msgspec
 
-from upschedule.processing.cache import StatusCache
 from upschedule.processing.capacity import Capacity
 from upschedule.processing.doorbell import Doorbell
 from upschedule.processing.errors import FileGone, JobNotFound, NotFailed, NothingToRetry
 from upschedule.processing.intake import Accepted, Intake, IntakeLimits
-from upschedule.processing.job import Job, JobStatus, Status, status_of
+from upschedule.processing.job import Job, JobStatus, Status, job_status
 from upschedule.processing.publication import Publication
 from upschedule.processing.queue import Queue
 from upschedule.processing.reading import extraction_of
 from upschedule.processing.removal import remove_object
 from upschedule.processing.repository import JobRepository
 from upschedule.processing.shares import AddressHash, ShareOptions, ShareRepository
+from upschedule.processing.status_cache import StatusCache
 from upschedule.processing.watch import Watches
 from upschedule.stores.database import Database
 from upschedule.stores.objects import ObjectStore
@@ -165,7 +165,7 @@ class JobService:
         if job is None or job.account_id != account_id:
             raise JobNotFound
         queued = job.status is Status.QUEUED
-        return status_of(job, position=await self._queue.position(job.id) if queued else None)
+        return job_status(job, position=await self._queue.position(job.id) if queued else None)
 
 
 class _Sight:

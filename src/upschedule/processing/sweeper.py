@@ -12,9 +12,9 @@ from psycopg.rows import DictRow
 from upschedule.metrics import JOBS_SWEPT
 from upschedule.processing.doorbell import Doorbell
 from upschedule.processing.errors import ReadingTimedOut, Stalled
-from upschedule.processing.failure import GiveUp, RetryPolicy, after_failure
 from upschedule.processing.job import Job
 from upschedule.processing.publication import Publication
+from upschedule.processing.retry_policy import GiveUp, RetryPolicy, after_failure
 from upschedule.processing.rows import job_of
 from upschedule.processing.runs import RunRepository
 from upschedule.stores.database import Connection, Database

@@ -8,7 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from upschedule.processing.job import JobStatus, Status
-from upschedule.processing.notices import Notices
+from upschedule.processing.status_events import Notices
 
 # A queued job's position changes without a notice of its own.
 _POLL_SECONDS_QUEUED = 1.0

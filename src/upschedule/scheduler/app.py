@@ -56,10 +56,10 @@ async def _rounds(services: Services, options: SchedulerOptions) -> None:
 
 
 def _probes(services: Services) -> Probes:
-    backlog = services.backlog()
+    queue = services.queue_metrics()
 
     async def measure() -> None:
         services.measure()
-        await backlog.measure()
+        await queue.measure()
 
     return Probes(readiness=services.readiness, measure=measure)

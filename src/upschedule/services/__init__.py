@@ -6,7 +6,7 @@ Only this module turns settings into the few values that each part is handed.
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from upschedule.processing.notices import Notices
+from upschedule.processing.status_events import Notices
 from upschedule.services.composition import Services
 from upschedule.services.live import LiveSettings
 from upschedule.services.opening import Role, open_stores

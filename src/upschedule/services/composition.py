@@ -18,19 +18,19 @@ from upschedule.calendars.service import CalendarLimits, CalendarService
 from upschedule.calendars.years import AcademicYearStore
 from upschedule.metrics import POOL_CONNECTIONS, POOL_WAITING
 from upschedule.pdf import READER_VERSION
-from upschedule.processing.backlog import Backlog
-from upschedule.processing.cache import StatusCache
 from upschedule.processing.doorbell import Doorbell
-from upschedule.processing.failure import RetryPolicy
 from upschedule.processing.intake import Intake, IntakeLimits
 from upschedule.processing.lease import LeaseOptions
-from upschedule.processing.notices import Notices
 from upschedule.processing.publication import Publication
 from upschedule.processing.queue import Queue, RateOptions
+from upschedule.processing.queue_metrics import QueueMetrics
 from upschedule.processing.retention import Retention, RetentionOptions
+from upschedule.processing.retry_policy import RetryPolicy
 from upschedule.processing.runner import DocumentReader, Runner, RunOptions
 from upschedule.processing.service import JobService
 from upschedule.processing.shares import AddressHash, ShareOptions
+from upschedule.processing.status_cache import StatusCache
+from upschedule.processing.status_events import Notices
 from upschedule.processing.sweeper import Sweeper, SweepOptions
 from upschedule.processing.watch import Watches
 from upschedule.services.live import LiveSettings
@@ -159,9 +159,9 @@ class Services:
             now=now,
         )
 
-    def backlog(self) -> Backlog:
+    def queue_metrics(self) -> QueueMetrics:
         """For a scheduler."""
-        return Backlog(self.database, rate=_rate(self._settings))
+        return QueueMetrics(self.database, rate=_rate(self._settings))
 
     def academic_year_store(self) -> AcademicYearStore:
         """For whoever is told of an operator's dates."""

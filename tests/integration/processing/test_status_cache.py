@@ -9,10 +9,10 @@ from redis.asyncio import Redis
 from tests.support.fault_proxy import FaultProxy
 from tests.support.job_rows import an_extraction, change, claimed, queued, read
 from tests.support.services import Addresses, new_account, opened
-from upschedule.processing.cache import StatusCache
 from upschedule.processing.errors import JobNotFound
 from upschedule.processing.job import Status
 from upschedule.processing.runs import RunRepository
+from upschedule.processing.status_cache import StatusCache
 
 
 def a_cache(redis: Redis) -> StatusCache:

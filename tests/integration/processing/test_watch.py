@@ -9,11 +9,11 @@ from redis.asyncio import Redis
 from tests.support.fault_proxy import FaultProxy
 from tests.support.job_rows import an_extraction, change, queued
 from tests.support.services import Addresses, new_account, opened, until
-from upschedule.processing.cache import StatusCache
 from upschedule.processing.job import Job, JobStatus, Status
-from upschedule.processing.notices import Notices
 from upschedule.processing.publication import Publication
 from upschedule.processing.runs import RunRepository
+from upschedule.processing.status_cache import StatusCache
+from upschedule.processing.status_events import Notices
 from upschedule.services import Services
 
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from tests.support.paths import ROOT
-from upschedule.processing.job import FINAL, MOVES, Job, JobError, Status, status_of
+from upschedule.processing.job import FINAL, MOVES, Job, JobError, Status, job_status
 
 _DRAWING = ROOT / "docs/job-states.md"
 _ARROW = re.compile(r"^\s*(\w+) --> (\w+): (.+)$", re.MULTILINE)
@@ -70,5 +70,5 @@ def test_known_bytes_are_read_again_only_where_the_result_may_differ(
 
 
 def test_a_position_is_told_only_while_queued() -> None:
-    assert status_of(a_job(status=Status.QUEUED), position=3).position == 3
-    assert status_of(a_job(status=Status.PROCESSING), position=3).position is None
+    assert job_status(a_job(status=Status.QUEUED), position=3).position == 3
+    assert job_status(a_job(status=Status.PROCESSING), position=3).position is None

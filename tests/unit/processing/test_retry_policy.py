@@ -8,7 +8,7 @@ from tests.unit.processing.test_job import a_job
 from upschedule.pdf.errors import NotATimetable
 from upschedule.pdf.sandbox import SandboxFailed
 from upschedule.processing.errors import FileGone, ReadingTimedOut, Stalled
-from upschedule.processing.failure import GiveUp, Retry, RetryPolicy, after_failure
+from upschedule.processing.retry_policy import GiveUp, Retry, RetryPolicy, after_failure
 from upschedule.settings.work import JobSettings
 from upschedule.stores.errors import StoreTimeout
 

@@ -20,7 +20,7 @@ _STATES = ("due", "delayed", "processing")
 _GAUGES = (QUEUE_DEPTH, QUEUE_AGE_SECONDS, QUEUE_FINISHED_PER_MINUTE)
 
 
-class Backlog:
+class QueueMetrics:
     """Any number of processes may measure it."""
 
     def __init__(self, database: Database, *, rate: RateOptions) -> None:
