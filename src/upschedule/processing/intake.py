@@ -1,4 +1,7 @@
-"""Taking a file in: object first, then row, then doorbell. Refusals leave nothing behind (R2.2, R11.3, R11.4)."""
+"""Accepts uploads and retries: object first, then row, then doorbell. A refusal leaves nothing behind.
+
+It enforces the bounds of a file (R11.3), of an account's stored files (R11.4) and of the queue (R2.2).
+"""
 
 import asyncio
 import hashlib
@@ -9,14 +12,14 @@ import msgspec
 
 from upschedule.metrics import JOBS_ACCEPTED
 from upschedule.pdf.errors import EmptyFile, NotAPdf, TooLarge
+from upschedule.processing.capacity import Capacity
 from upschedule.processing.doorbell import Doorbell
-from upschedule.processing.errors import AccountNotFound, QueueFull, QuotaExceeded
-from upschedule.processing.job import Job
-from upschedule.processing.publication import Publication
+from upschedule.processing.errors import AccountNotFound, FileGone, NotFailed, NothingToRetry, QueueFull, QuotaExceeded
+from upschedule.processing.job import Job, Status
 from upschedule.processing.queue import Queue
-from upschedule.processing.removal import remove_object
 from upschedule.processing.repository import JobRepository, NewJob, Room
 from upschedule.processing.shares import AddressHash, ShareOptions, ShareRepository
+from upschedule.processing.status_events import StatusBroadcaster
 from upschedule.stores.database import Database
 from upschedule.stores.objects import ObjectStore
 
@@ -58,14 +61,14 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Intake:
-    """One for the process. `limits` are those of the moment."""
+    """One for the process. `limits` returns the current limits, which an operator may change."""
 
     def __init__(
         self,
         *,
         database: Database,
         objects: ObjectStore,
-        publication: Publication,
+        broadcaster: StatusBroadcaster,
         doorbell: Doorbell,
         queue: Queue,
         limits: Callable[[], IntakeLimits],
@@ -76,7 +79,7 @@ class Intake:
     ) -> None:
         self._database = database
         self._objects = objects
-        self._publication = publication
+        self._broadcaster = broadcaster
         self._doorbell = doorbell
         self._queue = queue
         self._limits = limits
@@ -86,10 +89,13 @@ class Intake:
         self._new_id = new_id
 
     async def accept(
-        self, account_id: UUID, *, file_name: str, data: bytes, request_id: str | None, address: str | None
+        self, account_id: UUID, *, file_name: str, data: bytes, request_id: str | None, address: str | None = None
     ) -> Accepted:
-        """Raises UnreadableDocument, QuotaExceeded, QueueFull, ReadingTimeUsedUp, AccountNotFound or StoreError."""
-        self._check(data)
+        """Raises UnreadableDocument, QuotaExceeded, QueueFull, ReadingTimeUsedUp, AccountNotFound or StoreError.
+
+        `address` is the client's, None if it is not known. A keyed hash of it is stored for a limited time.
+        """
+        self._check_file(data)
         digest = await asyncio.to_thread(hashlib.sha256, data)
         upload = Upload(
             account_id=account_id,
@@ -105,11 +111,38 @@ class Intake:
             return self._counted(Accepted(job=known, created=False))
         accepted = await self._store(upload, room)
         if accepted.created:
-            await self._publication.changed(accepted.job)
+            await self._broadcaster.changed(accepted.job)
             await self._doorbell.ring(accepted.job.id)
         return self._counted(accepted)
 
-    def _check(self, data: bytes) -> None:
+    async def retry(self, account_id: UUID, job_id: UUID, *, address: str | None = None) -> Job:
+        """Queues a failed job again. Raises JobNotFound, NotFailed, NothingToRetry, FileGone, and as `accept` does."""
+        limits, address_hash = self._limits(), self._addresses.of(address)
+        room = limits.room((await self._queue.capacity()).retry_after_seconds)
+        async with self._database.transaction() as connection:
+            jobs = JobRepository(connection)
+            job = await jobs.lock_owned(account_id, job_id)
+            if job.status is not Status.FAILED:
+                raise NotFailed
+            if job.answers(self._reader_version):
+                raise NothingToRetry
+            if job.object_key is None:
+                raise FileGone
+            await ShareRepository(connection, self._shares).check_budget(account_id, limits.cpu_seconds)
+            await jobs.lock_queue()
+            await jobs.check_room(account_id, address_hash, room)
+            queued = await jobs.queue_again(
+                job, object_key=job.object_key, request_id=job.request_id, address_hash=address_hash
+            )
+        await self._broadcaster.changed(queued)
+        await self._doorbell.ring(job_id)
+        return queued
+
+    async def capacity(self, *, address: str | None = None) -> Capacity:
+        """The queue's length and speed for a new visitor from that address, at most a second old (R2.2)."""
+        return await self._queue.capacity(self._addresses.of(address))
+
+    def _check_file(self, data: bytes) -> None:
         if not data:
             raise EmptyFile
         if len(data) > self._limits().size_bytes_max:
@@ -140,11 +173,11 @@ class Intake:
                 known = await jobs.same_bytes(upload.account_id, upload.sha256)
                 accepted = await self._admit(jobs, upload, known, object_key, room)
         except (AccountNotFound, QuotaExceeded, QueueFull):
-            await remove_object(self._objects, object_key)
+            await self._objects.try_delete(object_key)
             raise
         superseded = object_key if not accepted.created else known and known.object_key
         if superseded:
-            await remove_object(self._objects, superseded)
+            await self._objects.try_delete(superseded)
         return accepted
 
     async def _admit(

@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable
 
 from upschedule.processing.job import Job
-from upschedule.processing.publication import Publication
 from upschedule.processing.runs import RunRepository
+from upschedule.processing.status_events import StatusBroadcaster
 from upschedule.stores.database import Database
 from upschedule.stores.errors import StoreError
 
@@ -19,13 +19,13 @@ class JobProgress:
         self,
         job: Job,
         database: Database,
-        publication: Publication,
+        broadcaster: StatusBroadcaster,
         *,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._job = job
         self._database = database
-        self._publication = publication
+        self._broadcaster = broadcaster
         self._monotonic = monotonic
         self._told_at = monotonic()
 
@@ -40,4 +40,4 @@ class JobProgress:
         except StoreError:
             return
         if job:
-            await self._publication.changed(job)
+            await self._broadcaster.changed(job)

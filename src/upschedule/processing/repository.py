@@ -1,17 +1,28 @@
-"""The SQL of a job's owner: take in, look up, queue again, delete.
+"""SQL for what owners do with their jobs: insert, look up, queue again, delete.
 
-Locks are taken in one order everywhere, so that none can deadlock: account, job, length of the queue.
+All transactions take locks in one order, so that none can deadlock: account, job, length of the queue.
 """
 
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
+from psycopg.rows import DictRow
 
-from upschedule.processing.errors import AccountNotFound, QueueFull, QuotaExceeded
-from upschedule.processing.job import Job
-from upschedule.processing.rows import found, job_of
+from upschedule.processing.errors import AccountNotFound, JobNotFound, NotCompleted, QueueFull, QuotaExceeded
+from upschedule.processing.job import Job, Status
 from upschedule.stores.database import Connection
+from upschedule.timetable.event import Event, Extraction, ReadingWarning
+
+
+def job_from_row(row: DictRow) -> Job:
+    """Raises msgspec.ValidationError if a column is missing or the status is unknown."""
+    return msgspec.convert(row, Job)
+
+
+def optional_job(row: DictRow | None) -> Job | None:
+    """The job of a query that finds at most one row."""
+    return None if row is None else job_from_row(row)
 
 
 class NewJob(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,26 +61,34 @@ class JobRepository:
 
     async def get(self, job_id: UUID) -> Job | None:
         cursor = await self._connection.execute(self._GET, {"job_id": job_id})
-        return found(await cursor.fetchone())
+        return optional_job(await cursor.fetchone())
 
     _GET_OWNED = "SELECT * FROM jobs WHERE id = %(job_id)s AND account_id = %(account_id)s FOR UPDATE"
 
     async def lock(self, account_id: UUID, job_id: UUID) -> Job | None:
-        """None for another owner's."""
+        """None for another owner's job."""
         cursor = await self._connection.execute(self._GET_OWNED, {"job_id": job_id, "account_id": account_id})
-        return found(await cursor.fetchone())
+        return optional_job(await cursor.fetchone())
+
+    async def lock_owned(self, account_id: UUID, job_id: UUID) -> Job:
+        """Locks the account, then its job. Raises AccountNotFound or JobNotFound."""
+        await self.lock_account(account_id)
+        job = await self.lock(account_id, job_id)
+        if job is None:
+            raise JobNotFound
+        return job
 
     _SAME_BYTES = "SELECT * FROM jobs WHERE account_id = %(account_id)s AND sha256 = %(sha256)s"
 
     async def same_bytes(self, account_id: UUID, sha256: bytes) -> Job | None:
         """The one job of this owner that has these bytes."""
         cursor = await self._connection.execute(self._SAME_BYTES, {"account_id": account_id, "sha256": sha256})
-        return found(await cursor.fetchone())
+        return optional_job(await cursor.fetchone())
 
     _LOCK_ACCOUNT = "SELECT stored_bytes FROM accounts WHERE id = %(account_id)s FOR NO KEY UPDATE"
 
     async def lock_account(self, account_id: UUID) -> None:
-        """Uploads, deletions and retention of one account happen one after the other. Raises AccountNotFound."""
+        """Serialises uploads, deletions and retention of one account. Raises AccountNotFound."""
         cursor = await self._connection.execute(self._LOCK_ACCOUNT, {"account_id": account_id})
         if await cursor.fetchone() is None:
             raise AccountNotFound
@@ -132,7 +151,7 @@ class JobRepository:
     async def insert(self, new: NewJob) -> Job:
         """Counts as announced already: the caller rings once this has committed."""
         cursor = await self._connection.execute(self._INSERT, msgspec.structs.asdict(new))
-        return job_of(await cursor.fetchone() or {})
+        return job_from_row(await cursor.fetchone() or {})
 
     _QUEUE_AGAIN = """
         UPDATE jobs
@@ -159,7 +178,7 @@ class JobRepository:
             "address_hash": address_hash,
         }
         cursor = await self._connection.execute(self._QUEUE_AGAIN, values)
-        return job_of(await cursor.fetchone() or {})
+        return job_from_row(await cursor.fetchone() or {})
 
     _DELETE = "DELETE FROM jobs WHERE id = %(job_id)s"
 
@@ -180,4 +199,20 @@ class JobRepository:
         created_at, job_id = before or (None, None)
         values = {"account_id": account_id, "created_at": created_at, "job_id": job_id, "limit": limit}
         cursor = await self._connection.execute(self._RECENT, values)
-        return [job_of(row) for row in await cursor.fetchall()]
+        return [job_from_row(row) for row in await cursor.fetchall()]
+
+    _READ_JOB = "SELECT status, pages, warnings FROM jobs WHERE id = %(job_id)s AND account_id = %(account_id)s"
+    _EVENTS = "SELECT body FROM events WHERE job_id = %(job_id)s ORDER BY ordinal"
+
+    async def extraction(self, account_id: UUID, job_id: UUID) -> Extraction:
+        """The result of a completed job. Raises JobNotFound or NotCompleted."""
+        cursor = await self._connection.execute(self._READ_JOB, {"job_id": job_id, "account_id": account_id})
+        row = await cursor.fetchone()
+        if row is None:
+            raise JobNotFound
+        if row["status"] != Status.COMPLETED:
+            raise NotCompleted
+        cursor = await self._connection.execute(self._EVENTS, {"job_id": job_id})
+        events = tuple(msgspec.convert(found["body"], Event) for found in await cursor.fetchall())
+        warnings = msgspec.convert(row["warnings"], tuple[ReadingWarning, ...])
+        return Extraction(events=events, warnings=warnings, pages=row["pages"])

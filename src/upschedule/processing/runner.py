@@ -18,10 +18,10 @@ from upschedule.processing.errors import FileGone, ReadingTimedOut
 from upschedule.processing.job import Job
 from upschedule.processing.lease import LeaseLost, LeaseOptions, while_held
 from upschedule.processing.progress import JobProgress
-from upschedule.processing.publication import Publication
 from upschedule.processing.retry_policy import GiveUp, RetryPolicy, after_failure
 from upschedule.processing.runs import RunRepository
 from upschedule.processing.shares import ShareOptions, ShareRepository
+from upschedule.processing.status_events import StatusBroadcaster
 from upschedule.stores.database import Connection, Database
 from upschedule.stores.errors import StoreError
 from upschedule.stores.objects import ObjectMissing, ObjectStore
@@ -85,7 +85,7 @@ class Runner:
         *,
         database: Database,
         objects: ObjectStore,
-        publication: Publication,
+        broadcaster: StatusBroadcaster,
         doorbell: Doorbell,
         reader: DocumentReader,
         options: RunOptions,
@@ -93,7 +93,7 @@ class Runner:
     ) -> None:
         self._database = database
         self._objects = objects
-        self._publication = publication
+        self._broadcaster = broadcaster
         self._doorbell = doorbell
         self._reader = reader
         self._options = options
@@ -156,7 +156,7 @@ class Runner:
         )
         started_at = time.monotonic()
         try:
-            await self._publication.changed(job)
+            await self._broadcaster.changed(job)
             outcome = await while_held(self._read_and_store(run), partial(self._renew, job), self._options.lease)
         except LeaseLost:
             outcome = _stale()
@@ -193,7 +193,7 @@ class Runner:
         job, shares = run.job, self._options.shares
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._options.attempt_seconds_max
-        progress = JobProgress(job, self._database, self._publication)
+        progress = JobProgress(job, self._database, self._broadcaster)
         try:
             async with asyncio.timeout_at(deadline):
                 data = await self._objects.get(job.object_key or "", size_bytes_max=self._options.size_bytes_max)
@@ -243,7 +243,7 @@ class Runner:
             if queued:
                 await self._account_for(connection, run)
         if queued:
-            await self._publication.changed(queued)
+            await self._broadcaster.changed(queued)
             await self._doorbell.ring(queued.id)
         return "given-back"
 
@@ -254,7 +254,7 @@ class Runner:
                 await self._account_for(connection, run)
         if queued is None:
             return _stale()
-        await self._publication.changed(queued)
+        await self._broadcaster.changed(queued)
         await self._doorbell.ring(queued.id)
         return "demoted"
 
@@ -268,7 +268,7 @@ class Runner:
                 if queued:
                     await self._account_for(connection, run)
             if queued:
-                await self._publication.changed(queued)
+                await self._broadcaster.changed(queued)
             return "retried" if queued else _stale()
         report = _log.warning if decision.error.in_file else _log.error
         report("job_failed", code=decision.error.code, exc_info=error)
@@ -289,7 +289,7 @@ class Runner:
     async def _ended(self, job: Job) -> None:
         if job.finished_at:
             JOB_SECONDS.observe((job.finished_at - job.created_at).total_seconds())
-        await self._publication.changed(job)
+        await self._broadcaster.changed(job)
 
 
 def _stale() -> str:

@@ -10,7 +10,7 @@ import msgspec
 from psycopg.types.json import Jsonb
 
 from upschedule.processing.job import Job, JobError
-from upschedule.processing.rows import found
+from upschedule.processing.repository import optional_job
 from upschedule.stores.database import Connection
 from upschedule.timetable.event import Event, Extraction
 
@@ -32,7 +32,7 @@ class RunRepository:
     async def claim(self, job_id: UUID, *, lease_seconds: float) -> Job | None:
         """None where it is not due, not queued, or another was first."""
         cursor = await self._connection.execute(self._CLAIM, {"job_id": job_id, "lease_seconds": lease_seconds})
-        return found(await cursor.fetchone())
+        return optional_job(await cursor.fetchone())
 
     _RENEW = """
         UPDATE jobs SET lease_until = now() + %(lease_seconds)s * interval '1 second'
@@ -56,7 +56,7 @@ class RunRepository:
         """None: no longer ours."""
         values = _key(job) | {"pages_read": pages_read, "pages": pages}
         cursor = await self._connection.execute(self._PROGRESS, values)
-        return found(await cursor.fetchone())
+        return optional_job(await cursor.fetchone())
 
     _COMPLETE = """
         UPDATE jobs
@@ -74,7 +74,7 @@ class RunRepository:
             "reader_version": reader_version,
         }
         cursor = await self._connection.execute(self._COMPLETE, values)
-        completed = found(await cursor.fetchone())
+        completed = optional_job(await cursor.fetchone())
         if completed:
             await self._replace_events(job.id, extraction.events)
         return completed
@@ -102,7 +102,7 @@ class RunRepository:
     async def retry_later(self, job: Job, *, delay_seconds: float) -> Job | None:
         """None: no longer ours."""
         cursor = await self._connection.execute(self._RETRY_LATER, _key(job) | {"delay_seconds": delay_seconds})
-        return found(await cursor.fetchone())
+        return optional_job(await cursor.fetchone())
 
     _GIVE_BACK = """
         UPDATE jobs
@@ -115,7 +115,7 @@ class RunRepository:
     async def give_back(self, job: Job) -> Job | None:
         """For a worker that stops: due at once, and the attempt does not count. None: no longer ours."""
         cursor = await self._connection.execute(self._GIVE_BACK, _key(job))
-        return found(await cursor.fetchone())
+        return optional_job(await cursor.fetchone())
 
     _DEMOTE = """
         UPDATE jobs
@@ -132,7 +132,7 @@ class RunRepository:
         longer ours.
         """
         cursor = await self._connection.execute(self._DEMOTE, _key(job))
-        return found(await cursor.fetchone())
+        return optional_job(await cursor.fetchone())
 
     _FAIL = """
         UPDATE jobs
@@ -150,7 +150,7 @@ class RunRepository:
         """Leaves a dead letter (R2.5). None: no longer ours."""
         values = _key(job) | {"error": Jsonb(_told(error)), "reader_version": reader_version}
         cursor = await self._connection.execute(self._FAIL, values)
-        failed = found(await cursor.fetchone())
+        failed = optional_job(await cursor.fetchone())
         if failed:
             letter = {"job_id": job.id, "attempt": job.attempt, "code": error.code, "detail": _storable(error.detail)}
             await self._connection.execute(self._DEAD_LETTER, letter | {"traceback": _storable(traceback)})

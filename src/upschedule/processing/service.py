@@ -1,27 +1,28 @@
-"""What people do with their jobs: the use cases, for the web and for whoever comes next."""
+"""What owners do with their jobs: read and watch the status, list, read the result, delete. `intake.py` adds jobs."""
 
+import asyncio
+import time
 from collections.abc import AsyncGenerator, Callable
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
 import msgspec
 
-from upschedule.processing.capacity import Capacity
-from upschedule.processing.doorbell import Doorbell
-from upschedule.processing.errors import FileGone, JobNotFound, NotFailed, NothingToRetry
-from upschedule.processing.intake import Accepted, Intake, IntakeLimits
+from upschedule.processing.errors import JobNotFound
 from upschedule.processing.job import Job, JobStatus, Status, job_status
-from upschedule.processing.publication import Publication
 from upschedule.processing.queue import Queue
-from upschedule.processing.reading import extraction_of
-from upschedule.processing.removal import remove_object
 from upschedule.processing.repository import JobRepository
-from upschedule.processing.shares import AddressHash, ShareOptions, ShareRepository
 from upschedule.processing.status_cache import StatusCache
-from upschedule.processing.watch import Watches
+from upschedule.processing.status_events import StatusBroadcaster
 from upschedule.stores.database import Database
 from upschedule.stores.objects import ObjectStore
 from upschedule.timetable.event import Extraction
+
+# No event announces that a queued job's position has changed.
+_POLL_SECONDS_QUEUED = 1.0
+# Matters only after a lost event.
+_POLL_SECONDS = 5.0
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,7 +40,10 @@ class JobPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobService:
-    """One for the process. Every method raises StoreError when PostgreSQL is away; only `accept` needs the objects."""
+    """One for the process. Every method raises StoreError while PostgreSQL is unavailable.
+
+    A job of another owner is treated as absent: JobNotFound.
+    """
 
     def __init__(
         self,
@@ -47,112 +51,86 @@ class JobService:
         database: Database,
         objects: ObjectStore,
         cache: StatusCache,
-        publication: Publication,
-        doorbell: Doorbell,
+        broadcaster: StatusBroadcaster,
         queue: Queue,
-        watches: Watches,
-        intake: Intake,
-        limits: Callable[[], IntakeLimits],
-        shares: ShareOptions,
-        addresses: AddressHash,
-        reader_version: str,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._objects = objects
         self._cache = cache
-        self._publication = publication
-        self._doorbell = doorbell
+        self._broadcaster = broadcaster
         self._queue = queue
-        self._watches = watches
-        self._intake = intake
-        self._limits = limits
-        self._shares = shares
-        self._addresses = addresses
-        self._reader_version = reader_version
-
-    async def accept(
-        self, account_id: UUID, *, file_name: str, data: bytes, request_id: str | None, address: str | None = None
-    ) -> Accepted:
-        """Raises UnreadableDocument, QuotaExceeded, QueueFull, ReadingTimeUsedUp, AccountNotFound or StoreError.
-
-        `address` is the client's, of which a keyed hash is kept for a limited time; None where it is not known.
-        """
-        return await self._intake.accept(
-            account_id, file_name=file_name, data=data, request_id=request_id, address=address
-        )
+        self._monotonic = monotonic
+        self._watches_ended = asyncio.Event()
 
     async def status(self, account_id: UUID, job_id: UUID) -> JobStatus:
-        """Raises JobNotFound, also for another owner's. From the cache where it can (R4.1, R4.2)."""
+        """From the cache if it holds the job (R4.1, R4.2). Raises JobNotFound."""
         job = await self._cache.get(job_id) or await self._read(job_id)
-        return await self._told(account_id, job)
+        return await self.with_position(_owned(job, account_id))
 
-    async def fresh_status(self, account_id: UUID, job_id: UUID) -> JobStatus:
-        """As `status`, but past the cache: for whoever must not meet what a lost invalidation left there."""
-        return await self._told(account_id, await self._read(job_id))
-
-    async def position(self, job_id: UUID) -> int | None:
-        """Counts from 1; None once the job is no longer queued."""
-        return await self._queue.position(job_id)
+    async def with_position(self, job: Job) -> JobStatus:
+        """The status of a job that the caller has just read."""
+        queued = job.status is Status.QUEUED
+        return job_status(job, position=await self._queue.position(job.id) if queued else None)
 
     async def recent(self, account_id: UUID, *, cursor: Cursor | None, limit: int) -> JobPage:
-        """At most `limit` jobs, newest first, from where `cursor` ended."""
+        """At most `limit` jobs, newest first, starting where `cursor` ended."""
         before = (cursor.created_at, cursor.job_id) if cursor else None
         async with self._database.transaction() as connection:
             jobs = await JobRepository(connection).recent(account_id, before=before, limit=limit + 1)
-        page = tuple([await self._told(account_id, job) for job in jobs[:limit]])
+        page = tuple([await self.with_position(job) for job in jobs[:limit]])
         last = page[-1] if len(jobs) > limit else None
         return JobPage(jobs=page, next=Cursor(created_at=last.created_at, job_id=last.id) if last else None)
 
+    async def timetable(self, account_id: UUID, job_id: UUID) -> Extraction:
+        """Raises JobNotFound or NotCompleted."""
+        async with self._database.transaction() as connection:
+            return await JobRepository(connection).extraction(account_id, job_id)
+
     async def delete(self, account_id: UUID, job_id: UUID) -> None:
-        """With the file, the entries and the room it took (R11.4). Raises JobNotFound. Fences off a run under way."""
+        """Deletes the job, its file and its entries, and refunds the quota (R11.4). Raises JobNotFound.
+
+        A run under way can no longer store its result.
+        """
         async with self._database.transaction() as connection:
             jobs = JobRepository(connection)
-            job = await _owned(jobs, account_id, job_id)
+            job = await jobs.lock_owned(account_id, job_id)
             await jobs.delete(job_id)
             if job.object_key:
                 await jobs.refund(account_id, job.size_bytes)
-        await self._publication.removed(job_id)
+        await self._broadcaster.removed(job_id)
         if job.object_key:
-            await remove_object(self._objects, job.object_key)
+            await self._objects.try_delete(job.object_key)
 
-    async def retry(self, account_id: UUID, job_id: UUID, *, address: str | None = None) -> JobStatus:
-        """Raises JobNotFound, NotFailed, NothingToRetry, FileGone, ReadingTimeUsedUp, QueueFull."""
-        capacity, limits, address_hash = await self._queue.capacity(), self._limits(), self._addresses.of(address)
-        async with self._database.transaction() as connection:
-            jobs = JobRepository(connection)
-            job = await _owned(jobs, account_id, job_id)
-            if job.status is not Status.FAILED:
-                raise NotFailed
-            if job.answers(self._reader_version):
-                raise NothingToRetry
-            if job.object_key is None:
-                raise FileGone
-            await ShareRepository(connection, self._shares).check_budget(account_id, limits.cpu_seconds)
-            await jobs.lock_queue()
-            await jobs.check_room(account_id, address_hash, limits.room(capacity.retry_after_seconds))
-            queued = await jobs.queue_again(
-                job, object_key=job.object_key, request_id=job.request_id, address_hash=address_hash
-            )
-        await self._publication.changed(queued)
-        await self._doorbell.ring(job_id)
-        return await self._told(account_id, queued)
-
-    async def timetable(self, account_id: UUID, job_id: UUID) -> Extraction:
-        """Raises JobNotFound, NotCompleted."""
-        async with self._database.transaction() as connection:
-            return await extraction_of(connection, account_id, job_id)
-
-    async def capacity(self, *, address: str | None = None) -> Capacity:
-        """The queue's length and speed for a newcomer of that address, at most a second old (R2.2)."""
-        return await self._queue.capacity(self._addresses.of(address))
-
-    def watch(self, account_id: UUID, job_id: UUID) -> AsyncGenerator[JobStatus]:
-        """The status now and after every change, up to the final one or the end of the process. Raises JobNotFound."""
-        return self._watches.follow(job_id, _Sight(self, account_id, job_id))
+    async def watch(self, account_id: UUID, job_id: UUID) -> AsyncGenerator[JobStatus]:
+        """The status now and after every change, up to the final one or `end_watches`. Raises JobNotFound."""
+        with self._broadcaster.watching(job_id) as changed:
+            status = await self._fresh_status(account_id, job_id)
+            yield status
+            read_at = self._monotonic()
+            while not (status.is_final or self._watches_ended.is_set()):
+                queued = status.status is Status.QUEUED
+                announced = await _set_within(changed, _POLL_SECONDS_QUEUED if queued else _POLL_SECONDS)
+                current = None
+                if queued and not announced and self._monotonic() - read_at < _POLL_SECONDS:
+                    # Cheaper than the row. None means that the job is no longer queued: its row has the new status.
+                    position = await self._queue.position(job_id)
+                    current = None if position is None else msgspec.structs.replace(status, position=position)
+                if current is None:
+                    read_at = self._monotonic()
+                    current = await self._fresh_status(account_id, job_id)
+                if current != status:
+                    status = current
+                    yield status
 
     def end_watches(self) -> None:
-        """Call first when the process stops: every `watch` ends."""
-        self._watches.end()
+        """Ends every `watch`. Call it first when the process stops: an open stream would delay that for ever."""
+        self._watches_ended.set()
+        self._broadcaster.wake_all()
+
+    async def _fresh_status(self, account_id: UUID, job_id: UUID) -> JobStatus:
+        """Like `status`, but bypasses the cache, whose entry is stale if its update was lost."""
+        return await self.with_position(_owned(await self._read(job_id), account_id))
 
     async def _read(self, job_id: UUID) -> Job | None:
         async with self._database.transaction() as connection:
@@ -161,33 +139,17 @@ class JobService:
             await self._cache.put(job)
         return job
 
-    async def _told(self, account_id: UUID, job: Job | None) -> JobStatus:
-        if job is None or job.account_id != account_id:
-            raise JobNotFound
-        queued = job.status is Status.QUEUED
-        return job_status(job, position=await self._queue.position(job.id) if queued else None)
 
-
-class _Sight:
-    """A watcher's job."""
-
-    def __init__(self, jobs: JobService, account_id: UUID, job_id: UUID) -> None:
-        self._jobs = jobs
-        self._account_id = account_id
-        self._job_id = job_id
-
-    async def look(self) -> JobStatus:
-        return await self._jobs.fresh_status(self._account_id, self._job_id)
-
-    async def move_up(self, status: JobStatus) -> JobStatus:
-        position = await self._jobs.position(self._job_id)
-        # No longer queued: the row says what it is now.
-        return await self.look() if position is None else msgspec.structs.replace(status, position=position)
-
-
-async def _owned(jobs: JobRepository, account_id: UUID, job_id: UUID) -> Job:
-    await jobs.lock_account(account_id)
-    job = await jobs.lock(account_id, job_id)
-    if job is None:
+def _owned(job: Job | None, account_id: UUID) -> Job:
+    if job is None or job.account_id != account_id:
         raise JobNotFound
     return job
+
+
+async def _set_within(event: asyncio.Event, seconds: float) -> bool:
+    """Waits for the event, clears it, and returns whether it was set in time."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), seconds)
+    was_set = event.is_set()
+    event.clear()
+    return was_set

@@ -1,4 +1,4 @@
-"""Notices that a job changed: one subscription a process, fanned out to whoever watches. A lost one only delays."""
+"""Tells every process that a job's status changed, through Redis Pub/Sub. A lost message only delays a watcher."""
 
 import asyncio
 import random
@@ -11,6 +11,8 @@ from uuid import UUID
 import structlog
 from redis.asyncio import Redis
 
+from upschedule.processing.job import Job
+from upschedule.processing.status_cache import StatusCache
 from upschedule.stores.errors import StoreError, StoreUnavailable
 from upschedule.stores.redis import translated
 
@@ -18,37 +20,43 @@ _log = structlog.get_logger(__name__)
 
 _STORE = "redis-cache"
 _CHANNEL = "job-notices"
-_SEND_SECONDS = 0.25
-# Silence for so long is answered by a ping, and no pong in the same time means that the line is dead.
-_SILENCE_SECONDS = 5.0
+_PUBLISH_SECONDS_MAX = 0.25
+# After so long without a message the subscription sends a ping; without a pong in the same time the connection is dead.
+_SILENCE_SECONDS_MAX = 5.0
 _PAUSE_SECONDS_BASE = 0.2
 _PAUSE_SECONDS_MAX = 5.0
 
 
-class Notices:
-    """`watching` gives an event that is set whenever the job may have changed; several changes are one."""
+class StatusBroadcaster:
+    """Updates the cached status and publishes each change; one subscription per process serves all its watchers.
 
-    def __init__(self, redis: Redis, *, roll: Callable[[], float] = random.random) -> None:
-        # Untyped, for the client leaves half of these methods' types unknown.
+    Call `changed` and `removed` after the commit. They never raise StoreError: what fails there only delays.
+    """
+
+    def __init__(self, redis: Redis, cache: StatusCache, *, roll: Callable[[], float] = random.random) -> None:
+        # Untyped, because the client leaves half of these methods' types unknown.
         self._redis: Any = redis
+        self._cache = cache
         self._roll = roll
         self._watchers: defaultdict[UUID, set[asyncio.Event]] = defaultdict(set)
         self._listening: asyncio.Task[None] | None = None
 
-    async def send(self, job_id: UUID) -> None:
-        """Does not raise: watchers look by themselves every few seconds."""
-        try:
-            with translated(_STORE):
-                async with asyncio.timeout(_SEND_SECONDS):
-                    await self._redis.publish(_CHANNEL, job_id.bytes)
-        except StoreError as error:
-            _log.warning("notice_not_sent", job_id=str(job_id), reason=error.reason)
+    async def changed(self, job: Job) -> None:
+        """The row of `job` has changed to this version (R4.5)."""
+        await self._cache.put(job)
+        await self._publish(job.id)
+
+    async def removed(self, job_id: UUID) -> None:
+        """The row has been deleted."""
+        await self._cache.forget(job_id)
+        await self._publish(job_id)
 
     def start(self) -> None:
-        """Begins to listen; `close` ends it."""
-        self._listening = asyncio.create_task(self._listen(), name="job-notices")
+        """Subscribes in the background until `close`; only a process with watchers needs it."""
+        self._listening = asyncio.create_task(self._listen(), name="status-events")
 
     async def close(self) -> None:
+        """Ends the subscription."""
         if self._listening is not None:
             self._listening.cancel()
             await asyncio.gather(self._listening, return_exceptions=True)
@@ -56,6 +64,7 @@ class Notices:
 
     @contextmanager
     def watching(self, job_id: UUID) -> Generator[asyncio.Event]:
+        """An event that is set when the job may have changed; several changes may set it once."""
         changed = asyncio.Event()
         self._watchers[job_id].add(changed)
         try:
@@ -66,10 +75,18 @@ class Notices:
                 del self._watchers[job_id]
 
     def wake_all(self) -> None:
-        """Every watcher looks again."""
+        """Makes every watcher read its job again."""
         for watchers in self._watchers.values():
             for changed in watchers:
                 changed.set()
+
+    async def _publish(self, job_id: UUID) -> None:
+        try:
+            with translated(_STORE):
+                async with asyncio.timeout(_PUBLISH_SECONDS_MAX):
+                    await self._redis.publish(_CHANNEL, job_id.bytes)
+        except StoreError as error:
+            _log.warning("status_event_not_sent", job_id=str(job_id), reason=error.reason)
 
     async def _listen(self) -> None:
         pause_seconds = _PAUSE_SECONDS_BASE
@@ -82,14 +99,14 @@ class Notices:
                         pause_seconds = _PAUSE_SECONDS_BASE
                         await self._fan_out(subscription)
             except StoreError as error:
-                _log.warning("notices_lost", reason=error.reason)
+                _log.warning("status_events_interrupted", reason=error.reason)
                 await asyncio.sleep(pause_seconds * (0.5 + self._roll() / 2))
                 pause_seconds = min(2 * pause_seconds, _PAUSE_SECONDS_MAX)
 
     async def _fan_out(self, subscription: Any) -> None:
         pinged = False
         while True:
-            message = await subscription.get_message(ignore_subscribe_messages=False, timeout=_SILENCE_SECONDS)
+            message = await subscription.get_message(ignore_subscribe_messages=False, timeout=_SILENCE_SECONDS_MAX)
             if message is None and pinged:
                 raise StoreUnavailable(_STORE, "no pong")
             pinged = message is None
@@ -99,6 +116,6 @@ class Notices:
                 self._wake(message["data"])
 
     def _wake(self, data: bytes) -> None:
-        if len(data) == 16:  # noqa: PLR2004 - a UUID's bytes; anything else is not ours
+        if len(data) == 16:  # noqa: PLR2004 - a UUID's bytes; other messages are not ours
             for changed in self._watchers.get(UUID(bytes=data), ()):
                 changed.set()

@@ -13,10 +13,10 @@ from upschedule.metrics import JOBS_SWEPT
 from upschedule.processing.doorbell import Doorbell
 from upschedule.processing.errors import ReadingTimedOut, Stalled
 from upschedule.processing.job import Job
-from upschedule.processing.publication import Publication
+from upschedule.processing.repository import job_from_row
 from upschedule.processing.retry_policy import GiveUp, RetryPolicy, after_failure
-from upschedule.processing.rows import job_of
 from upschedule.processing.runs import RunRepository
+from upschedule.processing.status_events import StatusBroadcaster
 from upschedule.stores.database import Connection, Database
 
 _log = structlog.get_logger(__name__)
@@ -56,13 +56,13 @@ class Sweeper:
         self,
         *,
         database: Database,
-        publication: Publication,
+        broadcaster: StatusBroadcaster,
         doorbell: Doorbell,
         options: SweepOptions,
         roll: Callable[[], float] = random.random,
     ) -> None:
         self._database = database
-        self._publication = publication
+        self._broadcaster = broadcaster
         self._doorbell = doorbell
         self._options = options
         self._roll = roll
@@ -73,7 +73,7 @@ class Sweeper:
             moved = await self._settle_expired(connection)
             due = await self._due(connection)
         for job in moved:
-            await self._publication.changed(job)
+            await self._broadcaster.changed(job)
         for job_id in due:
             if not await self._doorbell.ring(job_id):
                 # Redis is away. What was not rung is due for ringing again soon.
@@ -86,7 +86,7 @@ class Sweeper:
         return [job for job in settled if job]
 
     async def _settle(self, runs: RunRepository, row: DictRow) -> Job | None:
-        job, ran = job_of(row), row["ran"]
+        job, ran = job_from_row(row), row["ran"]
         over = ran > timedelta(seconds=self._options.attempt_seconds_max)
         error = ReadingTimedOut() if over else Stalled()
         decision = after_failure(job, error, self._options.retries, self._roll())

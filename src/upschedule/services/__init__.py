@@ -6,7 +6,6 @@ Only this module turns settings into the few values that each part is handed.
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from upschedule.processing.status_events import Notices
 from upschedule.services.composition import Services
 from upschedule.services.live import LiveSettings
 from upschedule.services.opening import Role, open_stores
@@ -21,12 +20,11 @@ async def open_services(settings: Settings, *, role: Role) -> AsyncGenerator[Ser
     """Waits for no server: readiness tells which of them answer. What was opened is closed in the reverse order."""
     async with AsyncExitStack() as opened:
         stores = await opened.enter_async_context(open_stores(settings, role=role))
-        notices = Notices(stores.redis_cache)
-        if role == "api":
-            notices.start()
-            opened.push_async_callback(notices.close)
         live = LiveSettings(settings)
-        services = Services(live, stores, notices)
+        services = Services(live, stores)
+        if role == "api":
+            services.broadcaster.start()
+            opened.push_async_callback(services.broadcaster.close)
         opened.callback(services.jobs.end_watches)
         years = services.academic_year_store() if role == "api" else None
         await opened.enter_async_context(open_watch(live, years))

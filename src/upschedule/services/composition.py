@@ -21,7 +21,6 @@ from upschedule.pdf import READER_VERSION
 from upschedule.processing.doorbell import Doorbell
 from upschedule.processing.intake import Intake, IntakeLimits
 from upschedule.processing.lease import LeaseOptions
-from upschedule.processing.publication import Publication
 from upschedule.processing.queue import Queue, RateOptions
 from upschedule.processing.queue_metrics import QueueMetrics
 from upschedule.processing.retention import Retention, RetentionOptions
@@ -30,9 +29,8 @@ from upschedule.processing.runner import DocumentReader, Runner, RunOptions
 from upschedule.processing.service import JobService
 from upschedule.processing.shares import AddressHash, ShareOptions
 from upschedule.processing.status_cache import StatusCache
-from upschedule.processing.status_events import Notices
+from upschedule.processing.status_events import StatusBroadcaster
 from upschedule.processing.sweeper import Sweeper, SweepOptions
-from upschedule.processing.watch import Watches
 from upschedule.services.live import LiveSettings
 from upschedule.services.opening import QUEUE, Stores
 from upschedule.settings import Settings
@@ -44,7 +42,7 @@ from upschedule.stores.redis import ping
 class Services:
     """What a process works with. Built by `open_services` only."""
 
-    def __init__(self, live: LiveSettings, stores: Stores, notices: Notices) -> None:
+    def __init__(self, live: LiveSettings, stores: Stores) -> None:
         self._live = live
         settings = self._settings = live.current
         self.database = stores.database
@@ -57,9 +55,17 @@ class Services:
             final_seconds=settings.jobs.status_cache_seconds_final,
             pending_seconds=settings.jobs.status_cache_seconds_pending,
         )
-        self._publication = Publication(cache, notices)
+        self.broadcaster = StatusBroadcaster(stores.redis_cache, cache)
         self._doorbell = Doorbell(stores.broker)
-        self.jobs = self._job_service(cache, Watches(notices))
+        queue = self._queue()
+        self.intake = self._intake(queue)
+        self.jobs = JobService(
+            database=stores.database,
+            objects=stores.objects,
+            cache=cache,
+            broadcaster=self.broadcaster,
+            queue=queue,
+        )
         self.accounts = _account_service(live, stores)
         self._calendars = _calendar_service(live, stores.database) if settings.web.feed_secret else None
         self.feeds = FeedService(stores.database, _calendar_options(settings), now=_now)
@@ -99,7 +105,7 @@ class Services:
         return Runner(
             database=self.database,
             objects=self.objects,
-            publication=self._publication,
+            broadcaster=self.broadcaster,
             doorbell=self._doorbell,
             reader=reader,
             options=RunOptions(
@@ -120,7 +126,7 @@ class Services:
         jobs = self._settings.jobs
         return Sweeper(
             database=self.database,
-            publication=self._publication,
+            broadcaster=self.broadcaster,
             doorbell=self._doorbell,
             options=SweepOptions(
                 rows_max=jobs.sweep_rows_max,
@@ -167,40 +173,27 @@ class Services:
         """For whoever is told of an operator's dates."""
         return AcademicYearStore(self.database, now=_now)
 
-    def _job_service(self, cache: StatusCache, watches: Watches) -> JobService:
-        settings, live = self._settings, self._live
-        queue = Queue(
+    def _queue(self) -> Queue:
+        live = self._live
+        return Queue(
             self.database,
             pending_max=lambda: live.current.jobs.pending_max,
-            rate=_rate(settings),
-            shares=_shares(settings),
+            rate=_rate(self._settings),
+            shares=_shares(self._settings),
         )
-        limits, addresses = partial(_intake_limits, live), AddressHash(settings.web.feed_secret)
-        intake = Intake(
+
+    def _intake(self, queue: Queue) -> Intake:
+        return Intake(
             database=self.database,
             objects=self.objects,
-            publication=self._publication,
+            broadcaster=self.broadcaster,
             doorbell=self._doorbell,
             queue=queue,
-            limits=limits,
-            shares=_shares(settings),
-            addresses=addresses,
+            limits=partial(_intake_limits, self._live),
+            shares=_shares(self._settings),
+            addresses=AddressHash(self._settings.web.feed_secret),
             reader_version=READER_VERSION,
             new_id=uuid4,
-        )
-        return JobService(
-            database=self.database,
-            objects=self.objects,
-            cache=cache,
-            publication=self._publication,
-            doorbell=self._doorbell,
-            queue=queue,
-            watches=watches,
-            intake=intake,
-            limits=limits,
-            shares=_shares(settings),
-            addresses=addresses,
-            reader_version=READER_VERSION,
         )
 
 

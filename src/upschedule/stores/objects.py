@@ -10,15 +10,18 @@ from datetime import datetime
 from typing import TypeVar
 
 import msgspec
+import structlog
 import urllib3
 from minio import Minio
 from minio.error import MinioException, S3Error
 from urllib3.exceptions import HTTPError
 from urllib3.util import Retry, Timeout
 
-from upschedule.stores.errors import StoreFull, StoreTimeout, StoreUnavailable
+from upschedule.stores.errors import StoreError, StoreFull, StoreTimeout, StoreUnavailable
 
 T = TypeVar("T")
+
+_log = structlog.get_logger(__name__)
 
 _STORE = "objects"
 _LISTED_MAX = 1_000
@@ -89,6 +92,13 @@ class ObjectStore:
     async def delete(self, key: str) -> None:
         """An object that is not there counts as deleted."""
         await self._run(functools.partial(self._client.remove_object, bucket_name=self._bucket, object_name=key))
+
+    async def try_delete(self, key: str) -> None:
+        """Deletes an object that nothing refers to any more. Logs a StoreError: a later clean-up removes orphans."""
+        try:
+            await self.delete(key)
+        except StoreError as error:
+            _log.warning("object_left_behind", reason=error.reason)
 
     async def find(self, prefix: str, *, after: str = "") -> list[StoredObject]:
         """At most 1,000 objects whose keys come after `after`, in the order of their keys; empty at the end."""

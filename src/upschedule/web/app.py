@@ -136,7 +136,7 @@ def _context(services: Services, options: WebOptions, drain: Drain) -> WebContex
         body_seconds=options.body_seconds,
     )
     receiver = Receiver(
-        jobs=services.jobs,
+        intake=services.intake,
         accounts=services.accounts,
         identity=identity,
         limits=limits,

@@ -10,30 +10,29 @@ from tests.support.fault_proxy import FaultProxy
 from tests.support.job_rows import an_extraction, change, queued
 from tests.support.services import Addresses, new_account, opened, until
 from upschedule.processing.job import Job, JobStatus, Status
-from upschedule.processing.publication import Publication
 from upschedule.processing.runs import RunRepository
 from upschedule.processing.status_cache import StatusCache
-from upschedule.processing.status_events import Notices
+from upschedule.processing.status_events import StatusBroadcaster
 from upschedule.services import Services
 
 
-def publication(redis: Redis) -> Publication:
-    return Publication(StatusCache(redis, final_seconds=60, pending_seconds=60), Notices(redis))
+def a_broadcaster(redis: Redis) -> StatusBroadcaster:
+    return StatusBroadcaster(redis, StatusCache(redis, final_seconds=60, pending_seconds=60))
 
 
-async def claim_and_tell(services: Services, told: Publication, job: Job) -> Job:
+async def claim_and_announce(services: Services, sender: StatusBroadcaster, job: Job) -> Job:
     async with services.database.transaction() as connection:
         run = await RunRepository(connection).claim(job.id, lease_seconds=60)
     assert run is not None
-    await told.changed(run)
+    await sender.changed(run)
     return run
 
 
-async def complete_and_tell(services: Services, told: Publication, run: Job) -> None:
+async def complete_and_announce(services: Services, sender: StatusBroadcaster, run: Job) -> None:
     async with services.database.transaction() as connection:
         completed = await RunRepository(connection).complete(run, an_extraction("COS132"), reader_version="1")
     assert completed is not None
-    await told.changed(completed)
+    await sender.changed(completed)
 
 
 async def next_status(stream: AsyncGenerator[JobStatus], *, seconds: float = 5) -> JobStatus:
@@ -44,41 +43,41 @@ async def next_status(stream: AsyncGenerator[JobStatus], *, seconds: float = 5) 
 async def test_every_change_is_told_up_to_the_final_one(addresses: Addresses) -> None:
     async with opened(addresses) as services:
         account_id = await new_account(services)
-        told = publication(services.redis_cache)
+        sender = a_broadcaster(services.redis_cache)
         ahead, job = await queued(services, account_id), await queued(services, account_id)
         stream = services.jobs.watch(account_id, job.id)
         first = await next_status(stream)
         assert (first.status, first.position) == (Status.QUEUED, 2)
-        await claim_and_tell(services, told, ahead)
+        await claim_and_announce(services, sender, ahead)
         assert (await next_status(stream)).position == 1
-        run = await claim_and_tell(services, told, job)
+        run = await claim_and_announce(services, sender, job)
         assert (await next_status(stream)).status is Status.PROCESSING
         async with services.database.transaction() as connection:
             progressed = await RunRepository(connection).progress(run, pages_read=1, pages=2)
         assert progressed is not None
-        await told.changed(progressed)
+        await sender.changed(progressed)
         assert (await next_status(stream)).pages_read == 1
-        await complete_and_tell(services, told, run)
+        await complete_and_announce(services, sender, run)
         assert (await next_status(stream)).status is Status.COMPLETED
         assert [status async for status in stream] == []
 
 
-async def test_a_notice_arrives_in_milliseconds(addresses: Addresses) -> None:
+async def test_an_event_arrives_in_milliseconds(addresses: Addresses) -> None:
     async with opened(addresses) as services:
         account_id = await new_account(services)
-        told = publication(services.redis_cache)
-        run = await claim_and_tell(services, told, await queued(services, account_id))
+        sender = a_broadcaster(services.redis_cache)
+        run = await claim_and_announce(services, sender, await queued(services, account_id))
         stream = services.jobs.watch(account_id, run.id)
         await next_status(stream)
         await _subscribed(services.redis_cache)
         waiting = asyncio.create_task(next_status(stream))
         started = asyncio.get_running_loop().time()
-        await complete_and_tell(services, told, run)
+        await complete_and_announce(services, sender, run)
         await waiting
         assert asyncio.get_running_loop().time() - started < 1
 
 
-async def test_a_lost_notice_only_delays(addresses: Addresses) -> None:
+async def test_a_lost_event_only_delays(addresses: Addresses) -> None:
     async with opened(addresses) as services:
         account_id = await new_account(services)
         job = await queued(services, account_id)
@@ -104,21 +103,21 @@ async def test_streams_end_when_the_process_stops(addresses: Addresses) -> None:
             assert await rest == []
 
 
-async def test_notices_come_again_after_the_wire_broke_or_fell_silent(addresses: Addresses) -> None:
+async def test_events_come_again_after_the_wire_broke_or_fell_silent(addresses: Addresses) -> None:
     port = int(addresses.redis_cache_url.rsplit(":", 1)[1].split("/")[0])
     async with FaultProxy(port) as proxy:
         proxied = addresses.redis_cache_url.replace(str(port), str(proxy.port))
         async with opened(msgspec.structs.replace(addresses, redis_cache_url=proxied)) as services:
             account_id = await new_account(services)
             direct = Redis.from_url(addresses.redis_cache_url)
-            told = publication(direct)
+            sender = a_broadcaster(direct)
             await proxy.break_connections()
-            run = await claim_and_tell(services, told, await queued(services, account_id))
+            run = await claim_and_announce(services, sender, await queued(services, account_id))
             stream = services.jobs.watch(account_id, run.id)
             await next_status(stream)
             waiting = asyncio.create_task(next_status(stream, seconds=10))
             await _subscribed(direct)
-            await complete_and_tell(services, told, run)
+            await complete_and_announce(services, sender, run)
             assert (await waiting).status is Status.COMPLETED
             await direct.aclose()
 
@@ -138,9 +137,9 @@ async def test_listening_ends_at_once_also_while_the_line_is_being_made(addresse
     """A cancellation that comes while the client sends may be swallowed; a process would never stop."""
     async with opened(addresses) as services:
         for turns in range(24):
-            notices = Notices(services.redis_cache)
-            notices.start()
+            listener = a_broadcaster(services.redis_cache)
+            listener.start()
             for _ in range(turns % 12):
                 await asyncio.sleep(0)
             async with asyncio.timeout(10):
-                await notices.close()
+                await listener.close()

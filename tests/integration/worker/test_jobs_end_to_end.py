@@ -36,7 +36,7 @@ async def test_an_upload_is_read_and_its_timetable_given(addresses: Addresses) -
     """(R1.1)."""
     async with opened(addresses) as services, working(addresses):
         account_id = await new_account(services)
-        accepted = await services.jobs.accept(
+        accepted = await services.intake.accept(
             account_id, file_name="a.pdf", data=a_document("plain COS132"), request_id="r1"
         )
         assert accepted.created
@@ -52,7 +52,7 @@ async def test_a_hundred_small_files_take_seconds(addresses: Addresses) -> None:
         started = time.monotonic()
         accounts = [await new_account(services) for _ in range(100)]
         uploads = [
-            services.jobs.accept(account_id, file_name="a.pdf", data=a_document(), request_id=None)
+            services.intake.accept(account_id, file_name="a.pdf", data=a_document(), request_id=None)
             for account_id in accounts
         ]
         accepted = await asyncio.gather(*uploads)
@@ -71,6 +71,6 @@ async def test_a_result_that_postgresql_cannot_hold_ends_as_failed(addresses: Ad
     async with opened(addresses) as services, working(addresses, settings):
         account_id = await new_account(services)
         document = a_document("plain NUL\x00")
-        accepted = await services.jobs.accept(account_id, file_name="a.pdf", data=document, request_id=None)
+        accepted = await services.intake.accept(account_id, file_name="a.pdf", data=document, request_id=None)
         ended = await until_final(services, account_id, accepted.job.id)
         assert (ended.status, ended.attempt) == (Status.FAILED, 4)

@@ -145,10 +145,11 @@ class JobController(Controller):
         responses=problems(JobNotFound, NotFailed, NothingToRetry, FileGone, ReadingTimeUsedUp, QueueFull),
     )
     async def retry(
-        self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, receiver: Receiver
+        self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, receiver: Receiver, job_service: JobService
     ) -> Response[JobView]:
         """Counts as an upload. Possible as long as the file is kept, and unless the cause lies in the file."""
-        job = await receiver.retry(request, _owner(request, job_id, visitor), job_id)
+        queued = await receiver.retry(request, _owner(request, job_id, visitor), job_id)
+        job = await job_service.with_position(queued)
         return Response(view(job), headers={"Location": location(job.id)})
 
 

@@ -54,6 +54,6 @@ class UploadController(Controller):
         The first upload sets the cookie by which a visitor is known from then on.
         """
         accepted = await receiver.receive(request, visitor)
-        job = await job_service.status(accepted.job.account_id, accepted.job.id)
+        job = await job_service.with_position(accepted.job)
         finished = not accepted.created and accepted.job.is_final
         return Response(view(job), status_code=200 if finished else 202, headers={"Location": location(job.id)})

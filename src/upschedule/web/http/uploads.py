@@ -7,9 +7,8 @@ import msgspec
 
 from upschedule.accounts.service import AccountService, Visitor
 from upschedule.processing.errors import AccountNotFound
-from upschedule.processing.intake import Accepted
-from upschedule.processing.job import JobStatus
-from upschedule.processing.service import JobService
+from upschedule.processing.intake import Accepted, Intake
+from upschedule.processing.job import Job
 from upschedule.stores.errors import StoreError
 from upschedule.web.http.client_addresses import ClientAddresses
 from upschedule.web.http.exchange import exchange_of
@@ -21,7 +20,7 @@ from upschedule.web.http.rate_limits import Limits
 class Receiver(msgspec.Struct, frozen=True, kw_only=True):
     """An upload counts for its account once it has become a job, known bytes included; a refused one does not."""
 
-    jobs: JobService
+    intake: Intake
     accounts: AccountService
     identity: Identity
     limits: Limits
@@ -29,7 +28,7 @@ class Receiver(msgspec.Struct, frozen=True, kw_only=True):
     reader: UploadReader
 
     async def receive(self, request: AnyRequest, visitor: Visitor | None) -> Accepted:
-        """Makes a visitor of somebody unknown. Raises what the reader, the limits and JobService.accept raise."""
+        """Makes a visitor of somebody unknown. Raises what the reader, the limits and Intake.accept raise."""
         await self.limits.upload_attempt(request)
         if visitor is None:
             return await self._receive_first(request)
@@ -59,19 +58,19 @@ class Receiver(msgspec.Struct, frozen=True, kw_only=True):
         self.identity.remember(request, visitor)
         return accepted
 
-    async def retry(self, request: AnyRequest, account_id: UUID, job_id: UUID) -> JobStatus:
-        """Counts as an upload (R5.1), unless it is refused. Raises what the limits and JobService.retry raise."""
+    async def retry(self, request: AnyRequest, account_id: UUID, job_id: UUID) -> Job:
+        """Counts as an upload (R5.1), unless it is refused. Raises what the limits and Intake.retry raise."""
         await self.limits.upload_attempt(request)
         await self.limits.upload(request, account_id)
         try:
-            return await self.jobs.retry(account_id, job_id, address=self.clients.of(request))
+            return await self.intake.retry(account_id, job_id, address=self.clients.of(request))
         except BaseException:
             await self.limits.give_back_upload(account_id)
             raise
 
     async def _accept(self, request: AnyRequest, visitor: Visitor, file: UploadedFile) -> Accepted:
         exchange = exchange_of(request.scope)
-        accepted = await self.jobs.accept(
+        accepted = await self.intake.accept(
             visitor.account_id,
             file_name=file.name,
             data=file.content,
