@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 import structlog
 
+from upschedule.backoff import jittered
 from upschedule.metrics import ATTEMPT_SECONDS, JOB_SECONDS, JOBS_FINISHED, PAGES_READ, STALE_RESULTS
 from upschedule.pdf.sandbox.errors import QuantumUsedUp
 from upschedule.processing.doorbell import Doorbell
@@ -187,7 +188,7 @@ class Runner:
             except StoreError as error:
                 # Ends with the lease, which needs the same database. Reading again would cost far more.
                 _log.warning("result_not_stored", reason=error.reason)
-                await asyncio.sleep(_STORE_AGAIN_SECONDS_MAX * (0.2 + 0.8 * self._roll()))
+                await asyncio.sleep(jittered(_STORE_AGAIN_SECONDS_MAX, 0.8, self._roll()))
 
     async def _read(self, run: _Run) -> Extraction:
         job, shares = run.job, self._options.shares

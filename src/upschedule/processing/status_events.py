@@ -11,6 +11,7 @@ from uuid import UUID
 import structlog
 from redis.asyncio import Redis
 
+from upschedule.backoff import Backoff
 from upschedule.processing.job import Job
 from upschedule.processing.status_cache import StatusCache
 from upschedule.stores.errors import StoreError, StoreUnavailable
@@ -23,8 +24,7 @@ _CHANNEL = "job-notices"
 _PUBLISH_SECONDS_MAX = 0.25
 # After so long without a message the subscription sends a ping; without a pong in the same time the connection is dead.
 _SILENCE_SECONDS_MAX = 5.0
-_PAUSE_SECONDS_BASE = 0.2
-_PAUSE_SECONDS_MAX = 5.0
+_RECONNECT = Backoff(base_seconds=0.2, max_seconds=5.0)
 
 
 class StatusBroadcaster:
@@ -89,19 +89,19 @@ class StatusBroadcaster:
             _log.warning("status_event_not_sent", job_id=str(job_id), reason=error.reason)
 
     async def _listen(self) -> None:
-        pause_seconds = _PAUSE_SECONDS_BASE
+        failures = 0
         while True:
             try:
                 async with self._redis.pubsub() as subscription:
                     with translated(_STORE):
                         await subscription.subscribe(_CHANNEL)
                         self.wake_all()
-                        pause_seconds = _PAUSE_SECONDS_BASE
+                        failures = 0
                         await self._fan_out(subscription)
             except StoreError as error:
                 _log.warning("status_events_interrupted", reason=error.reason)
-                await asyncio.sleep(pause_seconds * (0.5 + self._roll() / 2))
-                pause_seconds = min(2 * pause_seconds, _PAUSE_SECONDS_MAX)
+                failures += 1
+                await asyncio.sleep(_RECONNECT.pause_seconds(failures, self._roll()))
 
     async def _fan_out(self, subscription: Any) -> None:
         pinged = False

@@ -11,6 +11,7 @@ from typing import Any
 
 import structlog
 
+from upschedule.backoff import jittered
 from upschedule.metrics import LEADING
 from upschedule.stores.database import Connection, Database
 from upschedule.stores.deadline import Deadline
@@ -46,7 +47,7 @@ class Leadership:
                         await _while_held(connection, deadline, lead)
             except StoreError as error:
                 _log.warning("leadership_unavailable", store=error.store, reason=error.reason)
-            await asyncio.sleep(self._again_seconds * (1 - 0.1 * self._roll()))
+            await asyncio.sleep(jittered(self._again_seconds, 0.1, self._roll()))
 
 
 async def _taken(connection: Connection) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
+from upschedule.backoff import jittered
 from upschedule.stores.errors import StoreError
 
 _log = structlog.get_logger(__name__)
@@ -22,4 +23,4 @@ async def every(
             _log.warning("round_interrupted", round=name, store=error.store, reason=error.reason)
         except Exception:  # noqa: BLE001 - a defect in one round must not end all later ones
             _log.exception("round_failed", round=name)
-        await asyncio.sleep(seconds * (1 - 0.1 * roll()))
+        await asyncio.sleep(jittered(seconds, 0.1, roll()))

@@ -12,6 +12,7 @@ from upschedule.accounts.session_cache import SessionCache
 from upschedule.accounts.session_repository import SessionLives
 from upschedule.accounts.sessions import SessionStore
 from upschedule.accounts.throttle import SignInBounds, SignInThrottle
+from upschedule.backoff import Backoff
 from upschedule.calendars.feeds import FeedService
 from upschedule.calendars.model import CalendarOptions
 from upschedule.calendars.service import CalendarLimits, CalendarService
@@ -270,8 +271,11 @@ def _now() -> datetime:
 def _retries(settings: Settings) -> RetryPolicy:
     return RetryPolicy(
         retries_max=settings.jobs.retries_max,
-        backoff_seconds_base=settings.jobs.backoff_seconds_base,
-        backoff_seconds_max=settings.jobs.backoff_seconds_max,
+        backoff=Backoff(
+            base_seconds=settings.jobs.backoff_seconds_base,
+            max_seconds=settings.jobs.backoff_seconds_max,
+            jitter=1,
+        ),
     )
 
 

@@ -17,8 +17,13 @@ from upschedule.stores.errors import StoreFull, StoreTimeout, StoreUnavailable
 _CANNOT_SAVE = "MISCONF"
 
 
+def retry_once() -> Retry:
+    """One quick second try hides a connection that the server closed meanwhile. The client owns this loop."""
+    return Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), retries=1)
+
+
 def connect(url: str, *, command_seconds: float, connections_max: int) -> Redis:
-    """Opens nothing yet. One quick second try hides a connection that the server closed meanwhile."""
+    """A client with its own pool; the first command opens a connection."""
     pool = BlockingConnectionPool.from_url(  # pyright: ignore[reportUnknownMemberType] - its **kwargs have no type
         url,
         max_connections=connections_max,
@@ -27,7 +32,7 @@ def connect(url: str, *, command_seconds: float, connections_max: int) -> Redis:
         socket_connect_timeout=command_seconds,
         socket_keepalive=True,
         health_check_interval=15,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), retries=1),
+        retry=retry_once(),
         decode_responses=False,
     )
     never_lose_cancellations(pool)

@@ -12,18 +12,19 @@ from typing import Any
 import msgspec
 import structlog
 from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialWithJitterBackoff
 from redis.exceptions import RedisError, ResponseError
 from taskiq import AckableMessage
 from taskiq_redis import RedisStreamBroker
 
+from upschedule.backoff import Backoff
 from upschedule.stores.cancelling import never_lose_cancellations
+from upschedule.stores.redis import retry_once
 
 _log = structlog.get_logger(__name__)
 
-_PAUSE_SECONDS_BASE = 0.1
-_PAUSE_SECONDS_MAX = 5.0
+_RECONNECT = Backoff(base_seconds=0.1, max_seconds=5.0)
+_ACKNOWLEDGE_AGAIN = Backoff(base_seconds=0.1, max_seconds=0.4, jitter=1)
+_GROUP_AGAIN_SECONDS = 0.1
 _ACK_TRIES = 3
 # Only a message that its worker has left alone is older than this: all others are acknowledged at once.
 _LEFT_ALONE_SECONDS = 60.0
@@ -69,7 +70,7 @@ class StreamBroker(RedisStreamBroker):
             socket_timeout=command_seconds,
             socket_connect_timeout=command_seconds,
             socket_keepalive=True,
-            retry=Retry(ExponentialWithJitterBackoff(base=0.02, cap=0.2), retries=1),
+            retry=retry_once(),
         )
         never_lose_cancellations(self.connection_pool)
         self._roll = roll
@@ -82,15 +83,15 @@ class StreamBroker(RedisStreamBroker):
 
     async def listen(self) -> AsyncGenerator[AckableMessage, None]:
         """Yields for ever. A message for a task that only a newer release knows stays for that release."""
-        pause_seconds = _PAUSE_SECONDS_BASE
+        failures = 0
         while True:
             try:
                 entry = await self._next_entry()
-                pause_seconds = _PAUSE_SECONDS_BASE
+                failures = 0
             except (RedisError, OSError) as error:
                 _log.warning("queue_away", reason=type(error).__name__)
-                await asyncio.sleep(pause_seconds * (0.5 + self._roll() / 2))
-                pause_seconds = min(2 * pause_seconds, _PAUSE_SECONDS_MAX)
+                failures += 1
+                await asyncio.sleep(_RECONNECT.pause_seconds(failures, self._roll()))
                 continue
             if entry is not None and await self._is_ours(*entry):
                 yield AckableMessage(data=entry[1], ack=self._ack_generator(entry[0], self.queue_name))
@@ -112,7 +113,7 @@ class StreamBroker(RedisStreamBroker):
                     raise
                 await self._declare_consumer_group()
                 # Where it cannot be created this would run hot.
-                await asyncio.sleep(_PAUSE_SECONDS_BASE)
+                await asyncio.sleep(_GROUP_AGAIN_SECONDS)
                 return None
 
     async def _fresh(self, redis: Redis) -> _Entry | None:
@@ -155,7 +156,7 @@ class StreamBroker(RedisStreamBroker):
     async def _acknowledge(self, entry_id: str) -> None:
         """Deletes, too, or the stream would grow for ever. Gives up after some tries: retention removes the rest."""
         async with Redis(connection_pool=self.connection_pool) as redis:
-            for attempt in range(_ACK_TRIES):
+            for attempt in range(1, _ACK_TRIES + 1):
                 try:
                     async with redis.pipeline(transaction=True) as pipeline:
                         pipeline.xack(self.queue_name, self.consumer_group_name, entry_id)
@@ -163,7 +164,7 @@ class StreamBroker(RedisStreamBroker):
                         await pipeline.execute()
                 except RedisError as error:
                     _log.warning("queue_not_acknowledged", entry_id=entry_id, reason=type(error).__name__)
-                    await asyncio.sleep(self._roll() * _PAUSE_SECONDS_BASE * 2**attempt)
+                    await asyncio.sleep(_ACKNOWLEDGE_AGAIN.pause_seconds(attempt, self._roll()))
                 else:
                     return
 

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.unit.processing.test_job import a_job
+from upschedule.backoff import Backoff
 from upschedule.pdf.errors import NotATimetable
 from upschedule.pdf.sandbox import SandboxFailed
 from upschedule.processing.errors import FileGone, ReadingTimedOut, Stalled
@@ -12,7 +13,7 @@ from upschedule.processing.retry_policy import GiveUp, Retry, RetryPolicy, after
 from upschedule.settings.work import JobSettings
 from upschedule.stores.errors import StoreTimeout
 
-POLICY = RetryPolicy(retries_max=3, backoff_seconds_base=2.0, backoff_seconds_max=60.0)
+POLICY = RetryPolicy(retries_max=3, backoff=Backoff(base_seconds=2.0, max_seconds=60.0, jitter=1))
 PASSING = [SandboxFailed("killed"), StoreTimeout("objects", "no answer"), Stalled(), RuntimeError("defect")]
 
 
@@ -50,7 +51,8 @@ def test_time_up_and_a_missing_file_are_final_but_not_the_files_fault(error: Exc
 )
 def test_no_delay_is_negative_or_above_its_bounds(attempt: int, roll: float, base: float, longest: float) -> None:
     """(R2.1)."""
-    policy = RetryPolicy(retries_max=10_000, backoff_seconds_base=base, backoff_seconds_max=longest)
+    backoff = Backoff(base_seconds=base, max_seconds=longest, jitter=1)
+    policy = RetryPolicy(retries_max=10_000, backoff=backoff)
     decision = after_failure(a_job(attempt=attempt), Stalled(), policy, roll)
     assert isinstance(decision, Retry)
     assert 0 <= decision.delay_seconds <= min(longest, base * 2.0 ** min(attempt - 1, 60))
