@@ -10,7 +10,7 @@ from upschedule.errors import FieldError
 from upschedule.processing.job import JobError, JobStatus, Status
 from upschedule.processing.service import Cursor, JobPage
 from upschedule.web.http.errors import InvalidRequest
-from upschedule.web.http.problems import Problem, causes, reference, status_of
+from upschedule.web.http.problems import Problem, causes, reference, http_status_for
 
 JOBS_PATH = "/api/v1/jobs"
 
@@ -86,6 +86,6 @@ def _problem(error: JobError) -> Problem:
     return Problem(
         type=reference(error.code),
         title=error.title,
-        status=int(status_of(cause)) if cause else 500,
+        status=int(http_status_for(cause)) if cause else 500,
         detail=error.detail,
     )

@@ -19,7 +19,7 @@ from litestar.routes import HTTPRoute
 from upschedule.web.api.job_schemas import JobView
 from upschedule.web.http.client_addresses import Connection
 from upschedule.web.http.errors import NotFound, RequestTooLarge, UnsupportedMediaType
-from upschedule.web.http.problems import Problem, describe, status_of
+from upschedule.web.http.problems import Problem, describe, http_status_for
 
 PATH = "/api/v1/openapi.json"
 _API_VERSION = "1"
@@ -114,7 +114,7 @@ def _statuses(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
     yield from operation["responses"].items()
     if _JSON in operation.get("requestBody", {}).get("content", {}):
         for cause in (RequestTooLarge, UnsupportedMediaType):
-            yield str(int(status_of(cause))), _problem(f"- `{cause.code}`: {describe(cause)}")
+            yield str(int(http_status_for(cause))), _problem(f"- `{cause.code}`: {describe(cause)}")
     for status, description in _EDGE.items():
         yield status, _problem(description)
 

@@ -9,7 +9,7 @@ from upschedule.web.http.errors import NotFound
 from upschedule.web.http.guards import OUTSIDE_LIMITS
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.openapi import READING, by_method
-from upschedule.web.http.problems import causes, describe, problems, reference, status_of
+from upschedule.web.http.problems import causes, describe, problems, reference, http_status_for
 
 _PAGE = """<!doctype html>
 <html lang="en">
@@ -52,6 +52,6 @@ class ProblemController(Controller):
             page = _PAGE.format(title=html.escape(cause.title), description=html.escape(describe(cause)))
             return Response(page, media_type=MediaType.HTML, headers=headers)
         explanation = Explanation(
-            type=reference(code), title=cause.title, status=status_of(cause), description=describe(cause)
+            type=reference(code), title=cause.title, status=http_status_for(cause), description=describe(cause)
         )
         return Response(explanation, headers=headers)

@@ -87,7 +87,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     errors: tuple[FieldError, ...] | None = None
 
 
-def status_of(cause: type[Refusal]) -> http.HTTPStatus:
+def http_status_for(cause: type[Refusal]) -> http.HTTPStatus:
     """Of the class itself or of the nearest that it inherits from."""
     return next(STATUSES[base] for base in cause.__mro__ if base in STATUSES)
 
@@ -126,7 +126,7 @@ def problems(*expected: type[Refusal]) -> dict[int, ResponseSpec]:
         StoreError,
         StoreFull,
     ):
-        group = by_status.setdefault(status_of(cause), [])
+        group = by_status.setdefault(http_status_for(cause), [])
         if cause not in group:
             group.append(cause)
     return {status: _specification(group) for status, group in sorted(by_status.items())}
@@ -158,7 +158,7 @@ def _answer_framework(request: Request[Any, Any, Any], error: HTTPException) -> 
 
 
 def _respond(request: Request[Any, Any, Any], cause: Refusal, error: Exception) -> Response[Problem]:
-    exchange, status = exchange_of(request.scope), status_of(type(cause))
+    exchange, status = exchange_of(request.scope), http_status_for(type(cause))
     if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
         # Back-pressure is meant: in the hour in which it comes, a stack trace for each refusal would bury the faults.
         exchange.back_pressure = isinstance(error, _MEANT)
