@@ -10,7 +10,7 @@ from upschedule.errors import FieldError
 from upschedule.processing.job import JobError, JobStatus, Status
 from upschedule.processing.service import Cursor, JobPage
 from upschedule.web.http.errors import InvalidRequest
-from upschedule.web.http.problems import Problem, causes, reference, http_status_for
+from upschedule.web.http.problems import Problem, causes, http_status_for, reference
 
 JOBS_PATH = "/api/v1/jobs"
 

@@ -9,7 +9,7 @@ from upschedule.web.http.errors import NotFound
 from upschedule.web.http.guards import OUTSIDE_LIMITS
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.openapi import READING, by_method
-from upschedule.web.http.problems import causes, describe, problems, reference, http_status_for
+from upschedule.web.http.problems import causes, describe, http_status_for, problems, reference
 
 _PAGE = """<!doctype html>
 <html lang="en">

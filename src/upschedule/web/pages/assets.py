@@ -11,12 +11,15 @@ from upschedule.web.http.errors import NotFound
 from upschedule.web.http.guards import OUTSIDE_LIMITS
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.openapi import READING
-from upschedule.web.pages.encoding import ENCODED, VARY, accepts_gzip
 from upschedule.web.pages.week import COLUMNS, LINES_MAX
 
 _FOLDER = Path(__file__).parents[1] / "static"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _FOR_EVER = "public, max-age=31536000, immutable"
+#: On everything that is sent in either form.
+VARY = {"Vary": "Accept-Encoding"}
+#: On what is sent compressed.
+ENCODED = {"Content-Encoding": "gzip"}
 
 
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +49,11 @@ class Assets:
 
     def find(self, name: str) -> Asset | None:
         return self._assets.get(name)
+
+
+def accepts_gzip(request: AnyRequest) -> bool:
+    """As every browser does; some programs do not."""
+    return "gzip" in request.headers.get("accept-encoding", "")
 
 
 def _digest(files: dict[str, bytes]) -> str:

@@ -1,14 +1,14 @@
 """A visitor's documents as cards. Pure."""
 
+import collections
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 import msgspec
 
 from upschedule.processing.job import JobStatus, Status
-from upschedule.timetable.event import Event, Extraction
-from upschedule.web.pages.remarks import Remark, remark
-from upschedule.web.pages.wording import counted
+from upschedule.timetable.event import Event, Exam, Extraction, Lecture
+from upschedule.web.pages.warnings import Remark, remark
 
 _MEGABYTE = 1_000_000
 
@@ -56,6 +56,12 @@ def documents(jobs: Iterable[JobStatus], read: Mapping[UUID, Extraction]) -> Doc
     return Documents(cards=tuple(_card(job, read.get(job.id)) for job in jobs))
 
 
+def counted(events: Sequence[Event]) -> str:
+    """`30 weekly classes, 1 exam`."""
+    counts = collections.Counter(map(_noun, events))
+    return ", ".join(f"{count} {noun if count == 1 else _plural(noun)}" for noun, count in counts.items())
+
+
 def _card(job: JobStatus, extraction: Extraction | None) -> Card:
     return Card(
         id=job.id,
@@ -86,3 +92,13 @@ def _summary(events: Sequence[Event]) -> str:
 
 def _size(size_bytes: int) -> str:
     return f"{size_bytes / _MEGABYTE:.1f} MB" if size_bytes >= _MEGABYTE else f"{max(1, round(size_bytes / 1000))} kB"
+
+
+def _noun(event: Event) -> str:
+    if isinstance(event, Lecture):
+        return "weekly class"
+    return "exam" if isinstance(event, Exam) else "test"
+
+
+def _plural(noun: str) -> str:
+    return f"{noun}es" if noun.endswith("s") else f"{noun}s"

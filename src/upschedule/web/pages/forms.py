@@ -14,10 +14,10 @@ from upschedule.processing.service import JobService
 from upschedule.timetable.academic_year import YearDates
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.uploads import Receiver
-from upschedule.web.pages import faults
-from upschedule.web.pages.choices import choices
 from upschedule.web.pages.dates import year_choice
 from upschedule.web.pages.holdings import Holdings, holdings_of
+from upschedule.web.pages.modules import choices_from_form
+from upschedule.web.pages.rendering import error_handlers
 
 _SEE_OTHER = 303
 
@@ -31,7 +31,7 @@ class DocumentForms(Controller):
 
     path = "/documents"
     include_in_schema = False
-    exception_handlers = faults.handlers()
+    exception_handlers = error_handlers()
 
     # The reader bounds the body itself, while it arrives.
     @post(request_max_body_size=None)
@@ -58,7 +58,7 @@ class CalendarForms(Controller):
 
     path = "/calendar"
     include_in_schema = False
-    exception_handlers = faults.handlers()
+    exception_handlers = error_handlers()
 
     @post()
     async def make(self, known: Visitor, job_service: JobService, calendars: CalendarService) -> Redirect:
@@ -86,8 +86,8 @@ class CalendarForms(Controller):
         form = await _fields(request)
         holdings = await holdings_of(known.account_id, job_service, calendars)
         before = holdings.calendar.assembly.calendar.choices if holdings.calendar else Choices()
-        chosen = choices(form, [event for _, event in holdings.named], before)
-        await _save(calendars, known, holdings, Changes(choices=chosen))
+        choices = choices_from_form(form, [event for _, event in holdings.named], before)
+        await _save(calendars, known, holdings, Changes(choices=choices))
         return _back("check")
 
 

@@ -10,7 +10,7 @@ from upschedule.processing.job import JobStatus, Status
 from upschedule.processing.service import JobService
 from upschedule.timetable.event import Event, Extraction
 from upschedule.timetable.merge import identity, merge
-from upschedule.web.pages.remarks import Doubts, doubts, joined
+from upschedule.web.pages.warnings import Doubts, doubts, joined
 
 #: More documents than anybody has; a list in pages is the API's.
 _DOCUMENTS_MAX = 50

@@ -1,5 +1,8 @@
 """The page: everything a visitor has, at one address."""
 
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
 from litestar import Controller, Response, route
 
 from upschedule.accounts.service import Visitor
@@ -10,13 +13,22 @@ from upschedule.processing.service import JobService
 from upschedule.timetable.event import Exam
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.openapi import READING
-from upschedule.web.pages import faults
 from upschedule.web.pages.dates import calendar_dates, unknown_dates
 from upschedule.web.pages.documents import documents
 from upschedule.web.pages.holdings import Holdings, holdings_of
-from upschedule.web.pages.links import Links, links
-from upschedule.web.pages.rendering import page
+from upschedule.web.pages.rendering import error_handlers, page
 from upschedule.web.pages.schedule import schedule
+
+
+class Links(msgspec.Struct, frozen=True, kw_only=True):
+    """`current`: everything that was read is in it. Apple takes `webcal:`, the others fetch by `https:`."""
+
+    feed_url: str
+    ics_url: str
+    apple_url: str
+    google_url: str
+    outlook_url: str
+    current: bool
 
 
 class HomeController(Controller):
@@ -24,7 +36,7 @@ class HomeController(Controller):
 
     path = "/"
     include_in_schema = False
-    exception_handlers = faults.handlers()
+    exception_handlers = error_handlers()
 
     @route(http_method=READING)
     async def home(
@@ -62,9 +74,22 @@ def _links(holdings: Holdings) -> Links | None:
     if holdings.calendar is None:
         return None
     calendar = holdings.calendar.assembly.calendar
-    return links(
+    return calendar_links(
         feed_url=holdings.calendar.feed_url,
         ics_url=f"/api/v1/calendars/{calendar.id}/calendar.ics",
         name=calendar.name,
         current=holdings.current,
+    )
+
+
+def calendar_links(*, feed_url: str, ics_url: str, name: str, current: bool) -> Links:
+    """`feed_url` is absolute."""
+    return Links(
+        feed_url=feed_url,
+        ics_url=ics_url,
+        apple_url=urlsplit(feed_url)._replace(scheme="webcal").geturl(),
+        google_url=f"https://calendar.google.com/calendar/r?{urlencode({'cid': feed_url})}",
+        outlook_url="https://outlook.office.com/calendar/0/addfromweb?"
+        + urlencode({"url": feed_url, "name": name}, quote_via=quote),
+        current=current,
     )

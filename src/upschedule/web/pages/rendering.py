@@ -1,15 +1,21 @@
 """Templates to HTML, with the headers that every page carries."""
 
 import gzip
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import minijinja
-from litestar import MediaType, Response
+from litestar import MediaType, Request, Response
 
+from upschedule.web.http import problems
 from upschedule.web.http.dependencies import context_of
 from upschedule.web.http.identity import AnyRequest
-from upschedule.web.pages.assets import ASSETS
-from upschedule.web.pages.encoding import ENCODED, VARY, accepts_gzip
+from upschedule.web.http.problems import Problem
+from upschedule.web.pages.assets import ASSETS, ENCODED, VARY, accepts_gzip
+
+Handler = Callable[[Request[Any, Any, Any], Any], Response[Any]]
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
 
@@ -51,3 +57,18 @@ def page(request: AnyRequest, template: str, *, status_code: int = 200, **contex
         headers |= ENCODED
         content = gzip.compress(content, compresslevel=5)
     return Response(content, status_code=status_code, media_type=MediaType.HTML, headers=headers)
+
+
+def error_handlers() -> dict[int | type[Exception], Handler]:
+    """The same statuses, headers and sentences as the API's."""
+    answers = cast("dict[int | type[Exception], Handler]", problems.handlers())
+    return {cause: partial(_as_page, answer) for cause, answer in answers.items()}
+
+
+def _as_page(answer: Handler, request: Request[Any, Any, Any], error: Any) -> Response[bytes]:
+    answered = answer(request, error)
+    problem: Problem = answered.content
+    shown = page(request, "problem.html", status_code=problem.status, problem=problem)
+    for name, value in answered.headers.items():
+        shown.headers.setdefault(name, value)
+    return shown

@@ -9,10 +9,10 @@ from upschedule.calendars.model import Choices
 from upschedule.timetable.colours import Colour
 from upschedule.timetable.event import Event, Exam, Lecture, Test
 from upschedule.web.pages.agenda import Month, months
+from upschedule.web.pages.documents import counted
 from upschedule.web.pages.modules import Module, modules
-from upschedule.web.pages.remarks import Doubts
+from upschedule.web.pages.warnings import Doubts
 from upschedule.web.pages.week import Week, weeks
-from upschedule.web.pages.wording import counted
 
 #: Entries with their ids, as the calendar names them.
 Named = Sequence[tuple[str, Event]]

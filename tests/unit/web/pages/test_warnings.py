@@ -2,7 +2,7 @@
 
 from tests.support.builders.events import a_lecture, a_test, box
 from upschedule.timetable.event import ReadingWarning
-from upschedule.web.pages.remarks import Doubts, Remark, doubts, joined
+from upschedule.web.pages.warnings import Doubts, Remark, doubts, joined
 
 
 def test_a_doubt_stands_beside_the_entry_of_its_row() -> None:
