@@ -70,14 +70,14 @@ def test_what_is_doubtful_stands_beside_its_row(visitor: Visitor, tmp_path: Path
     """With the page and the row of the document, to be checked there."""
     visitor.choose(schedules.semester_tests(tmp_path, weekday="Saturday"), schedules.exams(tmp_path))
     visitor.await_calendar()
-    expect(visitor.page.locator(".appointment .remark")).to_have_count(0)
+    expect(visitor.page.locator(".appointment .warning")).to_have_count(0)
     visitor.page.get_by_role("button", name="Remove tests.pdf").click()
     expect(visitor.cards).to_have_count(1)
     visitor.choose(schedules.semester_tests(tmp_path, weekday="Monday"))
-    remarks = visitor.page.locator(".appointment .remark")
-    expect(remarks).to_have_count(2)
-    expect(remarks.nth(1)).to_contain_text("Please check:")
-    expect(remarks.nth(1)).to_contain_text("tests.pdf, page 1, row 2")
+    warnings = visitor.page.locator(".appointment .warning")
+    expect(warnings).to_have_count(2)
+    expect(warnings.nth(1)).to_contain_text("Please check:")
+    expect(warnings.nth(1)).to_contain_text("tests.pdf, page 1, row 2")
 
 
 def test_other_dates_change_the_calendar(visitor: Visitor, tmp_path: Path) -> None:

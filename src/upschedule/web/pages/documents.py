@@ -8,7 +8,7 @@ import msgspec
 
 from upschedule.processing.job import JobStatus, Status
 from upschedule.timetable.event import Event, Exam, Extraction, Lecture
-from upschedule.web.pages.warnings import Remark, remark
+from upschedule.web.pages.warnings import PlacedWarning, placed_warning
 
 _MEGABYTE = 1_000_000
 
@@ -37,7 +37,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     progress: float | None
     can_retry: bool
-    remarks: tuple[Remark, ...]
+    warnings: tuple[PlacedWarning, ...]
 
 
 class Documents(msgspec.Struct, frozen=True, kw_only=True):
@@ -72,7 +72,7 @@ def _card(job: JobStatus, extraction: Extraction | None) -> Card:
         state=_summary(extraction.events) if extraction else _state(job),
         progress=job.pages_read / job.pages if job.pages else None,
         can_retry=job.error is not None and not job.error.in_file,
-        remarks=tuple(map(remark, extraction.warnings)) if extraction else (),
+        warnings=tuple(map(placed_warning, extraction.warnings)) if extraction else (),
     )
 
 

@@ -54,15 +54,15 @@ class DocumentForms(Controller):
 
 
 class CalendarForms(Controller):
-    """The one calendar that joins all documents: made, dated, narrowed to what its owner attends."""
+    """Builds the one calendar that joins all documents, sets its dates, and narrows it to what its owner attends."""
 
     path = "/calendar"
     include_in_schema = False
     exception_handlers = error_handlers()
 
     @post()
-    async def make(self, known: Visitor, job_service: JobService, calendars: CalendarService) -> Redirect:
-        """Made, or brought up to date with what was read since. Raises what CalendarService raises."""
+    async def build(self, known: Visitor, job_service: JobService, calendars: CalendarService) -> Redirect:
+        """Builds the calendar, or brings it up to date with the documents. Raises what CalendarService raises."""
         holdings = await holdings_of(known.account_id, job_service, calendars)
         await _save(calendars, known, holdings, Changes())
         return _back("take")

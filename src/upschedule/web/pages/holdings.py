@@ -10,7 +10,7 @@ from upschedule.processing.job import JobStatus, Status
 from upschedule.processing.service import JobService
 from upschedule.timetable.event import Event, Extraction
 from upschedule.timetable.merge import identity, merge
-from upschedule.web.pages.warnings import Doubts, doubts, joined
+from upschedule.web.pages.warnings import EntryWarnings, entry_warnings, joined_warnings
 
 #: More documents than anybody has; a list in pages is the API's.
 _DOCUMENTS_MAX = 50
@@ -40,11 +40,11 @@ class Holdings:
         return [(f"entry-{number}", event) for number, event in enumerate(merge(oldest_first), 1)]
 
     @cached_property
-    def doubts(self) -> Doubts:
-        """Of all documents, by entry."""
+    def warnings(self) -> EntryWarnings:
+        """The warnings of all documents, by entry."""
         ids = {identity(event): entry_id for entry_id, event in self.named}
-        return joined(
-            doubts(
+        return joined_warnings(
+            entry_warnings(
                 [(ids[identity(event)], event) for event in self.read[job.id].events],
                 self.read[job.id].warnings,
                 document=job.file_name,

@@ -56,7 +56,7 @@ def _page(request: AnyRequest, holdings: Holdings, *, known: bool) -> Response[b
         "index.html",
         known=known,
         documents=documents(holdings.jobs, holdings.read),
-        schedule=schedule(holdings.named, holdings.doubts, chosen, _exam_ends(assembly)) if holdings.named else None,
+        schedule=schedule(holdings.named, holdings.warnings, chosen, _exam_ends(assembly)) if holdings.named else None,
         dates=calendar_dates(assembly) if assembly else unknown_dates([event for _, event in holdings.named]),
         calendar=_links(holdings),
         reading_key=" ".join(sorted(str(job_id) for job_id in holdings.read)),

@@ -11,8 +11,8 @@ from upschedule.timetable.event import Event, Exam, Lecture, Test
 from upschedule.web.pages.agenda import Month, months
 from upschedule.web.pages.documents import counted
 from upschedule.web.pages.modules import Module, modules
-from upschedule.web.pages.warnings import Doubts
-from upschedule.web.pages.week import Week, weeks
+from upschedule.web.pages.warnings import EntryWarnings
+from upschedule.web.pages.week import Week, teaching_weeks
 
 #: Entries with their ids, as the calendar names them.
 Named = Sequence[tuple[str, Event]]
@@ -26,7 +26,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     colours: Mapping[str, Colour]
     weeks: tuple[Week, ...]
     months: tuple[Month, ...]
-    doubts: Doubts
+    warnings: EntryWarnings
     has_exams: bool
 
     @property
@@ -34,7 +34,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
         return any(module.choices for module in self.modules)
 
 
-def schedule(named: Named, doubts: Doubts, choices: Choices, ends: Mapping[str, str]) -> Schedule:
+def schedule(named: Named, warnings: EntryWarnings, choices: Choices, ends: Mapping[str, str]) -> Schedule:
     """Modules that are hidden stay in the list, to be shown again. `ends` as in `agenda.months`."""
     listed = modules([event for _, event in named], choices)
     shown = [(entry_id, event) for entry_id, event in named if is_shown(entry_id, event, choices)]
@@ -44,9 +44,9 @@ def schedule(named: Named, doubts: Doubts, choices: Choices, ends: Mapping[str, 
         summary=_summary(named),
         modules=listed,
         colours={module.name: module.colour for module in listed},
-        weeks=weeks(lectures),
+        weeks=teaching_weeks(lectures),
         months=months(dated, ends),
-        doubts=doubts,
+        warnings=warnings,
         has_exams=any(isinstance(event, Exam) for _, event in named),
     )
 

@@ -1,4 +1,4 @@
-"""Doubts of the reader, each beside the row that it concerns. Pure."""
+"""Warnings of the reader, each beside the entry of the row that it names. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -7,51 +7,53 @@ import msgspec
 from upschedule.timetable.event import Event, ReadingWarning
 
 
-class Remark(msgspec.Struct, frozen=True, kw_only=True):
+class PlacedWarning(msgspec.Struct, frozen=True, kw_only=True):
     """What to check, and where it is printed: `lectures.pdf, page 1, row 3`."""
 
     message: str
     place: str
 
 
-class Doubts(msgspec.Struct, frozen=True, kw_only=True):
-    """`beside`: by entry id, those about a row of which an entry was made. `others` concern what no entry shows."""
+class EntryWarnings(msgspec.Struct, frozen=True, kw_only=True):
+    """`beside`: warnings about the row of an entry, by entry id. `others`: warnings about rows that gave no entry."""
 
-    beside: Mapping[str, tuple[Remark, ...]] = {}
-    others: tuple[Remark, ...] = ()
+    beside: Mapping[str, tuple[PlacedWarning, ...]] = {}
+    others: tuple[PlacedWarning, ...] = ()
 
 
-def remark(warning: ReadingWarning, *, document: str = "") -> Remark:
-    """`document` is its name where several are shown together."""
+def placed_warning(warning: ReadingWarning, *, document: str = "") -> PlacedWarning:
+    """`document` is the name of the document where several are shown together."""
     row = f"row {warning.row}" if warning.row else ""
     place = ", ".join(part for part in (document, f"page {warning.page}", row) if part)
-    return Remark(message=warning.message, place=place)
+    return PlacedWarning(message=warning.message, place=place)
 
 
-def doubts(named: Sequence[tuple[str, Event]], warnings: Iterable[ReadingWarning], *, document: str) -> Doubts:
-    """Of one document: `named` are the entries that come from it."""
+def entry_warnings(
+    named: Sequence[tuple[str, Event]], warnings: Iterable[ReadingWarning], *, document: str
+) -> EntryWarnings:
+    """The warnings of one document; `named` are the entries that come from it."""
     rows: dict[tuple[int, int | None], list[str]] = {}
     for entry_id, event in named:
         for box in event.boxes:
             rows.setdefault((box.page, box.row), []).append(entry_id)
-    beside: dict[str, tuple[Remark, ...]] = {}
-    others: list[Remark] = []
+    beside: dict[str, tuple[PlacedWarning, ...]] = {}
+    others: list[PlacedWarning] = []
     for warning in warnings:
-        said = remark(warning, document=document)
-        # A row can be several classes: it is said beside the first only.
+        placed = placed_warning(warning, document=document)
+        # A row can be several classes: the warning goes beside the first only.
         concerned = rows.get((warning.page, warning.row), [])[:1] if warning.row else []
         for entry_id in concerned:
-            beside[entry_id] = (*beside.get(entry_id, ()), said)
-        others += [] if concerned else [said]
-    return Doubts(beside=beside, others=tuple(others))
+            beside[entry_id] = (*beside.get(entry_id, ()), placed)
+        others += [] if concerned else [placed]
+    return EntryWarnings(beside=beside, others=tuple(others))
 
 
-def joined(found: Iterable[Doubts]) -> Doubts:
-    """Of several documents."""
-    beside: dict[str, tuple[Remark, ...]] = {}
-    others: tuple[Remark, ...] = ()
+def joined_warnings(found: Iterable[EntryWarnings]) -> EntryWarnings:
+    """The warnings of several documents together."""
+    beside: dict[str, tuple[PlacedWarning, ...]] = {}
+    others: tuple[PlacedWarning, ...] = ()
     for item in found:
         others += item.others
-        for entry_id, remarks in item.beside.items():
-            beside[entry_id] = beside.get(entry_id, ()) + remarks
-    return Doubts(beside=beside, others=others)
+        for entry_id, warnings in item.beside.items():
+            beside[entry_id] = beside.get(entry_id, ()) + warnings
+    return EntryWarnings(beside=beside, others=others)

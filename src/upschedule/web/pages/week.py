@@ -1,4 +1,4 @@
-"""The weekly classes as a grid: what stands where. Pure; the template only prints it."""
+"""The weekly classes as a grid: where each class is placed. Pure; the template only prints it."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -62,8 +62,8 @@ class Week(msgspec.Struct, frozen=True, kw_only=True):
     hours: tuple[HourMark, ...]
 
 
-def weeks(lectures: Sequence[NamedLecture]) -> tuple[Week, ...]:
-    """A week for each term that has classes; year modules stand in both, unless there is nothing but them."""
+def teaching_weeks(lectures: Sequence[NamedLecture]) -> tuple[Week, ...]:
+    """A week for each term that has classes; year modules appear in both, unless there is nothing but them."""
     terms = {_term(lecture) for _, lecture in lectures} - {""}
     if not terms:
         return (_week("Every week", lectures),) if lectures else ()

@@ -5,12 +5,12 @@ from hypothesis import strategies as st
 
 from tests.support.builders.events import a_lecture
 from upschedule.timetable.event import DAYS
-from upschedule.web.pages.week import COLUMNS, LINES_MAX, Slot, weeks
+from upschedule.web.pages.week import COLUMNS, LINES_MAX, Slot, teaching_weeks
 
 
 def _slots(*lectures_of_a_day: tuple[str, str]) -> list[Slot]:
     named = [(str(n), a_lecture(start=start, end=end)) for n, (start, end) in enumerate(lectures_of_a_day)]
-    (week,) = weeks(named)
+    (week,) = teaching_weeks(named)
     return [slot for day in week.days for slot in day.slots]
 
 
@@ -40,8 +40,8 @@ def test_three_parallel_classes_share_it_and_are_crowded() -> None:
 
 def test_saturday_stands_there_only_when_something_happens_on_it() -> None:
     """Sunday the same."""
-    (without,) = weeks([("a", a_lecture())])
-    (with_saturday,) = weeks([("a", a_lecture(day="Saturday"))])
+    (without,) = teaching_weeks([("a", a_lecture())])
+    (with_saturday,) = teaching_weeks([("a", a_lecture(day="Saturday"))])
     assert [day.name for day in without.days] == list(DAYS[:5])
     assert [day.name for day in with_saturday.days] == list(DAYS[:6])
 
@@ -49,19 +49,19 @@ def test_saturday_stands_there_only_when_something_happens_on_it() -> None:
 def test_each_semester_has_its_week_and_year_modules_stand_in_both() -> None:
     """Quarters belong to their semester; an unknown offering is shown in every week."""
     offered = {"a": "Q1", "b": "S2", "c": "Y", "d": "T9"}
-    shown = weeks([(key, a_lecture(offered=value)) for key, value in offered.items()])
+    shown = teaching_weeks([(key, a_lecture(offered=value)) for key, value in offered.items()])
     ids = {week.title: sorted(slot.entry_id for day in week.days for slot in day.slots) for week in shown}
     assert ids == {"First semester": ["a", "c", "d"], "Second semester": ["b", "c", "d"]}
 
 
 def test_year_modules_alone_make_one_week() -> None:
     """Of no semester in particular."""
-    (week,) = weeks([("a", a_lecture(offered="Y"))])
+    (week,) = teaching_weeks([("a", a_lecture(offered="Y"))])
     assert week.title == "Every week"
 
 
 def test_no_classes_make_no_week() -> None:
-    assert weeks([]) == ()
+    assert teaching_weeks([]) == ()
 
 
 _clock = st.integers(0, 23 * 60 + 58)
