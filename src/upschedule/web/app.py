@@ -10,9 +10,11 @@ import msgspec
 from litestar import Controller, Litestar
 
 from upschedule.services import Services
+from upschedule.web.api.academic_years import AcademicYearController
 from upschedule.web.api.accounts import AccountController, SessionController
-from upschedule.web.api.calendars import AcademicYearController, CalendarController, FeedController
+from upschedule.web.api.calendars import CalendarController
 from upschedule.web.api.capacity import CapacityController
+from upschedule.web.api.feeds import FeedController
 from upschedule.web.api.health import HealthController, MetricsController
 from upschedule.web.api.jobs import JobController
 from upschedule.web.api.openapi_document import openapi_config

@@ -2,32 +2,23 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 from urllib.parse import quote
 from uuid import UUID
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from upschedule.calendars.assembly import CalendarAssembly, is_shown
-from upschedule.calendars.model import Changes, Choices, KnownYear, YearChoice
+from upschedule.calendars.assembly import is_shown
+from upschedule.calendars.model import Changes, Choices
 from upschedule.calendars.service import ListedCalendar, OwnedCalendar
 from upschedule.calendars.warnings import CalendarWarning, warnings
-from upschedule.timetable.academic_year import (
-    FollowedDay,
-    FollowedDays,
-    HolidayChanges,
-    Period,
-    Periods,
-    Term,
-    YearDates,
-)
 from upschedule.timetable.clash import Clash, clashes
 from upschedule.timetable.colours import Colour, colour_of
 from upschedule.timetable.event import Event
 from upschedule.timetable.text import EntryKind, kind_of, location, summary, tentative_reasons
 from upschedule.timetable.week import Week, calendar_weeks
-from upschedule.timetable.year_check import YEAR_MAX, YEAR_MIN
+from upschedule.web.api.academic_year_schemas import AcademicYearView, RequestedYear, academic_year_view, year_choice
 
 CALENDARS_PATH = "/api/v1/calendars"
 #: More pairs than anybody looks through; who has so many has not chosen groups yet.
@@ -35,47 +26,6 @@ _CLASHES_MAX = 200
 
 _Jobs = Annotated[list[UUID], Meta(min_length=1, max_length=20, description="Ids of completed jobs")]
 _Name = Annotated[str, Meta(min_length=1, max_length=100)]
-_YearNumber = Annotated[int, Meta(ge=YEAR_MIN, le=YEAR_MAX)]
-
-
-class TermsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """First and last days. A semester that is given takes its quarters along, and a quarter its semester."""
-
-    Q1: Period | None = None
-    Q2: Period | None = None
-    Q3: Period | None = None
-    Q4: Period | None = None
-    S1: Period | None = None
-    S2: Period | None = None
-
-
-class AcademicYearRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A year and dates that differ from those known of it, for this calendar only.
-
-    A list that is given replaces the whole list; an empty one clears it. Without `year`, that of the tests and exams
-    is taken, or the present one. Public holidays are known; `holidays` adds to them, or takes away.
-    """
-
-    year: Annotated[
-        _YearNumber | None, Meta(description="That of the tests and exams, or the present one by default")
-    ] = None
-    terms: Annotated[
-        TermsRequest, Meta(description="First and last days; a semester moves its quarters along, and they it")
-    ] = TermsRequest()
-    recesses: Annotated[Periods | None, Meta(description="No classes; replaces the known recesses")] = None
-    no_lectures: Annotated[Periods | None, Meta(description="Single days or more without lectures")] = None
-    follows: Annotated[FollowedDays | None, Meta(description="Days on which another weekday is followed")] = None
-    exams: Annotated[Periods | None, Meta(description="Examination periods, shown only")] = None
-    supplementary_exams: Annotated[Periods | None, Meta(description="Shown only")] = None
-    holidays: Annotated[
-        HolidayChanges | None, Meta(description="Public holidays beside the known ones, or not kept")
-    ] = None
-
-
-_Year = Annotated[
-    AcademicYearRequest | _YearNumber | None,
-    Meta(description="A year with its known dates, or an object with dates of this calendar's own"),
-]
 
 
 class NewCalendar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -83,7 +33,7 @@ class NewCalendar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     jobs: _Jobs
     name: _Name | None = None
-    academic_year: _Year = None
+    academic_year: RequestedYear = None
     choices: Choices | None = None
 
 
@@ -96,36 +46,9 @@ class CalendarChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
     name: _Name | UnsetType = UNSET
     jobs: _Jobs | UnsetType = UNSET
-    academic_year: _Year | UnsetType = UNSET
+    academic_year: RequestedYear | UnsetType = UNSET
     choices: Choices | UnsetType = UNSET
     rotate_feed: bool = False
-
-
-class Holiday(msgspec.Struct, frozen=True, kw_only=True):
-    """A public holiday: no classes."""
-
-    date: dt.date
-    name: str
-
-
-class AcademicYearView(msgspec.Struct, frozen=True, kw_only=True):
-    """The year that a calendar follows. `confirmed`: by an operator, or by the owner who gave the dates.
-
-    `recesses` is null while they are not known; `overridden` names what the owner changed.
-    """
-
-    year: int
-    source: str
-    confirmed: bool
-    updated_at: dt.datetime | None
-    overridden: tuple[str, ...]
-    terms: dict[Term, Period]
-    recesses: tuple[Period, ...] | None
-    no_lectures: tuple[Period, ...]
-    follows: tuple[FollowedDay, ...]
-    exams: tuple[Period, ...]
-    supplementary_exams: tuple[Period, ...]
-    holidays: tuple[Holiday, ...]
 
 
 class EventView(msgspec.Struct, frozen=True, kw_only=True):
@@ -176,21 +99,6 @@ class CalendarList(msgspec.Struct, frozen=True, kw_only=True):
     calendars: tuple[CalendarSummary, ...]
 
 
-class KnownYearList(msgspec.Struct, frozen=True, kw_only=True):
-    """In order."""
-
-    academic_years: tuple[KnownYear, ...]
-
-
-def year_choice(requested: _Year) -> YearChoice:
-    """A bare number is a year with its known dates."""
-    if not isinstance(requested, AcademicYearRequest):
-        return YearChoice(year=requested)
-    given = {name: getattr(requested, name) for name in YearDates.__struct_fields__ if name != "terms"}
-    terms = {term: period for term in get_args(Term) if (period := getattr(requested.terms, term))}
-    return YearChoice(year=requested.year, dates=YearDates(terms=terms, **given))
-
-
 def changes(requested: CalendarChange) -> Changes:
     """As the service takes them."""
     year = requested.academic_year
@@ -227,7 +135,7 @@ def calendar_view(owned: OwnedCalendar) -> CalendarView:
     return CalendarView(
         **_summary(owned.listed),
         module_feeds={module: f"{owned.feed_url}?module={quote(module)}" for module in modules},
-        academic_year=_year_view(assembly),
+        academic_year=academic_year_view(assembly),
         choices=assembly.calendar.choices,
         events=tuple(_event_view(entry_id, event, owned) for entry_id, event in assembly.named),
         weeks=calendar_weeks(occurrences, assembly.year),
@@ -248,25 +156,6 @@ def _summary(listed: ListedCalendar) -> dict[str, Any]:
         "webcal_url": f"webcal://{listed.feed_url.partition('://')[2]}",
         "ics_url": f"{listed.public_url}{location_of(calendar.id)}/calendar.ics",
     }
-
-
-def _year_view(assembly: CalendarAssembly) -> AcademicYearView:
-    dates, own, known = assembly.year.dates, assembly.calendar.dates, assembly.known
-    overridden = [name for name in YearDates.__struct_fields__ if getattr(own, name)]
-    return AcademicYearView(
-        year=assembly.year.year,
-        source=known.source if known else "Your own dates",
-        confirmed=assembly.dates_confirmed,
-        updated_at=known.updated_at if known else None,
-        overridden=tuple(overridden),
-        terms=dates.terms,
-        recesses=dates.recesses,
-        no_lectures=dates.no_lectures or (),
-        follows=dates.follows or (),
-        exams=dates.exams or (),
-        supplementary_exams=dates.supplementary_exams or (),
-        holidays=tuple(Holiday(date=date, name=name) for date, name in sorted(assembly.year.public_holidays.items())),
-    )
 
 
 def _event_view(entry_id: str, event: Event, owned: OwnedCalendar) -> EventView:

@@ -1,13 +1,9 @@
-"""Calendars of several documents, their files, and the academic years they follow."""
+"""Calendars that join several documents, and their files."""
 
 import asyncio
-import re
-from typing import Annotated
 from uuid import UUID
 
-from litestar import Controller, Response, delete, get, patch, post, route
-from litestar.openapi.datastructures import ResponseSpec
-from litestar.params import Parameter
+from litestar import Controller, Response, delete, get, patch, post
 
 from upschedule.accounts.errors import NoVisitor
 from upschedule.accounts.service import Visitor
@@ -15,49 +11,34 @@ from upschedule.calendars.errors import (
     CalendarBusy,
     CalendarNotFound,
     DatesMissing,
-    FeedNotFound,
     InvalidCalendar,
     ScheduleNotRead,
     TooManyCalendars,
-    YearNotFound,
 )
-from upschedule.calendars.feeds import CalendarFile, FeedService
-from upschedule.calendars.model import KnownYear
+from upschedule.calendars.feeds import FeedService
 from upschedule.calendars.service import CalendarService
+from upschedule.web.api.academic_year_schemas import year_choice
 from upschedule.web.api.calendar_schemas import (
     CALENDARS_PATH,
     CalendarChange,
     CalendarList,
     CalendarView,
-    KnownYearList,
     NewCalendar,
     calendar_view,
     changes,
     location_of,
     summary_view,
     unique,
-    year_choice,
 )
-from upschedule.web.http.entity_tags import matches
-from upschedule.web.http.guards import OUTSIDE_LIMITS
+from upschedule.web.api.feeds import FILE, calendar_file
 from upschedule.web.http.identity import AnyRequest
-from upschedule.web.http.openapi import READING, UNCHANGED, by_method
+from upschedule.web.http.openapi import UNCHANGED
 from upschedule.web.http.problems import problems
 
-#: The framework adds the character set.
-_MEDIA_TYPE = "text/calendar"
-_FILE = ResponseSpec(bytes, description="An iCalendar file.", media_type=_MEDIA_TYPE, generate_examples=False)
 _REFUSED = (NoVisitor, InvalidCalendar, DatesMissing, ScheduleNotRead)
-_FEED_SUFFIX = ".ics"
 _DOWNLOAD_HEADERS = {
     "Cache-Control": "private, no-cache",
     "Content-Disposition": 'attachment; filename="up-timetable.ics"',
-}
-#: A feed's address is a secret and its content private: neither may travel on.
-_FEED_HEADERS = {
-    "Cache-Control": "private, no-cache",
-    "Referrer-Policy": "no-referrer",
-    "X-Robots-Tag": "noindex",
 }
 
 
@@ -133,65 +114,14 @@ class CalendarController(Controller):
         "/{calendar_id:uuid}/calendar.ics",
         operation_id="DownloadCalendar",
         summary="A calendar as a file to import",
-        responses={200: _FILE, 304: UNCHANGED, **problems(CalendarNotFound, CalendarBusy)},
+        responses={200: FILE, 304: UNCHANGED, **problems(CalendarNotFound, CalendarBusy)},
     )
     async def download(
         self, request: AnyRequest, calendar_id: UUID, visitor: Visitor | None, feeds: FeedService
     ) -> Response[bytes]:
         """What was removed in the last 30 days is named as cancelled, so that importing it again removes it."""
         file = await feeds.download(_owner(visitor), calendar_id)
-        return _answer(request, file, _DOWNLOAD_HEADERS)
-
-
-class FeedController(Controller):
-    """For calendar programs: no cookie, no sign-in, outside the limits, since Google's servers ask for everybody."""
-
-    path = "/calendars"
-    tags = ("feeds",)
-    opt = OUTSIDE_LIMITS
-    security = ({},)
-
-    @route(
-        "/{file_name:str}",
-        http_method=READING,
-        operation_id=by_method("ReadFeed"),
-        summary="A calendar's feed",
-        responses={200: _FILE, 304: UNCHANGED, **problems(FeedNotFound, CalendarBusy)},
-    )
-    async def read(
-        self,
-        request: AnyRequest,
-        file_name: Annotated[str, Parameter(description="The secret of the address, then `.ics`", max_length=200)],
-        feeds: FeedService,
-        module: Annotated[str, Parameter(description="Only this module", max_length=100)] = "",
-    ) -> Response[bytes]:
-        """Changes of documents, dates and choices appear here by themselves."""
-        token = file_name.removesuffix(_FEED_SUFFIX)
-        if token == file_name or not re.fullmatch(r"[A-Za-z0-9_-]+", token):
-            raise FeedNotFound
-        return _answer(request, await feeds.feed(token, module=module), _FEED_HEADERS)
-
-
-class AcademicYearController(Controller):
-    """The years as an operator keeps them."""
-
-    path = "/api/v1/academic-years"
-    tags = ("academic years",)
-
-    @get(operation_id="ListAcademicYears", summary="The academic years that are known", responses=problems())
-    async def known_years(self, calendars: CalendarService) -> KnownYearList:
-        """With their source, and whether an operator has confirmed them."""
-        return KnownYearList(academic_years=tuple(await calendars.years()))
-
-    @get(
-        "/{year:int}",
-        operation_id="GetAcademicYear",
-        summary="The known dates of a year",
-        responses=problems(YearNotFound),
-    )
-    async def known_year(self, year: int, calendars: CalendarService) -> KnownYear:
-        """Its terms, recesses and special days."""
-        return await calendars.year(year)
+        return calendar_file(request, file, _DOWNLOAD_HEADERS)
 
 
 def _owner(visitor: Visitor | None) -> UUID:
@@ -199,10 +129,3 @@ def _owner(visitor: Visitor | None) -> UUID:
     if visitor is None:
         raise CalendarNotFound
     return visitor.account_id
-
-
-def _answer(request: AnyRequest, file: CalendarFile, headers: dict[str, str]) -> Response[bytes]:
-    headers = {**headers, "ETag": file.etag}
-    if matches(request.headers.get("if-none-match"), file.etag):
-        return Response(b"", status_code=304, headers=headers)
-    return Response(file.body, media_type=_MEDIA_TYPE, headers=headers)

@@ -1,0 +1,67 @@
+"""Feeds: a calendar as a file that calendar programs fetch by a secret address."""
+
+import re
+from typing import Annotated
+
+from litestar import Controller, Response, route
+from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Parameter
+
+from upschedule.calendars.errors import (
+    CalendarBusy,
+    FeedNotFound,
+)
+from upschedule.calendars.feeds import CalendarFile, FeedService
+from upschedule.web.http.entity_tags import matches
+from upschedule.web.http.guards import OUTSIDE_LIMITS
+from upschedule.web.http.identity import AnyRequest
+from upschedule.web.http.openapi import READING, UNCHANGED, by_method
+from upschedule.web.http.problems import problems
+
+#: The framework adds the character set.
+_MEDIA_TYPE = "text/calendar"
+FILE = ResponseSpec(bytes, description="An iCalendar file.", media_type=_MEDIA_TYPE, generate_examples=False)
+_FEED_SUFFIX = ".ics"
+#: A feed's address is a secret and its content private: neither may travel on.
+_FEED_HEADERS = {
+    "Cache-Control": "private, no-cache",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex",
+}
+
+
+class FeedController(Controller):
+    """For calendar programs: no cookie, no sign-in, outside the limits, since Google's servers ask for everybody."""
+
+    path = "/calendars"
+    tags = ("feeds",)
+    opt = OUTSIDE_LIMITS
+    security = ({},)
+
+    @route(
+        "/{file_name:str}",
+        http_method=READING,
+        operation_id=by_method("ReadFeed"),
+        summary="A calendar's feed",
+        responses={200: FILE, 304: UNCHANGED, **problems(FeedNotFound, CalendarBusy)},
+    )
+    async def read(
+        self,
+        request: AnyRequest,
+        file_name: Annotated[str, Parameter(description="The secret of the address, then `.ics`", max_length=200)],
+        feeds: FeedService,
+        module: Annotated[str, Parameter(description="Only this module", max_length=100)] = "",
+    ) -> Response[bytes]:
+        """Changes of documents, dates and choices appear here by themselves."""
+        token = file_name.removesuffix(_FEED_SUFFIX)
+        if token == file_name or not re.fullmatch(r"[A-Za-z0-9_-]+", token):
+            raise FeedNotFound
+        return calendar_file(request, await feeds.feed(token, module=module), _FEED_HEADERS)
+
+
+def calendar_file(request: AnyRequest, file: CalendarFile, headers: dict[str, str]) -> Response[bytes]:
+    """The file, or 304 while it is the one that the client holds."""
+    headers = {**headers, "ETag": file.etag}
+    if matches(request.headers.get("if-none-match"), file.etag):
+        return Response(b"", status_code=304, headers=headers)
+    return Response(file.body, media_type=_MEDIA_TYPE, headers=headers)
