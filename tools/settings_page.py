@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from upschedule import settings
+from upschedule.settings import loading
 
 PAGE = Path(__file__).parents[1] / "docs/settings.md"
 INTRODUCTION = """\
@@ -18,7 +18,7 @@ def render() -> str:
     """The page, whole; a test compares it with the file."""
     lines = [INTRODUCTION]
     group = ""
-    for field in settings.fields():
+    for field in loading.fields():
         if field.group != group:
             group = field.group
             lines += ["", f"## {group}", "", "| variable | default | live | meaning |", "|---|---|---|---|"]

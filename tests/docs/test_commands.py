@@ -9,8 +9,8 @@ import click
 import pytest
 
 from tests.support.paths import ROOT
-from upschedule import settings
 from upschedule.cli import COMMANDS, main
+from upschedule.settings import loading
 
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 #: Pages write paths of the package without the folders above it.
@@ -54,7 +54,7 @@ def _variables_of_options(command: click.Command) -> set[str]:
         (r"\bmake ([a-z-]+)", _targets()),
         (r"\bnox (?:-s|--session) ([a-z_]+)", _sessions()),
         (r"(?:^|run )upschedule ([a-z]+)", set(COMMANDS)),
-        (r"\b(UPSCHEDULE_[A-Z_]+)", {field.variable for field in settings.fields()} | _variables_of_options(main)),
+        (r"\b(UPSCHEDULE_[A-Z_]+)", {field.variable for field in loading.fields()} | _variables_of_options(main)),
     ],
     ids=["make", "nox", "upschedule", "settings"],
 )

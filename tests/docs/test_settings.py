@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.paths import ROOT
 from tools import kv_schema, settings_page
-from upschedule import settings
+from upschedule.settings import loading
 
 
 def test_every_setting_is_documented_with_its_default() -> None:
@@ -25,7 +25,7 @@ def test_every_key_of_consul_is_described_with_its_bounds() -> None:
 
 def test_no_secret_may_change_live() -> None:
     """Changes are written into the log, old value and new (R8.2)."""
-    assert [field.variable for field in settings.fields() if field.live and field.secret] == []
+    assert [field.variable for field in loading.fields() if field.live and field.secret] == []
 
 
 def test_what_opens_a_door_is_a_secret() -> None:
@@ -33,7 +33,7 @@ def test_what_opens_a_door_is_a_secret() -> None:
     telling = ("secret", "token", "password", "access_key")
     open_ones = [
         field.variable
-        for field in settings.fields()
+        for field in loading.fields()
         if not field.secret and (any(word in field.name for word in telling) or field.name.endswith("_url"))
     ]
 
@@ -41,15 +41,14 @@ def test_what_opens_a_door_is_a_secret() -> None:
 
 
 def test_every_setting_is_read() -> None:
-    """By the composition root, a command or an operation, as an attribute or under the variable's own name."""
-    readers = [
-        path for layer in ("services", "cli", "operations") for path in (ROOT / "src/upschedule" / layer).rglob("*.py")
-    ]
+    """As an attribute, or under the variable's own name, anywhere but in `settings/`, which declares it."""
+    package = ROOT / "src/upschedule"
+    readers = [path for path in package.rglob("*.py") if not path.is_relative_to(package / "settings")]
     nodes = [node for path in readers for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
     read = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
     read |= {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
-    assert [field.variable for field in settings.fields() if not {field.name, field.variable} & read] == []
+    assert [field.variable for field in loading.fields() if not {field.name, field.variable} & read] == []
 
 
 def test_a_bad_start_names_every_wrong_setting_at_once() -> None:
@@ -60,8 +59,8 @@ def test_a_bad_start_names_every_wrong_setting_at_once() -> None:
         "UPSCHEDULE_JOBS_RETRYS_MAX": "3",
     }
 
-    with pytest.raises(settings.SettingsError) as raised:
-        settings.load(environment, process="api")
+    with pytest.raises(loading.SettingsError) as raised:
+        loading.load(environment, process="api")
 
     for name in (*environment, "UPSCHEDULE_POSTGRES_URL", "UPSCHEDULE_WEB_FEED_SECRET"):
         assert f"{name}: " in str(raised.value)
@@ -69,7 +68,7 @@ def test_a_bad_start_names_every_wrong_setting_at_once() -> None:
 
 def test_requirements_give_the_defaults() -> None:
     """Every limit in the requirements is a setting with that default."""
-    defaults = {field.variable.removeprefix("UPSCHEDULE_"): field.default for field in settings.fields()}
+    defaults = {field.variable.removeprefix("UPSCHEDULE_"): field.default for field in loading.fields()}
 
     assert defaults["UPLOADS_PAGES_MAX"] == 100  # R1.4
     assert defaults["JOBS_ATTEMPT_SECONDS_MAX"] == 5 * 60  # R1.5

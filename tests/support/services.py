@@ -11,8 +11,8 @@ import msgspec
 
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress
 from upschedule.processing.job import JobStatus
-from upschedule.services import Role, Services, open_services
-from upschedule.settings import load
+from upschedule.services import LiveSettings, Role, Services, open_services
+from upschedule.settings.loading import load
 from upschedule.stores.errors import StoreError
 
 T = TypeVar("T")
@@ -47,7 +47,7 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
 async def opened(
     addresses: Addresses, *, role: Role = "api", settings: Mapping[str, str] | None = None
 ) -> AsyncGenerator[Services]:
-    async with open_services(load(addresses.environment(settings)), role=role) as services:
+    async with open_services(LiveSettings(load(addresses.environment(settings))), role=role) as services:
         yield services
 
 

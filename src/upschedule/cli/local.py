@@ -12,7 +12,7 @@ from upschedule.operations.local.run import LocalOptions, run
 from upschedule.operations.local.supervisor import KeepsEnding
 from upschedule.operations.migration.errors import MigrationError
 from upschedule.operations.privileges.errors import RoleMissing
-from upschedule.settings import PREFIX
+from upschedule.settings.loading import PREFIX
 
 # Read by this command, not by the processes that it starts.
 _OWN = "UPSCHEDULE_DATA"

@@ -9,7 +9,7 @@ from upschedule.cli.failing import fail
 from upschedule.cli.starting import configured, rollout_state_file
 from upschedule.runtime.stopping import stop_on_signal
 from upschedule.scheduler.app import SchedulerOptions, schedule
-from upschedule.services import open_services
+from upschedule.services import LiveSettings, open_services
 from upschedule.settings import Settings
 
 
@@ -29,7 +29,7 @@ def command() -> None:
 
 async def _schedule(chosen: Settings) -> None:
     stop = stop_on_signal()
-    async with open_services(chosen, role="scheduler") as services:
+    async with open_services(LiveSettings(chosen), role="scheduler") as services:
         await schedule(services, options_of(chosen), stop=stop)
 
 

@@ -12,7 +12,8 @@ import msgspec
 from upschedule.cli.failing import fail
 from upschedule.services.live import LiveSettings, ValueRefused, key_of, read_key
 from upschedule.services.settings_watch import open_keys
-from upschedule.settings import SettingField, Settings, SettingsError, fields, load
+from upschedule.settings import Settings
+from upschedule.settings.loading import SettingField, SettingsError, fields, load
 from upschedule.stores.consul import KeyValue
 from upschedule.stores.errors import StoreError
 

@@ -1,22 +1,24 @@
-"""What a process that stays does first."""
+"""The first steps of a process that stays: settings and logs."""
 
 import os
 from pathlib import Path
 
-from upschedule import logging, settings
+from upschedule import logging
 from upschedule.cli.failing import fail
+from upschedule.settings import Settings
+from upschedule.settings.loading import SettingsError, load
 
 
-def configured(process: str) -> settings.Settings:
+def configured(process: str) -> Settings:
     """The settings, with logs under this name. Exits with 78 (EX_CONFIG) and a line for each setting that is wrong."""
     try:
-        chosen = settings.load(os.environ, process=process)
-    except settings.SettingsError as error:
+        settings = load(os.environ, process=process)
+    except SettingsError as error:
         fail(os.EX_CONFIG, error)
-    logging.configure(level=chosen.log.level, process=process)
-    return chosen
+    logging.configure(level=settings.log.level, process=process)
+    return settings
 
 
-def rollout_state_file(chosen: settings.Settings) -> Path | None:
+def rollout_state_file(settings: Settings) -> Path | None:
     """None: the process may take live work at once."""
-    return Path(chosen.rollout.standing_file) if chosen.rollout.standing_file else None
+    return Path(settings.rollout.standing_file) if settings.rollout.standing_file else None

@@ -11,7 +11,7 @@ from upschedule.cli.starting import configured, rollout_state_file
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox import Protection, Sandbox, SandboxFailed, SandboxLimits, SandboxPolicy
 from upschedule.runtime.stopping import stop_on_signal
-from upschedule.services import open_services
+from upschedule.services import LiveSettings, open_services
 from upschedule.settings import Settings
 from upschedule.worker.app import WorkerOptions, work
 
@@ -32,7 +32,7 @@ def command() -> None:
 
 async def _work(chosen: Settings) -> None:
     stop = stop_on_signal()
-    async with open_services(chosen, role="worker") as services:
+    async with open_services(LiveSettings(chosen), role="worker") as services:
         await work(services, _sandbox(chosen), options_of(chosen), golden=golden.load(), stop=stop)
 
 

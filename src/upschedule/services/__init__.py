@@ -1,7 +1,4 @@
-"""The one composition root: opens pools and clients, builds what works on them, closes everything again.
-
-Only this module turns settings into the few values that each part is handed.
-"""
+"""The one composition root: opens pools and clients, builds the objects that use them, and closes everything again."""
 
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -10,17 +7,15 @@ from upschedule.services.composition import Services
 from upschedule.services.live import LiveSettings
 from upschedule.services.opening import Role, open_stores
 from upschedule.services.settings_watch import open_watch
-from upschedule.settings import Settings
 
-__all__ = ["Role", "Services", "open_services"]
+__all__ = ["LiveSettings", "Role", "Services", "open_services"]
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, *, role: Role) -> AsyncGenerator[Services]:
+async def open_services(live: LiveSettings, *, role: Role) -> AsyncGenerator[Services]:
     """Waits for no server: readiness tells which of them answer. What was opened is closed in the reverse order."""
     async with AsyncExitStack() as opened:
-        stores = await opened.enter_async_context(open_stores(settings, role=role))
-        live = LiveSettings(settings)
+        stores = await opened.enter_async_context(open_stores(live.current, role=role))
         services = Services(live, stores)
         if role == "api":
             services.broadcaster.start()

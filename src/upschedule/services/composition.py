@@ -78,11 +78,6 @@ class Services:
             raise RuntimeError("UPSCHEDULE_WEB_FEED_SECRET is not set for this process.")
         return self._calendars
 
-    @property
-    def settings(self) -> Settings:
-        """As they are now, for the commands, which tell their parts what they may know."""
-        return self._live.current
-
     async def readiness(self) -> list[DependencyStatus]:
         """Each dependency asked at once, the answer within 5 seconds whatever they do (R6.1)."""
         pings: Pings = {

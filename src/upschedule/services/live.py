@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from upschedule.calendars.years import InvalidAcademicYear, parse_year
-from upschedule.settings import SettingField, Settings, fields
+from upschedule.settings import Settings
+from upschedule.settings.loading import SettingField, fields
 from upschedule.stores.consul import KeyValue
 
 #: Below it, `GROUP/NAME` is a setting, and `academic_years/YEAR` the dates of a year.

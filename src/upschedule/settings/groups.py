@@ -9,7 +9,7 @@ from upschedule.settings.work import JobSettings, UploadSettings, WorkerSettings
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """All groups. Handed to the composition root, which hands on the few values that each part needs."""
+    """All groups. A part of the program takes the group that it works with, or all of them."""
 
     postgres: PostgresSettings
     redis: RedisSettings

@@ -1,4 +1,4 @@
-"""From environment variables to settings, and what each setting is."""
+"""Reads the settings from environment variables, and lists every setting."""
 
 import types
 import typing
@@ -18,7 +18,7 @@ class SettingsError(Exception):
 
 
 class SettingField(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting as documented: `required` ones have no default. `live` and `secret` as in `marks`."""
+    """One setting as documented: `required` ones have no default. `live` and `secret` as in `metadata`."""
 
     variable: str
     group: str
@@ -54,9 +54,9 @@ def fields(settings: type[msgspec.Struct] = Settings) -> Iterator[SettingField]:
                 default=field.default,
                 required=field.required,
                 description=next((m.description for m in metas if m.description), ""),
-                live=_marked(metas, "live"),
-                secret=_marked(metas, "secret"),
-                api_only=_marked(metas, "api_only"),
+                live=_has(metas, "live"),
+                secret=_has(metas, "secret"),
+                api_only=_has(metas, "api_only"),
             )
 
 
@@ -81,5 +81,5 @@ def load(environment: Mapping[str, str], *, process: str | None = None) -> Setti
     return msgspec.convert(values, Settings)
 
 
-def _marked(metas: list[Meta], name: str) -> bool:
+def _has(metas: list[Meta], name: str) -> bool:
     return any((meta.extra or {}).get(name) for meta in metas)

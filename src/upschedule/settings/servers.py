@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from upschedule.settings.marks import LIVE, SECRET
+from upschedule.settings.metadata import LIVE, SECRET
 
 
 class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from upschedule.settings.marks import AMOUNT_MAX, API_ONLY, LIVE, SECRET
+from upschedule.settings.metadata import AMOUNT_MAX, API_ONLY, LIVE, SECRET
 
 
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +116,11 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     drain_seconds: Annotated[int, Meta(ge=1, description="Time that requests under way get when the process stops")] = (
         20
     )
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach the service by HTTPS."""
+        return self.public_url.startswith("https://")
 
 
 class CalendarSettings(msgspec.Struct, frozen=True, kw_only=True):

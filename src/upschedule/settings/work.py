@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from upschedule.settings.marks import AMOUNT_MAX, LIVE
+from upschedule.settings.metadata import AMOUNT_MAX, LIVE
 
 MEBIBYTE = 1024 * 1024
 

@@ -1,15 +1,14 @@
-"""The application: its controllers, what every handler may ask for, its start and its stop."""
+"""The application: its controllers, the objects that all requests share, its start and its stop."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import partial
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import cast
 
-import msgspec
 from litestar import Controller, Litestar
 
-from upschedule.services import Services
+from upschedule.services import LiveSettings, Services, open_services
+from upschedule.settings import Settings
 from upschedule.web.api.academic_years import AcademicYearController
 from upschedule.web.api.accounts import AccountController, SessionController
 from upschedule.web.api.calendars import CalendarController
@@ -28,13 +27,12 @@ from upschedule.web.http.dependencies import WebContext, dependencies
 from upschedule.web.http.drain import Drain
 from upschedule.web.http.guards import limit_everybody, refuse_changes, refuse_cross_site, refuse_malformed_text
 from upschedule.web.http.identity import Identity
-from upschedule.web.http.live import LiveOptions
 from upschedule.web.http.multipart import UploadReader
-from upschedule.web.http.rate_limits import Limits
+from upschedule.web.http.rate_limits import RateLimits
 from upschedule.web.http.requests import CheckedRequest
 from upschedule.web.http.rotation import Rotation
 from upschedule.web.http.streams import Streams
-from upschedule.web.http.uploads import Receiver
+from upschedule.web.http.uploads import UploadReceiver
 from upschedule.web.pages.assets import StaticController
 from upschedule.web.pages.forms import CalendarForms, DocumentForms
 from upschedule.web.pages.home import HomeController
@@ -62,43 +60,19 @@ CONTROLLERS: tuple[type[Controller], ...] = (
 _BODY_BYTES_MAX = 65_536
 
 
-class WebOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What the HTTP layer takes from the settings. `public_url` is where people reach the service.
+def create_app(live: LiveSettings, *, instance: str = "") -> Application:
+    """An ASGI application that opens its services when it starts and closes them when it stops.
 
-    `origins`: further URLs of the service, whose pages may change something as well.
+    `instance` is named in every answer, so that the gate of a release knows which instance answered; it is empty
+    outside a cluster.
     """
-
-    public_url: str
-    origins: tuple[str, ...] = ()
-    trusted_proxies: tuple[str, ...]
-    live: Callable[[Services], LiveOptions]
-    upload_bytes_max: int
-    #: All bodies that are being received, together.
-    buffered_bytes_max: int
-    body_idle_seconds: float
-    body_seconds: float
-    drain_grace_seconds: float
-    device_days: int
-    #: Named in every answer, so that a release's gate knows who answered; empty outside a cluster.
-    instance: str = ""
-
-    @property
-    def secure(self) -> bool:
-        """Whether people come by HTTPS."""
-        return self.public_url.startswith("https://")
-
-
-OpenServices = Callable[[], AbstractAsyncContextManager[Services]]
-
-
-def create_app(open_services: OpenServices, options: WebOptions) -> Application:
-    """An ASGI application that opens its services when it starts and closes them when it stops."""
+    web = live.current.web
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncGenerator[None]:
-        drain = Drain(grace_seconds=options.drain_grace_seconds)
-        async with open_services() as services, drain.on_signal():
-            app.state.context = _context(services, options, drain)
+        drain = Drain(grace_seconds=web.drain_grace_seconds)
+        async with open_services(live, role="api") as services, drain.on_signal():
+            app.state.context = _context(services, live.current, drain)
             ending = asyncio.create_task(_end_streams(drain, services))
             try:
                 yield
@@ -116,9 +90,9 @@ def create_app(open_services: OpenServices, options: WebOptions) -> Application:
         before_send=[name_all_methods],
         request_max_body_size=_BODY_BYTES_MAX,
         logging_config=None,
-        openapi_config=openapi_config(cookie_name=Identity.cookie_name_of(secure=options.secure)),
+        openapi_config=openapi_config(cookie_name=Identity.cookie_name_of(web)),
     )
-    return Boundary(cast("Application", application), instance=options.instance)
+    return Boundary(cast("Application", application), live, instance=instance)
 
 
 async def _end_streams(drain: Drain, services: Services) -> None:
@@ -126,34 +100,31 @@ async def _end_streams(drain: Drain, services: Services) -> None:
     services.jobs.end_watches()
 
 
-def _context(services: Services, options: WebOptions, drain: Drain) -> WebContext:
-    clients = ClientAddresses(options.trusted_proxies)
-    live = partial(options.live, services)
-    limits = Limits(services.redis_state, lambda: live().limits, clients)
-    identity = Identity(services.accounts, secure=options.secure, device_days=options.device_days)
-    reader = UploadReader(
-        size_bytes_max=options.upload_bytes_max,
-        buffered_bytes_max=options.buffered_bytes_max,
-        idle_seconds=options.body_idle_seconds,
-        body_seconds=options.body_seconds,
-    )
-    receiver = Receiver(
+def _context(services: Services, settings: Settings, drain: Drain) -> WebContext:
+    web = settings.web
+    clients = ClientAddresses(web.trusted_proxies)
+    rate_limits = RateLimits(services.redis_state, clients)
+    identity = Identity(services.accounts, web)
+    receiver = UploadReceiver(
         intake=services.intake,
         accounts=services.accounts,
         identity=identity,
-        limits=limits,
+        rate_limits=rate_limits,
         clients=clients,
-        reader=reader,
+        reader=UploadReader(settings.uploads, web),
     )
     return WebContext(
         services=services,
+        job_service=services.jobs,
+        accounts=services.accounts,
+        calendars=services.calendars,
+        feeds=services.feeds,
         clients=clients,
-        limits=limits,
+        rate_limits=rate_limits,
         identity=identity,
         receiver=receiver,
-        streams=Streams(lambda: live().streams),
+        streams=Streams(),
         drain=drain,
-        origins=frozenset(map(origin_of, (options.public_url, *options.origins))),
         rotation=Rotation(services.readiness, drain),
-        live=live,
+        origins=frozenset(map(origin_of, (web.public_url, *web.origins))),
     )

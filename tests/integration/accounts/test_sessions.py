@@ -22,8 +22,8 @@ from upschedule.accounts.session_cache import SessionCache
 from upschedule.accounts.session_repository import SessionLives, SessionRepository
 from upschedule.accounts.sessions import KnownSession, SessionStore
 from upschedule.accounts.sign_ups import SignUpRepository
-from upschedule.services import Services, open_services
-from upschedule.settings import load
+from upschedule.services import LiveSettings, Services, open_services
+from upschedule.settings.loading import load
 from upschedule.stores.database import Database
 from upschedule.stores.errors import StoreError
 from upschedule.stores.redis import connect
@@ -361,8 +361,8 @@ async def test_the_scheduler_has_the_rights_for_it(addresses: Addresses, house: 
             email="a@example.org", password_hash="x", visitor_id=account, now=house.clock()
         )
         await DeviceRepository(connection).upsert(old=None, new=b"1", account_id=account, now=house.clock())
-    settings = load(as_process(addresses.environment(), "scheduler"))
-    async with open_services(settings, role="scheduler") as scheduler:
+    live = LiveSettings(load(as_process(addresses.environment(), "scheduler")))
+    async with open_services(live, role="scheduler") as scheduler:
         await scheduler.account_retention(now=lambda: BEGINNING + 1000 * DAY).remove_old()
 
     async with house.database.transaction() as connection:

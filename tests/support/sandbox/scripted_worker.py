@@ -9,20 +9,21 @@ import sys
 from pathlib import Path
 
 from tests.support.sandbox.scripted_reader import golden
-from upschedule import logging, settings
+from upschedule import logging
 from upschedule.cli.work import options_of
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox import ReaderFunction, Sandbox, SandboxLimits
 from upschedule.runtime.stopping import stop_on_signal
-from upschedule.services import open_services
+from upschedule.services import LiveSettings, open_services
+from upschedule.settings.loading import load
 from upschedule.worker.app import work
 
 
 async def main() -> None:
-    chosen = settings.load(os.environ)
+    chosen = load(os.environ)
     logging.configure(level="info", process="worker")
     stop = stop_on_signal()
-    async with open_services(chosen, role="worker") as services:
+    async with open_services(LiveSettings(chosen), role="worker") as services:
         sandbox = a_sandbox(concurrency=chosen.worker.concurrency, cpu_seconds_max=chosen.worker.cpu_seconds_max)
         await work(services, sandbox, options_of(chosen), golden=golden(*sys.argv[1:]), stop=stop)
 

@@ -5,7 +5,8 @@ import pytest
 from tests.support.services import Addresses
 from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress
 from upschedule.services.live import LIVE, SETTINGS_PREFIX, LiveSettings, ValueRefused, key_of, read_key, read_setting
-from upschedule.settings import Settings, load
+from upschedule.settings import Settings
+from upschedule.settings.loading import load
 from upschedule.stores.consul import KeyValue
 
 UPLOADS = f"{SETTINGS_PREFIX}limits/uploads_per_hour"

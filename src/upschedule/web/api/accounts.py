@@ -16,7 +16,7 @@ from upschedule.web.http.client_addresses import ClientAddresses
 from upschedule.web.http.guards import THROUGH_MAINTENANCE
 from upschedule.web.http.identity import AnyRequest, Identity
 from upschedule.web.http.problems import problems
-from upschedule.web.http.rate_limits import Limits
+from upschedule.web.http.rate_limits import RateLimits
 
 
 class AccountController(Controller):
@@ -38,13 +38,13 @@ class AccountController(Controller):
         data: Credentials,
         visitor: Visitor | None,
         accounts: AccountService,
-        limits: Limits,
+        rate_limits: RateLimits,
     ) -> SignUpAnswer:
         """The next sign-in with these details makes the account; everything that this visitor made goes with it.
 
         The answer is the same whether the address has an account already or not.
         """
-        await limits.sign_up(request)
+        await rate_limits.sign_up(request)
         await accounts.sign_up(email=data.email, password=data.password, visitor=visitor)
         return SignUpAnswer()
 

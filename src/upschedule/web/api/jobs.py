@@ -32,13 +32,13 @@ from upschedule.web.api.job_schemas import (
 from upschedule.web.http import streams as sse
 from upschedule.web.http.entity_tags import entity_tag, matches
 from upschedule.web.http.errors import ServerBusy
-from upschedule.web.http.exchange import exchange_of
+from upschedule.web.http.exchange import exchange_of, settings_of
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.openapi import UNCHANGED
 from upschedule.web.http.problems import problems
-from upschedule.web.http.rate_limits import Limits
+from upschedule.web.http.rate_limits import RateLimits
 from upschedule.web.http.streams import Streams
-from upschedule.web.http.uploads import Receiver
+from upschedule.web.http.uploads import UploadReceiver
 
 _REVALIDATED = {"Cache-Control": "private, no-cache"}
 _STATUS = ResponseSpec(JobView, description="How far the job is.", generate_examples=False)
@@ -63,14 +63,14 @@ class JobController(Controller):
         request: AnyRequest,
         visitor: Visitor | None,
         job_service: JobService,
-        limits: Limits,
+        rate_limits: RateLimits,
         cursor: str | None = None,
         limit: Annotated[int, Parameter(ge=1, le=100)] = 50,
     ) -> JobList:
         """Somebody who has uploaded nothing has an empty list."""
         if visitor is None:
             return JobList(jobs=(), next=None)
-        await limits.status(request, visitor.account_id)
+        await rate_limits.status(request, visitor.account_id)
         after = decode_cursor(cursor) if cursor else None
         return list_view(await job_service.recent(visitor.account_id, cursor=after, limit=limit), limit=limit)
 
@@ -81,11 +81,16 @@ class JobController(Controller):
         responses={200: _STATUS, 304: UNCHANGED, **problems(JobNotFound)},
     )
     async def status(
-        self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, job_service: JobService, limits: Limits
+        self,
+        request: AnyRequest,
+        job_id: UUID,
+        visitor: Visitor | None,
+        job_service: JobService,
+        rate_limits: RateLimits,
     ) -> Response[JobView | None]:
         """With `If-None-Match` the answer is 304 while nothing that is shown has changed."""
         owner = _owner(request, job_id, visitor)
-        await limits.status(request, owner)
+        await rate_limits.status(request, owner)
         shown = view(await job_service.status(owner, job_id))
         tag = entity_tag(shown)
         headers = {"ETag": tag, **_REVALIDATED}
@@ -106,13 +111,14 @@ class JobController(Controller):
         job_id: UUID,
         visitor: Visitor | None,
         job_service: JobService,
-        limits: Limits,
+        rate_limits: RateLimits,
         streams: Streams,
     ) -> Stream:
         """Begins with the present state, so a reader that comes back with `Last-Event-ID` has missed nothing."""
         owner = _owner(request, job_id, visitor)
-        await limits.status(request, owner)
-        events = await streams.open(owner, job_service.watch(owner, job_id), view)
+        await rate_limits.status(request, owner)
+        limits = settings_of(request.scope).limits
+        events = await streams.open(owner, job_service.watch(owner, job_id), view, limits=limits)
         return Stream(events, media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
 
     @get(
@@ -145,7 +151,12 @@ class JobController(Controller):
         responses=problems(JobNotFound, NotFailed, NothingToRetry, FileGone, ReadingTimeUsedUp, QueueFull),
     )
     async def retry(
-        self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, receiver: Receiver, job_service: JobService
+        self,
+        request: AnyRequest,
+        job_id: UUID,
+        visitor: Visitor | None,
+        receiver: UploadReceiver,
+        job_service: JobService,
     ) -> Response[JobView]:
         """Counts as an upload. Possible as long as the file is kept, and unless the cause lies in the file."""
         queued = await receiver.retry(request, _owner(request, job_id, visitor), job_id)

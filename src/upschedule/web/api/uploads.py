@@ -12,7 +12,7 @@ from upschedule.web.http.errors import RequestTimedOut, ServerBusy, UnsupportedM
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.openapi import UploadOperation
 from upschedule.web.http.problems import problems
-from upschedule.web.http.uploads import Receiver
+from upschedule.web.http.uploads import UploadReceiver
 
 _KNOWN = ResponseSpec(JobView, description="These bytes are known; the finished job.", generate_examples=False)
 
@@ -47,7 +47,7 @@ class UploadController(Controller):
         },
     )
     async def upload(
-        self, request: AnyRequest, visitor: Visitor | None, receiver: Receiver, job_service: JobService
+        self, request: AnyRequest, visitor: Visitor | None, receiver: UploadReceiver, job_service: JobService
     ) -> Response[JobView]:
         """The job at `Location` says how the reading goes; `…/stream` pushes it.
 

@@ -1,4 +1,4 @@
-"""The outermost layer: an id, security headers, metrics and one log line for every request, matched or not (R6.3)."""
+"""The outermost layer: an id, the settings, security headers, metrics and a log line for every request (R6.3)."""
 
 import http
 import time
@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from upschedule.metrics import REQUEST_SECONDS, REQUESTS
+from upschedule.services import LiveSettings
 from upschedule.web.http.body import Body, Message, Receive, Scope
 from upschedule.web.http.exchange import Exchange, begin
 
@@ -37,8 +38,9 @@ _UNMATCHED = "unmatched"
 class Boundary:
     """Wraps the application; passes everything but HTTP through."""
 
-    def __init__(self, application: Application, *, instance: str = "") -> None:
+    def __init__(self, application: Application, live: LiveSettings, *, instance: str = "") -> None:
         self._application = application
+        self._live = live
         named = {b"x-upschedule-instance": instance.encode("latin-1")} if instance else {}
         self._headers = _HEADERS | named
 
@@ -46,7 +48,7 @@ class Boundary:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        body, exchange = Body(scope, receive), begin(scope, str(uuid.uuid4()))
+        body, exchange = Body(scope, receive), begin(scope, str(uuid.uuid4()), self._live.current)
         began, status = time.perf_counter(), 0
 
         async def send_dressed(message: Message) -> None:
@@ -61,7 +63,7 @@ class Boundary:
         try:
             await self._application(scope, body.receive, send_dressed)
         except Exception:
-            # The answer has begun: the server cuts the connection, so that nobody takes a part for the whole.
+            # The answer has begun: the server cuts the connection, so that no client takes a part for the whole.
             _log.exception("answer_broken", **exchange.ids())
             raise
         finally:

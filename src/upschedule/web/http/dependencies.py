@@ -1,6 +1,5 @@
-"""What handlers ask for by name. `context` holds what the process opened; the rest is picked from it."""
+"""The dependencies that handlers name in their signatures."""
 
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -15,101 +14,49 @@ from upschedule.services import Services
 from upschedule.web.http.client_addresses import ClientAddresses
 from upschedule.web.http.drain import Drain
 from upschedule.web.http.identity import Identity, provide_known, provide_visitor
-from upschedule.web.http.live import LiveOptions
-from upschedule.web.http.rate_limits import Limits
+from upschedule.web.http.rate_limits import RateLimits
 from upschedule.web.http.rotation import Rotation
 from upschedule.web.http.streams import Streams
-from upschedule.web.http.uploads import Receiver
+from upschedule.web.http.uploads import UploadReceiver
 
 
 class WebContext(msgspec.Struct, frozen=True, kw_only=True):
-    """One for the process, made when it starts."""
+    """The objects that all requests of the process share. Each field is a dependency of that name."""
 
     services: Services
+    #: Not "jobs": a wrong field of that name in a body would count as the dependency's fault, a 500.
+    job_service: JobService
+    accounts: AccountService
+    calendars: CalendarService
+    feeds: FeedService
     clients: ClientAddresses
-    limits: Limits
+    rate_limits: RateLimits
     identity: Identity
-    receiver: Receiver
+    receiver: UploadReceiver
     streams: Streams
     drain: Drain
-    #: As browsers write them in `Origin`: scheme, host and port.
-    origins: frozenset[str]
     rotation: Rotation
-    live: Callable[[], LiveOptions]
+    #: The service's own origins as browsers write them in `Origin`: scheme, host and port.
+    origins: frozenset[str]
 
 
 def context_of(state: State) -> WebContext:
+    """The context of the process, for code that is no handler."""
     context: WebContext = state.context
     return context
 
 
-def provide_services(state: State) -> Services:
-    return context_of(state).services
-
-
-def provide_jobs(state: State) -> JobService:
-    return context_of(state).services.jobs
-
-
-def provide_accounts(state: State) -> AccountService:
-    return context_of(state).services.accounts
-
-
-def provide_calendars(state: State) -> CalendarService:
-    return context_of(state).services.calendars
-
-
-def provide_feeds(state: State) -> FeedService:
-    return context_of(state).services.feeds
-
-
-def provide_clients(state: State) -> ClientAddresses:
-    return context_of(state).clients
-
-
-def provide_limits(state: State) -> Limits:
-    return context_of(state).limits
-
-
-def provide_identity(state: State) -> Identity:
-    return context_of(state).identity
-
-
-def provide_receiver(state: State) -> Receiver:
-    return context_of(state).receiver
-
-
-def provide_streams(state: State) -> Streams:
-    return context_of(state).streams
-
-
-def provide_drain(state: State) -> Drain:
-    return context_of(state).drain
-
-
-def provide_rotation(state: State) -> Rotation:
-    return context_of(state).rotation
-
-
-def dependencies() -> dict[str, Any]:
-    """For the application: available to every handler, the pages' and the calendars' as well."""
-    at_once = {
-        "services": provide_services,
-        # Not "jobs": a wrong field of that name in a body would count as the dependency's fault, a 500.
-        "job_service": provide_jobs,
-        "accounts": provide_accounts,
-        "calendars": provide_calendars,
-        "feeds": provide_feeds,
-        "clients": provide_clients,
-        "limits": provide_limits,
-        "identity": provide_identity,
-        "receiver": provide_receiver,
-        "streams": provide_streams,
-        "drain": provide_drain,
-        "rotation": provide_rotation,
-    }
+def dependencies() -> dict[str, Provide]:
+    """The dependencies of the application: every field of the context, and the visitor of the request."""
     return {
-        **{name: Provide(provider, sync_to_thread=False) for name, provider in at_once.items()},
+        **{name: _field(name) for name in WebContext.__struct_fields__},
         "visitor": Provide(provide_visitor),
         "known": Provide(provide_known),
     }
+
+
+def _field(name: str) -> Provide:
+    def provide(state: State) -> Any:
+        return getattr(context_of(state), name)
+
+    return Provide(provide, sync_to_thread=False)

@@ -1,17 +1,21 @@
-"""What is known of one request and its answer, kept in the ASGI scope until the answer has left."""
+"""State of one request and its answer, kept in the ASGI scope until the answer has been sent."""
 
 from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from upschedule.settings import Settings
 
 _KEY = "upschedule.exchange"
 
 
 @dataclass(kw_only=True)
 class Exchange:
-    """Ids for logs, and headers that the answer gets whatever it becomes: a limit's state, a renewed cookie."""
+    """Ids for logs, the settings of the request, and headers for any answer: a limit's state, a renewed cookie."""
 
     request_id: str
+    #: The live settings at the beginning of the request: all of it works with the same values.
+    settings: Settings
     account_id: str | None = None
     job_id: str | None = None
     #: The answer is a 5xx that says to come again later, as it is meant to be under load.
@@ -27,13 +31,18 @@ class Exchange:
         return {name: value for name, value in ids.items() if value is not None}
 
 
-def begin(scope: MutableMapping[str, Any], request_id: str) -> Exchange:
-    """Called once, by the boundary."""
-    exchange = scope[_KEY] = Exchange(request_id=request_id)
+def begin(scope: MutableMapping[str, Any], request_id: str, settings: Settings) -> Exchange:
+    """Called once for each request, by the boundary."""
+    exchange = scope[_KEY] = Exchange(request_id=request_id, settings=settings)
     return exchange
 
 
 def exchange_of(scope: Mapping[str, Any]) -> Exchange:
-    """Of a request that came through the boundary."""
+    """The exchange of a request that came through the boundary."""
     exchange: Exchange = scope[_KEY]
     return exchange
+
+
+def settings_of(scope: Mapping[str, Any]) -> Settings:
+    """The live settings at the beginning of the request."""
+    return exchange_of(scope).settings

@@ -7,6 +7,7 @@ from litestar.handlers import BaseRouteHandler
 from upschedule.web.http.client_addresses import Connection, method_of
 from upschedule.web.http.dependencies import context_of
 from upschedule.web.http.errors import CrossSiteRequest, NotFound, UnderMaintenance
+from upschedule.web.http.exchange import settings_of
 from upschedule.web.http.requests import check_encoded
 
 #: The `opt` of routes outside the limit of everybody together: health, metrics, static files, feeds (R5.4).
@@ -43,12 +44,13 @@ def refuse_changes(connection: Connection, handler: BaseRouteHandler) -> None:
     """Raises UnderMaintenance for what would change something; reading, feeds and status go on."""
     if method_of(connection) in _SAFE_METHODS or handler.opt.get("through_maintenance"):
         return
-    if maintenance := context_of(connection.app.state).live().maintenance:
+    maintenance = settings_of(connection.scope).maintenance
+    if maintenance.message:
         raise UnderMaintenance(maintenance.message, retry_after_seconds=maintenance.retry_after_seconds)
 
 
 def only_inside(connection: Connection, _: BaseRouteHandler) -> None:
-    """Raises NotFound for whoever comes through the reverse proxy; its routes leave these addresses out as well."""
+    """Raises NotFound for a request that came through the reverse proxy, whose routes leave the address out as well."""
     if "x-forwarded-for" in connection.headers:
         raise NotFound
 
@@ -56,4 +58,4 @@ def only_inside(connection: Connection, _: BaseRouteHandler) -> None:
 async def limit_everybody(connection: Connection, handler: BaseRouteHandler) -> None:
     """Raises LimitExceeded (R5.4)."""
     if not handler.opt.get("outside_limits"):
-        await context_of(connection.app.state).limits.everybody(connection)
+        await context_of(connection.app.state).rate_limits.everybody(connection)

@@ -1,4 +1,4 @@
-"""The cookie by which a visitor is known again, and who is behind a request."""
+"""The cookies that identify a visitor and a browser, and the visitor of a request."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ from litestar.datastructures import Cookie
 
 from upschedule.accounts.errors import NoVisitor
 from upschedule.accounts.service import AccountService, Visitor
+from upschedule.settings import WebSettings
 from upschedule.web.http.exchange import exchange_of
 
 AnyRequest = Request[Any, Any, Any]
@@ -18,17 +19,17 @@ _DAY_SECONDS = 86_400
 class Identity:
     """Finds, remembers and forgets the visitor of a request."""
 
-    def __init__(self, accounts: AccountService, *, secure: bool, device_days: int) -> None:
+    def __init__(self, accounts: AccountService, web: WebSettings) -> None:
         self._accounts = accounts
-        self._secure = secure
-        self._device_seconds = device_days * _DAY_SECONDS
-        self.cookie_name = self.cookie_name_of(secure=secure)
+        self._secure = web.secure
+        self._device_seconds = web.device_days * _DAY_SECONDS
+        self.cookie_name = self.cookie_name_of(web)
         self._device_cookie_name = f"{self.cookie_name}-device"
 
     @staticmethod
-    def cookie_name_of(*, secure: bool) -> str:
+    def cookie_name_of(web: WebSettings) -> str:
         """The prefix makes browsers refuse a cookie that another host or an insecure page tries to plant."""
-        return "__Host-upschedule" if secure else "upschedule"
+        return "__Host-upschedule" if web.secure else "upschedule"
 
     async def find(self, request: AnyRequest) -> Visitor | None:
         """None without a cookie or with one that is no longer known. Raises StoreError."""
@@ -87,7 +88,7 @@ class Identity:
 
 
 async def provide_visitor(request: AnyRequest, identity: Identity) -> Visitor | None:
-    """The dependency `visitor`: None for somebody who has made nothing yet."""
+    """The dependency `visitor`: None for a person who has uploaded nothing yet."""
     return await identity.find(request)
 
 

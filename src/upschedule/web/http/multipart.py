@@ -1,4 +1,4 @@
-"""Reading the one file of an upload while it arrives, within bounds of size, memory and time (R11.3)."""
+"""Reads the one file of an upload while it arrives, within bounds of size, memory and time (R11.3)."""
 
 import asyncio
 import unicodedata
@@ -10,6 +10,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from upschedule.pdf.errors import TooLarge
+from upschedule.settings import UploadSettings, WebSettings
 from upschedule.web.http.errors import InvalidRequest, RequestTimedOut, ServerBusy, UnsupportedMediaType
 from upschedule.web.http.identity import AnyRequest
 
@@ -34,13 +35,9 @@ class UploadedFile(msgspec.Struct, frozen=True, kw_only=True):
 class UploadReader:
     """Shared by all requests of the process: all bodies together stay within `buffered_bytes_max`."""
 
-    def __init__(
-        self, *, size_bytes_max: int, buffered_bytes_max: int, idle_seconds: float, body_seconds: float
-    ) -> None:
-        self._size_bytes_max = size_bytes_max
-        self._buffered_bytes_max = buffered_bytes_max
-        self._idle_seconds = idle_seconds
-        self._body_seconds = body_seconds
+    def __init__(self, uploads: UploadSettings, web: WebSettings) -> None:
+        self._size_bytes_max = uploads.size_bytes_max
+        self._web = web
         self._buffered_bytes = 0
 
     @asynccontextmanager
@@ -64,7 +61,7 @@ class UploadReader:
 
     async def _receive(self, request: AnyRequest, collector: "_Collector") -> None:
         try:
-            async with asyncio.timeout(self._body_seconds):
+            async with asyncio.timeout(self._web.body_seconds):
                 await self._collect(request, collector)
         except TimeoutError as error:
             raise RequestTimedOut from error
@@ -76,11 +73,11 @@ class UploadReader:
         while chunk := await self._next(chunks):
             self._buffered_bytes += len(chunk)
             collector.feed(chunk)
-            if self._buffered_bytes > self._buffered_bytes_max:
+            if self._buffered_bytes > self._web.buffered_bytes_max:
                 raise ServerBusy
 
     async def _next(self, chunks: AsyncIterator[bytes]) -> bytes:
-        async with asyncio.timeout(self._idle_seconds):
+        async with asyncio.timeout(self._web.body_idle_seconds):
             return await anext(chunks, b"")
 
 

@@ -4,7 +4,6 @@ import asyncio
 import math
 import random
 import time
-from collections.abc import Callable
 from uuid import UUID
 
 import msgspec
@@ -15,11 +14,12 @@ from limits.aio.strategies import MovingWindowRateLimiter
 from redis.asyncio import Redis
 
 from upschedule.metrics import LIMITED, LIMITER_UNAVAILABLE
+from upschedule.settings import LimitSettings
 from upschedule.stores.errors import StoreError
 from upschedule.stores.redis import translated
 from upschedule.web.http.client_addresses import ClientAddresses, Connection, endpoint
 from upschedule.web.http.errors import LimitExceeded
-from upschedule.web.http.exchange import exchange_of
+from upschedule.web.http.exchange import exchange_of, settings_of
 
 _STORE = "redis-state"
 _PREFIX = "limit"
@@ -31,18 +31,6 @@ _WAITING_MAX = 32
 _PAUSE_SECONDS = (0.05, 0.15)
 
 _log = structlog.stdlib.get_logger("upschedule.web")
-
-
-class LimitOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How often, by requirement."""
-
-    uploads_per_hour: int
-    uploads_per_hour_address: int
-    sign_ups_per_hour_address: int
-    status_per_minute: int
-    requests_per_second: int
-    requests_per_second_address: int
-    requests_reserved_percent: int
 
 
 class _Window(RateLimitItemPerSecond):
@@ -75,12 +63,11 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
         return f'"{self.name}";q={self.amount};w={self.seconds}'
 
 
-class Limits:
-    """Each method counts one request and raises LimitExceeded where it is one too many, by the limits of the moment."""
+class RateLimits:
+    """Each method counts one request and raises LimitExceeded for one too many, by the settings of the request."""
 
-    def __init__(self, redis: Redis, options: Callable[[], LimitOptions], clients: ClientAddresses) -> None:
+    def __init__(self, redis: Redis, clients: ClientAddresses) -> None:
         self._redis = redis
-        self._options = options
         self._clients = clients
         # The address is not used to connect: the pool of the process is.
         self._storage = RedisStorage(
@@ -99,36 +86,38 @@ class Limits:
         reserve thereby serves all other addresses, however many requests that one sends; what they do not need beyond
         it, that one may use.
         """
-        options = self._options()
-        limit = _everybody(options)
+        settings = settings_of(connection.scope).limits
+        limit = _everybody(settings)
         try:
             with translated(_STORE):
-                within_share = await self._windows.hit(_share(options), self._clients.of(connection))
+                within_share = await self._windows.hit(_share(settings), self._clients.of(connection))
         except StoreError as error:
             _unavailable(limit, error)
             return
         if within_share:
             await self._count(limit, connection, "all")
-        elif not await self._found_room(options):
-            await self._count(_unreserved(options), connection, "all")
+        elif not await self._found_room(settings):
+            await self._count(_unreserved(settings), connection, "all")
 
     async def upload_attempt(self, connection: Connection) -> None:
         """Every attempt of an address, also one that is refused later: bytes cost, whoever sends them."""
-        await self._count(_upload_address(self._options()), connection, self._clients.of(connection))
+        limit = _upload_address(settings_of(connection.scope).limits)
+        await self._count(limit, connection, self._clients.of(connection))
 
     async def sign_up(self, connection: Connection) -> None:
         """Every attempt of an address: a password that is hashed costs, and so does a row. Also raises StoreError."""
-        await self._count(_sign_up_address(self._options()), connection, self._clients.of(connection))
+        limit = _sign_up_address(settings_of(connection.scope).limits)
+        await self._count(limit, connection, self._clients.of(connection))
 
     async def upload(self, connection: Connection, account_id: UUID) -> None:
         """An upload of an account (R5.1). Also raises StoreError."""
-        limit = _upload(self._options())
+        limit = _upload(settings_of(connection.scope).limits)
         await self._count(limit, connection, str(account_id))
         await self._announce(limit, connection, str(account_id))
 
-    async def give_back_upload(self, account_id: UUID) -> None:
+    async def give_back_upload(self, connection: Connection, account_id: UUID) -> None:
         """The upload was refused, so it does not count. Never raises: at worst one upload too many was counted."""
-        limit = _upload(self._options())
+        limit = _upload(settings_of(connection.scope).limits)
         try:
             with translated(_STORE):
                 key = self._storage.bridge.prefixed_key(limit.item.key_for(str(account_id)))
@@ -138,16 +127,16 @@ class Limits:
 
     async def status(self, connection: Connection, account_id: UUID) -> None:
         """A look at a job's status by an account (R5.2)."""
-        limit = _status(self._options())
+        limit = _status(settings_of(connection.scope).limits)
         await self._count(limit, connection, str(account_id))
         await self._announce(limit, connection, str(account_id))
 
-    async def _found_room(self, options: LimitOptions) -> bool:
+    async def _found_room(self, settings: LimitSettings) -> bool:
         """Whether the request was counted outside the reserve, now or a moment later.
 
         A lecture's burst from one network, which the limit as a whole allows, is thereby late and not refused.
         """
-        unreserved, whole = _unreserved(options).item, _everybody(options).item
+        unreserved, whole = _unreserved(settings).item, _everybody(settings).item
         deadline = asyncio.get_running_loop().time() + _ROOM_SECONDS
         while True:
             try:
@@ -192,22 +181,22 @@ class Limits:
         return seconds
 
 
-def _everybody(options: LimitOptions) -> Limit:
+def _everybody(settings: LimitSettings) -> Limit:
     return Limit(
         name="everybody",
-        amount=options.requests_per_second,
+        amount=settings.requests_per_second,
         seconds=1,
         open=True,
         detail="The service is getting more requests than it may answer. Try again in a second.",
     )
 
 
-def _share(options: LimitOptions) -> RateLimitItem:
-    return _Window(options.requests_per_second_address, 1, "share")
+def _share(settings: LimitSettings) -> RateLimitItem:
+    return _Window(settings.requests_per_second_address, 1, "share")
 
 
-def _unreserved(options: LimitOptions) -> Limit:
-    amount = options.requests_per_second * (100 - options.requests_reserved_percent) // 100
+def _unreserved(settings: LimitSettings) -> Limit:
+    amount = settings.requests_per_second * (100 - settings.requests_reserved_percent) // 100
     return Limit(
         name="address",
         amount=max(1, amount),
@@ -218,43 +207,43 @@ def _unreserved(options: LimitOptions) -> Limit:
     )
 
 
-def _upload_address(options: LimitOptions) -> Limit:
+def _upload_address(settings: LimitSettings) -> Limit:
     return Limit(
         name="uploads-address",
-        amount=options.uploads_per_hour_address,
+        amount=settings.uploads_per_hour_address,
         seconds=_HOUR_SECONDS,
         open=True,
         detail="Too many files were uploaded from your network within an hour. Try again later.",
     )
 
 
-def _sign_up_address(options: LimitOptions) -> Limit:
+def _sign_up_address(settings: LimitSettings) -> Limit:
     return Limit(
         name="sign-ups-address",
-        amount=options.sign_ups_per_hour_address,
+        amount=settings.sign_ups_per_hour_address,
         seconds=_HOUR_SECONDS,
         open=False,
         detail="Too many people have signed up from your network within an hour. Try again later.",
     )
 
 
-def _upload(options: LimitOptions) -> Limit:
+def _upload(settings: LimitSettings) -> Limit:
     return Limit(
         name="uploads",
-        amount=options.uploads_per_hour,
+        amount=settings.uploads_per_hour,
         seconds=_HOUR_SECONDS,
         open=False,
-        detail=f"You may upload {options.uploads_per_hour} files an hour. Try again later.",
+        detail=f"You may upload {settings.uploads_per_hour} files an hour. Try again later.",
     )
 
 
-def _status(options: LimitOptions) -> Limit:
+def _status(settings: LimitSettings) -> Limit:
     return Limit(
         name="status",
-        amount=options.status_per_minute,
+        amount=settings.status_per_minute,
         seconds=_MINUTE_SECONDS,
         open=True,
-        detail=f"You may ask {options.status_per_minute} times a minute. Follow the job's stream instead.",
+        detail=f"You may ask {settings.status_per_minute} times a minute. Follow the job's stream instead.",
     )
 
 

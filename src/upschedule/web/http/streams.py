@@ -12,6 +12,7 @@ import structlog
 from upschedule.errors import Refusal
 from upschedule.metrics import STREAMS_OPEN
 from upschedule.processing.job import JobStatus
+from upschedule.settings import LimitSettings
 from upschedule.web.http.entity_tags import entity_tag
 from upschedule.web.http.errors import LimitExceeded, ServerBusy
 
@@ -25,32 +26,28 @@ HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 MEDIA_TYPE = "text/event-stream"
 
 
-class StreamLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one process: each stream holds a connection, and the server answers other requests beside them."""
-
-    per_account_max: int
-    streams_max: int
-
-
 class Streams:
-    """Bounds the open streams of an account and of the process, by the limits of the moment."""
+    """Bounds the open streams of an account and of the process: each stream holds a connection of the server."""
 
-    def __init__(self, limits: Callable[[], StreamLimits]) -> None:
-        self._limits = limits
+    def __init__(self) -> None:
         self._open: Counter[UUID] = Counter()
 
     async def open(
-        self, account_id: UUID, statuses: AsyncGenerator[JobStatus], view: Callable[[JobStatus], msgspec.Struct]
+        self,
+        account_id: UUID,
+        statuses: AsyncGenerator[JobStatus],
+        view: Callable[[JobStatus], msgspec.Struct],
+        *,
+        limits: LimitSettings,
     ) -> AsyncGenerator[bytes]:
         """Events with the `view` of each status. Raises LimitExceeded, ServerBusy, and what the first status raises."""
-        limits = self._limits()
         if self._open.total() >= limits.streams_max:
             raise ServerBusy
-        if self._open[account_id] >= limits.per_account_max:
+        if self._open[account_id] >= limits.streams_per_account:
             raise LimitExceeded(
                 limit="streams",
                 retry_after_seconds=_RETRY_AFTER_SECONDS,
-                detail=f"You may follow {limits.per_account_max} schedules at once. Close some of the other pages.",
+                detail=f"You may follow {limits.streams_per_account} schedules at once. Close some of the other pages.",
             )
         first = await anext(statuses)
         return self._events(account_id, first, statuses, view)

@@ -1,4 +1,4 @@
-"""From the first byte of an upload to a job: limits, the file, its owner (R5.1)."""
+"""Takes an upload from its first byte to a job: limits, the file, its owner (R5.1)."""
 
 from contextlib import suppress
 from uuid import UUID
@@ -14,25 +14,25 @@ from upschedule.web.http.client_addresses import ClientAddresses
 from upschedule.web.http.exchange import exchange_of
 from upschedule.web.http.identity import AnyRequest, Identity
 from upschedule.web.http.multipart import UploadedFile, UploadReader
-from upschedule.web.http.rate_limits import Limits
+from upschedule.web.http.rate_limits import RateLimits
 
 
-class Receiver(msgspec.Struct, frozen=True, kw_only=True):
+class UploadReceiver(msgspec.Struct, frozen=True, kw_only=True):
     """An upload counts for its account once it has become a job, known bytes included; a refused one does not."""
 
     intake: Intake
     accounts: AccountService
     identity: Identity
-    limits: Limits
+    rate_limits: RateLimits
     clients: ClientAddresses
     reader: UploadReader
 
     async def receive(self, request: AnyRequest, visitor: Visitor | None) -> Accepted:
-        """Makes a visitor of somebody unknown. Raises what the reader, the limits and Intake.accept raise."""
-        await self.limits.upload_attempt(request)
+        """Creates a visitor for an unknown person. Raises what the reader, the limits and Intake.accept raise."""
+        await self.rate_limits.upload_attempt(request)
         if visitor is None:
             return await self._receive_first(request)
-        await self.limits.upload(request, visitor.account_id)
+        await self.rate_limits.upload(request, visitor.account_id)
         try:
             async with self.reader.received(request) as file:
                 return await self._accept(request, visitor, file)
@@ -41,14 +41,14 @@ class Receiver(msgspec.Struct, frozen=True, kw_only=True):
             await self.identity.sign_out(request)
             raise
         except BaseException:
-            await self.limits.give_back_upload(visitor.account_id)
+            await self.rate_limits.give_back_upload(request, visitor.account_id)
             raise
 
     async def _receive_first(self, request: AnyRequest) -> Accepted:
         async with self.reader.received(request) as file:
             visitor = await self.identity.create(request)
             try:
-                await self.limits.upload(request, visitor.account_id)
+                await self.rate_limits.upload(request, visitor.account_id)
                 accepted = await self._accept(request, visitor, file)
             except BaseException:
                 # What cannot be taken back now is an account that owns nothing.
@@ -60,12 +60,12 @@ class Receiver(msgspec.Struct, frozen=True, kw_only=True):
 
     async def retry(self, request: AnyRequest, account_id: UUID, job_id: UUID) -> Job:
         """Counts as an upload (R5.1), unless it is refused. Raises what the limits and Intake.retry raise."""
-        await self.limits.upload_attempt(request)
-        await self.limits.upload(request, account_id)
+        await self.rate_limits.upload_attempt(request)
+        await self.rate_limits.upload(request, account_id)
         try:
             return await self.intake.retry(account_id, job_id, address=self.clients.of(request))
         except BaseException:
-            await self.limits.give_back_upload(account_id)
+            await self.rate_limits.give_back_upload(request, account_id)
             raise
 
     async def _accept(self, request: AnyRequest, visitor: Visitor, file: UploadedFile) -> Accepted:

@@ -13,7 +13,7 @@ from upschedule.calendars.service import CalendarService
 from upschedule.processing.service import JobService
 from upschedule.timetable.academic_year import YearDates
 from upschedule.web.http.identity import AnyRequest
-from upschedule.web.http.uploads import Receiver
+from upschedule.web.http.uploads import UploadReceiver
 from upschedule.web.pages.dates import year_choice
 from upschedule.web.pages.holdings import Holdings, holdings_of
 from upschedule.web.pages.modules import choices_from_form
@@ -35,14 +35,14 @@ class DocumentForms(Controller):
 
     # The reader bounds the body itself, while it arrives.
     @post(request_max_body_size=None)
-    async def add(self, request: AnyRequest, visitor: Visitor | None, receiver: Receiver) -> Redirect:
+    async def add(self, request: AnyRequest, visitor: Visitor | None, receiver: UploadReceiver) -> Redirect:
         """One file."""
         await receiver.receive(request, visitor)
         return _back("documents")
 
     @post("/{job_id:uuid}/retry")
-    async def retry(self, request: AnyRequest, job_id: UUID, known: Visitor, receiver: Receiver) -> Redirect:
-        """Raises what Receiver.retry raises."""
+    async def retry(self, request: AnyRequest, job_id: UUID, known: Visitor, receiver: UploadReceiver) -> Redirect:
+        """Raises what UploadReceiver.retry raises."""
         await receiver.retry(request, known.account_id, job_id)
         return _back("documents")
 

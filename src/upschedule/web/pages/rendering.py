@@ -10,7 +10,7 @@ import minijinja
 from litestar import MediaType, Request, Response
 
 from upschedule.web.http import problems
-from upschedule.web.http.dependencies import context_of
+from upschedule.web.http.exchange import settings_of
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.problems import Problem
 from upschedule.web.pages.assets import ASSETS, ENCODED, VARY, accepts_gzip
@@ -49,8 +49,7 @@ _ENVIRONMENT = minijinja.Environment(
 
 def page(request: AnyRequest, template: str, *, status_code: int = 200, **context: object) -> Response[bytes]:
     """Compressed, since each change of a choice sends it again. Raises TemplateError for a name that is not given."""
-    maintenance = context_of(request.app.state).live().maintenance
-    notice = maintenance.message if maintenance else None
+    notice = settings_of(request.scope).maintenance.message or None
     content = _ENVIRONMENT.render_template(template, notice=notice, **context).encode()
     headers = {"Cache-Control": "no-store", "Content-Security-Policy": CONTENT_SECURITY_POLICY, **VARY}
     if accepts_gzip(request):

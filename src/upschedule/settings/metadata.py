@@ -1,4 +1,4 @@
-"""What an annotation says of a setting beside its bounds."""
+"""Metadata of a setting's annotation beside its bounds: LIVE, SECRET and API_ONLY."""
 
 from msgspec import Meta
 
@@ -9,5 +9,5 @@ SECRET = Meta(extra={"secret": True})
 #: Must be set for the API, and for no other process.
 API_ONLY = Meta(extra={"api_only": True})
 
-#: A slip of the finger, not a limit: Redis and PostgreSQL count no further than some of what could be typed.
+#: Refuses a typing error; it is no limit of the service. Redis and PostgreSQL cannot count to every number.
 AMOUNT_MAX = 1_000_000_000
