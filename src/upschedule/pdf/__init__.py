@@ -1,4 +1,4 @@
-"""Reading schedule PDFs: words and rules to cells, cells to events, in a process that can do nothing else."""
+"""Reads schedule PDFs in a sandboxed process: words and rules become cells, and cells become events."""
 
 #: Grows whenever the same bytes may give another result: a file that an older version has read is read again when it
 #: is sent again.

@@ -1,4 +1,4 @@
-"""Fragments to entries: which rows belong together where a row was cut.
+"""Assembles the rows of fragments into entries: joins the pieces of rows that page breaks have cut.
 
 Two pieces are joined on evidence only: the fragments follow each other, have the same columns, the first one reaches
 the end of its page, and the pieces fit together by their contents.
@@ -18,24 +18,24 @@ from upschedule.timetable.event import ReadingWarning
 
 
 def _unknown_columns(fragments: Sequence[Fragment]) -> Iterator[ReadingWarning]:
-    """Columns that no schedule of the portal has, each told once."""
-    told: set[str] = set()
+    """One warning for each column that no schedule of the portal has."""
+    reported: set[str] = set()
     for fragment in fragments:
-        for name in set(fragment.columns.names) - set(fragment.layout.columns) - told:
+        for name in set(fragment.columns.names) - set(fragment.layout.columns) - reported:
             if any(part.fields[name] for part in fragment.parts):
-                told.add(name)
+                reported.add(name)
                 message = f"The column {name!r} is none of the UP Portal's; its text was not read."
                 yield ReadingWarning(page=fragment.page, message=message)
 
 
-def _end_in_doubt(fragment: Fragment) -> ReadingWarning:
+def _end_uncertain(fragment: Fragment) -> ReadingWarning:
     message = f"The {fragment.layout.name} table fills this page and does not go on: check that no page is missing."
     return ReadingWarning(page=fragment.page, message=message)
 
 
 @dataclass(slots=True)
-class Assembly:
-    """The entries so far, and what is doubtful about them."""
+class AssembledRows:
+    """The entries so far, and warnings about them."""
 
     entries: list[Entry] = field(default_factory=list[Entry])
     warnings: list[ReadingWarning] = field(default_factory=list[ReadingWarning])
@@ -46,33 +46,33 @@ class Assembly:
         return last if last and last.parts[-1] is part else None
 
 
-def assemble(arranged: Arranged, breaks: PageBreaks) -> Assembly:
+def assemble_rows(arranged: Arranged, breaks: PageBreaks) -> AssembledRows:
     """Put the rows of a whole document together. Raises `Incomplete` if a page is missing between two others."""
-    assembly = Assembly()
+    assembled = AssembledRows()
     joints = _Joints(arranged, breaks)
     before: Fragment | None = None
     for fragment in arranged.fragments:
         if before and not fragment.headed and before.layout is fragment.layout:
             joints.check_removed(before, fragment)
         if not fragment.headed and not (before and _goes_on(before, fragment, breaks)):
-            assembly.warnings.append(_start_missing(fragment.layout, fragment.table.frame))
+            assembled.warnings.append(_start_missing(fragment.layout, fragment.table.frame))
         previous: Part | None = None
         for part in fragment.parts:
             if part.row.overrun:
-                assembly.warnings.append(part.warning("Text reaches over the border of its cell and may be cut off."))
+                assembled.warnings.append(part.warning("Text reaches over the border of its cell and may be cut off."))
             if part.row.overprinted:
-                assembly.warnings.append(part.warning("Texts of this row are printed over each other: check it."))
+                assembled.warnings.append(part.warning("Texts of this row are printed over each other: check it."))
             if previous is None:
-                _place_first(part, before, fragment, assembly, joints)
+                _place_first(part, before, fragment, assembled, joints)
             else:
-                _place(part, previous, fragment, assembly)
+                _place(part, previous, fragment, assembled)
             previous = part
         before = fragment
-    assembly.warnings += _unknown_columns(arranged.fragments)
+    assembled.warnings += _unknown_columns(arranged.fragments)
     for fragment, after in zip(arranged.fragments, [*arranged.fragments[1:], None], strict=True):
         if (after is None or after.headed or after.layout is not fragment.layout) and breaks.fills_page(fragment):
-            assembly.warnings.append(_end_in_doubt(fragment))
-    return assembly
+            assembled.warnings.append(_end_uncertain(fragment))
+    return assembled
 
 
 class _Joints:
@@ -89,7 +89,7 @@ class _Joints:
     def can_join(self, before: Fragment, after: Fragment) -> bool:
         return before.layout is after.layout and self._breaks.follows(before, after)
 
-    def check(self, entry: Entry, rest: Part, before: Fragment, after: Fragment) -> None:
+    def check_rest(self, entry: Entry, rest: Part, before: Fragment, after: Fragment) -> None:
         """Raises `Incomplete` if something tells that the rest belongs to another row."""
         fits = entry.layout.continues(entry, rest, regular=self._regular[entry.layout.name])
         proved = self._is_sorted and is_before(before, after)
@@ -126,13 +126,15 @@ def _start_missing(layout: Layout, frame: Frame) -> ReadingWarning:
     return ReadingWarning(page=frame.page, message=message)
 
 
-def _place_first(part: Part, before: Fragment | None, fragment: Fragment, assembly: Assembly, joints: _Joints) -> None:
+def _place_first(
+    part: Part, before: Fragment | None, fragment: Fragment, assembled: AssembledRows, joints: _Joints
+) -> None:
     """A row at the top of a fragment may be the rest of the last one of the fragment before."""
     rest = _is_rest(part, fragment.layout)
-    last = assembly.entry_of(before.parts[-1]) if before and before.parts else None
+    last = assembled.entry_of(before.parts[-1]) if before and before.parts else None
     if before and last and joints.can_join(before, fragment):
         if rest or last.completes_with(part):
-            joints.check(last, part, before, fragment)
+            joints.check_rest(last, part, before, fragment)
             last.parts.append(part)
             return
         if not fragment.headed:
@@ -141,26 +143,26 @@ def _place_first(part: Part, before: Fragment | None, fragment: Fragment, assemb
         # The row that ends the fragment before may lack this or another rest.
         raise Incomplete(_page_missing(part.page))
     if rest:
-        assembly.warnings.append(_beginning_missing(part))
+        assembled.warnings.append(_beginning_missing(part))
     else:
-        assembly.entries.append(Entry(fragment.layout, [part]))
+        assembled.entries.append(Entry(fragment.layout, [part]))
 
 
 def _beginning_missing(part: Part) -> ReadingWarning:
     return part.warning("This is the rest of a row whose beginning is missing; it was left out.")
 
 
-def _place(part: Part, previous: Part, fragment: Fragment, assembly: Assembly) -> None:
+def _place(part: Part, previous: Part, fragment: Fragment, assembled: AssembledRows) -> None:
     """A row inside of a fragment begins there. One without its keys was cut off by a line that is no rule."""
     if not part.is_blank(fragment.layout.keys) or part.row is fragment.table.rows[-1]:
-        assembly.entries.append(Entry(fragment.layout, [part]))
+        assembled.entries.append(Entry(fragment.layout, [part]))
         return
-    last = assembly.entry_of(previous)
+    last = assembled.entry_of(previous)
     if last:
-        assembly.warnings.append(part.warning("A line that is no part of the table goes through this row."))
+        assembled.warnings.append(part.warning("A line that is no part of the table goes through this row."))
         last.parts.append(part)
     else:
-        assembly.warnings.append(_beginning_missing(part))
+        assembled.warnings.append(_beginning_missing(part))
 
 
 def _is_rest(part: Part, layout: Layout) -> bool:

@@ -1,4 +1,4 @@
-"""Words to cells: by the middle of each word, never by containment, since a word's box is taller than the leading."""
+"""Assigns words to cells by the middle of each word; a word's box can be taller than its line, so it may not fit."""
 
 import re
 from bisect import bisect_right
@@ -152,9 +152,9 @@ def _read_table(words: Sequence[Word], grid: Grid, frame: Frame, height_max: flo
         if middle - rows[row] < reach or rows[row + 1] - middle < reach:
             border = row if middle - rows[row] < reach else row + 1
             struck.setdefault(border, []).append((row * width + column, run))
-    marks = {border for border in struck if not _is_border(cells, border, width)} - {0, len(rows) - 1}
-    if marks:
-        return Grid([at for index, at in enumerate(rows) if index not in marks], columns)
+    stray = {border for border in struck if not _is_border(cells, border, width)} - {0, len(rows) - 1}
+    if stray:
+        return Grid([at for index, at in enumerate(rows) if index not in stray], columns)
     # A cell begins below its border, so what is on the border is the last line of the cell above.
     hanging = [
         (cell, run) for border, runs in struck.items() for cell, run in runs if border and cell // width == border

@@ -1,4 +1,4 @@
-"""Opening a PDF, or refusing it: everything that can be told before a page is read."""
+"""Opens a PDF, or refuses it for reasons that can be found before any page is read."""
 
 import re
 import zlib

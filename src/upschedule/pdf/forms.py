@@ -1,4 +1,4 @@
-"""Forms: content that a page, or another form, draws by name, as often as it likes."""
+"""Form XObjects: content that a page or another form draws by name, any number of times."""
 
 import re
 from collections import Counter

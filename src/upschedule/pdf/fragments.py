@@ -1,4 +1,4 @@
-"""Tables to fragments: each is a piece of one schedule, with its kind, its columns and its rows.
+"""Splits tables into fragments: pieces of one schedule, with its kind, columns and rows.
 
 A document is a sequence of fragments. A page break is only one kind of border between two of them: several pages may
 be printed on one sheet, and a header may begin a schedule in the middle of a table.

@@ -1,4 +1,4 @@
-"""A page as a reader holds it: text upright, whatever way it is stored or shown."""
+"""Turns pages so that their text is upright, however they are stored or displayed."""
 
 from collections.abc import Sequence
 from typing import Literal, NamedTuple

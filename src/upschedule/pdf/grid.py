@@ -1,4 +1,4 @@
-"""Rules to grids: rows and columns whose borders cross."""
+"""Builds grids from rules: the rows and columns of tables, whose borders cross."""
 
 from bisect import bisect_left
 from itertools import pairwise
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from upschedule.pdf.errors import TooComplex
 from upschedule.pdf.rules import Rule, Rules
-from upschedule.pdf.stray_lines import without_marks
+from upschedule.pdf.stray_lines import without_stray_lines
 
 #: How far (points) two rules may end short of each other and still meet.
 _REACH = 2.0
@@ -41,7 +41,7 @@ def find_grids(rules: Rules) -> list[Grid]:
     if not rules.horizontal:
         return _inside_a_row(rules.vertical)
     grids: list[Grid] = []
-    for horizontal, vertical in _connected(without_marks(rules)):
+    for horizontal, vertical in _connected(without_stray_lines(rules)):
         if len(vertical) > _COLUMNS_MIN:
             grids += _bands(horizontal, vertical)
     if len(grids) > _GRIDS_MAX:

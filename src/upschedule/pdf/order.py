@@ -1,4 +1,4 @@
-"""The order of fragments: pages that were swapped, reversed or printed twice.
+"""Restores the order of fragments whose pages were swapped, reversed or printed twice.
 
 The portal sorts its rows, and only the first page of a schedule has a header. The reader uses both to restore the
 order. If more than one order is possible, it refuses the file. Rows that are not sorted tell nothing.

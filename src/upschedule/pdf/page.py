@@ -1,4 +1,4 @@
-"""One page: its words and the paths between them, inside and outside the visible box, from one run of the page."""
+"""Reads one page in a single run: its words and paths, inside and outside of the visible box."""
 
 import re
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Whether one fragment goes on in another, or ended before it."""
+"""Decides whether a fragment continues in the next one, or ended before it."""
 
 from collections.abc import Sequence
 

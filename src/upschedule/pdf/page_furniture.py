@@ -1,4 +1,4 @@
-"""What is on a page beside the cells of its tables: titles, headers and footers, notes, watermarks, marks."""
+"""Page furniture: everything on a page except table cells, such as titles, footers, notes, watermarks and drawings."""
 
 import re
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ from upschedule.pdf.rules import Stroke, is_near
 from upschedule.pdf.styles import Ignored, Reason
 from upschedule.timetable.event import ReadingWarning
 
-#: A time of day, the mark of a timetable.
+#: A time of day, which shows that text belongs to a timetable.
 _TIME = re.compile(r"\d{1,2}[:hH]\d{2}")
-#: What a row of a schedule has besides a time.
+#: Text that a row of a schedule has besides a time.
 _ROW = re.compile(
     r"\b[A-Z]{3} ?\d{3}\b|\d{1,2}[:hH]\d{2} ?- ?\d{1,2}[:hH]\d{2}|\b(?:Mon|Tues|Wednes|Thurs|Fri|Satur)day\b"
 )
@@ -28,17 +28,17 @@ _EDGE = 1.0
 _ON_BORDER = 3.0
 
 
-class _Remark(NamedTuple):
+class _Warning(NamedTuple):
     page: int
     message: str
     quote: str
 
 
-class Surroundings:
-    """Collects what is outside of cells, page by page. Text that repeats on each page becomes one warning."""
+class PageFurniture:
+    """Collects warnings about text and lines outside of cells, page by page. Repeated text gives one warning."""
 
     def __init__(self) -> None:
-        self._remarks: list[_Remark] = []
+        self._warnings: list[_Warning] = []
 
     def add(self, page: PageContents, tables: Sequence[Table], outside: Sequence[Word]) -> None:
         """Raises `Incomplete` or `NoRules` if a part of a table is cut off or is not recognised as one."""
@@ -58,25 +58,25 @@ class Surroundings:
             top = tables[0].grid.rows[0]
             timed = any(_TIME.search(line.text) for line in lines)
             below = [line.text for line in lines if timed or line.bottom > top]
-            self._remark(number, "Text outside the table was not read", below)
+            self._warn(number, "Text outside the table was not read", below)
         over = [*large, *(word for word in page.ignored if _inside(word.word, tables))]
-        self._remark_ignored(number, over)
-        if any(_is_mark(stroke, tables) for stroke in page.strokes) or (page.drawings and tables):
-            self._remark(number, "Lines or drawings that are no part of the table were ignored", [""])
+        self._warn_ignored(number, over)
+        if any(_is_stray_line(stroke, tables) for stroke in page.strokes) or (page.drawings and tables):
+            self._warn(number, "Lines or drawings that are no part of the table were ignored", [""])
 
     def warnings(self) -> list[ReadingWarning]:
-        """One for each text, whatever numbers it counts its pages with."""
-        first: dict[tuple[str, str], _Remark] = {}
-        for remark in self._remarks:
-            first.setdefault((remark.message, _NUMBER.sub("#", remark.quote)), remark)
+        """One warning for each text. Texts that differ only in numbers, such as page numbers, count as one."""
+        first: dict[tuple[str, str], _Warning] = {}
+        for warning in self._warnings:
+            first.setdefault((warning.message, _NUMBER.sub("#", warning.quote)), warning)
         return [
             ReadingWarning(page=page, message=f"{message}: {quote[:_QUOTE_MAX]}" if quote else f"{message}.")
             for page, message, quote in first.values()
         ]
 
-    def _remark(self, page: int, message: str, texts: Sequence[str]) -> None:
+    def _warn(self, page: int, message: str, texts: Sequence[str]) -> None:
         if texts:
-            self._remarks.append(_Remark(page, message, " ".join(texts)))
+            self._warnings.append(_Warning(page, message, " ".join(texts)))
 
     def _add_page_without_table(self, page: PageContents, lines: Sequence["_Line"]) -> None:
         """A cover sheet is left out with a warning; a timetable whose lines are missing is not."""
@@ -88,14 +88,14 @@ class Surroundings:
             raise Incomplete(
                 f"Page {number} holds times outside of a table, which cannot be read. Download the schedule again."
             )
-        self._remark(number, "This page holds no table; its text was not read", [text] if text else [])
+        self._warn(number, "This page holds no table; its text was not read", [text] if text else [])
 
-    def _remark_ignored(self, page: int, over: Sequence[Ignored]) -> None:
+    def _warn_ignored(self, page: int, over: Sequence[Ignored]) -> None:
         for reason in (Reason.COLOURED, Reason.SLANTED, Reason.LARGE, Reason.PALE):
             texts = [word[4] for word, why in over if why is reason]
             # A watermark is known furniture; one with numbers could be a part of the schedule.
             if reason is Reason.COLOURED or any(_NUMBER.search(text) for text in texts):
-                self._remark(page, f"{reason.value} over the table was not read", texts)
+                self._warn(page, f"{reason.value} over the table was not read", texts)
 
 
 class _Line(NamedTuple):
@@ -135,7 +135,7 @@ def _cut(page: int) -> str:
     )
 
 
-def _is_mark(stroke: Stroke, tables: Sequence[Table]) -> bool:
+def _is_stray_line(stroke: Stroke, tables: Sequence[Table]) -> bool:
     """Whether a straight line inside of a table is none of its borders."""
     left, top, right, bottom = stroke.rect
     for _, (rows, columns), _ in tables:

@@ -1,4 +1,4 @@
-"""Content streams that need no closer look at how their text is painted."""
+"""Recognises plain content streams, whose text needs no check of colour or rendering mode."""
 
 #: Operators that style text in other ways than filling it with black or white, or that draw other objects: a rendering
 #: mode, colour spaces and colours, a graphics state, forms and pictures, shadings, clips.
@@ -9,9 +9,9 @@ _BLANKS = bytes.maketrans(b"\0\t\n\f\r", b"     ")
 
 
 def is_plain(content: bytes) -> bool:
-    """Whether a content stream can show nothing but filled text in black or white, lines and rectangles.
+    """Whether a content stream can show only filled text in black or white, lines and rectangles.
 
-    The portal's pages are so. A false no costs time only.
+    The portal's pages are plain. A false negative costs only time.
     """
     # Most of a page are numbers: without them the search is several times faster.
     words = content.translate(_BLANKS, _DIGITS)

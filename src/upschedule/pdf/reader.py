@@ -1,4 +1,4 @@
-"""A PDF's bytes to the events of its schedules.
+"""Reads the events of the schedules in a PDF.
 
 Each word and each path of each page, inside and outside of the visible box, is one of: a header, a cell of a row that
 became an event, known furniture of a page (a title, a watermark, an invisible layer), or not understood. What is not
@@ -8,7 +8,7 @@ understood becomes a warning that names the page, or the file is refused.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from upschedule.pdf.assembled_rows import Assembly, assemble, runs
+from upschedule.pdf.assembled_rows import AssembledRows, assemble_rows, runs
 from upschedule.pdf.cells import Table, read_tables
 from upschedule.pdf.document import Opened, PageObjects, has_unmapped_font, library_errors, open_document, page_objects
 from upschedule.pdf.errors import (
@@ -28,7 +28,7 @@ from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.order import arrange
 from upschedule.pdf.page import PageContents, read_page
 from upschedule.pdf.page_break import PageBreaks
-from upschedule.pdf.page_furniture import Surroundings
+from upschedule.pdf.page_furniture import PageFurniture
 from upschedule.pdf.rules import find_rules
 from upschedule.pdf.styles import Reason
 from upschedule.timetable.event import Event, Extraction, ReadingWarning
@@ -39,10 +39,10 @@ _OUTLINES_MIN = 50
 
 
 class _Pages(NamedTuple):
-    """What the pages of a document hold, in their order."""
+    """The contents of the pages of a document, in page order."""
 
     tables: list[Table]
-    surroundings: Surroundings
+    furniture: PageFurniture
     portal_pages: frozenset[int]
 
 
@@ -65,17 +65,17 @@ def read(data: bytes, *, limits: ReadingLimits, progress: Callable[[int, int], N
 
 
 def _interpret(pages: _Pages, objects: PageObjects, count: int) -> Extraction:
-    warnings = pages.surroundings.warnings()
+    warnings = pages.furniture.warnings()
     if not pages.tables:
         raise NotATimetable
     found = find_fragments(pages.tables)
-    _check(found)
+    _refuse_unless_schedules(found)
     breaks = PageBreaks(pages.tables, pages.portal_pages, objects)
     arranged = arrange(found.fragments, breaks.follows)
-    assembly = assemble(arranged, breaks)
-    warnings += [*arranged.warnings, *_blank_warnings(found, assembly), *assembly.warnings]
+    assembled = assemble_rows(arranged, breaks)
+    warnings += [*arranged.warnings, *_blank_warnings(found, assembled), *assembled.warnings]
     events: list[Event] = []
-    for layout, entries in runs(assembly.entries):
+    for layout, entries in runs(assembled.entries):
         for item in layout.read(entries):
             if isinstance(item, ReadingWarning):
                 warnings.append(item)
@@ -89,7 +89,7 @@ def _interpret(pages: _Pages, objects: PageObjects, count: int) -> Extraction:
 
 def _read_pages(opened: Opened, count: int, limits: ReadingLimits, progress: Callable[[int, int], None]) -> _Pages:
     tables: list[Table] = []
-    surroundings = Surroundings()
+    furniture = PageFurniture()
     portal_pages: set[int] = set()
     silent: list[PageContents] = []
     turns: Turns = 0
@@ -97,7 +97,7 @@ def _read_pages(opened: Opened, count: int, limits: ReadingLimits, progress: Cal
         page = read_page(opened, number, limits=limits, turns=turns)
         turns = page.frame.turns
         found, outside = read_tables(page.words, find_grids(find_rules(page.strokes)), page.frame)
-        surroundings.add(page, found, outside)
+        furniture.add(page, found, outside)
         tables += found
         if page.portal_rules:
             portal_pages.add(number)
@@ -113,7 +113,7 @@ def _read_pages(opened: Opened, count: int, limits: ReadingLimits, progress: Cal
         progress(number, count)
     if silent:
         _refuse_silent(silent, count)
-    return _Pages(tables, surroundings, frozenset(portal_pages))
+    return _Pages(tables, furniture, frozenset(portal_pages))
 
 
 def _refuse_silent(silent: Sequence[PageContents], count: int) -> None:
@@ -132,7 +132,7 @@ def _refuse_silent(silent: Sequence[PageContents], count: int) -> None:
     raise Incomplete(f"Page {number} holds no text, so classes could be lost. Download the schedule again.")
 
 
-def _check(found: Found) -> None:
+def _refuse_unless_schedules(found: Found) -> None:
     rows = any(fragment.parts for fragment in found.fragments)
     if rows and not found.unknown:
         return
@@ -150,13 +150,13 @@ def _sentence(warnings: Sequence[ReadingWarning]) -> str:
     return " ".join(["No row of this schedule could be read.", *(warning.message for warning in warnings[:1])])
 
 
-def _blank_warnings(found: Found, assembly: Assembly) -> list[ReadingWarning]:
+def _blank_warnings(found: Found, assembled: AssembledRows) -> list[ReadingWarning]:
     """A blank row lower than all others, or on top of a page, is a blank line of a row that was cut.
 
     Anywhere else text may be lost.
     """
-    tops = {entry.page: entry.parts[0].row.rect[1] for entry in reversed(assembly.entries)}
-    least = min((part.row.height for entry in assembly.entries for part in entry.parts), default=0.0)
+    tops = {entry.page: entry.parts[0].row.rect[1] for entry in reversed(assembled.entries)}
+    least = min((part.row.height for entry in assembled.entries for part in entry.parts), default=0.0)
     lost = [row for row in found.blank if row.height >= least and row.rect[1] > tops.get(row.frame.page, 0.0)]
     message = "A row of the table is blank: check that nothing is missing."
     return [ReadingWarning(page=row.frame.page, message=message) for row in lost]

@@ -1,4 +1,4 @@
-"""Lines that were drawn over a table: a box around a row, a line through it, an arrow.
+"""Finds stray lines, which were drawn over a table: a box around a row, a line through it, an arrow.
 
 They begin or end where no rule of the table crosses. The vertical rules of a table share their top and bottom, and so
 make a frame, to which all of its other rules must fit.
@@ -16,7 +16,7 @@ from upschedule.pdf.rules import Rule, Rules, is_near, merge
 _MEETING = 2.5
 #: So many equally long vertical rules make a frame: the narrowest schedule has eight.
 _FRAME_MIN = 4
-#: A sheet with more frames is not searched for marks.
+#: A sheet with more frames is not searched for stray lines.
 _FRAMES_MAX = 64
 
 
@@ -43,7 +43,7 @@ class _Frame(NamedTuple):
     down: _Side
 
 
-def without_marks(rules: Rules) -> Rules:
+def without_stray_lines(rules: Rules) -> Rules:
     """The rules that fit to the tables of the page. Where no table makes a frame, all of them stay."""
     frames = _frames(rules)
     if not 0 < len(frames) <= _FRAMES_MAX:
@@ -51,7 +51,7 @@ def without_marks(rules: Rules) -> Rules:
     across, down = [frame.across for frame in frames], [frame.down for frame in frames]
     if _all_fit(rules.horizontal, across) and _all_fit(rules.vertical, down):
         return rules
-    # A mark of another colour or thickness may lie so close to a rule that both were taken for one.
+    # A stray line of another colour or thickness may lie so close to a rule that both were merged into one.
     styles = rules.styles or (rules,)
     return Rules(
         merge([rule for style in styles for rule in style.horizontal if _all_fit([rule], across)]),

@@ -1,4 +1,4 @@
-"""One normalisation of all text that enters the reader.
+"""Normalises all text that enters the reader.
 
 The portal prints ASCII. Other programs between the portal and the upload replace its characters by typographic forms
 of the same letters, which must not make another module, time or room of it.

@@ -104,7 +104,7 @@ async def _stop_claiming(runner: Runner, stop: asyncio.Event) -> None:
 
 def _probes(services: Services, sandbox: Sandbox, self_check: SelfCheck) -> Probes:
     async def readiness() -> list[DependencyStatus]:
-        own = {"sandbox": sandbox.check, "golden": self_check.ping}
+        own = {"sandbox": sandbox.ping, "golden": self_check.ping}
         stores, reading = await asyncio.gather(services.readiness(), check(own))
         return [*stores, *reading]
 

@@ -42,7 +42,7 @@ async def test_cancelling_kills_the_child_at_once(hostile: OpenHostile) -> None:
         with pytest.raises(asyncio.CancelledError):
             await task
         assert readers_of(zygote) == []
-        await sandbox.check()
+        await sandbox.ping()
 
 
 async def test_a_zygote_that_dies_is_replaced(hostile: OpenHostile) -> None:
@@ -56,7 +56,7 @@ async def test_a_zygote_that_dies_is_replaced(hostile: OpenHostile) -> None:
         with pytest.raises(SandboxFailed, match="the zygote was killed by SIGKILL"):
             await task
         await until(lambda: not any(map(is_running, children)))
-        await sandbox.check()
+        await sandbox.ping()
         assert zygote_of(sandbox) != zygote
 
 
@@ -76,7 +76,7 @@ async def test_a_spare_child_that_dies_is_replaced(hostile: OpenHostile) -> None
         await until(lambda: len(children_of(zygote)) == 1)
         os.kill(children_of(zygote)[0], signal.SIGKILL)
         await until(lambda: not children_of(zygote))
-        await sandbox.check()
+        await sandbox.ping()
         await reading(sandbox)
         assert zygote_of(sandbox) == zygote
 

@@ -113,8 +113,11 @@ async def test_a_reader_that_fails_is_not_the_documents_fault(hostile: OpenHosti
         (b"\x80\x04N.\n", "no message"),
         (b'{"type":"Done","extraction":{"events":[{"kind":"party"}],"pages":1}}\n', "no message"),
         (b'{"type":"Refused","code":"no-such-code","detail":""}\n', "unknown code"),
-        (b'{"type":"Progress","done":2,"total":1}\n', "page 2 of 1"),
-        (b'{"type":"Progress","done":1,"total":9}\n{"type":"Progress","done":1,"total":9}\n', "after page 1"),
+        (b'{"type":"ReadingProgress","done":2,"total":1}\n', "page 2 of 1"),
+        (
+            b'{"type":"ReadingProgress","done":1,"total":9}\n{"type":"ReadingProgress","done":1,"total":9}\n',
+            "after page 1",
+        ),
     ],
 )
 async def test_what_a_child_says_is_checked(hostile: OpenHostile, forged: bytes, report: str) -> None:

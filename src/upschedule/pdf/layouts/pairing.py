@@ -140,10 +140,10 @@ def join_wraps(
     blanks = blanks or [0] * len(lines)
     surplus = len(lines) + sum(blanks) - wanted
     candidates = [index for index in _breaks(lines) if not blanks[index]]
-    doubts = sorted((_doubt(lines[index - 1], lines[index], known), index) for index in candidates)
-    if not 0 <= surplus <= len(doubts) or (0 < surplus < len(doubts) and doubts[surplus - 1][0] == doubts[surplus][0]):
+    ranked = sorted((_wrap_cost(lines[index - 1], lines[index], known), index) for index in candidates)
+    if not 0 <= surplus <= len(ranked) or (0 < surplus < len(ranked) and ranked[surplus - 1][0] == ranked[surplus][0]):
         return None
-    breaks = {index for _, index in doubts[:surplus]}
+    breaks = {index for _, index in ranked[:surplus]}
     wrapped: list[Wrapped] = []
     for index, line in enumerate(lines):
         if index in breaks:
@@ -159,8 +159,8 @@ def _breaks(lines: Sequence[Line]) -> list[int]:
     return [index for index, (line, after) in enumerate(pairwise(lines), 1) if line.wraps_to(after)]
 
 
-def _doubt(line: Line, after: Line, known: Wraps) -> int:
-    """How little speaks for one text in two lines: 0 to 2."""
+def _wrap_cost(line: Line, after: Line, known: Wraps) -> int:
+    """The cost of taking two lines for one text, from 0 (likely) to 2 (unlikely)."""
     # A name begins with a letter, whatever a row that was misjudged as certain has taught.
     if (line.text, after.text) in known.pairs or line.text.endswith(OPEN_ENDS) or not after.text[0].isalpha():
         return 0

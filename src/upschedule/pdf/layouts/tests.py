@@ -58,16 +58,16 @@ class _Names(NamedTuple):
 def _venues(entry: Entry, names: _Names) -> tuple[tuple[str, ...], list[ReadingWarning]]:
     """A line each, but for a name that goes on in the next line; and breaks that may be within a name."""
     venues: list[list[Line]] = []
-    doubts: list[ReadingWarning] = []
+    warnings: list[ReadingWarning] = []
     for line in entry.lines("venue"):
         last = venues[-1] if venues else []
         if last and (last[-1].text.endswith(OPEN_ENDS) or joined([*last, line]) in names.lines):
             last.append(line)
             continue
         if last and names.fill_column and last[-1].wraps_to(line) and not _begins(line, last, names):
-            doubts.append(entry.warning(f"{last[-1].text!r} and {line.text!r} may be one venue: check this test."))
+            warnings.append(entry.warning(f"{last[-1].text!r} and {line.text!r} may be one venue: check this test."))
         venues.append([line])
-    return tuple(joined(venue) for venue in venues), doubts
+    return tuple(joined(venue) for venue in venues), warnings
 
 
 def _begins(line: Line, before: Sequence[Line], names: _Names) -> bool:
@@ -122,8 +122,8 @@ def _test(entry: Entry, names: _Names) -> Iterator[Test | ReadingWarning]:
     day: Day | None = weekday(entry.text("day"))
     if day != weekday_of(date):
         yield entry.warning(f"{module}: {date:%d %b %Y} is a {weekday_of(date)}, but {entry.text('day')!r} is printed.")
-    venues, doubts = _venues(entry, names)
-    yield from doubts
+    venues, warnings = _venues(entry, names)
+    yield from warnings
     test = Test(
         module=module,
         test=entry.text("test"),

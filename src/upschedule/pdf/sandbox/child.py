@@ -18,7 +18,7 @@ from upschedule.pdf.sandbox.messages import (
     ChildMessage,
     Done,
     Failed,
-    Progress,
+    ReadingProgress,
     Refused,
     ZygoteOptions,
 )
@@ -46,7 +46,7 @@ class Reader(Protocol):
 def run(
     reader: Reader, warm_up: Callable[[], object], options: ZygoteOptions, refused: frozenset[Protection], *, link: int
 ) -> NoReturn:
-    """Warm up, wait for a document on `link` (a descriptor), lock down, read, say what came of it, end.
+    """Warm up, wait for a document on `link` (a descriptor), lock down, read, send the result, end.
 
     The warm-up makes this process's own copies of the memory that reading writes to, so that no document waits for it.
     """
@@ -99,7 +99,7 @@ def _outcome(reader: Reader, data: bytes, reading: ReadingLimits, channel: int) 
         nonlocal last
         if done > last:
             last = done
-            _send(channel, Progress(done, total))
+            _send(channel, ReadingProgress(done, total))
 
     try:
         return Done(reader(data, limits=reading, progress=progress))  # pyright: ignore[reportArgumentType] - the parent checks
@@ -108,7 +108,7 @@ def _outcome(reader: Reader, data: bytes, reading: ReadingLimits, channel: int) 
 
 
 def _describe(error: Exception) -> str:
-    """Where it happened, innermost first. The words of the error are left out: they may quote the document."""
+    """The stack of the error, innermost frame first, without its message: that may quote the document."""
     # Not extract_tb: it would open the source files.
     frames = list(traceback.walk_tb(error.__traceback__))[-_FRAMES_TOLD:]
     places = " < ".join(

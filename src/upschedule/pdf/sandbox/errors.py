@@ -1,12 +1,12 @@
-"""How reading in the sandbox can fail for a reason that does not lie in the file."""
+"""Errors of the sandbox: a document was not read for reasons that do not lie in the file."""
 
 
 class SandboxFailed(Exception):
-    """The document was not read, through no fault of its own: the same file may be read when it is tried again."""
+    """The document was not read, but not because of its content: another attempt may read it."""
 
 
 class QuantumUsedUp(Exception):
-    """The document was not read within the processor time that this reading had; with more of it, it may be."""
+    """The document was not read within the CPU time of this reading. It may be read with more CPU time."""
 
 
 class ProtectionMissing(SandboxFailed):

@@ -1,4 +1,4 @@
-"""What one reading may use, and which protections must stand around it."""
+"""Resource limits of one reading, and the protections that it requires."""
 
 from enum import StrEnum
 
@@ -8,7 +8,7 @@ MEBIBYTE = 1 << 20
 
 
 class SandboxLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """What one document may use (R1.5, R11.1).
+    """The resources that one document may use (R1.5, R11.1).
 
     The kernel enforces memory and processor time, the worker wall clock and the size of the result. `memory_bytes_max`
     is address space, of which the warm interpreter has taken about 100 MiB.

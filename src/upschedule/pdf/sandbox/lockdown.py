@@ -1,4 +1,4 @@
-"""Giving up every power that reading needs not, in the zygote once and in each child for good."""
+"""Gives up every privilege that reading does not need: some in the zygote, and the rest in each child."""
 
 import os
 import resource

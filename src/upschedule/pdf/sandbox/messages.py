@@ -1,6 +1,6 @@
-"""What worker, zygote and child say to each other: JSON, checked against these types by whoever receives it.
+"""Messages between worker, zygote and child: JSON that the receiver validates against these types.
 
-Worker and zygote exchange one message a datagram. A child only speaks, one message a line, and is never trusted.
+Worker and zygote exchange one message a datagram. A child only sends, one message a line, and is never trusted.
 """
 
 from typing import Annotated
@@ -19,10 +19,10 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
 
 class ReaderFunction(msgspec.Struct, frozen=True, kw_only=True):
-    """What a child runs: `module:name` of a function with the signature of `upschedule.pdf.reader.read`.
+    """The function that a child runs: `module:name` of a function with the signature of `upschedule.pdf.reader.read`.
 
-    `warm_up` names what zygote and child call before there is a document, with the limits of reading. Modules are
-    looked for in `search_path` after the installed packages.
+    `warm_up` names the function that zygote and child call with the limits of reading before there is a document.
+    Modules are imported from `search_path` after the installed packages.
     """
 
     function: str = "upschedule.pdf.reader:read"
@@ -31,7 +31,7 @@ class ReaderFunction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ZygoteOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a zygote is told at its start. Nothing in it is secret: it stands in the list of processes."""
+    """The options of a zygote, passed on its command line: they are visible in the process list and hold no secret."""
 
     reader: ReaderFunction
     limits: SandboxLimits
@@ -39,7 +39,7 @@ class ZygoteOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Fork(msgspec.Struct, frozen=True, tag=True):
-    """Read a document: with it come the descriptors of the document and of the child's end of its channel.
+    """Read a document. The message carries the descriptors of the document and of the child's end of its channel.
 
     `cpu_seconds` ends the child sooner than the limit of all children would; such a reading may be repeated.
     """
@@ -55,34 +55,34 @@ class Kill(msgspec.Struct, frozen=True, tag=True):
 
 
 class Ping(msgspec.Struct, frozen=True, tag=True):
-    """Answer, to show that the zygote serves."""
+    """Ask for an answer, which shows that the zygote serves requests."""
 
     id: int
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
-    """The zygote is warm; `refused` says which protections this host does not grant, and why."""
+    """The zygote is warm. `refused` gives the protections that this host does not grant, with the reasons."""
 
     refused: dict[Protection, str]
 
 
 class Answered(msgspec.Struct, frozen=True, tag=True):
-    """A `Fork` or `Ping` was obeyed, or could not be for this reason."""
+    """The answer to a `Fork` or `Ping`. `problem` is the reason if it failed."""
 
     id: int
     problem: str | None = None
 
 
 class Exited(msgspec.Struct, frozen=True, tag=True):
-    """A child ended: its status as `wait4` gives it, and what it had used."""
+    """A child has ended. `status` is as from `wait4`."""
 
     id: int
     status: int
     cpu_seconds: float
 
 
-class Progress(msgspec.Struct, frozen=True, tag=True):
-    """Pages read, of pages in all."""
+class ReadingProgress(msgspec.Struct, frozen=True, tag=True):
+    """The number of pages read, and of all pages."""
 
     done: Count
     total: Count
@@ -95,18 +95,18 @@ class Done(msgspec.Struct, frozen=True, tag=True):
 
 
 class Refused(msgspec.Struct, frozen=True, tag=True):
-    """The document cannot be read: the code of a class of `upschedule.pdf.errors`, and its sentence."""
+    """The document cannot be read. `code` is that of a class of `upschedule.pdf.errors`, `detail` its message."""
 
     code: Text
     detail: Text
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
-    """The reader ended with an exception that is no refusal: a defect, or a step that the sandbox forbids."""
+    """The reader raised another exception: a defect, or an operation that the sandbox forbids."""
 
     error: Text
 
 
 Request = Fork | Kill | Ping
 Report = Ready | Answered | Exited
-ChildMessage = Progress | Done | Refused | Failed
+ChildMessage = ReadingProgress | Done | Refused | Failed

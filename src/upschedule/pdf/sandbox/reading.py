@@ -1,4 +1,4 @@
-"""Reading documents in children of a warm process."""
+"""Reads documents in child processes that a warm process (the zygote) forks."""
 
 import asyncio
 import random
@@ -15,7 +15,15 @@ from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox import verdict
 from upschedule.pdf.sandbox.errors import ProtectionMissing, SandboxFailed
 from upschedule.pdf.sandbox.limits import Protection, SandboxLimits, SandboxPolicy
-from upschedule.pdf.sandbox.messages import ChildMessage, Done, Failed, Progress, ReaderFunction, Refused, ZygoteOptions
+from upschedule.pdf.sandbox.messages import (
+    ChildMessage,
+    Done,
+    Failed,
+    ReaderFunction,
+    ReadingProgress,
+    Refused,
+    ZygoteOptions,
+)
 from upschedule.pdf.sandbox.zygote_process import ChildProcess, ZygoteProcess
 from upschedule.timetable.event import Extraction
 
@@ -30,7 +38,7 @@ _MESSAGES = msgspec.json.Decoder[ChildMessage](ChildMessage)
 class Sandbox:
     """Reads documents in children of a warm process, at most `concurrency_max` at once; the rest wait their turn.
 
-    A zygote that dies is replaced by the next reading or check, after a delay that doubles until a document has been
+    A zygote that dies is replaced by the next reading or ping, after a delay that doubles until a document has been
     read. `roll` gives the jitter: 0 <= roll() < 1.
     """
 
@@ -76,11 +84,11 @@ class Sandbox:
 
     @property
     def refused(self) -> frozenset[Protection]:
-        """The protections that this host does not grant: worth a warning in the log at the start."""
+        """The protections that this host does not grant. Log them as a warning at the start."""
         return frozenset(self._zygote.refused) if self._zygote is not None else frozenset()
 
-    async def check(self) -> None:
-        """Raise SandboxFailed unless a zygote answers; one that died is replaced first."""
+    async def ping(self) -> None:
+        """Raise SandboxFailed unless a zygote answers. A dead zygote is replaced first."""
         zygote = await self._living_zygote()
         await zygote.ping()
 
@@ -93,7 +101,7 @@ class Sandbox:
         cpu_seconds: float | None = None,
         on_spent: OnSpent | None = None,
     ) -> Extraction:
-        """Read one document in a process of its own. `on_progress` hears the pages read, and the pages in all.
+        """Read one document in a process of its own. `on_progress` receives the number of pages read, and of all pages.
 
         `deadline_seconds` counts from now and includes the wait for a turn. Raises a subclass of UnreadableDocument for
         a cause in the file, also when it used up its limits or its time (R1.5), QuantumUsedUp after `cpu_seconds` of
@@ -177,7 +185,7 @@ class Sandbox:
                     raise verdict.refusal(message)
                 case Failed(error=error):
                     raise SandboxFailed(f"the reader failed: {error}")
-                case Progress(done=done, total=total):
+                case ReadingProgress(done=done, total=total):
                     # A page is told once, so a child that talks on and on does not keep its lease.
                     if not last < done <= total:
                         raise SandboxFailed(f"the reading process reported page {done} of {total} after page {last}")

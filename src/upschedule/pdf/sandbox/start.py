@@ -1,4 +1,4 @@
-"""Starts the zygote in an interpreter that takes nothing from its surroundings.
+"""Starts the zygote in an interpreter that takes nothing from its environment.
 
 Run as `python -I -X utf8 start.py SEARCH_PATH DESCRIPTOR OPTIONS`. An isolated interpreter ignores PYTHONPATH, which is
 how a release is found in the cluster, so the worker passes its search path as an argument (a JSON array).

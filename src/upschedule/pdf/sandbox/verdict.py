@@ -1,4 +1,4 @@
-"""What a child's last message, or its end without one, means."""
+"""Interprets a child's last message, or its end without one, as a result or an error."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ _CRASHES = frozenset(
 
 
 def refusal(message: Refused) -> Exception:
-    """Build the error that the reader raised."""
+    """The error that the reader raised."""
     for cause in (UnreadableDocument, *_subclasses(UnreadableDocument)):
         if cause.code == message.code:
             return cause(message.detail)
@@ -24,7 +24,7 @@ def refusal(message: Refused) -> Exception:
 
 
 def death(exited: Exited, limits: SandboxLimits) -> Exception:
-    """Say why a child ended without a result; a note names the signal where the file is to blame."""
+    """The error of a child that ended without a result. A note names the signal if the file is to blame."""
     code = os.waitstatus_to_exitcode(exited.status)
     if code == OUT_OF_MEMORY:
         return _blaming(TooComplex(), f"it needed more than {limits.memory_bytes_max} bytes of memory")
@@ -42,12 +42,12 @@ def death(exited: Exited, limits: SandboxLimits) -> Exception:
 
 
 def result_too_large(limits: SandboxLimits) -> Exception:
-    """Say that a child spoke on and on."""
+    """The error of a child that sent too much."""
     return _blaming(TooComplex(), f"its result had more than {limits.result_bytes_max} bytes")
 
 
 def signal_name(number: int) -> str:
-    """Name a signal, by number where it has no name."""
+    """The name of a signal, or its number if it has no name."""
     try:
         return signal.Signals(number).name
     except ValueError:

@@ -1,4 +1,4 @@
-"""What must be loaded before the lock-down, since nothing can be opened after it."""
+"""Loads everything that reading needs before the lock-down, since nothing can be opened after it."""
 
 import codecs
 from functools import cache

@@ -111,7 +111,7 @@ class Zygote:
         return True
 
     def _hand_over(self, request: Fork, document: int, channel: int) -> str | None:
-        """Return why it could not be done, such as too many processes."""
+        """Return the reason of a failure, such as too many processes."""
         try:
             child = self._spare or self._fork()
             socket.send_fds(child.link, [msgspec.json.encode(request.cpu_seconds)], [document, channel])
@@ -124,7 +124,7 @@ class Zygote:
         return None
 
     def _prepare_spare(self) -> None:
-        """Without a spare the next document waits for its own fork, and hears of it if that fails."""
+        """Fork a spare child. If that fails, the next document forks its own child and reports the failure."""
         if self._spare is None:
             with suppress(OSError):
                 self._spare = self._fork()
@@ -161,7 +161,7 @@ class Zygote:
 
 
 def main() -> None:
-    """Serve the worker whose socket is the first argument; a failure goes to standard error, which the worker keeps."""
+    """Serve the worker whose socket is the first argument. Failures go to standard error, which the worker reads."""
     # A terminal's Ctrl-C and a draining worker's SIGTERM must not end a reading; closing the control socket does.
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""The worker's side of a zygote: starting it, asking it for children, knowing when it has died."""
+"""The worker's side of a zygote: starts it, requests children from it, and notices its death."""
 
 import asyncio
 import fcntl
@@ -70,7 +70,7 @@ class ZygoteProcess:
 
     @property
     def alive(self) -> bool:
-        """False from the moment that its end was noticed or ordered."""
+        """False as soon as its death was noticed or requested."""
         return self._death is None and not self._condemned
 
     @property
@@ -102,7 +102,7 @@ class ZygoteProcess:
         await self._ask(Ping(self._next_id()))
 
     def kill_child(self, request_id: int) -> None:
-        """End a child at once; a zygote that cannot be told is ended itself, and its children with it."""
+        """End a child at once. If the zygote cannot be told, end the zygote and with it all of its children."""
         try:
             self._send(Kill(request_id))
         except SandboxFailed:
@@ -196,7 +196,7 @@ class ZygoteProcess:
 
 
 class ChildProcess:
-    """A child that reads one document, as its worker knows it."""
+    """The worker's view of a child that reads one document."""
 
     def __init__(self, zygote: ZygoteProcess, request_id: int, exited: asyncio.Future[Exited]) -> None:
         self._zygote = zygote
@@ -209,7 +209,7 @@ class ChildProcess:
 
     @property
     def cpu_seconds(self) -> float | None:
-        """What it used in all; None while it runs, and where its zygote died first."""
+        """Its total CPU time; None while it runs, or if its zygote died first."""
         if not self._exited.done() or self._exited.cancelled() or self._exited.exception() is not None:
             return None
         return self._exited.result().cpu_seconds
@@ -269,7 +269,7 @@ def _settle(waiting: asyncio.Future[Answered] | asyncio.Future[Exited] | None, r
 
 
 def _sealed(data: bytes) -> int:
-    """A descriptor of a copy in memory that nobody can change or shrink any more, the worker included."""
+    """A descriptor of a sealed copy in memory, which no process can change or shrink."""
     descriptor = os.memfd_create("document", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     rest = memoryview(data)
     while rest:
