@@ -14,19 +14,19 @@ import msgspec
 from upschedule import golden
 from upschedule.deploy.clock import Clock
 from upschedule.deploy.cluster import Cluster
+from upschedule.deploy.environment import cluster_of
 from upschedule.deploy.errors import DeployError, ServerRefused, ServerUnreachable, Superseded
 from upschedule.deploy.exits import ExitCode
 from upschedule.deploy.findings import failures, table
-from upschedule.deploy.following import Follower
 from upschedule.deploy.gate import Gate, Limits
 from upschedule.deploy.http import Endpoint
-from upschedule.deploy.measuring import Bounds
-from upschedule.deploy.probing import Probe
+from upschedule.deploy.probe import Probe
+from upschedule.deploy.probe.metrics import Bounds
 from upschedule.deploy.prometheus import Prometheus
-from upschedule.deploy.promoting import Promotion
+from upschedule.deploy.promote import Promotion
 from upschedule.deploy.revert import Revert
 from upschedule.deploy.status import await_well, exit_code, is_well, lines, report
-from upschedule.deploy.surroundings import cluster_of
+from upschedule.deploy.watch import Follower
 from upschedule.deploy.watch import watch as follow
 
 P = ParamSpec("P")

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping
 from upschedule.deploy.cluster import Cluster
 from upschedule.deploy.consul import complaints
 from upschedule.deploy.errors import DeployError
+from upschedule.deploy.explain import short
 from upschedule.deploy.findings import Finding
 from upschedule.deploy.nomad_model import Allocation, Job
-from upschedule.deploy.words import short
 
 _EVERY_SECONDS = 2.0
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from upschedule.deploy import history
+from upschedule.deploy.explain import no_room, short
 from upschedule.deploy.nomad import Nomad
 from upschedule.deploy.nomad_model import Allocation, Deployment, Snapshot
 from upschedule.deploy.reasons import causes
-from upschedule.deploy.words import no_room, short
 
 _LOG_LINES = 6
 _INSTANCES_MAX = 3

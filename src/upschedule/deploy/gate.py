@@ -7,15 +7,12 @@ import msgspec
 
 from upschedule.deploy.checking import checks
 from upschedule.deploy.cluster import API, Cluster
+from upschedule.deploy.explain import short
 from upschedule.deploy.findings import Finding, passed
-from upschedule.deploy.following import Follower
-from upschedule.deploy.measuring import Bounds
-from upschedule.deploy.probing import Probe
-from upschedule.deploy.situation import Phase, Situation
-from upschedule.deploy.words import short
-
-#: Phases of a job whose last release did not get through.
-LOST = frozenset({Phase.RETURNING, Phase.RETURNED, Phase.FAILED, Phase.ABSENT, Phase.STOPPED})
+from upschedule.deploy.probe import Probe
+from upschedule.deploy.probe.metrics import Bounds
+from upschedule.deploy.rollout_state import LOST, Phase, Situation
+from upschedule.deploy.watch import Follower
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

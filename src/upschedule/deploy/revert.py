@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from upschedule.deploy.cluster import Cluster
 from upschedule.deploy.exits import ExitCode
-from upschedule.deploy.following import Follower
-from upschedule.deploy.reverting import Return, ways_back
-from upschedule.deploy.situation import Phase, Situation
+from upschedule.deploy.rollback import Return, ways_back
+from upschedule.deploy.rollout_state import Phase, Situation
+from upschedule.deploy.watch import Follower
 
 
 def concerned(situations: Mapping[str, Situation]) -> list[str]:

@@ -9,8 +9,8 @@ from upschedule.deploy.cluster import JOBS, Cluster
 from upschedule.deploy.diagnosis import diagnose
 from upschedule.deploy.errors import ServerRefused, ServerUnreachable
 from upschedule.deploy.exits import ExitCode
-from upschedule.deploy.situation import UNDER_WAY, Phase, judge
-from upschedule.deploy.words import sentence, short
+from upschedule.deploy.explain import sentence, short
+from upschedule.deploy.rollout_state import UNDER_WAY, Phase, judge
 
 _EVERY_SECONDS = 2.0
 

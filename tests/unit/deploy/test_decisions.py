@@ -6,7 +6,7 @@ from tests.support.builders.nomad_answers import allocation, deployment, snapsho
 from upschedule.deploy.consul import Check, Registration, complaints
 from upschedule.deploy.exits import ExitCode
 from upschedule.deploy.revert import concerned
-from upschedule.deploy.situation import Phase, Situation, judge
+from upschedule.deploy.rollout_state import Phase, Situation, judge
 from upschedule.deploy.status import InstanceReport, JobReport, exit_code
 
 SETTLED = judge(snapshot([specification(1, "two"), specification(0, "one")], [deployment(1, "successful")]))

@@ -3,7 +3,7 @@
 import pytest
 
 from upschedule.deploy.exits import ExitCode
-from upschedule.deploy.situation import Phase
+from upschedule.deploy.rollout_state import Phase
 from upschedule.deploy.status import InstanceReport, JobReport, exit_code, is_well
 
 

@@ -16,8 +16,8 @@ from tests.support.cluster.tooling.sleeper_jobs import unique
 from tests.support.paths import ROOT
 from tests.support.servers import wait_until
 from upschedule.deploy.clock import Clock
-from upschedule.deploy.situation import judge
-from upschedule.deploy.surroundings import cluster_of
+from upschedule.deploy.environment import cluster_of
+from upschedule.deploy.rollout_state import judge
 
 COMMAND_SECONDS = 150
 

@@ -14,7 +14,7 @@ import psycopg
 from tests.support.cluster.whole.cluster import owner_url
 from tests.support.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
-from upschedule.deploy.canary import INSTANCE
+from upschedule.deploy.probe.client import INSTANCE
 
 SCALED = ("api", "worker")
 CONNECTIONS = """

@@ -7,11 +7,11 @@ from upschedule.deploy.cluster import JOBS
 from upschedule.deploy.errors import ServerRefused, Superseded
 from upschedule.deploy.exits import ExitCode
 from upschedule.deploy.findings import Finding, failures, passed, table
-from upschedule.deploy.following import settled
-from upschedule.deploy.gate import LOST, Gate, Verdict
-from upschedule.deploy.reverting import Return, WayBack, ways_back
-from upschedule.deploy.situation import Situation
-from upschedule.deploy.verifying import Verification
+from upschedule.deploy.gate import Gate, Verdict
+from upschedule.deploy.rollback import Return, WayBack, ways_back
+from upschedule.deploy.rollout_state import LOST, Situation
+from upschedule.deploy.verify import Verification
+from upschedule.deploy.watch import settled
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,9 +9,9 @@ from urllib.parse import urlsplit
 import msgspec
 
 from upschedule.deploy import feed
-from upschedule.deploy.canary import VisitFailed, Visitor
 from upschedule.deploy.clock import Clock
 from upschedule.deploy.findings import Finding
+from upschedule.deploy.probe.client import VisitFailed, Visitor
 from upschedule.golden import Golden
 from upschedule.timetable.event import Extraction
 

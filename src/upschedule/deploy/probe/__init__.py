@@ -3,14 +3,14 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
-from upschedule.deploy.canary import CANARY, Seen, Visitor
 from upschedule.deploy.clock import Clock
 from upschedule.deploy.errors import DeployError
 from upschedule.deploy.findings import Finding
 from upschedule.deploy.http import Endpoint
-from upschedule.deploy.measuring import Bounds, by_instance, by_ourselves, by_prometheus
+from upschedule.deploy.probe.client import CANARY, Seen, Visitor
+from upschedule.deploy.probe.golden import Visit
+from upschedule.deploy.probe.metrics import Bounds, by_instance, by_ourselves, by_prometheus
 from upschedule.deploy.prometheus import Counted, Prometheus
-from upschedule.deploy.visit import Visit
 from upschedule.golden import Golden
 
 _PATHS = ("/", "/api/v1/capacity")

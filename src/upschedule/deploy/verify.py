@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from upschedule.deploy.checking import checks
 from upschedule.deploy.cluster import API, Cluster
+from upschedule.deploy.explain import short
 from upschedule.deploy.findings import Finding
-from upschedule.deploy.following import Follower
 from upschedule.deploy.gate import Limits
-from upschedule.deploy.probing import Probe
-from upschedule.deploy.situation import Situation
-from upschedule.deploy.words import short
+from upschedule.deploy.probe import Probe
+from upschedule.deploy.rollout_state import Situation
+from upschedule.deploy.watch import Follower
 
 
 @dataclass(frozen=True, kw_only=True)

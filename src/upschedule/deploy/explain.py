@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from upschedule.deploy.nomad_model import Deployment, Evaluation, Snapshot
-from upschedule.deploy.situation import Phase, Situation
+from upschedule.deploy.rollout_state import Phase, Situation
 
 _ID_LENGTH = 8
 _NOT_BEGUN = "registered, Nomad has not begun yet"

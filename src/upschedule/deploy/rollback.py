@@ -7,10 +7,10 @@ import msgspec
 from upschedule.deploy import history
 from upschedule.deploy.cluster import Cluster
 from upschedule.deploy.errors import ServerRefused
-from upschedule.deploy.following import Follower
 from upschedule.deploy.nomad import Nomad
 from upschedule.deploy.nomad_model import Deployment
-from upschedule.deploy.situation import Phase, Situation, judge
+from upschedule.deploy.rollout_state import Phase, Situation, judge
+from upschedule.deploy.watch import Follower
 
 _FORBIDDEN = 403
 

@@ -1,8 +1,8 @@
 """What a canary may do and still be promoted."""
 
-from upschedule.deploy.canary import Seen
 from upschedule.deploy.findings import failures, passed, table
-from upschedule.deploy.measuring import Bounds, by_instance, by_ourselves, by_prometheus, p95
+from upschedule.deploy.probe.client import Seen
+from upschedule.deploy.probe.metrics import Bounds, by_instance, by_ourselves, by_prometheus, p95
 from upschedule.deploy.prometheus import Counted
 
 BOUNDS = Bounds(error_ratio_max=0.01, p95_seconds_max=1.0)

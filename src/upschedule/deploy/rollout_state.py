@@ -23,6 +23,8 @@ class Phase(enum.StrEnum):
 
 
 UNDER_WAY = frozenset({Phase.STARTING, Phase.WAITING, Phase.ROLLING, Phase.RETURNING})
+#: Phases of a job whose last release did not get through.
+LOST = frozenset({Phase.RETURNING, Phase.RETURNED, Phase.FAILED, Phase.ABSENT, Phase.STOPPED})
 
 
 class Situation(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from tests.support.builders.nomad_answers import allocation, deployment, snapshot, specification
+from upschedule.deploy.explain import sentence
 from upschedule.deploy.nomad_model import Evaluation, Snapshot
-from upschedule.deploy.situation import Phase, judge
-from upschedule.deploy.words import sentence
+from upschedule.deploy.rollout_state import Phase, judge
 
 ONE, TWO = specification(0, "one"), specification(1, "two", stable=False)
 ROLLING_BACK = "Failed due to progress deadline - rolling back to job version 0"

@@ -5,10 +5,10 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from upschedule.deploy.canary import Seen
+from upschedule.deploy.explain import short
 from upschedule.deploy.findings import Finding
+from upschedule.deploy.probe.client import Seen
 from upschedule.deploy.prometheus import Counted
-from upschedule.deploy.words import short
 
 _QUANTILE = 0.95
 
