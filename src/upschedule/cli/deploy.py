@@ -1,4 +1,4 @@
-"""`upschedule deploy`: how a release stands, its gate, its promotion, and the way back."""
+"""`upschedule deploy`: status, watch, gate, promotion and rollback of a release."""
 
 import datetime as dt
 import functools
@@ -13,52 +13,44 @@ import msgspec
 
 from upschedule import golden
 from upschedule.deploy.clock import Clock
-from upschedule.deploy.cluster import Cluster
-from upschedule.deploy.environment import cluster_of
-from upschedule.deploy.errors import DeployError, ServerRefused, ServerUnreachable, Superseded
-from upschedule.deploy.exits import ExitCode
+from upschedule.deploy.environment import Cluster, cluster_from
+from upschedule.deploy.errors import DeployError, ExitCode
 from upschedule.deploy.findings import failures, table
-from upschedule.deploy.gate import Gate, Limits
+from upschedule.deploy.gate import GateLimits, ReleaseContext, run_gate
 from upschedule.deploy.http import Endpoint
 from upschedule.deploy.probe import Probe
-from upschedule.deploy.probe.metrics import Bounds
-from upschedule.deploy.prometheus import Prometheus
+from upschedule.deploy.probe.metrics import MetricBounds, Prometheus
 from upschedule.deploy.promote import Promotion
-from upschedule.deploy.revert import Revert
-from upschedule.deploy.status import await_well, exit_code, is_well, lines, report
-from upschedule.deploy.watch import Follower
-from upschedule.deploy.watch import watch as follow
+from upschedule.deploy.rollback import revert as revert_release
+from upschedule.deploy.status import await_healthy, exit_code, is_healthy, job_reports, lines
+from upschedule.deploy.watch import Watcher
+from upschedule.deploy.watch import watch as watch_release
 
 P = ParamSpec("P")
-_CODES: dict[type[DeployError], ExitCode] = {
-    ServerUnreachable: ExitCode.UNREACHABLE,
-    ServerRefused: ExitCode.UNREACHABLE,
-    Superseded: ExitCode.SUPERSEDED,
-}
-_DEFAULTS = Limits()
+_DEFAULTS = GateLimits()
 
 
-def _ending(run: Callable[P, ExitCode]) -> Callable[P, None]:
-    """Turns what a command came to into its exit code."""
+def _exits(run: Callable[P, ExitCode]) -> Callable[P, None]:
+    """Ends the process with the exit code that the command returns, or that belongs to its error."""
 
     @functools.wraps(run)
-    def ended(*args: P.args, **kwargs: P.kwargs) -> None:
+    def command_with_exit(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             code = run(*args, **kwargs)
         except DeployError as error:
             click.echo(str(error), err=True)
-            code = _CODES.get(type(error), ExitCode.UNREACHABLE)
+            code = error.exit_code
         except KeyboardInterrupt:
-            said = "Interrupted. The deployments stay as they are: look at `upschedule deploy status`."
-            click.echo(said, err=True)
+            text = "Interrupted. The deployments stay as they are: look at `upschedule deploy status`."
+            click.echo(text, err=True)
             code = ExitCode.INTERRUPTED
         sys.exit(code)
 
-    return ended
+    return command_with_exit
 
 
-def _entrance(run: Callable[P, None]) -> Callable[P, None]:
-    """Options of the commands that ask the canary."""
+def _probe_options(run: Callable[P, None]) -> Callable[P, None]:
+    """Adds the options of the commands that send requests to the service."""
     options = (
         click.option("--url", envvar="UPSCHEDULE_DEPLOY_URL", required=True, help="Public address of the service."),
         click.option(
@@ -72,10 +64,10 @@ def _entrance(run: Callable[P, None]) -> Callable[P, None]:
         ),
         click.option("--requests", type=click.IntRange(2, 1000), default=_DEFAULTS.requests, show_default=True),
         click.option(
-            "--error-ratio-max", type=click.FloatRange(0, 1), default=Bounds().error_ratio_max, show_default=True
+            "--error-ratio-max", type=click.FloatRange(0, 1), default=MetricBounds().error_ratio_max, show_default=True
         ),
         click.option(
-            "--p95-seconds-max", type=click.FloatRange(0), default=Bounds().p95_seconds_max, show_default=True
+            "--p95-seconds-max", type=click.FloatRange(0), default=MetricBounds().p95_seconds_max, show_default=True
         ),
         click.option(
             "--wait-seconds",
@@ -85,7 +77,7 @@ def _entrance(run: Callable[P, None]) -> Callable[P, None]:
             help="How long canaries may take to become healthy.",
         ),
     )
-    return functools.reduce(lambda made, option: option(made), reversed(options), run)
+    return functools.reduce(lambda decorated, option: option(decorated), reversed(options), run)
 
 
 @click.group(name="deploy")
@@ -106,73 +98,73 @@ def command() -> None:
     show_default=True,
     help="Ask again until nothing is under way and all instances are well, which is then success in any case.",
 )
-@_ending
+@_exits
 def status(*, as_json: bool, wait_seconds: float) -> ExitCode:
     """Show every job, its release, its instances and their checks."""
     cluster = _cluster()
-    reports = await_well(cluster, seconds=wait_seconds) if wait_seconds else report(cluster)
+    reports = await_healthy(cluster, seconds=wait_seconds) if wait_seconds else job_reports(cluster)
     click.echo(msgspec.json.encode(reports).decode() if as_json else "\n".join(lines(reports)))
-    return ExitCode.DONE if wait_seconds and is_well(reports) else exit_code(reports)
+    return ExitCode.DONE if wait_seconds and is_healthy(reports) else exit_code(reports)
 
 
 @command.command()
 @click.option("--wait-seconds", type=click.FloatRange(0), default=3600.0, show_default=True)
-@_ending
+@_exits
 def watch(*, wait_seconds: float) -> ExitCode:
     """Say each change in words until nothing is under way, and why a release failed."""
-    return follow(Follower(_cluster()), seconds=wait_seconds)
+    return watch_release(Watcher(_cluster()), seconds=wait_seconds)
 
 
 @command.command()
-@_entrance
-@_ending
+@_probe_options
+@_exits
 def gate(**options: object) -> ExitCode:
     """Check the canaries of the release under way; change nothing."""
-    verdict = _gate(options).run()
-    if not verdict.findings:
+    result = run_gate(_context(options))
+    if not result.findings:
         click.echo("No canary waits: there is nothing to check.")
         return ExitCode.NOTHING_TO_GATE
-    for line in [*table(verdict.findings), *(f"Not ok: {each}" for each in failures(verdict.findings))]:
+    for line in [*table(result.findings), *(f"Not ok: {each}" for each in failures(result.findings))]:
         click.echo(line)
-    return ExitCode.DONE if verdict.passed else ExitCode.GATE_NOT_PASSED
+    return ExitCode.DONE if result.passed else ExitCode.GATE_NOT_PASSED
 
 
 @command.command()
 @click.option("--gate/--no-gate", "gated", default=True, help="Whether the gate decides.")
-@_entrance
-@_ending
+@_probe_options
+@_exits
 def promote(*, gated: bool, **options: object) -> ExitCode:
     """Gate, promote all jobs, follow, verify; go back at any failure."""
-    return Promotion(gate=_gate(options)).run(gated=gated)
+    return Promotion(context=_context(options)).run(gated=gated)
 
 
 @command.command()
 @click.option("--wait-seconds", type=click.FloatRange(0), default=_DEFAULTS.return_seconds, show_default=True)
-@_ending
+@_exits
 def revert(*, wait_seconds: float) -> ExitCode:
     """Fail what is under way; when nothing is, start the stable version before this one again."""
     cluster = _cluster()
-    return Revert(cluster=cluster, follower=Follower(cluster), seconds=wait_seconds).run()
+    return revert_release(cluster, Watcher(cluster), seconds=wait_seconds)
 
 
 def _cluster() -> Cluster:
-    return cluster_of(os.environ, clock=Clock(), say=_say)
+    return cluster_from(os.environ, clock=Clock(), report=_print_line)
 
 
-def _gate(options: dict[str, object]) -> Gate:
-    given = msgspec.convert(options, _Options)
+def _context(values: dict[str, object]) -> ReleaseContext:
+    options = msgspec.convert(values, _Options)
     cluster = _cluster()
-    site = Endpoint(name="The service", address=given.url, ca_file=str(given.ca_file) if given.ca_file else None)
-    bounds = Bounds(error_ratio_max=given.error_ratio_max, p95_seconds_max=given.p95_seconds_max)
-    limits = Limits(canary_seconds=given.wait_seconds, requests=given.requests, bounds=bounds)
+    site = Endpoint(name="The service", address=options.url, ca_file=str(options.ca_file) if options.ca_file else None)
+    bounds = MetricBounds(error_ratio_max=options.error_ratio_max, p95_seconds_max=options.p95_seconds_max)
+    limits = GateLimits(canary_seconds=options.wait_seconds, requests=options.requests, bounds=bounds)
     probe = Probe(
         site=site,
-        prometheus=Prometheus(Endpoint(name="Prometheus", address=given.prometheus)),
+        prometheus=Prometheus(Endpoint(name="Prometheus", address=options.prometheus)),
         golden=golden.load(),
         clock=cluster.clock,
         golden_seconds=limits.golden_seconds,
     )
-    return Gate(cluster=cluster, probe=probe, limits=limits, follower=Follower(cluster))
+    return ReleaseContext(cluster=cluster, probe=probe, limits=limits, watcher=Watcher(cluster))
 
 
 class _Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,5 +177,5 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
     wait_seconds: float
 
 
-def _say(line: str) -> None:
+def _print_line(line: str) -> None:
     click.echo(f"{dt.datetime.now(tz=dt.UTC).astimezone():%H:%M:%S} {line}")

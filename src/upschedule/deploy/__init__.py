@@ -1,1 +1,1 @@
-"""What a person at a terminal needs while a release goes out: how it stands, a gate, promotion, the way back."""
+"""Commands for a release: status, watch, gate, promotion and rollback, with clients of Nomad, Consul and Prometheus."""

@@ -1,28 +1,28 @@
-"""Time and chance, handed in, and waiting that ends."""
+"""Time, pauses and randomness as arguments, and a bounded wait."""
 
 import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-#: A share of each pause is left to chance, so that several watchers do not ask at once.
+#: The share of each pause that is random, so that several watchers do not send their requests at once.
 _JITTER = 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
 class Clock:
-    """`roll` gives 0 <= x < 1."""
+    """`random` returns a number x with 0 <= x < 1."""
 
-    pause: Callable[[float], None] = time.sleep
+    sleep: Callable[[float], None] = time.sleep
     now: Callable[[], float] = time.monotonic
-    roll: Callable[[], float] = field(default=random.SystemRandom().random)
+    random: Callable[[], float] = field(default=random.SystemRandom().random)
 
-    def until(self, reached: Callable[[], bool], *, seconds: float, every_seconds: float) -> bool:
-        """Asks at least once. False: not reached in time."""
+    def wait_until(self, condition: Callable[[], bool], *, seconds: float, every_seconds: float) -> bool:
+        """Evaluates `condition` at least once. Returns False when it did not become true in time."""
         deadline = self.now() + seconds
-        while not reached():
+        while not condition():
             left = deadline - self.now()
             if left <= 0:
                 return False
-            self.pause(min(left, every_seconds * (1 - _JITTER * self.roll())))
+            self.sleep(min(left, every_seconds * (1 - _JITTER * self.random())))
         return True

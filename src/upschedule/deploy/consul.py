@@ -1,18 +1,55 @@
-"""Consul, with a token that reads health: the checks of each instance."""
+"""Consul through py-consul: a client with timeouts and bounded retries, and the checks of each instance."""
 
 import re
 from collections.abc import Iterable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
 
+import consul  # pyright: ignore[reportMissingTypeStubs] - py-consul has annotations but no marker
 import msgspec
 from msgspec import field
+from urllib3.util import Retry
 
-from upschedule.deploy.http import Endpoint, JsonClient
+from upschedule.deploy.errors import ServerRefused, ServerUnreachable
+from upschedule.deploy.http import PATIENT, READ_SECONDS
+from upschedule.deploy.nomad_model import Allocation, Job
 
 _ALLOCATION = re.compile(r"^_nomad-task-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-")
+#: What a call of the client raises: py-consul's own errors, and those of `requests`, which are OSErrors.
+ConsulErrors = (consul.ConsulException, OSError)
 
 
-class Check(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    """`output` is what the instance answered."""
+def consul_client(
+    address: str,
+    token: str,
+    *,
+    ca_file: str | None = None,
+    certificate: tuple[str, str] | None = None,
+    retries: Retry = PATIENT,
+    read_seconds: float = READ_SECONDS,
+) -> Any:
+    """A `consul.Consul` for the server at `address` (URL), with a timeout and bounded retries for each call.
+
+    py-consul and `requests` otherwise prefer environment variables to arguments: CONSUL_HTTP_TOKEN to `token`, and
+    a proxy to the direct way.
+    """
+    parts = urlsplit(address)
+    client: Any = consul.Consul(
+        host=parts.hostname or "127.0.0.1",
+        port=parts.port or (443 if parts.scheme == "https" else 80),
+        scheme=parts.scheme,
+        verify=ca_file or True,
+        cert=certificate,
+        connections_timeout=read_seconds,
+    )
+    client.token = token
+    client.http.session.trust_env = False
+    client.http.session.get_adapter(client.http.base_uri).max_retries = retries
+    return client
+
+
+class ConsulCheck(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    """`output` is the answer of the instance."""
 
     name: str
     status: str
@@ -24,10 +61,10 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
 
 class Registration(msgspec.Struct, frozen=True, kw_only=True):
-    """An instance under one of its names."""
+    """An instance under one of its service names."""
 
     service: str
-    checks: tuple[Check, ...]
+    checks: tuple[ConsulCheck, ...]
 
 
 class _Service(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -36,32 +73,47 @@ class _Service(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     service: _Service
-    checks: list[Check]
+    checks: list[ConsulCheck]
 
 
 #: Registrations by the id of Nomad's allocation.
 Registrations = Mapping[str, tuple[Registration, ...]]
 
 
-class Consul:
-    """Raises ServerUnreachable and ServerRefused."""
+class ConsulHealth:
+    """Reads service health. Raises ServerUnreachable and ServerRefused."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._client = JsonClient(endpoint)
+    def __init__(self, client: Any) -> None:
+        self._client = client
 
     def registrations(self, services: Iterable[str]) -> Registrations:
         """A token that may not read a service or its node sees nothing of it."""
         found: dict[str, tuple[Registration, ...]] = {}
         for service in services:
-            for entry in self._client.get(f"v1/health/service/{service}", list[_Entry]):
-                if named := _ALLOCATION.match(entry.service.id):
+            for entry in self._entries(service):
+                if allocation := _ALLOCATION.match(entry.service.id):
                     registration = Registration(service=service, checks=tuple(entry.checks))
-                    found[named[1]] = (*found.get(named[1], ()), registration)
+                    found[allocation[1]] = (*found.get(allocation[1], ()), registration)
         return found
 
+    def _entries(self, service: str) -> list[_Entry]:
+        try:
+            _, entries = self._client.health.service(service)
+            return msgspec.convert(entries, list[_Entry])
+        except consul.ACLPermissionDenied as error:
+            raise ServerRefused("Consul", f"the health of {service}", 403, str(error)) from error
+        except (*ConsulErrors, msgspec.ValidationError) as error:
+            raise ServerUnreachable(f"Consul at {self._client.http.base_uri}", error) from error
 
-def complaints(registrations: Iterable[Registration], services: Iterable[str]) -> list[str]:
-    """A sentence for each check that does not pass and each name that is not registered."""
+
+def instance_checks(health: ConsulHealth, job: Job, instances: Iterable[Allocation]) -> dict[str, list[str]]:
+    """The failing checks by allocation id; empty lists for healthy instances."""
+    registered = health.registrations(job.services)
+    return {each.id: failing_checks(registered.get(each.id, ()), job.services) for each in instances}
+
+
+def failing_checks(registrations: Iterable[Registration], services: Iterable[str]) -> list[str]:
+    """A sentence for each check that does not pass and each service name that is not registered."""
     known = list(registrations)
     missing = sorted(set(services) - {registration.service for registration in known})
     return [

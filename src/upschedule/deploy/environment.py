@@ -1,40 +1,49 @@
-"""Where Nomad and Consul are, by the environment variables of their own command lines."""
+"""The cluster that a command works on, from the environment variables of Nomad's and Consul's command lines."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from upschedule.deploy.clock import Clock
-from upschedule.deploy.cluster import Cluster
-from upschedule.deploy.consul import Consul
-from upschedule.deploy.http import Endpoint
-from upschedule.deploy.nomad import Nomad
+from upschedule.deploy.consul import ConsulHealth, consul_client
+from upschedule.deploy.nomad import NomadClient, nomad_endpoint
 
+#: In the order of promotion: workers before the API that sends them work, so that no old worker reads a new message.
+JOBS = ("worker", "scheduler", "api")
+API = "api"
 _NAMESPACE = "upschedule"
 
 
-def cluster_of(environment: Mapping[str, str], *, clock: Clock, say: Callable[[str], None]) -> Cluster:
-    """Opens nothing."""
-    nomad = _endpoint(
-        environment, "Nomad", environment.get("NOMAD_ADDR", "http://127.0.0.1:4646"), "NOMAD", variable="NOMAD_TOKEN"
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """`report` prints a line."""
+
+    nomad: NomadClient
+    consul: ConsulHealth
+    clock: Clock
+    report: Callable[[str], None]
+
+
+def cluster_from(environment: Mapping[str, str], *, clock: Clock, report: Callable[[str], None]) -> Cluster:
+    """Opens no connection yet."""
+    namespace = environment.get("NOMAD_NAMESPACE", _NAMESPACE)
+    return Cluster(
+        nomad=NomadClient(nomad_endpoint(environment), query={"namespace": namespace}),
+        consul=_consul_from(environment),
+        clock=clock,
+        report=report,
     )
+
+
+def _consul_from(environment: Mapping[str, str]) -> ConsulHealth:
     address = environment.get("CONSUL_HTTP_ADDR", "127.0.0.1:8500")
     if "://" not in address:
         secure = environment.get("CONSUL_HTTP_SSL", "").lower() in {"1", "true"}
         address = f"{'https' if secure else 'http'}://{address}"
-    return Cluster(
-        nomad=Nomad(nomad, namespace=environment.get("NOMAD_NAMESPACE", _NAMESPACE)),
-        consul=Consul(_endpoint(environment, "Consul", address, "CONSUL", variable="CONSUL_HTTP_TOKEN")),
-        clock=clock,
-        say=say,
+    certificate, key = environment.get("CONSUL_CLIENT_CERT"), environment.get("CONSUL_CLIENT_KEY")
+    client = consul_client(
+        address,
+        environment.get("CONSUL_HTTP_TOKEN", ""),
+        ca_file=environment.get("CONSUL_CACERT"),
+        certificate=(certificate, key) if certificate and key else None,
     )
-
-
-def _endpoint(environment: Mapping[str, str], name: str, address: str, prefix: str, *, variable: str) -> Endpoint:
-    secret = environment.get(variable, "")
-    return Endpoint(
-        name=name,
-        address=address,
-        headers={f"X-{name}-Token": secret} if secret else {},
-        ca_file=environment.get(f"{prefix}_CACERT"),
-        certificate_file=environment.get(f"{prefix}_CLIENT_CERT"),
-        key_file=environment.get(f"{prefix}_CLIENT_KEY"),
-    )
+    return ConsulHealth(client)

@@ -1,28 +1,65 @@
-"""What ends a command of `upschedule deploy` early."""
+"""Exit codes of `upschedule deploy`, and the errors that end a command early."""
+
+import enum
+from http import HTTPStatus
+from typing import ClassVar
+
+_REASON_CHARACTERS = 2_000
+
+
+class ExitCode(enum.IntEnum):
+    """`docs/releases.md` lists them for scripts; 1 and 2 are click's own."""
+
+    DONE = 0
+    UNREACHABLE = 3
+    UNDER_WAY = 10
+    FAILED = 11
+    UNHEALTHY = 12
+    GATE_NOT_PASSED = 20
+    NOTHING_TO_GATE = 21
+    ROLLED_BACK = 22
+    NOT_VERIFIED = 23
+    NOT_REVERTED = 24
+    SUPERSEDED = 25
+    TOO_LONG = 26
+    INTERRUPTED = 130
 
 
 class DeployError(Exception):
-    """Its text is a sentence for the terminal."""
+    """The text is a sentence for the terminal; `exit_code` is what the command ends with."""
+
+    exit_code: ClassVar[ExitCode] = ExitCode.UNREACHABLE
 
 
-class ServerUnreachable(DeployError):
-    """No answer in time, or one that makes no sense."""
+class ServerError(DeployError):
+    """A server did not do what was requested; `reason` is the text without the server's name."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        super().__init__(text)
+        self.reason = reason
+
+
+class ServerUnreachable(ServerError):
+    """No answer arrived in time, or the answer could not be read."""
 
     def __init__(self, server: str, reason: object) -> None:
-        super().__init__(f"{server} cannot be asked: {reason}")
+        super().__init__(f"{server} cannot be asked: {reason}", str(reason))
 
 
-class ServerRefused(DeployError):
-    """It answered, and did not do it."""
+class ServerRefused(ServerError):
+    """The server answered with a status that is not a success."""
 
     def __init__(self, server: str, request: str, status: int, text: str) -> None:
-        hint = " (may this token do that?)" if status in {401, 403} else ""
-        super().__init__(f"{server} refuses {request}: {status} {text.strip()[:300]}{hint}")
+        hint = " (may this token do that?)" if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} else ""
+        reason = f"{status} {text.strip()[:_REASON_CHARACTERS]}"
+        super().__init__(f"{server} refuses {request}: {reason}{hint}", reason)
         self.status = status
 
 
 class Superseded(DeployError):
-    """Somebody else acts on the same jobs."""
+    """Another change of the same jobs began during a promotion."""
+
+    exit_code = ExitCode.SUPERSEDED
 
     def __init__(self, job: str, seen: int, version: int) -> None:
         super().__init__(

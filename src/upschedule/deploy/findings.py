@@ -1,4 +1,4 @@
-"""What was checked, and whether it is well. Pure."""
+"""Results of single checks, and their presentation. Pure."""
 
 from collections.abc import Iterable
 
@@ -6,28 +6,29 @@ import msgspec
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """`said` is what was found, a sentence where `ok` is false."""
+    """The result of one check. `detail` describes what was found; it is a sentence where `ok` is false."""
 
-    checked: str
+    subject: str
     ok: bool
-    said: str
+    detail: str
 
 
 def passed(findings: Iterable[Finding]) -> bool:
-    """Nothing checked is not passed."""
+    """Whether all are ok. An empty list has not passed."""
     known = list(findings)
     return bool(known) and all(finding.ok for finding in known)
 
 
 def table(findings: Iterable[Finding]) -> list[str]:
-    """A line for each, aligned."""
+    """One aligned line for each finding."""
     known = list(findings)
-    width = max((len(finding.checked) for finding in known), default=0)
+    width = max((len(finding.subject) for finding in known), default=0)
     return [
-        f"  {'ok    ' if finding.ok else 'NOT OK'}  {finding.checked.ljust(width)}  {finding.said}" for finding in known
+        f"  {'ok    ' if finding.ok else 'NOT OK'}  {finding.subject.ljust(width)}  {finding.detail}"
+        for finding in known
     ]
 
 
 def failures(findings: Iterable[Finding]) -> list[str]:
-    """A sentence for each that is not ok."""
-    return [f"{finding.checked}: {finding.said}" for finding in findings if not finding.ok]
+    """One sentence for each finding that is not ok."""
+    return [f"{finding.subject}: {finding.detail}" for finding in findings if not finding.ok]

@@ -1,24 +1,29 @@
 """The gate before promotion: canaries healthy, checks passing, a golden extraction, errors and latency."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
 
-from upschedule.deploy.checking import checks
-from upschedule.deploy.cluster import API, Cluster
-from upschedule.deploy.explain import short
+from upschedule.deploy.consul import instance_checks
+from upschedule.deploy.environment import API, Cluster
+from upschedule.deploy.errors import DeployError
+from upschedule.deploy.explain import short_id
 from upschedule.deploy.findings import Finding, passed
+from upschedule.deploy.nomad_model import Allocation, Job
 from upschedule.deploy.probe import Probe
-from upschedule.deploy.probe.metrics import Bounds
-from upschedule.deploy.rollout_state import LOST, Phase, Situation
-from upschedule.deploy.watch import Follower
+from upschedule.deploy.probe.metrics import MetricBounds
+from upschedule.deploy.rollout_state import Phase, RolloutState
+from upschedule.deploy.watch import Watcher
+
+_CHECKS_EVERY_SECONDS = 2.0
+States = Mapping[str, RolloutState]
 
 
-class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """How long each step may take, and how many requests the canary gets.
+class GateLimits(msgspec.Struct, frozen=True, kw_only=True):
+    """The time limit of each step, and the number of requests to the canary.
 
-    `canary_seconds` is above the jobs' `progress_deadline`, so that Nomad gives up first and says why.
+    `canary_seconds` exceeds the jobs' `progress_deadline`, so that Nomad gives up first and says why.
     """
 
     canary_seconds: float = 1200.0
@@ -29,102 +34,128 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     rolling_seconds: float = 1800.0
     return_seconds: float = 900.0
     requests: int = 40
-    bounds: Bounds = Bounds()
+    bounds: MetricBounds = MetricBounds()
 
 
-class Verdict(msgspec.Struct, frozen=True, kw_only=True):
-    """`waiting` are the jobs whose canaries await promotion, `situations` all jobs at the end of the waiting."""
+@dataclass(frozen=True, kw_only=True)
+class ReleaseContext:
+    """What gate, promotion and verification work with. The probe deletes the data that it creates."""
+
+    cluster: Cluster
+    probe: Probe
+    limits: GateLimits
+    watcher: Watcher
+
+    def check_instances(self, job: Job, instances: Iterable[Allocation], *, kind: str) -> Finding:
+        """Waits until Consul passes every check of the instances. `kind` is their plural for the finding."""
+        known = list(instances)
+        failing: Mapping[str, list[str]] = {}
+
+        def all_pass() -> bool:
+            nonlocal failing
+            failing = instance_checks(self.cluster.consul, job, known)
+            return not any(failing.values())
+
+        subject = f"{job.id}: checks in Consul"
+        try:
+            passing = self.cluster.clock.wait_until(
+                all_pass, seconds=self.limits.checks_seconds, every_seconds=_CHECKS_EVERY_SECONDS
+            )
+        except DeployError as error:
+            return Finding(subject=subject, ok=False, detail=str(error))
+        sentences = [f"instance {short_id(id_)} {each}" for id_, checks in failing.items() for each in checks]
+        detail = f"all pass on {len(known)} {kind}" if passing else "; ".join(sentences)
+        return Finding(subject=subject, ok=passing and bool(known), detail=detail)
+
+
+class GateResult(msgspec.Struct, frozen=True, kw_only=True):
+    """`states` are those of all jobs after the canaries, `waiting` those of the jobs that wait for promotion."""
 
     findings: list[Finding]
-    situations: dict[str, Situation]
-    waiting: dict[str, Situation]
+    states: dict[str, RolloutState]
+    waiting: dict[str, RolloutState]
 
     @property
     def passed(self) -> bool:
         return passed(self.findings)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Gate:
-    """Changes nothing in the cluster but what its visitor makes and deletes."""
+def run_gate(context: ReleaseContext) -> GateResult:
+    """Stops at the first step that fails. Changes nothing in the cluster."""
+    result = await_canaries(context)
+    findings, waiting = result.findings, result.waiting
+    if waiting and passed(findings):
+        findings += [_canary_checks(context, each) for each in waiting.values()]
+    if waiting and passed(findings):
+        findings += _probe_canaries(context, waiting)
+        findings.append(_same_canaries(context, waiting))
+    return result
 
-    cluster: Cluster
-    probe: Probe
-    limits: Limits
-    follower: Follower
 
-    def run(self) -> Verdict:
-        """Stops at the first step that fails: what comes after would only fail as well."""
-        findings, waiting, last = self.canaries()
-        if waiting and passed(findings):
-            findings += [self._checks(each) for each in waiting.values()]
-        if waiting and passed(findings):
-            findings += self._visitors(waiting)
-            findings += self._lasting(waiting)
-        return Verdict(findings=findings, situations=last, waiting=waiting)
+def await_canaries(context: ReleaseContext) -> GateResult:
+    """Waits until the canaries of all jobs under way are healthy, or the release of one of the jobs is lost."""
+    concerned = [name for name, each in context.watcher.poll().items() if each.is_under_way]
 
-    def canaries(self) -> tuple[list[Finding], dict[str, Situation], dict[str, Situation]]:
-        """Waits until those of all jobs under way are healthy, or one of the jobs is lost."""
-        concerned = [name for name, each in self.follower.look().items() if each.is_under_way]
-
-        def decided(now: Mapping[str, Situation]) -> bool:
-            mine = [now[name] for name in concerned]
-            return any(each.phase in LOST for each in mine) or all(
-                each.phase is Phase.WAITING or not each.is_under_way for each in mine
-            )
-
-        _, last = self.follower.until(decided, seconds=self.limits.canary_seconds)
-        findings = [_canary(last[name], self.limits) for name in concerned]
-        findings += _lost_before(last, concerned)
-        waiting = {name: last[name] for name in concerned if last[name].phase is Phase.WAITING}
-        return findings, waiting, dict(last)
-
-    def _checks(self, now: Situation) -> Finding:
-        if now.job is None:
-            return Finding(checked=now.name, ok=False, said="is gone")
-        return checks(self.cluster, now.job, now.canaries, what="canaries", seconds=self.limits.checks_seconds)
-
-    def _visitors(self, waiting: Mapping[str, Situation]) -> list[Finding]:
-        if API not in waiting:
-            said = "not asked for anything: the API is not part of this change"
-            return [Finding(checked="canary of the API", ok=True, said=said)]
-        return self.probe.canary(
-            [each.id for each in waiting[API].canaries],
-            requests=self.limits.requests,
-            bounds=self.limits.bounds,
-            seconds=self.limits.prometheus_seconds,
+    def decided(states: States) -> bool:
+        mine = [states[name] for name in concerned]
+        return any(each.is_lost for each in mine) or all(
+            each.phase is Phase.WAITING or not each.is_under_way for each in mine
         )
 
-    def _lasting(self, waiting: Mapping[str, Situation]) -> list[Finding]:
-        """What was healthy before all those requests must still be."""
-        now = self.follower.look()
-        same = [
-            now[name].phase is Phase.WAITING and now[name].deployment == before.deployment
-            for name, before in waiting.items()
-        ]
-        said = "the same ones as at the beginning" if all(same) else "a canary failed, or was replaced, meanwhile"
-        return [Finding(checked="canaries after all that", ok=all(same), said=said)]
+    _, last = context.watcher.wait_until(decided, seconds=context.limits.canary_seconds)
+    findings = [_canary(last[name], context.limits) for name in concerned]
+    findings += _failed_before(last, concerned)
+    waiting = {name: last[name] for name in concerned if last[name].phase is Phase.WAITING}
+    return GateResult(findings=findings, states=dict(last), waiting=waiting)
 
 
-def _canary(now: Situation, limits: Limits) -> Finding:
-    checked = f"{now.name}: canary in Nomad"
-    if now.phase is Phase.WAITING:
-        names = ", ".join(short(each.id) for each in now.canaries)
-        return Finding(checked=checked, ok=True, said=f"healthy: {names}")
-    if now.phase is Phase.SETTLED:
-        return Finding(checked=checked, ok=True, said="rolled out without a canary")
-    if now.phase in LOST:
-        return Finding(checked=checked, ok=False, said=f"release {now.failed_release} failed; why is said above")
-    return Finding(
-        checked=checked, ok=False, said=f"not healthy after {limits.canary_seconds:g} s: still {now.phase.value}"
+def _canary_checks(context: ReleaseContext, state: RolloutState) -> Finding:
+    if state.job is None:
+        return Finding(subject=state.name, ok=False, detail="is gone")
+    return context.check_instances(state.job, state.canaries, kind="canaries")
+
+
+def _probe_canaries(context: ReleaseContext, waiting: States) -> list[Finding]:
+    if API not in waiting:
+        detail = "not asked for anything: the API is not part of this change"
+        return [Finding(subject="canary of the API", ok=True, detail=detail)]
+    return context.probe.canary(
+        [each.id for each in waiting[API].canaries],
+        requests=context.limits.requests,
+        bounds=context.limits.bounds,
+        seconds=context.limits.prometheus_seconds,
     )
 
 
-def _lost_before(last: Mapping[str, Situation], concerned: list[str]) -> list[Finding]:
-    """A release is promoted whole: not when another of its jobs has failed already."""
+def _same_canaries(context: ReleaseContext, waiting: States) -> Finding:
+    """Canaries that were healthy before the probe must still be healthy after it."""
+    states = context.watcher.poll()
+    same = all(
+        states[name].phase is Phase.WAITING and states[name].deployment == before.deployment
+        for name, before in waiting.items()
+    )
+    detail = "the same ones as at the beginning" if same else "a canary failed, or was replaced, meanwhile"
+    return Finding(subject="canaries after all that", ok=same, detail=detail)
+
+
+def _canary(state: RolloutState, limits: GateLimits) -> Finding:
+    subject = f"{state.name}: canary in Nomad"
+    if state.phase is Phase.WAITING:
+        names = ", ".join(short_id(each.id) for each in state.canaries)
+        return Finding(subject=subject, ok=True, detail=f"healthy: {names}")
+    if state.phase is Phase.SETTLED:
+        return Finding(subject=subject, ok=True, detail="rolled out without a canary")
+    if state.is_lost:
+        return Finding(subject=subject, ok=False, detail=f"release {state.failed_release} failed; why is said above")
+    detail = f"not healthy after {limits.canary_seconds:g} s: still {state.phase.value}"
+    return Finding(subject=subject, ok=False, detail=detail)
+
+
+def _failed_before(last: States, concerned: list[str]) -> list[Finding]:
+    """A release is promoted as a whole: not when another of its jobs has failed already."""
     releases = {job.release for name in concerned if (job := last[name].job)}
     return [
-        Finding(checked=f"{name}: canary in Nomad", ok=False, said=f"release {each.failed_release} failed before")
+        Finding(subject=f"{name}: canary in Nomad", ok=False, detail=f"release {each.failed_release} failed before")
         for name, each in last.items()
-        if name not in concerned and each.phase in LOST and each.failed_release in releases
+        if name not in concerned and each.is_lost and each.failed_release in releases
     ]

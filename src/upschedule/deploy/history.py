@@ -1,4 +1,4 @@
-"""Which of a job's versions is which release. Pure."""
+"""A job's versions in Nomad: which of them are one release, and which stable release came before. Pure."""
 
 import hashlib
 from collections.abc import Mapping
@@ -6,9 +6,9 @@ from typing import Any
 
 import msgspec
 
-from upschedule.deploy.nomad_model import Job, Snapshot
+from upschedule.deploy.nomad_model import Job, JobSnapshot
 
-#: What differs between two registrations of the same specification.
+#: Fields that differ between two registrations of the same specification.
 _BOOKKEEPING = frozenset(
     {
         "Version",
@@ -27,25 +27,25 @@ _encoder = msgspec.json.Encoder(order="deterministic")
 
 
 class EarlierVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """To go back to."""
+    """The version that a rollback registers again."""
 
     job: Job
     specification: dict[str, Any]
 
 
 def fingerprint(specification: Mapping[str, Any]) -> str:
-    """Equal for versions that differ in nothing but how many instances they want."""
-    kept = {name: value for name, value in specification.items() if name not in _BOOKKEEPING}
+    """Equal for versions that differ only in their numbers of instances."""
+    compared = {name: value for name, value in specification.items() if name not in _BOOKKEEPING}
     groups: list[dict[str, Any]] = specification["TaskGroups"]
-    kept["TaskGroups"] = [{name: value for name, value in group.items() if name != "Count"} for group in groups]
-    return hashlib.sha256(_encoder.encode(kept)).hexdigest()
+    compared["TaskGroups"] = [{name: value for name, value in group.items() if name != "Count"} for group in groups]
+    return hashlib.sha256(_encoder.encode(compared)).hexdigest()
 
 
-def earlier(snapshot: Snapshot) -> EarlierVersion | None:
+def stable_version_before(snapshot: JobSnapshot) -> EarlierVersion | None:
     """The newest stable version from before the present specification was first registered.
 
-    So going back twice goes back two releases, and never to one that failed or was left. None: Nomad, which keeps a
-    handful of versions, knows of none.
+    So two rollbacks go back two releases, and never to one that failed or was rolled back. None when Nomad, which
+    keeps a handful of versions, has no such version.
     """
     prints = [fingerprint(specification) for specification in snapshot.specifications]
     first = max(index for index, each in enumerate(prints) if each == prints[0])
@@ -55,6 +55,6 @@ def earlier(snapshot: Snapshot) -> EarlierVersion | None:
     return None
 
 
-def version(snapshot: Snapshot, number: int) -> Job | None:
-    """None where Nomad no longer keeps it."""
+def find_version(snapshot: JobSnapshot, number: int) -> Job | None:
+    """None when Nomad has removed that version."""
     return next((job for job in snapshot.versions if job.version == number), None)

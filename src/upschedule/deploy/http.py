@@ -1,4 +1,4 @@
-"""JSON over HTTP. Every request has a timeout; reading is tried again for a few seconds while a server is away."""
+"""JSON over HTTP with a timeout for each request and a bounded number of retries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,9 +14,11 @@ from urllib3.util import Retry
 from upschedule.deploy.errors import ServerRefused, ServerUnreachable
 
 T = TypeVar("T")
-_TIMEOUT = urllib3.Timeout(connect=3, read=10)
-#: A new leader is elected within seconds. What changes something is repeated only while no connection was made.
-_PATIENT = Retry(
+CONNECT_SECONDS = 3.0
+READ_SECONDS = 10.0
+#: For commands that follow a release: a cluster elects a new leader within seconds. Retries without a connection apply
+#: to every method; all other retries are limited to GET, which changes nothing.
+PATIENT = Retry(
     total=5,
     allowed_methods=("GET",),
     status_forcelist=(500, 502, 503, 504),
@@ -27,11 +29,16 @@ _PATIENT = Retry(
     respect_retry_after_header=False,
     redirect=0,
 )
+#: For programs that repeat their question themselves or have to fail soon: repeats only what certainly may succeed.
+BRIEF = PATIENT.new(total=4, read=0, other=0, status_forcelist=(502, 503, 504), backoff_factor=0.2, backoff_jitter=0.2)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """`name` is for sentences. The files are for servers with certificates of their own; None: the system's."""
+    """A server: `name` appears in error texts, `headers` carry the token.
+
+    The files are PEM files for servers with their own certificate authority; None selects the system's.
+    """
 
     name: str
     address: str
@@ -40,59 +47,60 @@ class Endpoint:
     certificate_file: str | None = None
     key_file: str | None = None
 
-    def pool(self) -> urllib3.PoolManager:
-        """Knows no proxy: what is talked to is inside."""
+    def pool(self, *, read_seconds: float = READ_SECONDS) -> urllib3.PoolManager:
+        """A connection pool for several threads, without a proxy: the servers are inside the network."""
         return urllib3.PoolManager(
-            ca_certs=self.ca_file, cert_file=self.certificate_file, key_file=self.key_file, timeout=_TIMEOUT
+            ca_certs=self.ca_file,
+            cert_file=self.certificate_file,
+            key_file=self.key_file,
+            timeout=urllib3.Timeout(connect=CONNECT_SECONDS, read=read_seconds),
+            maxsize=16,
         )
 
 
 class JsonClient:
     """Raises ServerUnreachable and ServerRefused."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, endpoint: Endpoint, *, retries: Retry = PATIENT, read_seconds: float = READ_SECONDS) -> None:
         self._endpoint = endpoint
-        self._pool = endpoint.pool()
+        self._retries = retries
+        self._pool = endpoint.pool(read_seconds=read_seconds)
 
     def get(self, path: str, kind: type[T], **query: str) -> T:
         """The answer as `kind`."""
-        return self._decoded(self._ask("GET", path, query=query), kind)
+        return self.decode(self.request("GET", path, query=query), kind)
 
-    def put(self, path: str, body: Any, kind: type[T]) -> T:
-        """Changes something."""
-        return self._decoded(self._ask("PUT", path, body=msgspec.json.encode(body)), kind)
-
-    def text(self, path: str, **query: str) -> str:
-        """An answer that is no JSON; asked for once."""
-        return self._ask("GET", path, query=query, retries=Retry(0)).decode(errors="replace")
-
-    def _ask(
-        self,
-        method: str,
-        path: str,
-        *,
-        query: Mapping[str, str] | None = None,
-        body: bytes | None = None,
-        retries: Retry = _PATIENT,
+    def request(
+        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Any = None, retry: bool = True
     ) -> bytes:
+        """The answer's body as it came."""
+        if not self._endpoint.address.startswith(("http://", "https://")):
+            raise ServerUnreachable(self._server, "an address is http://HOST:PORT or https://HOST:PORT")
         url = f"{self._endpoint.address.rstrip('/')}/{path}" + (f"?{urlencode(query)}" if query else "")
+        content = None if body is None else msgspec.json.encode(body)
+        retries = self._retries if retry else Retry(0)
         try:
-            answer = self._pool.request(method, url, body=body, headers=self._endpoint.headers, retries=retries)
+            answer = self._pool.request(method, url, body=content, headers=self._endpoint.headers, retries=retries)
         except HTTPError as error:
-            raise ServerUnreachable(f"{self._endpoint.name} at {self._endpoint.address}", reason_of(error)) from error
-        if answer.status != HTTPStatus.OK:
+            raise ServerUnreachable(self._server, reason_of(error)) from error
+        if answer.status >= HTTPStatus.BAD_REQUEST:
             text = answer.data.decode(errors="replace")
             raise ServerRefused(self._endpoint.name, f"{method} {path}", answer.status, text)
         return answer.data
 
-    def _decoded(self, data: bytes, kind: type[T]) -> T:
+    def decode(self, data: bytes, kind: type[T]) -> T:
+        """Raises ServerUnreachable for other content: such an answer says nothing."""
         try:
             return msgspec.json.decode(data, type=kind)
-        except msgspec.MsgspecError as error:
-            raise ServerUnreachable(self._endpoint.name, error) from error
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise ServerUnreachable(self._server, error) from error
+
+    @property
+    def _server(self) -> str:
+        return f"{self._endpoint.name} at {self._endpoint.address}"
 
 
 def reason_of(error: HTTPError) -> str:
-    """What happened, without the addresses of the objects that it happened to."""
+    """The cause, without the addresses of Python objects."""
     cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
     return str(cause).partition("): ")[2] or str(cause)

@@ -1,82 +1,149 @@
-"""Nomad, with the deploy token: reads jobs, promotes and fails deployments, registers an earlier version again."""
+"""The client of Nomad's HTTP API, for all programs of the project."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import msgspec
+from urllib3.util import Retry
 
-from upschedule.deploy.errors import DeployError, ServerRefused
-from upschedule.deploy.http import Endpoint, JsonClient
-from upschedule.deploy.nomad_model import Allocation, Deployment, Evaluation, Job, Snapshot
+from upschedule.deploy.errors import ServerRefused, ServerUnreachable
+from upschedule.deploy.http import PATIENT, READ_SECONDS, Endpoint, JsonClient
+from upschedule.deploy.nomad_model import Allocation, Deployment, Evaluation, Job, JobSnapshot
 
+T = TypeVar("T")
 _LOG_BYTES = 4_000
+_DEFAULT_ADDRESS = "http://127.0.0.1:4646"
 
 
-class _Versions(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
-    versions: list[dict[str, Any]]
+def nomad_endpoint(environment: Mapping[str, str]) -> Endpoint:
+    """Nomad as the environment variables of its own command line name it. An empty variable counts as unset."""
+    return nomad_at(
+        environment.get("NOMAD_ADDR") or _DEFAULT_ADDRESS,
+        environment.get("NOMAD_TOKEN", ""),
+        ca_file=environment.get("NOMAD_CACERT") or None,
+        certificate_file=environment.get("NOMAD_CLIENT_CERT") or None,
+        key_file=environment.get("NOMAD_CLIENT_KEY") or None,
+    )
 
 
-class Nomad:
-    """Raises ServerUnreachable and ServerRefused."""
+def nomad_at(
+    address: str,
+    token: str,
+    *,
+    ca_file: str | None = None,
+    certificate_file: str | None = None,
+    key_file: str | None = None,
+) -> Endpoint:
+    """`token` may end with a newline, as it does when it comes from a file; it may be empty."""
+    secret = token.strip()
+    return Endpoint(
+        name="Nomad",
+        address=address,
+        headers={"X-Nomad-Token": secret} if secret else {},
+        ca_file=ca_file,
+        certificate_file=certificate_file,
+        key_file=key_file,
+    )
 
-    def __init__(self, endpoint: Endpoint, *, namespace: str) -> None:
-        self._client = JsonClient(endpoint)
-        self._namespace = namespace
 
-    def snapshot(self, name: str) -> Snapshot:
-        """Without versions where there is no such job."""
-        path = f"v1/job/{quote(name, safe='')}"
+class NomadClient:
+    """Raises ServerUnreachable and ServerRefused. Safe to use from several threads.
+
+    `query` holds parameters of every request, such as `namespace` or `region`; a call's own override them. A path is
+    given in parts, each of which is escaped.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        query: Mapping[str, str] | None = None,
+        retries: Retry = PATIENT,
+        read_seconds: float = READ_SECONDS,
+    ) -> None:
+        self._client = JsonClient(endpoint, retries=retries, read_seconds=read_seconds)
+        self._query = dict(query or {})
+
+    def call(self, method: str, *path: str, body: Any = None, **query: str) -> Any:
+        """The decoded answer; None when it is empty."""
+        data = self._client.request(method, _joined(path), query={**self._query, **query}, body=body)
+        if not data.strip():
+            return None
+        answer: Any = self._client.decode(data, object)
+        return answer
+
+    def get(self, *path: str, **query: str) -> Any:
+        """The decoded answer."""
+        return self.call("GET", *path, **query)
+
+    def find(self, *path: str, **query: str) -> Any:
+        """As `get`, but None where Nomad has nothing of that name."""
         try:
-            specifications = self._get(f"{path}/versions", _Versions).versions
+            return self.get(*path, **query)
+        except ServerRefused as error:
+            if error.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+    def delete(self, *path: str, **query: str) -> None:
+        """Also succeeds when there is nothing of that name."""
+        try:
+            self.call("DELETE", *path, **query)
         except ServerRefused as error:
             if error.status != HTTPStatus.NOT_FOUND:
                 raise
-            specifications = list[dict[str, Any]]()
+
+    def log_tail(self, allocation: str, task: str, stream: str, **query: str) -> str:
+        """The end of a task's `stdout` or `stderr`; without retries."""
+        chosen = {"task": task, "type": stream, "plain": "true", "origin": "end", "offset": str(_LOG_BYTES)}
+        path = _joined(("client", "fs", "logs", allocation))
+        return self._client.request("GET", path, query={**self._query, **query, **chosen}, retry=False).decode(
+            errors="replace"
+        )
+
+    def job_snapshot(self, name: str) -> JobSnapshot:
+        """The job's versions, deployments, allocations and evaluations; without versions where there is no such job."""
+        found: Any = self.find("job", name, "versions")
+        specifications = self._convert((found or {"Versions": []})["Versions"], list[dict[str, Any]])
         if not specifications:
-            return Snapshot(name=name, specifications=(), versions=(), deployments=(), allocations=(), evaluations=())
-        deployments = self._get(f"{path}/deployments", list[Deployment])
-        evaluations = self._get(f"{path}/evaluations", list[Evaluation])
-        return Snapshot(
+            return JobSnapshot(
+                name=name, specifications=(), versions=(), deployments=(), allocations=(), evaluations=()
+            )
+        deployments = self._list(Deployment, "job", name, "deployments")
+        evaluations = self._list(Evaluation, "job", name, "evaluations")
+        return JobSnapshot(
             name=name,
             specifications=tuple(specifications),
-            versions=tuple(msgspec.convert(specifications, list[Job])),
+            versions=tuple(self._convert(specifications, list[Job])),
             deployments=tuple(sorted(deployments, key=lambda each: -each.create_index)),
-            allocations=tuple(self._get(f"{path}/allocations", list[Allocation])),
+            allocations=tuple(self._list(Allocation, "job", name, "allocations")),
             evaluations=tuple(sorted(evaluations, key=lambda each: -each.create_index)),
         )
 
-    def promote(self, deployment: str) -> None:
-        """All its groups. Refused unless every canary is healthy."""
-        self._put(f"v1/deployment/promote/{deployment}", {"DeploymentID": deployment, "All": True})
+    def promote_deployment(self, deployment: str) -> None:
+        """Promotes all groups. Nomad refuses unless every canary is healthy."""
+        self.call("PUT", "deployment", "promote", deployment, body={"DeploymentID": deployment, "All": True})
 
-    def fail(self, deployment: str) -> None:
-        """Nomad then goes back to the latest stable version by itself where the job says `auto_revert`."""
-        self._put(f"v1/deployment/fail/{deployment}", {"DeploymentID": deployment})
+    def fail_deployment(self, deployment: str) -> None:
+        """Where the job says `auto_revert`, Nomad then goes back to the latest stable version by itself."""
+        self.call("PUT", "deployment", "fail", deployment, body={"DeploymentID": deployment})
 
-    def register(self, specification: dict[str, Any], *, over: int) -> None:
-        """As `nomad job revert` does, but the numbers of instances stay. `over` is the index of what it replaces."""
+    def register_job(self, specification: dict[str, Any], *, over: int) -> None:
+        """As `nomad job revert`, but keeps the numbers of instances. `over` is the index of the replaced version."""
         body = {"Job": specification, "EnforceIndex": True, "JobModifyIndex": over, "PreserveCounts": True}
-        self._put("v1/jobs", body)
+        self.call("PUT", "jobs", body=body)
 
-    def log(self, allocation: str, task: str, stream: str) -> str:
-        """The end of what a task wrote, or why it cannot be read."""
-        path = f"v1/client/fs/logs/{allocation}"
+    def _list(self, kind: type[T], *path: str) -> list[T]:
+        return self._convert(self.get(*path) or [], list[kind])
+
+    def _convert(self, value: Any, kind: type[T]) -> T:
         try:
-            return self._client.text(
-                path,
-                namespace=self._namespace,
-                task=task,
-                type=stream,
-                plain="true",
-                origin="end",
-                offset=str(_LOG_BYTES),
-            )
-        except DeployError as error:
-            return f"(its {stream} cannot be read: {error})"
+            return msgspec.convert(value, kind)
+        except msgspec.ValidationError as error:
+            raise ServerUnreachable("Nomad", error) from error
 
-    def _get(self, path: str, kind: type[Any]) -> Any:
-        return self._client.get(path, kind, namespace=self._namespace) or []
 
-    def _put(self, path: str, body: dict[str, Any]) -> None:
-        self._client.put(f"{path}?namespace={quote(self._namespace, safe='')}", body, dict[str, Any])
+def _joined(path: tuple[str, ...]) -> str:
+    return "/".join(("v1", *(quote(part, safe="") for part in path)))

@@ -1,4 +1,4 @@
-"""What is read of Nomad's answers; everything else in them is skipped."""
+"""The parts of Nomad's answers that deploy commands read; other fields are ignored."""
 
 from typing import Any
 
@@ -95,13 +95,13 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
         return self.status in ACTIVE
 
     @property
-    def goes_back(self) -> bool:
+    def reverts_automatically(self) -> bool:
         """Nomad has begun to bring the earlier version back by itself."""
         return self.status == "failed" and " - rolling back to job version " in self.status_description
 
     @property
-    def by_hand(self) -> bool:
-        """Somebody failed it; no instance had to."""
+    def is_failed_by_hand(self) -> bool:
+        """A person or the gate failed it; no instance failed by itself."""
         return self.status_description.startswith("Deployment marked as failed")
 
     @property
@@ -153,12 +153,12 @@ class Allocation(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
     @property
     def is_wanted(self) -> bool:
-        """It is to run and has not ended."""
+        """It should run and has not ended."""
         return self.desired_status == "run" and self.client_status in {"pending", "running", "unknown"}
 
     @property
     def is_leaving(self) -> bool:
-        """It is to stop, and finishes what is under way first."""
+        """It should stop and still finishes its work."""
         return self.desired_status != "run" and self.client_status == "running"
 
     @property
@@ -187,8 +187,8 @@ class Evaluation(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     failed: dict[str, Placement] | None = field(default=None, name="FailedTGAllocs")
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """A job at one moment. `specifications` are `versions` as Nomad gave them, newest first, as the deployments are."""
+class JobSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """A job at one moment, newest first. `specifications` are the versions as Nomad gave them."""
 
     name: str
     specifications: tuple[dict[str, Any], ...]

@@ -1,105 +1,98 @@
-"""Gate, promotion of all jobs of a release, rolling replacement, final verification; the way back at any failure."""
+"""`upschedule deploy promote`: gate, promotion of all jobs, roll-out, verification; rollback at any failure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from upschedule.deploy.cluster import JOBS
-from upschedule.deploy.errors import ServerRefused, Superseded
-from upschedule.deploy.exits import ExitCode
+from upschedule.deploy.environment import JOBS
+from upschedule.deploy.errors import ExitCode, ServerRefused, Superseded
 from upschedule.deploy.findings import Finding, failures, passed, table
-from upschedule.deploy.gate import Gate, Verdict
-from upschedule.deploy.rollback import Return, WayBack, ways_back
-from upschedule.deploy.rollout_state import LOST, Situation
-from upschedule.deploy.verify import Verification
+from upschedule.deploy.gate import GateResult, ReleaseContext, States, await_canaries, run_gate
+from upschedule.deploy.rollback import Rollback, RollbackPlan, rollback_plans
+from upschedule.deploy.verify import verify
 from upschedule.deploy.watch import settled
 
 
 @dataclass(frozen=True, kw_only=True)
 class Promotion:
-    """Of the release that is under way now; one that comes meanwhile ends it with Superseded."""
+    """Promotes the release that is under way now. Raises Superseded when another one begins meanwhile."""
 
-    gate: Gate
+    context: ReleaseContext
 
     def run(self, *, gated: bool) -> ExitCode:
         """Without the gate, canaries must still be healthy: Nomad refuses others."""
-        cluster = self.gate.cluster
-        under_way = [name for name, each in self.gate.follower.look().items() if each.is_under_way]
-        ways = ways_back(cluster.nomad, under_way)
-        verdict = self.gate.run() if gated else self._ungated()
-        self._print("Gate", verdict.findings)
+        context = self.context
+        under_way = [name for name, each in context.watcher.poll().items() if each.is_under_way]
+        plans = rollback_plans(context.cluster.nomad, under_way)
+        result = run_gate(context) if gated else await_canaries(context)
+        self._print("Gate", result.findings)
         if not under_way:
-            return self._nothing(verdict)
-        if not verdict.passed:
-            return self._back(ways, ExitCode.GATE_NOT_PASSED, "The gate is not passed")
-        if not self._promote(verdict.waiting):
-            return self._back(ways, ExitCode.ROLLED_BACK, "Nomad did not promote")
-        if (lost := self._roll(verdict)) is not None:
-            return self._back(ways, ExitCode.ROLLED_BACK, lost)
-        if not self._verified():
-            return self._back(ways, ExitCode.NOT_VERIFIED, "The final verification is not passed")
-        cluster.say("Promoted and verified.")
+            return self._verify_only(result)
+        if not result.passed:
+            return self._roll_back(plans, ExitCode.GATE_NOT_PASSED, "The gate is not passed")
+        if not self._promote(result.waiting):
+            return self._roll_back(plans, ExitCode.ROLLED_BACK, "Nomad did not promote")
+        if failure := self._await_rollout(result):
+            return self._roll_back(plans, ExitCode.ROLLED_BACK, failure)
+        if not self._verify():
+            return self._roll_back(plans, ExitCode.NOT_VERIFIED, "The final verification is not passed")
+        context.cluster.report("Promoted and verified.")
         return ExitCode.DONE
 
-    def _ungated(self) -> Verdict:
-        findings, waiting, last = self.gate.canaries()
-        return Verdict(findings=findings, waiting=waiting, situations=last)
-
-    def _nothing(self, verdict: Verdict) -> ExitCode:
-        if any(each.phase in LOST for each in verdict.situations.values()):
-            self.gate.cluster.say("Nothing waits for promotion, and not all is well: see above.")
+    def _verify_only(self, result: GateResult) -> ExitCode:
+        if any(each.is_lost for each in result.states.values()):
+            self.context.cluster.report("Nothing waits for promotion, and not all is well: see above.")
             return ExitCode.FAILED
-        self.gate.cluster.say("Nothing waits for promotion. What runs is verified:")
-        return ExitCode.DONE if self._verified() else ExitCode.NOT_VERIFIED
+        self.context.cluster.report("Nothing waits for promotion. What runs is verified:")
+        return ExitCode.DONE if self._verify() else ExitCode.NOT_VERIFIED
 
-    def _promote(self, waiting: Mapping[str, Situation]) -> bool:
-        """False: Nomad refused one, so the others must go back as well."""
-        cluster = self.gate.cluster
+    def _promote(self, waiting: States) -> bool:
+        """False when Nomad refuses one, so that the others must go back as well."""
+        cluster = self.context.cluster
         for name in JOBS:
             if name in waiting and (deployment := waiting[name].deployment):
-                cluster.say(f"{name}: promoting")
+                cluster.report(f"{name}: promoting")
                 try:
-                    cluster.nomad.promote(deployment.id)
+                    cluster.nomad.promote_deployment(deployment.id)
                 except ServerRefused as error:
-                    cluster.say(f"{name}: {error}")
+                    cluster.report(f"{name}: {error}")
                     return False
         return True
 
-    def _roll(self, verdict: Verdict) -> str | None:
-        """Follows the replacement of all instances; a sentence when it failed."""
+    def _await_rollout(self, result: GateResult) -> str | None:
+        """Waits until all instances are replaced. Returns a sentence when that fails."""
 
-        def ended(now: Mapping[str, Situation]) -> bool:
-            self._expect_no_other(now, verdict.situations)
-            return settled(now) or any(each.phase in LOST for each in now.values())
+        def ended(states: States) -> bool:
+            self._expect_no_other(states, result.states)
+            return settled(states) or any(each.is_lost for each in states.values())
 
-        in_time, last = self.gate.follower.until(ended, seconds=self.gate.limits.rolling_seconds)
-        lost = [name for name, each in last.items() if each.phase in LOST]
+        seconds = self.context.limits.rolling_seconds
+        in_time, last = self.context.watcher.wait_until(ended, seconds=seconds)
+        lost = [name for name, each in last.items() if each.is_lost]
         if lost:
             return f"The roll-out of {', '.join(lost)} failed"
-        return None if in_time else f"The roll-out is not finished after {self.gate.limits.rolling_seconds:g} s"
+        return None if in_time else f"The roll-out is not finished after {seconds:g} s"
 
-    def _expect_no_other(self, now: Mapping[str, Situation], gated: Mapping[str, Situation]) -> None:
-        """The autoscaler is no other: a job that has settled may be scaled while the rest is still rolled out."""
-        for name, each in now.items():
+    def _expect_no_other(self, states: States, gated: States) -> None:
+        """Ignores the autoscaler: it may scale a job that has settled while the others still roll out."""
+        for name, each in states.items():
             before = gated[name]
-            if each.job and each.fingerprint != before.fingerprint and each.phase not in LOST:
+            if each.job and each.fingerprint != before.fingerprint and not each.is_lost:
                 raise Superseded(name, before.job.version if before.job else 0, each.job.version)
 
-    def _verified(self) -> bool:
-        gate = self.gate
-        verification = Verification(cluster=gate.cluster, probe=gate.probe, limits=gate.limits, follower=gate.follower)
-        findings = verification.findings()
+    def _verify(self) -> bool:
+        findings = verify(self.context)
         self._print("Verification", findings)
         return passed(findings)
 
-    def _back(self, ways: Mapping[str, WayBack], code: ExitCode, why: str) -> ExitCode:
-        cluster = self.gate.cluster
-        cluster.say(f"{why}: all jobs of the release go back.")
-        if Return(cluster, self.gate.follower, ways).run(seconds=self.gate.limits.return_seconds):
-            cluster.say("The earlier release runs on all instances.")
+    def _roll_back(self, plans: Mapping[str, RollbackPlan], code: ExitCode, reason: str) -> ExitCode:
+        context = self.context
+        context.cluster.report(f"{reason}: all jobs of the release go back.")
+        if Rollback(context.cluster, context.watcher, plans).run(seconds=context.limits.return_seconds):
+            context.cluster.report("The earlier release runs on all instances.")
             return code
         return ExitCode.NOT_REVERTED
 
     def _print(self, title: str, findings: list[Finding]) -> None:
         if findings:
             for line in [f"{title}:", *table(findings), *(f"Not ok: {each}" for each in failures(findings))]:
-                self.gate.cluster.say(line)
+                self.context.cluster.report(line)

@@ -1,15 +1,15 @@
-"""Where a job's release stands, told from one look at Nomad. Pure."""
+"""The state of a job's release, derived from one snapshot of Nomad. Pure."""
 
 import enum
 
 import msgspec
 
 from upschedule.deploy import history
-from upschedule.deploy.nomad_model import Allocation, Deployment, Job, Snapshot
+from upschedule.deploy.nomad_model import Allocation, Deployment, Job, JobSnapshot
 
 
 class Phase(enum.StrEnum):
-    """`returning` and `returned`: Nomad brings, or has brought, the earlier version back after a failure."""
+    """`returning` and `returned`: after a failure, the earlier version is on its way back, or is back."""
 
     ABSENT = "absent"
     STOPPED = "stopped"
@@ -23,14 +23,14 @@ class Phase(enum.StrEnum):
 
 
 UNDER_WAY = frozenset({Phase.STARTING, Phase.WAITING, Phase.ROLLING, Phase.RETURNING})
-#: Phases of a job whose last release did not get through.
+#: Phases of a job whose latest release was not promoted successfully.
 LOST = frozenset({Phase.RETURNING, Phase.RETURNED, Phase.FAILED, Phase.ABSENT, Phase.STOPPED})
 
 
-class Situation(msgspec.Struct, frozen=True, kw_only=True):
-    """`job` is the newest version, `deployment` its own, `failed` the deployment that was left because it failed.
+class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
+    """`job` is the newest version, `deployment` its own, `failed` the deployment that was given up because it failed.
 
-    `leaving` are told to stop and still run, `canaries` are those of `deployment`, `promotable` once all of them are
+    `leaving` should stop and still run, `canaries` belong to `deployment`, `promotable` is true while all of them are
     healthy and not promoted. `fingerprint` and `index` are of the newest version's specification and registration.
     """
 
@@ -52,28 +52,32 @@ class Situation(msgspec.Struct, frozen=True, kw_only=True):
         return self.phase in UNDER_WAY
 
     @property
+    def is_lost(self) -> bool:
+        return self.phase in LOST
+
+    @property
     def wants_canaries(self) -> bool:
-        """Whether an active deployment goes through canaries that are not promoted yet."""
+        """Whether an active deployment has canaries that are not promoted yet."""
         return self.deployment is not None and self.deployment.is_active and self.deployment.needs_promotion
 
 
-def judge(snapshot: Snapshot) -> Situation:
-    """What the newest version of the job has come to."""
+def derive(snapshot: JobSnapshot) -> RolloutState:
+    """The state of the job's newest version."""
     if not snapshot.versions:
-        return Situation(name=snapshot.name, phase=Phase.ABSENT)
+        return RolloutState(name=snapshot.name, phase=Phase.ABSENT)
     job = snapshot.versions[0]
-    deployment = _of_version(snapshot, job.version)
-    before = _of_version(snapshot, job.version - 1)
-    failed = before if before and before.goes_back else None
+    deployment = _deployment_of(snapshot, job.version)
+    before = _deployment_of(snapshot, job.version - 1)
+    failed = before if before and before.reverts_automatically else None
     canaries = _canaries(snapshot, deployment)
-    left = failed or (deployment if deployment and deployment.status == "failed" else None)
-    return Situation(
+    given_up = failed or (deployment if deployment and deployment.status == "failed" else None)
+    return RolloutState(
         name=snapshot.name,
         phase=_phase(snapshot, job, deployment, failed, canaries),
         job=job,
         deployment=deployment,
-        failed=left,
-        failed_release=release_of(snapshot, left.job_version) if left else "",
+        failed=given_up,
+        failed_release=_release_of(snapshot, given_up.job_version) if given_up else "",
         fingerprint=history.fingerprint(snapshot.specifications[0]),
         index=snapshot.specifications[0]["JobModifyIndex"],
         instances=tuple(each for each in snapshot.allocations if each.is_wanted),
@@ -84,7 +88,7 @@ def judge(snapshot: Snapshot) -> Situation:
 
 
 def _phase(
-    snapshot: Snapshot,
+    snapshot: JobSnapshot,
     job: Job,
     deployment: Deployment | None,
     failed: Deployment | None,
@@ -103,7 +107,7 @@ def _phase(
 
 def _ended(deployment: Deployment, failed: Deployment | None) -> Phase:
     if deployment.status == "failed":
-        return Phase.RETURNING if deployment.goes_back else Phase.FAILED
+        return Phase.RETURNING if deployment.reverts_automatically else Phase.FAILED
     return Phase.RETURNED if failed else Phase.SETTLED
 
 
@@ -113,11 +117,11 @@ def _active(deployment: Deployment, canaries: tuple[Allocation, ...]) -> Phase:
     return Phase.WAITING if _all_healthy(deployment, canaries) else Phase.STARTING
 
 
-def _of_version(snapshot: Snapshot, number: int) -> Deployment | None:
-    return next((each for each in snapshot.deployments if each.job_version == number), None)
+def _deployment_of(snapshot: JobSnapshot, version: int) -> Deployment | None:
+    return next((each for each in snapshot.deployments if each.job_version == version), None)
 
 
-def _canaries(snapshot: Snapshot, deployment: Deployment | None) -> tuple[Allocation, ...]:
+def _canaries(snapshot: JobSnapshot, deployment: Deployment | None) -> tuple[Allocation, ...]:
     placed = set(deployment.canaries) if deployment else set[str]()
     return tuple(each for each in snapshot.allocations if each.id in placed and each.is_wanted)
 
@@ -128,12 +132,11 @@ def _all_healthy(deployment: Deployment | None, canaries: tuple[Allocation, ...]
     return len(canaries) >= deployment.canaries_desired and all(each.is_healthy for each in canaries)
 
 
-def _runs_everywhere(snapshot: Snapshot, job: Job) -> bool:
+def _runs_everywhere(snapshot: JobSnapshot, job: Job) -> bool:
     running = [each for each in snapshot.allocations if each.is_wanted]
     return len(running) == job.count and all(each.job_version == job.version for each in running)
 
 
-def release_of(snapshot: Snapshot, number: int) -> str:
-    """The release that a version is of."""
-    job = history.version(snapshot, number)
+def _release_of(snapshot: JobSnapshot, version: int) -> str:
+    job = history.find_version(snapshot, version)
     return job.release if job else "no longer known"

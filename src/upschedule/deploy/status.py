@@ -1,22 +1,20 @@
-"""`upschedule deploy status`: every job, its instances and their checks, at one moment."""
+"""`upschedule deploy status`: the jobs, their instances and their checks at one moment."""
 
 from collections.abc import Iterable
 
 import msgspec
 
-from upschedule.deploy.checking import complaints_of
-from upschedule.deploy.cluster import JOBS, Cluster
-from upschedule.deploy.diagnosis import diagnose
-from upschedule.deploy.errors import ServerRefused, ServerUnreachable
-from upschedule.deploy.exits import ExitCode
-from upschedule.deploy.explain import sentence, short
-from upschedule.deploy.rollout_state import UNDER_WAY, Phase, judge
+from upschedule.deploy.consul import instance_checks
+from upschedule.deploy.environment import JOBS, Cluster
+from upschedule.deploy.errors import ExitCode, ServerError
+from upschedule.deploy.explain import describe, explain_failure, short_id
+from upschedule.deploy.rollout_state import UNDER_WAY, Phase, derive
 
 _EVERY_SECONDS = 2.0
 
 
 class InstanceReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`complaints` are Consul's: empty means that all checks pass."""
+    """One running instance. `complaints` are its failing checks in Consul."""
 
     id: str
     node: str
@@ -27,7 +25,7 @@ class InstanceReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`reasons` tell why the last release failed."""
+    """The JSON output of the command. `said` is the state in one line, `reasons` why the last release failed."""
 
     job: str
     phase: Phase
@@ -40,37 +38,37 @@ class JobReport(msgspec.Struct, frozen=True, kw_only=True):
     instances: list[InstanceReport]
 
 
-def report(cluster: Cluster) -> list[JobReport]:
+def job_reports(cluster: Cluster) -> list[JobReport]:
     """Raises DeployError."""
-    return [_job(cluster, name) for name in JOBS]
+    return [_job_report(cluster, name) for name in JOBS]
 
 
-def await_well(cluster: Cluster, *, seconds: float) -> list[JobReport]:
-    """What is reported then, or when the time is up; a server that does not answer is asked again.
+def await_healthy(cluster: Cluster, *, seconds: float) -> list[JobReport]:
+    """Waits until all jobs are healthy, or the time is up; repeats the question while a server does not answer.
 
     Raises DeployError.
     """
     seen: list[JobReport] = []
 
-    def looks_well() -> bool:
+    def healthy() -> bool:
         try:
-            seen[:] = report(cluster)
-        except (ServerRefused, ServerUnreachable):
+            seen[:] = job_reports(cluster)
+        except ServerError:
             seen.clear()
-        return bool(seen) and is_well(seen)
+        return bool(seen) and is_healthy(seen)
 
-    cluster.clock.until(looks_well, seconds=seconds, every_seconds=_EVERY_SECONDS)
-    return seen or report(cluster)
+    cluster.clock.wait_until(healthy, seconds=seconds, every_seconds=_EVERY_SECONDS)
+    return seen or job_reports(cluster)
 
 
-def is_well(reports: Iterable[JobReport]) -> bool:
+def is_healthy(reports: Iterable[JobReport]) -> bool:
     """Whether nothing is under way and all instances pass their checks, however the last release ended. Pure."""
-    unwell = UNDER_WAY | {Phase.ABSENT, Phase.STOPPED}
-    return all(each.phase not in unwell and _passing(each) == each.wanted for each in reports)
+    unhealthy = UNDER_WAY | {Phase.ABSENT, Phase.STOPPED}
+    return all(each.phase not in unhealthy and _passing(each) == each.wanted for each in reports)
 
 
 def exit_code(reports: Iterable[JobReport]) -> ExitCode:
-    """The failure first, then what is under way, then an instance that is not well. Pure."""
+    """A failure takes precedence over a change under way, and that over an unhealthy instance. Pure."""
     known = list(reports)
     phases = {each.phase for each in known}
     if phases & {Phase.FAILED, Phase.RETURNED}:
@@ -79,7 +77,7 @@ def exit_code(reports: Iterable[JobReport]) -> ExitCode:
         return ExitCode.UNDER_WAY
     if phases & {Phase.ABSENT, Phase.STOPPED}:
         return ExitCode.UNHEALTHY
-    return ExitCode.DONE if is_well(known) else ExitCode.UNHEALTHY
+    return ExitCode.DONE if is_healthy(known) else ExitCode.UNHEALTHY
 
 
 def _passing(job: JobReport) -> int:
@@ -87,33 +85,33 @@ def _passing(job: JobReport) -> int:
 
 
 def lines(reports: Iterable[JobReport]) -> list[str]:
-    """For a person. Pure."""
-    said: list[str] = []
+    """The text output of the command. Pure."""
+    found: list[str] = []
     for job in reports:
-        said += [f"{job.job}: {job.said}", *(f"  {reason}" for reason in job.reasons)]
+        found += [f"{job.job}: {job.said}", *(f"  {reason}" for reason in job.reasons)]
         for each in job.instances:
             state = "checks pass" if each.status == "running" and not each.complaints else each.status
             kind = "canary" if each.canary else "instance"
-            said.append(f"  {kind} {short(each.id)} on {each.node}, version {each.version}: {state}")
-            said += [f"    {complaint}" for complaint in each.complaints]
-    return said
+            found.append(f"  {kind} {short_id(each.id)} on {each.node}, version {each.version}: {state}")
+            found += [f"    {complaint}" for complaint in each.complaints]
+    return found
 
 
-def _job(cluster: Cluster, name: str) -> JobReport:
-    snapshot = cluster.nomad.snapshot(name)
-    now = judge(snapshot)
-    complaints = complaints_of(cluster, now.job, now.instances) if now.job else dict[str, list[str]]()
-    meta = (now.job.meta or {}) if now.job else {}
-    canaries = {each.id for each in now.canaries} if now.wants_canaries else set[str]()
+def _job_report(cluster: Cluster, name: str) -> JobReport:
+    snapshot = cluster.nomad.job_snapshot(name)
+    state = derive(snapshot)
+    checks = instance_checks(cluster.consul, state.job, state.instances) if state.job else dict[str, list[str]]()
+    meta = (state.job.meta or {}) if state.job else {}
+    canaries = {each.id for each in state.canaries} if state.wants_canaries else set[str]()
     return JobReport(
         job=name,
-        phase=now.phase,
-        version=now.job.version if now.job else None,
+        phase=state.phase,
+        version=state.job.version if state.job else None,
         release=meta.get("release"),
         commit=meta.get("commit"),
-        wanted=now.job.count if now.job else 0,
-        said=sentence(snapshot, now),
-        reasons=diagnose(cluster.nomad, snapshot, now.failed, complaints) if now.failed else [],
+        wanted=state.job.count if state.job else 0,
+        said=describe(snapshot, state),
+        reasons=explain_failure(cluster.nomad, snapshot, state.failed, checks) if state.failed else [],
         instances=[
             InstanceReport(
                 id=each.id,
@@ -121,8 +119,8 @@ def _job(cluster: Cluster, name: str) -> JobReport:
                 version=each.job_version,
                 canary=each.id in canaries,
                 status=each.client_status,
-                complaints=complaints.get(each.id, []),
+                complaints=checks.get(each.id, []),
             )
-            for each in now.instances
+            for each in state.instances
         ],
     )

@@ -1,79 +1,78 @@
-"""Looks at the jobs again and again, and says what has changed."""
+"""`upschedule deploy watch`, and the watcher behind it: polls the jobs and prints what has changed."""
 
 from collections.abc import Callable, Mapping, Sequence
 
-from upschedule.deploy.cluster import JOBS, Cluster
-from upschedule.deploy.consul import complaints
-from upschedule.deploy.diagnosis import diagnose
-from upschedule.deploy.exits import ExitCode
-from upschedule.deploy.explain import sentence
-from upschedule.deploy.nomad_model import Snapshot
-from upschedule.deploy.rollout_state import LOST, Phase, Situation, judge
+from upschedule.deploy.consul import failing_checks
+from upschedule.deploy.environment import JOBS, Cluster
+from upschedule.deploy.errors import ExitCode
+from upschedule.deploy.explain import describe, explain_failure
+from upschedule.deploy.nomad_model import JobSnapshot
+from upschedule.deploy.rollout_state import Phase, RolloutState, derive
 
 _EVERY_SECONDS = 1.5
 
 
-class Follower:
-    """Remembers what was said, and what Consul said of instances that end before anybody asks why."""
+class Watcher:
+    """Prints each change once. Remembers failing checks, which Consul forgets when an instance ends."""
 
     def __init__(self, cluster: Cluster, jobs: Sequence[str] = JOBS) -> None:
         self._cluster = cluster
         self._jobs = jobs
-        self._said: dict[str, str] = {}
+        self._printed: dict[str, str] = {}
         self._explained: set[str] = set()
-        self._complaints: dict[str, list[str]] = {}
+        self._failing_checks: dict[str, list[str]] = {}
 
-    def look(self) -> dict[str, Situation]:
-        """By job; says what is new."""
-        return {name: self._judged(self._cluster.nomad.snapshot(name)) for name in self._jobs}
+    def poll(self) -> dict[str, RolloutState]:
+        """The states by job."""
+        return {name: self._update(self._cluster.nomad.job_snapshot(name)) for name in self._jobs}
 
-    def until(
-        self, reached: Callable[[Mapping[str, Situation]], bool], *, seconds: float
-    ) -> tuple[bool, Mapping[str, Situation]]:
-        """Whether it was in time, and what the last look showed."""
-        last: Mapping[str, Situation] = {}
+    def wait_until(
+        self, condition: Callable[[Mapping[str, RolloutState]], bool], *, seconds: float
+    ) -> tuple[bool, Mapping[str, RolloutState]]:
+        """Whether the condition became true in time, and the states of the last poll."""
+        last: Mapping[str, RolloutState] = {}
 
-        def looked() -> bool:
+        def polled() -> bool:
             nonlocal last
-            last = self.look()
-            return reached(last)
+            last = self.poll()
+            return condition(last)
 
-        in_time = self._cluster.clock.until(looked, seconds=seconds, every_seconds=_EVERY_SECONDS)
+        in_time = self._cluster.clock.wait_until(polled, seconds=seconds, every_seconds=_EVERY_SECONDS)
         return in_time, last
 
-    def _judged(self, snapshot: Snapshot) -> Situation:
-        now = judge(snapshot)
-        self._listen(now)
-        said = sentence(snapshot, now)
-        if self._said.get(snapshot.name) != said:
-            self._said[snapshot.name] = said
-            self._cluster.say(f"{snapshot.name}: {said}")
-        if now.failed and now.failed.id not in self._explained:
-            self._explained.add(now.failed.id)
-            for line in diagnose(self._cluster.nomad, snapshot, now.failed, self._complaints):
-                self._cluster.say(f"  {line}")
-        return now
+    def _update(self, snapshot: JobSnapshot) -> RolloutState:
+        state = derive(snapshot)
+        self._record_failing_checks(state)
+        line = describe(snapshot, state)
+        if self._printed.get(snapshot.name) != line:
+            self._printed[snapshot.name] = line
+            self._cluster.report(f"{snapshot.name}: {line}")
+        if state.failed and state.failed.id not in self._explained:
+            self._explained.add(state.failed.id)
+            for reason in explain_failure(self._cluster.nomad, snapshot, state.failed, self._failing_checks):
+                self._cluster.report(f"  {reason}")
+        return state
 
-    def _listen(self, now: Situation) -> None:
-        """While instances that are not healthy yet are still registered."""
-        unhealthy = [each for each in now.instances if not each.is_healthy]
-        if now.job is None or not unhealthy or now.phase is Phase.STOPPED or not now.job.services:
+    def _record_failing_checks(self, state: RolloutState) -> None:
+        """Of instances that are not healthy yet, while Consul still has them."""
+        unhealthy = [each for each in state.instances if not each.is_healthy]
+        if state.job is None or not unhealthy or state.phase is Phase.STOPPED or not state.job.services:
             return
-        registered = self._cluster.consul.registrations(now.job.services)
+        registered = self._cluster.consul.registrations(state.job.services)
         for each in unhealthy:
             if each.id in registered:
-                self._complaints[each.id] = complaints(registered[each.id], now.job.services)
+                self._failing_checks[each.id] = failing_checks(registered[each.id], state.job.services)
 
 
-def settled(situations: Mapping[str, Situation]) -> bool:
-    """Nothing is under way any more."""
-    return not any(each.is_under_way for each in situations.values())
+def settled(states: Mapping[str, RolloutState]) -> bool:
+    """Whether no job has a change under way."""
+    return not any(each.is_under_way for each in states.values())
 
 
-def watch(follower: Follower, *, seconds: float) -> ExitCode:
-    """Changes nothing."""
-    in_time, last = follower.until(settled, seconds=seconds)
+def watch(watcher: Watcher, *, seconds: float) -> ExitCode:
+    """Waits until nothing is under way. Changes nothing."""
+    in_time, last = watcher.wait_until(settled, seconds=seconds)
     if not in_time:
         waiting = any(each.phase is Phase.WAITING for each in last.values())
         return ExitCode.UNDER_WAY if waiting else ExitCode.TOO_LONG
-    return ExitCode.FAILED if any(each.phase in LOST for each in last.values()) else ExitCode.DONE
+    return ExitCode.FAILED if any(each.is_lost for each in last.values()) else ExitCode.DONE

@@ -4,7 +4,7 @@ from typing import Any
 
 import msgspec
 
-from upschedule.deploy.nomad_model import Allocation, Deployment, Evaluation, Job, Snapshot
+from upschedule.deploy.nomad_model import Allocation, Deployment, Evaluation, Job, JobSnapshot
 
 
 def specification(
@@ -104,9 +104,9 @@ def snapshot(
     deployments: list[Deployment] | None = None,
     allocations: list[Allocation] | None = None,
     evaluations: list[Evaluation] | None = None,
-) -> Snapshot:
+) -> JobSnapshot:
     """Newest first."""
-    return Snapshot(
+    return JobSnapshot(
         name="api",
         specifications=tuple(specifications),
         versions=tuple(msgspec.convert(specifications, list[Job])),

@@ -3,21 +3,21 @@
 import pytest
 
 from tests.support.builders.nomad_answers import allocation, deployment, snapshot, specification
-from upschedule.deploy.consul import Check, Registration, complaints
-from upschedule.deploy.exits import ExitCode
-from upschedule.deploy.revert import concerned
-from upschedule.deploy.rollout_state import Phase, Situation, judge
+from upschedule.deploy.consul import ConsulCheck, Registration, failing_checks
+from upschedule.deploy.errors import ExitCode
+from upschedule.deploy.rollback import jobs_to_revert
+from upschedule.deploy.rollout_state import Phase, RolloutState, derive
 from upschedule.deploy.status import InstanceReport, JobReport, exit_code
 
-SETTLED = judge(snapshot([specification(1, "two"), specification(0, "one")], [deployment(1, "successful")]))
-WAITING = judge(
+SETTLED = derive(snapshot([specification(1, "two"), specification(0, "one")], [deployment(1, "successful")]))
+WAITING = derive(
     snapshot(
         [specification(1, "two", stable=False), specification(0, "one")],
         [deployment(1, "running", canaries=("c",), desired_canaries=1)],
         [allocation("c", 1)],
     )
 )
-RETURNED = judge(
+RETURNED = derive(
     snapshot(
         [specification(2, "one"), specification(1, "two", stable=False), specification(0, "one")],
         [
@@ -26,7 +26,7 @@ RETURNED = judge(
         ],
     )
 )
-OLD = judge(snapshot([specification(0, "one")], [deployment(0, "successful")]))
+OLD = derive(snapshot([specification(0, "one")], [deployment(0, "successful")]))
 
 
 @pytest.mark.parametrize(
@@ -41,9 +41,9 @@ OLD = judge(snapshot([specification(0, "one")], [deployment(0, "successful")]))
     ],
 )
 def test_revert_concerns_what_is_under_way_or_else_the_release_that_is_to_go(
-    worker: Situation, api: Situation, expected: list[str]
+    worker: RolloutState, api: RolloutState, expected: list[str]
 ) -> None:
-    assert concerned({"worker": worker, "api": api}) == expected
+    assert jobs_to_revert({"worker": worker, "api": api}) == expected
 
 
 def job(phase: Phase, *, complaint: str = "") -> JobReport:
@@ -79,9 +79,9 @@ def test_the_worst_of_the_jobs_is_the_exit_code(jobs: list[JobReport], code: Exi
 
 def test_an_instance_that_is_not_registered_is_not_passing() -> None:
     """A token that may not read a service sees none of it."""
-    passing = Registration(service="api", checks=(Check(name="ready", status="passing"),))
-    failing = Registration(service="api", checks=(Check(name="ready", status="critical", output="503\nmore"),))
+    passing = Registration(service="api", checks=(ConsulCheck(name="ready", status="passing"),))
+    failing = Registration(service="api", checks=(ConsulCheck(name="ready", status="critical", output="503\nmore"),))
 
-    assert complaints([passing], ["api"]) == []
-    assert complaints([failing], ["api"]) == ["check 'ready' of api is critical: 503"]
-    assert complaints([], ["api"]) == ["is not registered in Consul as api"]
+    assert failing_checks([passing], ["api"]) == []
+    assert failing_checks([failing], ["api"]) == ["check 'ready' of api is critical: 503"]
+    assert failing_checks([], ["api"]) == ["is not registered in Consul as api"]

@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from tests.support.builders.nomad_answers import allocation, events, specification
+from upschedule.deploy.explain import failure_causes
 from upschedule.deploy.nomad_model import Job
-from upschedule.deploy.reasons import causes
 
 TASKS = msgspec.convert(specification(0, "one"), Job).tasks
 ENDED_WELL = events(("Started", "Task started by client", 0), ("Terminated", "Exit Code: 0", 0))
@@ -57,6 +57,6 @@ def test_the_task_that_failed_is_named_with_the_log_that_tells_more(
     tasks: dict[str, object], said: str, log_of: str | None
 ) -> None:
     """A task that ended because it was told to is no reason."""
-    (cause,) = causes(allocation("a", 0, tasks=tasks), TASKS)
+    (cause,) = failure_causes(allocation("a", 0, tasks=tasks), TASKS)
 
-    assert (cause.sentence, cause.task) == (said, log_of)
+    assert (cause.text, cause.task) == (said, log_of)

@@ -6,7 +6,7 @@ from upschedule.deploy import history
 
 def version_before(*specifications: dict[str, object]) -> int | None:
     """Newest first."""
-    found = history.earlier(snapshot(list(specifications)))
+    found = history.stable_version_before(snapshot(list(specifications)))
     return found.job.version if found else None
 
 

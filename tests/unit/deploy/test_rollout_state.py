@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from tests.support.builders.nomad_answers import allocation, deployment, snapshot, specification
-from upschedule.deploy.explain import sentence
-from upschedule.deploy.nomad_model import Evaluation, Snapshot
-from upschedule.deploy.rollout_state import Phase, judge
+from upschedule.deploy.explain import describe
+from upschedule.deploy.nomad_model import Evaluation, JobSnapshot
+from upschedule.deploy.rollout_state import Phase, derive
 
 ONE, TWO = specification(0, "one"), specification(1, "two", stable=False)
 ROLLING_BACK = "Failed due to progress deadline - rolling back to job version 0"
@@ -76,11 +76,11 @@ CASES = {
 
 
 @pytest.mark.parametrize(("seen", "phase", "said"), CASES.values(), ids=CASES)
-def test_a_look_at_nomad_becomes_a_phase_and_words(seen: Snapshot, phase: Phase, said: str) -> None:
-    now = judge(seen)
+def test_a_look_at_nomad_becomes_a_phase_and_words(seen: JobSnapshot, phase: Phase, said: str) -> None:
+    now = derive(seen)
 
     assert now.phase is phase
-    assert said in sentence(seen, now)
+    assert said in describe(seen, now)
 
 
 def test_a_canary_that_has_ended_is_none() -> None:
@@ -91,8 +91,8 @@ def test_a_canary_that_has_ended_is_none() -> None:
         [allocation("c", 1, status="failed")],
     )
 
-    assert judge(seen).phase is Phase.STARTING
-    assert not judge(seen).promotable
+    assert derive(seen).phase is Phase.STARTING
+    assert not derive(seen).promotable
 
 
 def test_what_the_nodes_lack_is_said() -> None:
@@ -107,4 +107,4 @@ def test_what_the_nodes_lack_is_said() -> None:
         evaluations=[msgspec.convert(blocked, Evaluation)],
     )
 
-    assert "no node takes an instance: not enough memory on 2 nodes" in sentence(seen, judge(seen))
+    assert "no node takes an instance: not enough memory on 2 nodes" in describe(seen, derive(seen))

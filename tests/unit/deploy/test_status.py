@@ -2,9 +2,9 @@
 
 import pytest
 
-from upschedule.deploy.exits import ExitCode
+from upschedule.deploy.errors import ExitCode
 from upschedule.deploy.rollout_state import Phase
-from upschedule.deploy.status import InstanceReport, JobReport, exit_code, is_well
+from upschedule.deploy.status import InstanceReport, JobReport, exit_code, is_healthy
 
 
 def job(phase: Phase, *complaints: list[str], wanted: int = 2) -> JobReport:
@@ -41,5 +41,5 @@ def job(phase: Phase, *complaints: list[str], wanted: int = 2) -> JobReport:
 )
 def test_well_is_what_runs_and_the_code_is_of_the_last_release(reported: JobReport, well: bool, code: ExitCode) -> None:  # noqa: FBT001 - a parameter of the test
     """Each has its use: waiting after an outage, and judging a release."""
-    assert is_well([reported]) is well
+    assert is_healthy([reported]) is well
     assert exit_code([reported]) == code

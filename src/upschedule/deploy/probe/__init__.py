@@ -1,4 +1,4 @@
-"""Requests through the public address: to the canary by its header, or to everybody's instances."""
+"""Requests through the public address: to the canary by its header, or to all instances as any visitor's."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -7,10 +7,16 @@ from upschedule.deploy.clock import Clock
 from upschedule.deploy.errors import DeployError
 from upschedule.deploy.findings import Finding
 from upschedule.deploy.http import Endpoint
-from upschedule.deploy.probe.client import CANARY, Seen, Visitor
-from upschedule.deploy.probe.golden import Visit
-from upschedule.deploy.probe.metrics import Bounds, by_instance, by_ourselves, by_prometheus
-from upschedule.deploy.prometheus import Counted, Prometheus
+from upschedule.deploy.probe.client import CANARY_HEADER, ProbeClient, RequestRecord
+from upschedule.deploy.probe.golden import GoldenRun
+from upschedule.deploy.probe.metrics import (
+    CanaryMetrics,
+    MetricBounds,
+    Prometheus,
+    check_instances,
+    check_metrics,
+    check_requests,
+)
 from upschedule.golden import Golden
 
 _PATHS = ("/", "/api/v1/capacity")
@@ -20,7 +26,7 @@ _SCRAPE_SECONDS = 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """`site` is the public address. `golden_seconds` is how long the golden document may wait and be read."""
+    """`site` is the public address. `golden_seconds` limits queue and extraction of the golden document together."""
 
     site: Endpoint
     prometheus: Prometheus
@@ -28,52 +34,59 @@ class Probe:
     clock: Clock
     golden_seconds: float
 
-    def canary(self, instances: Collection[str], *, requests: int, bounds: Bounds, seconds: float) -> list[Finding]:
-        """`seconds`: how long Prometheus may take to have counted what was sent."""
+    def canary(
+        self, instances: Collection[str], *, requests: int, bounds: MetricBounds, seconds: float
+    ) -> list[Finding]:
+        """`seconds` limits the wait until Prometheus has counted the requests."""
         try:
             since = self.prometheus.now()
         except DeployError as error:
-            return [_unreachable(error)]
-        site = replace(self.site, headers=CANARY)
-        reader = Visitor(site, self.clock)
+            return [_prometheus_failed(error)]
+        site = replace(self.site, headers=CANARY_HEADER)
+        reader = ProbeClient(site, self.clock)
         for number in range(requests):
-            reader.ask("GET", _PATHS[number % len(_PATHS)])
-            self.clock.pause(_PAUSE_SECONDS)
-        findings, seen = self._visit(Visitor(site, self.clock))
-        seen = [*reader.seen, *seen]
+            reader.request("GET", _PATHS[number % len(_PATHS)])
+            self.clock.sleep(_PAUSE_SECONDS)
+        findings, records = self._golden(ProbeClient(site, self.clock))
+        records = [*reader.records, *records]
         return [
             *findings,
-            by_instance(seen, instances, what="the canary"),
-            by_ourselves(seen, bounds),
-            self._counted(instances, since or 0.0, seen, bounds, seconds),
+            check_instances(records, instances, name="the canary"),
+            check_requests(records, bounds),
+            self._metrics(instances, since or 0.0, records, bounds, seconds),
         ]
 
-    def everybody(self, instances: Collection[str]) -> list[Finding]:
-        """As visitors come, without the header."""
-        findings, seen = self._visit(Visitor(self.site, self.clock))
-        return [*findings, by_instance(seen, instances, what="the release's instances")]
+    def public(self, instances: Collection[str]) -> list[Finding]:
+        """Without the canary's header. `instances` are the allocations that may answer."""
+        findings, records = self._golden(ProbeClient(self.site, self.clock))
+        return [*findings, check_instances(records, instances, name="the release's instances")]
 
-    def _visit(self, visitor: Visitor) -> tuple[list[Finding], list[Seen]]:
-        visit = Visit(visitor=visitor, golden=self.golden, clock=self.clock, seconds=self.golden_seconds)
-        return visit.findings(), visitor.seen
+    def _golden(self, client: ProbeClient) -> tuple[list[Finding], list[RequestRecord]]:
+        run = GoldenRun(client=client, golden=self.golden, clock=self.clock, seconds=self.golden_seconds)
+        return run.findings(), client.records
 
-    def _counted(
-        self, instances: Collection[str], since: float, seen: Sequence[Seen], bounds: Bounds, seconds: float
+    def _metrics(
+        self,
+        instances: Collection[str],
+        since: float,
+        records: Sequence[RequestRecord],
+        bounds: MetricBounds,
+        seconds: float,
     ) -> Finding:
-        sent = sum(each.instance in instances for each in seen)
-        counted = Counted(requests=None, errors=None, p95_seconds=None)
+        sent = sum(each.instance in instances for each in records)
+        metrics = CanaryMetrics(requests=None, errors=None, p95_seconds=None)
 
         def complete() -> bool:
-            nonlocal counted
-            counted = self.prometheus.counted(instances, since=since)
-            return counted.requests is not None and counted.requests >= sent
+            nonlocal metrics
+            metrics = self.prometheus.canary_metrics(instances, since=since)
+            return metrics.requests is not None and metrics.requests >= sent
 
         try:
-            self.clock.until(complete, seconds=seconds, every_seconds=_SCRAPE_SECONDS)
+            self.clock.wait_until(complete, seconds=seconds, every_seconds=_SCRAPE_SECONDS)
         except DeployError as error:
-            return _unreachable(error)
-        return by_prometheus(counted, bounds, sent=sent)
+            return _prometheus_failed(error)
+        return check_metrics(metrics, bounds, sent=sent)
 
 
-def _unreachable(error: DeployError) -> Finding:
-    return Finding(checked="canary in Prometheus", ok=False, said=str(error))
+def _prometheus_failed(error: DeployError) -> Finding:
+    return Finding(subject="canary in Prometheus", ok=False, detail=str(error))

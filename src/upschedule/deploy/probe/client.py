@@ -1,4 +1,4 @@
-"""One visitor behind Traefik, who by a header is sent to the canary."""
+"""An HTTP client behind Traefik that keeps cookies and records each request; a header sends it to the canary."""
 
 import time
 from collections.abc import Mapping
@@ -16,20 +16,20 @@ from upschedule.deploy.errors import DeployError
 from upschedule.deploy.http import Endpoint, reason_of
 
 T = TypeVar("T")
-CANARY = {"X-Upschedule-Canary": "yes"}
-#: The answer's, with Nomad's id of the allocation.
-INSTANCE = "X-Upschedule-Instance"
+CANARY_HEADER = {"X-Upschedule-Canary": "yes"}
+#: Response header with the id of the allocation that answered.
+INSTANCE_HEADER = "X-Upschedule-Instance"
 _REFUSALS_MAX = 3
 _REFUSAL_SECONDS_MAX = 20.0
 _BUSY = frozenset({429, 503})
 
 
-class VisitFailed(DeployError):
-    """An answer that a person would not have wanted."""
+class ProbeFailed(DeployError):
+    """The service gave an answer that a visitor must not get."""
 
 
-class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """One request. `status` 0: no answer. `instance` is empty where the answer does not say."""
+class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """The measurement of one request. `status` 0 means no answer; `instance` is empty when the answer names none."""
 
     request: str
     status: int
@@ -43,67 +43,72 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(kw_only=True)
-class Answer:
-    """`seen` is what is measured of it."""
+class ProbeResponse:
+    """An answer together with its record."""
 
-    seen: Seen
+    record: RequestRecord
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
     body: bytes = b""
 
     def json(self, kind: type[T]) -> T:
-        """Raises VisitFailed for anything else."""
+        """Raises ProbeFailed for other content."""
         try:
             return msgspec.json.decode(self.body, type=kind)
         except msgspec.MsgspecError as error:
-            raise VisitFailed(f"{self.seen.request} answers something else: {error}") from error
+            raise ProbeFailed(f"{self.record.request} answers something else: {error}") from error
 
 
-class Visitor:
-    """Without an account; keeps the cookie. Everything asked for stays in `seen`."""
+class ProbeClient:
+    """A visitor without an account. `records` has every request in order."""
 
     def __init__(self, site: Endpoint, clock: Clock) -> None:
-        self.seen: list[Seen] = []
+        self.records: list[RequestRecord] = []
         self._site = site
         self._clock = clock
         self._pool = site.pool()
         self._cookies: dict[str, str] = {}
 
-    def ask(self, method: str, path: str, *, body: Any = None, file: bytes | None = None) -> Answer:
-        """Comes again when a limit says when, a few times."""
+    def request(self, method: str, path: str, *, body: Any = None, file: bytes | None = None) -> ProbeResponse:
+        """Repeats a few times a request that a limit refuses, after the time that Retry-After names."""
         answer = self._once(method, path, body, file)
         for _ in range(_REFUSALS_MAX):
             wait = answer.headers.get("Retry-After", "")
-            if answer.seen.status not in _BUSY or not wait.isdigit():
+            if answer.record.status not in _BUSY or not wait.isdigit():
                 break
-            self._clock.pause(min(float(wait), _REFUSAL_SECONDS_MAX))
+            self._clock.sleep(min(float(wait), _REFUSAL_SECONDS_MAX))
             answer = self._once(method, path, body, file)
         return answer
 
-    def expect(self, method: str, path: str, *statuses: int, body: Any = None, file: bytes | None = None) -> Answer:
-        """Raises VisitFailed for another status."""
-        answer = self.ask(method, path, body=body, file=file)
-        if answer.seen.status not in statuses:
-            raise VisitFailed(f"{answer.seen.request} answers {answer.seen.status or 'nothing'}: {answer.seen.detail}")
+    def expect(
+        self, method: str, path: str, *statuses: int, body: Any = None, file: bytes | None = None
+    ) -> ProbeResponse:
+        """Raises ProbeFailed for another status."""
+        answer = self.request(method, path, body=body, file=file)
+        record = answer.record
+        if record.status not in statuses:
+            raise ProbeFailed(f"{record.request} answers {record.status or 'nothing'}: {record.detail}")
         return answer
 
-    def _once(self, method: str, path: str, body: Any, file: bytes | None) -> Answer:
+    def _once(self, method: str, path: str, body: Any, file: bytes | None) -> ProbeResponse:
         request, began = f"{method} {path}", time.perf_counter()
         try:
             answer = self._send(method, path, body, file)
         except HTTPError as error:
-            seen = Seen(request=request, status=0, seconds=time.perf_counter() - began, detail=reason_of(error)[:300])
-            self.seen.append(seen)
-            return Answer(seen=seen)
-        seen = Seen(
+            record = RequestRecord(
+                request=request, status=0, seconds=time.perf_counter() - began, detail=reason_of(error)[:300]
+            )
+            self.records.append(record)
+            return ProbeResponse(record=record)
+        record = RequestRecord(
             request=request,
             status=answer.status,
             seconds=time.perf_counter() - began,
-            instance=answer.headers.get(INSTANCE, ""),
+            instance=answer.headers.get(INSTANCE_HEADER, ""),
             detail=answer.data[:300].decode(errors="replace") if answer.status >= HTTPStatus.BAD_REQUEST else "",
         )
-        self.seen.append(seen)
-        self._remember(answer.headers.getlist("Set-Cookie"))
-        return Answer(seen=seen, headers=answer.headers, body=answer.data)
+        self.records.append(record)
+        self._store_cookies(answer.headers.getlist("Set-Cookie"))
+        return ProbeResponse(record=record, headers=answer.headers, body=answer.data)
 
     def _send(self, method: str, path: str, body: Any, file: bytes | None) -> urllib3.BaseHTTPResponse:
         headers = {
@@ -119,7 +124,7 @@ class Visitor:
             headers["Content-Type"] = "application/json"
         return self._pool.request(method, url, body=content, headers=headers, retries=False)
 
-    def _remember(self, lines: list[str]) -> None:
+    def _store_cookies(self, lines: list[str]) -> None:
         for line in lines:
             for name, morsel in SimpleCookie(line).items():
                 self._cookies[name] = morsel.value

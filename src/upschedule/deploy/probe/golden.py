@@ -1,21 +1,36 @@
-"""What a student does, with the golden document: upload, follow, timetable, calendar, feed; then all is deleted."""
+"""A student's steps with the golden document: upload, extraction, timetable, calendar, feed; then deletes its data."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
+from icalendar import Calendar
 
-from upschedule.deploy import feed
 from upschedule.deploy.clock import Clock
 from upschedule.deploy.findings import Finding
-from upschedule.deploy.probe.client import VisitFailed, Visitor
+from upschedule.deploy.probe.client import ProbeClient, ProbeFailed
 from upschedule.golden import Golden
-from upschedule.timetable.event import Extraction
+from upschedule.timetable.event import Event, Extraction, Lecture, weekday_of
 
 _POLL_SECONDS = 0.7
+#: Fixed dates, so that the gate requests the same of every release in every year.
+_ACADEMIC_YEAR: dict[str, Any] = {
+    "year": 2026,
+    "terms": {
+        "Q1": {"start": "2026-02-16", "end": "2026-04-02"},
+        "Q2": {"start": "2026-04-13", "end": "2026-05-29"},
+        "Q3": {"start": "2026-07-20", "end": "2026-09-11"},
+        "Q4": {"start": "2026-09-21", "end": "2026-11-06"},
+        "S1": {"start": "2026-02-16", "end": "2026-05-29"},
+        "S2": {"start": "2026-07-20", "end": "2026-11-06"},
+    },
+    "recesses": [],
+    "no_lectures": [],
+    "follows": [],
+}
 
 
 class _Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,71 +45,92 @@ class _Calendar(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Visit:
-    """`seconds` is how long the reading may take, queue included."""
+class GoldenRun:
+    """`seconds` limits the wait for the extraction, queue included."""
 
-    visitor: Visitor
+    client: ProbeClient
     golden: Golden
     clock: Clock
     seconds: float
 
     def findings(self) -> list[Finding]:
-        """Ends at the first step that fails; what was made is deleted all the same."""
-        made: list[str] = []
-        return [*self._told(self._steps(made)), *self._told(self._clean_up(made))]
+        """Ends at the first step that fails, and deletes the created data in any case."""
+        created: list[str] = []
+        return [*self._collect(self._steps(created)), *self._collect(self._clean_up(created))]
 
-    def _told(self, steps: Iterator[Finding]) -> list[Finding]:
+    def _collect(self, steps: Iterator[Finding]) -> list[Finding]:
         found: list[Finding] = []
         try:
             found.extend(steps)
-        except VisitFailed as error:
-            found.append(Finding(checked="golden document", ok=False, said=str(error)))
+        except ProbeFailed as error:
+            found.append(Finding(subject="golden document", ok=False, detail=str(error)))
         return found
 
-    def _steps(self, made: list[str]) -> Iterator[Finding]:
-        upload = self.visitor.expect(
+    def _steps(self, created: list[str]) -> Iterator[Finding]:
+        upload = self.client.expect(
             "POST", "/api/v1/uploads", HTTPStatus.ACCEPTED, HTTPStatus.OK, file=self.golden.document
         )
         job = upload.json(_Job).id
-        made.append(f"/api/v1/jobs/{job}")
-        self._follow(job)
-        yield Finding(checked="upload of the golden document", ok=True, said=f"job {job}")
+        created.append(f"/api/v1/jobs/{job}")
+        self._await_extraction(job)
+        yield Finding(subject="upload of the golden document", ok=True, detail=f"job {job}")
         yield self._timetable(job)
-        body: dict[str, Any] = {"jobs": [job], "name": "Release gate", "academic_year": feed.ACADEMIC_YEAR}
-        calendar = self.visitor.expect("POST", "/api/v1/calendars", HTTPStatus.CREATED, body=body).json(_Calendar)
-        made.append(f"/api/v1/calendars/{calendar.id}")
+        body: dict[str, Any] = {"jobs": [job], "name": "Release gate", "academic_year": _ACADEMIC_YEAR}
+        calendar = self.client.expect("POST", "/api/v1/calendars", HTTPStatus.CREATED, body=body).json(_Calendar)
+        created.append(f"/api/v1/calendars/{calendar.id}")
         yield self._feed(calendar)
 
-    def _follow(self, job: str) -> None:
+    def _await_extraction(self, job: str) -> None:
         last = _Job(id=job, status="never asked")
 
         def ended() -> bool:
             nonlocal last
-            last = self.visitor.expect("GET", f"/api/v1/jobs/{job}", HTTPStatus.OK).json(_Job)
+            last = self.client.expect("GET", f"/api/v1/jobs/{job}", HTTPStatus.OK).json(_Job)
             return last.status in {"completed", "failed"}
 
-        if not self.clock.until(ended, seconds=self.seconds, every_seconds=_POLL_SECONDS):
-            raise VisitFailed(f"the upload was still {last.status} after {self.seconds:g} s: is a worker running?")
+        if not self.clock.wait_until(ended, seconds=self.seconds, every_seconds=_POLL_SECONDS):
+            raise ProbeFailed(f"the upload was still {last.status} after {self.seconds:g} s: is a worker running?")
         if last.status == "failed":
-            raise VisitFailed(f"the upload was refused: {(last.error or {}).get('detail')}")
+            raise ProbeFailed(f"the upload was refused: {(last.error or {}).get('detail')}")
 
     def _timetable(self, job: str) -> Finding:
-        read = self.visitor.expect("GET", f"/api/v1/jobs/{job}/timetable", HTTPStatus.OK).json(Extraction)
-        right = self.golden.agrees(read)
+        read = self.client.expect("GET", f"/api/v1/jobs/{job}/timetable", HTTPStatus.OK).json(Extraction)
+        equal = self.golden.agrees(read)
         wanted = len(self.golden.expected.events)
-        said = (
-            f"{wanted} entries as printed" if right else f"read wrongly: {len(read.events)} entries, not the {wanted}"
+        detail = (
+            f"{wanted} entries as printed" if equal else f"read wrongly: {len(read.events)} entries, not the {wanted}"
         )
-        return Finding(checked="golden timetable", ok=right, said=said)
+        return Finding(subject="golden timetable", ok=equal, detail=detail)
 
     def _feed(self, calendar: _Calendar) -> Finding:
-        file = self.visitor.expect("GET", urlsplit(calendar.feed_url).path, HTTPStatus.OK)
-        wrong = feed.difference(file.body, self.golden.expected.events)
+        file = self.client.expect("GET", urlsplit(calendar.feed_url).path, HTTPStatus.OK)
+        wrong = feed_difference(file.body, self.golden.expected.events)
         return Finding(
-            checked="golden calendar and feed", ok=not wrong, said=wrong or "every class on its day and time"
+            subject="golden calendar and feed", ok=not wrong, detail=wrong or "every class on its day and time"
         )
 
-    def _clean_up(self, made: list[str]) -> Iterator[Finding]:
-        for path in reversed(made):
-            self.visitor.expect("DELETE", path, HTTPStatus.NO_CONTENT)
-        yield Finding(checked="deleting what was made", ok=True, said=f"{len(made)} things deleted")
+    def _clean_up(self, created: list[str]) -> Iterator[Finding]:
+        for path in reversed(created):
+            self.client.expect("DELETE", path, HTTPStatus.NO_CONTENT)
+        yield Finding(subject="deleting what was made", ok=True, detail=f"{len(created)} things deleted")
+
+
+def feed_difference(feed: bytes, events: Iterable[Event]) -> str:
+    """Empty when the feed has every class on its day at its time, and nothing else. Pure."""
+    lectures = [event for event in events if isinstance(event, Lecture)]
+    try:
+        found = {
+            (_module(str(entry["SUMMARY"]), lectures), weekday_of(entry.start), f"{entry.start:%H:%M}")
+            for entry in Calendar.from_ical(feed).events
+        }
+    except (ValueError, KeyError, IndexError, AttributeError) as error:
+        return f"it is no calendar: {error}"
+    wanted = {(event.module, event.day, event.start) for event in lectures}
+    missing, extra = wanted - found, found - wanted
+    if not missing and not extra:
+        return ""
+    return f"{len(missing)} of {len(wanted)} classes are missing, {len(extra)} entries are not in the document"
+
+
+def _module(summary: str, lectures: Iterable[Lecture]) -> str:
+    return next((event.module for event in lectures if event.module in summary), summary)

@@ -1,69 +1,134 @@
-"""The canary's errors and latency, as the gate saw them and as Prometheus counted them. Pure."""
+"""The canary's errors and latency, by the gate's own records and by Prometheus.
+
+A new series has no earlier sample, so `increase` would miss its first value. The queries subtract the earlier value
+instead, or 0 where there was none. Health checks do not count. Back-pressure is no error: a stranger can cause it.
+"""
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, Literal
 
 import msgspec
 
-from upschedule.deploy.explain import short
+from upschedule.deploy.explain import short_id
 from upschedule.deploy.findings import Finding
-from upschedule.deploy.probe.client import Seen
-from upschedule.deploy.prometheus import Counted
+from upschedule.deploy.http import Endpoint, JsonClient
+from upschedule.deploy.probe.client import RequestRecord
 
+_REQUESTS = "upschedule_http_requests_total"
+_BUCKETS = "upschedule_http_request_seconds_bucket"
 _QUANTILE = 0.95
 
 
-class Bounds(msgspec.Struct, frozen=True, kw_only=True):
-    """What a canary may do and still be promoted. The slowest answers are those of R7.1."""
+class MetricBounds(msgspec.Struct, frozen=True, kw_only=True):
+    """The limits for a canary that is promoted. The latency is that of R7.1."""
 
     error_ratio_max: float = 0.01
     p95_seconds_max: float = 2.0
 
 
-def by_ourselves(seen: Sequence[Seen], bounds: Bounds) -> Finding:
-    """Of all requests of the gate."""
-    errors = [each for each in seen if each.is_error]
-    ratio, slowest = len(errors) / max(len(seen), 1), p95([each.seconds for each in seen])
-    said = f"{len(errors)} of {len(seen)} requests failed, 95 % were answered within {slowest:.2f} s"
+class CanaryMetrics(msgspec.Struct, frozen=True, kw_only=True):
+    """None means no data. `p95_seconds` is an estimate within the bounds of the histogram's buckets."""
+
+    requests: float | None
+    errors: float | None
+    p95_seconds: float | None
+
+
+class _Data(msgspec.Struct, frozen=True, kw_only=True):
+    result: list[dict[str, Any]]
+
+
+class _QueryResult(msgspec.Struct, frozen=True, kw_only=True):
+    status: Literal["success"]
+    data: _Data
+
+
+class Prometheus:
+    """Raises ServerUnreachable and ServerRefused."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._client = JsonClient(endpoint)
+
+    def now(self) -> float | None:
+        """The server's time in seconds since 1970: the clock of this machine may be wrong."""
+        return self._value("vector(time())")
+
+    def canary_metrics(self, instances: Iterable[str], *, since: float) -> CanaryMetrics:
+        """Of the canaries with these allocation ids. `since` is a time that `now` returned."""
+        selector = f'canary="yes",alloc=~"{"|".join(instances)}",route!~"/health/.*|/metrics"'
+        return CanaryMetrics(
+            requests=self._value(_increase(_REQUESTS, selector, since)),
+            errors=self._value(_increase(_REQUESTS, f'{selector},fault="yes"', since)),
+            p95_seconds=self._value(_quantile(selector, since)),
+        )
+
+    def _value(self, query: str) -> float | None:
+        rows = self._client.get("api/v1/query", _QueryResult, query=query).data.result
+        value = float(rows[0]["value"][1]) if rows else math.nan
+        return None if math.isnan(value) else value
+
+
+def _increase(metric: str, selector: str, since: float) -> str:
+    """No data where the instance has none at all, 0 where only this kind of answer is missing."""
+    known = f"0 * sum({_REQUESTS}{{{selector.partition(',fault')[0]}}})"
+    return (
+        f"(sum({metric}{{{selector}}}) or {known})"
+        f" - (sum({metric}{{{selector}}} @ {since:.3f}) or 0 * sum({metric}{{{selector}}}) or {known})"
+    )
+
+
+def _quantile(selector: str, since: float) -> str:
+    now = f"sum by (le) ({_BUCKETS}{{{selector}}})"
+    before = f"(sum by (le) ({_BUCKETS}{{{selector}}} @ {since:.3f}) or 0 * {now})"
+    return f"histogram_quantile({_QUANTILE}, {now} - {before})"
+
+
+def check_requests(records: Sequence[RequestRecord], bounds: MetricBounds) -> Finding:
+    """Errors and latency of all requests of the gate. Pure."""
+    errors = [each for each in records if each.is_error]
+    ratio, slowest = len(errors) / max(len(records), 1), p95([each.seconds for each in records])
+    detail = f"{len(errors)} of {len(records)} requests failed, 95 % were answered within {slowest:.2f} s"
     if errors:
         first = errors[0]
-        said += f"; first: {first.request} answered {first.status or 'nothing'} {first.detail}".rstrip()
-    good = bool(seen) and ratio <= bounds.error_ratio_max and slowest <= bounds.p95_seconds_max
-    return Finding(checked="requests of the gate", ok=good, said=said + ("" if good else _allowed(bounds)))
+        detail += f"; first: {first.request} answered {first.status or 'nothing'} {first.detail}".rstrip()
+    good = bool(records) and ratio <= bounds.error_ratio_max and slowest <= bounds.p95_seconds_max
+    return Finding(subject="requests of the gate", ok=good, detail=detail + ("" if good else _allowed(bounds)))
 
 
-def by_prometheus(counted: Counted, bounds: Bounds, *, sent: int) -> Finding:
-    """`sent`: requests that the gate made. Where fewer were counted, the figures tell nothing yet."""
-    checked = "canary in Prometheus"
-    if counted.requests is None or counted.errors is None:
-        return Finding(checked=checked, ok=False, said="no data: the canary is not scraped, or not labelled as one")
-    if counted.requests < 0:
-        return Finding(checked=checked, ok=False, said="its counters began anew: the canary was restarted meanwhile")
-    if counted.requests < sent or counted.p95_seconds is None:
-        said = f"only {counted.requests:g} of at least {sent} requests were counted: its data are missing or late"
-        return Finding(checked=checked, ok=False, said=said)
-    ratio = counted.errors / max(counted.requests, 1)
-    said = f"{counted.errors:g} of {counted.requests:g} answers were faults, 95 % within {counted.p95_seconds:.2f} s"
-    good = ratio <= bounds.error_ratio_max and counted.p95_seconds <= bounds.p95_seconds_max
-    return Finding(checked=checked, ok=good, said=said + ("" if good else _allowed(bounds)))
+def check_metrics(metrics: CanaryMetrics, bounds: MetricBounds, *, sent: int) -> Finding:
+    """`sent` is the number of the gate's requests: when fewer were counted, the figures are incomplete. Pure."""
+    subject = "canary in Prometheus"
+    if metrics.requests is None or metrics.errors is None:
+        return Finding(subject=subject, ok=False, detail="no data: the canary is not scraped, or not labelled as one")
+    if metrics.requests < 0:
+        detail = "its counters began anew: the canary was restarted meanwhile"
+        return Finding(subject=subject, ok=False, detail=detail)
+    if metrics.requests < sent or metrics.p95_seconds is None:
+        detail = f"only {metrics.requests:g} of at least {sent} requests were counted: its data are missing or late"
+        return Finding(subject=subject, ok=False, detail=detail)
+    ratio = metrics.errors / max(metrics.requests, 1)
+    detail = f"{metrics.errors:g} of {metrics.requests:g} answers were faults, 95 % within {metrics.p95_seconds:.2f} s"
+    good = ratio <= bounds.error_ratio_max and metrics.p95_seconds <= bounds.p95_seconds_max
+    return Finding(subject=subject, ok=good, detail=detail + ("" if good else _allowed(bounds)))
 
 
-def by_instance(seen: Sequence[Seen], expected: Collection[str], *, what: str) -> Finding:
-    """Whether the answers came from these allocations and no other; no answer at all is not their fault."""
-    answers = [each for each in seen if each.status]
+def check_instances(records: Sequence[RequestRecord], expected: Collection[str], *, name: str) -> Finding:
+    """Whether all answers came from these allocations; requests without an answer are ignored. Pure."""
+    answers = [each for each in records if each.status]
     others = sorted({each.instance for each in answers} - set(expected))
     from_them = sum(each.instance in expected for each in answers)
-    said = f"{from_them} of {len(answers)} answers came from {what}"
+    detail = f"{from_them} of {len(answers)} answers came from {name}"
     if others:
-        names = ", ".join(short(each) or "an instance that does not say its name" for each in others)
-        said += f", others from {names}"
-    return Finding(checked=f"answers of {what}", ok=bool(answers) and not others, said=said)
+        names = ", ".join(short_id(each) or "an instance that does not say its name" for each in others)
+        detail += f", others from {names}"
+    return Finding(subject=f"answers of {name}", ok=bool(answers) and not others, detail=detail)
 
 
 def p95(seconds: Sequence[float]) -> float:
-    """Nearest rank; 0 for none."""
+    """The 95th percentile by nearest rank; 0 without values."""
     return sorted(seconds)[math.ceil(_QUANTILE * len(seconds)) - 1] if seconds else 0.0
 
 
-def _allowed(bounds: Bounds) -> str:
+def _allowed(bounds: MetricBounds) -> str:
     return f" (allowed: {bounds.error_ratio_max:.1%} and {bounds.p95_seconds_max:g} s)"

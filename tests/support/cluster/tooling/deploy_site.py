@@ -16,8 +16,8 @@ from tests.support.cluster.tooling.sleeper_jobs import unique
 from tests.support.paths import ROOT
 from tests.support.servers import wait_until
 from upschedule.deploy.clock import Clock
-from upschedule.deploy.environment import cluster_of
-from upschedule.deploy.rollout_state import judge
+from upschedule.deploy.environment import cluster_from
+from upschedule.deploy.rollout_state import derive
 
 COMMAND_SECONDS = 150
 
@@ -67,8 +67,8 @@ class Site:
         release.start(self.agent, self.namespace, *jobs)
 
     def phases(self) -> dict[str, str]:
-        cluster = cluster_of(self.environment, clock=Clock(), say=print)
-        return {name: str(judge(cluster.nomad.snapshot(name)).phase) for name in JOBS}
+        cluster = cluster_from(self.environment, clock=Clock(), report=print)
+        return {name: str(derive(cluster.nomad.job_snapshot(name)).phase) for name in JOBS}
 
     def await_phase(self, phase: str, *jobs: str) -> None:
         wait_until(lambda: {self.phases()[job] for job in jobs or JOBS} == {phase}, timeout_seconds=60)

@@ -14,7 +14,7 @@ import psycopg
 from tests.support.cluster.whole.cluster import owner_url
 from tests.support.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
-from upschedule.deploy.probe.client import INSTANCE
+from upschedule.deploy.probe.client import INSTANCE_HEADER
 
 SCALED = ("api", "worker")
 CONNECTIONS = """
@@ -99,7 +99,7 @@ async def _answering(cluster: LocalCluster, requests: int, connections: int) -> 
             for _ in left:
                 answer = await client.get("/api/v1/capacity")
                 answer.raise_for_status()
-                seen[answer.headers[INSTANCE]] += 1
+                seen[answer.headers[INSTANCE_HEADER]] += 1
 
     await asyncio.gather(*(ask() for _ in range(connections)))
     return seen
