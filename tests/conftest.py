@@ -15,8 +15,9 @@ from tests.support.processes.application import api_environment
 from tests.support.servers import Database, fresh_bucket, fresh_database, make_template, scratch_directory, started
 from tools import prerequisites
 from upschedule.operations.embedded.postgres import Postgres
-from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
+from upschedule.operations.embedded.seaweedfs import SeaweedFS
 from upschedule.operations.embedded.valkey import CACHE, STATE, Valkey, ValkeyUse
+from upschedule.stores.bucket import BucketAddress
 
 _ROOT = Path(__file__).parent
 #: What the tests of a folder need from the system. The first folder that fits counts.
@@ -127,7 +128,7 @@ def seaweedfs_server(scratch: Path) -> Iterator[SeaweedFS]:
 
 
 @pytest.fixture
-def object_store(seaweedfs_server: SeaweedFS) -> Iterator[ObjectStoreAddress]:
+def object_store(seaweedfs_server: SeaweedFS) -> Iterator[BucketAddress]:
     """An empty bucket with the application's key."""
     with fresh_bucket(seaweedfs_server) as address:
         yield address
@@ -135,7 +136,7 @@ def object_store(seaweedfs_server: SeaweedFS) -> Iterator[ObjectStoreAddress]:
 
 @pytest.fixture
 def own_environment(
-    database: Database, redis_state_url: str, redis_cache_url: str, object_store: ObjectStoreAddress
+    database: Database, redis_state_url: str, redis_cache_url: str, object_store: BucketAddress
 ) -> dict[str, str]:
     """The settings of processes that the test starts itself."""
     return api_environment(database, redis_state_url, redis_cache_url, object_store)

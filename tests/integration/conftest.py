@@ -14,7 +14,8 @@ from tests.support.paths import ROOT
 from tests.support.sandbox.scripted_reader import GOLDEN_MODULE
 from tests.support.services import Addresses
 from upschedule.operations.embedded.ports import free_port
-from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
+from upschedule.operations.embedded.seaweedfs import SeaweedFS
+from upschedule.stores.bucket import BucketAddress
 
 StartWorker = Callable[..., "subprocess.Popen[str]"]
 StartScheduler = Callable[..., "subprocess.Popen[str]"]
@@ -24,7 +25,7 @@ _SCHEDULER = ("-m", "upschedule", "schedule")
 
 
 @pytest.fixture
-def emptied_object_store(seaweedfs_server: SeaweedFS, object_store: ObjectStoreAddress) -> Iterator[ObjectStoreAddress]:
+def emptied_object_store(seaweedfs_server: SeaweedFS, object_store: BucketAddress) -> Iterator[BucketAddress]:
     yield object_store
     client = seaweedfs_server.admin_client()
     for item in client.list_objects(bucket_name=object_store.bucket, recursive=True):
@@ -33,7 +34,7 @@ def emptied_object_store(seaweedfs_server: SeaweedFS, object_store: ObjectStoreA
 
 @pytest.fixture
 def addresses(
-    postgres_dsn: str, redis_state_url: str, redis_cache_url: str, emptied_object_store: ObjectStoreAddress
+    postgres_dsn: str, redis_state_url: str, redis_cache_url: str, emptied_object_store: BucketAddress
 ) -> Addresses:
     return Addresses(
         postgres_dsn=postgres_dsn,

@@ -11,8 +11,9 @@ from psycopg import errors
 
 from tests.support.servers import wait_until
 from upschedule.operations.embedded.postgres import Postgres
-from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
+from upschedule.operations.embedded.seaweedfs import SeaweedFS
 from upschedule.operations.embedded.valkey import CACHE, STATE, Valkey, ValkeyUse
+from upschedule.stores.bucket import BucketAddress
 
 
 def test_the_application_role_reads_and_writes_rows_but_changes_no_table(postgres_dsn: str) -> None:
@@ -83,7 +84,7 @@ def test_redis_refuses_a_client_without_its_password(valkey_state_server: Valkey
 
 
 def test_the_application_key_reaches_its_own_bucket_only(
-    object_store: ObjectStoreAddress, seaweedfs_server: SeaweedFS
+    object_store: BucketAddress, seaweedfs_server: SeaweedFS
 ) -> None:
     """Least privilege in the object store."""
     client = minio.Minio(

@@ -245,7 +245,7 @@ def test_each_key_of_the_object_store_does_what_its_process_does(seaweedfs_serve
     address = seaweedfs_server.process_address(process, bucket)
     client = minio.Minio(
         endpoint=address.endpoint, access_key=address.access_key, secret_key=address.secret_key, secure=False,
-        region="us-east-1",
+        region=address.region,
     )  # fmt: skip
     try:
         assert _allowed(lambda: _get(client, bucket, PROBE))

@@ -16,11 +16,12 @@ from psycopg import sql
 from tests.support import identities
 from tests.support.paths import ROOT
 from upschedule.operations.embedded.postgres import APPLICATION_ROLE, Postgres, create_database
-from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
+from upschedule.operations.embedded.seaweedfs import SeaweedFS
 from upschedule.operations.embedded.server import Server
 from upschedule.operations.migration.files import read_migrations
 from upschedule.operations.migration.migrate import MigrationPolicy, Surroundings, migrate
 from upschedule.operations.privileges.identities import PROCESSES, Process
+from upschedule.stores.bucket import BucketAddress
 
 MIGRATIONS = ROOT / "migrations"
 DEBIAN_POSTGRES = Path("/usr/lib/postgresql/15/bin")
@@ -106,7 +107,7 @@ def fresh_database(server: Postgres, *, template: str = "template1") -> Iterator
 
 
 @contextmanager
-def fresh_bucket(server: SeaweedFS) -> Iterator[ObjectStoreAddress]:
+def fresh_bucket(server: SeaweedFS) -> Iterator[BucketAddress]:
     bucket = f"test-{next(_numbers)}"
     client = server.admin_client()
     client.make_bucket(bucket_name=bucket)

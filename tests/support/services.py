@@ -9,10 +9,10 @@ from uuid import UUID, uuid4
 
 import msgspec
 
-from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress
 from upschedule.processing.job import JobStatus
 from upschedule.services import LiveSettings, Role, Services, open_services
 from upschedule.settings.loading import load
+from upschedule.stores.bucket import BucketAddress
 from upschedule.stores.errors import StoreError
 
 T = TypeVar("T")
@@ -24,7 +24,7 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
     postgres_dsn: str
     redis_state_url: str
     redis_cache_url: str
-    objects: ObjectStoreAddress
+    objects: BucketAddress
     objects_endpoint: str | None = None
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:

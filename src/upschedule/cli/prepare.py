@@ -12,7 +12,6 @@ import structlog
 import upschedule
 from upschedule import logging
 from upschedule.cli.failing import fail
-from upschedule.operations.bucket import Bucket, BucketAddress
 from upschedule.operations.migration.errors import MigrationError
 from upschedule.operations.migration.migrate import Surroundings
 from upschedule.operations.prepare.backup import BackupOptions
@@ -21,6 +20,7 @@ from upschedule.operations.prepare.prepare import PrepareOptions, prepare
 from upschedule.operations.prepare.release_folder import Release, read_release
 from upschedule.operations.prepare.wait import wait_until_prepared
 from upschedule.operations.privileges.errors import RoleMissing
+from upschedule.stores.bucket import DEFAULT_REGION, Bucket, BucketAddress
 
 _UNREACHABLE, _REFUSED, _NO_BACKUP, _TOO_LATE = 3, 4, 5, 6
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -94,8 +94,10 @@ def _prepare(release: Release, options: PrepareOptions) -> None:
 
 def _store(bucket: str) -> Bucket:
     endpoint_url, access_key, secret_key = map(_environment, _NEEDED[1:])
-    address = BucketAddress(endpoint_url=endpoint_url, access_key=access_key, secret_key=secret_key, bucket=bucket)
-    return Bucket(address)
+    region = os.environ.get("AWS_REGION", DEFAULT_REGION)
+    return Bucket(
+        BucketAddress.from_url(endpoint_url, access_key=access_key, secret_key=secret_key, bucket=bucket, region=region)
+    )
 
 
 def _environment(name: str) -> str:

@@ -1,16 +1,18 @@
 """`upschedule release`: pack what runs on the cluster."""
 
+import os
 from pathlib import Path
 
 import click
 import msgspec
 
 from upschedule.cli.failing import fail
-from upschedule.operations.bucket import Bucket, BucketAddress, BucketFailed
 from upschedule.operations.release.errors import ReleaseError
 from upschedule.operations.release.pack import PackingOptions, pack
 from upschedule.operations.release.push import push
 from upschedule.operations.subprocesses import ProgramFailed
+from upschedule.stores.bucket import DEFAULT_REGION, Bucket, BucketAddress, ObjectMissing
+from upschedule.stores.errors import StoreError
 
 _STORE_FAILED, _REFUSED = 3, 4
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
@@ -57,8 +59,8 @@ def command(
     try:
         manifest = pack(PackingOptions(repository=repository, cache=cache, python=python), store)
         sent = push(manifest, cache, store) if store else []
-    except BucketFailed as error:
-        fail(_STORE_FAILED, error)
+    except (StoreError, ObjectMissing) as error:
+        fail(_STORE_FAILED, store.explain(error) if store else error)
     except (ReleaseError, ProgramFailed) as error:
         fail(_REFUSED, error)
     else:
@@ -69,8 +71,10 @@ def command(
 def _store(endpoint_url: str | None, access_key: str | None, secret_key: str | None, bucket: str) -> Bucket:
     if not (endpoint_url and access_key and secret_key):
         raise click.UsageError("--push needs AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
-    address = BucketAddress(endpoint_url=endpoint_url, access_key=access_key, secret_key=secret_key, bucket=bucket)
-    return Bucket(address)
+    region = os.environ.get("AWS_REGION", DEFAULT_REGION)
+    return Bucket(
+        BucketAddress.from_url(endpoint_url, access_key=access_key, secret_key=secret_key, bucket=bucket, region=region)
+    )
 
 
 def _sentence(sent: list[str]) -> str:

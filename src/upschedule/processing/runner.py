@@ -23,9 +23,10 @@ from upschedule.processing.retry_policy import GiveUp, RetryPolicy, after_failur
 from upschedule.processing.runs import RunRepository
 from upschedule.processing.shares import ShareOptions, ShareRepository
 from upschedule.processing.status_events import StatusBroadcaster
+from upschedule.stores.bucket import ObjectMissing
 from upschedule.stores.database import Connection, Database
 from upschedule.stores.errors import StoreError
-from upschedule.stores.objects import ObjectMissing, ObjectStore
+from upschedule.stores.objects import ObjectStore
 from upschedule.timetable.event import Extraction
 
 _log = structlog.get_logger(__name__)

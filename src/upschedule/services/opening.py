@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from upschedule.accounts.hashing import PasswordHashing
 from upschedule.settings import Settings
+from upschedule.stores.bucket import BucketAddress
 from upschedule.stores.database import Database, PoolOptions
 from upschedule.stores.objects import ObjectStore
 from upschedule.stores.redis import connect
@@ -79,11 +80,14 @@ def _redis(settings: Settings, url: str) -> Redis:
 def _objects(settings: Settings) -> ObjectStore:
     objects = settings.objects
     return ObjectStore(
-        endpoint=objects.endpoint,
-        access_key=objects.access_key,
-        secret_key=objects.secret_key,
-        bucket=objects.bucket,
-        secure=objects.secure,
+        BucketAddress(
+            endpoint=objects.endpoint,
+            access_key=objects.access_key,
+            secret_key=objects.secret_key,
+            bucket=objects.bucket,
+            secure=objects.secure,
+            region=objects.region,
+        ),
         request_seconds=objects.request_seconds,
         concurrency_max=objects.concurrency_max,
     )

@@ -9,13 +9,15 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec import structs
 from psycopg import errors
 
 from tests.support.releases.unpacked import NEXT, REAL, Preparation, make_release
 from tests.support.servers import Database, fresh_database
 from upschedule.operations.embedded.executables import postgres_bin
 from upschedule.operations.embedded.postgres import Postgres
-from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
+from upschedule.operations.embedded.seaweedfs import SeaweedFS
+from upschedule.stores.bucket import BucketAddress
 
 PEOPLE = ("expand", "CREATE TABLE people (id int PRIMARY KEY, name text);")
 SHORTER = ("contract", "ALTER TABLE people DROP COLUMN name;")
@@ -29,7 +31,7 @@ def empty_database(postgres_server: Postgres) -> Iterator[Database]:
 
 @pytest.fixture
 def preparation(
-    empty_database: Database, object_store: ObjectStoreAddress, seaweedfs_server: SeaweedFS
+    empty_database: Database, object_store: BucketAddress, seaweedfs_server: SeaweedFS
 ) -> Iterator[Preparation]:
     yield Preparation(database=empty_database, store=object_store)
     client = seaweedfs_server.admin_client()
@@ -101,9 +103,10 @@ def test_a_failure_changes_nothing_and_says_so_in_words(
     preparation.run(make_release(tmp_path / "one", "1"))
     release = make_release(tmp_path / "two", "2", ("expand", "SELECT 1 / 0;" if broken == "migration" else "SELECT 1;"))
     database, store = preparation.database, preparation.store
+    without_bucket = replace(preparation, store=structs.replace(store, bucket="test-none"))
     cases = {
         "no programs": (replace(preparation, programs=tmp_path), 5, "failed in pg_dump: No such file"),
-        "no bucket": (replace(preparation, store=replace(store, bucket="test-none")), 5, "failed in the object store"),
+        "no bucket": (without_bucket, 5, "failed in the object store"),
         "no database": (
             replace(preparation, database=replace(database, owner_dsn="postgresql://u@127.0.0.1:1/d")),
             3,

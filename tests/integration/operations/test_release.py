@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.releases.git_project import commit, git, make_repository
-from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress, SeaweedFS
+from upschedule.operations.embedded.seaweedfs import SeaweedFS
+from upschedule.stores.bucket import BucketAddress
 
 #: The interpreter below the environment of the tests, in the place of the nodes' own.
 PYTHON = Path(sys.executable).resolve()
@@ -25,7 +26,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def release(seaweedfs_server: SeaweedFS, object_store: ObjectStoreAddress) -> Iterator[Release]:
+def release(seaweedfs_server: SeaweedFS, object_store: BucketAddress) -> Iterator[Release]:
     """The command, with the keys of an empty bucket."""
     store = {
         "AWS_ENDPOINT_URL": f"http://{object_store.endpoint}",

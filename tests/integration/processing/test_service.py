@@ -11,7 +11,7 @@ from upschedule.processing.errors import FileGone, JobNotFound, NotCompleted, No
 from upschedule.processing.job import Job, JobError, Status
 from upschedule.processing.runs import RunRepository
 from upschedule.services import Services
-from upschedule.stores.objects import ObjectMissing
+from upschedule.stores.bucket import ObjectMissing
 
 
 async def fail(services: Services, run: Job) -> None:

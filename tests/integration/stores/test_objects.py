@@ -4,34 +4,28 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
 import pytest
 
 from tests.support.fault_proxy import FaultProxy
-from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress
+from upschedule.stores.bucket import BucketAddress, ObjectMissing
 from upschedule.stores.errors import StoreError, StoreTimeout, StoreUnavailable
-from upschedule.stores.objects import ObjectMissing, ObjectStore
+from upschedule.stores.objects import ObjectStore
 
 
 @contextmanager
 def an_object_store(
-    address: ObjectStoreAddress, *, endpoint: str | None = None, bucket: str | None = None
+    address: BucketAddress, *, endpoint: str | None = None, bucket: str | None = None
 ) -> Iterator[ObjectStore]:
-    store = ObjectStore(
-        endpoint=endpoint or address.endpoint,
-        access_key=address.access_key,
-        secret_key=address.secret_key,
-        bucket=bucket or address.bucket,
-        secure=False,
-        request_seconds=0.5,
-        concurrency_max=4,
-    )
+    used = msgspec.structs.replace(address, endpoint=endpoint or address.endpoint, bucket=bucket or address.bucket)
+    store = ObjectStore(used, request_seconds=0.5, concurrency_max=4)
     try:
         yield store
     finally:
         store.close()
 
 
-async def test_what_is_put_is_got_until_it_is_deleted(emptied_object_store: ObjectStoreAddress) -> None:
+async def test_what_is_put_is_got_until_it_is_deleted(emptied_object_store: BucketAddress) -> None:
     with an_object_store(emptied_object_store) as store:
         await store.put("a/b.pdf", b"first", content_type="application/pdf")
         await store.put("a/b.pdf", b"second", content_type="application/pdf")
@@ -43,7 +37,7 @@ async def test_what_is_put_is_got_until_it_is_deleted(emptied_object_store: Obje
             await store.get("a/b.pdf", size_bytes_max=100)
 
 
-async def test_a_listing_comes_in_pages_in_the_order_of_keys(emptied_object_store: ObjectStoreAddress) -> None:
+async def test_a_listing_comes_in_pages_in_the_order_of_keys(emptied_object_store: BucketAddress) -> None:
     with an_object_store(emptied_object_store) as store:
         for number in range(5):
             await store.put(f"u/{number}", b"x", content_type="text/plain")
@@ -53,14 +47,14 @@ async def test_a_listing_comes_in_pages_in_the_order_of_keys(emptied_object_stor
         assert await store.find("u/", after="u/4") == []
 
 
-async def test_a_missing_bucket_is_not_ready(emptied_object_store: ObjectStoreAddress) -> None:
+async def test_a_missing_bucket_is_not_ready(emptied_object_store: BucketAddress) -> None:
     with an_object_store(emptied_object_store, bucket="test-missing") as store, pytest.raises(StoreUnavailable):
         await store.ping()
 
 
 @pytest.mark.parametrize("fault", ["refusing", "deaf"])
 async def test_a_store_that_is_away_costs_a_bounded_time_and_is_found_again(
-    emptied_object_store: ObjectStoreAddress, fault: str
+    emptied_object_store: BucketAddress, fault: str
 ) -> None:
     port = int(emptied_object_store.endpoint.rsplit(":", 1)[1])
     async with FaultProxy(port) as proxy:
@@ -78,7 +72,7 @@ async def test_a_store_that_is_away_costs_a_bounded_time_and_is_found_again(
             assert await store.get("a", size_bytes_max=10) in {b"1", b"2"}
 
 
-async def test_a_connection_that_broke_meanwhile_is_not_noticed(emptied_object_store: ObjectStoreAddress) -> None:
+async def test_a_connection_that_broke_meanwhile_is_not_noticed(emptied_object_store: BucketAddress) -> None:
     port = int(emptied_object_store.endpoint.rsplit(":", 1)[1])
     async with FaultProxy(port) as proxy:
         with an_object_store(emptied_object_store, endpoint=f"127.0.0.1:{proxy.port}") as store:

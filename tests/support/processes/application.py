@@ -15,7 +15,7 @@ import httpx
 from tests.support.identities import as_process
 from tests.support.servers import Database, wait_until
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
-from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress
+from upschedule.stores.bucket import BucketAddress
 
 _START_SECONDS = 40.0
 
@@ -99,7 +99,7 @@ def worker_process(
 
 
 def api_environment(
-    database: Database, redis_state_url: str, redis_cache_url: str, objects: ObjectStoreAddress
+    database: Database, redis_state_url: str, redis_cache_url: str, objects: BucketAddress
 ) -> dict[str, str]:
     """Every required setting, and a pool that suits a small machine."""
     return {

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.support.servers import MIGRATIONS, Database
 from upschedule.operations.embedded.executables import postgres_bin
-from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress
+from upschedule.stores.bucket import BucketAddress
 
 #: The real ones: every release has them.
 REAL = {path.name: path.read_text(encoding="utf-8") for path in sorted(MIGRATIONS.glob("*.sql"))}
@@ -41,7 +41,7 @@ class Preparation:
     """Runs `upschedule prepare` on a database of the wheel's server."""
 
     database: Database
-    store: ObjectStoreAddress
+    store: BucketAddress
     programs: Path = field(default_factory=postgres_bin)
 
     def run(self, release: Path, *options: str) -> Ran:

@@ -3,10 +3,10 @@
 import pytest
 
 from tests.support.services import Addresses
-from upschedule.operations.embedded.seaweedfs import ObjectStoreAddress
 from upschedule.services.live import LIVE, SETTINGS_PREFIX, LiveSettings, ValueRefused, key_of, read_key, read_setting
 from upschedule.settings import Settings
 from upschedule.settings.loading import load
+from upschedule.stores.bucket import BucketAddress
 from upschedule.stores.consul import KeyValue
 
 UPLOADS = f"{SETTINGS_PREFIX}limits/uploads_per_hour"
@@ -15,7 +15,7 @@ MESSAGE = f"{SETTINGS_PREFIX}maintenance/message"
 
 def base(**more: str) -> Settings:
     """From an environment with every required setting."""
-    objects = ObjectStoreAddress(endpoint="localhost:1", access_key="key", secret_key="secret", bucket="uploads")
+    objects = BucketAddress(endpoint="localhost:1", access_key="key", secret_key="secret", bucket="uploads")
     addresses = Addresses(
         postgres_dsn="postgresql://localhost/none",
         redis_state_url="redis://localhost:1",

@@ -2,7 +2,6 @@
 
 import io
 import signal
-from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -16,21 +15,11 @@ from upschedule.operations.embedded.ports import GRPC_OFFSET, LOOPBACK, free_por
 from upschedule.operations.embedded.server import Command, Server
 from upschedule.operations.privileges.identities import PROCESSES, Process
 from upschedule.operations.privileges.objects import PROBE, actions_of
+from upschedule.stores.bucket import BucketAddress
 
 BUCKET = "uploads"
 _ADMIN, _APPLICATION = "admin", "upschedule"
 _TIMEOUT = urllib3.Timeout(connect=2, read=10)
-
-
-@dataclass(frozen=True, kw_only=True)
-class ObjectStoreAddress:
-    """`endpoint` is host:port without a scheme, as the minio client wants it."""
-
-    endpoint: str
-    access_key: str
-    secret_key: str
-    bucket: str
-    secure: bool = False
 
 
 class SeaweedFS(Server):
@@ -46,11 +35,11 @@ class SeaweedFS(Server):
         self._config = self.directory / "s3.json"
         self._application_buckets = application_buckets
 
-    def address(self, bucket: str = BUCKET) -> ObjectStoreAddress:
+    def address(self, bucket: str = BUCKET) -> BucketAddress:
         """As older releases share it: objects of the application's buckets."""
         return self._address(_APPLICATION, bucket)
 
-    def process_address(self, process: Process, bucket: str = BUCKET) -> ObjectStoreAddress:
+    def process_address(self, process: Process, bucket: str = BUCKET) -> BucketAddress:
         """What this process does with objects."""
         return self._address(process, bucket)
 
@@ -119,8 +108,8 @@ class SeaweedFS(Server):
                 for path in Path("/tmp").glob(f"seaweedfs-*-{either}.sock"):  # noqa: S108 - weed's choice
                     path.unlink(missing_ok=True)
 
-    def _address(self, user: str, bucket: str) -> ObjectStoreAddress:
-        return ObjectStoreAddress(
+    def _address(self, user: str, bucket: str) -> BucketAddress:
+        return BucketAddress(
             endpoint=f"{LOOPBACK}:{self.port}",
             access_key=self._passwords.get(f"{user}-access"),
             secret_key=self._passwords.get(f"{user}-secret"),

@@ -11,9 +11,10 @@ from typing import IO
 
 from psycopg.pq import Conninfo
 
-from upschedule.operations.bucket import Bucket, BucketFailed
 from upschedule.operations.prepare.errors import BackupFailed
 from upschedule.operations.subprocesses import ProgramFailed, run
+from upschedule.stores.bucket import Bucket, ObjectMissing
+from upschedule.stores.errors import StoreError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,11 +51,11 @@ def _store(key: str, file: Path, store: Bucket) -> None:
     with file.open("rb") as opened:
         sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
     try:
-        store.put(key, file, sha256=sha256, content_type="application/octet-stream")
-        found, read = store.find(key), store.read_sha256(key)
-    except BucketFailed as error:
-        raise BackupFailed("the object store", str(error)) from error
-    if found is None or (found.sha256, read) != (sha256, sha256):
+        store.put_file(key, file, sha256=sha256, content_type="application/octet-stream")
+        stored, read = store.stored_sha256(key), store.read_sha256(key)
+    except (StoreError, ObjectMissing) as error:
+        raise BackupFailed("the object store", store.explain(error)) from error
+    if (stored, read) != (sha256, sha256):
         raise BackupFailed("the object store", f"{key} comes back with other bytes than were sent.")
 
 

@@ -4,11 +4,11 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from upschedule.operations.bucket import Bucket
 from upschedule.operations.release.archive import describe, write_archive
 from upschedule.operations.release.environment import Environment, compile_bytecode, install, read_environment
 from upschedule.operations.release.manifest import Archive, Manifest
 from upschedule.operations.release.sources import Commit, current_commit, lay_out
+from upschedule.stores.bucket import Bucket
 
 _PROJECT = ("pyproject.toml", "uv.lock")
 
@@ -25,7 +25,7 @@ class PackingOptions:
 def pack(options: PackingOptions, store: Bucket | None) -> Manifest:
     """Archives lie in `cache` afterwards, except dependencies that are in the store already.
 
-    Raises ReleaseError, ProgramFailed, BucketFailed.
+    Raises ReleaseError, ProgramFailed, StoreError.
     """
     options.cache.mkdir(parents=True, exist_ok=True)
     commit = current_commit(options.repository)
@@ -43,8 +43,8 @@ def _environment(commit: Commit, options: PackingOptions, scratch: Path, store: 
     environment = read_environment(scratch, options.python)
     cached = options.cache / environment.name
     if not cached.exists():
-        if store and (stored := store.find(environment.name)) and stored.sha256:
-            return Archive(name=environment.name, sha256=stored.sha256)
+        if store and (sha256 := store.stored_sha256(environment.name)):
+            return Archive(name=environment.name, sha256=sha256)
         _build(environment, scratch, cached)
     return describe(cached)
 

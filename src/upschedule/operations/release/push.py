@@ -2,25 +2,26 @@
 
 from pathlib import Path
 
-from upschedule.operations.bucket import Bucket
 from upschedule.operations.release.errors import ArchiveDamaged, NameTaken
 from upschedule.operations.release.manifest import Archive, Manifest
+from upschedule.stores.bucket import Bucket
 
 
 def push(manifest: Manifest, cache: Path, store: Bucket) -> list[str]:
     """The names of what was sent; the sources last, so that whoever sees them finds all.
 
-    Raises NameTaken, ArchiveDamaged, BucketFailed.
+    Raises NameTaken, ArchiveDamaged, StoreError.
     """
     return [archive.name for archive in (manifest.environment, manifest.sources) if _push(archive, cache, store)]
 
 
 def _push(archive: Archive, cache: Path, store: Bucket) -> bool:
-    if stored := store.find(archive.name):
-        if stored.sha256 != archive.sha256:
-            raise NameTaken(archive.name)
+    stored = store.stored_sha256(archive.name)
+    if stored == archive.sha256:
         return False
-    store.put(archive.name, cache / archive.name, sha256=archive.sha256, content_type="application/gzip")
+    if stored is not None:
+        raise NameTaken(archive.name)
+    store.put_file(archive.name, cache / archive.name, sha256=archive.sha256, content_type="application/gzip")
     if store.read_sha256(archive.name) != archive.sha256:
         raise ArchiveDamaged(archive.name)
     return True
