@@ -14,6 +14,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from upschedule.accounts.errors import SignInBlocked, SignInBusy
+from upschedule.backoff import jittered
 from upschedule.stores.redis import translated
 
 _STORE = "redis-state"
@@ -22,7 +23,7 @@ _UNDER_WAY_SECONDS = 30
 # How long an attempt waits for others of the same scope, and how many attempts of a process may wait.
 _WAIT_SECONDS = 10.0
 _WAITING_MAX = 200
-_PAUSE_SECONDS = (0.02, 0.1)
+_PAUSE_SECONDS = 0.1
 
 # The verdicts of the script; 2 means wait.
 _GO_ON, _BLOCKED = 0, 1
@@ -89,8 +90,11 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 class SignInThrottle:
     """Counts failures by client address, e-mail address (hashed) and device. `bounds` gives the current bounds."""
 
-    def __init__(self, redis: Redis, *, bounds: Callable[[], SignInBounds]) -> None:
+    def __init__(
+        self, redis: Redis, *, bounds: Callable[[], SignInBounds], roll: Callable[[], float] = random.random
+    ) -> None:
         self._redis = redis
+        self._roll = roll
         self._bounds = bounds
         self._waiting = 0
 
@@ -111,7 +115,7 @@ class SignInThrottle:
                 raise SignInBusy
             self._waiting += 1
             try:
-                await asyncio.sleep(random.uniform(*_PAUSE_SECONDS))  # noqa: S311 - jitter
+                await asyncio.sleep(jittered(_PAUSE_SECONDS, 0.8, self._roll()))
             finally:
                 self._waiting -= 1
 

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from upschedule.backoff import jittered
+
 #: The share of each pause that is random, so that several watchers do not send their requests at once.
 _JITTER = 0.3
 
@@ -24,5 +26,5 @@ class Clock:
             left = deadline - self.now()
             if left <= 0:
                 return False
-            self.sleep(min(left, every_seconds * (1 - _JITTER * self.random())))
+            self.sleep(min(left, jittered(every_seconds, _JITTER, self.random())))
         return True

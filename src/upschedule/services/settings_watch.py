@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 import msgspec
 import structlog
 
+from upschedule.backoff import Backoff
 from upschedule.calendars.years import AcademicYearConfig, AcademicYearStore, InvalidAcademicYear, parse_year
 from upschedule.logging import set_level
 from upschedule.metrics import SETTINGS_AGE_SECONDS, SETTINGS_CHANGED, SETTINGS_REFUSED
@@ -19,7 +20,7 @@ from upschedule.stores.errors import StoreError
 
 _log = structlog.stdlib.get_logger("upschedule.settings")
 
-_PAUSE_SECONDS_BASE = 0.5
+_RETRY_SECONDS_BASE = 0.5
 # Changes that follow each other faster are taken together.
 _PAUSE_SECONDS_ANSWERED = 0.1
 
@@ -40,7 +41,7 @@ class SettingsWatch:
         self._keys = keys
         self._live = live
         self._years = years
-        self._retry_seconds_max = retry_seconds_max
+        self._backoff = Backoff(base_seconds=_RETRY_SECONDS_BASE, max_seconds=retry_seconds_max)
         self._roll = roll
         self._monotonic = monotonic
         self._answered = asyncio.Event()
@@ -81,11 +82,7 @@ class SettingsWatch:
                 continue
             # A Consul that comes back may have begun to count again: it is asked for everything.
             index, failures = 0, failures + 1
-            await asyncio.sleep(self._pause_seconds(failures))
-
-    def _pause_seconds(self, failures: int) -> float:
-        longest = min(self._retry_seconds_max, _PAUSE_SECONDS_BASE * 2 ** min(failures - 1, 16))
-        return longest * (0.5 + self._roll() / 2)
+            await asyncio.sleep(self._backoff.pause_seconds(failures, self._roll()))
 
     async def _take(self, entries: Iterable[KeyValue]) -> None:
         settings: list[KeyValue] = []

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import psycopg
 from psycopg import errors
 
+from upschedule.backoff import Backoff, jittered
 from upschedule.operations.migration.errors import (
     LockAttemptsExhausted,
     MigrationFailed,
@@ -20,6 +21,8 @@ from upschedule.operations.migration.files import AppliedMigration, Migration, p
 from upschedule.operations.privileges.grants import grant_all
 
 _ADVISORY_LOCK = 0x7570736368656475  # "upschedu"
+# Longest pause before another look whether the lock is free.
+_TURN_SECONDS = 0.5
 _CONNECT_SECONDS = 10
 
 _CREATE_TABLE = """
@@ -90,7 +93,7 @@ def _await_turn(conn: psycopg.Connection, policy: MigrationPolicy, surroundings:
     while not _scalar(conn, "SELECT pg_try_advisory_lock(%s)", _ADVISORY_LOCK):
         if surroundings.clock() > deadline:
             raise MigrationInProgress(policy.turn_timeout_seconds)
-        surroundings.pause(0.1 + 0.4 * surroundings.roll())
+        surroundings.pause(jittered(_TURN_SECONDS, 0.8, surroundings.roll()))
 
 
 def _apply(conn: psycopg.Connection, migration: Migration, policy: MigrationPolicy, surroundings: Surroundings) -> None:
@@ -100,7 +103,8 @@ def _apply(conn: psycopg.Connection, migration: Migration, policy: MigrationPoli
         except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
             if attempt == policy.lock_attempts:
                 raise LockAttemptsExhausted(migration.name, attempt) from error
-            surroundings.pause(min(2.0**attempt, policy.retry_seconds_max) * surroundings.roll())
+            backoff = Backoff(base_seconds=2.0, max_seconds=policy.retry_seconds_max, jitter=1)
+            surroundings.pause(backoff.pause_seconds(attempt, surroundings.roll()))
         except psycopg.Error as error:
             raise MigrationFailed(migration.name, str(error)) from error
     return None

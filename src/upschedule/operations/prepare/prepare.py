@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import structlog
 
+from upschedule.backoff import jittered
 from upschedule.operations.migration.files import plan
 from upschedule.operations.migration.migrate import MigrationPolicy, Surroundings, migrate, read_applied
 from upschedule.operations.prepare.backup import BackupOptions, back_up
@@ -20,6 +21,9 @@ from upschedule.operations.privileges.grants import grant_backup
 _ADVISORY_LOCK = 0x7570707265706172  # "upprepar"
 _CONNECT_SECONDS = 10
 _log = structlog.get_logger(__name__)
+
+# Longest pause before another look whether the lock is free.
+_TURN_SECONDS = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,7 +93,7 @@ def _take_turn(
             return not is_prepared(connection, release)
         if surroundings.clock() > deadline:
             raise TurnNotTaken(turn_seconds)
-        surroundings.pause(0.1 + 0.4 * surroundings.roll())
+        surroundings.pause(jittered(_TURN_SECONDS, 0.8, surroundings.roll()))
     return False
 
 

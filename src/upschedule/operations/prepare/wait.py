@@ -2,12 +2,14 @@
 
 import psycopg
 
+from upschedule.backoff import jittered
 from upschedule.operations.migration.migrate import Surroundings
 from upschedule.operations.prepare.errors import NotMarked
 from upschedule.operations.prepare.ledger import is_prepared
 from upschedule.operations.prepare.release_folder import Release
 
 _CONNECT_SECONDS = 5
+_POLL_SECONDS = 1.0
 
 
 def wait_until_prepared(dsn: str, release: Release, *, timeout_seconds: float, surroundings: Surroundings) -> None:
@@ -16,7 +18,7 @@ def wait_until_prepared(dsn: str, release: Release, *, timeout_seconds: float, s
     while (seen := _look(dsn, release)) is not None:
         if surroundings.clock() > deadline:
             raise NotMarked(release.version, timeout_seconds, seen)
-        surroundings.pause(0.5 + 0.5 * surroundings.roll())
+        surroundings.pause(jittered(_POLL_SECONDS, 0.5, surroundings.roll()))
 
 
 def _look(dsn: str, release: Release) -> str | None:

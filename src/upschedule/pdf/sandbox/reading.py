@@ -10,6 +10,7 @@ from typing import Self
 
 import msgspec
 
+from upschedule.backoff import Backoff
 from upschedule.pdf.errors import TookTooLong
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox import verdict
@@ -30,8 +31,7 @@ from upschedule.timetable.event import Extraction
 OnProgress = Callable[[int, int], Awaitable[None] | None]
 OnSpent = Callable[[float], None]
 
-_RESTART_SECONDS_FIRST = 0.1
-_RESTART_SECONDS_MAX = 5.0
+_RESTART = Backoff(base_seconds=0.2, max_seconds=5.0)
 _MESSAGES = msgspec.json.Decoder[ChildMessage](ChildMessage)
 
 
@@ -218,7 +218,7 @@ class Sandbox:
             await self._zygote.close()
             self._zygote = None
         if self._restarts:
-            await asyncio.sleep(self._restart_delay_seconds())
+            await asyncio.sleep(_RESTART.pause_seconds(self._restarts, self._roll()))
         self._restarts += 1
         zygote = await ZygoteProcess.start(self._options)
         missing = {str(name): reason for name, reason in zygote.refused.items() if name in self._required}
@@ -226,10 +226,6 @@ class Sandbox:
             await zygote.close()
             raise ProtectionMissing(missing)
         self._zygote = zygote
-
-    def _restart_delay_seconds(self) -> float:
-        longest = min(_RESTART_SECONDS_MAX, _RESTART_SECONDS_FIRST * 2 ** min(self._restarts, 10))
-        return longest * (0.5 + self._roll() / 2)
 
 
 def read_once(data: bytes, *, limits: SandboxLimits, reading: ReadingLimits) -> Extraction:

@@ -4,6 +4,7 @@ import asyncio
 import math
 import random
 import time
+from collections.abc import Callable
 from uuid import UUID
 
 import msgspec
@@ -13,6 +14,7 @@ from limits.aio.storage import RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from redis.asyncio import Redis
 
+from upschedule.backoff import jittered
 from upschedule.metrics import LIMITED, LIMITER_UNAVAILABLE
 from upschedule.settings import LimitSettings
 from upschedule.stores.errors import StoreError
@@ -28,7 +30,7 @@ _MINUTE_SECONDS = 60
 # Longer than the second after which a request no longer counts.
 _ROOM_SECONDS = 1.5
 _WAITING_MAX = 32
-_PAUSE_SECONDS = (0.05, 0.15)
+_PAUSE_SECONDS = 0.15
 
 _log = structlog.stdlib.get_logger("upschedule.web")
 
@@ -66,7 +68,8 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
 class RateLimits:
     """Each method counts one request and raises LimitExceeded for one too many, by the settings of the request."""
 
-    def __init__(self, redis: Redis, clients: ClientAddresses) -> None:
+    def __init__(self, redis: Redis, clients: ClientAddresses, *, roll: Callable[[], float] = random.random) -> None:
+        self._roll = roll
         self._redis = redis
         self._clients = clients
         # The address is not used to connect: the pool of the process is.
@@ -150,7 +153,7 @@ class RateLimits:
                 return False
             self._waiting += 1
             try:
-                await asyncio.sleep(random.uniform(*_PAUSE_SECONDS))  # noqa: S311 - jitter
+                await asyncio.sleep(jittered(_PAUSE_SECONDS, 2 / 3, self._roll()))
             finally:
                 self._waiting -= 1
 
