@@ -32,8 +32,8 @@ pytestmark = pytest.mark.timeout(900)
 
 SERVE = ("src/upschedule/cli/serve.py", "    server.serve()\n")
 CREATE = "        owned = await calendars.create(\n"
-CALENDARS = ("src/upschedule/web/controllers/calendars.py", CREATE)
-READY = ("src/upschedule/web/controllers/health.py", 'return "ready" if all_needed(dependencies) else "unavailable"')
+CALENDARS = ("src/upschedule/web/api/calendars.py", CREATE)
+READY = ("src/upschedule/web/api/health.py", 'return "ready" if is_ready(dependencies) else "unavailable"')
 READ = ("src/upschedule/pdf/reader.py", "return Extraction(events=tuple(events),")
 DOCUMENTS = 6
 

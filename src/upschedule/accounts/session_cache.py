@@ -8,7 +8,7 @@ import msgspec
 from redis.asyncio import Redis
 
 from upschedule.accounts.session_repository import Session
-from upschedule.stores.redis import translated
+from upschedule.stores.redis import store_errors
 
 _STORE = "redis-state"
 #: The lifetime of an entry. A session that could not be invalidated in Redis ends after it at the latest.
@@ -41,7 +41,7 @@ class SessionCache:
         self._redis = redis
 
     async def find(self, id_hash: bytes) -> CacheEntry:
-        with translated(_STORE):
+        with store_errors(_STORE):
             cached, previous = await self._redis.mget(_key(id_hash), _previous_key(id_hash))
         return CacheEntry(
             session=_decoded(cached),
@@ -56,12 +56,12 @@ class SessionCache:
         seconds = max(1, int(remaining.total_seconds()))
         keys = (_key(session.id_hash), _previous_key(session.id_hash))
         values = (msgspec.json.encode(session), min(CACHED_SECONDS, seconds), session.account_id.bytes, seconds)
-        with translated(_STORE):
+        with store_errors(_STORE):
             await self._redis.eval(_STORE_SESSION, len(keys), *keys, *values)  # pyright: ignore[reportArgumentType] - its type leaves bytes out
 
     async def invalidate(self, hashes: Sequence[bytes]) -> None:
         """Sends later requests to PostgreSQL, even if a concurrent request has read the session there before."""
-        with translated(_STORE):
+        with store_errors(_STORE):
             async with self._redis.pipeline(transaction=True) as commands:
                 for id_hash in hashes:
                     commands.set(_key(id_hash), _BYPASS, ex=_BYPASS_SECONDS)
@@ -70,7 +70,7 @@ class SessionCache:
 
     async def delete_previous(self, hashes: Sequence[bytes]) -> None:
         """Deletes the keys of the previous release only: entries of this one expire within a minute."""
-        with translated(_STORE):
+        with store_errors(_STORE):
             await self._redis.delete(*map(_previous_key, hashes))
 
 

@@ -15,7 +15,7 @@ from redis.asyncio import Redis
 
 from upschedule.accounts.errors import SignInBlocked, SignInBusy
 from upschedule.backoff import jittered
-from upschedule.stores.redis import translated
+from upschedule.stores.redis import store_errors
 
 _STORE = "redis-state"
 # An attempt whose process died counts as under way for this time.
@@ -143,7 +143,7 @@ class SignInThrottle:
 
     async def _run(self, script: str, attempt: Attempt, *arguments: str | int) -> list[int]:
         keys = [*attempt.scopes, *(f"{scope}:under-way" for scope in attempt.scopes)]
-        with translated(_STORE):
+        with store_errors(_STORE):
             return await self._redis.eval(script, len(keys), *keys, *map(str, arguments))
 
 

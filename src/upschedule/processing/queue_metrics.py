@@ -5,7 +5,7 @@ import structlog
 from upschedule.metrics import QUEUE_AGE_SECONDS, QUEUE_DEPTH, QUEUE_FINISHED_PER_MINUTE
 from upschedule.processing.queue import RateOptions, finishing_rate
 from upschedule.stores.database import Database
-from upschedule.stores.readiness import error_of
+from upschedule.stores.readiness import failure_of
 
 _log = structlog.get_logger(__name__)
 
@@ -29,7 +29,7 @@ class QueueMetrics:
 
     async def measure(self) -> None:
         """While PostgreSQL does not answer nothing is shown: an old number would be believed."""
-        if reason := await error_of(self._count):
+        if reason := await failure_of(self._count):
             _log.warning("queue_not_measured", reason=reason)
             for gauge in _GAUGES:
                 gauge.clear()

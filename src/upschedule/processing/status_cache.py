@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from upschedule.metrics import CACHE_LOOKUPS
 from upschedule.processing.job import Job
 from upschedule.stores.errors import StoreError
-from upschedule.stores.redis import translated
+from upschedule.stores.redis import store_errors
 
 _log = structlog.get_logger(__name__)
 _decoder = msgspec.json.Decoder(Job)
@@ -60,7 +60,7 @@ class StatusCache:
             CACHE_LOOKUPS.labels(outcome="away").inc()
             return None
         try:
-            with translated(_STORE):
+            with store_errors(_STORE):
                 async with asyncio.timeout(_COMMAND_SECONDS):
                     body = await self._redis.hget(_key(job_id), "job")
         except StoreError as error:
@@ -83,7 +83,7 @@ class StatusCache:
 
     async def _write(self, job_id: UUID, version: int, body: bytes, seconds: int) -> None:
         try:
-            with translated(_STORE):
+            with store_errors(_STORE):
                 async with asyncio.timeout(_COMMAND_SECONDS):
                     await self._store_newer(keys=[_key(job_id)], args=[version, body, seconds])
         except StoreError as error:

@@ -15,7 +15,7 @@ from upschedule.backoff import Backoff
 from upschedule.processing.job import Job
 from upschedule.processing.status_cache import StatusCache
 from upschedule.stores.errors import StoreError, StoreUnavailable
-from upschedule.stores.redis import translated
+from upschedule.stores.redis import store_errors
 
 _log = structlog.get_logger(__name__)
 
@@ -82,7 +82,7 @@ class StatusBroadcaster:
 
     async def _publish(self, job_id: UUID) -> None:
         try:
-            with translated(_STORE):
+            with store_errors(_STORE):
                 async with asyncio.timeout(_PUBLISH_SECONDS_MAX):
                     await self._redis.publish(_CHANNEL, job_id.bytes)
         except StoreError as error:
@@ -93,7 +93,7 @@ class StatusBroadcaster:
         while True:
             try:
                 async with self._redis.pubsub() as subscription:
-                    with translated(_STORE):
+                    with store_errors(_STORE):
                         await subscription.subscribe(_CHANNEL)
                         self.wake_all()
                         failures = 0

@@ -12,7 +12,7 @@ import msgspec
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.exposition import ThreadingWSGIServer
 
-from upschedule.stores.readiness import DependencyStatus, all_needed
+from upschedule.stores.readiness import DependencyStatus, is_ready
 
 if TYPE_CHECKING:
     from wsgiref.types import StartResponse, WSGIEnvironment
@@ -64,7 +64,7 @@ class _Pages:
 
     def _ready(self) -> _Answer:
         dependencies = self._in_loop(self._dependencies())
-        ready = all_needed(dependencies)
+        ready = is_ready(dependencies)
         body = msgspec.json.encode(_Readiness(ready=ready, dependencies=dependencies))
         return HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, "application/json", body
 

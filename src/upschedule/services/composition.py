@@ -36,7 +36,7 @@ from upschedule.services.live import LiveSettings
 from upschedule.services.opening import QUEUE, Stores
 from upschedule.settings import Settings
 from upschedule.stores.database import Database
-from upschedule.stores.readiness import DependencyStatus, Pings, check
+from upschedule.stores.readiness import DependencyStatus, Pings, ping_all
 from upschedule.stores.redis import ping
 
 
@@ -86,7 +86,7 @@ class Services:
             "redis-cache": partial(ping, self.redis_cache, "redis-cache"),
             "objects": self.objects.ping,
         }
-        return await check(pings, not_needed={"redis-cache"})
+        return await ping_all(pings, not_needed={"redis-cache"})
 
     def measure(self) -> None:
         """Brings the gauges of the connection pool up to date; call it before metrics are shown."""

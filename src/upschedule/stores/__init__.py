@@ -1,1 +1,1 @@
-"""Plumbing for PostgreSQL, Redis and the S3 store: connections, deadlines, errors. No feature's SQL or keys."""
+"""Clients of PostgreSQL, Redis, the S3 store and Consul: connections, deadlines, errors. SQL and keys are elsewhere."""

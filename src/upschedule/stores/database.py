@@ -1,4 +1,4 @@
-"""PostgreSQL through one pool a process; transactions with a deadline (R3.1-R3.3, R3.5)."""
+"""PostgreSQL: one connection pool per process, and transactions with a deadline (R3.1-R3.3, R3.5)."""
 
 import select
 import time
@@ -18,7 +18,7 @@ from upschedule.stores.errors import PoolExhausted, StoreFull, StoreTimeout, Sto
 __all__ = ["Connection", "Database", "PoolOptions"]
 
 _STORE = "postgres"
-# A busy pool need not ask each time: a server that went away is seen on the socket, a silent one by the deadline.
+# A connection used so recently is not pinged: a lost server shows on the socket, a silent one hits the deadline.
 _TRUSTED_SECONDS = 1.0
 # The pool doubles its pause after each failed attempt to connect. A series this short has two attempts, a second apart;
 # the next series begins at once, so a server that comes back is noticed within about a second however long it was away.
@@ -26,7 +26,7 @@ _RECONNECT_SECONDS = 1.0
 
 
 class PoolOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Sizes count connections; `wait_seconds` is the queue of R3.5, `statement_seconds` the bound of R3.2."""
+    """Sizes count connections. `wait_seconds` bounds the queue of R3.5, `statement_seconds` a statement (R3.2)."""
 
     size_min: int
     size_max: int
@@ -37,15 +37,15 @@ class PoolOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Database:
-    """Hands out connections in transactions. A server that comes back is found again by the pool itself."""
+    """Lends connections for one transaction each. The pool reconnects by itself when the server returns."""
 
     def __init__(self, url: str, options: PoolOptions) -> None:
         self._options = options
         self._used_at: WeakKeyDictionary[Connection, float] = WeakKeyDictionary()
-        # Counts the times that the idle connections were replaced, and notes for each connection when it was opened.
+        # How often all idle connections were replaced, and for each connection the count when it was opened.
         self._generation = 0
         self._generations: WeakKeyDictionary[Connection, int] = WeakKeyDictionary()
-        # Without its `check`: that one finds dead connections one by one and doubles its pause after each.
+        # Without the pool's own `check`: it finds dead connections one by one and doubles its pause after each.
         self._pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             url,
             connection_class=Connection,
@@ -62,7 +62,7 @@ class Database:
         )
 
     async def open(self) -> None:
-        """Does not wait for the server: readiness tells whether it answers."""
+        """Returns without waiting for the server; readiness reports whether it answers."""
         await self._pool.open(wait=False)
 
     async def close(self) -> None:
@@ -71,14 +71,14 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncGenerator[Connection]:
         """Commits at the end, rolls back on an error. Raises PoolExhausted, or another StoreError."""
-        # The server bounds a statement; this bounds a server that no longer answers at all, the commit included.
+        # The server bounds a statement. This bounds the whole, also if the server no longer answers.
         seconds = self._options.statement_seconds + self._options.connect_seconds
         async with self.renewable_transaction(seconds) as (connection, _):
             yield connection
 
     @asynccontextmanager
     async def renewable_transaction(self, seconds: float) -> AsyncGenerator[tuple[Connection, Deadline]]:
-        """As `transaction`, for one that stays open: it is cut `seconds` after the beginning or the last `renew()`."""
+        """Like `transaction`, for one that stays open: it ends `seconds` after its beginning or the last `renew()`."""
         try:
             connection = await self._take()
         except (PoolTimeout, TooManyRequests) as error:
@@ -105,7 +105,7 @@ class Database:
             await self._pool.putconn(connection)
 
     async def ping(self) -> None:
-        """Raises as `transaction` does."""
+        """Raises StoreError."""
         async with self.transaction() as connection:
             await connection.execute("SELECT 1")
 
@@ -119,7 +119,7 @@ class Database:
         while True:
             connection = await self._pool.getconn(timeout=deadline - time.monotonic())
             try:
-                await self._check(connection)
+                await self._ensure_alive(connection)
             except psycopg.Error:
                 await self._replace(connection)
             except BaseException:
@@ -128,8 +128,8 @@ class Database:
             else:
                 return connection
 
-    async def _check(self, connection: Connection) -> None:
-        """A round trip that spares the first requests after a restart of the server a dead connection."""
+    async def _ensure_alive(self, connection: Connection) -> None:
+        """Raises psycopg.Error for a dead connection, for example after a restart of the server."""
         recent = time.monotonic() - self._used_at.get(connection, float("-inf")) < _TRUSTED_SECONDS
         if recent and _is_quiet(connection):
             return
@@ -137,7 +137,7 @@ class Database:
             await AsyncConnectionPool[Connection].check_connection(connection)
 
     async def _replace(self, dead: Connection) -> None:
-        """Close it, and with it the idle connections of its time: most likely they lost the same server."""
+        """Closes the connection and all idle ones of its generation: most likely they lost the same server."""
         current = self._generations.get(dead) == self._generation
         await dead.close()
         await self._pool.putconn(dead)
@@ -146,17 +146,17 @@ class Database:
             await self._pool.drain()
 
     def statistics(self) -> dict[str, int]:
-        """The pool's own counters, by psycopg_pool's names."""
+        """The pool's counters, by the names of psycopg_pool."""
         return self._pool.get_stats()
 
 
 async def _reconnect(pool: AsyncConnectionPool[Connection]) -> None:
-    # Begins one attempt to grow, unless one is under way. By itself the pool does so only for a new request.
+    # Starts one attempt to grow, unless one is running. By itself the pool does so only for a new request.
     await pool.check()
 
 
 def _is_quiet(connection: Connection) -> bool:
-    """Nothing has arrived while it was idle: neither the end of the connection nor a last word of the server."""
+    """Whether nothing has arrived on the idle connection: neither its end nor a last message of the server."""
     poll = select.poll()
     poll.register(connection.fileno(), select.POLLIN)
     return not poll.poll(0)

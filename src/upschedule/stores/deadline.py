@@ -1,4 +1,4 @@
-"""Ends the patience with a PostgreSQL server that keeps its connection open and says nothing."""
+"""A deadline for a PostgreSQL server that keeps its connection open but does not answer."""
 
 import asyncio
 import os
@@ -15,9 +15,9 @@ Connection = AsyncConnection[DictRow]
 
 
 class Deadline:
-    """Cuts the connection when its time is up; whoever waits on it gets an OperationalError at once.
+    """Shuts the connection's socket when the time is up; a pending call then raises OperationalError at once.
 
-    A cancellation would not do: psycopg then asks the same silent server to cancel, and waits for that.
+    Cancelling the task is not enough: psycopg then asks the same silent server to cancel, and waits for that.
     """
 
     def __init__(self, connection: Connection, seconds: float) -> None:
@@ -31,7 +31,7 @@ class Deadline:
         return self
 
     def renew(self) -> None:
-        """Count from now."""
+        """Restarts the time from now."""
         self._stop()
         self._start()
 
@@ -49,7 +49,7 @@ class Deadline:
 
     def _cut(self) -> None:
         self.passed = True
-        # Already closed, or the other side was quicker.
+        # Ignored: the connection is closed already.
         with suppress(OSError, psycopg.OperationalError):
             descriptor = os.dup(self._connection.fileno())
             with socket.socket(fileno=descriptor) as wire:

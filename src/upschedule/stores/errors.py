@@ -1,4 +1,4 @@
-"""What a store does to us when it is slow or away. All of it passes; the caller may come back."""
+"""Errors of a store that is slow or unavailable. All are temporary: the caller may try again."""
 
 from upschedule.errors import Refusal
 

@@ -1,4 +1,4 @@
-"""Clients of the two Redis servers; every command has a deadline and a bounded number of connections."""
+"""Opens clients of the Redis servers; every command has a deadline, and the number of connections a bound."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from upschedule.stores.cancelling import never_lose_cancellations
 from upschedule.stores.errors import StoreFull, StoreTimeout, StoreUnavailable
 
-# What a server answers to every change while it cannot write its append-only file.
+# The error that a server returns for every change while it cannot write its append-only file.
 _CANNOT_SAVE = "MISCONF"
 
 
@@ -40,8 +40,8 @@ def connect(url: str, *, command_seconds: float, connections_max: int) -> Redis:
 
 
 @contextmanager
-def translated(store: str) -> Generator[None]:
-    """Raises a StoreError that names `store` for every error of the client inside."""
+def store_errors(store: str) -> Generator[None]:
+    """Turns every error of the client inside into a StoreError that names `store`."""
     try:
         yield
     except (RedisTimeoutError, TimeoutError) as error:
@@ -54,6 +54,6 @@ def translated(store: str) -> Generator[None]:
 
 
 async def ping(redis: Redis, store: str) -> None:
-    """Raises as `translated` does."""
-    with translated(store):
+    """Raises StoreError."""
+    with store_errors(store):
         await redis.execute_command("PING")  # pyright: ignore[reportUnknownMemberType] - its **options have no type

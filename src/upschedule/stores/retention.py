@@ -1,4 +1,4 @@
-"""One part of removing what is too old: counted and logged alike for every kind of data."""
+"""Runs one part of a clean-up, and counts and logs it in the same way for every kind of data."""
 
 from collections.abc import Awaitable, Callable
 
@@ -11,7 +11,7 @@ _log = structlog.get_logger(__name__)
 
 
 async def remove_part(kind: str, remove: Callable[[], Awaitable[int]]) -> None:
-    """Count what `remove` returns. A store that is away interrupts this part only; the next pass finds the rest."""
+    """Counts what `remove` returns. A StoreError interrupts this part only; the next pass removes the rest."""
     try:
         removed = await remove()
     except StoreError as error:

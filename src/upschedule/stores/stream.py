@@ -1,6 +1,6 @@
-"""The queue: taskiq's broker on a Redis Stream, without the ways of the stock one to lose messages or its process.
+"""The queue: a taskiq broker on a Redis Stream that survives restarts of Redis, unlike the one of taskiq-redis.
 
-A message may be lost here at any time; whoever sends one must be able to send it again.
+Messages may still be lost at any time; the sender must be able to send one again.
 """
 
 import asyncio
@@ -26,8 +26,8 @@ _RECONNECT = Backoff(base_seconds=0.1, max_seconds=5.0)
 _ACKNOWLEDGE_AGAIN = Backoff(base_seconds=0.1, max_seconds=0.4, jitter=1)
 _GROUP_AGAIN_SECONDS = 0.1
 _ACK_TRIES = 3
-# Only a message that its worker has left alone is older than this: all others are acknowledged at once.
-_LEFT_ALONE_SECONDS = 60.0
+# Workers acknowledge a message at once. An older pending one was abandoned by its worker.
+_ABANDONED_SECONDS = 60.0
 
 
 _Entry = tuple[str, bytes]
@@ -35,7 +35,7 @@ _StreamEntry = tuple[bytes, dict[bytes, bytes]]
 
 
 class StreamName(msgspec.Struct, frozen=True, kw_only=True):
-    """A stream and the one group of consumers that reads it."""
+    """A stream and the consumer group that reads it."""
 
     stream: str
     group: str
@@ -59,10 +59,10 @@ class StreamBroker(RedisStreamBroker):
             url,
             queue_name=name.stream,
             consumer_group_name=name.group,
-            # From the beginning: what was sent before the first worker came is delivered, too.
+            # From the beginning: messages sent before the first worker started are delivered, too.
             consumer_id="0",
             max_connection_pool_size=connections_max,
-            # A blocked read that outlasts the socket's own deadline would look like a dead server.
+            # A blocking read must be shorter than the socket timeout, or the server would look dead.
             xread_block=int(command_seconds * 500),
             xread_count=1,
             maxlen=messages_max,
@@ -75,14 +75,14 @@ class StreamBroker(RedisStreamBroker):
         never_lose_cancellations(self.connection_pool)
         self._roll = roll
         self._monotonic = monotonic
-        self._look_back_at = 0.0
+        self._claim_abandoned_at = 0.0
 
     async def startup(self) -> None:
-        """Starts without Redis: the group is created once a read finds it missing."""
+        """Works without Redis: the group is created when a read finds it missing."""
         await super(RedisStreamBroker, self).startup()
 
     async def listen(self) -> AsyncGenerator[AckableMessage, None]:
-        """Yields for ever. A message for a task that only a newer release knows stays for that release."""
+        """Yields for ever. A message for a task that only a newer release knows is left to that release."""
         failures = 0
         while True:
             try:
@@ -107,31 +107,31 @@ class StreamBroker(RedisStreamBroker):
     async def _next_entry(self) -> _Entry | None:
         async with Redis(connection_pool=self.connection_pool) as redis:
             try:
-                return await self._left_alone(redis) or await self._fresh(redis)
+                return await self._abandoned(redis) or await self._new(redis)
             except ResponseError as error:
                 if "NOGROUP" not in str(error):
                     raise
                 await self._declare_consumer_group()
-                # Where it cannot be created this would run hot.
+                # Without a pause this would loop at full speed while the group cannot be created.
                 await asyncio.sleep(_GROUP_AGAIN_SECONDS)
                 return None
 
-    async def _fresh(self, redis: Redis) -> _Entry | None:
+    async def _new(self, redis: Redis) -> _Entry | None:
         fetched: Any = await redis.xreadgroup(
             self.consumer_group_name, self.consumer_name, {self.queue_name: ">"}, count=1, block=self.block
         )
         return _first(fetched[0][1]) if fetched else None
 
-    async def _left_alone(self, redis: Redis) -> _Entry | None:
-        """What a dead worker took, or an older release did not know; asked for once in a while only."""
-        if self._monotonic() < self._look_back_at:
+    async def _abandoned(self, redis: Redis) -> _Entry | None:
+        """A message that a dead worker fetched or an older release did not know; looked for twice a minute."""
+        if self._monotonic() < self._claim_abandoned_at:
             return None
-        self._look_back_at = self._monotonic() + _LEFT_ALONE_SECONDS / 2
+        self._claim_abandoned_at = self._monotonic() + _ABANDONED_SECONDS / 2
         _, entries, _ = await redis.xautoclaim(
             self.queue_name,
             self.consumer_group_name,
             self.consumer_name,
-            min_idle_time=int(_LEFT_ALONE_SECONDS * 1000),
+            min_idle_time=int(_ABANDONED_SECONDS * 1000),
             count=1,
         )
         return _first(entries)
@@ -150,11 +150,11 @@ class StreamBroker(RedisStreamBroker):
     def _task_name(self, data: bytes) -> str | None:
         try:
             return self.formatter.loads(message=data).task_name
-        except Exception:  # noqa: BLE001 - whatever a formatter makes of garbage, it is not a message
+        except Exception:  # noqa: BLE001 - whatever error a formatter raises, this is not a message
             return None
 
     async def _acknowledge(self, entry_id: str) -> None:
-        """Deletes, too, or the stream would grow for ever. Gives up after some tries: retention removes the rest."""
+        """Acknowledges and deletes the message. Gives up after some attempts: retention removes what remains."""
         async with Redis(connection_pool=self.connection_pool) as redis:
             for attempt in range(1, _ACK_TRIES + 1):
                 try:

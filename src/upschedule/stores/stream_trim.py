@@ -1,4 +1,4 @@
-"""Keeps a stream from growing for ever."""
+"""Removes old messages and silent consumers from a stream."""
 
 import time
 from collections.abc import Callable
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from redis.asyncio import Redis
 from redis.exceptions import ResponseError
 
-from upschedule.stores.redis import translated
+from upschedule.stores.redis import store_errors
 from upschedule.stores.stream import StreamName
 
 _PENDING_MAX = 1_000
@@ -15,13 +15,13 @@ _PENDING_MAX = 1_000
 async def trim(
     redis: Redis, name: StreamName, *, older_than_seconds: float, now: Callable[[], float] = time.time
 ) -> int:
-    """Removes old messages, whatever became of them (R2.4), and consumers silent for as long. Returns the messages.
+    """Removes messages of that age, delivered or not (R2.4), and consumers silent for as long.
 
-    Raises StoreError. The age of a message is by the clock of the Redis server that numbered it.
+    Returns the number of messages. Raises StoreError. The clock of the Redis server dates a message.
     """
     age_milliseconds = int(older_than_seconds * 1000)
     oldest = max(0, int(now() * 1000) - age_milliseconds)
-    with translated("redis-state"):
+    with store_errors("redis-state"):
         trimmed = int(await redis.xtrim(name.stream, minid=str(oldest), approximate=False))
         try:
             await _forget_deliveries(redis, name, age_milliseconds)

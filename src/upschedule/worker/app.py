@@ -17,7 +17,7 @@ from upschedule.processing.runner import Runner
 from upschedule.runtime.endpoint import Probes, serving
 from upschedule.runtime.rollout_gate import wait_until_promoted
 from upschedule.services import Services
-from upschedule.stores.readiness import DependencyStatus, check
+from upschedule.stores.readiness import DependencyStatus, ping_all
 from upschedule.worker.self_check import SelfCheck
 from upschedule.worker.tasks import register
 
@@ -105,7 +105,7 @@ async def _stop_claiming(runner: Runner, stop: asyncio.Event) -> None:
 def _probes(services: Services, sandbox: Sandbox, self_check: SelfCheck) -> Probes:
     async def readiness() -> list[DependencyStatus]:
         own = {"sandbox": sandbox.ping, "golden": self_check.ping}
-        stores, reading = await asyncio.gather(services.readiness(), check(own))
+        stores, reading = await asyncio.gather(services.readiness(), ping_all(own))
         return [*stores, *reading]
 
     async def measure() -> None:

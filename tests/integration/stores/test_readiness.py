@@ -7,7 +7,7 @@ import msgspec
 
 from tests.support.fault_proxy import FaultProxy
 from tests.support.services import Addresses, opened
-from upschedule.stores.readiness import all_needed
+from upschedule.stores.readiness import is_ready
 
 
 def _port(url: str) -> int:
@@ -57,10 +57,10 @@ async def test_a_process_without_its_cache_is_ready_and_without_anything_else_is
     without_state = msgspec.structs.replace(addresses, redis_state_url="redis://:hidden@127.0.0.1:1")
     async with opened(without_cache) as services:
         answers = await services.readiness()
-        assert all_needed(answers)
+        assert is_ready(answers)
         assert [answer.name for answer in answers if not answer.ok] == ["redis-cache"]
     async with opened(without_state) as services:
-        assert not all_needed(await services.readiness())
+        assert not is_ready(await services.readiness())
 
 
 async def test_an_error_names_no_address_and_no_secret(addresses: Addresses) -> None:

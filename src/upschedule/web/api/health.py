@@ -6,7 +6,7 @@ from litestar.openapi.datastructures import ResponseSpec
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from upschedule.services import Services
-from upschedule.stores.readiness import DependencyStatus, all_needed
+from upschedule.stores.readiness import DependencyStatus, is_ready
 from upschedule.web.http.drain import Drain
 from upschedule.web.http.errors import NotFound
 from upschedule.web.http.guards import OUTSIDE_LIMITS, only_inside
@@ -102,4 +102,4 @@ class MetricsController(Controller):
 def _readiness(dependencies: list[DependencyStatus], drain: Drain) -> str:
     if drain.begun:
         return "draining"
-    return "ready" if all_needed(dependencies) else "unavailable"
+    return "ready" if is_ready(dependencies) else "unavailable"

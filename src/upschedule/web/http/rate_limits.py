@@ -18,7 +18,7 @@ from upschedule.backoff import jittered
 from upschedule.metrics import LIMITED, LIMITER_UNAVAILABLE
 from upschedule.settings import LimitSettings
 from upschedule.stores.errors import StoreError
-from upschedule.stores.redis import translated
+from upschedule.stores.redis import store_errors
 from upschedule.web.http.client_addresses import ClientAddresses, Connection, endpoint
 from upschedule.web.http.errors import LimitExceeded
 from upschedule.web.http.exchange import exchange_of, settings_of
@@ -92,7 +92,7 @@ class RateLimits:
         settings = settings_of(connection.scope).limits
         limit = _everybody(settings)
         try:
-            with translated(_STORE):
+            with store_errors(_STORE):
                 within_share = await self._windows.hit(_share(settings), self._clients.of(connection))
         except StoreError as error:
             _unavailable(limit, error)
@@ -122,7 +122,7 @@ class RateLimits:
         """The upload was refused, so it does not count. Never raises: at worst one upload too many was counted."""
         limit = _upload(settings_of(connection.scope).limits)
         try:
-            with translated(_STORE):
+            with store_errors(_STORE):
                 key = self._storage.bridge.prefixed_key(limit.item.key_for(str(account_id)))
                 await self._redis.lpop(key)
         except StoreError as error:
@@ -143,7 +143,7 @@ class RateLimits:
         deadline = asyncio.get_running_loop().time() + _ROOM_SECONDS
         while True:
             try:
-                with translated(_STORE):
+                with store_errors(_STORE):
                     if await self._windows.hit(unreserved, "all"):
                         return True
                     full = not await self._windows.test(whole, "all")
@@ -159,7 +159,7 @@ class RateLimits:
 
     async def _count(self, limit: Limit, connection: Connection, key: str) -> None:
         try:
-            with translated(_STORE):
+            with store_errors(_STORE):
                 allowed = await self._windows.hit(limit.item, key)
         except StoreError as error:
             _unavailable(limit, error)
@@ -172,7 +172,7 @@ class RateLimits:
     async def _announce(self, limit: Limit, connection: Connection, key: str) -> int:
         """Puts the limit's state on the answer; returns the seconds until one more request is allowed."""
         try:
-            with translated(_STORE):
+            with store_errors(_STORE):
                 window = await self._windows.get_window_stats(limit.item, key)
         except StoreError as error:
             _unavailable(limit, error)

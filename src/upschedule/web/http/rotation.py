@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
-from upschedule.stores.readiness import DependencyStatus, all_needed
+from upschedule.stores.readiness import DependencyStatus, is_ready
 from upschedule.web.http.drain import Drain
 
 RotationState = Literal["starting", "serving", "draining"]
@@ -24,7 +24,7 @@ class Rotation:
     async def dependencies(self) -> list[DependencyStatus]:
         """Asks each dependency. Once all that are needed have answered, the instance is in the rotation."""
         answers = await self._readiness()
-        self._entered = self._entered or all_needed(answers)
+        self._entered = self._entered or is_ready(answers)
         return answers
 
     async def state(self) -> RotationState:
