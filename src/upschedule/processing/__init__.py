@@ -1,1 +1,1 @@
-"""Jobs: taken in, read once, never lost. PostgreSQL holds the truth, everything else only makes it quicker."""
+"""Jobs: accepted, read once, never lost. PostgreSQL holds their state; Redis only makes things faster."""

@@ -1,4 +1,4 @@
-"""How long a newcomer waits, from the rates that were measured (R2.2)."""
+"""Estimates how long a new document waits, from measured rates (R2.2). Pure."""
 
 import math
 from collections.abc import Iterable
@@ -6,16 +6,16 @@ from datetime import datetime
 
 import msgspec
 
-#: One who was refused comes back when this share of the queue has emptied, not to fight for a single place.
+#: A refused upload may be repeated when this share of the queue is free, so that clients do not race for one place.
 _ROOM_SHARE = 0.1
 _RETRY_AFTER_SECONDS_MAX = 600
 
 
 class Capacity(msgspec.Struct, frozen=True, kw_only=True):
-    """The queue now. `wait_seconds` is what a short document queued at this moment waits for its turn.
+    """The state of the queue. `wait_seconds` is how long a short document that is queued now waits.
 
-    `queued` counts all that wait, `slow` those of them that needed more than a first, short reading. `rate_per_minute`
-    is that of short readings; `retry_after_seconds` is when an upload that was refused for want of room will find it.
+    `queued` counts all waiting jobs, `slow` those that need more than a first, short reading. `rate_per_minute` counts
+    short readings; after `retry_after_seconds` a refused upload is expected to find room.
     """
 
     queued: int
@@ -27,7 +27,7 @@ class Capacity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Rates(msgspec.Struct, frozen=True, kw_only=True):
-    """A minute: short readings that ended, with a result or without; jobs that ended, and so made room in the queue."""
+    """Per minute: `quick` short readings ended, with a result or without; `ended` jobs left the queue."""
 
     quick: float
     ended: float
@@ -37,7 +37,7 @@ Run = tuple[datetime, datetime]
 
 
 def measured_rate(runs: Iterable[Run], *, assumed_rate_per_minute: float) -> float:
-    """Finished runs a minute of the time in which any was under way: an idle hour does not make the workers slow."""
+    """Finished runs per minute of busy time: idle time does not lower the rate."""
     count, busy_seconds, covered_until = 0, 0.0, None
     for started, finished in sorted(runs):
         count += 1
@@ -50,7 +50,7 @@ def measured_rate(runs: Iterable[Run], *, assumed_rate_per_minute: float) -> flo
 
 
 def estimate(*, queued: int, slow: int, ahead: int, limit: int, rates: Rates) -> Capacity:
-    """`ahead` are the short documents that are read before the newcomer's. The rates must be above zero."""
+    """`ahead` short documents are read before a new one. The rates must be positive."""
     places = max(1, queued - limit + math.ceil(limit * _ROOM_SHARE))
     return Capacity(
         queued=queued,

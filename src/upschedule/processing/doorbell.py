@@ -1,4 +1,4 @@
-"""A message is a doorbell: it carries a job's id and nothing that would be lost with it."""
+"""Announces a due job to the workers by a message that holds only its id: losing it loses nothing."""
 
 import asyncio
 from uuid import UUID
@@ -10,19 +10,19 @@ from taskiq.kicker import AsyncKicker
 
 _log = structlog.get_logger(__name__)
 
-#: Fixed, for releases share the queue; taskiq's default is the module's path.
+#: Fixed, because releases share the queue; taskiq's default is the path of the module.
 TASK_NAME = "jobs.process"
 
 
 class Doorbell:
-    """Announces jobs to the workers. An unheard ring is repeated by the sweeper."""
+    """The sweeper rings again for a job that no worker has claimed."""
 
     def __init__(self, broker: AsyncBroker, *, ring_seconds: float = 1.0) -> None:
         self._broker = broker
         self._ring_seconds = ring_seconds
 
     async def ring(self, job_id: UUID) -> bool:
-        """False where Redis did not take it in time; that changes nothing but the moment of the claim."""
+        """False if Redis did not accept the message in time; the job is then claimed later."""
         kicker: AsyncKicker[..., None] = AsyncKicker(task_name=TASK_NAME, broker=self._broker, labels={})
         try:
             async with asyncio.timeout(self._ring_seconds):

@@ -1,4 +1,4 @@
-"""Why something with a job is refused or failed. Causes that lie in the file have their classes in `pdf/errors.py`."""
+"""Reasons why a request for a job is refused or a job fails. `pdf/errors.py` has the causes that lie in the file."""
 
 from upschedule.errors import Refusal
 
@@ -92,4 +92,4 @@ class ReadingFailed(Refusal):
 
 
 class Stalled(Exception):
-    """The worker fell silent and its lease ran out."""
+    """The worker stopped renewing its lease, and the lease expired."""

@@ -25,12 +25,12 @@ from upschedule.stores.objects import ObjectStore
 
 #: Every uploaded file's key begins so.
 OBJECT_PREFIX = "uploads/"
-# Readers accept a PDF whose header stands within the first kilobyte.
+# The PDF header may begin anywhere within the first kilobyte.
 _HEADER_WITHIN_BYTES = 1024
 
 
 class IntakeLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of a file (R11.3), an account's stored files (R11.4), the queue (R2.2) and an account's reading time."""
+    """Bounds of a file (R11.3), of an account's stored files (R11.4), of the queue (R2.2) and of reading time."""
 
     size_bytes_max: int
     quota_bytes: int
@@ -43,7 +43,7 @@ class IntakeLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
-    """A file as it arrived."""
+    """A received file."""
 
     account_id: UUID
     file_name: str
@@ -54,7 +54,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
-    """`created` is False where these bytes of this owner need no new reading."""
+    """`created` is False if the owner has a job for the same bytes that needs no new reading."""
 
     job: Job
     created: bool
@@ -156,14 +156,14 @@ class Intake:
             job = await jobs.same_bytes(upload.account_id, upload.sha256)
             if job and job.answers(self._reader_version):
                 return job
-            # Without a lock, so not exact: spares the object store what would most likely be refused below.
+            # Not exact without the lock, but spares the object store uploads that would most likely be refused below.
             await jobs.check_room(upload.account_id, upload.address_hash, room)
             budget = self._limits().cpu_seconds
             await ShareRepository(connection, self._shares).check_budget(upload.account_id, budget)
         return None
 
     async def _store(self, upload: Upload, room: Room) -> Accepted:
-        """No row ever points at a missing object; an object without a row is removed here or by retention."""
+        """No row ever refers to a missing object. An object without a row is removed here or by retention."""
         object_key = f"{OBJECT_PREFIX}{upload.account_id}/{self._new_id()}.pdf"
         await self._objects.put(object_key, upload.data, content_type="application/pdf")
         try:

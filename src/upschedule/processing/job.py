@@ -1,4 +1,4 @@
-"""A job's states and the moves between them. What may happen is said here, what has happened stands in PostgreSQL."""
+"""The states of a job and the permitted moves between them. Pure: PostgreSQL holds the jobs."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -8,7 +8,7 @@ import msgspec
 
 
 class Status(StrEnum):
-    """Where a job is; `docs/job-states.md` draws it."""
+    """The state of a job; `docs/job-states.md` draws the moves."""
 
     QUEUED = "queued"
     PROCESSING = "processing"
@@ -42,7 +42,7 @@ FINAL = frozenset({Status.COMPLETED, Status.FAILED})
 
 
 class JobError(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a job failed. With `in_file` the cause lies in the file: reading the same bytes again cannot help."""
+    """Why a job failed. `in_file`: the cause lies in the file, so reading the same bytes again cannot help."""
 
     code: str
     title: str
@@ -82,7 +82,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         return self.status in FINAL
 
     def answers(self, reader_version: str) -> bool:
-        """Whether the same bytes, sent again, need no new reading by this version of the reader."""
+        """Whether a new upload of the same bytes needs no new reading by this version of the reader."""
         if self.status is Status.COMPLETED:
             return self.reader_version == reader_version
         if self.status is Status.FAILED:
@@ -91,7 +91,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What its owner is told. `position` counts from 1 and only while queued; `version` is the row's."""
+    """What the owner of a job sees. `position` counts from 1 and is None unless queued; `version` is the row's."""
 
     id: UUID
     status: Status
@@ -112,7 +112,7 @@ class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def job_status(job: Job, *, position: int | None) -> JobStatus:
-    """The public part of a job; a position is dropped where it means nothing."""
+    """The public part of a job. Drops the position of a job that is not queued."""
     return JobStatus(
         id=job.id,
         status=job.status,

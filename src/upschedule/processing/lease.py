@@ -1,4 +1,4 @@
-"""A run's claim to its job: renewed while work goes on, given up the moment it can no longer be sure (R2.3)."""
+"""Renews the lease of a run while its work goes on, and cancels the work once the lease may be lost (R2.3)."""
 
 import asyncio
 import time
@@ -15,11 +15,11 @@ _AGAIN_SECONDS = 0.5
 
 
 class LeaseLost(Exception):
-    """Another may own the job by now; whatever was read is worth nothing."""
+    """Another worker may own the job by now; the result of this run must be dropped."""
 
 
 class LeaseOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The lease outlasts several heartbeats, so that a short fault costs no job."""
+    """`lease_seconds` spans several heartbeats, so that a short fault does not lose the job."""
 
     lease_seconds: float
     heartbeat_seconds: float
@@ -32,7 +32,7 @@ async def while_held(
     *,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> T:
-    """The result of `work`. Cancels it and raises LeaseLost once `renew` is False or had no answer in time."""
+    """The result of `work`. Cancels it and raises LeaseLost once `renew` returns False or does not answer in time."""
     working = asyncio.create_task(work)
     beating = asyncio.create_task(_beat(renew, options, monotonic))
     try:

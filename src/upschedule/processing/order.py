@@ -1,4 +1,4 @@
-"""The order in which waiting jobs will be run, as the claim of `shares.py` makes it."""
+"""Predicts the order in which waiting jobs will run, by the rules of the claim in `shares.py`. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,7 +9,7 @@ import msgspec
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """A queued job. `address_used` and `visitor_used` are processor time that its address and its owner have used."""
+    """A queued job, with the processor time that its address and its owner have used."""
 
     id: UUID
     account_id: UUID
@@ -22,7 +22,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Costs(msgspec.Struct, frozen=True, kw_only=True):
-    """Processor time of a reading: the bounds by which the claim decides, and what one is expected to use."""
+    """Processor time of a reading: the bounds that the claim decides by, and the expected use."""
 
     quick_bound: float
     slow_bound: float
@@ -31,7 +31,7 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Turn(NamedTuple):
-    """Sorts as the claim does: by what the address, then the visitor, will have used; then by the time of being due."""
+    """Sort key of the claim: used time of the address, then of the visitor, then the time when the job is due."""
 
     later: bool
     of_address: float
@@ -41,7 +41,7 @@ class _Turn(NamedTuple):
 
 
 def positions(waiting: Sequence[Waiting], costs: Costs) -> Mapping[UUID, int]:
-    """From 1, of jobs that are given in the order of being due.
+    """Positions, from 1, of jobs in the order of their due times.
 
     Each job counts against its address and its owner when the next one is chosen. A short document does not wait for
     the slow ones before it, because they do not take all places.
@@ -55,7 +55,7 @@ def positions(waiting: Sequence[Waiting], costs: Costs) -> Mapping[UUID, int]:
 
 
 def ahead_of(newcomer: Waiting, waiting: Sequence[Waiting], costs: Costs) -> int:
-    """How many short documents are read before one that comes now."""
+    """How many short documents are read before a job that is queued now."""
     return positions([*waiting, newcomer], costs)[newcomer.id] - 1
 
 

@@ -1,4 +1,4 @@
-"""Pages read, told to whoever watches, but not more often than anybody can look."""
+"""Stores and announces how many pages a run has read, at most four times a second."""
 
 import time
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _PAUSE_SECONDS = 0.25
 
 
 class JobProgress:
-    """Of one run. A short run reports nothing: its result comes sooner than a progress would be seen."""
+    """The progress of one run. A short run reports none: its result arrives first."""
 
     def __init__(
         self,
@@ -27,13 +27,13 @@ class JobProgress:
         self._database = database
         self._broadcaster = broadcaster
         self._monotonic = monotonic
-        self._told_at = monotonic()
+        self._reported_at = monotonic()
 
     async def report(self, pages_read: int, pages: int) -> None:
-        """Never raises for a store that is away: progress is worth no run."""
-        if self._monotonic() - self._told_at < _PAUSE_SECONDS:
+        """Swallows StoreError: losing a progress update must not fail the run."""
+        if self._monotonic() - self._reported_at < _PAUSE_SECONDS:
             return
-        self._told_at = self._monotonic()
+        self._reported_at = self._monotonic()
         try:
             async with self._database.transaction() as connection:
                 job = await RunRepository(connection).progress(self._job, pages_read=pages_read, pages=pages)

@@ -1,4 +1,4 @@
-"""Positions of waiting jobs and the speed of the queue: three small queries a second and process at most."""
+"""Queue positions and throughput, from a snapshot that a process refreshes at most once a second (three queries)."""
 
 import asyncio
 import time
@@ -14,7 +14,7 @@ from upschedule.processing.shares import ShareOptions, ShareRepository
 from upschedule.stores.database import Connection, Database
 
 _FRESH_SECONDS = 1.0
-# Retries and jobs given back come on top of the bound for uploads; beyond this a position means nothing to anybody.
+# Retries and returned jobs come on top of the bound for uploads; a position beyond this is of no use.
 _ROWS_MAX = 5_000
 _RUNS_MAX = 1_000
 _NOBODY = UUID(int=0)
@@ -41,7 +41,7 @@ _DEMOTED = """
 
 
 class RateOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The rate is measured over `window_seconds`; `assumed_per_minute` holds while nothing has finished in it."""
+    """The rate is measured over `window_seconds`; `assumed_per_minute` is used until a job has finished in it."""
 
     window_seconds: float
     assumed_per_minute: float
@@ -56,7 +56,7 @@ class _Snapshot(msgspec.Struct, frozen=True):
 
 
 class Queue:
-    """Positions count from 1, in the order in which jobs will be run. What it says is at most a second old."""
+    """Positions count from 1, in the order in which jobs will run. Answers are at most a second old."""
 
     def __init__(
         self,
@@ -77,16 +77,16 @@ class Queue:
         self._taking = asyncio.Lock()
 
     async def position(self, job_id: UUID) -> int | None:
-        """None once it is no longer queued."""
+        """None once the job is no longer queued."""
         asked_at = self._monotonic()
         snapshot = await self._newer_than(asked_at - _FRESH_SECONDS)
         if job_id not in snapshot.positions:
-            # Queued after the snapshot was taken, or claimed meanwhile: only a new one can tell.
+            # Queued after the snapshot, or claimed since: only a new snapshot can tell.
             snapshot = await self._newer_than(asked_at)
         return snapshot.positions.get(job_id)
 
     async def capacity(self, address_hash: bytes | None = None) -> Capacity:
-        """For a new visitor of that address."""
+        """For a new visitor from that address."""
         snapshot = await self._newer_than(self._monotonic() - _FRESH_SECONDS)
         return estimate(
             queued=len(snapshot.waiting),
@@ -117,7 +117,7 @@ class Queue:
             return await ShareRepository(connection, self._shares).used_by_address(address_hash)
 
     async def _newer_than(self, moment: float) -> _Snapshot:
-        """Those who wait for the lock share what the first of them brings."""
+        """Tasks that wait for the lock share the snapshot of the first of them."""
         async with self._taking:
             if self._snapshot.taken_at < moment:
                 self._snapshot = await self._take()
@@ -138,7 +138,7 @@ class Queue:
 
 
 async def finishing_rate(connection: Connection, options: RateOptions) -> float:
-    """Runs a minute."""
+    """Finished runs per minute."""
     return measured_rate(
         ((row["started_at"], row["finished_at"]) for row in await _finished(connection, options)),
         assumed_rate_per_minute=options.assumed_per_minute,
@@ -158,9 +158,9 @@ async def _demoted(connection: Connection, options: RateOptions) -> list[DictRow
 def _rates(
     finished: Sequence[DictRow], demoted: Sequence[DictRow], options: RateOptions, slow_rate: float | None
 ) -> Rates:
-    """A short reading that ended without a result has taken a place as one with a result does.
+    """Counts short readings that ended without a result, too: they occupied a worker as well.
 
-    `slow_rate` is assumed where slow jobs wait and none has ended.
+    `slow_rate` is assumed if slow jobs wait and none has ended.
     """
     quick = [(row["started_at"], row["finished_at"]) for row in finished if not row["slow"]]
     quick += [(row["demoted_from"], row["demoted_at"]) for row in demoted]
@@ -172,7 +172,7 @@ def _rates(
 
 
 def _costs(shares: ShareOptions, finished: Sequence[DictRow], demoted: Sequence[DictRow]) -> Costs:
-    """What readings are expected to use is what they took of late; the bound where none has ended."""
+    """The expected use of a reading is the recent mean, or its bound if none has ended."""
     took = [(row["slow"], (row["finished_at"] - row["started_at"]).total_seconds()) for row in finished]
     took += [(False, (row["demoted_at"] - row["demoted_from"]).total_seconds()) for row in demoted]
     return Costs(
@@ -184,5 +184,5 @@ def _costs(shares: ShareOptions, finished: Sequence[DictRow], demoted: Sequence[
 
 
 def _mean(seconds: Sequence[float], bound: float) -> float:
-    """Processor time is at most the time of the clock, and at most its bound."""
+    """Wall time bounds processor time from above, and so does `bound`."""
     return min(bound, sum(seconds) / len(seconds)) if seconds else bound

@@ -1,4 +1,4 @@
-"""How much work waits and how fast it goes, for Prometheus: alerts and the number of workers follow these."""
+"""Length, age and throughput of the queue for Prometheus; alerts and the autoscaler of workers use them."""
 
 import structlog
 
@@ -21,14 +21,14 @@ _GAUGES = (QUEUE_DEPTH, QUEUE_AGE_SECONDS, QUEUE_FINISHED_PER_MINUTE)
 
 
 class QueueMetrics:
-    """Any number of processes may measure it."""
+    """Any number of processes may measure the queue."""
 
     def __init__(self, database: Database, *, rate: RateOptions) -> None:
         self._database = database
         self._rate = rate
 
     async def measure(self) -> None:
-        """While PostgreSQL does not answer nothing is shown: an old number would be believed."""
+        """Clears the gauges while PostgreSQL does not answer: an old number would be misleading."""
         if reason := await failure_of(self._count):
             _log.warning("queue_not_measured", reason=reason)
             for gauge in _GAUGES:

@@ -39,7 +39,7 @@ class NewJob(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Room(msgspec.Struct, frozen=True, kw_only=True):
-    """Places in the queue, and when one who finds none should come back.
+    """The bound of the queue, and when a refused upload may be repeated.
 
     Beyond `limit` there is a `reserve` for those whose network does not fill the queue: an address may hold as many
     places as are still free in it. Visitors of the address who had a document read before count apart from the new
@@ -52,7 +52,7 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobRepository:
-    """The caller owns the transaction: what is done with one connection commits together."""
+    """The caller owns the transaction: all calls on one connection commit together."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -81,7 +81,7 @@ class JobRepository:
     _SAME_BYTES = "SELECT * FROM jobs WHERE account_id = %(account_id)s AND sha256 = %(sha256)s"
 
     async def same_bytes(self, account_id: UUID, sha256: bytes) -> Job | None:
-        """The one job of this owner that has these bytes."""
+        """The job of this owner with these bytes; there is at most one."""
         cursor = await self._connection.execute(self._SAME_BYTES, {"account_id": account_id, "sha256": sha256})
         return optional_job(await cursor.fetchone())
 
@@ -110,14 +110,14 @@ class JobRepository:
     async def refund(self, account_id: UUID, size_bytes: int) -> None:
         await self._connection.execute(self._REFUND, {"account_id": account_id, "size_bytes": size_bytes})
 
-    # The number is arbitrary; every process that adds to the queue takes this lock while it counts.
+    # The number is arbitrary. Every process that adds to the queue takes this lock while it counts.
     _LOCK_QUEUE = "SELECT pg_advisory_xact_lock(4207000001)"
 
     async def lock_queue(self) -> None:
         """No other transaction adds to the queue until this one ends (R2.2)."""
         await self._connection.execute(self._LOCK_QUEUE)
 
-    # Counted, because EXISTS would let PostgreSQL scan the table where it expects to meet a row of the account soon.
+    # Counted, because with EXISTS PostgreSQL would scan the table if it expects a row of the account early.
     _COUNT_QUEUED = """
         SELECT count(*) AS queued,
                count(*) FILTER (WHERE address_hash = %(address_hash)s AND established = (
@@ -149,7 +149,7 @@ class JobRepository:
     """
 
     async def insert(self, new: NewJob) -> Job:
-        """Counts as announced already: the caller rings once this has committed."""
+        """The row counts as announced: the caller rings after the commit."""
         cursor = await self._connection.execute(self._INSERT, msgspec.structs.asdict(new))
         return job_from_row(await cursor.fetchone() or {})
 
@@ -169,7 +169,7 @@ class JobRepository:
     async def queue_again(
         self, job: Job, *, object_key: str, request_id: str | None, address_hash: bytes | None
     ) -> Job:
-        """For a job that this transaction has locked and that is final. What needed long before is still slow."""
+        """Queues a final job that this transaction has locked. A slow job stays slow."""
         values = {
             "job_id": job.id,
             "account_id": job.account_id,
@@ -183,7 +183,7 @@ class JobRepository:
     _DELETE = "DELETE FROM jobs WHERE id = %(job_id)s"
 
     async def delete(self, job_id: UUID) -> None:
-        """Entries, dead letters and its place in calendars go with it."""
+        """Deletes the job with its entries, dead letters and place in calendars."""
         await self._connection.execute(self._DELETE, {"job_id": job_id})
 
     _RECENT = """
@@ -195,7 +195,7 @@ class JobRepository:
     """
 
     async def recent(self, account_id: UUID, *, before: tuple[datetime, UUID] | None, limit: int) -> list[Job]:
-        """Newest first; `before` is the creation time and id of the last one already seen."""
+        """Newest first; `before` is the creation time and id of the last job of the page before."""
         created_at, job_id = before or (None, None)
         values = {"account_id": account_id, "created_at": created_at, "job_id": job_id, "limit": limit}
         cursor = await self._connection.execute(self._RECENT, values)

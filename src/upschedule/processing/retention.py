@@ -1,4 +1,4 @@
-"""Removes what is past its time: files (R11.5), messages (R2.4), dead letters (R2.5), objects that no row points at."""
+"""Removes old files (R11.5), messages (R2.4) and dead letters (R2.5), and objects without a row."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -16,9 +16,9 @@ from upschedule.stores.stream import StreamName
 from upschedule.stores.stream_trim import trim
 
 _ROWS_MAX = 500
-# More than uploads come in between two rounds, so that none is kept for longer than said.
+# More than the uploads between two rounds, so that no hash is kept for longer than promised.
 _ADDRESSES_MAX = 20_000
-#: Age of an orphan, and how often they are looked for: far longer than any upload takes from its object to its row.
+#: Minimum age of an orphan and interval of the search: far longer than an upload takes from its object to its row.
 ORPHAN_SECONDS = 3600
 
 _OLD_FILES = """
@@ -37,7 +37,7 @@ _OLD_LETTERS = """
         ORDER BY failed_at LIMIT %(rows_max)s
     )
 """
-# Other rows may hold the same hash for longer, so each place forgets it by its own time.
+# Several rows may hold the same hash, and each of them expires by its own time.
 _OLD_ADDRESSES = (
     """
     UPDATE jobs SET address_hash = NULL, address_noted_at = NULL WHERE id = ANY (ARRAY (
@@ -53,7 +53,7 @@ _POINTED_AT = "SELECT object_key FROM jobs WHERE object_key = ANY(%(keys)s)"
 
 
 class RetentionOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Ages."""
+    """Ages at which things are removed."""
 
     file_seconds: float
     message_seconds: float
@@ -69,7 +69,7 @@ class _StoredFile(msgspec.Struct, frozen=True):
 
 
 class Retention:
-    """One process cleans up, the scheduler that leads; two at once do no harm."""
+    """The leading scheduler cleans up. Two at once are safe."""
 
     def __init__(
         self,
@@ -89,14 +89,14 @@ class Retention:
         self._now = now
 
     async def remove_old(self) -> None:
-        """One pass, bounded in size; parts fail apart: a store that is away holds up only its own."""
+        """One pass, bounded in size. A StoreError interrupts only the part that needs that store."""
         await remove_part("files", self._remove_files)
         await remove_part("dead-letters", self._remove_letters)
         await remove_part("addresses", self._forget_addresses)
         await remove_part("messages", self._remove_messages)
 
     async def remove_orphans(self) -> None:
-        """Goes through all objects."""
+        """Compares all objects with the rows."""
         await remove_part("orphans", self._remove_orphans)
 
     async def _remove_files(self) -> int:
@@ -109,7 +109,7 @@ class Retention:
         return removed
 
     async def _remove_file(self, file: _StoredFile) -> int:
-        """The row lets go first: what a crash leaves behind is an object that nothing points at."""
+        """Updates the row first: after a crash there is an object without a row, and never the opposite."""
         async with self._database.transaction() as connection:
             jobs = JobRepository(connection)
             await jobs.lock_account(file.account_id)
@@ -126,7 +126,7 @@ class Retention:
             return (await connection.execute(_OLD_LETTERS, values)).rowcount
 
     async def _forget_addresses(self) -> int:
-        """What the queue knows of addresses, and of visitors' readings, goes after a day."""
+        """Forgets addresses, and the used time of visitors, after `address_seconds`."""
         values = {"keep_seconds": self._options.address_seconds, "rows_max": _ADDRESSES_MAX}
         async with self._database.transaction() as connection:
             return sum([(await connection.execute(statement, values)).rowcount for statement in _OLD_ADDRESSES])

@@ -1,4 +1,4 @@
-"""One run of one job: claim, fetch, read, store; its lease is renewed meanwhile, and its failure is decided here."""
+"""Runs one job: claims it, fetches the file, reads it, stores the result, and decides what a failure means."""
 
 import asyncio
 import random
@@ -6,13 +6,13 @@ import time
 import traceback
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Protocol
 
 import msgspec
 import structlog
 
 from upschedule.backoff import jittered
 from upschedule.metrics import ATTEMPT_SECONDS, JOB_SECONDS, JOBS_FINISHED, PAGES_READ, STALE_RESULTS
+from upschedule.pdf.sandbox import Sandbox
 from upschedule.pdf.sandbox.errors import QuantumUsedUp
 from upschedule.processing.doorbell import Doorbell
 from upschedule.processing.errors import FileGone, ReadingTimedOut
@@ -34,27 +34,8 @@ _log = structlog.get_logger(__name__)
 _STORE_AGAIN_SECONDS_MAX = 1.0
 
 
-class DocumentReader(Protocol):
-    """The sandbox, as seen from here."""
-
-    async def read(
-        self,
-        data: bytes,
-        *,
-        deadline_seconds: float,
-        on_progress: Callable[[int, int], Awaitable[None] | None],
-        cpu_seconds: float | None,
-        on_spent: Callable[[float], None],
-    ) -> Extraction:
-        """Raises UnreadableDocument for a cause in the file; after any other error it is tried again.
-
-        QuantumUsedUp after `cpu_seconds` of processor time. `on_spent` hears how much was used, where it is known.
-        """
-        ...
-
-
 class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of a run; `size_bytes_max` is what an upload may be. Of the documents read at once `slow_max` are slow."""
+    """Bounds of a run. `size_bytes_max` is the bound of an upload; at most `slow_max` jobs under way are slow."""
 
     attempt_seconds_max: float
     size_bytes_max: int
@@ -66,21 +47,21 @@ class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Run:
-    """A job under way, and the processor time that its reading used: None while that is not known."""
+    """A job under way and the processor time that its reading used, None while that is unknown."""
 
     def __init__(self, job: Job) -> None:
         self.job = job
         self.spent_seconds: float | None = 0.0
 
-    def reading(self) -> None:
+    def reading_started(self) -> None:
         self.spent_seconds = None
 
-    def spent(self, seconds: float) -> None:
+    def reading_used(self, seconds: float) -> None:
         self.spent_seconds = seconds
 
 
 class Runner:
-    """Runs jobs for the worker, which bounds how many at once."""
+    """Runs jobs for the worker, which bounds how many run concurrently."""
 
     def __init__(
         self,
@@ -89,7 +70,7 @@ class Runner:
         objects: ObjectStore,
         broadcaster: StatusBroadcaster,
         doorbell: Doorbell,
-        reader: DocumentReader,
+        sandbox: Sandbox,
         options: RunOptions,
         roll: Callable[[], float] = random.random,
     ) -> None:
@@ -97,7 +78,7 @@ class Runner:
         self._objects = objects
         self._broadcaster = broadcaster
         self._doorbell = doorbell
-        self._reader = reader
+        self._sandbox = sandbox
         self._options = options
         self._roll = roll
         self._under_way: set[asyncio.Task[None]] = set()
@@ -106,9 +87,9 @@ class Runner:
         self._stopped = False
 
     async def run(self) -> None:
-        """Runs the fairest due job; nothing where there is none. Raises StoreError only where nothing was claimed.
+        """Runs the fairest due job, if there is one. Raises StoreError only if no job was claimed.
 
-        A slow job is followed by another one, whose message may have come while no slow place was free.
+        After a slow job it runs another one, whose message may have arrived while no slow place was free.
         """
         while not self._stopped:
             job = await self._claim()
@@ -125,12 +106,12 @@ class Runner:
                 return
 
     def stop(self) -> None:
-        """Claims no more; what is under way goes on."""
+        """Claims no more jobs; runs under way continue."""
         self._stopped = True
 
     async def _claim(self) -> Job | None:
-        """Charges the most that the reading may use. Its end settles that; what a killed worker read stays charged."""
-        # One at a time, so that the slow ones are counted exactly.
+        """Charges the most that the reading may use. The end of the run corrects that, unless the worker is killed."""
+        # One claim at a time, so that slow jobs are counted exactly.
         async with self._claiming:
             async with self._database.transaction() as connection:
                 shares = ShareRepository(connection, self._options.shares)
@@ -145,7 +126,7 @@ class Runner:
         return job
 
     async def give_back(self) -> None:
-        """Stops every run under way and queues its job again at once, without counting the attempt."""
+        """Cancels every run under way and queues its job again at once, without counting the attempt."""
         self.stop()
         for attempt in list(self._under_way):
             attempt.cancel()
@@ -164,10 +145,10 @@ class Runner:
             outcome = _stale()
         except asyncio.CancelledError:
             outcome = "given-back"
-            await self._settle(run, self._queue_at_once)
+            await self._settle(run, self._give_back)
         except QuantumUsedUp:
             outcome = await self._settle(run, self._demote)
-        except Exception as error:  # noqa: BLE001 - whatever went wrong, the job must end in a right state
+        except Exception as error:  # noqa: BLE001 - after any error the job must reach a correct state
             outcome = await self._settle(run, partial(self._failed, error=error))
         ATTEMPT_SECONDS.labels(outcome=outcome).observe(time.monotonic() - started_at)
         JOBS_FINISHED.labels(outcome=outcome).inc()
@@ -187,7 +168,7 @@ class Runner:
             try:
                 return await self._store(run, extraction)
             except StoreError as error:
-                # Ends with the lease, which needs the same database. Reading again would cost far more.
+                # This ends with the lease, which needs the same database. Reading again would cost far more.
                 _log.warning("result_not_stored", reason=error.reason)
                 await asyncio.sleep(jittered(_STORE_AGAIN_SECONDS_MAX, 0.8, self._roll()))
 
@@ -199,13 +180,13 @@ class Runner:
         try:
             async with asyncio.timeout_at(deadline):
                 data = await self._objects.get(job.object_key or "", size_bytes_max=self._options.size_bytes_max)
-                run.reading()
-                return await self._reader.read(
+                run.reading_started()
+                return await self._sandbox.read(
                     data,
                     deadline_seconds=deadline - loop.time(),
                     on_progress=progress.report,
                     cpu_seconds=None if job.slow else shares.quick_seconds,
-                    on_spent=run.spent,
+                    on_spent=run.reading_used,
                 )
         except TimeoutError as error:
             raise ReadingTimedOut from error
@@ -218,15 +199,15 @@ class Runner:
                 run.job, extraction, reader_version=self._options.reader_version
             )
             if completed:
-                await self._account_for(connection, run)
+                await self._correct_charge(connection, run)
         if completed is None:
             return _stale()
         PAGES_READ.inc(extraction.pages)
-        await self._ended(completed)
+        await self._finished(completed)
         return "completed"
 
-    async def _account_for(self, connection: Connection, run: _Run) -> None:
-        """Puts what the reading used in the place of what was charged for it at the claim."""
+    async def _correct_charge(self, connection: Connection, run: _Run) -> None:
+        """Replaces what the claim charged by what the reading used."""
         if run.spent_seconds is not None:
             shares = self._options.shares
             difference = run.spent_seconds - shares.cost(run.job)
@@ -235,15 +216,15 @@ class Runner:
     async def _settle(self, run: _Run, how: Callable[[_Run], Awaitable[str]]) -> str:
         try:
             return await how(run)
-        except Exception:  # noqa: BLE001 - the lease runs out, and the sweeper settles it whatever stood in the way here
+        except Exception:  # noqa: BLE001 - after any error here the lease expires, and the sweeper settles the run
             _log.warning("run_not_settled", exc_info=True)
             return "unsettled"
 
-    async def _queue_at_once(self, run: _Run) -> str:
+    async def _give_back(self, run: _Run) -> str:
         async with self._database.transaction() as connection:
             queued = await RunRepository(connection).give_back(run.job)
             if queued:
-                await self._account_for(connection, run)
+                await self._correct_charge(connection, run)
         if queued:
             await self._broadcaster.changed(queued)
             await self._doorbell.ring(queued.id)
@@ -253,7 +234,7 @@ class Runner:
         async with self._database.transaction() as connection:
             queued = await RunRepository(connection).demote(run.job)
             if queued:
-                await self._account_for(connection, run)
+                await self._correct_charge(connection, run)
         if queued is None:
             return _stale()
         await self._broadcaster.changed(queued)
@@ -268,7 +249,7 @@ class Runner:
             async with self._database.transaction() as connection:
                 queued = await RunRepository(connection).retry_later(job, delay_seconds=decision.delay_seconds)
                 if queued:
-                    await self._account_for(connection, run)
+                    await self._correct_charge(connection, run)
             if queued:
                 await self._broadcaster.changed(queued)
             return "retried" if queued else _stale()
@@ -282,13 +263,13 @@ class Runner:
                 reader_version=self._options.reader_version,
             )
             if failed:
-                await self._account_for(connection, run)
+                await self._correct_charge(connection, run)
         if failed is None:
             return _stale()
-        await self._ended(failed)
+        await self._finished(failed)
         return "refused" if decision.error.in_file else "failed"
 
-    async def _ended(self, job: Job) -> None:
+    async def _finished(self, job: Job) -> None:
         if job.finished_at:
             JOB_SECONDS.observe((job.finished_at - job.created_at).total_seconds())
         await self._broadcaster.changed(job)

@@ -1,6 +1,7 @@
-"""The SQL of a run: claimed by one worker, renewed while it lives, ended once (R2.1, R2.3).
+"""SQL for a run: one worker claims it, renews its lease and ends it once (R2.1, R2.3).
 
-Every statement after the claim asks for the run's number: who is no longer the owner changes nothing and is told so.
+Every statement after the claim requires the number of the run. A worker that has lost the job changes nothing, and
+its call returns None or False.
 """
 
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ class RunRepository:
     """
 
     async def claim(self, job_id: UUID, *, lease_seconds: float) -> Job | None:
-        """None where it is not due, not queued, or another was first."""
+        """None if the job is not due, not queued, or claimed by another worker."""
         cursor = await self._connection.execute(self._CLAIM, {"job_id": job_id, "lease_seconds": lease_seconds})
         return optional_job(await cursor.fetchone())
 
@@ -41,7 +42,7 @@ class RunRepository:
     """
 
     async def renew(self, job: Job, *, lease_seconds: float, attempt_seconds_max: float) -> bool:
-        """False: the run is no longer ours, or its time is up (R1.5); give up reading."""
+        """False if the job is lost or its time is up (R1.5): stop reading."""
         values = _key(job) | {"lease_seconds": lease_seconds, "attempt_seconds_max": attempt_seconds_max}
         cursor = await self._connection.execute(self._RENEW, values)
         return cursor.rowcount == 1
@@ -53,7 +54,7 @@ class RunRepository:
     """
 
     async def progress(self, job: Job, *, pages_read: int, pages: int) -> Job | None:
-        """None: no longer ours."""
+        """None if the job is lost."""
         values = _key(job) | {"pages_read": pages_read, "pages": pages}
         cursor = await self._connection.execute(self._PROGRESS, values)
         return optional_job(await cursor.fetchone())
@@ -67,7 +68,7 @@ class RunRepository:
     """
 
     async def complete(self, job: Job, extraction: Extraction, *, reader_version: str) -> Job | None:
-        """Stores the result with the state, replacing an earlier reading's. None: no longer ours, nothing is stored."""
+        """Stores the result with the state and replaces that of an earlier reading. None: nothing was stored."""
         values = _key(job) | {
             "pages": extraction.pages,
             "warnings": Jsonb(msgspec.to_builtins(extraction.warnings)),
@@ -100,7 +101,7 @@ class RunRepository:
     """
 
     async def retry_later(self, job: Job, *, delay_seconds: float) -> Job | None:
-        """None: no longer ours."""
+        """None if the job is lost."""
         cursor = await self._connection.execute(self._RETRY_LATER, _key(job) | {"delay_seconds": delay_seconds})
         return optional_job(await cursor.fetchone())
 
@@ -113,7 +114,7 @@ class RunRepository:
     """
 
     async def give_back(self, job: Job) -> Job | None:
-        """For a worker that stops: due at once, and the attempt does not count. None: no longer ours."""
+        """For a worker that stops: due at once, and the attempt does not count. None if the job is lost."""
         cursor = await self._connection.execute(self._GIVE_BACK, _key(job))
         return optional_job(await cursor.fetchone())
 
@@ -128,8 +129,8 @@ class RunRepository:
     async def demote(self, job: Job) -> Job | None:
         """For a document that needs more than a short reading: due at once, as a slow one.
 
-        The attempt does not count. The job counts as announced: the caller rings once this has committed. None: no
-        longer ours.
+        The attempt does not count. The job counts as announced: the caller rings after the commit. None if the job is
+        lost.
         """
         cursor = await self._connection.execute(self._DEMOTE, _key(job))
         return optional_job(await cursor.fetchone())
@@ -147,8 +148,8 @@ class RunRepository:
     """
 
     async def fail(self, job: Job, error: JobError, *, traceback: str, reader_version: str) -> Job | None:
-        """Leaves a dead letter (R2.5). None: no longer ours."""
-        values = _key(job) | {"error": Jsonb(_told(error)), "reader_version": reader_version}
+        """Also inserts a dead letter (R2.5). None if the job is lost."""
+        values = _key(job) | {"error": Jsonb(_storable_error(error)), "reader_version": reader_version}
         cursor = await self._connection.execute(self._FAIL, values)
         failed = optional_job(await cursor.fetchone())
         if failed:
@@ -157,12 +158,12 @@ class RunRepository:
         return failed
 
 
-def _told(error: JobError) -> dict[str, object]:
+def _storable_error(error: JobError) -> dict[str, object]:
     return msgspec.to_builtins(msgspec.structs.replace(error, detail=_storable(error.detail)))
 
 
 def _storable(text: str) -> str:
-    """PostgreSQL's texts hold no NUL, and a hostile file may put one into an error."""
+    """PostgreSQL's text cannot hold NUL, and a hostile file may put one into an error."""
     return text.replace("\x00", "\ufffd")
 
 

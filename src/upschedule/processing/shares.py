@@ -1,6 +1,6 @@
-"""Shares of processor time: which due job is the fairest next one, and what readings cost those who asked for them.
+"""Shares of processor time: which due job is next, and what readings are charged to visitors and addresses.
 
-docs/decisions/0014-fair-queue.md tells why.
+docs/decisions/0014-fair-queue.md gives the reasons.
 """
 
 import hashlib
@@ -24,7 +24,7 @@ class AddressHash:
         self._key = hmac.digest(secret.encode(), _ADDRESS_KEY_USE, hashlib.sha256) if secret else None
 
     def of(self, address: str | None) -> bytes | None:
-        """None where the address is not known. Raises RuntimeError in a process that has no secret."""
+        """None for an unknown address. Raises RuntimeError in a process that has no secret."""
         if address is None:
             return None
         if self._key is None:
@@ -36,7 +36,7 @@ class AddressHash:
 class ShareOptions(msgspec.Struct, frozen=True, kw_only=True):
     """`quick_seconds` and `slow_seconds` bound the processor time of a first reading and of a longer one.
 
-    What was used counts half after each `half_life_seconds`.
+    Used time loses half its weight with each `half_life_seconds`.
     """
 
     quick_seconds: float
@@ -72,7 +72,7 @@ class ShareRepository:
     """
 
     async def fairest(self, *, with_slow: bool) -> UUID | None:
-        """The due job whose turn it is, locked. None where there is none, or others have locked all that there are."""
+        """Locks and returns the due job whose turn it is. None if there is none that is not locked."""
         values = msgspec.structs.asdict(self._options) | {"with_slow": with_slow}
         row = await (await self._connection.execute(self._FAIREST, values)).fetchone()
         return row["id"] if row else None
@@ -96,7 +96,7 @@ class ShareRepository:
     """
 
     async def charge(self, job: Job, seconds: float) -> None:
-        """Adds to what the job's owner and address have used; below zero it gives back."""
+        """Adds to the used time of the job's owner and address; a negative number gives time back."""
         values = {
             "job_id": job.id,
             "account_id": job.account_id,
@@ -112,12 +112,12 @@ class ShareRepository:
     """
 
     async def check_budget(self, account_id: UUID, budget_seconds: float) -> None:
-        """Raises ReadingTimeUsedUp where the visitor's readings have used more than that, refused ones among them."""
+        """Raises ReadingTimeUsedUp if the visitor's readings, refused ones included, have used more than the budget."""
         half_life = self._options.half_life_seconds
         values = {"account_id": account_id, "half_life_seconds": half_life}
         row = await (await self._connection.execute(self._OF_VISITOR, values)).fetchone()
         if row and row["used"] > budget_seconds:
-            # What was used has then shrunk to the budget.
+            # By then the used time has shrunk to the budget.
             seconds = half_life * math.log2(row["used"] / budget_seconds)
             raise ReadingTimeUsedUp(retry_after_seconds=max(1, math.ceil(seconds)))
 

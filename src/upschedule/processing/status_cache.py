@@ -1,4 +1,4 @@
-"""The status cache (R4.1, R4.2, R4.5): nothing in it that PostgreSQL does not know; away, it only costs time."""
+"""Cache of job rows in Redis (R4.1, R4.2, R4.5). Without it every status is read from PostgreSQL."""
 
 import asyncio
 import time
@@ -20,13 +20,13 @@ _encoder = msgspec.json.Encoder()
 
 _STORE = "redis-cache"
 _PREFIX = "job:"
-# Higher than any row's version, so that a reader who is late cannot bring a deleted job back.
+# Higher than the version of any row, so that a late reader cannot restore a deleted job.
 _DELETED = 2**53 - 1
-# A cache that takes longer than this to answer is slower than the database behind it.
+# A cache that takes longer to answer is slower than the database.
 _COMMAND_SECONDS = 0.25
 _AWAY_SECONDS = 2.0
 
-# A reader who was slow must not write an old state over a new one.
+# A slow reader must not overwrite a new state with an old one.
 _STORE_NEWER = """
 local held = redis.call('HGET', KEYS[1], 'version')
 if held and tonumber(held) >= tonumber(ARGV[1]) then return 0 end
@@ -37,7 +37,7 @@ return 1
 
 
 class StatusCache:
-    """Rows of `jobs` by id. No method raises when Redis is away."""
+    """Rows of `jobs` by id. No method raises StoreError."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class StatusCache:
         self._store_newer = redis.register_script(_STORE_NEWER)
 
     async def get(self, job_id: UUID) -> Job | None:
-        """None where it is not cached, or Redis is away: ask PostgreSQL."""
+        """None if the job is not cached or Redis is unavailable: read it from PostgreSQL."""
         if self._monotonic() < self._away_until:
             CACHE_LOOKUPS.labels(outcome="away").inc()
             return None
@@ -64,7 +64,7 @@ class StatusCache:
                 async with asyncio.timeout(_COMMAND_SECONDS):
                     body = await self._redis.hget(_key(job_id), "job")
         except StoreError as error:
-            # Readers stay away for a moment; asking a deaf server would cost each of them its whole patience.
+            # All readers skip the cache for a moment: each would wait for the whole timeout.
             self._away_until = self._monotonic() + _AWAY_SECONDS
             CACHE_LOOKUPS.labels(outcome="away").inc()
             _log.warning("status_cache_away", reason=error.reason)
@@ -73,12 +73,12 @@ class StatusCache:
         return _decode(body)
 
     async def put(self, job: Job) -> None:
-        """Replaces an older version only. Called by whoever changed the row, which is the invalidation (R4.5)."""
+        """Replaces an older version only. Call it after each change of the row: this is the invalidation (R4.5)."""
         seconds = self._final_seconds if job.is_final else self._pending_seconds
         await self._write(job.id, job.version, _encoder.encode(job), seconds)
 
     async def forget(self, job_id: UUID) -> None:
-        """For a deleted job."""
+        """Marks a job as deleted."""
         await self._write(job_id, _DELETED, b"", self._pending_seconds)
 
     async def _write(self, job_id: UUID, version: int, body: bytes, seconds: int) -> None:
@@ -100,5 +100,5 @@ def _decode(body: bytes | str | None) -> Job | None:
     try:
         return _decoder.decode(body)
     except msgspec.MsgspecError:
-        # Written by a release whose rows had another shape.
+        # Written by a release with other fields.
         return None

@@ -1,4 +1,4 @@
-"""Finds what was lost: runs whose worker fell silent, and due jobs that nobody has heard of (R2.3)."""
+"""Recovers lost jobs: runs whose lease expired, and due jobs whose message was lost (R2.3)."""
 
 import random
 from collections.abc import Callable
@@ -40,7 +40,7 @@ _RING_AGAIN = """
 
 
 class SweepOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """A sweep touches at most `rows_max` rows of each kind; the next one comes soon."""
+    """A sweep changes at most `rows_max` rows of each kind; the next one follows soon."""
 
     rows_max: int
     ring_again_seconds: float
@@ -50,7 +50,7 @@ class SweepOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Sweeper:
-    """One process sweeps, the scheduler that leads; two at once share the rows between them."""
+    """The leading scheduler sweeps. Two sweepers at once are safe: each locks its rows and skips locked ones."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Sweeper:
         self._roll = roll
 
     async def sweep(self) -> None:
-        """Raises StoreError; nothing is half done."""
+        """Raises StoreError before anything was committed."""
         async with self._database.transaction() as connection:
             moved = await self._settle_expired(connection)
             due = await self._due(connection)
@@ -76,7 +76,7 @@ class Sweeper:
             await self._broadcaster.changed(job)
         for job_id in due:
             if not await self._doorbell.ring(job_id):
-                # Redis is away. What was not rung is due for ringing again soon.
+                # Redis is unavailable. The jobs that are left are announced again soon.
                 break
             JOBS_SWEPT.labels(reason="rung-again").inc()
 

@@ -19,6 +19,7 @@ from upschedule.calendars.service import CalendarLimits, CalendarService
 from upschedule.calendars.years import AcademicYearStore
 from upschedule.metrics import POOL_CONNECTIONS, POOL_WAITING
 from upschedule.pdf import READER_VERSION
+from upschedule.pdf.sandbox import Sandbox
 from upschedule.processing.doorbell import Doorbell
 from upschedule.processing.intake import Intake, IntakeLimits
 from upschedule.processing.lease import LeaseOptions
@@ -26,7 +27,7 @@ from upschedule.processing.queue import Queue, RateOptions
 from upschedule.processing.queue_metrics import QueueMetrics
 from upschedule.processing.retention import Retention, RetentionOptions
 from upschedule.processing.retry_policy import RetryPolicy
-from upschedule.processing.runner import DocumentReader, Runner, RunOptions
+from upschedule.processing.runner import Runner, RunOptions
 from upschedule.processing.service import JobService
 from upschedule.processing.shares import AddressHash, ShareOptions
 from upschedule.processing.status_cache import StatusCache
@@ -95,15 +96,15 @@ class Services:
         POOL_CONNECTIONS.labels(state="free").set(pool["pool_available"])
         POOL_WAITING.set(pool["requests_waiting"])
 
-    def runner(self, reader: DocumentReader) -> Runner:
-        """For a worker, which owns the reader."""
+    def runner(self, sandbox: Sandbox) -> Runner:
+        """For a worker, which owns the sandbox."""
         settings = self._settings
         return Runner(
             database=self.database,
             objects=self.objects,
             broadcaster=self.broadcaster,
             doorbell=self._doorbell,
-            reader=reader,
+            sandbox=sandbox,
             options=RunOptions(
                 attempt_seconds_max=settings.jobs.attempt_seconds_max,
                 size_bytes_max=settings.uploads.size_bytes_max,
