@@ -1,7 +1,7 @@
-"""Reads what a stack sets: `pulumi config set NAME VALUE`, with `--secret` for the secrets.
+"""Reads and validates the configuration of a stack: `pulumi config set NAME VALUE`, with `--secret` for the secrets.
 
-Each part of the program says what it needs: a struct of settings, whose field `https_port` is `httpsPort` in the
-stack, and the names of its secrets.
+Each part of the program declares a struct of settings, whose field `https_port` is `httpsPort` in the stack, and the
+names of its secrets.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -18,13 +18,13 @@ Text = Annotated[str, msgspec.Meta(min_length=1)]
 
 S = TypeVar("S", bound=msgspec.Struct)
 
-# A password stands in the files of six servers, each of which quotes in a way of its own.
-_MISREAD = frozenset(" \\'\"")
+# Passwords are written to configuration files of six servers, whose rules of quoting differ.
+_UNSAFE = frozenset(" \\'\"")
 _DOCUMENTS = ("-----BEGIN ", "{")
 
 
 class ConfigurationError(pulumi.RunError):
-    """Lists everything that is missing or wrong."""
+    """Some settings or secrets are missing or wrong; the text lists all of them."""
 
     def __init__(self, stack: str, problems: Mapping[str, str]) -> None:
         lines = "".join(f"\n  {name}: {problem}" for name, problem in problems.items())
@@ -33,18 +33,18 @@ class ConfigurationError(pulumi.RunError):
 
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """All that the parts asked for."""
+    """The valid settings and secrets of all parts."""
 
     values: Mapping[str, Any]
     secrets: Mapping[str, pulumi.Output[str]]
 
     def of(self, settings: type[S]) -> S:
-        """One part's settings."""
+        """The settings of one part, as its own struct."""
         names = {field.encode_name for field in msgspec.structs.fields(settings)}
         return msgspec.convert({name: value for name, value in self.values.items() if name in names}, settings)
 
 
-#: What is wrong with settings and the names of the secrets that are set, taken together.
+#: Validates the settings of one part together with the names of the secrets that are set; returns problems by setting.
 Check = Callable[[Any, Collection[str]], Mapping[str, str]]
 
 
@@ -57,12 +57,12 @@ def load(
     checks: Mapping[type[msgspec.Struct], Check] = MappingProxyType({}),
     stack: str,
 ) -> Configuration:
-    """Raises ConfigurationError."""
-    values, problems = read(config, settings)
+    """Reads all settings and secrets. Raises ConfigurationError with all problems."""
+    values, problems = read_settings(config, settings)
     found = {name: value for name in (*secrets, *optional_secrets) if (value := config.get_secret(name)) is not None}
     problems |= {name: "is missing; set it with --secret" for name in secrets if name not in found}
-    misread = [name for name in found if not is_plain(config.get(name) or "")]
-    problems |= dict.fromkeys(misread, "holds a space, a quote or the like; `openssl rand -hex 24` makes one without")
+    unsafe = [name for name in found if not is_plain(config.get(name) or "")]
+    problems |= dict.fromkeys(unsafe, "holds a space, a quote or the like; `openssl rand -hex 24` makes one without")
     clear = [name for name in found if not pulumi.runtime.is_config_secret(config.full_key(name))]
     problems |= dict.fromkeys(clear, "stands in the clear; set it with --secret")
     configuration = Configuration(values=values, secrets=found)
@@ -75,23 +75,25 @@ def load(
 
 
 def is_plain(secret: str) -> bool:
-    """Printable ASCII that no server's file reads as something else, or a document: PEM or JSON."""
+    """True for printable ASCII that needs no quoting in any server's file, and for a document in PEM or JSON."""
     if secret.startswith(_DOCUMENTS):
         return True
-    return secret != "" and secret.isascii() and secret.isprintable() and _MISREAD.isdisjoint(secret)
+    return secret != "" and secret.isascii() and secret.isprintable() and _UNSAFE.isdisjoint(secret)
 
 
-def read(config: pulumi.Config, settings: Iterable[type[msgspec.Struct]]) -> tuple[dict[str, Any], dict[str, str]]:
-    """What is set, and what is missing or wrong."""
+def read_settings(
+    config: pulumi.Config, settings: Iterable[type[msgspec.Struct]]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """The valid values, and the problems, both by the name of the setting."""
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
     for field in (field for group in settings for field in msgspec.structs.fields(group)):
-        given = config.get(field.encode_name)
-        if given is None and field.required:
+        text = config.get(field.encode_name)
+        if text is None and field.required:
             problems[field.encode_name] = "is missing"
-        elif given is not None:
+        elif text is not None:
             try:
-                values[field.encode_name] = msgspec.convert(given, field.type, strict=False)
+                values[field.encode_name] = msgspec.convert(text, field.type, strict=False)
             except msgspec.ValidationError as reason:
-                problems[field.encode_name] = f"{reason}, not {given!r}"
+                problems[field.encode_name] = f"{reason}, not {text!r}"
     return values, problems

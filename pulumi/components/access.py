@@ -1,27 +1,28 @@
-"""Tokens of least privilege: one for each thing that acts on the cluster."""
+"""The component for a Nomad token of least privilege, and the rules of each token."""
 
 import pulumi
 import pulumi_nomad as nomad
 
 
-class Access(pulumi.ComponentResource):
-    """A policy, and a token that may do what it says and nothing else. `token` is its secret."""
+class AccessToken(pulumi.ComponentResource):
+    """A policy, and a token that has this policy only. `token` is the token's secret."""
 
     def __init__(
         self, name: str, *, title: str, rules: pulumi.Input[str], opts: pulumi.ResourceOptions | None = None
     ) -> None:
+        # The name of the type is part of the state of a stack: another name would replace the tokens.
         super().__init__("upschedule:cluster:Access", name, None, opts)
         child = pulumi.ResourceOptions(parent=self)
         policy = nomad.AclPolicy(name, name=title, rules_hcl=rules, opts=child)
-        made = nomad.AclToken(name, name=title, type="client", policies=[policy.name], opts=child)
-        self.token = made.secret_id
+        token = nomad.AclToken(name, name=title, type="client", policies=[policy.name], opts=child)
+        self.token = token.secret_id
         self.register_outputs({"token": self.token})
 
 
 def deploy_rules(namespace: str) -> str:
-    """Start releases, promote or fail their canaries, scale; enter no task, change no access.
+    """Allows to start releases, promote or fail canaries, and scale, but not to enter a task or change access.
 
-    It reads no secret itself, but a job that it submits may read the secrets of the job of that name.
+    The token cannot read a secret, but a job that it submits can read the secrets of the job of that name.
     """
     return f"""namespace "{namespace}" {{
   capabilities = ["list-jobs", "parse-job", "read-job", "read-job-scaling", "read-logs", "scale-job", "submit-job"]
@@ -30,7 +31,7 @@ def deploy_rules(namespace: str) -> str:
 
 
 def autoscaler_rules(namespace: str) -> str:
-    """Read jobs and their policies, and change a group's count within the bounds that the job itself sets."""
+    """Allows to read jobs and scaling policies, and to change a group's count within the bounds that the job sets."""
     return f"""namespace "{namespace}" {{
   capabilities = [
     "list-jobs", "list-scaling-policies", "read-job", "read-job-scaling", "read-scaling-policy", "scale-job",

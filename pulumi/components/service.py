@@ -30,8 +30,8 @@ class Service(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: ServiceArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("upschedule:cluster:Service", name, None, opts)
-        given = {name: args.secrets, **{f"{name}/{task}": items for task, items in args.task_secrets.items()}}
-        needed = [
+        secrets = {name: args.secrets, **{f"{name}/{task}": items for task, items in args.task_secrets.items()}}
+        secret_variables = [
             nomad.Variable(
                 title,
                 namespace=args.namespace,
@@ -39,18 +39,18 @@ class Service(pulumi.ComponentResource):
                 items=items,
                 opts=pulumi.ResourceOptions(parent=self),
             )
-            for title, items in given.items()
+            for title, items in secrets.items()
             if items
         ]
         self.job = nomad.Job(
             name,
             jobspec=(JOBS / f"{args.file or name}.nomad.hcl").read_text(encoding="utf-8"),
             hcl2=nomad.JobHcl2Args(vars={"namespace": args.namespace, **args.variables}),
-            # A deployment that awaits a person's promotion would keep `up` waiting for ever.
+            # Without it `up` would wait for the promotion of a canary, and fail.
             detach=True,
-            # The autoscaler's count stays.
+            # Otherwise `up` would undo the autoscaler's count.
             preserve_counts=True,
             purge_on_destroy=True,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=needed),
+            opts=pulumi.ResourceOptions(parent=self, depends_on=secret_variables),
         )
         self.register_outputs({"job": self.job.name})

@@ -1,4 +1,4 @@
-"""What people use: API, workers, scheduler, all of one release."""
+"""API, workers and scheduler, which run the same release."""
 
 import hashlib
 import json
@@ -14,10 +14,11 @@ from config import Megabytes, Text
 from guard import read_rollouts, refuse_a_second_release
 from parts.cluster import Cluster
 from parts.stores import Stores
+from upschedule.operations.release.manifest import Manifest
 
 SECRETS = ("feedSecret", "applicationConsulToken")
 JOBS = ("api", "worker", "scheduler")
-#: A share of the processor is enough for it.
+#: The scheduler needs a small share of the processor.
 SCHEDULER_RESOURCES = {"cores": "0", "cpu": "200", "memory_mb": "256"}
 
 Cores = Annotated[int, msgspec.Meta(ge=0)]
@@ -25,27 +26,12 @@ Count = Annotated[int, msgspec.Meta(ge=1)]
 Secrets = Mapping[str, pulumi.Input[str]]
 
 
-class Archive(msgspec.Struct, frozen=True, kw_only=True):
-    """Of a release."""
-
-    name: Text
-    sha256: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
-
-
-class Release(msgspec.Struct, frozen=True, kw_only=True):
-    """The manifest that `upschedule release` prints."""
-
-    version: Text
-    environment: Archive
-    sources: Archive
-
-
-class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Paths are those that a task sees on a node. Without `release` nothing of this part runs.
+class ApplicationConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Settings of the three services. Paths are as a task sees them. Without `release` none of the services is defined.
 
     `release` is the manifest in JSON, `releaseSource` the URL of the folder that its archives are in; empty: the bucket
     of the stack's own object store. `settings` are the application's, as an object: UPSCHEDULE_… to text.
-    `…Cores` of 0 give a share of the processor instead, for machines with few.
+    `…Cores` of 0 give a share of the processor instead, for machines with few cores.
     """
 
     release: str = ""
@@ -78,24 +64,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     release_min_healthy_seconds: Count = 10
 
 
-def check(settings: Settings, secrets: Collection[str]) -> dict[str, str]:
-    """The two that are JSON, and those that leave each other no room."""
+def application_problems(settings: ApplicationConfig, secrets: Collection[str]) -> dict[str, str]:
+    """Checks the manifest, the application's settings, and bounds that must not cross."""
     del secrets
-    problems = crossed_bounds(settings)
+    problems = bound_problems(settings)
     if settings.release:
         try:
-            msgspec.json.decode(settings.release, type=Release)
+            msgspec.json.decode(settings.release, type=Manifest)
         except msgspec.DecodeError as error:
             problems["release"] = f"is no manifest that `upschedule release` prints: {error}"
     try:
-        chosen_settings(settings)
+        parse_settings(settings)
     except msgspec.DecodeError as error:
         problems["settings"] = f"must be an object of names and values: {error}"
     return problems
 
 
-def crossed_bounds(settings: Settings) -> dict[str, str]:
-    """What Nomad would refuse only when other jobs have changed already."""
+def bound_problems(settings: ApplicationConfig) -> dict[str, str]:
+    """Finds bounds that cross: Nomad would refuse them only after other jobs had changed."""
     problems: dict[str, str] = {}
     if settings.api_instances_min > settings.api_instances_max:
         problems["apiInstancesMin"] = f"is above apiInstancesMax, {settings.api_instances_max}"
@@ -106,29 +92,29 @@ def crossed_bounds(settings: Settings) -> dict[str, str]:
     return problems
 
 
-def chosen_settings(settings: Settings) -> dict[str, str]:
-    """As environment variables say them. Raises msgspec.DecodeError."""
-    given = msgspec.json.decode(settings.settings, type=dict[str, str | bool | int | float])
-    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in given.items()}
+def parse_settings(settings: ApplicationConfig) -> dict[str, str]:
+    """The application's settings as texts of environment variables. Raises msgspec.DecodeError."""
+    values = msgspec.json.decode(settings.settings, type=dict[str, str | bool | int | float])
+    return {name: value if isinstance(value, str) else json.dumps(value) for name, value in values.items()}
 
 
-def await_turn(settings: Settings, namespace: str) -> None:
-    """Before the first resource: what was asked for until an error is made all the same. Raises ReleaseUnderWay."""
+def ensure_no_other_release(settings: ApplicationConfig, namespace: str) -> None:
+    """Call it before the first resource: Pulumi makes what was requested before an error. Raises ReleaseUnderWay."""
     if settings.release:
-        release = msgspec.json.decode(settings.release, type=Release)
-        refuse_a_second_release(release.version, lambda: read_rollouts(JOBS, namespace))
+        manifest = msgspec.json.decode(settings.release, type=Manifest)
+        refuse_a_second_release(manifest.version, lambda: read_rollouts(JOBS, namespace))
 
 
-def define(cluster: Cluster, settings: Settings, secrets: Secrets, stores: Stores) -> None:
-    """API (R10.1), workers (R10.2) and scheduler."""
+def define(cluster: Cluster, settings: ApplicationConfig, secrets: Secrets, stores: Stores) -> None:
+    """Defines API (R10.1), workers (R10.2) and scheduler."""
     if not settings.release:
         return
-    release = msgspec.json.decode(settings.release, type=Release)
+    manifest = msgspec.json.decode(settings.release, type=Manifest)
     own = {process: process_secrets(process, secrets, stores) for process in JOBS}
     shared = {
-        "release": release_variable(settings, release, stores, user=f"{cluster.settings.user_prefix}release"),
+        "release": release_variable(settings, manifest, stores, user=f"{cluster.settings.user_prefix}release"),
         "settings": application_settings(settings, stores),
-        # Of all: a release and a rotation go through the three jobs together.
+        # Of all three: a release or a rotation changes the three jobs together.
         "secrets_fingerprint": secrets_fingerprint(
             {f"{process}/{name}": value for process, items in own.items() for name, value in items.items()}
         ),
@@ -143,9 +129,9 @@ def define(cluster: Cluster, settings: Settings, secrets: Secrets, stores: Store
                 **cluster.common("worker"),
                 "process": "worker",
                 **shared,
-                **scaled(settings, "worker"),
+                **scaling_variables(settings, "worker"),
             },
-            task_secrets={"worker/work": own["worker"], "worker/wait": waiting(own["worker"])},
+            task_secrets={"worker/work": own["worker"], "worker/wait": wait_task_secrets(own["worker"])},
         ),
     )
     Service(
@@ -160,13 +146,18 @@ def define(cluster: Cluster, settings: Settings, secrets: Secrets, stores: Store
                 **SCHEDULER_RESOURCES,
                 "instances": str(settings.scheduler_instances),
             },
-            task_secrets={"scheduler/schedule": own["scheduler"], "scheduler/wait": waiting(own["scheduler"])},
+            task_secrets={
+                "scheduler/schedule": own["scheduler"],
+                "scheduler/wait": wait_task_secrets(own["scheduler"]),
+            },
         ),
     )
 
 
-def define_api(cluster: Cluster, settings: Settings, shared: Secrets, application: Secrets, stores: Stores) -> None:
-    """With the one task that may change tables and write backups."""
+def define_api(
+    cluster: Cluster, settings: ApplicationConfig, shared: Secrets, application: Secrets, stores: Stores
+) -> None:
+    """Defines the API, with the only task that can change tables and write backups."""
     prepare = {
         "authority": stores.authority,
         "UPSCHEDULE_POSTGRES_OWNER_URL": stores.owner_url,
@@ -184,20 +175,20 @@ def define_api(cluster: Cluster, settings: Settings, shared: Secrets, applicatio
         "api",
         ServiceArgs(
             namespace=cluster.namespace,
-            variables={**cluster.common("api"), **shared, **scaled(settings, "api"), **own},
+            variables={**cluster.common("api"), **shared, **scaling_variables(settings, "api"), **own},
             task_secrets={"api/serve": application, "api/prepare": prepare},
         ),
     )
 
 
-def release_variable(settings: Settings, release: Release, stores: Stores, *, user: str) -> str:
+def release_variable(settings: ApplicationConfig, manifest: Manifest, stores: Stores, *, user: str) -> str:
     """The variable `release` of all three jobs: JSON whose keys the job files describe."""
     source = settings.release_source.rstrip("/") or f"{object_store_url(stores)}/releases"
     return json.dumps(
         {
-            "version": release.version,
-            "environment": {"url": f"{source}/{release.environment.name}", "sha256": release.environment.sha256},
-            "sources": {"url": f"{source}/{release.sources.name}", "sha256": release.sources.sha256},
+            "version": manifest.version,
+            "environment": {"url": f"{source}/{manifest.environment.name}", "sha256": manifest.environment.sha256},
+            "sources": {"url": f"{source}/{manifest.sources.name}", "sha256": manifest.sources.sha256},
             "volume": settings.release_volume,
             "user": user,
             "program": (JOB_FILES / "release" / "unpacked.py").read_text(encoding="utf-8"),
@@ -208,20 +199,20 @@ def release_variable(settings: Settings, release: Release, stores: Stores, *, us
     )
 
 
-def scaled(settings: Settings, service: str) -> dict[str, str]:
-    """How many there may be of it, and what each gets."""
+def scaling_variables(settings: ApplicationConfig, service: str) -> dict[str, str]:
+    """The variables for the number of instances of a service, and for the resources of each."""
     values = msgspec.structs.asdict(settings)
     names = {"instances_min": "instances_min", "instances_max": "instances_max"}
     names |= {"cores": "cores", "cpu": "cpu_mhz", "memory_mb": "memory_mb"}
     sizes = {variable: str(values[f"{service}_{name}"]) for variable, name in names.items()}
-    # Nomad refuses a job that starts outside its bounds, even where the number that runs will stay.
+    # Nomad refuses a job whose count is outside its bounds, even where `preserve_counts` replaces that count.
     least, most = values[f"{service}_instances_min"], values[f"{service}_instances_max"]
     first = min(max(values[f"{service}_instances"], least), most)
     return {**sizes, "instances": str(first), "scaling_enabled": json.dumps(settings.scaling_enabled)}
 
 
-def application_settings(settings: Settings, stores: Stores) -> str:
-    """Lines NAME="VALUE". What the stack says wins over what is worked out here."""
+def application_settings(settings: ApplicationConfig, stores: Stores) -> str:
+    """Lines NAME="VALUE". The stack's `settings` override the values that are derived here."""
     values = {
         "UPSCHEDULE_WEB_PUBLIC_URL": settings.public_url,
         "UPSCHEDULE_WEB_TRUSTED_PROXIES": settings.proxy_networks,
@@ -231,13 +222,13 @@ def application_settings(settings: Settings, stores: Stores) -> str:
         # PgBouncer holds the connections to PostgreSQL that all instances share (R3.1).
         "UPSCHEDULE_POSTGRES_POOL_SIZE_MIN": "4",
         "UPSCHEDULE_POSTGRES_POOL_SIZE_MAX": "40",
-        **chosen_settings(settings),
+        **parse_settings(settings),
     }
     return "".join(f"{name}={json.dumps(value)}\n" for name, value in values.items())
 
 
 def process_secrets(process: str, secrets: Secrets, stores: Stores) -> Secrets:
-    """Its own names and passwords; the key of feed addresses is the API's alone (decision 16)."""
+    """Names and passwords of one process; only the API has the key of feed addresses (decision 16)."""
     access = stores.processes[process]
     return {
         "authority": stores.authority,
@@ -251,18 +242,21 @@ def process_secrets(process: str, secrets: Secrets, stores: Stores) -> Secrets:
     }
 
 
-def waiting(secrets: Secrets) -> Secrets:
-    """For the task that waits until the release is prepared."""
+def wait_task_secrets(secrets: Secrets) -> Secrets:
+    """Secrets of the task that waits until the database is prepared for the release."""
     return {name: secrets[name] for name in ("authority", "UPSCHEDULE_POSTGRES_URL")}
 
 
 def secrets_fingerprint(secrets: Secrets) -> pulumi.Output[str]:
-    """Of secrets too long to be guessed from it, so it is none itself and a preview shows that it changes."""
+    """A hash that changes with any of the secrets.
 
-    def digest(values: Mapping[str, str]) -> str:
+    It is not secret itself, so that a preview shows the change: the secrets are too long to be guessed from it.
+    """
+
+    def hash_of(values: Mapping[str, str]) -> str:
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:12]
 
-    return pulumi.Output.unsecret(pulumi.Output.all(**secrets).apply(digest))
+    return pulumi.Output.unsecret(pulumi.Output.all(**secrets).apply(hash_of))
 
 
 def object_store_url(stores: Stores) -> str:

@@ -1,4 +1,4 @@
-"""What every part of the system shares."""
+"""The settings and the namespace that all parts of the system use."""
 
 from dataclasses import dataclass
 
@@ -8,28 +8,28 @@ import pulumi
 from config import Text
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Of the whole stack."""
+class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Settings of the whole stack."""
 
     namespace: Text = "upschedule"
     datacenters: Text = "*"
-    # A task of service NAME runs as the user of this name before NAME; nodes must know them all.
+    # The tasks of service NAME run as user PREFIX + NAME; every node must have these users.
     user_prefix: str = "upschedule-"
-    # Where services with a fixed port are, when it is not NAME.service.consul, as Consul's DNS says.
+    # Host of all services with a fixed port. Empty: NAME.service.consul, from Consul's DNS.
     service_host: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """`namespace` waits until it exists."""
+    """Where the services go. `namespace` is an output of the resource, so that services come after it."""
 
     namespace: pulumi.Input[str]
-    settings: Settings
+    settings: ClusterConfig
 
     def common(self, service: str) -> dict[str, pulumi.Input[str]]:
         """The variables that every job file declares."""
         return {"datacenters": self.settings.datacenters, "user": f"{self.settings.user_prefix}{service}"}
 
     def host(self, service: str) -> str:
-        """Of a service with a fixed port: it outlives every instance."""
+        """The host of a service with a fixed port; it does not change with the instances."""
         return self.settings.service_host or f"{service}.service.consul"

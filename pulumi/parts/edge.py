@@ -1,4 +1,4 @@
-"""The one public address."""
+"""Traefik, the only service with a public address."""
 
 from collections.abc import Collection, Mapping
 from typing import Annotated
@@ -14,8 +14,8 @@ SECRETS = ("traefikConsulToken",)
 OPTIONAL_SECRETS = ("traefikCertificate", "traefikCertificateKey")
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Paths are those that a task sees on a node. With `acmeEmail` an authority gives the certificate for `domain`."""
+class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Settings of Traefik. Paths are as a task sees them. With `acmeEmail` Traefik gets a certificate for `domain`."""
 
     traefik_program: Text
     http_port: Port = 80
@@ -34,33 +34,35 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     consul_address: Text = "127.0.0.1:8500"
 
 
-def check(settings: Settings, secrets: Collection[str]) -> dict[str, str]:
-    """A certificate comes from the stack or from ACME."""
-    given = [name for name in OPTIONAL_SECRETS if name in secrets]
+def certificate_problems(settings: EdgeConfig, secrets: Collection[str]) -> dict[str, str]:
+    """Checks that a certificate comes either from the stack or from ACME."""
+    present = [name for name in OPTIONAL_SECRETS if name in secrets]
     if not settings.acme_email:
-        missing = [name for name in OPTIONAL_SECRETS if name not in given]
+        missing = [name for name in OPTIONAL_SECRETS if name not in present]
         return dict.fromkeys(missing, "is missing; set it with --secret, or acmeEmail and domain for ACME")
-    problems = dict.fromkeys(given, "cannot be set beside acmeEmail, which gets a certificate by ACME")
+    problems = dict.fromkeys(present, "cannot be set beside acmeEmail, which gets a certificate by ACME")
     if not settings.domain:
         problems["domain"] = "is missing; ACME needs a name to get a certificate for"
     return problems
 
 
-def define(cluster: Cluster, settings: Settings, secrets: Mapping[str, pulumi.Output[str]]) -> None:
-    """Traefik, which routes to the instances that Consul calls healthy (R8.3, R8.4, R10.4, R10.5)."""
+def define(cluster: Cluster, settings: EdgeConfig, secrets: Mapping[str, pulumi.Output[str]]) -> None:
+    """Defines Traefik, which routes to the instances that are healthy in Consul (R8.3, R8.4, R10.4, R10.5)."""
     items = {"consul_token": secrets["traefikConsulToken"]}
     if not settings.acme_email:
         items |= {"certificate": secrets["traefikCertificate"], "key": secrets["traefikCertificateKey"]}
     Service(
         "traefik",
         ServiceArgs(
-            namespace=cluster.namespace, variables={**cluster.common("traefik"), **variables(settings)}, secrets=items
+            namespace=cluster.namespace,
+            variables={**cluster.common("traefik"), **traefik_variables(settings)},
+            secrets=items,
         ),
     )
 
 
-def variables(settings: Settings) -> dict[str, str]:
-    """Of the job's file."""
+def traefik_variables(settings: EdgeConfig) -> dict[str, str]:
+    """The variables of the job file."""
     return {
         "program": settings.traefik_program,
         "http_port": str(settings.http_port),

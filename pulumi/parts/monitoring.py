@@ -1,24 +1,24 @@
-"""What watches the system, and what follows its load."""
+"""Prometheus, and the autoscaler, which sets the number of instances by its figures."""
 
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 
-from components.access import Access, autoscaler_rules
+from components.access import AccessToken, autoscaler_rules
 from components.service import Service, ServiceArgs
 from config import Megabytes, Port, Text
 from parts.cluster import Cluster
 
-# The autoscaler's token is made here.
+# The program itself creates the autoscaler's token.
 SECRETS = ()
 RULES = Path(__file__).resolve().parents[2] / "monitoring" / "rules.yml"
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Paths are those that a task sees on a node."""
+class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Settings of Prometheus and the autoscaler. Paths are as a task sees them."""
 
     prometheus_program: Text = "/usr/bin/prometheus"
     prometheus_volume: Text = "prometheus"
@@ -29,13 +29,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     scrape_seconds: Count = 5
     autoscaler_program: Text = "/usr/bin/nomad-autoscaler"
     autoscaler_cooldown_seconds: Count = 20
-    # As tasks reach the agent of their own node.
+    # Address at which a task reaches the agent of its own node.
     nomad_address: Text = "http://127.0.0.1:4646"
     nomad_ca_file: str = ""
 
 
-def define(cluster: Cluster, settings: Settings) -> None:
-    """Prometheus (R6.2), and the autoscaler that reads it (R1.3, R10.1, R10.2)."""
+def define(cluster: Cluster, settings: MonitoringConfig) -> None:
+    """Defines Prometheus (R6.2) and the autoscaler that queries it (R1.3, R10.1, R10.2)."""
     Service(
         "prometheus",
         ServiceArgs(
@@ -54,7 +54,7 @@ def define(cluster: Cluster, settings: Settings) -> None:
         ),
     )
     name = cluster.settings.namespace
-    access = Access("autoscaler", title=f"{name}-autoscaler", rules=autoscaler_rules(name))
+    access = AccessToken("autoscaler", title=f"{name}-autoscaler", rules=autoscaler_rules(name))
     Service(
         "autoscaler",
         ServiceArgs(

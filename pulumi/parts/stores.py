@@ -1,4 +1,4 @@
-"""Where the state is: each store runs here, unless the stack names one that runs elsewhere."""
+"""The stores: each runs on this cluster, unless the stack names a server elsewhere."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,9 @@ import pulumi
 from components.service import Service, ServiceArgs
 from config import Megabytes, Port, Text
 from parts.cluster import Cluster
-from parts.identities import PROCESSES, derive, object_store_identities, passwords, redis_rules
+from parts.identities import derive_output, object_store_identities, process_passwords, redis_rules
+from upschedule.operations.privileges.identities import PROCESSES
+from upschedule.operations.privileges.redis import Redis
 
 SECRETS = (
     "postgresOwnerPassword",
@@ -25,18 +27,18 @@ SECRETS = (
     "objectStoreReleaseSecretKey",
     "objectStoreBackupSecretKey",
 )
-# {"accessKey": …, "secretKey": …} of the application before its present pair, while instances still use it.
+# {"accessKey": …, "secretKey": …}: the application's pair before a rotation, which running instances still use.
 OPTIONAL_SECRETS = ("objectStoreApplicationKeyBefore",)
-# Where a task that uses a database URL keeps `Stores.authority`.
+# The file in which a task that uses a database URL has `Stores.authority`.
 AUTHORITY_FILE = "/secrets/stores-authority.pem"
 
 Secrets = Mapping[str, pulumi.Output[str]]
-# HOST:PORT, or empty: PgBouncer is told the two apart.
+# HOST:PORT, or empty. PgBouncer gets host and port as two variables.
 Address = Annotated[str, msgspec.Meta(pattern="^(.+:[0-9]+)?$")]
 
 
-class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Paths are those that a task sees on a node. Ports are fixed, so that an address outlives its instance.
+class StoresConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Settings of the stores. Paths are as a task sees them. Ports are fixed, so that an address outlives its instance.
 
     `postgresAddress` and `objectStoreAddress` are HOST:PORT of servers elsewhere, which then do not run here.
     """
@@ -64,15 +66,15 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 @dataclass(frozen=True, kw_only=True)
 class ObjectStoreKeys:
-    """Of one identity; each reaches its own bucket only."""
+    """The keys of one identity, which can use its own bucket only."""
 
     access_key: str
     secret_key: pulumi.Output[str]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Access:
-    """One process's own names and secrets. `postgres_url` goes through PgBouncer's transaction mode."""
+class ProcessCredentials:
+    """Names and secrets of one process in all stores. `postgres_url` leads to PgBouncer in transaction mode."""
 
     postgres_url: pulumi.Output[str]
     redis_state_url: pulumi.Output[str]
@@ -82,10 +84,10 @@ class Access:
 
 @dataclass(frozen=True, kw_only=True)
 class Stores:
-    """What the application needs to reach them; `processes` by their names in `PROCESSES`.
+    """Addresses and credentials for the application; `processes` has a key for each of `PROCESSES`.
 
-    The database URLs verify the server by `authority`, PEM that the task keeps in AUTHORITY_FILE. `owner_url` and
-    `backup_url` go to PostgreSQL itself.
+    Clients of the database URLs verify the server by `authority`, PEM that the task has in AUTHORITY_FILE. `owner_url`
+    and `backup_url` lead to PostgreSQL itself.
     """
 
     authority: pulumi.Output[str]
@@ -93,12 +95,12 @@ class Stores:
     backup_url: pulumi.Output[str]
     object_store_endpoint: str
     object_store_secure: bool
-    processes: Mapping[str, Access]
+    processes: Mapping[str, ProcessCredentials]
     backups: ObjectStoreKeys
 
 
-def define(cluster: Cluster, settings: Settings, secrets: Secrets) -> Stores:
-    """PostgreSQL with its pool (R3.1), two Redis servers (R4.3, R4.4), the S3 store."""
+def define(cluster: Cluster, settings: StoresConfig, secrets: Secrets) -> Stores:
+    """Defines PostgreSQL with its pool (R3.1), two Redis servers (R4.3, R4.4) and the S3 store."""
     postgres = settings.postgres_address or f"{cluster.host('postgres')}:{settings.postgres_port}"
     objects = settings.object_store_address or f"{cluster.host('object-store')}:{settings.object_store_port}"
     if not settings.postgres_address:
@@ -110,28 +112,32 @@ def define(cluster: Cluster, settings: Settings, secrets: Secrets) -> Stores:
     return Stores(
         authority=secrets["storesAuthority"],
         owner_url=database_url("upschedule_owner", secrets["postgresOwnerPassword"], postgres),
-        backup_url=database_url("upschedule_backup", derive(secrets["postgresOwnerPassword"], "backup"), postgres),
+        backup_url=database_url(
+            "upschedule_backup", derive_output(secrets["postgresOwnerPassword"], "backup"), postgres
+        ),
         object_store_endpoint=objects,
         object_store_secure=settings.object_store_secure,
-        processes={process: access_of(process, cluster, settings, secrets) for process in PROCESSES},
+        processes={process: process_credentials(process, cluster, settings, secrets) for process in PROCESSES},
         backups=ObjectStoreKeys(
             access_key=settings.object_store_backup_access_key, secret_key=secrets["objectStoreBackupSecretKey"]
         ),
     )
 
 
-def access_of(process: str, cluster: Cluster, settings: Settings, secrets: Secrets) -> Access:
+def process_credentials(process: str, cluster: Cluster, settings: StoresConfig, secrets: Secrets) -> ProcessCredentials:
     role = f"upschedule_{process}"
     pgbouncer = f"{cluster.host('pgbouncer')}:{settings.pgbouncer_port}"
     state = f"{cluster.host('redis-state')}:{settings.redis_state_port}"
     cache = f"{cluster.host('redis-cache')}:{settings.redis_cache_port}"
-    return Access(
-        postgres_url=database_url(role, derive(secrets["postgresApplicationPassword"], process), pgbouncer, role),
-        redis_state_url=redis_url(process, derive(secrets["redisStatePassword"], process), state),
-        redis_cache_url=redis_url(process, derive(secrets["redisCachePassword"], process), cache),
+    return ProcessCredentials(
+        postgres_url=database_url(
+            role, derive_output(secrets["postgresApplicationPassword"], process), pgbouncer, role
+        ),
+        redis_state_url=redis_url(process, derive_output(secrets["redisStatePassword"], process), state),
+        redis_cache_url=redis_url(process, derive_output(secrets["redisCachePassword"], process), cache),
         uploads=ObjectStoreKeys(
             access_key=f"{settings.object_store_application_access_key}-{process}",
-            secret_key=derive(secrets["objectStoreApplicationSecretKey"], process),
+            secret_key=derive_output(secrets["objectStoreApplicationSecretKey"], process),
         ),
     )
 
@@ -147,7 +153,7 @@ def redis_url(user: str, password: pulumi.Output[str], address: str) -> pulumi.O
     return password.apply(lambda word: f"redis://{user}:{quote(word, safe='')}@{address}/0")
 
 
-def define_postgres(cluster: Cluster, settings: Settings, secrets: Secrets) -> None:
+def define_postgres(cluster: Cluster, settings: StoresConfig, secrets: Secrets) -> None:
     Service(
         "postgres",
         ServiceArgs(
@@ -160,8 +166,8 @@ def define_postgres(cluster: Cluster, settings: Settings, secrets: Secrets) -> N
             },
             secrets={
                 "owner_password": secrets["postgresOwnerPassword"],
-                "backup_password": derive(secrets["postgresOwnerPassword"], "backup"),
-                **passwords(secrets["postgresApplicationPassword"]),
+                "backup_password": derive_output(secrets["postgresOwnerPassword"], "backup"),
+                **process_passwords(secrets["postgresApplicationPassword"]),
                 "application_password": secrets["postgresApplicationPassword"],
                 "certificate": secrets["storesCertificate"],
                 "key": secrets["storesKey"],
@@ -170,7 +176,7 @@ def define_postgres(cluster: Cluster, settings: Settings, secrets: Secrets) -> N
     )
 
 
-def define_pgbouncer(cluster: Cluster, settings: Settings, secrets: Secrets, postgres: str) -> None:
+def define_pgbouncer(cluster: Cluster, settings: StoresConfig, secrets: Secrets, postgres: str) -> None:
     host, _, port = postgres.rpartition(":")
     Service(
         "pgbouncer",
@@ -183,7 +189,7 @@ def define_pgbouncer(cluster: Cluster, settings: Settings, secrets: Secrets, pos
                 "postgres_port": port,
             },
             secrets={
-                **passwords(secrets["postgresApplicationPassword"]),
+                **process_passwords(secrets["postgresApplicationPassword"]),
                 "application_password": secrets["postgresApplicationPassword"],
                 "authority": secrets["storesAuthority"],
                 "certificate": secrets["storesCertificate"],
@@ -193,7 +199,7 @@ def define_pgbouncer(cluster: Cluster, settings: Settings, secrets: Secrets, pos
     )
 
 
-def define_redis(cluster: Cluster, settings: Settings, secrets: Secrets) -> None:
+def define_redis(cluster: Cluster, settings: StoresConfig, secrets: Secrets) -> None:
     state = {
         "volume": settings.redis_state_volume,
         "port": str(settings.redis_state_port),
@@ -204,30 +210,27 @@ def define_redis(cluster: Cluster, settings: Settings, secrets: Secrets) -> None
         "port": str(settings.redis_cache_port),
         "memory_mb": str(settings.redis_cache_memory_mb),
     }
-    for server, own, password in (
-        ("state", state, secrets["redisStatePassword"]),
-        ("cache", cache, secrets["redisCachePassword"]),
-    ):
-        name = f"redis-{server}"
-        Service(
-            name,
-            ServiceArgs(
-                namespace=cluster.namespace,
-                file="redis",
-                variables={
-                    **cluster.common(name),
-                    "server": server,
-                    "program": settings.redis_program,
-                    **own,
-                    **redis_rules(server),
-                },
-                secrets={"password": password, **passwords(password)},
-            ),
-        )
+    define_redis_server("state", cluster, {"program": settings.redis_program, **state}, secrets["redisStatePassword"])
+    define_redis_server("cache", cluster, {"program": settings.redis_program, **cache}, secrets["redisCachePassword"])
+
+
+def define_redis_server(
+    server: Redis, cluster: Cluster, variables: Mapping[str, str], password: pulumi.Output[str]
+) -> None:
+    name = f"redis-{server}"
+    Service(
+        name,
+        ServiceArgs(
+            namespace=cluster.namespace,
+            file="redis",
+            variables={**cluster.common(name), "server": server, **variables, **redis_rules(server)},
+            secrets={"password": password, **process_passwords(password)},
+        ),
+    )
 
 
 def process_identities(access_key: str, secret_key: str, before: str) -> str:
-    """`before` is the stack's earlier pair as JSON, or empty."""
+    """Identities of the processes; `before` is the stack's pair before a rotation as JSON, or empty."""
     pairs = [(access_key, secret_key)]
     if before:
         earlier = msgspec.json.decode(before, type=dict[str, str])
@@ -235,7 +238,7 @@ def process_identities(access_key: str, secret_key: str, before: str) -> str:
     return object_store_identities(pairs)
 
 
-def define_object_store(cluster: Cluster, settings: Settings, secrets: Secrets) -> None:
+def define_object_store(cluster: Cluster, settings: StoresConfig, secrets: Secrets) -> None:
     before = "objectStoreApplicationKeyBefore"
     Service(
         "object-store",

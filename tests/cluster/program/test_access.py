@@ -2,13 +2,13 @@
 
 import pytest
 
-from components.access import Access, autoscaler_rules, deploy_rules
+from components.access import AccessToken, autoscaler_rules, deploy_rules
 from tests.support.cluster.program.recorded_engine import run, token_of
 
 
 def test_a_token_has_its_policy_and_no_other() -> None:
     """Neither is the management token, whose type would pass every policy by."""
-    ran = run(lambda: Access("deploy", title="whole-deploy", rules=deploy_rules("whole")).token)
+    ran = run(lambda: AccessToken("deploy", title="whole-deploy", rules=deploy_rules("whole")).token)
     (policy,) = ran.of("AclPolicy").values()
     (token,) = ran.of("AclToken").values()
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parts.application import JOBS, Settings, application_settings
+from parts.application import JOBS, ApplicationConfig, application_settings
 from parts.stores import ObjectStoreKeys, Stores
 from tests.support.cluster.program.configurations import REQUIRED, problems
 from tests.support.cluster.program.nomad_server import Nomad
@@ -103,7 +103,7 @@ def test_a_release_comes_from_the_store_or_from_where_the_stack_says(
     ("release", "reason"),
     [
         ("v1", "JSON is malformed: invalid character (byte 0)"),
-        ('{"version": "1"}', "Object missing required field `environment`"),
+        ('{"version": "1", "commit": "1a2b"}', "Object missing required field `environment`"),
         (manifest(""), "Expected `str` of length >= 1 - at `$.version`"),
         (
             manifest("1").replace("e" * 64, "E" * 64),
@@ -167,7 +167,7 @@ def test_settings_of_the_stack_win_over_those_that_are_worked_out(nomad: Nomad) 
 @settings(deadline=None)
 def test_any_text_is_one_line_of_the_environment(chosen: dict[str, str]) -> None:
     """Quotes and line ends within do not make another setting."""
-    settings = Settings(public_url="https://schedule.example.org", settings=json.dumps(chosen))
+    settings = ApplicationConfig(public_url="https://schedule.example.org", settings=json.dumps(chosen))
 
     def program() -> str:
         secret = pulumi.Output.secret("")

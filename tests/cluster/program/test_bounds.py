@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from config import read
+from config import read_settings
 from tests.support.cluster.program.configurations import REQUIRED, SETTINGS, configure, fields, problems
 from tests.support.cluster.program.recorded_engine import run
 
@@ -69,7 +69,7 @@ MAY_BE_EMPTY = {
 
 def reading(name: str, value: str) -> tuple[object, str]:
     """What is made of it, and what is said against it."""
-    values, told = run(lambda: read(configure({**REQUIRED, name: value}, {}), SETTINGS)).result
+    values, told = run(lambda: read_settings(configure({**REQUIRED, name: value}, {}), SETTINGS)).result
     return values.get(name), told.get(name, "")
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from config import ConfigurationError, read
+from config import ConfigurationError, read_settings
 from parts import application, edge, stores
 from tests.support.cluster.program.configurations import (
     GIVEN,
@@ -109,9 +109,11 @@ def test_a_part_gets_its_own_settings_in_its_own_types() -> None:
     found = run(lambda: [loaded(chosen).of(part) for part in SETTINGS]).result
 
     by_type = {type(settings): settings for settings in found}
-    assert by_type[stores.Settings] == stores.Settings(redis_program=REQUIRED["redisProgram"], object_store_secure=True)
-    assert by_type[edge.Settings] == edge.Settings(traefik_program=REQUIRED["traefikProgram"], domain="x.example")
-    assert by_type[application.Settings] == application.Settings(
+    assert by_type[stores.StoresConfig] == stores.StoresConfig(
+        redis_program=REQUIRED["redisProgram"], object_store_secure=True
+    )
+    assert by_type[edge.EdgeConfig] == edge.EdgeConfig(traefik_program=REQUIRED["traefikProgram"], domain="x.example")
+    assert by_type[application.ApplicationConfig] == application.ApplicationConfig(
         public_url=REQUIRED["publicUrl"], domain="x.example", api_memory_mb=4096
     )
 
@@ -142,7 +144,7 @@ def test_a_name_means_one_thing() -> None:
 @settings(deadline=None)
 def test_whatever_is_set_is_used_or_complained_of(chosen: dict[str, str]) -> None:
     """No text of a setting ends the program in another way, and none is dropped."""
-    values, told = run(lambda: read(configure(chosen, {}), SETTINGS)).result
+    values, told = run(lambda: read_settings(configure(chosen, {}), SETTINGS)).result
 
     assert values.keys() | told.keys() == chosen.keys() | REQUIRED.keys()
     assert not values.keys() & told.keys()

@@ -4,7 +4,7 @@ import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from parts.application import Settings, scaled
+from parts.application import ApplicationConfig, scaling_variables
 from tests.support.cluster.program.nomad_server import Nomad
 from tests.support.cluster.program.whole_program import RELEASED, up
 
@@ -35,9 +35,13 @@ def test_bounds_alone_are_enough(nomad: Nomad) -> None:
 def test_the_first_number_is_the_nearest_within_the_bounds(first: int, one: int, other: int) -> None:
     """The one that was asked for, where it may be."""
     least, most = sorted((one, other))
-    settings = Settings(public_url="-", worker_instances=first, worker_instances_min=least, worker_instances_max=most)
-    found = int(scaled(settings, "worker")["instances"])
+    settings = ApplicationConfig(
+        public_url="-", worker_instances=first, worker_instances_min=least, worker_instances_max=most
+    )
+    found = int(scaling_variables(settings, "worker")["instances"])
 
     assert least <= found <= most
     assert abs(found - first) == min(abs(number - first) for number in range(least, most + 1))
-    assert scaled(msgspec.structs.replace(settings, worker_instances=found), "worker") == scaled(settings, "worker")
+    assert scaling_variables(msgspec.structs.replace(settings, worker_instances=found), "worker") == scaling_variables(
+        settings, "worker"
+    )

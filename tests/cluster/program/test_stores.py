@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from parts import stores
-from parts.identities import derived
+from parts.identities import derive_secret
 from tests.support.cluster.program.configurations import GIVEN, REQUIRED
 from tests.support.cluster.program.nomad_server import Nomad
 from tests.support.cluster.program.recorded_engine import Ran, run
@@ -67,7 +67,7 @@ def test_stores_are_found_by_name_on_their_ports(nomad: Nomad) -> None:
         "port": "6432",
         "dbname": "upschedule_api",
         "user": "upschedule_api",
-        "password": derived(GIVEN["postgresApplicationPassword"], "api"),
+        "password": derive_secret(GIVEN["postgresApplicationPassword"], "api"),
     }
     assert database(prepare["UPSCHEDULE_POSTGRES_OWNER_URL"]) == {
         "host": "postgres.service.consul",
@@ -80,7 +80,7 @@ def test_stores_are_found_by_name_on_their_ports(nomad: Nomad) -> None:
         address = redis.connection.parse_url(serve[f"UPSCHEDULE_REDIS_{use}_URL"])
         assert (address["host"], address["port"]) == (f"redis-{use.lower()}.service.consul", port)
         assert address["username"] == "api"
-        assert address["password"] == derived(GIVEN[f"redis{use.title()}Password"], "api")
+        assert address["password"] == derive_secret(GIVEN[f"redis{use.title()}Password"], "api")
 
 
 def test_each_process_has_names_and_secrets_that_the_stores_know_and_no_other_has(nomad: Nomad) -> None:
@@ -170,7 +170,7 @@ def test_the_key_of_before_is_taken_only_while_it_is_set() -> None:
         name: during[name],
     }
     for entry, known in zip(json.loads(f"[{during[name]}]"), json.loads(f"[{without[name]}]"), strict=True):
-        old = {"accessKey": f"a-{entry['name']}", "secretKey": derived("b", entry["name"])}
+        old = {"accessKey": f"a-{entry['name']}", "secretKey": derive_secret("b", entry["name"])}
         assert entry == {**known, "credentials": [*known["credentials"], old]}
 
 

@@ -1,19 +1,24 @@
-"""What a release is made of."""
+"""The manifest of a release, which `upschedule release` prints and the Pulumi program reads."""
+
+from typing import Annotated
 
 import msgspec
 
+Text = Annotated[str, msgspec.Meta(min_length=1)]
+Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+
 
 class Archive(msgspec.Struct, frozen=True, kw_only=True):
-    """`sha256` is of the file, in hexadecimal digits."""
+    """One archive of a release; `sha256` is of the file."""
 
-    name: str
-    sha256: str
+    name: Text
+    sha256: Sha256
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """The stack's setting `release` is this as JSON."""
+    """The stack's setting `release` is this struct as JSON."""
 
-    version: str
+    version: Text
     commit: str
     environment: Archive
     sources: Archive

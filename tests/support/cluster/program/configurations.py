@@ -10,10 +10,16 @@ from parts import application, cluster, edge, monitoring, stores
 from tests.support.cluster.program.recorded_engine import PROJECT, STACK, run
 
 PARTS = (cluster, stores, edge, monitoring, application)
-SETTINGS: tuple[type[msgspec.Struct], ...] = tuple(part.Settings for part in PARTS)
+SETTINGS: tuple[type[msgspec.Struct], ...] = (
+    cluster.ClusterConfig,
+    stores.StoresConfig,
+    edge.EdgeConfig,
+    monitoring.MonitoringConfig,
+    application.ApplicationConfig,
+)
 SECRETS = (*stores.SECRETS, *edge.SECRETS, *monitoring.SECRETS, *application.SECRETS)
 OPTIONAL_SECRETS = (*stores.OPTIONAL_SECRETS, *edge.OPTIONAL_SECRETS)
-CHECKS = {edge.Settings: edge.check, application.Settings: application.check}
+CHECKS = {edge.EdgeConfig: edge.certificate_problems, application.ApplicationConfig: application.application_problems}
 
 REQUIRED = {
     "redisProgram": "/usr/bin/valkey-server",
