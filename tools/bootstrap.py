@@ -70,8 +70,8 @@ def look_for_prerequisites(*parts: str) -> int:
 
 
 def install(group: str) -> None:
-    from tools.installation.environment import synchronise  # noqa: PLC0415 - an older Python cannot read it
     from tools.installation.errors import InstallationError  # noqa: PLC0415 - as above
+    from tools.installation.virtual_environment import synchronise  # noqa: PLC0415 - an older Python cannot read it
 
     try:
         synchronise(ROOT, group)

@@ -29,7 +29,6 @@ from tests.support.cluster.whole.cluster import (
 )
 from tests.support.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
-from tools.local_cluster.leftovers import members, writing_below
 from tools.local_cluster.users import UIDS
 from tools.local_cluster.volumes import VOLUMES
 from upschedule.operations.privileges.identities import PROCESSES, role_of

@@ -16,8 +16,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tools.cluster.plugins import language_executor, stand_ins
-from tools.cluster.programs import PROGRAMS, CannotPrepareError, Program, cache, version_of
+from tools.cluster.pinned_programs import PROGRAMS, CannotPrepareError, Program, cache, version_of
+from tools.cluster.plugin_fallback import language_executor, stand_ins
 
 GO_OLDEST = (1, 26)
 # What the largest program adds to the caches of Go and to ours.

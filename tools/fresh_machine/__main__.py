@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 
 from tools.fresh_machine.machine import PERSON, ROOT, Machine, end, fresh_machine, interrupt
-from tools.fresh_machine.visit import read_schedule
+from tools.fresh_machine.upload import read_schedule
 from upschedule.operations.embedded.ports import free_port
 
 SCHEDULE = ROOT / "src/upschedule/golden/lectures.pdf"

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.installation.download import fetch
 from tools.installation.errors import InstallationError
-from tools.installation.fetching import fetch
 from tools.installation.package_index import Location, link_on_page, locate, same_host
 
 OLDEST = (0, 9)

@@ -7,8 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from tools.cluster.programs import CannotPrepareError
-from tools.local_cluster import environment
+from tools.cluster.pinned_programs import CannotPrepareError
+from tools.local_cluster import shell_environment
 from tools.local_cluster.api import ApiError
 from tools.local_cluster.cluster import LocalCluster
 from tools.local_cluster.errors import ClusterError
@@ -39,7 +39,7 @@ def main() -> int:
 def bring_up(cluster: LocalCluster) -> None:
     began = time.monotonic()
     cluster.up()
-    print(environment.advice(cluster.plan))
+    print(shell_environment.advice(cluster.plan))
     say(f"Took {time.monotonic() - began:.0f} s.")
 
 

@@ -8,8 +8,8 @@ from functools import cached_property
 from pathlib import Path
 
 from tools.cluster.build import prepare
-from tools.cluster.programs import cache
-from tools.local_cluster import environment, leftovers, stack_configuration
+from tools.cluster.pinned_programs import cache
+from tools.local_cluster import agent_cleanup, shell_environment, stack_configuration
 from tools.local_cluster.api import ApiError
 from tools.local_cluster.certificates import Certificates, provide_certificates
 from tools.local_cluster.chroot import chroot_env, make_chroot
@@ -20,7 +20,7 @@ from tools.local_cluster.health import Health
 from tools.local_cluster.nomad_agent import NomadAgent
 from tools.local_cluster.plan import ROOT, Plan
 from tools.local_cluster.pulumi_stack import PulumiStack
-from tools.local_cluster.releasing import release
+from tools.local_cluster.release_command import release
 from tools.local_cluster.tokens import consul_token, provide_policies, provide_tokens
 from tools.local_cluster.volumes import make_volumes, volumes
 
@@ -46,7 +46,7 @@ class LocalCluster:
         self.await_healthy()
         if not self.stack.setting("release"):
             self.first_release()
-        environment.write(self.plan.env_file, self.environment, self.path)
+        shell_environment.write(self.plan.env_file, self.environment, self.path)
 
     def await_healthy(self) -> None:
         """Raises ClusterError."""
@@ -99,7 +99,7 @@ class LocalCluster:
                 self.say(f"They did not all end by themselves and are killed: {reason}")
         self.say("Stopping the agents …")
         self.nomad.stop()
-        leftovers.clean_up(self.nomad.folder, self.nomad.cgroup)
+        agent_cleanup.clean_up(self.nomad.folder, self.nomad.cgroup)
         self.consul.stop()
 
     def remove(self) -> None:

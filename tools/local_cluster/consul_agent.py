@@ -7,8 +7,8 @@ from typing import Any
 
 from tools.local_cluster.api import Api, ApiError, consul
 from tools.local_cluster.plan import ROOT
+from tools.local_cluster.polling import wait_for
 from tools.local_cluster.process import Process
-from tools.local_cluster.waiting import wait_for
 from upschedule.operations.embedded.passwords import write_private
 from upschedule.operations.embedded.ports import LOOPBACK
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tools.local_cluster.api import Api, ApiError
 from tools.local_cluster.errors import ClusterError
-from tools.local_cluster.waiting import wait_for
+from tools.local_cluster.polling import wait_for
 from upschedule.deploy.nomad_model import ACTIVE
 
 LOG_LINES = 12

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tools.local_cluster.errors import ClusterError
-from tools.local_cluster.waiting import wait_for
+from tools.local_cluster.polling import wait_for
 
 LOG_LINES = 12
 # Nomad hands its own on to tasks: whoever starts it has tokens in theirs, and settings that are not for the tasks.

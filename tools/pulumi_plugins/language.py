@@ -18,7 +18,7 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 
-from tools.pulumi_plugins.serving import serve
+from tools.pulumi_plugins.grpc_server import serve
 
 EXECUTOR = "pulumi-language-python-exec"
 # The executor's exit code when it has already told the user what is wrong.

@@ -15,7 +15,7 @@ from tests.support.cluster.ha.keys import run
 from tests.support.cluster.ha.machine import Machine
 from tests.support.cluster.whole.visits import reading
 from tests.support.servers import wait_until
-from tools.local_cluster.leftovers import end_tasks
+from tools.local_cluster.agent_cleanup import end_tasks
 
 JOB = Path(__file__).parent / "web.nomad.hcl"
 HEALTHY_SECONDS = 40

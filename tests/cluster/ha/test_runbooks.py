@@ -17,7 +17,7 @@ from tests.support.cluster.ha.cluster import Cluster
 from tests.support.cluster.ha.machine import Machine
 from tests.support.cluster.whole.runbooks import follow
 from tests.support.servers import wait_until
-from tools.local_cluster.leftovers import end_tasks
+from tools.local_cluster.agent_cleanup import end_tasks
 
 __all__ = ["service"]
 

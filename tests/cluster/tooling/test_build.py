@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.paths import ROOT
-from tools.cluster.programs import PROGRAMS, cache
+from tools.cluster.pinned_programs import PROGRAMS, cache
 
 NAMES = [program.name for program in PROGRAMS]
 
@@ -91,7 +91,7 @@ def test_the_cache_is_named_by_the_pins_alone(tmp_path: Path) -> None:
     """A clone shares it; another version of a module has one of its own."""
     clone = tmp_path / "clone"
     shutil.copytree(ROOT / "tools" / "cluster", clone / "tools" / "cluster")
-    question = [sys.executable, "-c", "from tools.cluster.programs import cache; print(cache())"]
+    question = [sys.executable, "-c", "from tools.cluster.pinned_programs import cache; print(cache())"]
 
     def named() -> str:
         return subprocess.run(question, cwd=clone, stdout=subprocess.PIPE, text=True, check=True).stdout.strip()

@@ -12,10 +12,11 @@ import grpc
 from google.protobuf import empty_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
+from tools.pulumi_plugins.grpc_server import serve
 from tools.pulumi_plugins.nomad.acl import AclPolicy, AclToken
 from tools.pulumi_plugins.nomad.api import Connection, Nomad
 from tools.pulumi_plugins.nomad.diff import difference
-from tools.pulumi_plugins.nomad.failures import cleaned, tell_incomplete, told
+from tools.pulumi_plugins.nomad.error_reporting import cleaned, tell_incomplete, told
 from tools.pulumi_plugins.nomad.job import Job
 from tools.pulumi_plugins.nomad.namespace import Namespace
 from tools.pulumi_plugins.nomad.resource import IncompleteError, Resource, ResourceType, Work
@@ -30,7 +31,6 @@ from tools.pulumi_plugins.nomad.values import (
     to_struct,
 )
 from tools.pulumi_plugins.nomad.variable import Variable
-from tools.pulumi_plugins.serving import serve
 
 VERSION = "2.6.1"
 TYPES: Mapping[str, ResourceType] = {

@@ -14,7 +14,7 @@ from tests.support.cluster.ha.keys import gossip_keys, made_by, make_certificate
 from tests.support.cluster.ha.machine import Machine
 from tests.support.paths import ROOT
 from tests.support.servers import scratch_directory, wait_until
-from tools.local_cluster.leftovers import clean_up
+from tools.local_cluster.agent_cleanup import clean_up
 
 SERVERS = ["127.0.0.11", "127.0.0.12", "127.0.0.13"]
 CLIENTS = ["127.0.0.21", "127.0.0.22"]

@@ -17,7 +17,7 @@ from typing import Any
 import httpx
 
 from tests.support.cluster.tooling.nomad_certificates import Certificates
-from tools.local_cluster.leftovers import clean_up
+from tools.local_cluster.agent_cleanup import clean_up
 from upschedule.operations.embedded.ports import free_port
 
 READY_SECONDS = 40

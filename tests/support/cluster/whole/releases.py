@@ -15,7 +15,7 @@ from tests.support.cluster.whole.cluster import ask_consul
 from tests.support.cluster.whole.traffic import Traffic, traffic
 from tests.support.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
-from tools.local_cluster.releasing import release
+from tools.local_cluster.release_command import release
 
 JOBS = ("api", "worker", "scheduler")
 UNDER_WAY = 10

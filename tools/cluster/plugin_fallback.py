@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tools.cluster.programs import HERE, TOOLS, CannotPrepareError
+from tools.cluster.pinned_programs import HERE, TOOLS, CannotPrepareError
 
 NOMAD_PLUGIN = ("resource", "nomad", "2.6.1")
 LANGUAGE_HOST = "pulumi-language-python"

@@ -5,7 +5,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from tools.local_cluster.waiting import wait_for
+from tools.local_cluster.polling import wait_for
 
 CGROUPS = Path("/sys/fs/cgroup")
 END_SECONDS = 15.0

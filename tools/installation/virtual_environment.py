@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TextIO
 
 from tools.installation import uv
+from tools.installation.download import has_authorities
 from tools.installation.errors import NETWORK_ADVICE, InstallationError
-from tools.installation.fetching import has_authorities
 from tools.installation.package_index import configured_index
 from tools.installation.progress import Progress
 
