@@ -329,5 +329,5 @@ def left_of(cluster: LocalCluster) -> list[str]:
     """Processes and mounts."""
     folder, cgroup = cluster.plan.data, cluster.nomad.cgroup
     mounts = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
-    processes = {*writing_below(folder), *members(cgroup)}
+    processes = {*processes_with_files_below(folder), *processes_of(cgroup)}
     return [*(line for line in mounts if str(folder) in line), *map(str, processes)]

@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tools.cluster.pinned_programs import PROGRAMS, CannotPrepareError, Program, cache, version_of
-from tools.cluster.plugin_fallback import language_executor, stand_ins
+from tools.cluster.plugin_fallback import fallback_folders, language_executor
 
 GO_OLDEST = (1, 26)
 # What the largest program adds to the caches of Go and to ours.
@@ -52,7 +52,7 @@ def prepare(folder: Path) -> list[Path]:
             provide(program, programs)
         language_executor(programs)
     print(f"All programs are in {programs} after {time.monotonic() - began:.1f} s.")
-    return [programs, *stand_ins(programs)]
+    return [programs, *fallback_folders(programs)]
 
 
 @contextlib.contextmanager
@@ -105,8 +105,8 @@ def build(program: Program, target: Path) -> float:
         raise CannotPrepareError(f"Building {program.name} took longer than {BUILD_SECONDS} s and was ended.") from None
     if done.returncode != 0:
         raise CannotPrepareError(f"{program.name} could not be built: see above (is there a network?).")
-    if (told := version_of(unfinished)) != program.version:
-        raise CannotPrepareError(f"{program.name} was built, but says it is {told}, not {program.version}.")
+    if (reported := version_of(unfinished)) != program.version:
+        raise CannotPrepareError(f"{program.name} was built, but says it is {reported}, not {program.version}.")
     unfinished.rename(target)
     return time.monotonic() - began
 

@@ -1,4 +1,4 @@
-"""The cluster's programs: which version, how each is built, and where the built ones are kept.
+"""The pinned programs of the cluster: versions, build commands, and the cache of built programs.
 
 Each folder beside this file holds the go.mod and go.sum of one program. Nomad 1.6.1 and Consul 1.16.3 are the last
 releases under an open-source licence; docs/decisions/0010 has the reasons, also why no module may be bumped by hand.
@@ -19,12 +19,12 @@ ANSWER_SECONDS = 30
 
 
 class CannotPrepareError(Exception):
-    """The sentence says what to install or free."""
+    """A program can be neither found nor built; the text says what to install or free."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Program:
-    """`package` is built in the folder of the program's name."""
+    """One program; `package` is built in the folder with the program's name."""
 
     name: str
     version: str
@@ -57,7 +57,7 @@ PROGRAMS = (
 
 
 def pins_hash() -> str:
-    """Changes with a pinned module, a way of building or the kind of machine, and with nothing else."""
+    """A hash of the pinned modules, the build commands and the kind of machine."""
     digest = hashlib.sha256(f"{platform.system()} {platform.machine()}".encode())
     for program in PROGRAMS:
         digest.update(repr(program).encode())
@@ -67,13 +67,13 @@ def pins_hash() -> str:
 
 
 def cache() -> Path:
-    """Outside the work tree, so that every clone shares it."""
+    """The folder of built programs, outside the work tree so that all clones share it."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(base) / "upschedule" / "cluster-tools" / pins_hash()
 
 
 def version_of(executable: Path) -> str | None:
-    """What the program says of itself; None where it cannot be run or says nothing."""
+    """The version that the program prints; None if it cannot be run or prints none."""
     try:
         answer = subprocess.run(
             [executable, "version"], capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False

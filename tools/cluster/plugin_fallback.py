@@ -1,4 +1,4 @@
-"""Which of Pulumi's two plugins must be our stand-ins: those not installed that cannot be downloaded either."""
+"""Decides which of Pulumi's plugins the project's own replace: those neither installed nor downloadable."""
 
 import json
 import os
@@ -17,18 +17,18 @@ SECONDS_BETWEEN_ATTEMPTS = 86_400
 ENGINE_FOLDER = HERE / "pulumi"
 
 
-def stand_ins(programs: Path) -> list[Path]:
+def fallback_folders(programs: Path) -> list[Path]:
     """Folders under tools/ to put on PATH, each with one plugin."""
     needed: list[Path] = []
     if official := shutil.which(LANGUAGE_HOST, path=official_path()):
         print(f"{LANGUAGE_HOST}: found at {official}")
     else:
-        print(f"{LANGUAGE_HOST}: not installed, ours stands in")
+        print(f"{LANGUAGE_HOST}: not installed, the project's own is used")
         needed.append(TOOLS / LANGUAGE_HOST)
     if nomad_plugin(programs / "pulumi"):
         print("pulumi-resource-nomad: the official plugin is installed")
     else:
-        print("pulumi-resource-nomad: cannot be downloaded, ours stands in")
+        print("pulumi-resource-nomad: cannot be downloaded, the project's own is used")
         needed.append(TOOLS / "pulumi-resource-nomad")
     return needed
 

@@ -1,4 +1,4 @@
-"""The README's two commands, on a machine that has Python, make and git alone.
+"""Runs the README's two commands on a machine that has only Python, make and git.
 
 `python -m tools.fresh_machine [run] [test]`, as root. Makes a minimal Debian 12. In it, first without root's rights and
 then as root, it starts `make run`, uploads a schedule from outside, and starts `make test`: without root's rights that
@@ -17,7 +17,7 @@ from contextlib import ExitStack, contextmanager
 from types import FrameType
 
 from tools.fresh_machine.machine import PERSON, ROOT, Machine, end, fresh_machine, interrupt
-from tools.fresh_machine.upload import read_schedule
+from tools.fresh_machine.upload import upload_schedule
 from upschedule.operations.embedded.ports import free_port
 
 SCHEDULE = ROOT / "src/upschedule/golden/lectures.pdf"
@@ -29,8 +29,8 @@ TEST_SECONDS = 5400.0
 RUN_LINES_MAX = 40
 
 
-class NotAsPromisedError(Exception):
-    """What a command did instead of what the README says."""
+class UnexpectedOutcomeError(Exception):
+    """A command did not do what the README says; the text says what it did."""
 
 
 def main(*chosen: str) -> int:
@@ -44,8 +44,8 @@ def main(*chosen: str) -> int:
         with ExitStack() as opened:
             with _timed(took, "debootstrap"):
                 machine = opened.enter_context(fresh_machine())
-            _try(machine, wanted, took)
-    except NotAsPromisedError as error:
+            _run_commands(machine, wanted, took)
+    except UnexpectedOutcomeError as error:
         print(f"Not as promised: {error}", file=sys.stderr)
         return 1
     finally:
@@ -54,20 +54,20 @@ def main(*chosen: str) -> int:
     return 0
 
 
-def _try(machine: Machine, wanted: Sequence[str], took: dict[str, float]) -> None:
+def _run_commands(machine: Machine, wanted: Sequence[str], took: dict[str, float]) -> None:
     if "run" in wanted:
         for user in (PERSON, "root"):
             for occasion in ("first", "second"):
                 _run(machine, user, f"make run as {user}, the {occasion} time", took)
     if "test" in wanted:
         with _timed(took, f"make test as {PERSON}, until it says what is missing"):
-            _refuse(machine)
+            _check_refusal(machine)
         with _timed(took, "make test as root"):
             _test(machine)
 
 
 def _run(machine: Machine, user: str, what: str, took: dict[str, float]) -> None:
-    """Until `ready:`, one upload, and Ctrl-C."""
+    """Starts `make run`, waits for `ready:`, uploads a schedule, and presses Ctrl-C."""
     with _running(machine, user, "make", "run", seconds=READY_SECONDS, PORT=str(free_port())) as (process, lines):
         shown: list[str] = []
         with _timed(took, f"{what}, until ready"):
@@ -76,26 +76,26 @@ def _run(machine: Machine, user: str, what: str, took: dict[str, float]) -> None
                 if line.startswith("ready: "):
                     break
             else:
-                raise NotAsPromisedError(f"{what} ended before it was ready.")
+                raise UnexpectedOutcomeError(f"{what} ended before it was ready.")
         if len(shown) > RUN_LINES_MAX:
-            raise NotAsPromisedError(f"{what} printed {len(shown)} lines before it was ready.")
+            raise UnexpectedOutcomeError(f"{what} printed {len(shown)} lines before it was ready.")
         with _timed(took, f"{what}, one upload"):
-            events = read_schedule(shown[-1].removeprefix("ready: ").strip(), SCHEDULE)
+            events = upload_schedule(shown[-1].removeprefix("ready: ").strip(), SCHEDULE)
         print(f"The upload became {events} events.", flush=True)
         interrupt(process)
         if not any("Stopped; the data stay" in line for line in lines):
-            raise NotAsPromisedError(f"{what} did not stop in order after Ctrl-C.")
+            raise UnexpectedOutcomeError(f"{what} did not stop in order after Ctrl-C.")
 
 
-def _refuse(machine: Machine) -> None:
-    """One command to type, and no test."""
+def _check_refusal(machine: Machine) -> None:
+    """Checks that `make test` prints the command that installs what is missing, and runs no test."""
     with _running(machine, PERSON, "make", "test", seconds=REFUSAL_SECONDS) as (_, lines):
         shown = list(lines)
     if not shown or not re.search(r"^The tests need chromium, .*apt-get install .*chromium", shown[0]):
-        raise NotAsPromisedError(f"make test did not begin with what is missing, but with {shown[:1]}.")
+        raise UnexpectedOutcomeError(f"make test did not begin with what is missing, but with {shown[:1]}.")
     # The second line is make's own.
     if len(shown) > 2:  # noqa: PLR2004 - as the line above says
-        raise NotAsPromisedError("make test went on although something is missing.")
+        raise UnexpectedOutcomeError("make test went on although something is missing.")
 
 
 def _test(machine: Machine) -> None:
@@ -105,14 +105,14 @@ def _test(machine: Machine) -> None:
         for line in lines:
             last = line
     if not re.search(r"=+ \d+ passed", last):
-        raise NotAsPromisedError(f"make test as root ended with: {last}")
+        raise UnexpectedOutcomeError(f"make test as root ended with: {last}")
 
 
 @contextmanager
 def _running(
     machine: Machine, user: str, *command: str, seconds: float, **variables: str
 ) -> Iterator[tuple["subprocess.Popen[str]", Iterator[str]]]:
-    """The command and its lines, which are printed as they come. Beyond its time it is ended."""
+    """The running command and its lines, which are also printed. It is killed after `seconds`."""
     process = machine.start(user, *command, **variables)
     alarm = threading.Timer(seconds, process.kill)
     alarm.start()

@@ -1,4 +1,4 @@
-"""A minimal Debian 12 in a folder, with nothing but Python, make and git, and the commit that is checked out here."""
+"""Builds a minimal Debian 12 in a folder, with Python, make and git, and a clone of this repository."""
 
 import contextlib
 import os
@@ -31,13 +31,13 @@ BUILD_SECONDS = 1200
 
 @dataclass(frozen=True, kw_only=True)
 class Machine:
-    """`environment` is what its users have set, such as proxies."""
+    """The machine in the folder `root`; its users have the variables `environment`, such as proxies."""
 
     root: Path
     environment: Mapping[str, str]
 
     def start(self, user: str, *command: str, **variables: str) -> "subprocess.Popen[str]":
-        """The command in the project's folder of `user`; `stop` ends it with all that it started."""
+        """Starts a command in the project's folder of `user`; `end` ends it with all its children."""
         home = Path("/", HOMES[user])
         own = {"PATH": PATH, "HOME": str(home), "LANG": "C.UTF-8", **self.environment, **variables}
         isolate = ("setpriv", "--pdeathsig", "KILL", "unshare", "--mount", "--pid", "--fork", "--kill-child", "--")
@@ -57,7 +57,7 @@ class Machine:
 
 @contextmanager
 def fresh_machine() -> Iterator[Machine]:
-    """Needs root and debootstrap. Nothing of it stays."""
+    """Builds the machine and removes it afterwards. Needs root and debootstrap."""
     folder = Path(tempfile.mkdtemp(prefix="upschedule-fresh-machine-", dir="/var/tmp"))
     try:
         folder.chmod(0o755)
@@ -69,12 +69,12 @@ def fresh_machine() -> Iterator[Machine]:
 
 
 def interrupt(process: "subprocess.Popen[str]") -> None:
-    """As Ctrl-C in its terminal does."""
+    """Sends SIGINT to the process group, like Ctrl-C in a terminal."""
     os.killpg(process.pid, signal.SIGINT)
 
 
 def end(process: "subprocess.Popen[str]") -> None:
-    """At once, with everything that it started."""
+    """Kills the command and all its children."""
     with contextlib.suppress(ProcessLookupError):
         process.kill()
     process.wait()
@@ -104,7 +104,7 @@ def _build(root: Path) -> None:
 
 
 def _configure(root: Path, sources: Sequence[tuple[str, str]]) -> None:
-    """What leads to the network here leads to it there."""
+    """Copies the network's configuration of this machine: apt's sources and proxies, and certificate authorities."""
     lines = "".join(f"deb {address} {suite} main\n" for address, suite in sources)
     (root / "etc/apt/sources.list").write_text(lines, encoding="utf-8")
     dump = _output("apt-config", "dump")
@@ -142,7 +142,7 @@ def _output(*command: str) -> str:
 
 
 def _remove(folder: Path) -> None:
-    """Never through a mount: what debootstrap mounts while it works is undone first, if it was interrupted."""
+    """Removes the folder. Unmounts first what an interrupted debootstrap has left mounted."""
     mounts = [line.split(" ")[4] for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()]
     for mount in sorted((mount for mount in mounts if Path(mount).is_relative_to(folder)), reverse=True):
         subprocess.run(["umount", mount], check=True)

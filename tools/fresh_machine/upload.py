@@ -1,4 +1,4 @@
-"""One upload from outside."""
+"""Uploads a schedule to a running service."""
 
 import time
 from pathlib import Path
@@ -10,16 +10,16 @@ ANSWER_SECONDS = 30.0
 PAUSE_SECONDS = 0.2
 
 
-def read_schedule(url: str, schedule: Path) -> int:
-    """Upload the file and wait until it has been read. The number of its events."""
-    with httpx.Client(base_url=url, timeout=ANSWER_SECONDS, trust_env=False) as visitor:
+def upload_schedule(url: str, schedule: Path) -> int:
+    """Uploads the file, waits until it is processed, and returns the number of events."""
+    with httpx.Client(base_url=url, timeout=ANSWER_SECONDS, trust_env=False) as client:
         files = {"file": (schedule.name, schedule.read_bytes(), "application/pdf")}
-        job = visitor.post("/api/v1/uploads", files=files).raise_for_status().json()
+        job = client.post("/api/v1/uploads", files=files).raise_for_status().json()
         address = f"/api/v1/jobs/{job['id']}"
         deadline = time.monotonic() + READ_SECONDS
         while job["status"] in {"queued", "processing"} and time.monotonic() < deadline:
             time.sleep(PAUSE_SECONDS)
-            job = visitor.get(address).raise_for_status().json()
+            job = client.get(address).raise_for_status().json()
         if job["status"] != "completed":
             raise RuntimeError(f"The upload is not completed after {READ_SECONDS:.0f} s: {job}")
-        return len(visitor.get(f"{address}/timetable").raise_for_status().json()["events"])
+        return len(client.get(f"{address}/timetable").raise_for_status().json()["events"])

@@ -1,4 +1,4 @@
-"""Fetches a file by HTTP with the standard library: through proxies, with few retries, up to a size."""
+"""Downloads a file by HTTP with the standard library: through proxies, with retries, up to a maximal size."""
 
 import http.client
 import random
@@ -19,10 +19,10 @@ PIECE = 1 << 18
 SERVER_ERROR = 500
 TOO_MANY_REQUESTS = 429
 
-Progress = Callable[[int], None]
+ReportBytes = Callable[[int], None]
 
 
-def fetch(location: Location, *, size_max: int, progress: Progress = lambda _: None) -> bytes:
+def fetch(location: Location, *, size_max: int, report_bytes: ReportBytes = lambda _: None) -> bytes:
     """The content, of at most `size_max` bytes. Raises InstallationError.
 
     The caller compares a hash. A machine that has no certificate authorities at all, as a minimal Debian, therefore
@@ -32,7 +32,7 @@ def fetch(location: Location, *, size_max: int, progress: Progress = lambda _: N
     attempt = 1
     while True:
         try:
-            return _read(opener, location, size_max, progress)
+            return _read(opener, location, size_max, report_bytes)
         except (OSError, http.client.HTTPException) as error:
             if attempt == ATTEMPTS or not _may_pass(error):
                 raise InstallationError(
@@ -55,7 +55,7 @@ def _describe(error: OSError | http.client.HTTPException) -> str:
     return str(error.reason if isinstance(error, urllib.error.URLError) else error) or type(error).__name__
 
 
-def _read(opener: urllib.request.OpenerDirector, location: Location, size_max: int, progress: Progress) -> bytes:
+def _read(opener: urllib.request.OpenerDirector, location: Location, size_max: int, report_bytes: ReportBytes) -> bytes:
     request = urllib.request.Request(location.url)  # noqa: S310 - http and https only, as the opener has no others
     for name, value in location.headers.items():
         # A redirect to another host does not get it.
@@ -66,7 +66,7 @@ def _read(opener: urllib.request.OpenerDirector, location: Location, size_max: i
             content += piece
             if len(content) > size_max:
                 raise InstallationError(f"{location.url} is larger than the {size_max} bytes that were expected.")
-            progress(len(content))
+            report_bytes(len(content))
         expected = response.headers.get("Content-Length")
     if expected is not None and len(content) != int(expected):
         raise http.client.IncompleteRead(bytes(content), int(expected) - len(content))

@@ -7,7 +7,7 @@ from typing import TextIO
 ERASE = "\r\x1b[K"
 
 
-class Progress:
+class InstallProgress:
     """Nothing is shown until there is something to install."""
 
     def __init__(self, title: str, stream: TextIO) -> None:

@@ -25,7 +25,7 @@ WHEEL_BYTES_MAX = 256 << 20
 MUSL = ("musllinux", (1, 2))
 PLATFORM = re.compile(r"(manylinux|musllinux)_(\d+)_(\d+)_(\w+)")
 
-Say = Callable[[str], None]
+Report = Callable[[str], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ def version_of(uv: Path) -> tuple[int, ...]:
     return tuple(int(part) for part in words[1].split(".")[:2]) if answer.returncode == 0 and len(words) > 1 else (0,)
 
 
-def install(lock: Path, tools: Path, index: str | None, say: Say) -> Path:
+def install(lock: Path, tools: Path, index: str | None, report: Report) -> Path:
     """Raises InstallationError. The caller lets one process at a time do this."""
     wheel = choose(locked_wheels(lock), platform.machine(), libc())
     if not wheel:
@@ -75,7 +75,7 @@ def install(lock: Path, tools: Path, index: str | None, say: Say) -> Path:
     content = fetch(
         _address(wheel, index),
         size_max=wheel.size or WHEEL_BYTES_MAX,
-        progress=lambda count: say(f"uv {wheel.version}, {count / 1e6:.0f} of {wheel.size / 1e6:.0f} MB"),
+        report_bytes=lambda count: report(f"uv {wheel.version}, {count / 1e6:.0f} of {wheel.size / 1e6:.0f} MB"),
     )
     if (found := hashlib.sha256(content).hexdigest()) != wheel.sha256:
         raise InstallationError(
@@ -105,10 +105,10 @@ def locked_wheels(lock: Path) -> list[Wheel]:
 def libc() -> tuple[str, tuple[int, int]]:
     """The kind of wheel that this machine's C library runs, and the library's version."""
     try:
-        told = os.confstr("CS_GNU_LIBC_VERSION") or ""
+        version = os.confstr("CS_GNU_LIBC_VERSION") or ""
     except (ValueError, OSError):
         return MUSL
-    numbers = re.search(r"(\d+)\.(\d+)", told)
+    numbers = re.search(r"(\d+)\.(\d+)", version)
     return ("manylinux", (int(numbers[1]), int(numbers[2]))) if numbers else MUSL
 
 

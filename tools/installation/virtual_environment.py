@@ -18,7 +18,7 @@ from tools.installation import uv
 from tools.installation.download import has_authorities
 from tools.installation.errors import NETWORK_ADVICE, InstallationError
 from tools.installation.package_index import configured_index
-from tools.installation.progress import Progress
+from tools.installation.progress import InstallProgress
 
 TITLE = "Installing the Python packages that uv.lock names"
 LOCK_SECONDS = 1800.0
@@ -38,7 +38,7 @@ def synchronise(root: Path, group: str) -> None:
     if index:
         # Programs that the command starts, such as the packing of a release, use the same index.
         os.environ["UV_DEFAULT_INDEX"] = index
-    progress = Progress(TITLE, sys.stdout)
+    progress = InstallProgress(TITLE, sys.stdout)
     tools = root / ".tools"
     tools.mkdir(exist_ok=True)
     with exclusive(tools / "lock") as lock:
@@ -74,7 +74,7 @@ class Installer:
     _fetched: set[str] = field(default_factory=set)
     _installed: int = 0
 
-    def run(self, index: str | None, progress: Progress) -> None:
+    def run(self, index: str | None, progress: InstallProgress) -> None:
         for command in self._from_index() if index else self._from_lock():
             self._uv(command, progress)
         progress.finish(f"Installed {self._installed} package{'' if self._installed == 1 else 's'}")
@@ -103,7 +103,7 @@ class Installer:
         found = self.environment.glob("lib/python*/site-packages/upschedule-*.dist-info/direct_url.json")
         return any(file.stat().st_mtime > changed for file in found)
 
-    def _uv(self, arguments: Sequence[str | Path], progress: Progress) -> None:
+    def _uv(self, arguments: Sequence[str | Path], progress: InstallProgress) -> None:
         """Raises InstallationError with uv's own words printed before."""
         with subprocess.Popen(
             [self.program, *arguments],
@@ -123,7 +123,7 @@ class Installer:
             advice = f" {NETWORK_ADVICE}" if UNREACHABLE.search("".join(said)) else ""
             raise InstallationError(f"The installation failed: see above.{advice}")
 
-    def _note(self, line: str, progress: Progress) -> bool:
+    def _note(self, line: str, progress: InstallProgress) -> bool:
         """Whether the line is worth printing when uv fails."""
         if match := DOWNLOADING.match(line):
             self._sizes[match[1]] = float(match[2]) * UNITS[match[3]]

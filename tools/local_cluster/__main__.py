@@ -1,4 +1,4 @@
-"""The cluster on this machine: `python -m tools.local_cluster up | down`. Needs root, as Nomad's client does."""
+"""Starts and stops the cluster on this machine: `python -m tools.local_cluster up | down`, as root."""
 
 import argparse
 import contextlib
@@ -19,13 +19,15 @@ from upschedule.operations.embedded.errors import EmbeddedServerError
 def main() -> int:
     chosen = arguments()
     if os.geteuid() != 0:
-        print("Run it as root: Nomad's client starts each task as a user of its own, in a file system of its own.")
+        print("Run it as root: Nomad's client starts each task with its own user and file system.")
         return 1
     if chosen.command == "down" and not chosen.data.exists():
         print(f"There is no cluster in {chosen.data}.")
         return 1
     try:
-        cluster = LocalCluster(make_plan(chosen.data.resolve(), chosen=dict(chosen.port), free=chosen.free_ports), say)
+        cluster = LocalCluster(
+            make_plan(chosen.data.resolve(), chosen=dict(chosen.port), free=chosen.free_ports), report
+        )
         if chosen.command == "up":
             bring_up(cluster)
         else:
@@ -39,15 +41,15 @@ def main() -> int:
 def bring_up(cluster: LocalCluster) -> None:
     began = time.monotonic()
     cluster.up()
-    print(shell_environment.advice(cluster.plan))
-    say(f"Took {time.monotonic() - began:.0f} s.")
+    print(shell_environment.next_steps(cluster.plan))
+    report(f"Took {time.monotonic() - began:.0f} s.")
 
 
 def take_down(cluster: LocalCluster, *, remove: bool) -> None:
     cluster.down()
     if remove:
         cluster.remove()
-    say("Everything is removed." if remove else f"Its data stay in {cluster.plan.data}.")
+    report("Everything is removed." if remove else f"Its data stay in {cluster.plan.data}.")
 
 
 def arguments() -> argparse.Namespace:
@@ -60,7 +62,7 @@ def arguments() -> argparse.Namespace:
     up.add_argument(
         "--port", type=port, action="append", default=[], metavar="NAME=NUMBER", help=", ".join(DEFAULT_PORTS)
     )
-    up.add_argument("--free-ports", action="store_true", help="take ports that nobody uses")
+    up.add_argument("--free-ports", action="store_true", help="take ports that are free")
     down.add_argument("--remove-data", action="store_true", help="remove volumes, secrets and state, too")
     down.set_defaults(port=[], free_ports=False)
     return parser.parse_args()
@@ -71,7 +73,7 @@ def port(text: str) -> tuple[str, int]:
     return name, int(number)
 
 
-def say(sentence: str) -> None:
+def report(sentence: str) -> None:
     print(sentence, flush=True)
 
 

@@ -1,4 +1,4 @@
-"""What a Nomad agent leaves when it stops or is killed: tasks, collectors of logs, mounts, control groups."""
+"""Removes what a Nomad agent leaves behind: tasks, collectors of logs, mounts and control groups."""
 
 import os
 import signal
@@ -12,25 +12,27 @@ END_SECONDS = 15.0
 
 
 def clean_up(folder: Path, cgroup: str) -> None:
-    """Ends and removes all that belongs to the agent whose data are below `folder`; the data themselves stay."""
+    """Ends and removes everything of the agent whose data are below `folder`, but not the data."""
     end_tasks(folder, cgroup)
     unmount(folder)
     for top in (*CGROUPS.glob(f"*/{cgroup}"), *CGROUPS.glob(cgroup)):
         for inner in sorted((path for path in top.rglob("*") if path.is_dir()), reverse=True):
             inner.rmdir()
-        wait_for(lambda top=top: removed(top), timeout_seconds=END_SECONDS)
+        wait_for(lambda top=top: remove_group(top), timeout_seconds=END_SECONDS)
 
 
 def end_tasks(folder: Path, cgroup: str) -> None:
     """Kills the tasks and their supervisors, and waits until they and their control groups are gone."""
-    groups = {group for task in members(cgroup) for group in groups_of(task)}
-    wait_for(lambda: not kill({*writing_below(folder), *members(cgroup)}), timeout_seconds=END_SECONDS)
+    groups = {group for task in processes_of(cgroup) for group in own_groups_of(task)}
+    wait_for(
+        lambda: not kill({*processes_with_files_below(folder), *processes_of(cgroup)}), timeout_seconds=END_SECONDS
+    )
     for group in groups:
-        wait_for(lambda group=group: removed(group), timeout_seconds=END_SECONDS)
+        wait_for(lambda group=group: remove_group(group), timeout_seconds=END_SECONDS)
 
 
-def writing_below(folder: Path) -> set[int]:
-    """Processes that hold a file of `folder` open; Nomad's collectors of logs outlive an agent that stops at once."""
+def processes_with_files_below(folder: Path) -> set[int]:
+    """Processes with an open file below `folder`: Nomad's collectors of logs outlive an agent that is killed."""
     found: set[int] = set()
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
@@ -43,14 +45,14 @@ def writing_below(folder: Path) -> set[int]:
     return found
 
 
-def members(cgroup: str) -> set[int]:
-    """Processes in the control groups below the client's own; version 1 has it for the controller `cpuset` only."""
+def processes_of(cgroup: str) -> set[int]:
+    """Processes in the control groups below the client's; version 1 has that group for the controller `cpuset` only."""
     lists = (path for pattern in (f"*/{cgroup}", cgroup) for path in CGROUPS.glob(f"{pattern}/**/cgroup.procs"))
     return {int(process) for path in lists for process in path.read_text(encoding="ascii").split()}
 
 
-def groups_of(process: int) -> set[Path]:
-    """Those that Nomad made for this task alone: with version 1 `/nomad/ID` of each other controller."""
+def own_groups_of(process: int) -> set[Path]:
+    """The control groups that Nomad made for this task only: with version 1 `/nomad/ID` of every other controller."""
     found: set[Path] = set()
     try:
         lines = Path(f"/proc/{process}/cgroup").read_text(encoding="ascii").splitlines()
@@ -64,7 +66,7 @@ def groups_of(process: int) -> set[Path]:
 
 
 def kill(processes: set[int]) -> set[int]:
-    """Gives them back, as they need a moment to end."""
+    """Kills the processes and returns them, since they need a moment to end."""
     for process in processes:
         try:
             os.kill(process, signal.SIGKILL)
@@ -73,8 +75,8 @@ def kill(processes: set[int]) -> set[int]:
     return processes
 
 
-def removed(group: Path) -> bool:
-    """Also when that had to be done; the kernel keeps one for a moment after its last process."""
+def remove_group(group: Path) -> bool:
+    """Removes the group. False: the kernel still keeps it, as it does for a moment after the last process."""
     try:
         group.rmdir()
     except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""A certificate authority of this cluster, and what it signs: PostgreSQL's and Traefik's certificates."""
+"""A certificate authority for this cluster, and the certificates that it signs for PostgreSQL and Traefik."""
 
 import subprocess
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ class Certificate:
 
 @dataclass(frozen=True, kw_only=True)
 class Certificates:
-    """`authority` is for those who connect: a file in PEM."""
+    """`authority` is the file in PEM by which clients verify the servers."""
 
     authority: Path
     stores: Certificate
@@ -31,7 +31,7 @@ class Certificates:
 
 
 def provide_certificates(folder: Path) -> Certificates:
-    """Made once; readable by their owner only."""
+    """Makes the files that are missing; only their owner can read them."""
     folder.mkdir(mode=0o700, exist_ok=True)
     files = {
         name: Certificate(certificate=folder / f"{name}.pem", key=folder / f"{name}.key")
@@ -56,7 +56,7 @@ def provide_certificates(folder: Path) -> Certificates:
 
 
 def request(files: Certificate, subject: str, more: Sequence[str]) -> None:
-    """The certificate appears last and whole: its presence says that the key is there, too."""
+    """Writes the key, then renames the complete certificate: if it exists, the key exists, too."""
     draft = files.certificate.with_suffix(".new")
     output = ["-keyout", str(files.key), "-out", str(draft), "-days", DAYS, "-subj", f"/CN={subject}"]
     command = ["openssl", "req", "-x509", *KEY, *output, *more]

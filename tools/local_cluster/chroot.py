@@ -1,4 +1,4 @@
-"""All that a task sees of its node: the programs, their libraries, and what those read."""
+"""Builds the file system that tasks see: programs, their libraries, and the files that those read."""
 
 import os
 import re
@@ -25,8 +25,8 @@ DEBIAN = (
     "/usr/share/zoneinfo",
     "/usr/lib/locale/C.utf8",
 )
-# Read where they are there.
-SURROUNDINGS = (
+# Linked if they exist.
+SYSTEM_FILES = (
     "/etc/hosts",
     "/etc/nsswitch.conf",
     "/etc/resolv.conf",
@@ -34,7 +34,7 @@ SURROUNDINGS = (
     "/etc/ssl/openssl.cnf",
     "/usr/lib/ssl/openssl.cnf",
 )
-# Loaded by the wheels of a release, which ldd does not know yet.
+# A release's wheels load them; ldd cannot find them before a release is packed.
 LIBRARIES = (
     "libdl.so.2",
     "libgcc_s.so.1",
@@ -45,34 +45,31 @@ LIBRARIES = (
     "libstdc++.so.6",
     "libutil.so.1",
 )
-LEFT_OUT = shutil.ignore_patterns("test", "idlelib", "turtledemo", "lib2to3", "bitcode", "pgxs", "man")
+IGNORED = shutil.ignore_patterns("test", "idlelib", "turtledemo", "lib2to3", "bitcode", "pgxs", "man")
 
 
 def chroot_env(folder: Path) -> Mapping[str, str]:
-    """As Nomad's client wants it: what is where for the tasks."""
+    """The option `chroot_env` of Nomad's client: paths on the node to paths in the task."""
     return {str(entry): f"/{entry.name}" for entry in sorted(folder.iterdir())} if folder.exists() else {}
 
 
 def make_chroot(folder: Path, cluster_programs: Path) -> None:
-    """Builds the tree anew. Files are linked where that is possible.
-
-    Raises ClusterError with all that is missing.
-    """
+    """Builds the tree anew, of hard links where possible. Raises ClusterError with everything that is missing."""
     contents = {path: Path(path) for path in DEBIAN} | {f"/usr/bin/{name}": Path("/bin", name) for name in COMMANDS}
-    contents |= wheels_and_own(cluster_programs) | {path: Path(path) for path in SURROUNDINGS if Path(path).exists()}
+    contents |= other_programs(cluster_programs) | {path: Path(path) for path in SYSTEM_FILES if Path(path).exists()}
     if missing := [str(path) for path in contents.values() if not path.exists()]:
         raise ClusterError(f"Tasks need these, which are missing: {', '.join(missing)}. README.md lists the packages.")
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o755)
     for inside, outside in contents.items():
-        put(outside, folder / inside.lstrip("/"))
+        place(outside, folder / inside.lstrip("/"))
     for path in libraries(list(executables(folder))):
-        put(Path(path), folder / path.lstrip("/"))
+        place(Path(path), folder / path.lstrip("/"))
     write_users(folder / "etc")
 
 
-def wheels_and_own(cluster_programs: Path) -> dict[str, Path]:
-    """Programs that are not Debian's, where the jobs look for them."""
+def other_programs(cluster_programs: Path) -> dict[str, Path]:
+    """Programs that are not Debian's, by the paths at which the jobs expect them."""
     return {
         # A symbolic link would stay one, and point to nothing.
         "/bin/sh": Path("/usr/bin/dash"),
@@ -83,17 +80,17 @@ def wheels_and_own(cluster_programs: Path) -> dict[str, Path]:
     }
 
 
-def put(source: Path, target: Path) -> None:
-    """A file or a tree, without symbolic links."""
+def place(source: Path, target: Path) -> None:
+    """Places a file or a tree, without symbolic links."""
     if source.is_dir():
-        shutil.copytree(source, target, copy_function=link, ignore=LEFT_OUT)
+        shutil.copytree(source, target, copy_function=link, ignore=IGNORED)
     elif not target.exists():
         target.parent.mkdir(parents=True, exist_ok=True)
         link(str(source), str(target))
 
 
 def link(source: str, target: str) -> None:
-    """Hard, unless the source is another user's or on another file system."""
+    """Makes a hard link, or a copy if the source is another user's or on another file system."""
     real = Path(source).resolve()
     try:
         if real.stat().st_uid == 0:
@@ -105,7 +102,7 @@ def link(source: str, target: str) -> None:
 
 
 def executables(folder: Path) -> Iterator[Path]:
-    """Programs and libraries in the tree: what ldd can be asked about."""
+    """Programs and libraries in the tree, for ldd."""
     for path in folder.rglob("*"):
         if path.is_file() and (path.suffix == ".so" or os.access(path, os.X_OK)):
             with path.open("rb") as file:
@@ -114,9 +111,9 @@ def executables(folder: Path) -> Iterator[Path]:
 
 
 def libraries(of: Iterable[Path]) -> set[str]:
-    """Paths at which the loader looks for them."""
-    told = subprocess.run(["ldd", *of], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
-    found = set(re.findall(r"(/\S+) \(0x", told.stdout))
+    """Paths at which the loader finds the libraries of these programs."""
+    listing = subprocess.run(["ldd", *of], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
+    found = set(re.findall(r"(/\S+) \(0x", listing.stdout))
     cache = subprocess.run(["/sbin/ldconfig", "-p"], stdout=subprocess.PIPE, text=True, check=True).stdout
     for name in LIBRARIES:
         found |= set(re.findall(rf"^\s{re.escape(name)} \(libc6,x86-64\S*\) => (\S+)", cache, re.MULTILINE))

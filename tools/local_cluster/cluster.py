@@ -1,4 +1,4 @@
-"""The whole cluster on this machine: agents, tokens, secrets, volumes, and the stack that fills it."""
+"""The whole cluster on this machine: agents, tokens, secrets, volumes, and the stack of Pulumi."""
 
 import shutil
 import sys
@@ -20,7 +20,7 @@ from tools.local_cluster.health import Health
 from tools.local_cluster.nomad_agent import NomadAgent
 from tools.local_cluster.plan import ROOT, Plan
 from tools.local_cluster.pulumi_stack import PulumiStack
-from tools.local_cluster.release_command import release
+from tools.local_cluster.release_command import pack_release
 from tools.local_cluster.tokens import consul_token, provide_policies, provide_tokens
 from tools.local_cluster.volumes import make_volumes, volumes
 
@@ -30,46 +30,46 @@ HEALTHY_SECONDS = 240.0
 
 @dataclass(frozen=True)
 class LocalCluster:
-    """`say` gets a sentence for each step; `repository` is where the first release comes from."""
+    """`report` receives a sentence for each step; the first release is packed from `repository`."""
 
     plan: Plan
-    say: Callable[[str], None]
+    report: Callable[[str], None]
     repository: Path = ROOT
 
     def up(self) -> None:
-        """From whatever there is to all checks passing. Raises ClusterError."""
+        """Starts what does not run, and waits until all checks pass. Raises ClusterError."""
         self.adopt_secrets()
         self.start_agents()
-        self.say("Bringing the stack up …")
+        self.report("Bringing the stack up …")
         self.prepare_stack()
         self.stack.up()
         self.await_healthy()
         if not self.stack.setting("release"):
             self.first_release()
-        shell_environment.write(self.plan.env_file, self.environment, self.path)
+        shell_environment.write_exports(self.plan.env_file, self.environment, self.path)
 
     def await_healthy(self) -> None:
         """Raises ClusterError."""
-        self.say("Waiting until all checks pass …")
+        self.report("Waiting until all checks pass …")
         self.health.await_all(timeout_seconds=HEALTHY_SECONDS)
 
     def first_release(self) -> None:
-        """Later ones are for whoever works with the cluster. Raises ClusterError."""
-        self.say("Packing this commit as the first release …")
-        manifest = release(self.repository, self.release_store)
-        self.say("Bringing the release up …")
+        """Packs and starts the first release; the user starts later ones. Raises ClusterError."""
+        self.report("Packing this commit as the first release …")
+        manifest = pack_release(self.repository, self.release_store)
+        self.report("Bringing the release up …")
         self.stack.configure({"release": manifest}, {})
         self.stack.up()
         self.await_healthy()
 
     def start_agents(self) -> None:
         """Raises ClusterError."""
-        self.say("Starting Consul …")
+        self.report("Starting Consul …")
         self.consul.start()
         self.consul.await_leader()
         provide_policies(self.consul.api)
         provide_tokens(self.consul.api, self.credentials, node=self.consul.name)
-        self.say("Starting Nomad …")
+        self.report("Starting Nomad …")
         make_volumes(self.plan.data / "volumes")
         if self.nomad.process.pid() is None:
             make_chroot(self.plan.data / "chroot", self.programs[0])
@@ -78,9 +78,9 @@ class LocalCluster:
         self.nomad.accept_tasks()
 
     def adopt_secrets(self) -> None:
-        """What a person rotated in the stack is what the stores know. Raises ClusterError."""
+        """Takes over secrets that a user has rotated in the stack: the stores have these. Raises ClusterError."""
         self.stack.prepare(self.credentials.password("pulumi-passphrase"))
-        self.credentials.adopt(stack_configuration.rotated(self.stack.values()))
+        self.credentials.adopt(stack_configuration.rotatable(self.stack.values()))
 
     def prepare_stack(self) -> None:
         """Raises ClusterError."""
@@ -90,20 +90,20 @@ class LocalCluster:
         )
 
     def down(self) -> None:
-        """Ends tasks and agents. What they keep, jobs and settings as well as data, is there for the next `up`."""
+        """Ends tasks and agents. Jobs, settings and data stay for the next `up`."""
         if self.nomad.process.pid() is not None:
-            self.say("Stopping all tasks …")
+            self.report("Stopping all tasks …")
             try:
                 self.nomad.end_tasks()
             except (ApiError, ClusterError) as reason:
-                self.say(f"They did not all end by themselves and are killed: {reason}")
-        self.say("Stopping the agents …")
+                self.report(f"Some tasks did not end by themselves and are killed: {reason}")
+        self.report("Stopping the agents …")
         self.nomad.stop()
         agent_cleanup.clean_up(self.nomad.folder, self.nomad.cgroup)
         self.consul.stop()
 
     def remove(self) -> None:
-        """All data, secrets and state; `down` comes first."""
+        """Removes all data, secrets and state; call `down` first."""
         shutil.rmtree(self.plan.data)
 
     @cached_property
@@ -158,7 +158,7 @@ class LocalCluster:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Of an SRE: everything on Nomad; settings and views on Consul."""
+        """Variables for an operator's shell: all rights on Nomad, and the operator's policy on Consul."""
         return {
             **self.stack.environment,
             "NOMAD_NAMESPACE": NAMESPACE,
@@ -172,7 +172,7 @@ class LocalCluster:
 
     @property
     def release_store(self) -> dict[str, str]:
-        """For `upschedule release --push`."""
+        """Variables for `upschedule release --push`."""
         return {
             "AWS_ENDPOINT_URL": f"http://{self.plan.address('objectStorePort')}",
             "AWS_ACCESS_KEY_ID": "release",
@@ -181,7 +181,7 @@ class LocalCluster:
 
     @property
     def path(self) -> list[Path]:
-        """To put in front of PATH: the project's own environment first, as Pulumi's plugins run in it."""
+        """Folders for the front of PATH: the project's environment first, since Pulumi's plugins run in it."""
         return [Path(sys.executable).parent, *self.programs]
 
     @property

@@ -1,4 +1,4 @@
-"""Random secrets, made once and kept in a file that only its owner may read (R8.2)."""
+"""Random secrets in a file that only its owner can read; each is made on first use (R8.2)."""
 
 import json
 import secrets
@@ -17,7 +17,7 @@ class Credentials:
         self._known: dict[str, str] = json.loads(file.read_bytes()) if file.exists() else {}
 
     def password(self, name: str) -> str:
-        """Of letters, digits, `-` and `_`, so that it needs no quoting in a URL or a configuration file."""
+        """A password of letters, digits, `-` and `_`, which needs no quoting in a URL or a configuration file."""
         return self._get(name, lambda: secrets.token_urlsafe(32))
 
     def token(self, name: str) -> str:
@@ -25,7 +25,7 @@ class Credentials:
         return self._get(name, lambda: str(uuid.uuid4()))
 
     def adopt(self, rotated: Mapping[str, str]) -> None:
-        """From now on these hold, by name."""
+        """Stores secrets that were rotated elsewhere, by name."""
         if rotated.items() - self._known.items():
             self._known |= rotated
             self._write()

@@ -1,5 +1,5 @@
-"""What can go wrong with the cluster; the sentence says what to do."""
+"""Errors of the local cluster."""
 
 
 class ClusterError(Exception):
-    """Carries its sentence."""
+    """The text says what is wrong and what to do."""

@@ -1,4 +1,4 @@
-"""Whether everything that Nomad should run is there, by Consul's checks."""
+"""Compares the instances that jobs want with those that pass Consul's checks."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -14,25 +14,25 @@ LOG_BYTES = "4000"
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """Of the jobs in one namespace."""
+    """The health of all jobs in one namespace."""
 
     nomad: Api
     consul: Api
     namespace: str
 
     def await_all(self, *, timeout_seconds: float) -> None:
-        """Raises ClusterError that names what is not well, with the end of its logs."""
+        """Waits until nothing is missing. Raises ClusterError with each unhealthy task and the end of its logs."""
         if not wait_for(lambda: not self.missing(), timeout_seconds=timeout_seconds):
-            told = "\n".join(self.explain())
-            raise ClusterError(f"Not everything is healthy after {timeout_seconds:.0f} s.\n{told}")
+            explanation = "\n".join(self.explain())
+            raise ClusterError(f"Not everything is healthy after {timeout_seconds:.0f} s.\n{explanation}")
 
     def missing(self) -> list[str]:
-        """Services with fewer passing instances than their jobs want, or whose instances are still being replaced."""
+        """Services with fewer passing instances than wanted, or whose instances are being replaced."""
         rolling = self.rolling()
         return [name for name, count in self.wanted().items() if self.passing(name) < count or name in rolling]
 
     def rolling(self) -> set[str]:
-        """Jobs that Nomad refuses to scale or to release; a release that waits for its promotion is not among them."""
+        """Jobs with a deployment under way, except those whose canary waits for its promotion."""
         return {
             deployment["JobID"]
             for deployment in self.nomad.call("GET", "deployments", namespace=self.namespace)
@@ -60,11 +60,11 @@ class Health:
             for allocation in self.nomad.call("GET", f"job/{entry['ID']}/allocations", namespace=self.namespace)[:2]:
                 for task, state in (allocation["TaskStates"] or {}).items():
                     if state["Failed"] or state["State"] == "pending" or entry["ID"] in missing:
-                        yield from self.story(allocation["ID"], f"{entry['ID']}/{task}", task, state)
+                        yield from self.explain_task(allocation["ID"], f"{entry['ID']}/{task}", task, state)
             for failure in self.unplaced(entry["ID"]):
                 yield f"{entry['ID']}: not placed: {failure}"
 
-    def story(self, allocation: str, title: str, task: str, state: Mapping[str, object]) -> Iterator[str]:
+    def explain_task(self, allocation: str, title: str, task: str, state: Mapping[str, object]) -> Iterator[str]:
         events = state["Events"] or []
         last = events[-1]["DisplayMessage"] if isinstance(events, list) and events else "nothing yet"
         yield f"{title} of allocation {allocation[:8]} is {state['State']}: {last}"
@@ -73,7 +73,7 @@ class Health:
             yield from (f"  {stream}: {line}" for line in lines)
 
     def log(self, allocation: str, task: str, stream: str) -> str:
-        """Its end; empty where there is none yet."""
+        """The end of the log; empty if there is none yet."""
         query = {"task": task, "type": stream, "origin": "end", "offset": LOG_BYTES, "plain": "true"}
         try:
             return self.nomad.text("GET", f"client/fs/logs/{allocation}", namespace=self.namespace, **query)

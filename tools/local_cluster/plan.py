@@ -1,4 +1,4 @@
-"""Where one cluster is: its folder and its ports, chosen on the first start and kept."""
+"""Folder and ports of one cluster, which are chosen on the first start."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ AGENT_PORTS = {
     "nomad_rpc": 4647,
     "nomad_serf": 4648,
 }
-# Settings of the stack.
+# By the names of the stack's settings.
 SERVICE_PORTS = {
     "httpsPort": 8443,
     "httpPort": 8081,
@@ -34,9 +34,9 @@ DEFAULT_PORTS = AGENT_PORTS | SERVICE_PORTS
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """`cpu_mhz` and `memory_mb` are what Nomad may hand out; a small machine promises more than it has.
+    """`cpu_mhz` and `memory_mb` are what Nomad may allocate, which can be more than the machine has.
 
-    They suffice for 20 API instances and 50 workers beside everything else. Each is still held to its own limit.
+    They suffice for 20 API instances and 50 workers beside everything else. Each task still has its own limit.
     """
 
     data: Path
@@ -46,7 +46,7 @@ class Plan:
 
     @property
     def name(self) -> str:
-        """Unlike that of any other cluster on this machine."""
+        """Unique among the clusters on this machine."""
         return f"upschedule-{self.ports['nomad_http']}"
 
     @property
@@ -70,15 +70,15 @@ class Plan:
 
 
 def make_plan(data: Path, *, chosen: Mapping[str, int], free: bool = False) -> Plan:
-    """`free`: ports that nobody uses instead of the usual ones. Ports chosen before stay. Raises ClusterError."""
+    """Reads the ports of an existing cluster, or chooses new ones: free ports with `free`. Raises ClusterError."""
     if unknown := set(chosen) - set(DEFAULT_PORTS):
         raise ClusterError(f"No such port: {', '.join(sorted(unknown))}. There are {', '.join(DEFAULT_PORTS)}.")
     file = data / "ports.json"
     if file.exists():
-        kept: dict[str, int] = json.loads(file.read_text(encoding="utf-8"))
-        if any(kept[name] != port for name, port in chosen.items()):
+        known: dict[str, int] = json.loads(file.read_text(encoding="utf-8"))
+        if any(known[name] != port for name, port in chosen.items()):
             raise ClusterError(f"{data} holds a cluster with other ports; take it down with its data first.")
-        return Plan(data=data, ports=kept)
+        return Plan(data=data, ports=known)
     ports = {**({name: free_port() for name in DEFAULT_PORTS} if free else DEFAULT_PORTS), **chosen}
     if taken := [f"{name} {port}" for name, port in ports.items() if not is_free(port)]:
         raise ClusterError(f"Ports in use: {', '.join(taken)}. Choose others (--port NAME=NUMBER) or --free-ports.")

@@ -1,4 +1,4 @@
-"""Waiting for what takes its time, never for ever."""
+"""Polls a condition up to a deadline."""
 
 import time
 from collections.abc import Callable
@@ -7,7 +7,7 @@ PAUSE_SECONDS = 0.2
 
 
 def wait_for(condition: Callable[[], object], *, timeout_seconds: float) -> bool:
-    """False: it did not come true in time."""
+    """Returns False if the condition is still false after the timeout."""
     deadline = time.monotonic() + timeout_seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""A program in the background: started once, found again by its pid file, ended for certain."""
+"""Starts and stops a program in the background; a later run finds it by its pid file."""
 
 import contextlib
 import os
@@ -11,13 +11,13 @@ from tools.local_cluster.errors import ClusterError
 from tools.local_cluster.polling import wait_for
 
 LOG_LINES = 12
-# Nomad hands its own on to tasks: whoever starts it has tokens in theirs, and settings that are not for the tasks.
+# Nomad passes its environment on to tasks, which must not see the tokens and settings of the user who starts it.
 ENVIRONMENT = {"PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Process:
-    """`folder` holds its pid and its log; `argv` is a path and arguments, of which one names a file in `folder`."""
+    """`folder` has the pid file and the log; one of the arguments in `argv` must name a file in `folder`."""
 
     name: str
     folder: Path
@@ -28,17 +28,17 @@ class Process:
         return self.folder / f"{self.name}.log"
 
     def pid(self) -> int | None:
-        """None where it does not run."""
+        """None if it does not run."""
         try:
             pid = int((self.folder / f"{self.name}.pid").read_text(encoding="ascii"))
             words = Path(f"/proc/{pid}/cmdline").read_bytes()
         except (OSError, ValueError):
             return None
-        # A number is given again; a zombie has no command line.
+        # The kernel reuses numbers, and a zombie has no command line.
         return pid if str(self.folder).encode() in words else None
 
     def start(self) -> None:
-        """Does nothing where it runs already."""
+        """Starts the program unless it runs."""
         if self.pid() is not None:
             return
         appending = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -51,13 +51,13 @@ class Process:
                 (os.POSIX_SPAWN_OPEN, 1, str(self.log), appending, 0o600),
                 (os.POSIX_SPAWN_DUP2, 1, 2),
             ],
-            # Ctrl-C at the terminal is not for it.
+            # Ctrl-C at the terminal must not reach it.
             setsid=True,
         )
         (self.folder / f"{self.name}.pid").write_text(str(pid), encoding="ascii")
 
     def stop(self, *, timeout_seconds: float) -> None:
-        """SIGTERM, and SIGKILL when that does not help."""
+        """Sends SIGTERM, then SIGKILL after the timeout. Raises ClusterError if it still runs."""
         for number, seconds in ((signal.SIGTERM, timeout_seconds), (signal.SIGKILL, 5.0)):
             pid = self.pid()
             if pid is None:
@@ -67,7 +67,7 @@ class Process:
         raise ClusterError(f"{self.name} (process {self.pid()}) does not end.")
 
     def failure(self, problem: str) -> ClusterError:
-        """With the end of the log."""
+        """An error with the end of the log."""
         lines = self.log.read_text(errors="replace").splitlines()[-LOG_LINES:] if self.log.exists() else []
         return ClusterError("\n  ".join([f"{self.name} {problem}; {self.log} ends with:", *lines]))
 
@@ -77,6 +77,6 @@ class Process:
 
 
 def reap(pid: int) -> None:
-    """One that ended stays a zombie until its parent asks; the parent may also be an earlier run, which is gone."""
+    """Removes the zombie of an ended child. Its parent may also be an earlier run, which has ended."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)

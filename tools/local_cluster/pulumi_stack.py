@@ -1,4 +1,4 @@
-"""The stack `local` of Pulumi: its state, passphrase and configuration are in the cluster's folder."""
+"""The Pulumi stack `local`, with state, passphrase and configuration in the cluster's folder."""
 
 import json
 import os
@@ -35,7 +35,7 @@ class PulumiStack:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What `pulumi` needs besides PATH, also when a person runs it."""
+        """The variables that `pulumi` needs besides PATH, here and in a user's shell."""
         return {
             **QUIET,
             **self.nomad,
@@ -47,7 +47,7 @@ class PulumiStack:
         }
 
     def prepare(self, passphrase: str) -> None:
-        """The project is `pulumi/` as it stands; only the stack's configuration is written elsewhere."""
+        """Selects the stack of the project `pulumi/`, whose configuration file is in `folder`. Raises ClusterError."""
         (self.folder / "state").mkdir(parents=True, exist_ok=True)
         self.project.mkdir(exist_ok=True)
         write_private(self.folder / "passphrase", passphrase.encode())
@@ -56,30 +56,30 @@ class PulumiStack:
         self.run("stack", "select", "--create", STACK)
 
     def configure(self, settings: Mapping[str, str], secrets: Mapping[str, str]) -> None:
-        """Sets what differs; what somebody set besides stays. Raises ClusterError."""
+        """Sets the values that differ, and leaves all others. Raises ClusterError."""
         wanted = {f"{PROJECT}:{name}": {"value": value, "secret": False} for name, value in settings.items()}
         wanted |= {f"{PROJECT}:{name}": {"value": value, "secret": True} for name, value in secrets.items()}
         known = self.values()
-        changed = {name: entry for name, entry in wanted.items() if known.get(bare(name)) != entry["value"]}
+        changed = {name: entry for name, entry in wanted.items() if known.get(without_project(name)) != entry["value"]}
         if changed:
-            # Not as an argument: the list of processes is for everybody to read.
+            # Not as an argument, since every user can read the list of processes.
             self.run("config", "set-all", more={"PULUMI_OPTION_JSON": json.dumps(changed)})
 
     def setting(self, name: str) -> str:
-        """Empty where it is not set. Raises ClusterError."""
+        """The value; empty if it is not set. Raises ClusterError."""
         return self.values().get(name, "")
 
     def values(self) -> dict[str, str]:
-        """All that is set, secrets as well. Raises ClusterError."""
+        """All values, secrets as well. Raises ClusterError."""
         known = json.loads(self.run("config", "--json", "--show-secrets"))
-        return {bare(name): entry["value"] for name, entry in known.items()}
+        return {without_project(name): entry["value"] for name, entry in known.items()}
 
     def up(self, *options: str) -> str:
-        """What it printed. Raises ClusterError."""
+        """Runs `pulumi up` and returns its output. Raises ClusterError."""
         return self.run("up", "--yes", "--skip-preview", "--diff", *options)
 
     def output(self, name: str) -> str:
-        """Of the program, secret or not. Raises ClusterError."""
+        """An output of the program, secret or not. Raises ClusterError."""
         return self.run("stack", "output", name, "--show-secrets").strip()
 
     def destroy(self) -> str:
@@ -87,7 +87,7 @@ class PulumiStack:
         return self.run("destroy", "--yes", "--skip-preview")
 
     def run(self, *arguments: str, more: Mapping[str, str] | None = None) -> str:
-        """Raises ClusterError with what it said."""
+        """Runs `pulumi` and returns its output. Raises ClusterError with that output."""
         search = os.pathsep.join([*map(str, self.path), os.environ.get("PATH", os.defpath)])
         done = subprocess.run(
             ["pulumi", *arguments, "--non-interactive", "--color=never"],
@@ -103,6 +103,6 @@ class PulumiStack:
         return done.stdout
 
 
-def bare(name: str) -> str:
-    """Without the project's."""
+def without_project(name: str) -> str:
+    """The name of a value without the project's prefix."""
     return name.removeprefix(f"{PROJECT}:")

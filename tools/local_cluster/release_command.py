@@ -1,4 +1,4 @@
-"""The commit that is checked out as the first release, made by the command that every later one is made with."""
+"""Packs and pushes a release by the command `upschedule release`."""
 
 import os
 import subprocess
@@ -8,12 +8,15 @@ from pathlib import Path
 
 from tools.local_cluster.errors import ClusterError
 
-# The first time it downloads and compiles what the lock file names.
+# The first run downloads and compiles the packages of the lock file.
 PACK_SECONDS = 600
 
 
-def release(repository: Path, store: Mapping[str, str]) -> str:
-    """The manifest of what is packed and in the object store now; `store` are AWS_…. Raises ClusterError."""
+def pack_release(repository: Path, store: Mapping[str, str]) -> str:
+    """Packs the commit that is checked out, pushes it, and returns the manifest.
+
+    `store` has the variables AWS_… of the object store. Raises ClusterError.
+    """
     done = subprocess.run(
         [sys.executable, "-m", "upschedule", "release", "--push", "--repository", repository],
         env={**os.environ, **store},

@@ -1,4 +1,4 @@
-"""What a person's shell needs to talk to the cluster, and what to do next."""
+"""The file of variables for a shell that uses the cluster, and the text that says what to do next."""
 
 import os
 import shlex
@@ -9,15 +9,15 @@ from tools.local_cluster.plan import Plan
 from upschedule.operations.embedded.passwords import write_private
 
 
-def write(file: Path, variables: Mapping[str, str], path: Sequence[Path]) -> None:
-    """For `source`; readable by its owner only. `path` comes in front of PATH."""
+def write_exports(file: Path, variables: Mapping[str, str], path: Sequence[Path]) -> None:
+    """Writes a file for `source`, which only its owner can read. `path` goes in front of PATH."""
     lines = [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
     folders = shlex.quote(os.pathsep.join(map(str, path)))
     write_private(file, "\n".join([*lines, f'export PATH={folders}:"$PATH"', ""]).encode())
 
 
-def advice(plan: Plan) -> str:
-    """What to read after `up`."""
+def next_steps(plan: Plan) -> str:
+    """The text that `up` prints at its end."""
     return f"""
 The cluster is healthy.
   Service      {plan.public_url} (its authority: {plan.data / "certificates" / "authority.pem"})

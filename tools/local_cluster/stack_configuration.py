@@ -1,4 +1,4 @@
-"""What the stack `local` is told: this machine's ports and programs, and its secrets."""
+"""The configuration of the stack `local`: ports and programs of this machine, and secrets."""
 
 from collections.abc import Mapping
 
@@ -21,7 +21,7 @@ PASSWORDS = (
 )
 # Settings of the stack by the name of the policy whose token they hold.
 TOKENS = {"traefikConsulToken": "traefik", "applicationConsulToken": "application"}
-# As the tasks see them: chroot.py puts them there.
+# Paths as the tasks see them; chroot.py places the programs there.
 PROGRAMS = {"redisProgram": "/usr/bin/valkey-server", "traefikProgram": "/usr/bin/traefik"}
 
 
@@ -37,8 +37,8 @@ def settings(plan: Plan) -> Mapping[str, str]:
         "prometheusVolume": "prometheus",
         "traefikVolume": "traefik",
         "serviceHost": LOOPBACK,
-        # Whole cores are few here: shares instead, which promise more than there is. Documents get the smaller ones:
-        # while a worker waits a queue does, while the API waits people do.
+        # Shares instead of whole cores, since Nomad allocates more than this machine has. Workers get small shares:
+        # users wait for the API, but documents can wait in the queue.
         "apiCores": "0",
         "apiCpuMhz": "2000",
         "workerCores": "0",
@@ -60,7 +60,7 @@ def secrets(credentials: Credentials, certificates: Certificates) -> Mapping[str
     }
 
 
-def rotated(values: Mapping[str, str]) -> Mapping[str, str]:
-    """Of the stack's values, those that a person may have rotated there, by the name of the credential."""
+def rotatable(values: Mapping[str, str]) -> Mapping[str, str]:
+    """The values of the stack that a user may have rotated there, by the name of the credential."""
     titles = {name: name for name in PASSWORDS} | {name: consul_title(policy) for name, policy in TOKENS.items()}
     return {title: values[name] for name, title in titles.items() if name in values}

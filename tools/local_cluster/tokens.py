@@ -1,4 +1,4 @@
-"""Consul's policies from `consul/policies/`, and a token of least privilege for each that acts on the cluster."""
+"""Creates Consul's policies from `consul/policies/`, and a token for each of them."""
 
 from tools.local_cluster.api import Api, ApiError
 from tools.local_cluster.credentials import Credentials
@@ -13,7 +13,7 @@ def policy_names() -> list[str]:
 
 
 def provide_policies(consul: Api) -> None:
-    """Makes or changes each. Raises ApiError."""
+    """Creates or updates each policy. Raises ApiError."""
     known = {policy["Name"]: policy["ID"] for policy in consul.call("GET", "acl/policies")}
     for name in policy_names():
         rules = (POLICIES / f"{name}.hcl").read_text(encoding="utf-8")
@@ -23,7 +23,7 @@ def provide_policies(consul: Api) -> None:
 
 
 def provide_tokens(consul: Api, credentials: Credentials, *, node: str) -> None:
-    """One for each policy, and the agent's own, whose secrets are of our choice. Raises ApiError."""
+    """Creates a token for each policy and one for the agent, with secrets from `credentials`. Raises ApiError."""
     identity = {"NodeName": node, "Datacenter": "dc1"}
     provide(consul, consul_token(credentials, "agent"), {"Description": "agent", "NodeIdentities": [identity]})
     for name in policy_names():
@@ -41,10 +41,10 @@ def provide(consul: Api, secret: str, body: dict[str, object]) -> None:
 
 
 def consul_token(credentials: Credentials, name: str) -> str:
-    """`management`, `agent` or the name of a policy."""
+    """The secret of a token; `name` is `management`, `agent` or the name of a policy."""
     return credentials.token(consul_title(name))
 
 
 def consul_title(name: str) -> str:
-    """Of the credential."""
+    """The name of the credential."""
     return f"consul-{name}"

@@ -1,6 +1,6 @@
-"""The users of a node: one for each task, none of them root (R11.1).
+"""The users of a node: one for each service, none of them root (R11.1).
 
-Nomad looks a task's user up in the list that the task sees, so the machine itself need not know them.
+Nomad looks up a task's user in the list that the task sees, so the machine itself need not have these users.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ UIDS: Mapping[str, int] = {
 
 
 def passwd() -> str:
-    """Like /etc/passwd; the home folder is one that every task has."""
+    """The text of /etc/passwd; the home folder exists in every task."""
     own = (f"{PREFIX}{name}:x:{uid}:{uid}::/local:/usr/sbin/nologin\n" for name, uid in UIDS.items())
     return "".join(
         ["root:x:0:0::/root:/usr/sbin/nologin\n", *own, "nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n"]
@@ -32,6 +32,6 @@ def passwd() -> str:
 
 
 def group() -> str:
-    """Like /etc/group: each user has one of its own."""
+    """The text of /etc/group, with a group for each user."""
     own = (f"{PREFIX}{name}:x:{uid}:\n" for name, uid in UIDS.items())
     return "".join(["root:x:0:\n", *own, "nogroup:x:65534:\n"])

@@ -1,4 +1,4 @@
-"""What outlives the jobs: a folder for each task that keeps something, and one for the releases that all tasks read."""
+"""Host volumes: a folder for each service with data, and one for the releases that all tasks read."""
 
 import os
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ RELEASES = "releases"
 
 
 def volumes(folder: Path) -> Mapping[str, Path]:
-    """Paths by the name of the volume, which is that of its service."""
+    """Paths by the name of the volume, which is the name of its service."""
     return {name: folder / name for name in (*VOLUMES, RELEASES)}
 
 

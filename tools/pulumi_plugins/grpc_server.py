@@ -1,4 +1,4 @@
-"""How a plugin of Pulumi serves its engine: gRPC on loopback, the port on the first line of standard output."""
+"""Serves a plugin of Pulumi by gRPC on loopback; the first line of standard output is the port."""
 
 import os
 import queue
@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import grpc
 
-# A thread waits for each deployment that a program watches.
+# Each deployment that a program waits for occupies a thread.
 THREADS = 64
 MESSAGE_BYTES_MAX = 400 * 1024 * 1024
 GRACE_SECONDS = 5
@@ -16,7 +16,7 @@ PARENT_CHECK_SECONDS = 2
 
 
 def serve(register: Callable[[grpc.Server], None], stop: Callable[[], None]) -> None:
-    """Ends on SIGINT or SIGTERM, as the engine asks for it, and when the engine is gone; calls `stop` first."""
+    """Serves until SIGINT, SIGTERM or the end of the engine, then calls `stop`."""
     ended: queue.SimpleQueue[int] = queue.SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda received, _frame: ended.put(received))
@@ -28,12 +28,12 @@ def serve(register: Callable[[grpc.Server], None], stop: Callable[[], None]) -> 
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
-    wait_for_the_end(ended)
+    wait_for_end(ended)
     stop()
     server.stop(GRACE_SECONDS).wait()
 
 
-def wait_for_the_end(ended: "queue.SimpleQueue[int]") -> None:
+def wait_for_end(ended: "queue.SimpleQueue[int]") -> None:
     engine = os.getppid()
     while os.getppid() == engine:
         try:

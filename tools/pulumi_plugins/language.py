@@ -21,13 +21,13 @@ from pulumi.runtime.proto import language_pb2, language_pb2_grpc, plugin_pb2
 from tools.pulumi_plugins.grpc_server import serve
 
 EXECUTOR = "pulumi-language-python-exec"
-# The executor's exit code when it has already told the user what is wrong.
-TOLD_THE_USER = 32
+# The executor's exit code when it has already printed what is wrong.
+ALREADY_REPORTED = 32
 LIST_PLUGINS = Path(__file__).with_name("list_plugins.py")
 
 
 class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
-    """Runs the program as a child whose output the engine reads from ours."""
+    """Runs the program as a child process, whose output the engine reads from this process's output."""
 
     def __init__(self, engine: str) -> None:
         self._engine = engine
@@ -58,7 +58,7 @@ class LanguageHost(language_pb2_grpc.LanguageRuntimeServicer):
         code = child.wait()
         with self._lock:
             self._children.discard(child)
-        if code == TOLD_THE_USER:
+        if code == ALREADY_REPORTED:
             return language_pb2.RunResponse(bail=True)
         return language_pb2.RunResponse(error="" if code == 0 else f"the program ended with exit code {code}")
 

@@ -12,10 +12,10 @@ def needed() -> Iterator[dict[str, str]]:
     for distribution in importlib.metadata.distributions():
         for file in distribution.files or ():
             if file.name == DECLARATION:
-                told = json.loads(Path(file.locate()).read_text(encoding="utf-8"))
-                if told.get("resource"):
-                    version = told.get("version") or distribution.version
-                    yield {"name": told["name"], "version": version, "server": told.get("server") or ""}
+                plugin = json.loads(Path(file.locate()).read_text(encoding="utf-8"))
+                if plugin.get("resource"):
+                    version = plugin.get("version") or distribution.version
+                    yield {"name": plugin["name"], "version": version, "server": plugin.get("server") or ""}
 
 
 if __name__ == "__main__":

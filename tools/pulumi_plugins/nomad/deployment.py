@@ -42,6 +42,6 @@ def unplaced(group: tuple[str, dict[str, Any]]) -> str:
 def succeeded(work: Work, deployment_id: str, namespace: str) -> bool:
     deployment = work.nomad.get("deployment", deployment_id, namespace=namespace)
     if deployment["Status"] in ("failed", "cancelled"):
-        told = f"{deployment['Status']}: {deployment['StatusDescription']}"
-        raise NomadError(f"Deployment {deployment_id} is {told}.")
+        outcome = f"{deployment['Status']}: {deployment['StatusDescription']}"
+        raise NomadError(f"Deployment {deployment_id} is {outcome}.")
     return deployment["Status"] == "successful"

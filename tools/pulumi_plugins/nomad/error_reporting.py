@@ -1,4 +1,4 @@
-"""How a failure reaches the user of Pulumi: in words, and without any secret."""
+"""Reports errors to the engine of Pulumi, without secrets in their texts."""
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet
@@ -14,8 +14,9 @@ from tools.pulumi_plugins.nomad.resource import IncompleteError
 from tools.pulumi_plugins.nomad.values import Values, keep_secrets, to_struct
 
 
-def cleaned(message: str, secret_texts: AbstractSet[str]) -> str:
-    """Also of secrets in a URL. The longest first: one may be part of another."""
+def redact(message: str, secret_texts: AbstractSet[str]) -> str:
+    """Replaces every secret in the message, quoted as in a URL as well."""
+    # The longest first: one may be part of another.
     hidden = {*secret_texts, *(quote(text, safe="") for text in secret_texts)}
     for text in sorted(hidden, key=len, reverse=True):
         message = message.replace(text, "[secret]")
@@ -23,23 +24,23 @@ def cleaned(message: str, secret_texts: AbstractSet[str]) -> str:
 
 
 @contextmanager
-def told(context: grpc.ServicerContext, secret_texts: AbstractSet[str]) -> Iterator[None]:
-    """Nomad's refusals become the answer."""
+def report_errors(context: grpc.ServicerContext, secret_texts: AbstractSet[str]) -> Iterator[None]:
+    """Ends the call with Nomad's error, if there is one."""
     try:
         yield
     except NomadError as failure:
-        context.abort(grpc.StatusCode.UNKNOWN, cleaned(str(failure), secret_texts))
+        context.abort(grpc.StatusCode.UNKNOWN, redact(str(failure), secret_texts))
 
 
-def tell_incomplete(
+def report_incomplete(
     context: grpc.ServicerContext, failure: IncompleteError, *, inputs: Values, always_secret: AbstractSet[str]
 ) -> NoReturn:
-    """Pulumi records what was made, so that the next run mends it and `destroy` finds it."""
-    made = failure.made
+    """Ends the call with an error and the resource, which Pulumi records and can update or destroy later."""
+    resource = failure.resource
     reason = str(failure)
-    outputs = keep_secrets(made.outputs, like=inputs, always=always_secret)
+    outputs = keep_secrets(resource.outputs, like=inputs, always=always_secret)
     detail = provider_pb2.ErrorResourceInitFailed(
-        id=made.id, properties=to_struct(outputs), reasons=[reason], inputs=to_struct(inputs)
+        id=resource.id, properties=to_struct(outputs), reasons=[reason], inputs=to_struct(inputs)
     )
     status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=reason)
     status.details.add().Pack(detail)

@@ -105,8 +105,8 @@ class Job(ResourceType):
 
     def _as_running(self, nomad: Nomad, inputs: Values, live: Values) -> Values:
         """`inputs`, marked where the running job is not what they say."""
-        told, marked, rest = inputs["jobspec"].partition("\n")
-        original = {**inputs, "jobspec": rest if marked and told.startswith(EDITED) else inputs["jobspec"]}
+        first_line, marked, rest = inputs["jobspec"].partition("\n")
+        original = {**inputs, "jobspec": rest if marked and first_line.startswith(EDITED) else inputs["jobspec"]}
         job = specification.parse(nomad, original)
         differing = specification.edited(nomad, job, live=live, preserve_counts=inputs["preserveCounts"])
         if not differing:

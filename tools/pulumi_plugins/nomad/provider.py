@@ -16,7 +16,7 @@ from tools.pulumi_plugins.grpc_server import serve
 from tools.pulumi_plugins.nomad.acl import AclPolicy, AclToken
 from tools.pulumi_plugins.nomad.api import Connection, Nomad
 from tools.pulumi_plugins.nomad.diff import difference
-from tools.pulumi_plugins.nomad.error_reporting import cleaned, tell_incomplete, told
+from tools.pulumi_plugins.nomad.error_reporting import redact, report_errors, report_incomplete
 from tools.pulumi_plugins.nomad.job import Job
 from tools.pulumi_plugins.nomad.namespace import Namespace
 from tools.pulumi_plugins.nomad.resource import IncompleteError, Resource, ResourceType, Work
@@ -81,17 +81,17 @@ class NomadProvider(provider_pb2_grpc.ResourceProviderServicer):
         problems += [f"{name} is required" for name in sorted(kind.required - news.keys())]
         hidden = secret_texts(news)
         if not problems and not has_unknown(news):
-            with told(context, hidden):
+            with report_errors(context, hidden):
                 problems = kind.problems(self._api(context), plain(news))
         # Without a property: the engine would print the whole of its value, which may be a file.
-        failures = [provider_pb2.CheckFailure(reason=cleaned(problem, hidden)) for problem in problems]
+        failures = [provider_pb2.CheckFailure(reason=redact(problem, hidden)) for problem in problems]
         return provider_pb2.CheckResponse(inputs=to_struct(news), failures=failures)
 
     def Diff(self, request: provider_pb2.DiffRequest, context: Context) -> provider_pb2.DiffResponse:
         kind = type_of(request, context)
         old, new = from_struct(request.old_inputs), from_struct(request.news)
         known = Resource(id=request.id, inputs=plain(old), computed=plain(from_struct(request.olds)))
-        with told(context, secret_texts([old, new])):
+        with report_errors(context, secret_texts([old, new])):
             replaced = kind.replaced(self._api(context), known, plain(new))
         return difference(old, new, replaced=replaced)
 
@@ -100,11 +100,11 @@ class NomadProvider(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             return provider_pb2.CreateResponse(properties=to_struct(self._foreseen(kind, inputs, context)))
         work = self._work(context, inputs, request.timeout)
-        with told(context, work.secret_texts):
+        with report_errors(context, work.secret_texts):
             try:
                 made = kind.create(work, plain(inputs))
             except IncompleteError as failure:
-                tell_incomplete(context, failure, inputs=inputs, always_secret=kind.secret)
+                report_incomplete(context, failure, inputs=inputs, always_secret=kind.secret)
             return provider_pb2.CreateResponse(id=made.id, properties=outputs_of(kind, made, inputs))
 
     def Update(self, request: provider_pb2.UpdateRequest, context: Context) -> provider_pb2.UpdateResponse:
@@ -113,17 +113,17 @@ class NomadProvider(provider_pb2_grpc.ResourceProviderServicer):
             kept = {name: olds[name] for name in kind.stable if name in olds}
             return provider_pb2.UpdateResponse(properties=to_struct({**self._foreseen(kind, inputs, context), **kept}))
         work = self._work(context, inputs, request.timeout)
-        with told(context, work.secret_texts):
+        with report_errors(context, work.secret_texts):
             try:
                 made = kind.update(work, request.id, plain(inputs), plain(olds))
             except IncompleteError as failure:
-                tell_incomplete(context, failure, inputs=inputs, always_secret=kind.secret)
+                report_incomplete(context, failure, inputs=inputs, always_secret=kind.secret)
             return provider_pb2.UpdateResponse(properties=outputs_of(kind, made, inputs))
 
     def Read(self, request: provider_pb2.ReadRequest, context: Context) -> provider_pb2.ReadResponse:
         kind, inputs = type_of(request, context), from_struct(request.inputs)
         work = self._work(context, inputs, timeout_seconds=0)
-        with told(context, work.secret_texts):
+        with report_errors(context, work.secret_texts):
             found = kind.read(work, request.id, plain(inputs), plain(from_struct(request.properties)))
         if found is None:
             return provider_pb2.ReadResponse()
@@ -135,7 +135,7 @@ class NomadProvider(provider_pb2_grpc.ResourceProviderServicer):
     def Delete(self, request: provider_pb2.DeleteRequest, context: Context) -> empty_pb2.Empty:
         kind, outputs = type_of(request, context), from_struct(request.properties)
         work = self._work(context, outputs, request.timeout)
-        with told(context, work.secret_texts):
+        with report_errors(context, work.secret_texts):
             kind.delete(work, request.id, plain(outputs))
         return empty_pb2.Empty()
 
@@ -164,7 +164,7 @@ class NomadProvider(provider_pb2_grpc.ResourceProviderServicer):
         """Outputs as far as a preview can know them."""
         known: Values = {}
         if not has_unknown(inputs):
-            with told(context, secret_texts(inputs)):
+            with report_errors(context, secret_texts(inputs)):
                 known = kind.foreseen(self._api(context), plain(inputs))
         return {**inputs, **dict.fromkeys(kind.computed, UNKNOWN), **known}
 

@@ -1,4 +1,4 @@
-"""What each type of resource tells the provider of itself."""
+"""The interface of a resource type, and the data that its operations use."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -11,16 +11,16 @@ from tools.pulumi_plugins.nomad.values import Values
 
 
 class IncompleteError(Exception):
-    """The resource was made but is not as it should be; Pulumi keeps `made` in its state, so that it can be mended."""
+    """The resource exists, but not as the program wants it. Pulumi records it, so that a later run mends it."""
 
-    def __init__(self, reason: str, made: "Resource") -> None:
+    def __init__(self, reason: str, resource: "Resource") -> None:
         super().__init__(reason)
-        self.made = made
+        self.resource = resource
 
 
 @dataclass(frozen=True, kw_only=True)
 class Resource:
-    """As it is in Nomad: `inputs` as a program would write them, `computed` what Nomad adds."""
+    """A resource in Nomad: `inputs` as a program would write them, `computed` the values that Nomad adds."""
 
     id: str
     inputs: Values
@@ -33,7 +33,7 @@ class Resource:
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What an operation needs. `timeout_seconds` is 0 where the program sets none."""
+    """Arguments of every operation. `timeout_seconds` is 0 if the program sets none."""
 
     nomad: Nomad
     timeout_seconds: float
@@ -42,32 +42,32 @@ class Work:
 
 
 class ResourceType(ABC):
-    """Values are handed over without the wrapping of secrets, and without unknown values where nothing else is said."""
+    """A type of resource. Values come without the wrapping of secrets, and without unknown values unless stated."""
 
     type_name: ClassVar[str]
     properties: ClassVar[frozenset[str]]
     required: ClassVar[frozenset[str]]
-    # Filled in where the program says nothing.
+    # Values of properties that the program does not set.
     defaults: ClassVar[Mapping[str, Any]] = {}
-    # A change of one of them makes another resource.
+    # A change of one of these replaces the resource.
     fixed: ClassVar[frozenset[str]] = frozenset()
     secret: ClassVar[frozenset[str]] = frozenset()
-    # Values that Nomad adds, and those of them that no update changes.
+    # Values that Nomad adds, and those among them that no update changes.
     computed: ClassVar[frozenset[str]] = frozenset()
     stable: ClassVar[frozenset[str]] = frozenset()
 
     def problems(self, nomad: Nomad, inputs: Values) -> list[str]:
-        """What Nomad would not take; by default nothing is asked."""
+        """Reasons for which Nomad would refuse these inputs; the default asks nothing."""
         del nomad, inputs
         return []
 
     def replaced(self, nomad: Nomad, old: Resource, new: Values) -> frozenset[str]:
-        """The changed properties that make another resource of it; in `new` some may be unknown."""
+        """The changed properties that replace the resource; some values of `new` may be unknown."""
         del nomad
         return frozenset(name for name in self.fixed if old.inputs.get(name) != new.get(name))
 
     def foreseen(self, nomad: Nomad, inputs: Values) -> Values:
-        """Computed values that can be known before the resource is made."""
+        """Computed values that are known before the resource exists."""
         del nomad, inputs
         return {}
 
@@ -77,7 +77,7 @@ class ResourceType(ABC):
 
     @abstractmethod
     def read(self, work: Work, id_: str, inputs: Values, outputs: Values) -> Resource | None:
-        """None: gone. Both mappings are empty when it is imported."""
+        """None: it does not exist any more. Both mappings are empty for an import."""
 
     @abstractmethod
     def update(self, work: Work, id_: str, inputs: Values, outputs: Values) -> Resource:
@@ -88,5 +88,5 @@ class ResourceType(ABC):
 
 
 def managed(live: Values, inputs: Values) -> Values:
-    """What a program should say to get `live`: all that it says now, and all that is there without its knowledge."""
+    """The inputs that describe `live`: all that the program sets, and all others that are not empty."""
     return {name: value for name, value in live.items() if name in inputs or value not in (None, "", {}, [], False)}

@@ -15,7 +15,7 @@ from tests.support.cluster.whole.cluster import ask_consul
 from tests.support.cluster.whole.traffic import Traffic, traffic
 from tests.support.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
-from tools.local_cluster.release_command import release
+from tools.local_cluster.release_command import pack_release
 
 JOBS = ("api", "worker", "scheduler")
 UNDER_WAY = 10
@@ -84,7 +84,7 @@ def migrating(*migrations: tuple[str, str]) -> Change:
 
 def make_release(cluster: LocalCluster, folder: Path, change: Change) -> str:
     """The manifest of a commit after the cluster's first release, packed and pushed; `folder` gets the clone."""
-    return release(commit(cluster, folder, change), cluster.release_store)
+    return pack_release(commit(cluster, folder, change), cluster.release_store)
 
 
 def commit(cluster: LocalCluster, folder: Path, change: Change) -> Path:
