@@ -1,6 +1,6 @@
-# The API, which also serves the pages (R10.1). A release's first instance prepares the database for it (R12.1).
-# Secrets are Nomad Variables, items named by environment variable, and `authority` in PEM: nomad/jobs/api/api/prepare
-# has the owner's database URL and the keys of the backups, nomad/jobs/api/api/serve what the application needs.
+# The API, which also serves the pages (R10.1). The first instance of a release prepares the database for it (R12.1).
+# Two Nomad Variables have the secrets, by environment variable, and `authority` in PEM: nomad/jobs/api/api/prepare has
+# the owner's database URL and the keys of the backups, nomad/jobs/api/api/serve has the secrets of the application.
 
 variable "namespace" { type = string }
 
@@ -12,12 +12,12 @@ variable "datacenters" {
 
 variable "user" {
   type        = string
-  description = "Who the API runs as on the node; never root"
+  description = "The node's user that runs the API; never root"
 }
 
 variable "prepare_user" {
   type        = string
-  description = "Who prepares the database for the release"
+  description = "The node's user that prepares the database for the release"
 }
 
 variable "postgres_programs" {
@@ -54,18 +54,18 @@ variable "release" {
 
 variable "settings" {
   type        = string
-  description = "Lines NAME=VALUE: settings that are not secret"
+  description = "Settings of the application that are not secret, as lines NAME=VALUE"
 }
 
 variable "secrets_fingerprint" {
   type        = string
-  description = "Differs when the secrets differ, so that new ones go out as a release does"
+  description = "A hash of the secrets: new secrets change the job, and so reach instances through a canary"
   default     = ""
 }
 
 variable "instances" {
   type        = number
-  description = "At first; later the number that runs stays"
+  description = "Initial number of instances; later registrations preserve the number that runs"
   default     = 2
 }
 
@@ -87,25 +87,25 @@ variable "instances_max" {
 
 variable "cores" {
   type        = number
-  description = "Whole cores for each instance (R11.1); 0: a share of `cpu` MHz instead, which is no limit"
+  description = "Whole cores for each instance (R11.1). 0: a share of `cpu` MHz instead, which does not limit it"
   default     = 1
 }
 
 variable "cpu" {
   type        = number
-  description = "MHz"
+  description = "Share of the processor in MHz, if `cores` is 0"
   default     = 1000
 }
 
 variable "memory_mb" {
   type        = number
-  description = "An instance that takes more is killed, and started again (R11.1)"
+  description = "Memory limit: an instance that exceeds it is killed and started again (R11.1)"
   default     = 1024
 }
 
 variable "disk_mb" {
   type        = number
-  description = "Of the logs, and what a task writes beside them"
+  description = "Disk for logs and for files that tasks write"
   default     = 150
 }
 
@@ -124,7 +124,7 @@ locals {
 
 locals {
   site = "${var.domain == "" ? "PathPrefix(`/`)" : "Host(`${var.domain}`)"} && !PathPrefix(`/metrics`) && !PathPrefix(`/health/ready`)"
-  # They never change from release to release: with two versions of them registered there would be no route at all.
+  # Keep them equal in all releases: Traefik drops a router that two instances define in different ways.
   tags = [
     "prometheus",
     "traefik.enable=true",
@@ -136,7 +136,7 @@ locals {
     "traefik.http.routers.api.service=api",
     "traefik.http.services.api.loadbalancer.server.scheme=http",
   ]
-  # No live traffic: only who says so comes here.
+  # A canary gets only requests with this header, no live traffic.
   canary_tags = [
     "prometheus",
     "traefik.enable=true",
@@ -161,12 +161,12 @@ job "api" {
     secrets = var.secrets_fingerprint
   }
 
-  # On as many nodes as there are.
+  # Spread over all nodes.
   spread {
     attribute = "${node.unique.id}"
   }
 
-  # A release starts with one instance beside the others. A person or the gate promotes it; whatever fails goes back.
+  # A release starts with one canary. The operator or the gate promotes it; a failure reverts to the release before.
   update {
     canary           = 1
     max_parallel     = 2
@@ -175,7 +175,7 @@ job "api" {
     health_check     = "checks"
     min_healthy_time = "${local.release.min_healthy_seconds}s"
     healthy_deadline = "${local.release.healthy_seconds}s"
-    # A failed canary is reverted at this moment, not before.
+    # Nomad reverts a failed canary at this deadline, not before.
     progress_deadline = "${local.release.healthy_seconds + 15}s"
   }
 
@@ -225,7 +225,7 @@ job "api" {
       unlimited      = true
     }
 
-    # The node keeps it for all instances of this release: whoever comes next finds it there.
+    # Unpacks the release on the node once, for all instances.
     task "fetch" {
       driver = "exec"
       user   = local.release.user
@@ -296,7 +296,7 @@ job "api" {
       env {
         PYTHONPATH     = local.path
         PYTHONSAFEPATH = "1"
-        # The release has its bytecode, and nobody may write there.
+        # The release includes its bytecode, and no task can write to its volume.
         PYTHONDONTWRITEBYTECODE = "1"
         AWS_ENDPOINT_URL        = var.backups_url
       }
@@ -307,7 +307,7 @@ job "api" {
         data        = local.release.program
       }
 
-      # Least privilege: no other task may read this path.
+      # Least privilege: no other task can read this path.
       template {
         destination = "${NOMAD_SECRETS_DIR}/secrets.env"
         env         = true
@@ -324,7 +324,7 @@ job "api" {
         data        = "{{ with nomadVar \"nomad/jobs/api/api/prepare\" }}{{ .authority }}{{ end }}"
       }
 
-      # Which releases run: of what they may use, nothing is removed from the schema.
+      # The releases that run: `prepare` removes nothing from the schema that they may use.
       template {
         destination = "${NOMAD_TASK_DIR}/running"
         change_mode = "noop"
@@ -350,12 +350,12 @@ job "api" {
     task "serve" {
       driver = "exec"
       user   = var.user
-      # Out of Consul first, so that nobody is sent here any more.
+      # Consul removes the instance first, so that it gets no new requests.
       shutdown_delay = "5s"
       kill_signal    = "SIGTERM"
       kill_timeout   = "40s"
 
-      # Of the task, not the group: nothing is asked, or restarted, while the release is still being prepared.
+      # A service of the task, not of the group: no check runs while the tasks before it prepare the release.
       service {
         name        = "api"
         port        = "http"
@@ -366,7 +366,7 @@ job "api" {
           release = local.release.version
         }
 
-        # Of the instance alone: a store that is away would take all instances out of the routes at once.
+        # The instance alone: an unavailable store would remove all instances from the routes at once.
         check {
           name     = "ready"
           type     = "http"
@@ -375,7 +375,7 @@ job "api" {
           timeout  = "5s"
         }
 
-        # A dependency that is away is no reason to start again: only liveness is.
+        # Only a failed liveness check restarts the task; an unavailable dependency does not.
         check {
           name     = "live"
           type     = "http"
@@ -385,7 +385,7 @@ job "api" {
 
           check_restart {
             limit = 6
-            # A start beside many others on a busy node takes its time.
+            # Many starts at once on a busy node are slow.
             grace = "120s"
           }
         }
@@ -406,7 +406,7 @@ job "api" {
       env {
         PYTHONPATH     = local.path
         PYTHONSAFEPATH = "1"
-        # The release has its bytecode, and nobody may write there.
+        # The release includes its bytecode, and no task can write to its volume.
         PYTHONDONTWRITEBYTECODE = "1"
         UPSCHEDULE_WEB_HOST     = "${NOMAD_IP_http}"
         UPSCHEDULE_WEB_PORT     = "${NOMAD_PORT_http}"
@@ -425,8 +425,8 @@ job "api" {
         data        = var.settings
       }
 
-      # Least privilege: no other task may read this path. New secrets are for new instances, which their mark brings:
-      # a canary shows first whether they are right.
+      # Least privilege: no other task can read this path. Running instances keep their secrets: new ones change the
+      # fingerprint, so that a canary uses them first.
       template {
         destination = "${NOMAD_SECRETS_DIR}/secrets.env"
         env         = true

@@ -1,6 +1,6 @@
-# The two processes that nobody calls, one job each: `worker` reads documents (R10.2), `scheduler` finds lost jobs and
-# removes what is past its time. A process's secrets are in the Nomad Variable nomad/jobs/JOB/GROUP/TASK of its own task,
-# items named by environment variable, and `authority` in PEM; that of the task `wait` has the database's URL alone.
+# The two processes that serve no requests, one job each: `worker` reads documents (R10.2), `scheduler` finds lost jobs
+# and removes expired data. The Nomad Variable nomad/jobs/PROCESS/PROCESS/TASK has the secrets of a task, by environment
+# variable, and `authority` in PEM; that of the task `wait` has only the URL of the database.
 
 variable "namespace" { type = string }
 
@@ -37,24 +37,24 @@ variable "release" {
 
 variable "settings" {
   type        = string
-  description = "Lines NAME=VALUE: settings that are not secret"
+  description = "Settings of the application that are not secret, as lines NAME=VALUE"
 }
 
 variable "secrets_fingerprint" {
   type        = string
-  description = "Differs when the secrets differ, so that new ones go out as a release does"
+  description = "A hash of the secrets: new secrets change the job, and so reach instances through a canary"
   default     = ""
 }
 
 variable "instances" {
   type        = number
-  description = "At first; later the number that runs stays"
+  description = "Initial number of instances; later registrations preserve the number that runs"
   default     = 2
 }
 
 variable "scaling_enabled" {
   type        = bool
-  description = "For `worker` only, as are the bounds: whether the autoscaler follows the load"
+  description = "Whether the autoscaler changes the number of instances; it and both bounds are for `worker` only"
   default     = true
 }
 
@@ -70,22 +70,22 @@ variable "instances_max" {
 
 variable "cores" {
   type        = number
-  description = "Whole cores for each instance (R11.1); 0: a share of `cpu` MHz instead, which is no limit"
+  description = "Whole cores for each instance (R11.1). 0: a share of `cpu` MHz instead, which does not limit it"
 }
 
 variable "cpu" {
   type        = number
-  description = "MHz"
+  description = "Share of the processor in MHz, if `cores` is 0"
 }
 
 variable "memory_mb" {
   type        = number
-  description = "An instance that takes more is killed, and started again (R11.1)"
+  description = "Memory limit: an instance that exceeds it is killed and started again (R11.1)"
 }
 
 variable "disk_mb" {
   type        = number
-  description = "Of the logs, and what a task writes beside them"
+  description = "Disk for logs and for files that tasks write"
   default     = 150
 }
 
@@ -135,12 +135,12 @@ job "background" {
     secrets = var.secrets_fingerprint
   }
 
-  # On as many nodes as there are.
+  # Spread over all nodes.
   spread {
     attribute = "${node.unique.id}"
   }
 
-  # A release starts with one instance beside the others. A person or the gate promotes it; whatever fails goes back.
+  # A release starts with one canary. The operator or the gate promotes it; a failure reverts to the release before.
   update {
     canary           = 1
     max_parallel     = local.process.max_parallel
@@ -149,7 +149,7 @@ job "background" {
     health_check     = "checks"
     min_healthy_time = "${local.release.min_healthy_seconds}s"
     healthy_deadline = "${local.release.healthy_seconds}s"
-    # A failed canary is reverted at this moment, not before.
+    # Nomad reverts a failed canary at this deadline, not before.
     progress_deadline = "${local.release.healthy_seconds + 15}s"
   }
 
@@ -207,7 +207,7 @@ job "background" {
         unlimited      = true
       }
 
-      # The node keeps it for all instances of this release: whoever comes next finds it there.
+      # Unpacks the release on the node once, for all instances.
       task "fetch" {
         driver = "exec"
         user   = local.release.user
@@ -273,7 +273,7 @@ job "background" {
         env {
           PYTHONPATH     = local.path
           PYTHONSAFEPATH = "1"
-          # The release has its bytecode, and nobody may write there.
+          # The release includes its bytecode, and no task can write to its volume.
           PYTHONDONTWRITEBYTECODE = "1"
         }
 
@@ -283,7 +283,7 @@ job "background" {
           data        = local.release.program
         }
 
-        # Least privilege: no other task may read this path.
+        # Least privilege: no other task can read this path.
         template {
           destination = "${NOMAD_SECRETS_DIR}/secrets.env"
           env         = true
@@ -318,12 +318,12 @@ job "background" {
         content {
           driver = "exec"
           user   = var.user
-          # Out of Consul first, so that nobody is sent here any more.
+          # Consul removes the instance first, so that it gets no new requests.
           shutdown_delay = "5s"
           kill_signal    = "SIGTERM"
           kill_timeout   = local.process.kill_timeout
 
-          # Of the task, not the group: nothing is asked, or restarted, while the release is still being prepared.
+          # A service of the task, not of the group: no check runs while the tasks before it prepare the release.
           service {
             name        = var.process
             port        = "http"
@@ -342,7 +342,7 @@ job "background" {
               timeout  = "5s"
             }
 
-            # A dependency that is away is no reason to start again: only liveness is.
+            # Only a failed liveness check restarts the task; an unavailable dependency does not.
             check {
               name     = "live"
               type     = "http"
@@ -352,7 +352,7 @@ job "background" {
 
               check_restart {
                 limit = 6
-                # A start beside many others on a busy node takes its time.
+                # Many starts at once on a busy node are slow.
                 grace = "120s"
               }
             }
@@ -373,7 +373,7 @@ job "background" {
           env = {
             PYTHONPATH     = local.path
             PYTHONSAFEPATH = "1"
-            # The release has its bytecode, and nobody may write there.
+            # The release includes its bytecode, and no task can write to its volume.
             PYTHONDONTWRITEBYTECODE                 = "1"
             "UPSCHEDULE_${upper(var.process)}_HOST" = "${NOMAD_IP_http}"
             "UPSCHEDULE_${upper(var.process)}_PORT" = "${NOMAD_PORT_http}"
@@ -393,8 +393,8 @@ job "background" {
             data        = var.settings
           }
 
-          # Least privilege: no other task may read this path. New secrets are for new instances, which their mark brings:
-          # a canary shows first whether they are right.
+          # Least privilege: no other task can read this path. Running instances keep their secrets: new ones change the
+          # fingerprint, so that a canary uses them first.
           template {
             destination = "${NOMAD_SECRETS_DIR}/secrets.env"
             env         = true
@@ -411,7 +411,7 @@ job "background" {
             data        = "{{ with nomadVar \"${local.secrets}/${local.process.task}\" }}{{ .authority }}{{ end }}"
           }
 
-          # `canary` or `live`, from the tags of this instance's own registration; while Consul is away the last word stays.
+          # `canary` or `live`, from the tags of this instance's registration in Consul. Without Consul the file stays as it is.
           template {
             destination = "${NOMAD_TASK_DIR}/standing"
             change_mode = "noop"

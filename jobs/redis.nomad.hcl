@@ -1,6 +1,6 @@
-# The two Redis servers, one job each: `redis-state` keeps the queue, the sessions and the limits (R4.3), `redis-cache`
-# keeps what can be computed again (R4.4). A server's passwords are in the Nomad Variable nomad/jobs/JOB: `password` of
-# the operator's user `default`, and one for each process.
+# The two Redis servers, one job each: `redis-state` has the queue, the sessions and the limits (R4.3), `redis-cache` has
+# data that can be computed again (R4.4). The Nomad Variable nomad/jobs/redis-SERVER has the passwords: `password` of the
+# operator's user `default`, and one for each process.
 
 variable "namespace" { type = string }
 
