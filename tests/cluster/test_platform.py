@@ -28,6 +28,7 @@ from tests.support.cluster.whole.cluster import (
     tasks_of,
 )
 from tests.support.servers import wait_until
+from tools.local_cluster.agent_cleanup import processes_of, processes_with_files_below
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
 from tools.local_cluster.users import UIDS
 from tools.local_cluster.volumes import VOLUMES
