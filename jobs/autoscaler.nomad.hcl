@@ -1,7 +1,7 @@
 # Sets the number of API and worker instances to what the rules of Prometheus want, within the bounds of their jobs
 # (R1.3, R10.1, R10.2). Its token, which may read jobs and scale them, is in the Nomad Variable nomad/jobs/autoscaler.
 #
-# It looks after each group with a block like this one; `upschedule:SERVICE:wanted` is a rule in monitoring/rules.yml:
+# It scales each group with a block like this one; `upschedule:SERVICE:wanted` is a rule in monitoring/rules.yml:
 #
 #   scaling {
 #     enabled = true
@@ -19,7 +19,7 @@
 #     }
 #   }
 #
-# During a release nothing is scaled: the rule gives nothing while there is a canary, and Nomad refuses to scale a job
+# It scales nothing during a release: the rule has no value while there is a canary, and Nomad refuses to scale a job
 # whose deployment is under way.
 
 variable "namespace" { type = string }
@@ -32,7 +32,7 @@ variable "datacenters" {
 
 variable "user" {
   type        = string
-  description = "Who the autoscaler runs as on the node; never root"
+  description = "The node's user that runs the autoscaler; never root"
 }
 
 variable "program" {
@@ -58,13 +58,13 @@ variable "prometheus_address" {
 
 variable "evaluation_seconds" {
   type        = number
-  description = "How often each policy is looked at, unless it says so itself"
+  description = "Interval of evaluations, unless a policy sets its own"
   default     = 5
 }
 
 variable "cooldown_seconds" {
   type        = number
-  description = "Pause after a change, unless the policy says so itself"
+  description = "Pause after a change, unless a policy sets its own"
   default     = 20
 }
 
@@ -74,7 +74,7 @@ job "autoscaler" {
   type        = "service"
 
   group "autoscaler" {
-    # Two would scale by turns.
+    # One: two would scale against each other.
     count = 1
 
     network {

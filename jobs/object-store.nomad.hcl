@@ -1,7 +1,7 @@
 # SeaweedFS, an S3 store on one node: uploaded files, releases, backups.
-# Only its S3 port asks who is there. On nodes that others can reach, a stack names an S3 store elsewhere instead.
-# The keys are in the Nomad Variable nomad/jobs/object-store; `process_identities` there are those of API, worker and
-# scheduler, as JSON. `application_key_before` is a second pair of releases whose processes share one, while it changes.
+# Only its S3 port authenticates clients. If others can reach the nodes, use an S3 store elsewhere instead.
+# The keys are in the Nomad Variable nomad/jobs/object-store; `process_identities` are those of API, worker and scheduler,
+# as JSON. `application_key_before` is the pair before a rotation, of releases whose processes share one pair.
 
 variable "namespace" { type = string }
 
@@ -13,7 +13,7 @@ variable "datacenters" {
 
 variable "user" {
   type        = string
-  description = "Who the server runs as on the node; never root"
+  description = "The node's user that runs the server; never root"
 }
 
 variable "program" {
@@ -28,12 +28,12 @@ variable "volume" {
 
 variable "port" {
   type        = number
-  description = "Of the S3 API; fixed, so that its address outlives an instance"
+  description = "Port of the S3 API; fixed, so that its address outlives an instance"
 }
 
 variable "master_port" {
   type        = number
-  description = "Of the part that knows where objects are; fixed, as it names a folder by it"
+  description = "Port of SeaweedFS's master; fixed, since the master names a folder after it"
 }
 
 variable "memory_mb" {
@@ -59,7 +59,7 @@ job "object-store" {
         static = var.master_port
       }
 
-      # Between its own parts.
+      # SeaweedFS's own processes use these.
       port "s3_grpc" {}
       port "master_grpc" {}
       port "volume" {}
@@ -105,7 +105,7 @@ job "object-store" {
       driver         = "exec"
       user           = var.user
       shutdown_delay = "2s"
-      # Objects survive a kill; its own stop may take half a minute.
+      # A kill loses no objects; an orderly stop can take half a minute.
       kill_signal  = "SIGINT"
       kill_timeout = "5s"
 
@@ -173,7 +173,7 @@ job "object-store" {
       }
     }
 
-    # Again after each start: a bucket that is there stays.
+    # Runs after each start, and leaves buckets that exist.
     task "buckets" {
       driver = "exec"
       user   = var.user

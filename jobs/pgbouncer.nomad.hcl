@@ -12,7 +12,7 @@ variable "datacenters" {
 
 variable "user" {
   type        = string
-  description = "Who the server runs as on the node; never root"
+  description = "The node's user that runs the server; never root"
 }
 
 variable "program" {
@@ -28,32 +28,32 @@ variable "port" {
 
 variable "postgres_host" {
   type        = string
-  description = "As in PostgreSQL's certificate"
+  description = "Host of PostgreSQL, as its certificate names it"
 }
 
 variable "postgres_port" { type = number }
 
 variable "connections_min" {
   type        = number
-  description = "Kept open to PostgreSQL (R3.1)"
+  description = "Minimal number of connections to PostgreSQL (R3.1)"
   default     = 50
 }
 
 variable "connections_max" {
   type        = number
-  description = "Open to PostgreSQL at most (R3.1)"
+  description = "Maximal number of connections to PostgreSQL (R3.1)"
   default     = 100
 }
 
 variable "clients" {
   type        = number
-  description = "Connections of all instances of API, worker and scheduler at most"
+  description = "Maximal number of connections from all instances of API, worker and scheduler"
   default     = 2500
 }
 
 variable "connections_shared" {
   type        = number
-  description = "Beside those, for releases whose processes share a role"
+  description = "Additional connections for releases whose processes share a role"
   default     = 20
 }
 
@@ -105,7 +105,7 @@ job "pgbouncer" {
       driver         = "exec"
       user           = var.user
       shutdown_delay = "2s"
-      # Transactions under way end first.
+      # This signal lets open transactions end first.
       kill_signal  = "SIGINT"
       kill_timeout = "30s"
 
@@ -151,7 +151,7 @@ job "pgbouncer" {
         EOF
       }
 
-      # It reads these again without losing a connection.
+      # PgBouncer reloads these files without losing a connection.
       template {
         destination   = "${NOMAD_SECRETS_DIR}/users.txt"
         change_mode   = "signal"

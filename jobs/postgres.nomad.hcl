@@ -1,4 +1,4 @@
-# PostgreSQL 15, which holds the truth: accounts, jobs, entries, calendars.
+# PostgreSQL 15, the system of record: accounts, jobs, entries, calendars.
 # Its secrets are in the Nomad Variable nomad/jobs/postgres: certificate and key, and a password for each role:
 # owner_password, backup_password, api_password, worker_password, scheduler_password, application_password.
 
@@ -12,7 +12,7 @@ variable "datacenters" {
 
 variable "user" {
   type        = string
-  description = "Who the server runs as on the node; never root"
+  description = "The node's user that runs the server; never root"
 }
 
 variable "programs" {
@@ -33,13 +33,13 @@ variable "port" {
 
 variable "connections" {
   type        = number
-  description = "PgBouncer's 100, and a reserve for migrations, backups and a person"
+  description = "PgBouncer's 100, and a reserve for migrations, backups and the operator"
   default     = 130
 }
 
 variable "memory_mb" {
   type        = number
-  description = "A quarter of it is the server's own cache"
+  description = "Memory limit; a quarter of it is the server's own cache"
   default     = 1024
 }
 
@@ -81,7 +81,7 @@ job "postgres" {
         interval = "5s"
         timeout  = "2s"
 
-        # Recovery after a crash takes its time before the port answers.
+        # After a crash, recovery is slow and comes before the port answers.
         check_restart {
           limit = 12
           grace = "120s"
@@ -223,7 +223,7 @@ job "postgres" {
       }
     }
 
-    # Roles with the passwords that the stack says, and the database. Again after each start: it changes only what differs.
+    # Creates the database, and the roles with the stack's passwords. Runs after each start, and changes only what differs.
     task "roles" {
       driver = "exec"
       user   = var.user

@@ -1,5 +1,5 @@
-# What the release gate and the autoscaler know of the running system. Targets come from Consul by way of a file: while
-# Consul is away, the last good ones stay.
+# Prometheus, whose figures the release gate and the autoscaler use. A template writes Consul's instances to a file of
+# targets, which stays as it is while Consul is unavailable.
 
 variable "namespace" { type = string }
 
@@ -11,7 +11,7 @@ variable "datacenters" {
 
 variable "user" {
   type        = string
-  description = "Who Prometheus runs as on the node; never root"
+  description = "The node's user that runs Prometheus; never root"
 }
 
 variable "program" {
@@ -22,7 +22,7 @@ variable "program" {
 
 variable "volume" {
   type        = string
-  description = "The node's host volume for what was measured; it belongs to the user"
+  description = "The node's host volume for the measurements; it belongs to the user"
 }
 
 variable "port" {
@@ -32,24 +32,24 @@ variable "port" {
 
 variable "rules" {
   type        = string
-  description = "Content of a file of rules, as it stands"
+  description = "Text of monitoring/rules.yml"
 }
 
 variable "scrape_seconds" {
   type        = number
-  description = "How often each process is asked, and the rules are worked out"
+  description = "Interval at which targets are scraped and rules evaluated"
   default     = 5
 }
 
 variable "keep_days" {
   type        = number
-  description = "What is older is removed"
+  description = "Older measurements are removed"
   default     = 15
 }
 
 variable "keep_mb" {
   type        = number
-  description = "What is beyond it, oldest first, is removed"
+  description = "Maximal size of the measurements; the oldest are removed first"
   default     = 4096
 }
 
@@ -98,7 +98,7 @@ job "prometheus" {
         interval = "5s"
         timeout  = "2s"
 
-        # Reading the log of what was measured last takes its time after a crash.
+        # After a crash, Prometheus reads its write-ahead log first, which is slow.
         check_restart {
           limit = 6
           grace = "60s"

@@ -1,6 +1,6 @@
-# The one public address: HTTPS before the instances that Consul calls healthy (R8.3, R8.4, R10.4, R10.5).
-# The Nomad Variable nomad/jobs/traefik holds consul_token, which may only read the catalog, and, where ACME does not
-# get a certificate, `certificate` and `key` in PEM. docs/edge.md says what is decided here and why.
+# Traefik, the only public address: HTTPS in front of the instances that are healthy in Consul (R8.3, R8.4, R10.4, R10.5).
+# The Nomad Variable nomad/jobs/traefik has consul_token, which can only read the catalog, and, without ACME,
+# `certificate` and `key` in PEM. docs/edge.md gives the reasons for this configuration.
 
 variable "namespace" { type = string }
 
@@ -12,7 +12,7 @@ variable "datacenters" {
 
 variable "user" {
   type        = string
-  description = "Who Traefik runs as on the node; never root"
+  description = "The node's user that runs Traefik; never root"
 }
 
 variable "program" {
@@ -22,32 +22,32 @@ variable "program" {
 
 variable "http_port" {
   type        = number
-  description = "Redirects to HTTPS, and answers ACME's http-01 challenges: an authority asks on port 80"
+  description = "Port that redirects to HTTPS and answers ACME's http-01 challenges, which come to port 80"
 }
 
 variable "https_port" { type = number }
 
 variable "domain" {
   type        = string
-  description = "The only name that is served; empty: any name, and the certificate that is there"
+  description = "The only name that is served; empty: any name, with the stack's certificate"
   default     = ""
 }
 
 variable "trusted_ips" {
   type        = string
-  description = "Networks, comma separated, of load balancers before this one, whose X-Forwarded-For is believed"
+  description = "Comma-separated networks of load balancers in front of Traefik, whose X-Forwarded-For is trusted"
   default     = ""
 }
 
 variable "hsts_seconds" {
   type        = number
-  description = "How long browsers remember to come by HTTPS only; 0: not at all"
+  description = "How long browsers use HTTPS only (HSTS); 0: no such header"
   default     = 31536000
 }
 
 variable "acme_email" {
   type        = string
-  description = "Whom the authority tells about certificates that run out; empty: no ACME"
+  description = "E-mail address for the authority's notices of expiry; empty: no ACME"
   default     = ""
 }
 
@@ -58,7 +58,7 @@ variable "acme_server" {
 
 variable "acme_ca_certificate" {
   type        = string
-  description = "PEM of what signed the ACME server's own certificate, where no public authority did"
+  description = "PEM of the authority of the ACME server's own certificate, if it is not a public one"
   default     = ""
 }
 
@@ -178,7 +178,7 @@ job "traefik" {
       config {
         command = var.program
         args    = ["--configFile=${NOMAD_SECRETS_DIR}/traefik.yml"]
-        # Of all rights that Nomad would leave it, only that to ports below 1024.
+        # Traefik keeps only the capability to use ports below 1024.
         cap_drop = ["all"]
         cap_add  = ["net_bind_service"]
       }
@@ -196,7 +196,7 @@ job "traefik" {
         SITE         = var.domain == "" ? "PathPrefix(`/`)" : "Host(`${var.domain}`)"
         HSTS_SECONDS = var.hsts_seconds
         SNI_STRICT   = var.domain != ""
-        # Garbage is collected before the limit ends it.
+        # Go collects garbage before the memory limit ends the task.
         GOMEMLIMIT = "${floor(var.memory_mb * 0.85)}MiB"
       }
 
