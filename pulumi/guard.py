@@ -1,4 +1,4 @@
-"""One release at a time: while one is on its way, another is refused before anything changes."""
+"""Refuses a release while another one is under way, before Pulumi changes anything."""
 
 import http.client
 import json
@@ -15,9 +15,9 @@ from typing import Any
 
 import pulumi
 
-#: Of a deployment that has neither succeeded nor failed.
+#: States of a deployment that has neither succeeded nor failed.
 UNDER_WAY = frozenset({"initializing", "pending", "blocked", "unblocking", "running", "paused"})
-#: Longer than instances take to start; a change of their number ends by itself.
+#: Bound of the wait for a change of the number of instances, which ends by itself once they have started.
 PATIENCE_SECONDS = 180
 _POLL_SECONDS = 2
 _ANSWER_SECONDS = 15
@@ -25,9 +25,9 @@ _ANSWER_SECONDS = 15
 
 @dataclass(frozen=True, kw_only=True)
 class Rollout:
-    """`release` is what the job was registered with last; empty: none. `deployment` is the state of its last one.
+    """The release that the job was last registered with (empty: none), and the state of its last deployment.
 
-    `scaling`: that deployment starts or ends instances of what runs already, as the autoscaler's do.
+    `scaling`: that deployment only changes the number of instances, as the autoscaler does.
     """
 
     job: str
@@ -37,28 +37,29 @@ class Rollout:
 
 
 class ReleaseUnderWay(pulumi.RunError):
-    """Two releases at once would revert to each other.
+    """Another release or a change of the number of instances is under way.
 
-    Nor may one begin while instances are added: if it failed, Nomad would go back to the number of before.
+    Two releases at once would revert to each other. A release that fails while instances are added would make Nomad
+    revert to the earlier number of instances.
     """
 
     def __init__(self, wanted: str, rollouts: Iterable[Rollout]) -> None:
         known = list(rollouts)
-        told = ", ".join(f"{rollout.job} ({rollout.release}, {rollout.deployment})" for rollout in known)
+        jobs = ", ".join(f"{rollout.job} ({rollout.release}, {rollout.deployment})" for rollout in known)
         if all(rollout.scaling for rollout in known):
             super().__init__(
                 f"Release {wanted} must wait: the number of instances has been changing for {PATIENCE_SECONDS} s in "
-                f"{told}. See `upschedule deploy status`, and try again."
+                f"{jobs}. See `upschedule deploy status`, and try again."
             )
             return
         super().__init__(
-            f"Release {wanted} must wait: another is still on its way in {told}. "
+            f"Release {wanted} must wait: another is still on its way in {jobs}. "
             "Promote or revert it first: `upschedule deploy status`."
         )
 
 
 class NomadSilent(pulumi.RunError):
-    """What is not known is not risked."""
+    """Nomad cannot be asked whether a release is under way, so none may begin."""
 
     def __init__(self, address: str, reason: str) -> None:
         super().__init__(f"Nomad at {address} does not say whether a release is on its way: {reason}")
@@ -67,7 +68,7 @@ class NomadSilent(pulumi.RunError):
 def refuse_a_second_release(
     wanted: str, read: Callable[[], Sequence[Rollout]], pause: Callable[[float], None] = time.sleep
 ) -> None:
-    """Lets a change of the number of instances end first. Raises ReleaseUnderWay."""
+    """Waits while only the number of instances changes. Raises ReleaseUnderWay if that does not end, or for a release."""
     others: list[Rollout] = []
     for _ in range(PATIENCE_SECONDS // _POLL_SECONDS):
         others = [each for each in read() if each.release not in ("", wanted) and each.deployment in UNDER_WAY]
@@ -80,7 +81,7 @@ def refuse_a_second_release(
 
 
 def read_rollouts(jobs: Iterable[str], namespace: str) -> list[Rollout]:
-    """From the Nomad that the environment names, as for its own programs. Raises NomadSilent."""
+    """Reads the jobs from the Nomad that the environment's NOMAD_… variables name. Raises NomadSilent."""
     return [_read_rollout(job, namespace) for job in jobs]
 
 
@@ -96,7 +97,7 @@ def _read_rollout(job: str, namespace: str) -> Rollout:
 
 
 def _is_scaling(deployment: dict[str, Any]) -> bool:
-    """Whatever replaces an instance begins with a canary; the first deployment of all has nothing to replace."""
+    """True if the deployment replaces no instance: it has no canary, and is not the job's first one."""
     groups = (deployment.get("TaskGroups") or {}).values()
     return deployment.get("JobVersion", 0) > 0 and not any(group["DesiredCanaries"] for group in groups)
 
