@@ -68,7 +68,7 @@ class NomadSilent(pulumi.RunError):
 def refuse_a_second_release(
     wanted: str, read: Callable[[], Sequence[Rollout]], pause: Callable[[float], None] = time.sleep
 ) -> None:
-    """Waits while only the number of instances changes. Raises ReleaseUnderWay if that does not end, or for a release."""
+    """Waits while only numbers of instances change. Raises ReleaseUnderWay for a release, or after the wait."""
     others: list[Rollout] = []
     for _ in range(PATIENCE_SECONDS // _POLL_SECONDS):
         others = [each for each in read() if each.release not in ("", wanted) and each.deployment in UNDER_WAY]
