@@ -88,7 +88,7 @@ class Edge(Server):
         limit = {name: os.environ[name] for name in ("GOMEMLIMIT",) if name in os.environ}
         return Command(argv=[str(self._program), f"--configFile={self.directory / 'traefik.yml'}"], environment=limit)
 
-    def check(self) -> None:
+    def probe(self) -> None:
         expect_ok(f"http://{LOOPBACK}:{self._inside}/ping")
 
 

@@ -19,7 +19,7 @@ from upschedule.operations.embedded.ports import GRPC_OFFSET, LOOPBACK, free_por
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.operations.embedded.server import LOG_BYTES_MAX, Command, Server
 from upschedule.operations.embedded.valkey import STATE, Valkey
-from upschedule.operations.local.supervisor import KeepsEnding, Supervisor
+from upschedule.operations.local.supervisor import RestartLimitReached, Supervisor
 
 STARTER = """
 import sys, time
@@ -44,7 +44,7 @@ class Shell(Server):
     def command(self) -> Command:
         return Command(argv=["/bin/sh", "-c", self.script], stop_timeout_seconds=self.stop_timeout_seconds)
 
-    def check(self) -> None:
+    def probe(self) -> None:
         (self.directory / "up").stat()
 
 
@@ -116,11 +116,11 @@ def test_a_killed_server_is_started_again_with_its_data(place: Path) -> None:
     """The supervisor says so, and waits a second first."""
     said: list[str] = []
     with started(Valkey(place, STATE)) as server:
-        supervisor = Supervisor([server], say=said.append)
-        supervisor.check()
+        supervisor = Supervisor([server], report=said.append)
+        supervisor.poll()
         first = server.pid
         server.kill()
-        wait_until(lambda: supervisor.check() or (server.running and server.pid != first))
+        wait_until(lambda: supervisor.poll() or (server.running and server.pid != first))
         server.await_ready(timeout_seconds=10)
     assert said == [
         f"Redis (state) ended by itself; it starts again in 1 s (log: {server.log})",
@@ -133,14 +133,14 @@ def test_a_server_that_keeps_ending_is_given_up(place: Path) -> None:
     said: list[str] = []
     now = [0.0]
     server = Shell(place, "exit 1")
-    supervisor = Supervisor([server], say=said.append, clock=lambda: now[0])
+    supervisor = Supervisor([server], report=said.append, clock=lambda: now[0])
 
     def ends_for_good() -> bool:
         now[0] += 1.0
-        supervisor.check()
+        supervisor.poll()
         return False
 
-    with pytest.raises(KeepsEnding, match="7 times"):
+    with pytest.raises(RestartLimitReached, match="7 times"):
         wait_until(ends_for_good)
     pauses = [line.split(" in ")[1].split(" s ")[0] for line in said if "ended" in line]
     assert pauses == ["1", "2", "4", "8", "16", "30"]
@@ -152,7 +152,7 @@ def test_a_long_log_begins_anew_and_its_last_content_stays(place: Path) -> None:
     server = Shell(place, f"head -c {LOG_BYTES_MAX + 1} /dev/zero; touch up; read _ < go; echo more; exec sleep 600")
     os.mkfifo(place / "go")
     with started(server):
-        Supervisor([server], say=print).check()
+        Supervisor([server], report=print).poll()
         assert server.log.stat().st_size == 0
         (place / "go").write_text("on\n")
         wait_until(lambda: server.log.read_text() == "more\n")

@@ -13,7 +13,7 @@ from tests.support.processes.listing import processes_in
 from tests.support.processes.local_run import LocalRun, local_run, small_document
 from tests.support.servers import wait_until
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
-from upschedule.operations.local.checks import DiskTooFull, check_room
+from upschedule.operations.local.preconditions import DiskTooFull, check_port_and_disk
 
 
 @pytest.fixture
@@ -97,4 +97,4 @@ def test_a_taken_port_is_refused_before_anything_starts(data: Path) -> None:
 def test_a_disk_without_room_is_refused(scratch: Path) -> None:
     """The sentence says how much is free."""
     with pytest.raises(DiskTooFull, match=r"Only \d+\.\d GB are free"):
-        check_room(scratch, port=free_port(), free_bytes_min=10**18)
+        check_port_and_disk(scratch, port=free_port(), free_bytes_min=10**18)

@@ -22,7 +22,7 @@ from upschedule.operations.migration.errors import (
     MigrationInProgress,
 )
 from upschedule.operations.migration.files import read_migrations
-from upschedule.operations.migration.migrate import MigrationPolicy, MigrationReport, Surroundings, migrate
+from upschedule.operations.migration.migrate import MigrationPolicy, MigrationReport, Timing, migrate
 
 SMALL = {
     "0001_expand_people.sql": "CREATE TABLE people (id int PRIMARY KEY, name text);",
@@ -47,7 +47,7 @@ def _run(
         read_migrations(directory),
         application_role=APPLICATION_ROLE,
         policy=policy or MigrationPolicy(),
-        surroundings=Surroundings(**given),
+        timing=Timing(**given),
     )
 
 

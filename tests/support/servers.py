@@ -19,7 +19,7 @@ from upschedule.operations.embedded.postgres import APPLICATION_ROLE, Postgres, 
 from upschedule.operations.embedded.seaweedfs import SeaweedFS
 from upschedule.operations.embedded.server import Server
 from upschedule.operations.migration.files import read_migrations
-from upschedule.operations.migration.migrate import MigrationPolicy, Surroundings, migrate
+from upschedule.operations.migration.migrate import MigrationPolicy, Timing, migrate
 from upschedule.operations.privileges.identities import PROCESSES, Process
 from upschedule.stores.bucket import BucketAddress
 
@@ -77,7 +77,7 @@ def migrate_now(owner_dsn: str) -> None:
         read_migrations(MIGRATIONS),
         application_role=APPLICATION_ROLE,
         policy=MigrationPolicy(),
-        surroundings=Surroundings(),
+        timing=Timing(),
     )
 
 

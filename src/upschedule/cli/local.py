@@ -7,9 +7,9 @@ import click
 
 from upschedule.cli.failing import fail
 from upschedule.operations.embedded.errors import EmbeddedServerError
-from upschedule.operations.local.checks import LocalStackRefused
-from upschedule.operations.local.run import LocalOptions, run
-from upschedule.operations.local.supervisor import KeepsEnding
+from upschedule.operations.local.preconditions import LocalStackRefused
+from upschedule.operations.local.run import run
+from upschedule.operations.local.supervisor import RestartLimitReached
 from upschedule.operations.migration.errors import MigrationError
 from upschedule.operations.privileges.errors import RoleMissing
 from upschedule.settings.loading import PREFIX
@@ -39,9 +39,8 @@ def command(data: Path, port: int, migrations: Path) -> None:
 
     Settings in the environment reach the application's processes.
     """
-    given = {name: value for name, value in os.environ.items() if name.startswith(PREFIX) and name != _OWN}
-    options = LocalOptions(data=data, port=port, migrations=migrations, environment=given)
+    environment = {name: value for name, value in os.environ.items() if name.startswith(PREFIX) and name != _OWN}
     try:
-        run(options, say=click.echo)
-    except (LocalStackRefused, EmbeddedServerError, MigrationError, RoleMissing, KeepsEnding) as error:
+        run(data, port=port, migrations=migrations, environment=environment, report=click.echo)
+    except (LocalStackRefused, EmbeddedServerError, MigrationError, RoleMissing, RestartLimitReached) as error:
         fail(1, error)

@@ -9,7 +9,7 @@ import psycopg
 from upschedule.cli.failing import fail
 from upschedule.operations.migration.errors import MigrationError
 from upschedule.operations.migration.files import read_migrations
-from upschedule.operations.migration.migrate import MigrationPolicy, MigrationReport, Surroundings, migrate
+from upschedule.operations.migration.migrate import MigrationPolicy, MigrationReport, Timing, migrate
 from upschedule.operations.privileges.errors import RoleMissing
 
 _UNREACHABLE, _REFUSED = 3, 4
@@ -42,7 +42,7 @@ def command(directory: Path, application_role: str, owner_url: str, *, as_json: 
             read_migrations(directory),
             application_role=application_role,
             policy=MigrationPolicy(),
-            surroundings=Surroundings(),
+            timing=Timing(),
         )
     except psycopg.OperationalError as error:
         fail(_UNREACHABLE, f"The database cannot be reached: {error}")

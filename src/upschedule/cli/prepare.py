@@ -13,11 +13,11 @@ import upschedule
 from upschedule import logging
 from upschedule.cli.failing import fail
 from upschedule.operations.migration.errors import MigrationError
-from upschedule.operations.migration.migrate import Surroundings
+from upschedule.operations.migration.migrate import Timing
 from upschedule.operations.prepare.backup import BackupOptions
 from upschedule.operations.prepare.errors import BackupFailed, NotMarked, PrepareError, TurnNotTaken
 from upschedule.operations.prepare.prepare import PrepareOptions, prepare
-from upschedule.operations.prepare.release_folder import Release, read_release
+from upschedule.operations.prepare.release_folder import UnpackedRelease, read_release
 from upschedule.operations.prepare.wait import wait_until_prepared
 from upschedule.operations.privileges.errors import RoleMissing
 from upschedule.stores.bucket import DEFAULT_REGION, Bucket, BucketAddress
@@ -70,7 +70,7 @@ def command(
         release = read_release(folder)
         if wait is not None:
             url = _environment("UPSCHEDULE_POSTGRES_URL")
-            wait_until_prepared(url, release, timeout_seconds=wait, surroundings=Surroundings())
+            wait_until_prepared(url, release, timeout_seconds=wait, timing=Timing())
             structlog.get_logger(__name__).info("release_is_prepared", release=release.version)
             return
         options = PrepareOptions(
@@ -87,8 +87,8 @@ def command(
         _fail(error)
 
 
-def _prepare(release: Release, options: PrepareOptions) -> None:
-    report = prepare(release, options, Surroundings())
+def _prepare(release: UnpackedRelease, options: PrepareOptions) -> None:
+    report = prepare(release, options, Timing())
     structlog.get_logger(__name__).info("release_prepared", **msgspec.to_builtins(report))
 
 

@@ -8,7 +8,7 @@ import msgspec
 
 from upschedule.cli.failing import fail
 from upschedule.operations.release.errors import ReleaseError
-from upschedule.operations.release.pack import PackingOptions, pack
+from upschedule.operations.release.pack import pack
 from upschedule.operations.release.push import push
 from upschedule.operations.subprocesses import ProgramFailed
 from upschedule.stores.bucket import DEFAULT_REGION, Bucket, BucketAddress, ObjectMissing
@@ -57,7 +57,7 @@ def command(
     """
     store = _store(endpoint_url, access_key, secret_key, bucket) if wanted else None
     try:
-        manifest = pack(PackingOptions(repository=repository, cache=cache, python=python), store)
+        manifest = pack(repository, cache=cache, python=python, store=store)
         sent = push(manifest, cache, store) if store else []
     except (StoreError, ObjectMissing) as error:
         fail(_STORE_FAILED, store.explain(error) if store else error)

@@ -1,0 +1,1 @@
+"""Operator commands: run locally, migrate, prepare, pack releases, and declare privileges."""

@@ -1,4 +1,4 @@
-"""Programs that packing and preparing call."""
+"""Runs programs as subprocesses, with a timeout and errors that name the program."""
 
 import os
 import subprocess
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-_TOLD_CHARACTERS = 600
+_STDERR_CHARACTERS_MAX = 600
 
 
 class ProgramFailed(Exception):
@@ -18,7 +18,7 @@ class ProgramFailed(Exception):
         super().__init__(f"{program}: {reason}")
 
 
-def run(
+def run_program(
     argv: Sequence[str | Path],
     *,
     timeout_seconds: float,
@@ -26,10 +26,10 @@ def run(
     environment: Mapping[str, str] | None = None,
     output: IO[bytes] | None = None,
 ) -> bytes:
-    """Standard output, unless `output` takes it. Raises ProgramFailed with the end of what the program complained."""
+    """Returns standard output, unless it goes to `output`. Raises ProgramFailed with the end of standard error."""
     name = Path(argv[0]).name
     try:
-        done = subprocess.run(  # noqa: S603 - programs and arguments are ours or the operator's
+        done = subprocess.run(  # noqa: S603 - programs and arguments come from this project or its operator
             argv,
             cwd=folder,
             env={**os.environ, **(environment or {})},
@@ -44,5 +44,5 @@ def run(
     except subprocess.TimeoutExpired as error:
         raise ProgramFailed(name, f"took longer than {timeout_seconds:.0f} s") from error
     if done.returncode != 0:
-        raise ProgramFailed(name, done.stderr.decode(errors="replace").strip()[-_TOLD_CHARACTERS:])
+        raise ProgramFailed(name, done.stderr.decode(errors="replace").strip()[-_STDERR_CHARACTERS_MAX:])
     return done.stdout or b""

@@ -1,1 +1,1 @@
-"""Real servers from wheels, run as child processes on data in a directory given: for `make run` and the tests."""
+"""Runs real servers from wheels as child processes, with data in a directory: for `make run` and the tests."""

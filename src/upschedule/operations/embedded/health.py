@@ -1,16 +1,16 @@
-"""One question to a health endpoint on this machine."""
+"""One request to a health endpoint on this machine."""
 
 import http.client
 import urllib.request
 
 _TIMEOUT_SECONDS = 5.0
-# Without the environment's proxies: the address is our own.
+# Ignores the environment's proxies: the address is on this machine.
 _opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 UNHEALTHY = (OSError, http.client.HTTPException)
 
 
 def expect_ok(url: str) -> None:
-    """Raise one of UNHEALTHY unless the answer is a success."""
+    """Raise one of UNHEALTHY unless the response is a success."""
     with _opener.open(url, timeout=_TIMEOUT_SECONDS):
         pass

@@ -1,4 +1,4 @@
-"""Which user a server runs as when its starter is root (R8.1)."""
+"""Chooses the user that a server runs as if its starter is root (R8.1)."""
 
 import enum
 import os
@@ -11,7 +11,7 @@ from upschedule.operations.embedded.launcher import NOBODY
 
 
 class Identity(enum.Enum):
-    """The values are the launcher's words."""
+    """The values are arguments of the launcher."""
 
     OWN = "own"
     NOBODY = "nobody"
@@ -19,7 +19,7 @@ class Identity(enum.Enum):
 
 
 def choose_identity(paths: Iterable[Path]) -> Identity:
-    """`paths`: all that the server must reach. NAMESPACE is for those below a private directory such as /root.
+    """`paths` are those that the server must reach. NAMESPACE is for paths below a private directory such as /root.
 
     In a user namespace root keeps its files but loses its capabilities. PostgreSQL, which refuses root and users
     without an account, sees nobody.
@@ -30,7 +30,7 @@ def choose_identity(paths: Iterable[Path]) -> Identity:
 
 
 def hand_over(directory: Path, identity: Identity) -> None:
-    """Make all below `directory` the server's own; earlier runs may have used another identity."""
+    """Make the server the owner of everything below `directory`; earlier runs may have used another identity."""
     if os.geteuid() != 0:
         return
     owner = NOBODY if identity is Identity.NOBODY else 0

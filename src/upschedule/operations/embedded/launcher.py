@@ -1,4 +1,4 @@
-"""Becomes another program: without root rights, and ended by the kernel when its parent ends.
+"""Executes another program without root privileges; the kernel ends that program when its parent ends.
 
 Run by file name with the standard library only: `launcher.py PARENT_PID SIGNAL IDENTITY PROGRAM [ARGUMENT …]`.
 It is a program because the work must happen between fork and exec, where Python code of a threaded parent is unsafe.
@@ -45,7 +45,7 @@ def _main(parent: str, death_signal: str, identity: str, *command: str) -> None:
     _call("prctl", _PR_SET_PDEATHSIG, int(death_signal))
     if os.getppid() != int(parent):
         sys.exit("The parent ended before its child began.")
-    os.execv(command[0], command)  # noqa: S606 - becoming the program given is this file's whole purpose
+    os.execv(command[0], command)  # noqa: S606 - the purpose of this file
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Random passwords, made once and kept in a file that only its owner may read (R8.2)."""
+"""Random passwords, generated once and stored in a file that only its owner may read (R8.2)."""
 
 import os
 import secrets
@@ -14,7 +14,7 @@ class PasswordFile:
         self._path = path
 
     def get(self, name: str) -> str:
-        """The password of `name`, made now if it is new."""
+        """The password of `name`, generated now if there is none."""
         known = self._read()
         if name not in known:
             known[name] = secrets.token_urlsafe(24)
@@ -28,7 +28,7 @@ class PasswordFile:
 
 
 def write_private(path: Path, content: bytes) -> None:
-    """Write whole or not at all; mode 0600 from the first byte."""
+    """Write the file atomically, with mode 0600 from the first byte."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".new")
     draft.unlink(missing_ok=True)

@@ -1,6 +1,6 @@
-"""Free loopback ports, below the kernel's ephemeral range.
+"""Finds free loopback ports below the kernel's ephemeral range.
 
-So no outgoing connection takes one while a server restarts.
+An outgoing connection therefore never takes a port while its server restarts.
 """
 
 import secrets
@@ -10,7 +10,7 @@ LOOPBACK = "127.0.0.1"
 GRPC_OFFSET = 10_000
 _CANDIDATES = range(10_240, 22_768)
 _ATTEMPTS = 500
-_given: set[int] = set()
+_assigned: set[int] = set()
 
 
 class NoFreePort(RuntimeError):
@@ -28,10 +28,10 @@ def is_free(port: int) -> bool:
 
 
 def free_port(*, with_grpc: bool = False) -> int:
-    """A port that this process has not given out before; `with_grpc`: the port 10000 above it is free, too."""
+    """A free port that this process has not assigned before. With `with_grpc`, the port 10000 above it is also free."""
     for _ in range(_ATTEMPTS):
         port = secrets.choice(_CANDIDATES)
-        if port not in _given and is_free(port) and (not with_grpc or is_free(port + GRPC_OFFSET)):
-            _given.add(port)
+        if port not in _assigned and is_free(port) and (not with_grpc or is_free(port + GRPC_OFFSET)):
+            _assigned.add(port)
             return port
     raise NoFreePort

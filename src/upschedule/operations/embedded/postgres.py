@@ -1,4 +1,4 @@
-"""PostgreSQL with a role that owns the schema, and one for each process that comes to it."""
+"""PostgreSQL with a role that owns the schema, and a role for each process."""
 
 import re
 import shutil
@@ -23,12 +23,12 @@ DATABASE = "upschedule"
 _INITDB_SECONDS = 120.0
 _CONNECT_SECONDS = 5
 _BUILTIN_LOCALE_SINCE = 17
-# An orphan that a crash left behind cannot exist (the launcher sees to it), so a stale pid file may name anybody.
+# The launcher prevents orphaned servers, so the process that a stale pid file names is another program.
 _PID_FILE = "postmaster.pid"
 
 
 class Postgres(Server):
-    """The cluster in `directory`, made on the first start.
+    """The cluster in `directory`, created on the first start.
 
     `durable=False` is faster and survives a killed server, but not a power cut.
     """
@@ -60,15 +60,15 @@ class Postgres(Server):
         return self._dsn(OWNER_ROLE, database)
 
     def application_dsn(self, database: str = DATABASE) -> str:
-        """As older releases share it: rows, no tables."""
+        """For the role that all processes of older releases share: rows, not tables."""
         return self._dsn(APPLICATION_ROLE, database)
 
     def process_dsn(self, process: Process, database: str = DATABASE) -> str:
-        """The rows and columns that this process needs."""
+        """For the role of this process, which has the rows and columns that it needs."""
         return self._dsn(role_of(process), database)
 
     def backup_dsn(self, database: str = DATABASE) -> str:
-        """Reads everything."""
+        """For the role that reads everything."""
         return self._dsn(BACKUP_ROLE, database)
 
     def prepare(self) -> None:
@@ -98,7 +98,7 @@ class Postgres(Server):
             stop_timeout_seconds=30.0,
         )
 
-    def check(self) -> None:
+    def probe(self) -> None:
         self._execute("SELECT 1")
 
     def finish_start(self) -> None:
@@ -125,7 +125,7 @@ class Postgres(Server):
         draft.rename(self._cluster)
 
     def _builtin_locale(self) -> bool:
-        version = subprocess.run(  # noqa: S603 - our own wheel's program, or the one POSTGRES_BIN names
+        version = subprocess.run(  # noqa: S603 - the wheel's program, or the one that POSTGRES_BIN names
             [self._binaries / "postgres", "--version"], check=True, capture_output=True, text=True, timeout=10
         ).stdout
         major = re.search(r"\b(\d+)", version)
@@ -140,7 +140,7 @@ class Postgres(Server):
 
 
 def create_database(conn: psycopg.Connection, name: str, *, template: str = "template1") -> None:
-    """Only the roles of this module may connect."""
+    """Create a database to which only the roles of this module may connect."""
     words = {"name": sql.Identifier(name), "template": sql.Identifier(template), "owner": sql.Identifier(OWNER_ROLE)}
     conn.execute(sql.SQL("CREATE DATABASE {name} OWNER {owner} TEMPLATE {template}").format(**words))
     conn.execute(sql.SQL("REVOKE ALL ON DATABASE {name} FROM PUBLIC").format(**words))

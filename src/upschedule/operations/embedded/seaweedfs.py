@@ -26,7 +26,7 @@ class SeaweedFS(Server):
     unready = (MinioException, urllib3.exceptions.HTTPError)
 
     def __init__(self, directory: Path, *, port: int | None = None, application_buckets: str = BUCKET) -> None:
-        """`application_buckets`: what the application's key may reach; a trailing `*` is a prefix."""
+        """`application_buckets` are the buckets that the application's key may reach; a trailing `*` makes a prefix."""
         self._program = executables.weed()
         super().__init__("S3 store (SeaweedFS)", directory, programs=[self._program])
         self.port = port or free_port(with_grpc=True)
@@ -36,15 +36,15 @@ class SeaweedFS(Server):
         self._application_buckets = application_buckets
 
     def address(self, bucket: str = BUCKET) -> BucketAddress:
-        """As older releases share it: objects of the application's buckets."""
+        """With the key that all processes of older releases share, for objects of the application's buckets."""
         return self._address(_APPLICATION, bucket)
 
     def process_address(self, process: Process, bucket: str = BUCKET) -> BucketAddress:
-        """What this process does with objects."""
+        """With the key of this process, which has the rights that it needs."""
         return self._address(process, bucket)
 
     def admin_client(self) -> Minio:
-        """May make and remove buckets."""
+        """A client that may create and delete buckets."""
         address = self._address(_ADMIN, BUCKET)
         pool = urllib3.PoolManager(timeout=_TIMEOUT, retries=False)
         return Minio(
@@ -94,7 +94,7 @@ class SeaweedFS(Server):
         super().kill()
         self._remove_sockets()
 
-    def check(self) -> None:
+    def probe(self) -> None:
         client = self.admin_client()
         if not client.bucket_exists(bucket_name=BUCKET):
             client.make_bucket(bucket_name=BUCKET)

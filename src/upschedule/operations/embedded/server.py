@@ -1,4 +1,4 @@
-"""One server as a child process: started, awaited by really connecting, stopped within a deadline."""
+"""A server as a child process: starts it, waits until it answers, and stops it within a deadline."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ _KILL_SECONDS = 10.0
 
 @dataclass(frozen=True, kw_only=True)
 class Command:
-    """`death_signal` is what the kernel sends when the starter ends without stopping its server."""
+    """`death_signal` is the signal that the kernel sends if the starter ends without stopping its server."""
 
     argv: Sequence[str]
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -33,7 +33,7 @@ class Command:
 
 
 class Server(ABC):
-    """A child of this process. Start it from a thread that lives as long as it should: its death is the server's."""
+    """A child of this process. The kernel ends the server when the thread that started it ends."""
 
     def __init__(self, name: str, directory: Path, *, programs: Sequence[Path]) -> None:
         """`directory` holds the server's data and its log; `programs` are the files it executes."""
@@ -48,19 +48,19 @@ class Server(ABC):
 
     @abstractmethod
     def command(self) -> Command:
-        """What to execute; asked at each start, after `prepare`."""
+        """The command to execute. Called at each start, after `prepare`."""
 
     @abstractmethod
-    def check(self) -> None:
+    def probe(self) -> None:
         """Raise one of `unready` until the server answers a real request."""
 
     unready: tuple[type[Exception], ...] = (OSError,)
 
     def prepare(self) -> None:  # noqa: B027 - a hook that some servers leave empty
-        """Write what the server reads."""
+        """Write the files that the server reads."""
 
     def finish_start(self) -> None:  # noqa: B027 - as prepare
-        """Bring in what clients need, once the server answers."""
+        """Create the objects that clients need, once the server answers."""
 
     @property
     def pid(self) -> int | None:
@@ -113,7 +113,7 @@ class Server(ABC):
             self._process.send_signal(self._stop_signal)
 
     def kill(self) -> None:
-        """SIGKILL, as a crash would."""
+        """Send SIGKILL, which simulates a crash."""
         if self._process is not None and self.running:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(_KILL_SECONDS)
@@ -125,9 +125,9 @@ class Server(ABC):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
     def bound_log(self) -> None:
-        """Begin the log anew when it has grown to LOG_BYTES_MAX; its last content stays beside it in `log.1`."""
+        """Truncate the log when it has grown to LOG_BYTES_MAX, after copying it to `log.1`."""
         if self.log.exists() and self.log.stat().st_size > LOG_BYTES_MAX:
-            # The server appends to the file that it holds: it cannot be given another.
+            # The server appends to its open file, so the file cannot be replaced.
             shutil.copyfile(self.log, self.log.with_name("log.1"))
             os.truncate(self.log, 0)
 
@@ -145,7 +145,7 @@ class Server(ABC):
 
     def _answers(self) -> bool:
         try:
-            self.check()
+            self.probe()
         except self.unready:
             return False
         return self.running
@@ -156,7 +156,7 @@ class Server(ABC):
     def _launch(self, command: Command) -> subprocess.Popen[bytes]:
         start = [sys.executable, "-I", "-S", launcher.__file__, str(os.getpid()), str(int(command.death_signal))]
         with self.log.open("ab") as log:
-            return subprocess.Popen(  # noqa: S603 - the programs are our own wheels', the arguments our own
+            return subprocess.Popen(  # noqa: S603 - the programs come from wheels, and the arguments from this package
                 [*start, self.identity.value, *command.argv],
                 stdin=subprocess.DEVNULL,
                 stdout=log,

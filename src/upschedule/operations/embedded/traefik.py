@@ -1,4 +1,4 @@
-"""Traefik before the API: the one public address."""
+"""Traefik in front of the API: the one public address."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,11 +12,11 @@ from upschedule.operations.embedded.passwords import write_private
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 from upschedule.operations.embedded.server import Command, Server
 
-# A 10 MB upload over a slow line, and a stream that nobody may cut.
+# Allow a 10 MB upload over a slow line, and streams of any length.
 _UPLOAD_SECONDS, _IDLE_SECONDS, _ANSWER_SECONDS = 120, 180, 60
-# Only the owner's machine asks for these; a path below them stays hidden, too.
+# Only this machine may request these paths and all paths below them.
 _INSIDE_ONLY = ("/metrics", "/health/ready")
-# The cluster's Traefik has the same plugin: what Traefik refuses is refused in words.
+# The cluster's Traefik has the same plugin, which gives Traefik's own refusals a message.
 _PLUGIN = Path(__file__).parents[4] / "jobs" / "traefik" / "faults.go"
 _MANIFEST = {
     "displayName": "Faults in words",
@@ -78,7 +78,7 @@ class Traefik(Server):
     def command(self) -> Command:
         return Command(argv=[str(self._program), f"--configFile={self._static}"])
 
-    def check(self) -> None:
+    def probe(self) -> None:
         # Its own ping answers before the routes are there.
         expect_ok(f"http://{LOOPBACK}:{self.port}/health/live")
 
@@ -159,10 +159,10 @@ class Traefik(Server):
 
 
 def _plugin(status: int, detail: str = "", *, retry_after: str = "") -> Mapping[str, Any]:
-    """Without a status: what passes all but what the client sent wrong."""
+    """The plugin as middleware. With status 0 it passes every request except invalid ones."""
     return {"plugin": {"faults": {"status": status, "detail": detail, "retryAfter": retry_after}}}
 
 
 def _answering(rule: str, middleware: str) -> Mapping[str, Any]:
-    """Longer rules come first."""
+    """A router that answers with a middleware. Traefik tries longer rules first."""
     return {"rule": rule, "entryPoints": ["faults"], "middlewares": [middleware], "service": "noop@internal"}

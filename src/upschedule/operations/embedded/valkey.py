@@ -1,4 +1,4 @@
-"""Valkey, the open-source Redis, in its two uses."""
+"""Valkey, the open-source Redis, as state store and as cache."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ _CONNECT_SECONDS = 5
 
 @dataclass(frozen=True, kw_only=True)
 class ValkeyUse:
-    """What one instance is for; the two must not share a server (R4.3 against R4.4)."""
+    """The purpose of one instance. The two must not share a server (R4.3 against R4.4)."""
 
     title: str
     server: Redis
@@ -54,11 +54,11 @@ class Valkey(Server):
 
     @property
     def url(self) -> str:
-        """The operator's: every command."""
+        """The operator's URL, for every command."""
         return f"redis://:{self._password}@{LOOPBACK}:{self.port}/0"
 
     def process_url(self, process: Process) -> str:
-        """The keys and commands that this process needs."""
+        """The URL of this process, for the keys and commands that it needs."""
         return f"redis://{process}:{self._passwords.get(process)}@{LOOPBACK}:{self.port}/0"
 
     def prepare(self) -> None:
@@ -82,7 +82,7 @@ class Valkey(Server):
     def command(self) -> Command:
         return Command(argv=[str(self._program), str(self._config)])
 
-    def check(self) -> None:
+    def probe(self) -> None:
         with redis.Redis(
             host=LOOPBACK,
             port=self.port,

@@ -1,22 +1,22 @@
-"""`make run`: the whole service on one machine, in the foreground, until it is told to stop."""
+"""`make run`: runs the whole service on one machine, in the foreground, until a stop signal."""
 
 import os
 import signal
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
 from upschedule.operations.embedded.identity import Identity
 from upschedule.operations.embedded.postgres import APPLICATION_ROLE
 from upschedule.operations.embedded.server import Server
-from upschedule.operations.local.checks import DiskWatch, check_room, exclusive
+from upschedule.operations.local.disk_watch import DiskWatch
+from upschedule.operations.local.preconditions import check_port_and_disk, exclusive
 from upschedule.operations.local.stack import LocalStack
 from upschedule.operations.local.supervisor import Supervisor
 from upschedule.operations.migration.files import read_migrations
-from upschedule.operations.migration.migrate import MigrationPolicy, Surroundings, migrate
+from upschedule.operations.migration.migrate import MigrationPolicy, Timing, migrate
 
 _START_SECONDS = 90.0
 _CHECK_SECONDS = 0.2
@@ -35,7 +35,7 @@ class StopRequested(Exception):
 class StopSwitch:
     """Turns stop signals into StopRequested at the next pause.
 
-    Ctrl-C again while all stops ends the process at once; then the kernel tells the children (launcher).
+    A second Ctrl-C during the stop ends the process at once; the kernel then signals the children (launcher).
     """
 
     def __init__(self) -> None:
@@ -60,55 +60,47 @@ class StopSwitch:
             os._exit(128 + number)
 
 
-@dataclass(frozen=True, kw_only=True)
-class LocalOptions:
-    """`environment` holds the settings that the person gave."""
+class StartupProgress:
+    """Reports one line for each step, with the time since the start."""
 
-    data: Path
-    port: int
-    migrations: Path
-    environment: dict[str, str]
+    def __init__(self, report: Callable[[str], None]) -> None:
+        self._report = report
+        self._started_at = time.monotonic()
 
-
-class Progress:
-    """One line a step, with the time since the beginning."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-        self._begun = time.monotonic()
-
-    def say(self, text: str) -> None:
-        self._say(f"[{time.monotonic() - self._begun:5.1f} s] {text}")
+    def report(self, text: str) -> None:
+        self._report(f"[{time.monotonic() - self._started_at:5.1f} s] {text}")
 
 
-def run(options: LocalOptions, *, say: Callable[[str], None]) -> None:
-    """Return after a stop signal.
+def run(
+    data: Path, *, port: int, migrations: Path, environment: Mapping[str, str], report: Callable[[str], None]
+) -> None:
+    """Return after a stop signal. `environment` has the settings that the user gave.
 
-    Raises LocalStackRefused, EmbeddedServerError, MigrationError, RoleMissing or KeepsEnding.
+    Raises LocalStackRefused, EmbeddedServerError, MigrationError, RoleMissing or RestartLimitReached.
     """
-    switch, progress = StopSwitch(), Progress(say)
-    with exclusive(options.data):
-        check_room(options.data, port=options.port)
-        stack = LocalStack(options.data.resolve(), port=options.port, environment=options.environment)
+    switch, progress = StopSwitch(), StartupProgress(report)
+    with exclusive(data):
+        check_port_and_disk(data, port=port)
+        stack = LocalStack(data.resolve(), port=port, environment=environment)
         with _stopping(stack, progress):
-            _start(stack, options, switch, progress)
-            _show(stack, say)
-            supervisor = Supervisor(stack.servers, say=progress.say)
-            room = DiskWatch(options.data, say=progress.say)
+            progress.report(f"Data: {data.resolve()}")
+            _start(stack, migrations, switch, progress)
+            _report_addresses(stack, report)
+            supervisor = Supervisor(stack.servers, report=progress.report)
+            disk = DiskWatch(data, report=progress.report)
             while True:
-                supervisor.check()
-                room.check()
+                supervisor.poll()
+                disk.poll()
                 switch.pause(_CHECK_SECONDS)
 
 
-def _start(stack: LocalStack, options: LocalOptions, switch: StopSwitch, progress: Progress) -> None:
-    progress.say(f"Data: {options.data.resolve()}")
-    _say_identities(stack, progress)
+def _start(stack: LocalStack, migrations: Path, switch: StopSwitch, progress: StartupProgress) -> None:
+    _report_identities(stack, progress)
     for server in stack.stores:
         _announce(server, progress)
         server.start(timeout_seconds=_START_SECONDS, pause=switch.pause)
-    progress.say("Migrating the database …")
-    _migrate(stack, options, switch)
+    progress.report("Migrating the database …")
+    _migrate(stack, migrations, switch)
     for process in stack.processes:
         _announce(process, progress)
         process.spawn()
@@ -116,43 +108,43 @@ def _start(stack: LocalStack, options: LocalOptions, switch: StopSwitch, progres
         process.await_ready(timeout_seconds=_START_SECONDS, pause=switch.pause)
     _announce(stack.traefik, progress)
     stack.traefik.start(timeout_seconds=_START_SECONDS, pause=switch.pause)
-    progress.say("Everything answers")
+    progress.report("Everything answers")
 
 
-def _migrate(stack: LocalStack, options: LocalOptions, switch: StopSwitch) -> None:
+def _migrate(stack: LocalStack, migrations: Path, switch: StopSwitch) -> None:
     migrate(
         stack.postgres.owner_dsn(),
-        read_migrations(options.migrations),
+        read_migrations(migrations),
         application_role=APPLICATION_ROLE,
         policy=MigrationPolicy(),
-        surroundings=Surroundings(pause=switch.pause),
+        timing=Timing(pause=switch.pause),
     )
 
 
-def _announce(server: Server, progress: Progress) -> None:
-    progress.say(f"Starting {server.name} …")
+def _announce(server: Server, progress: StartupProgress) -> None:
+    progress.report(f"Starting {server.name} …")
 
 
-def _say_identities(stack: LocalStack, progress: Progress) -> None:
+def _report_identities(stack: LocalStack, progress: StartupProgress) -> None:
     if os.geteuid() != 0:
         return
     for identity, sentence in _IDENTITY.items():
         names = [server.name for server in stack.servers if server.identity is identity]
         if names:
-            progress.say(f"You are root; started {sentence}: {', '.join(names)}")
+            progress.report(f"You are root; started {sentence}: {', '.join(names)}")
 
 
-def _show(stack: LocalStack, say: Callable[[str], None]) -> None:
-    say("Inside addresses, reachable from this machine only:")
+def _report_addresses(stack: LocalStack, report: Callable[[str], None]) -> None:
+    report("Inside addresses, reachable from this machine only:")
     rows = stack.inside()
     width = max(len(name) for name, _ in rows)
     for name, address in rows:
-        say(f"  {name:<{width}}  {address}")
-    say(f"ready: {stack.public_url}")
+        report(f"  {name:<{width}}  {address}")
+    report(f"ready: {stack.public_url}")
 
 
 @contextmanager
-def _stopping(stack: LocalStack, progress: Progress) -> Generator[None]:
+def _stopping(stack: LocalStack, progress: StartupProgress) -> Generator[None]:
     try:
         yield
     except StopRequested:
@@ -161,9 +153,9 @@ def _stopping(stack: LocalStack, progress: Progress) -> Generator[None]:
         for group in stack.stopping_order:
             running = [server for server in group if server.running]
             if running:
-                progress.say(f"Stopping {', '.join(server.name for server in running)} …")
+                progress.report(f"Stopping {', '.join(server.name for server in running)} …")
             for server in running:
                 server.request_stop()
             for server in group:
                 server.stop()
-        progress.say("Stopped; the data stay")
+        progress.report("Stopped; the data stay")

@@ -1,4 +1,4 @@
-"""The servers of `make run` and how they find each other."""
+"""The servers of `make run`, and the settings through which they reach each other."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,24 +14,24 @@ from upschedule.operations.embedded.valkey import CACHE, STATE, Valkey
 from upschedule.operations.privileges.identities import Process
 
 _WORKERS = 2
-# A person waits at the terminal: shorter than in production, unless they say otherwise.
+# Shorter than in production, since a user waits at the terminal. The environment overrides them.
 _DEFAULTS = {"UPSCHEDULE_WEB_DRAIN_SECONDS": "5", "UPSCHEDULE_WORKER_DRAIN_SECONDS": "10"}
 
 
 class LocalStack:
-    """Everything on the loopback address, with data below `data`."""
+    """All servers on the loopback address, with data below `data`."""
 
     def __init__(self, data: Path, *, port: int, environment: Mapping[str, str]) -> None:
-        """`environment`: settings that the person gave; the addresses of the stack come on top."""
+        """`environment` has the settings that the user gave; the addresses of the stack override them."""
         self.public_url = f"http://{LOOPBACK}:{port}"
         self.postgres = Postgres(data / "postgres")
         self.state = Valkey(data / "redis-state", STATE)
         self.cache = Valkey(data / "redis-cache", CACHE)
         self.objects = SeaweedFS(data / "objects")
         self._feed_secret = PasswordFile(data / "passwords.json").get("feed")
-        # A person may open the page by either name.
+        # A user may open the page by either name.
         defaults = {**_DEFAULTS, "UPSCHEDULE_WEB_ORIGINS": f"http://localhost:{port}"}
-        self._chosen = {**defaults, **environment}
+        self._settings = {**defaults, **environment}
         self.api = Application(
             "API",
             data / "api",
@@ -73,11 +73,11 @@ class LocalStack:
 
     @property
     def stopping_order(self) -> Sequence[Sequence[Server]]:
-        """Groups that stop together: who answers people last goes before what it needs."""
+        """Groups of servers that stop together; each group stops before the servers that it needs."""
         return [self.processes, [self.traefik], self.stores]
 
     def inside(self) -> Sequence[tuple[str, str]]:
-        """What a person on this machine may look at, and where."""
+        """Names and addresses that are reachable from this machine only."""
         pages = [
             (f"{process.name}: {page}", f"{process.url}/{page}")
             for process in self.processes
@@ -92,10 +92,10 @@ class LocalStack:
         return [*pages, ("Traefik: metrics", f"{self.traefik.inside_url}/metrics"), *stores]
 
     def _environment(self, process: Process) -> dict[str, str]:
-        """With the names and passwords of this process alone (decision 16)."""
+        """The settings of this process, with its own users and passwords only (decision 16)."""
         objects = self.objects.process_address(process)
         return {
-            **self._chosen,
+            **self._settings,
             "UPSCHEDULE_POSTGRES_URL": self.postgres.process_dsn(process),
             "UPSCHEDULE_REDIS_STATE_URL": self.state.process_url(process),
             "UPSCHEDULE_REDIS_CACHE_URL": self.cache.process_url(process),

@@ -1,20 +1,21 @@
-"""Starts a server again that ended by itself, with growing pauses, and gives up on one that keeps ending.
+"""Restarts servers that have ended, with growing pauses, and gives up on one that ends again and again.
 
-Its log is kept within a bound meanwhile.
+It also bounds the size of their logs.
 """
 
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from upschedule.backoff import Backoff
 from upschedule.operations.embedded.server import Server
 
-_PAUSE_SECONDS_MAX = 30.0
+_BACKOFF = Backoff(base_seconds=1.0, max_seconds=30.0, jitter=0.0)
 _STEADY_SECONDS = 60.0
 _RESTARTS_MAX = 6
 
 
-class KeepsEnding(Exception):
+class RestartLimitReached(Exception):
     """A server ended again soon after each of several restarts."""
 
     def __init__(self, server: Server) -> None:
@@ -30,40 +31,40 @@ class _Watched:
 
 
 class Supervisor:
-    """`check` is called again and again by its owner; it never waits."""
+    """Watches the servers through periodic calls of `poll`."""
 
     def __init__(
-        self, servers: Sequence[Server], *, say: Callable[[str], None], clock: Callable[[], float] = time.monotonic
+        self, servers: Sequence[Server], *, report: Callable[[str], None], clock: Callable[[], float] = time.monotonic
     ) -> None:
-        self._say = say
+        self._report = report
         self._clock = clock
         self._watched = [_Watched(server=server, started_at=clock()) for server in servers]
 
-    def check(self) -> None:
-        """Raises KeepsEnding, or what starting raises."""
+    def poll(self) -> None:
+        """Call it periodically; it never waits. Raises RestartLimitReached, and every error of a start."""
         for watched in self._watched:
             watched.server.bound_log()
             if watched.server.running:
                 continue
             if watched.restart_at is None:
-                self._plan(watched)
+                self._schedule_restart(watched)
             elif self._clock() >= watched.restart_at:
                 self._restart(watched)
 
-    def _plan(self, watched: _Watched) -> None:
+    def _schedule_restart(self, watched: _Watched) -> None:
         now = self._clock()
         if now - watched.started_at > _STEADY_SECONDS:
             watched.restarts = 0
         if watched.restarts == _RESTARTS_MAX:
-            raise KeepsEnding(watched.server)
-        seconds = min(2.0**watched.restarts, _PAUSE_SECONDS_MAX)
+            raise RestartLimitReached(watched.server)
         watched.restarts += 1
+        seconds = _BACKOFF.pause_seconds(watched.restarts, roll=0.0)
         watched.restart_at = now + seconds
-        self._say(
+        self._report(
             f"{watched.server.name} ended by itself; it starts again in {seconds:.0f} s (log: {watched.server.log})"
         )
 
     def _restart(self, watched: _Watched) -> None:
         watched.server.spawn()
         watched.started_at, watched.restart_at = self._clock(), None
-        self._say(f"{watched.server.name} was started again")
+        self._report(f"{watched.server.name} was started again")

@@ -1,8 +1,8 @@
-"""Why a migration did not happen; MigrationError is the root."""
+"""Errors of migrations; MigrationError is the root."""
 
 
 class MigrationError(Exception):
-    """The schema is not this release's."""
+    """The schema does not match this release."""
 
 
 class MigrationFilesInvalid(MigrationError):
@@ -10,14 +10,14 @@ class MigrationFilesInvalid(MigrationError):
 
 
 class MigrationHistoryChanged(MigrationError):
-    """What was applied differs from what this release holds."""
+    """The applied migrations differ from those of this release."""
 
     def __init__(self, name: str, how: str) -> None:
         super().__init__(f"The applied migration {name} {how}. Applied migrations never change: add a new one.")
 
 
 class ContractedByNewerRelease(MigrationError):
-    """A newer release removed what this one needs."""
+    """A newer release removed schema that this one needs."""
 
     def __init__(self, name: str) -> None:
         super().__init__(

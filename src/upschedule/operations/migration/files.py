@@ -1,4 +1,4 @@
-"""The migration files of this release, and what is still to be done given what was applied."""
+"""Reads the migration files of this release, and plans which of them are still to be applied."""
 
 import hashlib
 import re
@@ -19,7 +19,7 @@ _NEXT_STATEMENT = re.compile(r"^-- next statement$", re.MULTILINE)
 
 @dataclass(frozen=True, kw_only=True)
 class Migration:
-    """One file."""
+    """One migration file."""
 
     number: int
     name: str
@@ -31,7 +31,7 @@ class Migration:
 
     @property
     def contracts(self) -> bool:
-        """Whether it removes what an older release may use."""
+        """Whether the migration removes schema that an older release may use."""
         return "_contract_" in self.name
 
     @property
@@ -40,13 +40,13 @@ class Migration:
 
     @property
     def statements(self) -> list[str]:
-        """For a file without a transaction: each runs alone, and all run again after a failure."""
+        """The statements of a file without a transaction. Each runs alone, and all run again after a failure."""
         return _NEXT_STATEMENT.split(self.sql)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AppliedMigration:
-    """One row of schema_migrations."""
+    """A row of `schema_migrations`."""
 
     number: int
     name: str
@@ -54,14 +54,16 @@ class AppliedMigration:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Plan:
+class MigrationPlan:
+    """`present` are applied, `pending` are not. `ahead` were applied by a newer release."""
+
     present: Sequence[Migration]
     pending: Sequence[Migration]
     ahead: Sequence[AppliedMigration]
 
 
 def read_migrations(directory: Path) -> list[Migration]:
-    """In order. Raises MigrationFilesInvalid."""
+    """The migrations of a directory in order. Raises MigrationFilesInvalid."""
     paths = sorted(directory.glob("[0-9]*.sql"))
     migrations = [_read(path) for path in paths]
     for expected, migration in enumerate(migrations, start=1):
@@ -72,8 +74,8 @@ def read_migrations(directory: Path) -> list[Migration]:
     return migrations
 
 
-def plan(migrations: Sequence[Migration], applied: Sequence[AppliedMigration]) -> Plan:
-    """Raises MigrationHistoryChanged, or ContractedByNewerRelease for a release that was rolled back to (R12.3)."""
+def plan(migrations: Sequence[Migration], applied: Sequence[AppliedMigration]) -> MigrationPlan:
+    """Raises MigrationHistoryChanged, or ContractedByNewerRelease after a rollback (R12.3)."""
     for migration, row in zip(migrations[: len(applied)], applied[: len(migrations)], strict=True):
         if migration.name != row.name:
             raise MigrationHistoryChanged(row.name, "is missing from this release")
@@ -83,7 +85,7 @@ def plan(migrations: Sequence[Migration], applied: Sequence[AppliedMigration]) -
     for row in ahead:
         if "_contract_" in row.name:
             raise ContractedByNewerRelease(row.name)
-    return Plan(present=migrations[: len(applied)], pending=migrations[len(applied) :], ahead=ahead)
+    return MigrationPlan(present=migrations[: len(applied)], pending=migrations[len(applied) :], ahead=ahead)
 
 
 def _read(path: Path) -> Migration:

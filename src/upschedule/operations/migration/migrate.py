@@ -1,4 +1,4 @@
-"""Brings the database's schema to this release's (R12.1): plain SQL files, forward only, expand before contract.
+"""Applies the migrations that the database lacks (R12.1): plain SQL files, forward only, expand before contract.
 
 See docs/decisions/0002-migrations.md for the rules of the files and why the lock is polled.
 """
@@ -47,8 +47,8 @@ class MigrationPolicy:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Surroundings:
-    """Clock and chance of the run."""
+class Timing:
+    """Clock, pauses and randomness, which tests replace. `0 <= roll() < 1`."""
 
     pause: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
@@ -57,7 +57,7 @@ class Surroundings:
 
 @dataclass(frozen=True, kw_only=True)
 class MigrationReport:
-    """Names of files. `ahead`: expansions by a newer release, which this one works with."""
+    """Names of files. `ahead` are expansions of a newer release, which this one works with."""
 
     applied: Sequence[str]
     present: Sequence[str]
@@ -70,15 +70,15 @@ def migrate(
     *,
     application_role: str,
     policy: MigrationPolicy,
-    surroundings: Surroundings,
+    timing: Timing,
 ) -> MigrationReport:
-    """Apply what is missing, as the owner of the schema. Any number of callers at once: one works, the others wait."""
+    """Apply the missing migrations as the owner of the schema. Of concurrent callers one works, and the others wait."""
     with psycopg.connect(dsn, autocommit=True, connect_timeout=_CONNECT_SECONDS) as conn:
-        _await_turn(conn, policy, surroundings)
+        _take_lock(conn, policy, timing)
         conn.execute(_CREATE_TABLE)
         steps = plan(migrations, read_applied(conn))
         for migration in steps.pending:
-            _apply(conn, migration, policy, surroundings)
+            _apply(conn, migration, policy, timing)
         grant_all(conn, shared_role=application_role, only_add=bool(steps.ahead))
     return MigrationReport(
         applied=[migration.name for migration in steps.pending],
@@ -87,24 +87,24 @@ def migrate(
     )
 
 
-def _await_turn(conn: psycopg.Connection, policy: MigrationPolicy, surroundings: Surroundings) -> None:
+def _take_lock(conn: psycopg.Connection, policy: MigrationPolicy, timing: Timing) -> None:
     # A waiter inside pg_advisory_lock() holds a snapshot that CREATE INDEX CONCURRENTLY waits for: deadlock.
-    deadline = surroundings.clock() + policy.turn_timeout_seconds
+    deadline = timing.clock() + policy.turn_timeout_seconds
     while not _scalar(conn, "SELECT pg_try_advisory_lock(%s)", _ADVISORY_LOCK):
-        if surroundings.clock() > deadline:
+        if timing.clock() > deadline:
             raise MigrationInProgress(policy.turn_timeout_seconds)
-        surroundings.pause(jittered(_TURN_SECONDS, 0.8, surroundings.roll()))
+        timing.pause(jittered(_TURN_SECONDS, 0.8, timing.roll()))
 
 
-def _apply(conn: psycopg.Connection, migration: Migration, policy: MigrationPolicy, surroundings: Surroundings) -> None:
+def _apply(conn: psycopg.Connection, migration: Migration, policy: MigrationPolicy, timing: Timing) -> None:
+    backoff = Backoff(base_seconds=2.0, max_seconds=policy.retry_seconds_max, jitter=1.0)
     for attempt in range(1, policy.lock_attempts + 1):
         try:
             return _apply_once(conn, migration, policy)
         except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
             if attempt == policy.lock_attempts:
                 raise LockAttemptsExhausted(migration.name, attempt) from error
-            backoff = Backoff(base_seconds=2.0, max_seconds=policy.retry_seconds_max, jitter=1)
-            surroundings.pause(backoff.pause_seconds(attempt, surroundings.roll()))
+            timing.pause(backoff.pause_seconds(attempt, timing.roll()))
         except psycopg.Error as error:
             raise MigrationFailed(migration.name, str(error)) from error
     return None
@@ -137,7 +137,7 @@ def _record(conn: psycopg.Connection, migration: Migration) -> None:
 
 
 def read_applied(conn: psycopg.Connection) -> list[AppliedMigration]:
-    """Nothing before the first migration."""
+    """The applied migrations in order; empty before the first one."""
     if _scalar(conn, "SELECT to_regclass(%s)", "schema_migrations") is None:
         return []
     rows = conn.execute("SELECT number, name, checksum FROM schema_migrations ORDER BY number")

@@ -1,1 +1,1 @@
-"""What happens before the first instance of a release starts: backup, migrations, mark (R12.1, R12.5)."""
+"""Prepares a release before its first instance starts: backup, migrations, mark (R12.1, R12.5)."""

@@ -1,4 +1,4 @@
-"""A dump of the database in the bucket of backups, read back before anything is changed (R12.5)."""
+"""Dumps the database into the bucket of backups, and reads the dump back before anything is changed (R12.5)."""
 
 import hashlib
 import os
@@ -12,14 +12,14 @@ from typing import IO
 from psycopg.pq import Conninfo
 
 from upschedule.operations.prepare.errors import BackupFailed
-from upschedule.operations.subprocesses import ProgramFailed, run
+from upschedule.operations.subprocesses import ProgramFailed, run_program
 from upschedule.stores.bucket import Bucket, ObjectMissing
 from upschedule.stores.errors import StoreError
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackupOptions:
-    """`programs` is the folder of pg_dump and pg_restore, None for PATH; they must not be older than the server."""
+    """`programs` is the folder of pg_dump and pg_restore, None for PATH. They must not be older than the server."""
 
     store: Bucket
     programs: Path | None = None
@@ -28,7 +28,7 @@ class BackupOptions:
 
 
 def back_up(dsn: str, version: str, now: datetime, options: BackupOptions) -> str:
-    """The object's key. Raises BackupFailed."""
+    """Returns the key of the object. Raises BackupFailed."""
     key = f"prepare/{now:%Y%m%dT%H%M%SZ}-{version.replace('+', '-')}.dump"
     with tempfile.NamedTemporaryFile(prefix="upschedule-", suffix=".dump") as file:
         _dump(dsn, file, options)
@@ -43,7 +43,7 @@ def _dump(dsn: str, file: IO[bytes], options: BackupOptions) -> None:
 
 
 def _read_all(file: Path, options: BackupOptions) -> None:
-    """A dump that is cut off or damaged does not pass."""
+    """Raises BackupFailed if the dump is truncated or damaged."""
     _run(["pg_restore", f"--file={os.devnull}", str(file)], options)
 
 
@@ -75,6 +75,8 @@ def _run(
     name, *arguments = command
     program = options.programs / name if options.programs else name
     try:
-        run([program, *arguments], timeout_seconds=options.program_seconds, environment=connection, output=output)
+        run_program(
+            [program, *arguments], timeout_seconds=options.program_seconds, environment=connection, output=output
+        )
     except ProgramFailed as error:
         raise BackupFailed(error.program, error.reason) from error

@@ -1,4 +1,4 @@
-"""Which migrations may run beside the releases that run now. See docs/decisions/0007-contract-migrations.md."""
+"""Decides which migrations may run beside the running releases. See docs/decisions/0007-contract-migrations.md."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ _UNKNOWN = "an unknown release"
 
 @dataclass(frozen=True, kw_only=True)
 class Permission:
-    """`allowed` are this release's migrations without its last ones, which are `held` back for the next release."""
+    """`allowed` are the migrations of this release that may run; the last ones are `held` back for the next release."""
 
     allowed: Sequence[Migration]
     held: Sequence[Migration]
 
     def contracts(self, applied: Sequence[AppliedMigration]) -> bool:
-        """Whether something is removed now."""
+        """Whether a contraction runs now."""
         return any(migration.contracts for migration in self.allowed[len(applied) :])
 
 
@@ -27,9 +27,9 @@ def permit(
     running: Iterable[str],
     levels: Mapping[str, int],
 ) -> Permission:
-    """A contraction runs once every other release that runs ships it: it was written and tested without what goes.
+    """Allows a contraction once every other running release ships it, and so works without the removed schema.
 
-    `running` may be empty where it is not known, and then nothing is removed. Raises ContractTooEarly.
+    If `running` is empty, the running releases are unknown and no contraction is allowed. Raises ContractTooEarly.
     """
     if not applied:
         return Permission(allowed=migrations, held=[])

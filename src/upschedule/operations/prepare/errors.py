@@ -1,12 +1,12 @@
-"""Why a release was not prepared; PrepareError is the root."""
+"""Errors of preparing a release; PrepareError is the root."""
 
 
 class PrepareError(Exception):
-    """The release may not start; whatever runs goes on."""
+    """The release may not start. Running releases go on."""
 
 
 class NotARelease(PrepareError):
-    """The folder is no unpacked release."""
+    """The folder is not an unpacked release."""
 
     def __init__(self, folder: str) -> None:
         super().__init__(f"{folder} holds no file RELEASE: this is not what `upschedule release` packed.")
@@ -20,21 +20,21 @@ class TurnNotTaken(PrepareError):
 
 
 class NotMarked(PrepareError):
-    """Nobody prepared this release while we waited."""
+    """The release was not prepared within the timeout."""
 
     def __init__(self, version: str, seconds: float, seen: str) -> None:
         super().__init__(f"Release {version} was not prepared within {seconds:.0f} s ({seen}): see the task `prepare`.")
 
 
 class BackupFailed(PrepareError):
-    """Without a backup that can be read, nothing is changed."""
+    """The backup failed or cannot be read back, so nothing was changed."""
 
     def __init__(self, step: str, reason: str) -> None:
         super().__init__(f"The backup failed in {step}: {reason}")
 
 
 class ContractTooEarly(PrepareError):
-    """An expansion that this release needs stands behind a contraction that would break what runs."""
+    """This release needs an expansion that follows a contraction which would break a running release."""
 
     def __init__(self, contract: str, needed: str, running: str) -> None:
         super().__init__(

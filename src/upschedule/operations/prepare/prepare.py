@@ -1,4 +1,4 @@
-"""Backup, migrations and mark, by one process at a time (R12.1, R12.5)."""
+"""Prepares a release: backs up, migrates and marks it prepared, in one process at a time (R12.1, R12.5)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ import structlog
 
 from upschedule.backoff import jittered
 from upschedule.operations.migration.files import plan
-from upschedule.operations.migration.migrate import MigrationPolicy, Surroundings, migrate, read_applied
+from upschedule.operations.migration.migrate import MigrationPolicy, Timing, migrate, read_applied
 from upschedule.operations.prepare.backup import BackupOptions, back_up
 from upschedule.operations.prepare.contracts import Permission, permit
 from upschedule.operations.prepare.errors import TurnNotTaken
 from upschedule.operations.prepare.ledger import is_prepared, mark, read_levels
-from upschedule.operations.prepare.release_folder import Release
+from upschedule.operations.prepare.release_folder import UnpackedRelease
 from upschedule.operations.privileges.grants import grant_backup
 
 _ADVISORY_LOCK = 0x7570707265706172  # "upprepar"
@@ -28,13 +28,13 @@ _TURN_SECONDS = 0.5
 
 @dataclass(frozen=True, kw_only=True)
 class PrepareOptions:
-    """`running` is a file with the versions that run now, one a line, kept up to date by others; None: not known.
+    """`running` is a file with the versions that run now, one a line, which Nomad keeps up to date; None: not known.
 
-    `drain_seconds`: how long an instance may still work after it has left that file.
+    An instance may still work for `drain_seconds` after it has left that file.
     """
 
     owner_url: str
-    #: Of a role that reads everything and changes nothing.
+    #: The URL of a role that reads everything and changes nothing.
     backup_url: str
     application_role: str
     backup: BackupOptions
@@ -44,7 +44,7 @@ class PrepareOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class PrepareReport:
     """Names of migration files. `held`: contractions that wait for the next release. No backup: it was prepared."""
 
     version: str
@@ -53,64 +53,62 @@ class Report:
     held: Sequence[str] = ()
 
 
-def prepare(release: Release, options: PrepareOptions, surroundings: Surroundings) -> Report:
-    """Any number of callers at once: one works, the others see it done.
+def prepare(release: UnpackedRelease, options: PrepareOptions, timing: Timing) -> PrepareReport:
+    """Of concurrent callers one works; the others wait and find the release prepared.
 
     Raises PrepareError, MigrationError, RoleMissing, or psycopg.OperationalError where the database cannot be reached.
     """
     with psycopg.connect(
         options.owner_url, autocommit=True, connect_timeout=_CONNECT_SECONDS, keepalives_idle=10, keepalives_interval=5
     ) as connection:
-        if not _take_turn(connection, release, options.turn_seconds, surroundings):
-            return Report(version=release.version, backup=None)
+        if not _take_turn(connection, release, options.turn_seconds, timing):
+            return PrepareReport(version=release.version, backup=None)
         _permission(connection, release, options)
         grant_backup(connection)
         backup = back_up(options.backup_url, release.version, datetime.now(tz=UTC), options.backup)
         _log.info("backup_made", backup=backup)
-        permission = _settled_permission(connection, release, options, surroundings)
+        permission = _settled_permission(connection, release, options, timing)
         report = migrate(
             options.owner_url,
             permission.allowed,
             application_role=options.application_role,
             policy=MigrationPolicy(),
-            surroundings=surroundings,
+            timing=timing,
         )
-        # On the connection that holds the turn: if that was lost, nothing is marked.
+        # Uses the connection that holds the lock: if it was lost, the release is not marked.
         mark(connection, release, backup)
     held = [migration.name for migration in permission.held]
-    return Report(version=release.version, backup=backup, applied=report.applied, held=held)
+    return PrepareReport(version=release.version, backup=backup, applied=report.applied, held=held)
 
 
-def _take_turn(
-    connection: psycopg.Connection, release: Release, turn_seconds: float, surroundings: Surroundings
-) -> bool:
-    """False once the release is prepared."""
-    deadline = surroundings.clock() + turn_seconds
+def _take_turn(connection: psycopg.Connection, release: UnpackedRelease, turn_seconds: float, timing: Timing) -> bool:
+    """Waits for the lock. False once the release is prepared."""
+    deadline = timing.clock() + turn_seconds
     while not is_prepared(connection, release):
         # Polled, as in `migrate`: a waiter inside pg_advisory_lock() would hold up CREATE INDEX CONCURRENTLY.
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", [_ADVISORY_LOCK]).fetchone()
         if row and row[0]:
             return not is_prepared(connection, release)
-        if surroundings.clock() > deadline:
+        if timing.clock() > deadline:
             raise TurnNotTaken(turn_seconds)
-        surroundings.pause(jittered(_TURN_SECONDS, 0.8, surroundings.roll()))
+        timing.pause(jittered(_TURN_SECONDS, 0.8, timing.roll()))
     return False
 
 
 def _settled_permission(
-    connection: psycopg.Connection, release: Release, options: PrepareOptions, surroundings: Surroundings
+    connection: psycopg.Connection, release: UnpackedRelease, options: PrepareOptions, timing: Timing
 ) -> Permission:
-    """Nothing is removed while an instance that others no longer see may still finish its work."""
+    """Before a contraction, waits until instances that left the file have finished their work."""
     permission = _permission(connection, release, options)
     if permission.contracts(read_applied(connection)):
-        surroundings.pause(options.drain_seconds)
+        timing.pause(options.drain_seconds)
         permission = _permission(connection, release, options)
     for migration in permission.held:
         _log.info("contract_held", migration=migration.name)
     return permission
 
 
-def _permission(connection: psycopg.Connection, release: Release, options: PrepareOptions) -> Permission:
+def _permission(connection: psycopg.Connection, release: UnpackedRelease, options: PrepareOptions) -> Permission:
     applied = read_applied(connection)
     plan(release.migrations, applied)
     others = set(options.running.read_text(encoding="utf-8").split() if options.running else ()) - {release.version}

@@ -1,4 +1,4 @@
-"""The unpacked release that the command belongs to."""
+"""Reads the folder of an unpacked release."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,11 +7,12 @@ import msgspec
 
 from upschedule.operations.migration.files import Migration, read_migrations
 from upschedule.operations.prepare.errors import NotARelease
+from upschedule.operations.release.manifest import ReleaseLabel
 
 
 @dataclass(frozen=True, kw_only=True)
-class Release:
-    """`migrations` are all that it ships, in order."""
+class UnpackedRelease:
+    """`migrations` are all migrations of the release, in order."""
 
     version: str
     migrations: list[Migration]
@@ -22,14 +23,10 @@ class Release:
         return self.migrations[-1].number
 
 
-class _Label(msgspec.Struct, frozen=True):
-    version: str
-
-
-def read_release(folder: Path) -> Release:
+def read_release(folder: Path) -> UnpackedRelease:
     """Raises NotARelease, MigrationFilesInvalid."""
     try:
-        label = msgspec.json.decode((folder / "RELEASE").read_bytes(), type=_Label)
+        label = msgspec.json.decode((folder / "RELEASE").read_bytes(), type=ReleaseLabel)
     except (OSError, msgspec.DecodeError) as error:
         raise NotARelease(str(folder)) from error
-    return Release(version=label.version, migrations=read_migrations(folder / "migrations"))
+    return UnpackedRelease(version=label.version, migrations=read_migrations(folder / "migrations"))

@@ -1,1 +1,1 @@
-"""What each process may do in each store: declared here once, for one machine and the cluster alike (decision 16)."""
+"""Declares what each process may do in each store, for one machine and for the cluster (decision 16)."""

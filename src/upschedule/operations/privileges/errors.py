@@ -1,4 +1,4 @@
-"""Why grants were not applied."""
+"""Errors of applying grants."""
 
 
 class RoleMissing(Exception):

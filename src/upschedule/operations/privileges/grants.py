@@ -1,4 +1,4 @@
-"""Brings the grants of a database to what is declared. Run by the owner after the migrations, any number of times."""
+"""Applies the declared grants to a database. The owner runs it after the migrations, any number of times."""
 
 from collections.abc import Collection, Iterator
 
@@ -9,13 +9,13 @@ from upschedule.operations.privileges.errors import RoleMissing
 from upschedule.operations.privileges.identities import BACKUP_ROLE, PROCESSES, Process, role_of
 from upschedule.operations.privileges.tables import TABLES
 
-#: They belong to the server and not to a database, so the operator of the server creates them.
+#: Roles belong to the server and not to a database, so the operator of the server creates them.
 ROLES = (*map(role_of, PROCESSES), BACKUP_ROLE)
 _OWNERS_ALONE = frozenset({"schema_migrations", "releases"})
 
 
 def grant_all(conn: psycopg.Connection, *, shared_role: str, only_add: bool) -> None:
-    """In one transaction, so that no process ever misses a right that it keeps. Raises RoleMissing.
+    """Applies all grants in one transaction, so that no process ever lacks a right that it keeps. Raises RoleMissing.
 
     `only_add`: a newer release has expanded the schema, so its processes may need more than is declared here.
     """
@@ -29,7 +29,7 @@ def grant_all(conn: psycopg.Connection, *, shared_role: str, only_add: bool) -> 
 
 
 def grant_backup(conn: psycopg.Connection) -> None:
-    """What a backup needs, which is made before the migrations. Raises RoleMissing."""
+    """Applies the grants of the backup role: a backup runs before the migrations. Raises RoleMissing."""
     if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", [BACKUP_ROLE]).rowcount == 0:
         raise RoleMissing(BACKUP_ROLE)
     with conn.transaction():
@@ -60,7 +60,7 @@ def _process(table: str, process: Process, privileges: str, *, only_add: bool) -
 
 
 def _backup() -> Iterator[sql.Composed]:
-    """Reads everything, also what later migrations make, and changes nothing."""
+    """Grants reading of everything, including tables of later migrations."""
     yield _with("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}", BACKUP_ROLE)
     yield _with("GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}", BACKUP_ROLE)
     yield _with("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO {role}", BACKUP_ROLE)
@@ -68,7 +68,7 @@ def _backup() -> Iterator[sql.Composed]:
 
 
 def _shared(role: str, tables: Collection[str]) -> Iterator[sql.Composed]:
-    """For releases whose processes share a role: they may run until this one has replaced them."""
+    """Grants for releases whose processes share a role: they may run until this one has replaced them."""
     yield _with("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}", role)
     yield _with("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}", role)
     for table in sorted(_OWNERS_ALONE & set(tables)):

@@ -1,17 +1,17 @@
-"""Who comes to the stores."""
+"""Identities of the stores: processes and PostgreSQL roles."""
 
 from typing import Literal
 
-#: Processes of the application. Each has a role, Redis users and an S3 key of its own.
+#: Processes of the application. Each has its own role, Redis users and S3 key.
 Process = Literal["api", "worker", "scheduler"]
 PROCESSES: tuple[Process, ...] = ("api", "worker", "scheduler")
 
 OWNER_ROLE = "upschedule_owner"
-#: Of releases before the processes had roles of their own; kept while one of those may run.
+#: The role of older releases, whose processes share one; it stays while one of those may run.
 SHARED_ROLE = "upschedule_app"
 BACKUP_ROLE = "upschedule_backup"
 
 
 def role_of(process: Process) -> str:
-    """In PostgreSQL."""
+    """The PostgreSQL role of a process."""
     return f"upschedule_{process}"

@@ -1,4 +1,4 @@
-"""What each process may do in the S3 store, as SeaweedFS names it. Deleting is a kind of writing."""
+"""Rights of each process in the S3 store, as SeaweedFS names them. Deleting is a kind of writing."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -7,7 +7,7 @@ import msgspec
 
 from upschedule.operations.privileges.identities import Process
 
-#: Every key may look for this object, which need not exist: an answer tells that store, bucket and key work.
+#: Every key may look up this object, which need not exist: an answer shows that store, bucket and key work.
 PROBE = ".ready"
 
 #: From the file that the cluster reads as well.

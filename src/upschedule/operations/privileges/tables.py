@@ -1,4 +1,4 @@
-"""What each role may do with each table. A table that is not listed is open to its owner and the backup role only.
+"""Rights of each role on each table. A table that is not listed is open to its owner and the backup role only.
 
 Privileges are as GRANT writes them; columns in parentheses. `UPDATE` of one column is also what `FOR UPDATE` needs.
 """
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from upschedule.operations.privileges.identities import PROCESSES, Process
 
 _EVERY_ROW = "SELECT, INSERT, UPDATE, DELETE"
-# The columns that a run changes. Not among them: whose job it is, which file, and what an upload said.
+# The columns that a run changes: all but the owner, the file and the data of the upload.
 _RUN = (
     "status, attempt, run, pages, pages_read, run_after, rung_at, lease_until, error, warnings, reader_version, "
     "version, started_at, finished_at, slow, demoted_at, demoted_from"
@@ -17,10 +17,10 @@ _RUN = (
 TABLES: Mapping[str, Mapping[Process, str]] = {
     "accounts": {
         "api": _EVERY_ROW,
-        # Gives back the room of a removed file.
+        # Releases the quota of a deleted file.
         "scheduler": "SELECT (id, stored_bytes), UPDATE (stored_bytes)",
     },
-    # The scheduler removes what is past its time, and finds it by these columns.
+    # The scheduler deletes expired rows, and finds them by these columns.
     "sessions": {
         "api": "SELECT, INSERT, UPDATE",
         "scheduler": "SELECT (id_hash, created_at, last_seen_at, ended_at), DELETE",
@@ -34,7 +34,7 @@ TABLES: Mapping[str, Mapping[Process, str]] = {
     },
     "events": {"api": "SELECT", "worker": "SELECT, INSERT, DELETE", "scheduler": "SELECT"},
     "dead_letters": {"worker": "INSERT", "scheduler": "INSERT, SELECT (id, failed_at), DELETE"},
-    # What readings cost; the API looks, workers count, the scheduler forgets.
+    # The CPU shares of readings: the API reads them, workers add to them, and the scheduler deletes old ones.
     "visitor_shares": {"api": "SELECT", "worker": "SELECT, INSERT, UPDATE", "scheduler": "SELECT, DELETE"},
     "address_shares": {"api": "SELECT", "worker": "SELECT, INSERT, UPDATE", "scheduler": "SELECT, DELETE"},
     "academic_years": {"api": "SELECT, INSERT, UPDATE", "scheduler": "SELECT"},
@@ -43,7 +43,7 @@ TABLES: Mapping[str, Mapping[Process, str]] = {
     "calendar_jobs": {"api": _EVERY_ROW, "scheduler": "SELECT"},
     "calendar_entries": {"api": _EVERY_ROW, "scheduler": _EVERY_ROW},
     "calendar_feeds": {"api": _EVERY_ROW, "scheduler": _EVERY_ROW},
-    # What the owner did; `upschedule prepare --wait` reads it with the role of the process that waits.
+    # The owner writes both tables; `upschedule prepare --wait` reads them with the role of the waiting process.
     "schema_migrations": dict.fromkeys(PROCESSES, "SELECT"),
     "releases": dict.fromkeys(PROCESSES, "SELECT"),
 }

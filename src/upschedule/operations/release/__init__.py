@@ -1,1 +1,1 @@
-"""Packs what runs on the cluster, and brings it to where Nomad fetches it (R12.1)."""
+"""Packs a release, and pushes it to the bucket from which Nomad fetches it (R12.1)."""

@@ -1,4 +1,4 @@
-"""A folder as a .tar.gz whose bytes depend on the files' names and contents alone."""
+"""Archives a folder as a .tar.gz whose bytes depend only on the names and contents of the files."""
 
 import gzip
 import hashlib
@@ -13,7 +13,7 @@ _LEVEL = 6
 
 
 def write_archive(folder: Path, archive: Path) -> None:
-    """Replaces `archive`; nobody ever sees half of it."""
+    """Replaces `archive` atomically."""
     draft = archive.with_name(f".{archive.name}.{os.getpid()}")
     try:
         with draft.open("wb") as file:
@@ -34,11 +34,11 @@ def _write(folder: Path, file: BinaryIO) -> None:
         tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
         for path in sorted(folder.rglob("*"), key=lambda path: path.relative_to(folder).as_posix()):
-            tar.add(path, path.relative_to(folder).as_posix(), recursive=False, filter=_without_history)
+            tar.add(path, path.relative_to(folder).as_posix(), recursive=False, filter=_normalised)
 
 
-def _without_history(member: tarfile.TarInfo) -> tarfile.TarInfo:
-    """Neither when it was made nor by whom."""
+def _normalised(member: tarfile.TarInfo) -> tarfile.TarInfo:
+    """The entry without times, owners and groups."""
     member.mtime = 0
     member.uid = member.gid = 0
     member.uname = member.gname = ""

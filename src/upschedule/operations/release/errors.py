@@ -1,12 +1,12 @@
-"""Why a release was not packed or pushed; ReleaseError is the root."""
+"""Errors of packing and pushing a release; ReleaseError is the root."""
 
 
 class ReleaseError(Exception):
-    """There is no such release."""
+    """The release was not packed or pushed."""
 
 
 class DirtyWorkTree(ReleaseError):
-    """What is not committed would not be in the release."""
+    """The work tree has uncommitted changes, which would not be in the release."""
 
     def __init__(self, changes: str) -> None:
         paths = changes.splitlines()
@@ -15,7 +15,7 @@ class DirtyWorkTree(ReleaseError):
 
 
 class NameTaken(ReleaseError):
-    """Archives never change: jobs that run may fetch them again."""
+    """Another archive has this name. Archives never change: running jobs may fetch them again."""
 
     def __init__(self, name: str) -> None:
         super().__init__(
@@ -24,7 +24,7 @@ class NameTaken(ReleaseError):
 
 
 class ArchiveDamaged(ReleaseError):
-    """What came back is not what was sent."""
+    """The store returns other bytes than were sent."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"The store gives {name} back with other bytes than were sent: push again.")

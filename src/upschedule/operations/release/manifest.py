@@ -24,8 +24,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     sources: Archive
 
 
-class ReleaseFile(msgspec.Struct, frozen=True, kw_only=True):
-    """The file RELEASE among the sources, as JSON: by it running code knows what it is."""
+class ReleaseLabel(msgspec.Struct, frozen=True, kw_only=True):
+    """The file RELEASE in the sources, as JSON. It tells a running process its release."""
 
     version: str
     commit: str

@@ -1,4 +1,4 @@
-"""Archives into the bucket that nodes fetch them from; a name never gets other bytes."""
+"""Pushes archives into the bucket that nodes fetch them from. A name never gets other bytes."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from upschedule.stores.bucket import Bucket
 
 
 def push(manifest: Manifest, cache: Path, store: Bucket) -> list[str]:
-    """The names of what was sent; the sources last, so that whoever sees them finds all.
+    """Returns the names of the archives sent. The sources go last: once they are there, the release is complete.
 
     Raises NameTaken, ArchiveDamaged, StoreError.
     """

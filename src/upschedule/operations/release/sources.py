@@ -1,4 +1,4 @@
-"""What a commit holds: read from Git, never from the work tree."""
+"""Reads the files of a commit from Git, never from the work tree."""
 
 import io
 import tarfile
@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from upschedule.operations.release.errors import DirtyWorkTree
-from upschedule.operations.release.manifest import ReleaseFile
-from upschedule.operations.subprocesses import run
+from upschedule.operations.release.manifest import ReleaseLabel
+from upschedule.operations.subprocesses import run_program
 
 SHORT = 12
 _GIT_SECONDS = 60.0
@@ -30,16 +30,16 @@ class Commit:
         return self.id[:SHORT]
 
     @property
-    def release(self) -> ReleaseFile:
-        """The project's version with the commit, as 3.0.0+0123456789ab."""
+    def label(self) -> ReleaseLabel:
+        """The label with the project's version and the commit, as 3.0.0+0123456789ab."""
         project = tomllib.loads(_git(self.repository, "show", f"{self.id}:pyproject.toml").decode())["project"]
-        return ReleaseFile(version=f"{project['version']}+{self.short}", commit=self.id)
+        return ReleaseLabel(version=f"{project['version']}+{self.short}", commit=self.id)
 
     def extract(self, folder: Path, paths: Sequence[str]) -> None:
-        """Writes what the commit holds at these paths below `folder`."""
+        """Writes the files of the commit at these paths below `folder`."""
         packed = _git(self.repository, "archive", "--format=tar", self.id, *paths)
         with tarfile.open(fileobj=io.BytesIO(packed)) as tar:
-            # Git made it of our own commit. Python's filters would do no more, and are not in each 3.11.
+            # The archive comes from Git. Python's filters would add nothing, and not every 3.11 has them.
             tar.extraction_filter = lambda member, _: member
             for member in tar:
                 tar.extract(member, folder)
@@ -52,11 +52,11 @@ def current_commit(repository: Path) -> Commit:
     return Commit(repository=repository, id=_git(repository, "rev-parse", "HEAD").decode().strip())
 
 
-def lay_out(commit: Commit, folder: Path) -> None:
-    """What runs: the code, the migrations, and RELEASE."""
+def write_sources(commit: Commit, folder: Path) -> None:
+    """Writes the code, the migrations and RELEASE."""
     commit.extract(folder, _PACKED)
-    (folder / "RELEASE").write_bytes(msgspec.json.encode(commit.release) + b"\n")
+    (folder / "RELEASE").write_bytes(msgspec.json.encode(commit.label) + b"\n")
 
 
 def _git(repository: Path, *arguments: str) -> bytes:
-    return run(["git", "-C", repository, *arguments], timeout_seconds=_GIT_SECONDS)
+    return run_program(["git", "-C", repository, *arguments], timeout_seconds=_GIT_SECONDS)
