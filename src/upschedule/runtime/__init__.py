@@ -1,1 +1,1 @@
-"""What processes without a web page share: health and metrics, rounds, leadership, standing in a release, stopping."""
+"""What worker and scheduler share: health and metrics, periodic rounds, leadership, rollout gate, stop signals."""

@@ -1,4 +1,4 @@
-"""Health and metrics of a process without pages, for inside only (R6.1, R6.2): a small server beside the event loop."""
+"""A small HTTP server for health and metrics of processes without pages (R6.1, R6.2); for internal use only."""
 
 import asyncio
 import threading
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_ANSWER_SECONDS_MAX = 4.8
+_RESPONSE_SECONDS_MAX = 4.8
 
-_Answer = tuple[HTTPStatus, str, bytes]
+_Response = tuple[HTTPStatus, str, bytes]
 
 
 class Probes(msgspec.Struct, frozen=True, kw_only=True):
-    """What the pages ask; both run in the event loop, so that a loop that hangs does not look alive."""
+    """The calls behind the pages. They run in the event loop, so that a loop that hangs does not look alive."""
 
     readiness: Callable[[], Awaitable[list[DependencyStatus]]]
     measure: Callable[[], Awaitable[None]]
@@ -37,12 +37,12 @@ class _Readiness(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Pages:
-    """The WSGI application; it runs in the server's threads."""
+    """The WSGI application; it runs in the threads of the server."""
 
     def __init__(self, probes: Probes, loop: asyncio.AbstractEventLoop) -> None:
         self._probes = probes
         self._loop = loop
-        self._pages: dict[str, Callable[[], _Answer]] = {
+        self._pages: dict[str, Callable[[], _Response]] = {
             "/health/live": self._live,
             "/health/ready": self._ready,
             "/metrics": self._metrics,
@@ -58,40 +58,40 @@ class _Pages:
         start_response(f"{status.value} {status.phrase}", headers)
         return [body]
 
-    def _live(self) -> _Answer:
+    def _live(self) -> _Response:
         self._in_loop(asyncio.sleep(0))
         return HTTPStatus.OK, "application/json", b'{"alive":true}'
 
-    def _ready(self) -> _Answer:
+    def _ready(self) -> _Response:
         dependencies = self._in_loop(self._dependencies())
         ready = is_ready(dependencies)
         body = msgspec.json.encode(_Readiness(ready=ready, dependencies=dependencies))
         return HTTPStatus.OK if ready else HTTPStatus.SERVICE_UNAVAILABLE, "application/json", body
 
-    def _metrics(self) -> _Answer:
-        self._in_loop(self._measured())
+    def _metrics(self) -> _Response:
+        self._in_loop(self._measure())
         return HTTPStatus.OK, CONTENT_TYPE_LATEST, generate_latest()
 
-    async def _measured(self) -> None:
+    async def _measure(self) -> None:
         await self._probes.measure()
 
     async def _dependencies(self) -> list[DependencyStatus]:
         return await self._probes.readiness()
 
-    def _in_loop(self, question: Coroutine[object, object, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(question, self._loop).result(_ANSWER_SECONDS_MAX)
+    def _in_loop(self, call: Coroutine[object, object, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(call, self._loop).result(_RESPONSE_SECONDS_MAX)
 
 
 class _Handler(WSGIRequestHandler):
-    timeout = _ANSWER_SECONDS_MAX
+    timeout = _RESPONSE_SECONDS_MAX
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-        """Says nothing: probes come every few seconds."""
+        """Logs nothing: probes come every few seconds."""
 
 
 @contextmanager
 def serving(host: str, port: int, probes: Probes) -> Generator[int]:
-    """The port on which it answers; 0 picks a free one. Raises OSError where it is taken."""
+    """Serves until the block is left, and yields the port; 0 picks a free one. Raises OSError if it is in use."""
     pages = _Pages(probes, asyncio.get_running_loop())
     server = make_server(host, port, pages, ThreadingWSGIServer, _Handler)
     thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
@@ -104,5 +104,5 @@ def serving(host: str, port: int, probes: Probes) -> Generator[int]:
         server.server_close()
 
 
-def _unknown() -> _Answer:
+def _unknown() -> _Response:
     return HTTPStatus.NOT_FOUND, "text/plain", b"not found\n"

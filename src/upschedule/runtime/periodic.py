@@ -1,4 +1,4 @@
-"""Work that comes round again."""
+"""Repeats an action for ever."""
 
 import asyncio
 import random
@@ -15,7 +15,7 @@ _log = structlog.get_logger(__name__)
 async def every(
     seconds: float, action: Callable[[], Awaitable[object]], *, name: str, roll: Callable[[], float] = random.random
 ) -> None:
-    """Until cancelled, and whatever becomes of one round. The jitter only shortens the pause, by up to a tenth."""
+    """Runs until cancelled; an error ends only its round. Jitter shortens each pause by up to a tenth."""
     while True:
         try:
             await action()

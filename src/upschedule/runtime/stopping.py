@@ -1,11 +1,11 @@
-"""The order to stop."""
+"""Turns SIGTERM and SIGINT into an event."""
 
 import asyncio
 import signal
 
 
 def stop_on_signal() -> asyncio.Event:
-    """Set by SIGTERM or SIGINT, which then end nothing by themselves while the running event loop lasts."""
+    """An event that SIGTERM and SIGINT set. They no longer end the process by themselves."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -1,1 +1,1 @@
-"""The process that finds what was lost and removes what is past its time."""
+"""The scheduler process, which recovers lost jobs and removes old data."""

@@ -1,4 +1,4 @@
-"""The scheduler process: whichever of them leads sweeps and cleans up; all measure the queue."""
+"""Starts the scheduler process: the leader sweeps and cleans up; all instances measure the queue."""
 
 import asyncio
 from pathlib import Path
@@ -17,7 +17,7 @@ _log = structlog.get_logger(__name__)
 
 
 class SchedulerOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """How often each round is made. `rollout_state_file` says when the process may lead; None: at once."""
+    """Intervals of the rounds. The process may lead once `rollout_state_file` permits it; None: at once."""
 
     host: str
     port: int
@@ -27,7 +27,7 @@ class SchedulerOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 async def schedule(services: Services, options: SchedulerOptions, *, stop: asyncio.Event) -> None:
-    """Returns once `stop` is set; what a round had begun is undone or found by the next. Raises OSError."""
+    """Returns once `stop` is set. An interrupted round is rolled back or completed by the next. Raises OSError."""
     with serving(options.host, options.port, _probes(services)) as port:
         _log.info("scheduler_started", port=port)
         async with asyncio.TaskGroup() as owned:
@@ -42,7 +42,7 @@ async def _lead(services: Services, options: SchedulerOptions) -> None:
         await _rounds(services, options)
 
     await wait_until_promoted(options.rollout_state_file)
-    await Leadership(services.database, again_seconds=options.sweep_seconds).work(rounds)
+    await Leadership(services.database, again_seconds=options.sweep_seconds).run_while_leading(rounds)
 
 
 async def _rounds(services: Services, options: SchedulerOptions) -> None:

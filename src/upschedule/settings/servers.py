@@ -40,7 +40,9 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(description="Queue, limits, and sessions for a minute: noeviction, AOF", pattern="^rediss?://"),
         SECRET,
     ]
-    cache_url: Annotated[str, Meta(description="Status cache and notices: allkeys-lru", pattern="^rediss?://"), SECRET]
+    cache_url: Annotated[
+        str, Meta(description="Status cache and status events: allkeys-lru", pattern="^rediss?://"), SECRET
+    ]
     command_seconds: Annotated[float, Meta(gt=0, description="Longest command, and longest attempt to connect")] = 2.0
     connections_max: Annotated[int, Meta(ge=4, description="Connections a process opens to each server at most")] = 100
 

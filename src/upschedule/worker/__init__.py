@@ -1,1 +1,1 @@
-"""The process that reads documents."""
+"""The worker process, which reads documents."""

@@ -1,4 +1,4 @@
-"""The worker process: reads documents that the queue announces, until it is told to stop."""
+"""Starts the worker process: it reads documents that the queue announces, until it receives the order to stop."""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -25,9 +25,9 @@ _log = structlog.get_logger(__name__)
 
 
 class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """`concurrency` documents at once; `drain_seconds` for those under way when the process is told to stop.
+    """`concurrency` bounds the jobs under way; after the order to stop they have `drain_seconds` to finish.
 
-    `rollout_state_file` says when work may be taken; None means at once.
+    The worker claims jobs once `rollout_state_file` permits it; None: at once.
     """
 
     host: str
@@ -40,7 +40,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
 async def work(
     services: Services, sandbox: Sandbox, options: WorkerOptions, *, golden: Golden, stop: asyncio.Event
 ) -> None:
-    """Returns once `stop` is set and every job is finished or given back. Raises SandboxFailed, or OSError."""
+    """Returns once `stop` is set and every job is finished or given back. Raises SandboxFailed or OSError."""
     async with AsyncExitStack() as owned:
         await owned.enter_async_context(sandbox)
         if sandbox.refused:
@@ -56,7 +56,7 @@ async def work(
 
 
 async def _may_listen(self_check: SelfCheck, options: WorkerOptions, stop: asyncio.Event) -> bool:
-    """False where it was told to stop first; with a reader that reads wrongly it waits for that."""
+    """Waits until the worker may claim jobs. False if `stop` was set first; a failed self-check waits for that."""
 
     async def allowed() -> None:
         if await self_check.passed():
@@ -77,14 +77,14 @@ async def _may_listen(self_check: SelfCheck, options: WorkerOptions, stop: async
 
 
 async def _listen(broker: AsyncBroker, runner: Runner, options: WorkerOptions, stop: asyncio.Event) -> None:
-    """After `stop` nothing more is fetched; what still runs when the time is up goes back to the queue."""
+    """Fetches messages until `stop`. Jobs that are not finished in time go back to the queue."""
     with ThreadPoolExecutor(max_workers=1) as unused:  # taskiq runs blocking tasks there; there are none.
         receiver = Receiver(
             broker=broker,
             executor=unused,
             run_startup=False,
             max_async_tasks=options.concurrency,
-            # A message is a doorbell and may be lost; a job must not wait behind a busy worker for it to be confirmed.
+            # Messages may be lost, and an unacknowledged one would wait for this worker while others are idle.
             ack_type=AcknowledgeType.WHEN_RECEIVED,
             wait_tasks_timeout=options.drain_seconds,
         )

@@ -1,4 +1,4 @@
-"""A worker reads a schedule that it knows before it reads anybody's."""
+"""Reads a known schedule before the worker reads any other, and compares the result."""
 
 import asyncio
 
@@ -19,7 +19,7 @@ class GoldenNotRead(Exception):
 
 
 class GoldenMisread(Exception):
-    """The golden schedule was read wrongly: this release would read everybody's wrongly."""
+    """The golden schedule was read wrongly, so this release would misread other schedules."""
 
 
 class SelfCheck:
@@ -36,7 +36,7 @@ class SelfCheck:
             raise self._outcome
 
     async def passed(self) -> bool:
-        """Once it was read. A sandbox that fails is asked again; a document that is read wrongly stays so."""
+        """Returns after the first reading that ended. Repeats it after SandboxFailed; a wrong result is final."""
         while True:
             try:
                 right = await self._reads_right()

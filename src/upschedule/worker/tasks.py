@@ -1,4 +1,4 @@
-"""What a message can ask for. Nothing is decided here."""
+"""Registers the task that a message of the queue starts."""
 
 from uuid import UUID
 
@@ -9,9 +9,9 @@ from upschedule.processing.runner import Runner
 
 
 def register(broker: AsyncBroker, runner: Runner) -> None:
-    """A message that names no job fails in the task and is forgotten; PostgreSQL knows of all that matter.
+    """A message without a valid job id fails in the task and is dropped; PostgreSQL has all jobs.
 
-    Whichever job a message names, the runner takes the one whose turn it is.
+    The runner claims the job whose turn it is, which need not be the one that the message names.
     """
 
     async def process_job(job_id: str) -> None:

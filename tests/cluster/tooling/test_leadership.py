@@ -79,7 +79,7 @@ class Candidate:
 async def candidate(url: str) -> AsyncGenerator[tuple[Candidate, Database]]:
     database, made = Database(url, OPTIONS), Candidate()
     await database.open()
-    working = asyncio.create_task(Leadership(database, again_seconds=0.2).work(made.lead))
+    working = asyncio.create_task(Leadership(database, again_seconds=0.2).run_while_leading(made.lead))
     try:
         yield made, database
     finally:
