@@ -61,9 +61,9 @@ def command(
     """Back up the database, apply the migrations it lacks and mark this release prepared; done once, whoever calls.
 
     Needs UPSCHEDULE_POSTGRES_OWNER_URL and UPSCHEDULE_POSTGRES_BACKUP_URL (not through a pooler), AWS_ENDPOINT_URL,
-    AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; `--wait` needs UPSCHEDULE_POSTGRES_URL alone. Exit codes: 3 the
-    database cannot be reached, 4 the release or its migrations are refused, 5 the backup failed, 6 others took too
-    long.
+    AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; AWS_REGION is us-east-1 by default. `--wait` needs
+    UPSCHEDULE_POSTGRES_URL alone. Exit codes: 3 the database cannot be reached, 4 the release or its migrations are
+    refused, 5 the backup failed, 6 others took too long.
     """
     logging.configure(level="info", process="prepare")
     try:

@@ -1,6 +1,5 @@
 """`upschedule release`: pack what runs on the cluster."""
 
-import os
 from pathlib import Path
 
 import click
@@ -39,6 +38,7 @@ _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 @click.option("--access-key", envvar="AWS_ACCESS_KEY_ID", help="Give it as AWS_ACCESS_KEY_ID.")
 @click.option("--secret-key", envvar="AWS_SECRET_ACCESS_KEY", help="Give it as AWS_SECRET_ACCESS_KEY.")
 @click.option("--bucket", default="releases", show_default=True)
+@click.option("--region", envvar="AWS_REGION", default=DEFAULT_REGION, show_default=True, help="Or AWS_REGION.")
 def command(
     *,
     repository: Path,
@@ -48,6 +48,7 @@ def command(
     access_key: str | None,
     secret_key: str | None,
     bucket: str,
+    region: str,
     wanted: bool,
 ) -> None:
     """Pack the current commit as two archives and print the manifest, one line of JSON.
@@ -55,7 +56,7 @@ def command(
     The same commit gives the same checksums. `pulumi config set release` takes the manifest. Exit codes: 3 when the
     object store fails, 4 when the release is refused or a program that packing needs fails.
     """
-    store = _store(endpoint_url, access_key, secret_key, bucket) if wanted else None
+    store = _store(endpoint_url, access_key, secret_key, bucket, region) if wanted else None
     try:
         manifest = pack(repository, cache=cache, python=python, store=store)
         sent = push(manifest, cache, store) if store else []
@@ -68,10 +69,11 @@ def command(
         click.echo(msgspec.json.encode(manifest).decode())
 
 
-def _store(endpoint_url: str | None, access_key: str | None, secret_key: str | None, bucket: str) -> Bucket:
+def _store(
+    endpoint_url: str | None, access_key: str | None, secret_key: str | None, bucket: str, region: str
+) -> Bucket:
     if not (endpoint_url and access_key and secret_key):
         raise click.UsageError("--push needs AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.")
-    region = os.environ.get("AWS_REGION", DEFAULT_REGION)
     return Bucket(
         BucketAddress.from_url(endpoint_url, access_key=access_key, secret_key=secret_key, bucket=bucket, region=region)
     )
