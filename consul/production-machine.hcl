@@ -1,4 +1,4 @@
-# What differs by machine, and the gossip key: fill in by envsubst (docs/production.md), readable by Consul only.
+# The values of one machine, and the gossip key. Fill it in by envsubst (docs/production.md); only Consul may read it.
 node_name  = "${NODE_NAME}"
 bind_addr  = "${NODE_ADDRESS}"
 retry_join = ["${SERVER_1}", "${SERVER_2}", "${SERVER_3}"]

@@ -1,13 +1,13 @@
-# Beside production.hcl on the three servers.
+# The three servers read this file beside production.hcl.
 server           = true
 bootstrap_expect = 3
 
-# Elections take a second or two. The default, 5, is for slow machines.
+# Elections take one or two seconds. The default, 5, suits slow machines.
 performance {
   raft_multiplier = 1
 }
 
-# A replaced server is forgotten once the new one is stable; never below the three that a majority of two needs.
+# Removes a replaced server once the new one is stable, but keeps three, which need a majority of two.
 autopilot {
   cleanup_dead_servers      = true
   last_contact_threshold    = "200ms"

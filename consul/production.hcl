@@ -5,10 +5,10 @@ datacenter           = "dc1"
 disable_update_check = true
 disable_remote_exec  = true
 
-# The API serves this machine only; others ask their own agent.
+# The API serves only this machine; other machines use their own agent.
 client_addr = "127.0.0.1"
 
-# An agent that restarts is still a member; one that is to go leaves by `consul leave`.
+# An agent that restarts stays a member. `consul leave` removes an agent for good.
 leave_on_terminate      = false
 skip_leave_on_interrupt = true
 rejoin_after_leave      = true
@@ -46,12 +46,12 @@ acl {
   enabled        = true
   default_policy = "deny"
 
-  # What was allowed stays so while no server answers.
+  # While no server answers, the agent extends the permissions that it has cached.
   down_policy              = "extend-cache"
   enable_token_persistence = true
 }
 
-# Names are answered while there is no leader, too.
+# DNS also answers while there is no leader.
 dns_config {
   allow_stale = true
   max_stale   = "24h"

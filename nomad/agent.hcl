@@ -1,11 +1,11 @@
-# Every Nomad agent of a production cluster (docs/production.md). A machine reads beside it either server.hcl and the
-# file made of machine-server.hcl, or client.hcl and the file made of machine-client.hcl.
+# Configuration of every Nomad agent of a production cluster (docs/production.md). A server also reads server.hcl and the
+# file made of machine-server.hcl, a client also client.hcl and the file made of machine-client.hcl.
 data_dir             = "/var/lib/nomad"
 region               = "global"
 datacenter           = "dc1"
 disable_update_check = true
 
-# An agent that restarts keeps its place, and a client its allocations; before a machine goes, drain it.
+# An agent that restarts stays a member, and a client keeps its allocations. Drain a machine before you remove it.
 leave_on_interrupt = false
 leave_on_terminate = false
 
@@ -24,12 +24,12 @@ tls {
   tls_min_version        = "tls12"
   verify_server_hostname = true
 
-  # Who may do what is told by tokens: people, Pulumi and Prometheus need no certificate of their own.
+  # Tokens give the rights: users, Pulumi and Prometheus need no certificate of their own.
   verify_https_client = false
 }
 
-# Services are announced through the machine's own agent. Servers are found by the addresses in the machine's file, so
-# that Nomad needs no Consul to elect a leader.
+# Services are registered through the machine's Consul agent. Servers find each other by the addresses in the machine's
+# file, so that Nomad can elect a leader without Consul.
 consul {
   address          = "127.0.0.1:8500"
   auto_advertise   = true

@@ -1,11 +1,11 @@
-# Beside agent.hcl on every machine that runs allocations. No certificate of a server, no gossip key.
+# Machines that run allocations read this file beside agent.hcl. They have no certificate of a server and no gossip key.
 client {
   enabled = true
 
-  # Longest kill_timeout of a job that is honoured; Nomad's own is 30 s.
+  # The longest `kill_timeout` that Nomad honours; the default is 30 s.
   max_kill_timeout = "60s"
 
-  # Templates wait for Consul and Nomad's servers as long as it takes: by default a task ends after twelve attempts.
+  # Templates wait for Consul and Nomad's servers without a limit; by default a task ends after twelve attempts.
   template {
     consul_retry {
       attempts    = 0
@@ -20,12 +20,12 @@ client {
     }
   }
 
-  # Unpacked releases: the folder is upschedule-release's, and everybody reads it.
+  # Unpacked releases: the folder belongs to upschedule-release, and all users can read it.
   host_volume "releases" {
     path = "/srv/upschedule/releases"
   }
 
-  # For the system and the agents themselves.
+  # Resources for the system and the agents.
   reserved {
     cpu    = 500
     memory = 1024
@@ -33,19 +33,19 @@ client {
   }
 
   options = {
-    # No calls to the metadata services of clouds.
+    # Prevents calls to the metadata services of clouds.
     "fingerprint.denylist" = "env_aws,env_gce,env_azure,env_digitalocean"
 
-    # The one that the jobs use.
+    # The jobs use this driver only.
     "driver.allowlist" = "exec"
 
-    # No task as root, whatever its file says.
+    # Refuses tasks that run as root.
     "user.denylist"        = "root,Administrator"
     "user.checked_drivers" = "exec"
   }
 
-  # What a task sees: path here = path inside. Short, as each start links all of it; what does not exist is left out. A
-  # symbolic link is copied as one, so the real file is named.
+  # The file system of a task: path on the node = path in the task. Keep it short, since each start links all of it. Nomad
+  # skips paths that do not exist, and copies a symbolic link as a link, so name the real file.
   chroot_env {
     "/usr/bin/dash"                         = "/bin/sh"
     "/bin/cat"                              = "/usr/bin/cat"

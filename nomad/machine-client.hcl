@@ -1,8 +1,8 @@
-# What differs by machine, with a token: fill in by envsubst (docs/production.md), readable by root only.
+# The values of one machine, and a token. Fill it in by envsubst (docs/production.md); only root may read it.
 name      = "${NODE_NAME}"
 bind_addr = "${NODE_ADDRESS}"
 
-# Tasks ask the agent of their own machine.
+# Tasks use the agent of their own machine.
 addresses {
   http = "127.0.0.1 ${NODE_ADDRESS}"
 }

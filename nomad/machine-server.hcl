@@ -1,4 +1,4 @@
-# What differs by machine, with gossip key and token: fill in by envsubst (docs/production.md), readable by root only.
+# The values of one machine, gossip key and token. Fill it in by envsubst (docs/production.md); only root may read it.
 name      = "${NODE_NAME}"
 bind_addr = "${NODE_ADDRESS}"
 

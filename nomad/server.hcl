@@ -1,14 +1,14 @@
-# Beside agent.hcl on the three servers.
+# The three servers read this file beside agent.hcl.
 server {
   enabled          = true
   bootstrap_expect = 3
   raft_multiplier  = 1
 
-  # A client is lost this long after its missed heartbeat; its allocations are then placed on others.
+  # Time from a missed heartbeat until a client is lost and its allocations are placed on other clients.
   heartbeat_grace = "10s"
 }
 
-# A replaced server is forgotten once the new one is stable. Kept by the servers: set once, later by
+# Removes a replaced server once the new one is stable. Nomad reads this at the first start only; later use
 # `nomad operator autopilot set-config`.
 autopilot {
   cleanup_dead_servers      = true

@@ -1,5 +1,6 @@
-# Beside client.hcl, and only on the machine that holds the data: a store is placed where its volume is, and one that
-# came up elsewhere would be empty. Spread them over machines by keeping only some here. Each belongs to its task's user.
+# The machine with the data reads this file beside client.hcl: Nomad places a store where its volume is, and a store on
+# another machine would be empty. To spread stores over machines, keep some volumes on each. Each volume belongs to the
+# user of its task.
 client {
   host_volume "postgres" {
     path = "/srv/upschedule/postgres"
@@ -17,7 +18,7 @@ client {
     path = "/srv/upschedule/prometheus"
   }
 
-  # Traefik's ACME account and certificates: the machine that the public name points to.
+  # Traefik's ACME account and certificates, on the machine that the public name points to.
   host_volume "traefik" {
     path = "/srv/upschedule/traefik"
   }

@@ -1,4 +1,4 @@
-# API, worker and scheduler: read the settings that an operator may change while they run.
+# API, worker and scheduler: read the settings that an operator can change while they run.
 key_prefix "upschedule/" {
   policy = "read"
 }

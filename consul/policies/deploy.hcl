@@ -1,4 +1,4 @@
-# Whoever releases: read the checks of the old and the new instances.
+# The release commands: read the checks of the old and the new instances.
 node_prefix "" {
   policy = "read"
 }

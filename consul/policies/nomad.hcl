@@ -1,4 +1,4 @@
-# Nomad's agents: register services and their checks, and read the settings that templates of tasks show.
+# Nomad's agents: register services and their checks, and read the settings that tasks' templates render.
 agent_prefix "" {
   policy = "read"
 }

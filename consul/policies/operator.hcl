@@ -1,4 +1,4 @@
-# An SRE: change the settings in the key-value store, look at everything in the UI, and ask the servers who leads.
+# An operator: change settings in the key-value store, view everything in the UI, and query which server leads.
 operator = "read"
 
 key_prefix "upschedule/" {
