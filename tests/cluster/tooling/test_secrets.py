@@ -50,5 +50,5 @@ def test_a_secret_in_a_message_of_nomad_is_hidden(stack: Stack) -> None:
 
     assert refused.code != 0
     assert 'invalid name "[secret]"' in refused.output
-    assert "to POST /v1/namespace/[secret]" in refused.output
+    assert "POST v1/namespace/[secret]" in refused.output
     assert "fish" not in stack.everything_written()

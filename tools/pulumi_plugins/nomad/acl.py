@@ -46,7 +46,7 @@ class AclPolicy(ResourceType):
 
     def delete(self, work: Work, id_: str, outputs: Values) -> None:
         del outputs
-        work.nomad.remove("acl", "policy", id_)
+        work.nomad.delete("acl", "policy", id_)
 
 
 class AclToken(ResourceType):
@@ -88,7 +88,7 @@ class AclToken(ResourceType):
 
     def delete(self, work: Work, id_: str, outputs: Values) -> None:
         del outputs
-        work.nomad.remove("acl", "token", id_)
+        work.nomad.delete("acl", "token", id_)
 
     @staticmethod
     def _body(inputs: Values) -> Values:

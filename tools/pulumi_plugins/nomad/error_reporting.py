@@ -9,8 +9,7 @@ from urllib.parse import quote
 import grpc
 from pulumi.runtime.proto import provider_pb2, status_pb2
 
-from tools.pulumi_plugins.nomad.api import NomadError
-from tools.pulumi_plugins.nomad.resource import IncompleteError
+from tools.pulumi_plugins.nomad.resource import FAILURES, IncompleteError
 from tools.pulumi_plugins.nomad.values import Values, keep_secrets, to_struct
 
 
@@ -28,7 +27,7 @@ def report_errors(context: grpc.ServicerContext, secret_texts: AbstractSet[str])
     """Ends the call with Nomad's error, if there is one."""
     try:
         yield
-    except NomadError as failure:
+    except FAILURES as failure:
         context.abort(grpc.StatusCode.UNKNOWN, redact(str(failure), secret_texts))
 
 

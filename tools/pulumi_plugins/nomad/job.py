@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from tools.pulumi_plugins.nomad import deployment, specification
-from tools.pulumi_plugins.nomad.api import Nomad, NomadError
-from tools.pulumi_plugins.nomad.resource import IncompleteError, Resource, ResourceType, Work
+from tools.pulumi_plugins.nomad.resource import FAILURES, IncompleteError, Resource, ResourceType, Work
 from tools.pulumi_plugins.nomad.values import Values, has_unknown
+from upschedule.deploy.nomad import NomadClient
 
 SOURCE = frozenset({"jobspec", "hcl2"})
 # Output of nomad.Job, and its name in Nomad.
@@ -43,12 +43,12 @@ class Job(ResourceType):
     computed = frozenset({*COPIED, "modifyIndex", "statusDescription", "deploymentId", "deploymentStatus"})
     stable = frozenset({"name", "namespace"})
 
-    def problems(self, nomad: Nomad, inputs: Values) -> list[str]:
+    def problems(self, nomad: NomadClient, inputs: Values) -> list[str]:
         if (inputs.get("hcl2") or {}).get("allowFs"):
             return ["hcl2.allowFs: the specification is read by Nomad's server, which opens no files of yours"]
         return specification.problems(nomad, inputs)
 
-    def replaced(self, nomad: Nomad, old: Resource, new: Values) -> frozenset[str]:
+    def replaced(self, nomad: NomadClient, old: Resource, new: Values) -> frozenset[str]:
         changed = frozenset(name for name in SOURCE if old.inputs.get(name) != new.get(name))
         if not changed or has_unknown(new):
             return frozenset()
@@ -56,7 +56,7 @@ class Job(ResourceType):
         same = (job["ID"], specification.namespace_of(job)) == (old.id, old.computed["namespace"])
         return frozenset() if same else changed
 
-    def foreseen(self, nomad: Nomad, inputs: Values) -> Values:
+    def foreseen(self, nomad: NomadClient, inputs: Values) -> Values:
         job = specification.parse(nomad, inputs)
         return {
             "name": job["Name"],
@@ -77,7 +77,7 @@ class Job(ResourceType):
         if not inputs["detach"] and answer.get("EvalID"):
             try:
                 deployment.wait(work, answer["EvalID"], namespace)
-            except NomadError as reason:
+            except FAILURES as reason:
                 failure = str(reason)
         made = self._resource(work.nomad, inputs, work.nomad.get("job", job["ID"], namespace=namespace))
         if failure:
@@ -101,9 +101,9 @@ class Job(ResourceType):
     def delete(self, work: Work, id_: str, outputs: Values) -> None:
         if outputs["deregisterOnDestroy"]:
             purge = "true" if outputs["purgeOnDestroy"] else "false"
-            work.nomad.remove("job", id_, namespace=outputs["namespace"], purge=purge)
+            work.nomad.delete("job", id_, namespace=outputs["namespace"], purge=purge)
 
-    def _as_running(self, nomad: Nomad, inputs: Values, live: Values) -> Values:
+    def _as_running(self, nomad: NomadClient, inputs: Values, live: Values) -> Values:
         """`inputs`, marked where the running job is not what they say."""
         first_line, marked, rest = inputs["jobspec"].partition("\n")
         original = {**inputs, "jobspec": rest if marked and first_line.startswith(EDITED) else inputs["jobspec"]}
@@ -114,7 +114,7 @@ class Job(ResourceType):
         return {**original, "jobspec": f"{EDITED}{', '.join(differing)}\n{original['jobspec']}"}
 
     @staticmethod
-    def _resource(nomad: Nomad, inputs: Values, job: Values) -> Resource:
+    def _resource(nomad: NomadClient, inputs: Values, job: Values) -> Resource:
         latest = nomad.find("job", job["ID"], "deployment", namespace=job["Namespace"]) or {}
         computed: dict[str, Any] = {name: job[key] for name, key in COPIED.items()}
         computed |= {

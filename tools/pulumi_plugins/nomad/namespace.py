@@ -2,9 +2,9 @@
 
 import time
 
-from tools.pulumi_plugins.nomad.api import NomadRefusedError
 from tools.pulumi_plugins.nomad.resource import Resource, ResourceType, Work, managed
 from tools.pulumi_plugins.nomad.values import Values
+from upschedule.deploy.errors import ServerRefused
 
 POLL_SECONDS = 0.5
 EMPTYING_SECONDS = 60
@@ -64,8 +64,8 @@ class Namespace(ResourceType):
         deadline = time.monotonic() + (work.timeout_seconds or EMPTYING_SECONDS)
         while True:
             try:
-                work.nomad.remove("namespace", id_)
-            except NomadRefusedError as refused:
+                work.nomad.delete("namespace", id_)
+            except ServerRefused as refused:
                 if "non-terminal" not in refused.reason or time.monotonic() > deadline:
                     raise
                 if work.cancelled.wait(POLL_SECONDS):

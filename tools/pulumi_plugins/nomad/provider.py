@@ -4,6 +4,7 @@ It stands in for `pulumi-resource-nomad` 2.6.1 on machines that cannot download 
 properties and gives the same outputs. What it does not serve it refuses in words.
 """
 
+import os
 from collections.abc import Mapping
 from threading import Event
 from typing import Any, Protocol
@@ -14,7 +15,6 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from tools.pulumi_plugins.grpc_server import serve
 from tools.pulumi_plugins.nomad.acl import AclPolicy, AclToken
-from tools.pulumi_plugins.nomad.api import Connection, Nomad
 from tools.pulumi_plugins.nomad.diff import difference
 from tools.pulumi_plugins.nomad.error_reporting import redact, report_errors, report_incomplete
 from tools.pulumi_plugins.nomad.job import Job
@@ -31,12 +31,24 @@ from tools.pulumi_plugins.nomad.values import (
     to_struct,
 )
 from tools.pulumi_plugins.nomad.variable import Variable
+from upschedule.deploy.http import BRIEF
+from upschedule.deploy.nomad import NomadClient, nomad_endpoint
 
 VERSION = "2.6.1"
 TYPES: Mapping[str, ResourceType] = {
     kind.type_name: kind for kind in (Job(), Namespace(), AclPolicy(), AclToken(), Variable())
 }
-CONFIGURATION = frozenset({"address", "secretId", "region", "caFile", "certFile", "keyFile"})
+# Properties of the provider's configuration, and the environment variables of Nomad that they override.
+VARIABLES: Mapping[str, str] = {
+    "address": "NOMAD_ADDR",
+    "secretId": "NOMAD_TOKEN",
+    "region": "NOMAD_REGION",
+    "caFile": "NOMAD_CACERT",
+    "certFile": "NOMAD_CLIENT_CERT",
+    "keyFile": "NOMAD_CLIENT_KEY",
+}
+# Nomad plans and validates large jobs in one request.
+READ_SECONDS = 60.0
 # What the engine itself adds to a provider's configuration.
 ENGINES_OWN = frozenset({"version", "pluginDownloadURL", "__internal"})
 NOT_SERVED = "is not served by this stand-in for the official plugin"
@@ -53,7 +65,7 @@ class NomadProvider(provider_pb2_grpc.ResourceProviderServicer):
     """Turns Pulumi's requests into calls of a ResourceType."""
 
     def __init__(self) -> None:
-        self._nomad: Nomad | None = None
+        self._nomad: NomadClient | None = None
         self._cancelled = Event()
 
     def Handshake(self, request: Any, context: Context) -> provider_pb2.ProviderHandshakeResponse:
@@ -63,7 +75,7 @@ class NomadProvider(provider_pb2_grpc.ResourceProviderServicer):
         return plugin_pb2.PluginInfo(version=VERSION)
 
     def CheckConfig(self, request: provider_pb2.CheckRequest, context: Context) -> provider_pb2.CheckResponse:
-        unserved = from_struct(request.news).keys() - CONFIGURATION - ENGINES_OWN
+        unserved = from_struct(request.news).keys() - VARIABLES.keys() - ENGINES_OWN
         failures = [provider_pb2.CheckFailure(property=name, reason=NOT_SERVED) for name in sorted(unserved)]
         return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
 
@@ -71,7 +83,7 @@ class NomadProvider(provider_pb2_grpc.ResourceProviderServicer):
         return difference(from_struct(request.old_inputs), from_struct(request.news), replaced=frozenset())
 
     def Configure(self, request: provider_pb2.ConfigureRequest, context: Context) -> provider_pb2.ConfigureResponse:
-        self._nomad = Nomad(Connection.of(plain(from_struct(request.args))))
+        self._nomad = client_from(plain(from_struct(request.args)))
         return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)
 
     def Check(self, request: provider_pb2.CheckRequest, context: Context) -> provider_pb2.CheckResponse:
@@ -147,7 +159,7 @@ class NomadProvider(provider_pb2_grpc.ResourceProviderServicer):
         """Ends every wait."""
         self._cancelled.set()
 
-    def _api(self, context: Context) -> Nomad:
+    def _api(self, context: Context) -> NomadClient:
         if self._nomad is None:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, "the provider is not configured")
         return self._nomad
@@ -167,6 +179,14 @@ class NomadProvider(provider_pb2_grpc.ResourceProviderServicer):
             with report_errors(context, secret_texts(inputs)):
                 known = kind.foreseen(self._api(context), plain(inputs))
         return {**inputs, **dict.fromkeys(kind.computed, UNKNOWN), **known}
+
+
+def client_from(configuration: Values) -> NomadClient:
+    """Environment variables count where the configuration leaves a property open."""
+    given = {variable: configuration[name] for name, variable in VARIABLES.items() if configuration.get(name)}
+    environment = {**os.environ, **given}
+    query = {"region": region} if (region := environment.get("NOMAD_REGION")) else None
+    return NomadClient(nomad_endpoint(environment), query=query, retries=BRIEF, read_seconds=READ_SECONDS)
 
 
 def type_of(request: HasType, context: Context) -> ResourceType:

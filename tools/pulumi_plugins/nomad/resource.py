@@ -6,8 +6,17 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any, ClassVar
 
-from tools.pulumi_plugins.nomad.api import Nomad
 from tools.pulumi_plugins.nomad.values import Values
+from upschedule.deploy.errors import ServerError
+from upschedule.deploy.nomad import NomadClient
+
+
+class ResourceError(Exception):
+    """Nomad accepted the request, but the resource did not become what the program describes."""
+
+
+#: What an operation on a resource may raise; the text is for the operator.
+FAILURES = (ServerError, ResourceError)
 
 
 class IncompleteError(Exception):
@@ -35,7 +44,7 @@ class Resource:
 class Work:
     """Arguments of every operation. `timeout_seconds` is 0 if the program sets none."""
 
-    nomad: Nomad
+    nomad: NomadClient
     timeout_seconds: float
     cancelled: Event
     secret_texts: set[str]
@@ -56,17 +65,17 @@ class ResourceType(ABC):
     computed: ClassVar[frozenset[str]] = frozenset()
     stable: ClassVar[frozenset[str]] = frozenset()
 
-    def problems(self, nomad: Nomad, inputs: Values) -> list[str]:
+    def problems(self, nomad: NomadClient, inputs: Values) -> list[str]:
         """Reasons for which Nomad would refuse these inputs; the default asks nothing."""
         del nomad, inputs
         return []
 
-    def replaced(self, nomad: Nomad, old: Resource, new: Values) -> frozenset[str]:
+    def replaced(self, nomad: NomadClient, old: Resource, new: Values) -> frozenset[str]:
         """The changed properties that replace the resource; some values of `new` may be unknown."""
         del nomad
         return frozenset(name for name in self.fixed if old.inputs.get(name) != new.get(name))
 
-    def foreseen(self, nomad: Nomad, inputs: Values) -> Values:
+    def foreseen(self, nomad: NomadClient, inputs: Values) -> Values:
         """Computed values that are known before the resource exists."""
         del nomad, inputs
         return {}

@@ -4,15 +4,16 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from tools.pulumi_plugins.nomad.api import Nomad, NomadError
+from tools.pulumi_plugins.nomad.resource import FAILURES, ResourceError
 from tools.pulumi_plugins.nomad.values import Values
+from upschedule.deploy.nomad import NomadClient
 
 DECLARATION = re.compile(r'^\s*variable\s+"([^"]+)"', re.MULTILINE)
 ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
-def parse(nomad: Nomad, inputs: Values) -> Values:
-    """The job as Nomad reads it. Raises NomadError with Nomad's words about the line that is wrong."""
+def parse(nomad: NomadClient, inputs: Values) -> Values:
+    """The job as Nomad reads it. Raises ServerRefused with Nomad's message about the wrong line."""
     given = variables(inputs)
     body = {
         "JobHCL": inputs["jobspec"],
@@ -21,11 +22,11 @@ def parse(nomad: Nomad, inputs: Values) -> Values:
     }
     job = nomad.call("POST", "jobs", "parse", body=body)
     if not job.get("ID"):
-        raise NomadError("The job specification names no job.")
+        raise ResourceError("The job specification names no job.")
     return job
 
 
-def problems(nomad: Nomad, inputs: Values) -> list[str]:
+def problems(nomad: NomadClient, inputs: Values) -> list[str]:
     """What is wrong with the specification. Nomad itself would ignore a variable that is not declared."""
     undeclared = variables(inputs).keys() - set(DECLARATION.findall(inputs["jobspec"]))
     if undeclared:
@@ -33,7 +34,7 @@ def problems(nomad: Nomad, inputs: Values) -> list[str]:
     try:
         job = parse(nomad, inputs)
         checked = nomad.call("POST", "validate", "job", body={"Job": job}, namespace=namespace_of(job))
-    except NomadError as refused:
+    except FAILURES as refused:
         return [str(refused)]
     # The namespace may be made by the same program, before the job.
     return [text for text in checked["ValidationErrors"] or [] if "in nonexistent namespace" not in text]
@@ -59,17 +60,17 @@ def submission(inputs: Values, secret_texts: set[str]) -> Values:
     return {"Source": inputs["jobspec"], "Format": "hcl2", "VariableFlags": shown, "Variables": ""}
 
 
-def submitted(nomad: Nomad, job: Values) -> Values:
-    """The inputs that made this version of the job. Raises NomadError where nobody left them."""
+def submitted(nomad: NomadClient, job: Values) -> Values:
+    """The inputs that made this version of the job. Raises ResourceError when Nomad has no source for it."""
     query = {"namespace": job["Namespace"], "version": str(job["Version"])}
     found = nomad.find("job", job["ID"], "submission", **query)
     if found is None or found["Format"] != "hcl2":
-        raise NomadError(f"Job {job['ID']} was not registered with its HCL source, so it cannot be imported.")
+        raise ResourceError(f"Job {job['ID']} was not registered with its HCL source, so it cannot be imported.")
     given = found.get("VariableFlags") or {}
     return {"jobspec": found["Source"], **({"hcl2": {"vars": given}} if given else {})}
 
 
-def edited(nomad: Nomad, job: Values, *, live: Values, preserve_counts: bool) -> list[str]:
+def edited(nomad: NomadClient, job: Values, *, live: Values, preserve_counts: bool) -> list[str]:
     """The names of what differs between `job` and the running `live`; values stay out, some are secrets."""
     if preserve_counts:
         counts = {group["Name"]: group["Count"] for group in live["TaskGroups"]}

@@ -37,7 +37,7 @@ class Variable(ResourceType):
     def delete(self, work: Work, id_: str, outputs: Values) -> None:
         del outputs
         path, namespace = self._place(id_)
-        work.nomad.remove("var", path, namespace=namespace)
+        work.nomad.delete("var", path, namespace=namespace)
 
     @staticmethod
     def _place(id_: str) -> tuple[str, str]:
