@@ -1,22 +1,18 @@
 """Refuses a release while another one is under way, before Pulumi changes anything."""
 
-import http.client
-import json
 import os
-import ssl
 import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any
 
 import pulumi
 
-#: States of a deployment that has neither succeeded nor failed.
-UNDER_WAY = frozenset({"initializing", "pending", "blocked", "unblocking", "running", "paused"})
+from upschedule.deploy.errors import ServerError
+from upschedule.deploy.http import BRIEF
+from upschedule.deploy.nomad import NomadClient, nomad_endpoint
+from upschedule.deploy.nomad_model import ACTIVE
+
 #: Bound of the wait for a change of the number of instances, which ends by itself once they have started.
 PATIENCE_SECONDS = 180
 _POLL_SECONDS = 2
@@ -71,7 +67,7 @@ def refuse_a_second_release(
     """Waits while only numbers of instances change. Raises ReleaseUnderWay for a release, or after the wait."""
     others: list[Rollout] = []
     for _ in range(PATIENCE_SECONDS // _POLL_SECONDS):
-        others = [each for each in read() if each.release not in ("", wanted) and each.deployment in UNDER_WAY]
+        others = [each for each in read() if each.release not in ("", wanted) and each.deployment in ACTIVE]
         if not others:
             return
         if not all(each.scaling for each in others):
@@ -82,17 +78,22 @@ def refuse_a_second_release(
 
 def read_rollouts(jobs: Iterable[str], namespace: str) -> list[Rollout]:
     """Reads the jobs from the Nomad that the environment's NOMAD_… variables name. Raises NomadSilent."""
-    return [_read_rollout(job, namespace) for job in jobs]
+    endpoint = nomad_endpoint(os.environ)
+    nomad = NomadClient(endpoint, query={"namespace": namespace}, retries=BRIEF, read_seconds=_ANSWER_SECONDS)
+    try:
+        return [_read_rollout(nomad, job) for job in jobs]
+    except ServerError as error:
+        raise NomadSilent(endpoint.address, error.reason) from error
 
 
-def _read_rollout(job: str, namespace: str) -> Rollout:
-    specification = _ask(f"/v1/job/{job}", namespace) or {}
-    deployment = _ask(f"/v1/job/{job}/deployment", namespace) if specification else None
+def _read_rollout(nomad: NomadClient, job: str) -> Rollout:
+    specification = nomad.find("job", job) or {}
+    deployment = (nomad.find("job", job, "deployment") or {}) if specification else {}
     return Rollout(
         job=job,
         release=(specification.get("Meta") or {}).get("release", ""),
-        deployment=(deployment or {}).get("Status", ""),
-        scaling=_is_scaling(deployment or {}),
+        deployment=deployment.get("Status", ""),
+        scaling=_is_scaling(deployment),
     )
 
 
@@ -100,31 +101,3 @@ def _is_scaling(deployment: dict[str, Any]) -> bool:
     """True if the deployment replaces no instance: it has no canary, and is not the job's first one."""
     groups = (deployment.get("TaskGroups") or {}).values()
     return deployment.get("JobVersion", 0) > 0 and not any(group["DesiredCanaries"] for group in groups)
-
-
-def _ask(path: str, namespace: str) -> dict[str, Any] | None:
-    """None where there is no such thing."""
-    address = os.environ.get("NOMAD_ADDR") or "http://127.0.0.1:4646"
-    url = f"{address}{path}?{urllib.parse.urlencode({'namespace': namespace})}"
-    # A line's end, as from a file, would be refused with the token in the error's text.
-    token = {"X-Nomad-Token": os.environ.get("NOMAD_TOKEN", "").strip()}
-    try:
-        request = urllib.request.Request(url, headers=token)  # noqa: S310 - the operator's own
-        with urllib.request.urlopen(request, timeout=_ANSWER_SECONDS, context=_context(address)) as answer:  # noqa: S310 - as above
-            return json.load(answer)
-    except urllib.error.HTTPError as error:
-        with error:
-            if error.code == HTTPStatus.NOT_FOUND:
-                return None
-            raise NomadSilent(address, f"{error.code} {error.reason}") from error
-    except (OSError, ValueError, http.client.HTTPException) as error:
-        raise NomadSilent(address, str(error)) from error
-
-
-def _context(address: str) -> ssl.SSLContext | None:
-    if not address.startswith("https:"):
-        return None
-    context = ssl.create_default_context(cafile=os.environ.get("NOMAD_CACERT") or None)
-    if certificate := os.environ.get("NOMAD_CLIENT_CERT"):
-        context.load_cert_chain(certificate, os.environ.get("NOMAD_CLIENT_KEY"))
-    return context

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 import msgspec
 import urllib3
-from urllib3.exceptions import HTTPError, MaxRetryError
+from urllib3.exceptions import HTTPError, MaxRetryError, ProtocolError
 from urllib3.util import Retry
 
 from upschedule.deploy.errors import ServerRefused, ServerUnreachable
@@ -103,4 +103,6 @@ class JsonClient:
 def reason_of(error: HTTPError) -> str:
     """The cause, without the addresses of Python objects."""
     cause = error.reason if isinstance(error, MaxRetryError) and error.reason else error
+    if isinstance(cause, ProtocolError) and len(cause.args) > 1:
+        return str(cause.args[1])
     return str(cause).partition("): ")[2] or str(cause)

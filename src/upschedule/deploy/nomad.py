@@ -67,9 +67,9 @@ class NomadClient:
         self._query = dict(query or {})
 
     def call(self, method: str, *path: str, body: Any = None, **query: str) -> Any:
-        """The decoded answer; None when it is empty."""
+        """The decoded answer. A change may have an empty answer, which gives None; a GET may not."""
         data = self._client.request(method, _joined(path), query={**self._query, **query}, body=body)
-        if not data.strip():
+        if method != "GET" and not data.strip():
             return None
         answer: Any = self._client.decode(data, object)
         return answer
