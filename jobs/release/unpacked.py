@@ -1,13 +1,13 @@
-"""Releases on a node, unpacked once for all of its instances (R10.1, R10.2).
+"""Unpacks releases on a node, once for all of its instances, and runs them (R10.1, R10.2).
 
     unpacked.py fetch FOLDER SECONDS URL SHA256 [URL SHA256 …]
     unpacked.py run SECONDS PATH [PATH …] -- ARGUMENT-OF-PYTHON …
 
-`fetch` makes FOLDER/<first 16 digits of the SHA-256> of each archive; under that name it is whole. `run` waits for such
-paths, then becomes Python with the arguments. Who runs holds a shared lock on what it runs, which the kernel takes back
-whatever ends the process: what is locked is not removed, nor what was used last.
+`fetch` unpacks each archive to FOLDER/<first 16 digits of its SHA-256>; a folder with such a name is complete. `run`
+waits for such paths, then becomes Python with the arguments. The process keeps a shared lock on the folders that it
+runs, which the kernel releases at the end of the process. `fetch` removes neither locked nor recently used folders.
 
-Needs Python 3.11 and nothing else: it runs before there is anything else.
+It uses only Python 3.11 and its standard library, since it runs before anything else exists on the node.
 """
 
 import fcntl
@@ -25,8 +25,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 NAME_DIGITS = 16
-# Beside those that are asked for: a release that is reverted, or made again, finds its own.
-KEPT = 8
+# Folders that stay beside the requested ones, so that a release that is reverted to need not be fetched again.
+UNUSED_FOLDERS_MAX = 8
 ARCHIVE_BYTES = 1 << 30
 CHUNK_BYTES = 1 << 20
 ANSWER_SECONDS = 30
@@ -35,21 +35,21 @@ POLL_SECONDS = 0.1
 
 
 def fetch(folder: Path, archives: dict[str, str]) -> None:
-    """`archives` are SHA-256 by URL."""
+    """Unpacks the archives that are missing; `archives` maps URLs to SHA-256."""
     wanted = {digest[:NAME_DIGITS] for digest in archives.values()}
-    if {name for name in wanted if is_used_again(folder / name)} == wanted:
+    if {name for name in wanted if record_use(folder / name)} == wanted:
         return
     with locked(folder / ".lock"):
-        for draft in folder.glob(".*.draft"):  # Of somebody who was ended half-way.
+        for draft in folder.glob(".*.draft"):  # A process was ended while it unpacked.
             shutil.rmtree(draft)
         for url, digest in archives.items():
-            if not is_used_again(folder / digest[:NAME_DIGITS]):
+            if not record_use(folder / digest[:NAME_DIGITS]):
                 unpack(folder, url, digest)
         remove_unused(folder, wanted)
 
 
-def is_used_again(path: Path) -> bool:
-    """Whether it is there; the time of its last use is kept as that of its change."""
+def record_use(path: Path) -> bool:
+    """Records that the folder is used, as its time of change. False if it does not exist."""
     try:
         os.utime(path)
     except FileNotFoundError:
@@ -63,14 +63,14 @@ def unpack(folder: Path, url: str, digest: str) -> None:
         download(url, digest, packed)
         draft.mkdir(mode=0o755)
         with tarfile.open(packed, "r:gz") as tar:
-            # Python's own filters are not in each 3.11: what ours holds is checked here.
+            # Some releases of Python 3.11 have no filters, so `check_member` checks each member.
             tar.extraction_filter = lambda member, _: member
             for member in tar:
-                check(member, draft)
+                check_member(member, draft)
                 tar.extract(member, draft)
     finally:
         packed.unlink(missing_ok=True)
-    # A name promises that all of it is there, also after a power cut.
+    # A folder with its final name is complete, even after a power cut.
     os.sync()
     os.utime(draft.rename(folder / digest[:NAME_DIGITS]))
 
@@ -90,7 +90,7 @@ def download(url: str, digest: str, packed: Path) -> None:
 
 
 def receive(url: str, packed: Path) -> str:
-    """The SHA-256. Raises OSError."""
+    """Downloads the archive and returns its SHA-256. Raises OSError."""
     digest, left = hashlib.sha256(), ARCHIVE_BYTES
     with urllib.request.urlopen(url, timeout=ANSWER_SECONDS) as answer, packed.open("wb") as file:  # noqa: S310 - the stack's URL
         while chunk := answer.read(CHUNK_BYTES):
@@ -102,8 +102,8 @@ def receive(url: str, packed: Path) -> str:
     return digest.hexdigest()
 
 
-def check(member: tarfile.TarInfo, folder: Path) -> None:
-    """Files and folders below the folder, nothing else."""
+def check_member(member: tarfile.TarInfo, folder: Path) -> None:
+    """Ends the program unless the member is a file or a folder below `folder`."""
     path = os.path.normpath(folder / member.name)
     if not (member.isreg() or member.isdir()) or not path.startswith(f"{folder}{os.sep}"):
         sys.exit(f"The archive holds {member.name}, which is no file or folder of its own: this is no release.")
@@ -112,15 +112,15 @@ def check(member: tarfile.TarInfo, folder: Path) -> None:
 def remove_unused(folder: Path, wanted: Collection[str]) -> None:
     others = [path for path in folder.iterdir() if not path.name.startswith(".") and path.name not in wanted]
     others.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    for path in others[KEPT:]:
-        # Somebody who runs it is why it may stay.
+    for path in others[UNUSED_FOLDERS_MAX:]:
+        # It stays if a process runs it.
         with suppress(BlockingIOError), locked(path, fcntl.LOCK_NB):
             shutil.rmtree(path.rename(folder / f".{path.name}.draft"))
 
 
 @contextmanager
 def locked(path: Path, how: int = 0) -> Iterator[None]:
-    """By this process alone. Raises BlockingIOError with LOCK_NB."""
+    """Holds an exclusive lock. Raises BlockingIOError with LOCK_NB."""
     opened = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(opened, fcntl.LOCK_EX | how)
@@ -130,22 +130,22 @@ def locked(path: Path, how: int = 0) -> Iterator[None]:
 
 
 def run(seconds: int, paths: list[Path], arguments: list[str]) -> None:
-    """`paths` are folders that `fetch` makes: a lock on anything within one would hold nothing."""
+    """Waits for the folders and runs Python. `paths` are folders that `fetch` makes, since `fetch` locks those only."""
     deadline = time.monotonic() + seconds
     for path in paths:
-        while not is_held(path):
+        while not lock_for_use(path):
             if time.monotonic() > deadline:
                 sys.exit(f"{path} did not come within {seconds} s: see the log of the task `fetch`.")
             time.sleep(POLL_SECONDS)
     os.execv(sys.executable, [sys.executable, *arguments])  # noqa: S606 - it becomes the task's program
 
 
-def is_held(path: Path) -> bool:
-    """From now on until the process ends; False where it is not there."""
+def lock_for_use(path: Path) -> bool:
+    """Locks the folder until the process ends. False if it does not exist."""
     try:
         opened = os.open(path, os.O_RDONLY)
         fcntl.flock(opened, fcntl.LOCK_SH)
-        # Between the two it may have been removed.
+        # It may have been removed before it was locked.
         if os.path.samestat(os.fstat(opened), path.stat()):
             os.set_inheritable(opened, True)  # noqa: FBT003 - takes no keyword
             return True
