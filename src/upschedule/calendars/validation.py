@@ -11,7 +11,7 @@ from upschedule.errors import FieldError
 from upschedule.timetable.academic_year import OFFERED, YearDates, merge
 from upschedule.timetable.event import Lecture
 from upschedule.timetable.text import clean
-from upschedule.timetable.year_check import find_year_errors
+from upschedule.timetable.year_validation import find_year_errors
 
 _READ = "completed"
 _NAME_MAX = 100

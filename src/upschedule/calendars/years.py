@@ -12,7 +12,7 @@ from upschedule.calendars.model import KnownYear
 from upschedule.calendars.repository import CalendarRepository
 from upschedule.stores.database import Database
 from upschedule.timetable.academic_year import YearDates
-from upschedule.timetable.year_check import find_year_errors
+from upschedule.timetable.year_validation import find_year_errors
 
 _UPSERT = """
     INSERT INTO academic_years (year, body, source, confirmed, updated_at)

@@ -1,4 +1,4 @@
-"""A schedule of our own whose content is known: what a new release must read exactly before it is trusted with others.
+"""The golden document: a schedule with known content, which a new release must read exactly before it is promoted.
 
 `python -m tests.support.documents.golden` makes the files.
 """
@@ -11,7 +11,7 @@ from upschedule.timetable.event import Extraction
 
 
 class Golden(msgspec.Struct, frozen=True, kw_only=True):
-    """A document, and what it says, without boxes: where a word stands may differ by a fraction of a point."""
+    """A document and its expected events. Boxes are left out: positions may differ by a fraction of a point."""
 
     document: bytes
     expected: Extraction
@@ -22,14 +22,14 @@ class Golden(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def load() -> Golden:
-    """The one of this release: two pages, with a row that the page break cuts."""
+    """The golden document of this release: two pages, with a row that the page break cuts."""
     files = resources.files(__name__)
     expected = msgspec.json.decode(files.joinpath("lectures.json").read_bytes(), type=Extraction)
     return Golden(document=files.joinpath("lectures.pdf").read_bytes(), expected=expected)
 
 
 def without_boxes(read: Extraction) -> Extraction:
-    """What is compared."""
+    """The extraction without boxes, for comparison."""
     return msgspec.structs.replace(
         read, events=tuple(msgspec.structs.replace(event, boxes=()) for event in read.events)
     )

@@ -1,1 +1,1 @@
-"""What a schedule says and what a calendar must say: pure values and functions, no I/O, no clock."""
+"""Printed events, academic years and calendar entries: pure values and functions without I/O and clock."""

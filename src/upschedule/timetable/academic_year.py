@@ -1,4 +1,4 @@
-"""When lectures are held: terms, and the days on which they are not held or follow another weekday.
+"""Academic years: terms, and the days on which lectures are not held or follow another weekday.
 
 `YearDates` is the data as an operator keeps it or a student overrides it; `AcademicYear` answers questions about it.
 """
@@ -13,9 +13,9 @@ from msgspec import Meta
 from upschedule.timetable.event import Day, weekday_of
 
 Term = Literal["Q1", "Q2", "Q3", "Q4", "S1", "S2"]
-#: The quarters that a semester is made of, first and last.
+#: The first and the last quarter of each semester.
 SEMESTERS: dict[Term, tuple[Term, Term]] = {"S1": ("Q1", "Q2"), "S2": ("Q3", "Q4")}
-#: What a schedule prints under Offered: the terms in which such a module is taught.
+#: The terms in which a module is taught, by the text that schedules print under Offered.
 OFFERED: dict[str, tuple[Term, ...]] = {
     "Q1": ("Q1",), "Q2": ("Q2",), "Q3": ("Q3",), "Q4": ("Q4",), "S1": ("S1",), "S2": ("S2",), "Y": ("S1", "S2"),
 }  # fmt: skip
@@ -44,7 +44,7 @@ class FollowedDay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class HolidayChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A public holiday that was proclaimed, or with `observed=False` one that is not kept."""
+    """A proclaimed public holiday, or with `observed=False` one that is not observed."""
 
     date: dt.date
     name: _Name = ""
@@ -70,7 +70,7 @@ class YearDates(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class DayInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What kind of day it is. `weekday` is whose timetable is followed, None where there are no lectures."""
+    """The kind of a day. `weekday` is the day whose timetable is followed, None if there are no lectures."""
 
     date: dt.date
     kind: DayKind
@@ -99,14 +99,14 @@ class AcademicYear:
         )
 
     def periods(self, offered: str) -> tuple[Period, ...] | None:
-        """When a module so offered is taught, before holidays and the like; None if a date of it is not known."""
+        """The periods in which such a module is taught, including holidays; None if one of the dates is unknown."""
         found = [self._term(term) for term in OFFERED.get(offered, ())]
         if not found or not all(found):
             return None
         return tuple(period for periods in found for period in periods)
 
     def day(self, date: dt.date) -> DayInfo:
-        """The kind of a day, for a module that is taught at that time of the year."""
+        """The kind of a day for a module that is taught in that term."""
         if date not in self._days:
             self._days[date] = self._look_up(date)
         return self._days[date]

@@ -1,4 +1,4 @@
-"""Entries that one person cannot both attend."""
+"""Finds clashes: pairs of entries that one person cannot both attend."""
 
 import datetime as dt
 from collections import defaultdict
@@ -10,8 +10,8 @@ import msgspec
 from upschedule.timetable.event import Event, Lecture
 from upschedule.timetable.occurrences import Occurrence
 
-#: Overlaps that are looked at, to bound the work: a pair overlaps at most daily through a year.
-_LOOKED_AT_PER_PAIR = 300
+#: Bounds the work by the number of overlaps examined: a pair overlaps at most daily through a year.
+_OVERLAPS_PER_PAIR = 300
 
 
 class Clash(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,12 +24,12 @@ class Clash(msgspec.Struct, frozen=True, kw_only=True):
 def clashes(
     events: Mapping[str, Event], occurrences: Mapping[str, Sequence[Occurrence]], *, pairs_max: int
 ) -> tuple[Clash, ...]:
-    """By entry id, at most `pairs_max`, the earliest ones: of all groups of a large document nearly all would clash.
+    """The earliest clashes, at most `pairs_max`: nearly all groups of a large document would clash.
 
     Groups of one activity are alternatives, so that their overlap is none; touching is none either.
     """
     found: defaultdict[tuple[str, str], list[dt.date]] = defaultdict(list)
-    for first, second, date in islice(_overlaps(occurrences), pairs_max * _LOOKED_AT_PER_PAIR):
+    for first, second, date in islice(_overlaps(occurrences), pairs_max * _OVERLAPS_PER_PAIR):
         pair = (min(first, second), max(first, second))
         if (pair in found or len(found) < pairs_max) and not _alternatives(events[first], events[second]):
             found[pair].append(date)

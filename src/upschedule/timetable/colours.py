@@ -1,4 +1,4 @@
-"""A colour for each module, by the CSS names that iCalendar's COLOR takes (RFC 7986)."""
+"""Assigns each module a colour, as a CSS name that iCalendar's COLOR accepts (RFC 7986)."""
 
 import hashlib
 from typing import Literal, get_args
@@ -11,5 +11,5 @@ COLOURS: tuple[Colour, ...] = get_args(Colour)
 
 
 def colour_of(module: str) -> Colour:
-    """Does not depend on the other modules: one more upload recolours nothing."""
+    """The colour of a module. It does not depend on other modules, so another upload changes no colour."""
     return COLOURS[hashlib.sha256(module.encode()).digest()[0] % len(COLOURS)]

@@ -1,4 +1,4 @@
-"""A printed event as calendar entries: a weekly series that leaves out what does not happen, or single dates."""
+"""Builds calendar entries from printed events: a weekly series without the dates that are not held, or single dates."""
 
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
@@ -23,7 +23,7 @@ DEFAULT_REMINDERS: Mapping[EntryKind, Reminders] = {
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """All that a VEVENT says of its content. Times are South African wall-clock times.
+    """The content of a VEVENT. Times are South African wall-clock times.
 
     With `until`, the last day of it, the entry repeats weekly except on `excluded`.
     """
@@ -45,7 +45,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class EntryOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What a calendar adds to the printed. `page_url` is the page that shows where an entry is printed."""
+    """Options of a calendar's entries. `page_url` is the page that shows where an entry is printed."""
 
     uid_domain: str
     page_url: str
@@ -55,7 +55,7 @@ class EntryOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def entries(named: Sequence[tuple[str, Event]], year: AcademicYear, options: EntryOptions) -> tuple[Entry, ...]:
-    """`named`: events with their ids. In order of start and id, so that equal calendars have equal bytes."""
+    """The entries of `named`, events with their ids, sorted by start and UID: equal calendars have equal bytes."""
     found = [entry for entry_id, event in named for entry in _of_event(entry_id, event, year, options)]
     return tuple(sorted(found, key=lambda entry: (entry.start, entry.uid)))
 
@@ -89,14 +89,14 @@ def _entry(entry_id: str, event: Event, dates: Sequence[Occurrence], options: En
         start=first.start,
         end=first.end,
         until=last.start.date() if last is not first else None,
-        excluded=tuple(_left_out(dates)),
+        excluded=tuple(_excluded_dates(dates)),
         tentative=bool(tentative_reasons(event)),
         reminders=options.reminders.get(kind, ()),
     )
 
 
-def _left_out(dates: Sequence[Occurrence]) -> Iterator[dt.date]:
-    """What a weekly rule from the first date to the last generates and does not happen."""
+def _excluded_dates(dates: Sequence[Occurrence]) -> Iterator[dt.date]:
+    """The dates that a weekly rule from the first date to the last generates, but on which no class is held."""
     dates_held = {occurrence.start.date() for occurrence in dates}
     date = dates[0].start.date()
     while date < dates[-1].start.date():

@@ -1,4 +1,4 @@
-"""Calendar files as Google, Apple and Outlook all accept them: RFC 5545 and 7986 by the rules of docs/calendar.md."""
+"""Writes calendar files that Google, Apple and Outlook accept: RFC 5545 and 7986 by the rules of docs/calendar.md."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
@@ -21,7 +21,7 @@ _METHOD_LINE = b"METHOD:PUBLISH\r\n"
 
 
 class Published(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry with what the world was told of it: `modified_at` is in UTC, whole seconds."""
+    """An entry with its published SEQUENCE and status. `modified_at` is in UTC and whole seconds."""
 
     entry: Entry
     sequence: int
@@ -30,7 +30,7 @@ class Published(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Header(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file says of itself; `url` is its page for people."""
+    """The properties of the calendar itself. `url` is its web page."""
 
     name: str
     description: str
@@ -38,7 +38,7 @@ class Header(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def write(header: Header, published: Iterable[Published]) -> bytes:
-    """Equal arguments give equal bytes."""
+    """The bytes of the file. Equal arguments give equal bytes."""
     calendar = _head(header)
     calendar.add_component(_time_zone())
     for item in published:
@@ -47,7 +47,7 @@ def write(header: Header, published: Iterable[Published]) -> bytes:
 
 
 def with_source(document: bytes, feed_url: str) -> bytes:
-    """The file naming the feed that it came from. Apart from `write`, so that no stored file holds a feed's token."""
+    """The file with the address of its feed. Separate from `write`, so that no stored file contains a feed's token."""
     line = Contentline(f"SOURCE;VALUE=URI:{feed_url}").to_ical() + b"\r\n"
     return document.replace(_METHOD_LINE, _METHOD_LINE + line, 1)
 
@@ -103,7 +103,7 @@ def _event(item: Published) -> Event:
 
 
 def status(item: Published) -> str:
-    """As STATUS says it."""
+    """The value of STATUS."""
     if item.cancelled:
         return "CANCELLED"
     return "TENTATIVE" if item.entry.tentative else "CONFIRMED"

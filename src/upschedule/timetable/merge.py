@@ -1,4 +1,4 @@
-"""One entry for what several rows or documents print: rooms of one class together, repetitions once."""
+"""Merges events that several rows or documents print: joins the rooms of one class, and drops repetitions."""
 
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def merge(documents: Iterable[Sequence[Event]]) -> tuple[Event, ...]:
-    """`documents` from the oldest to the newest: where two print the same entry, the newer one's rooms hold.
+    """Merges `documents`, from oldest to newest. If two print the same entry, the newer one's rooms win.
 
     The result's order depends on neither the documents' order nor their pages'.
     """
@@ -22,7 +22,7 @@ def merge(documents: Iterable[Sequence[Event]]) -> tuple[Event, ...]:
 
 
 def identity(event: Event) -> tuple[str, ...]:
-    """Equal for what is one entry. Never the rooms: their order and number differ between exports."""
+    """A key that is equal for one entry. It leaves out rooms: their order and number differ between exports."""
     match event:
         case Lecture():
             row = (event.module, event.offered, event.group, event.language, event.activity)
@@ -35,7 +35,7 @@ def identity(event: Event) -> tuple[str, ...]:
 
 
 def _within(events: Sequence[Event]) -> dict[tuple[str, ...], Event]:
-    """Rows of one document complete each other: a class in two rooms can be two rows."""
+    """Merges the rows of one document: a class in two rooms can be two rows."""
     entries: dict[tuple[str, ...], Event] = {}
     for event in events:
         key = identity(event)

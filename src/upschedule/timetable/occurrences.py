@@ -1,4 +1,4 @@
-"""On which dates an entry really happens. South African wall-clock times throughout: UTC+2 all year."""
+"""Dates on which an event is held, in South African wall-clock time (UTC+2 all year)."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from upschedule.timetable.event import Day, Event, Exam, Lecture
 
 
 class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
-    """One class, test or exam. `followed`: it happens because the day follows that weekday's timetable."""
+    """One class, test or exam. `followed` is set if it is held because the day follows that weekday's timetable."""
 
     start: dt.datetime
     end: dt.datetime
@@ -18,7 +18,7 @@ class Occurrence(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def occurrences(event: Event, year: AcademicYear, *, exam_minutes: int) -> tuple[Occurrence, ...]:
-    """In order. None where a term has no dates or the end is not after the start.
+    """The occurrences in order. Empty if a term has no dates or the end is not after the start.
 
     An exam's end is not printed: `exam_minutes` is assumed.
     """

@@ -1,4 +1,4 @@
-"""The words of a calendar entry. A schedule is somebody else's file: nothing of it reaches a calendar unclean."""
+"""Texts of calendar entries, cleaned of characters that iCalendar forbids: schedules are untrusted files."""
 
 import unicodedata
 from typing import Literal
@@ -7,25 +7,25 @@ from upschedule.timetable.event import Event, Exam, Lecture, Test
 
 EntryKind = Literal["lecture", "practical", "tutorial", "test", "exam"]
 _ACTIVITIES: dict[str, EntryKind] = {"L": "lecture", "P": "practical", "T": "tutorial"}
-#: As printed, the exams' short form included; a code that is not here passes through unchanged.
+#: Campus codes as printed, with the short form of exams. Other codes pass through unchanged.
 _CAMPUSES = {"HATF": "Hatfield"} | {
     name.upper(): name
     for name in ("Hatfield", "Groenkloof", "Prinshof", "Onderstepoort", "Mamelodi", "Hillcrest", "GIBS")
 }
 _LANGUAGES = {"E": "English", "A": "Afrikaans"}
-#: Printed where a room would stand.
+#: Texts that are printed in place of a room.
 _NO_ROOM = {"", "consult department"}
 _FINAL = "FINAL"
 
 
 def clean(text: str) -> str:
-    """On one line, without the characters that iCalendar forbids in text."""
+    """The text on one line, without the characters that iCalendar forbids."""
     visible = (" " if unicodedata.category(char) in {"Cc", "Cs", "Zl", "Zp"} else char for char in text)
     return " ".join("".join(visible).split())
 
 
 def kind_of(event: Event) -> EntryKind:
-    """A lecture's by the letter of its activity."""
+    """The kind of entry; for a lecture, by the letter of its activity."""
     match event:
         case Lecture():
             return _ACTIVITIES.get(event.activity[:1].upper(), "lecture")
@@ -48,14 +48,14 @@ def summary(event: Event) -> str:
 
 
 def location(event: Event) -> str:
-    """All rooms, the campus last."""
+    """All rooms, then the campus."""
     code = (event.exam_campus or event.module_campus) if isinstance(event, Exam) else event.campus
     campus = _CAMPUSES.get(code.strip().upper(), code)
     return "; ".join(place for place in map(clean, (*event.venues, campus)) if place)
 
 
 def tentative_reasons(event: Event) -> list[str]:
-    """Why an entry is tentative: an exam that is not final, or has no room yet."""
+    """The reasons why an entry is tentative: its exam is not final, or has no room yet."""
     if not isinstance(event, Exam):
         return []
     found: list[str] = []
@@ -67,7 +67,7 @@ def tentative_reasons(event: Event) -> list[str]:
 
 
 def description(event: Event, *, exam_minutes: int, link: str) -> str:
-    """Lines of what is printed and does not fit elsewhere; `link` leads to the place in the document."""
+    """The printed data that has no property of its own, line by line. `link` leads to the place in the document."""
     lines = [f"Module: {event.module}"]
     match event:
         case Lecture():

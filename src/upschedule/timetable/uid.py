@@ -1,4 +1,4 @@
-"""Names of calendar entries that are equal after every upload. A change of this scheme duplicates everybody's entries.
+"""UIDs of calendar entries, equal after every upload. A change of this scheme duplicates the entries of all users.
 
 See docs/decisions/0004-uids.md.
 """

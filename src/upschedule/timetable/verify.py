@@ -1,4 +1,4 @@
-"""Reads a calendar file back before anybody else does: what is served says exactly what was meant."""
+"""Verifies a calendar file: parses it again, and compares it with the entries that it was written from."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _LINE_BYTES_MAX = 75
 
 
 class BrokenCalendar(Exception):
-    """A file that was written does not read back as what was meant: a bug in the writer, never served."""
+    """The file differs from its entries: a bug in the writer. Such a file is never served."""
 
 
 def verify(document: bytes, published: Sequence[Published]) -> None:
@@ -26,11 +26,11 @@ def verify(document: bytes, published: Sequence[Published]) -> None:
         found = {uid: _facts(event) for uid, event in events.items()}
     except (ValueError, KeyError, IndexError, AttributeError) as error:
         raise BrokenCalendar(f"unreadable: {error}") from error
-    meant = {item.entry.uid: _meant(item) for item in published}
-    if len(published) != len(meant):
+    expected = {item.entry.uid: _expected(item) for item in published}
+    if len(published) != len(expected):
         raise BrokenCalendar("a UID stands twice")
-    if found != meant:
-        wrong = [uid for uid in meant.keys() | found.keys() if meant.get(uid) != found.get(uid)]
+    if found != expected:
+        wrong = [uid for uid in expected.keys() | found.keys() if expected.get(uid) != found.get(uid)]
         raise BrokenCalendar(f"{len(wrong)} entries differ, such as {wrong[0]}")
 
 
@@ -65,7 +65,7 @@ def _facts(event: ParsedEvent) -> dict[str, Any]:
     }
 
 
-def _meant(item: Published) -> dict[str, Any]:
+def _expected(item: Published) -> dict[str, Any]:
     entry = item.entry
     return {
         "start": entry.start.isoformat(),

@@ -1,4 +1,4 @@
-"""A calendar by weeks and days, as a page shows it."""
+"""Groups the occurrences of a calendar by weeks and days."""
 
 import datetime as dt
 from collections import defaultdict
@@ -12,7 +12,7 @@ from upschedule.timetable.occurrences import Occurrence
 
 
 class Slot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What happens on a day, by the entry's id; times are HH:MM."""
+    """One occurrence on a day. `event` is the entry's id; times are HH:MM."""
 
     event: str
     start: str
@@ -21,7 +21,7 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class WeekDay(msgspec.Struct, frozen=True, kw_only=True):
-    """`weekday` is whose timetable is followed, None where there are no lectures."""
+    """`weekday` is the day whose timetable is followed, None if there are no lectures."""
 
     date: dt.date
     kind: DayKind
@@ -38,7 +38,7 @@ class Week(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def calendar_weeks(occurrences: Mapping[str, Sequence[Occurrence]], year: AcademicYear) -> tuple[Week, ...]:
-    """Only weeks in which something happens; occurrences by entry id."""
+    """The weeks with occurrences. `occurrences` are by entry id."""
     by_date: defaultdict[dt.date, list[Slot]] = defaultdict(list)
     for entry_id, found in occurrences.items():
         for occurrence in found:

@@ -16,7 +16,7 @@ from upschedule.timetable.event import DAYS, Lecture
 from upschedule.timetable.icalendar import write
 from upschedule.timetable.public_holidays import public_holidays
 from upschedule.timetable.verify import verify
-from upschedule.timetable.year_check import find_year_errors
+from upschedule.timetable.year_validation import find_year_errors
 
 CLOCKS = ("07:30", "08:30", "09:20", "10:20", "13:20", "16:20", "17:20", "19:10")
 

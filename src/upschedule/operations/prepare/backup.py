@@ -60,7 +60,7 @@ def _store(key: str, file: Path, store: Bucket) -> None:
 
 
 def _environment(dsn: str) -> dict[str, str]:
-    """Arguments of a process are seen by everybody on the machine, its environment is not."""
+    """Passes the password in the environment, since all users of the machine can read a process's arguments."""
     options = Conninfo.parse(dsn.encode())
     return {option.envvar.decode(): option.val.decode() for option in options if option.envvar and option.val}
 

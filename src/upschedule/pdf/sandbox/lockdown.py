@@ -12,7 +12,7 @@ _OOM_SCORE = "/proc/self/oom_score_adj"
 
 
 def die_first_and_with_the_parent() -> None:
-    """End with the parent, before it when memory runs out, and show nobody our memory. Children inherit the last two.
+    """End with the parent, before it when memory runs out, and hide our memory. Children inherit the last two.
 
     The order is the kernel's: a process that is not dumpable may no longer write to its own /proc, where there is one.
     """

@@ -185,7 +185,7 @@ class ZygoteProcess:
         for waiting in (self._ready, *self._answers.values(), *self._exits.values()):
             if not waiting.done():
                 waiting.set_exception(SandboxFailed(self._death))
-                # A request that was cancelled meanwhile has nobody left to look.
+                # A request that was cancelled meanwhile has no reader left.
                 waiting.exception()
 
     def _last_words(self) -> str:

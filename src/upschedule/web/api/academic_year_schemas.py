@@ -17,7 +17,7 @@ from upschedule.timetable.academic_year import (
     Term,
     YearDates,
 )
-from upschedule.timetable.year_check import YEAR_MAX, YEAR_MIN
+from upschedule.timetable.year_validation import YEAR_MAX, YEAR_MIN
 
 _YearNumber = Annotated[int, Meta(ge=YEAR_MIN, le=YEAR_MAX)]
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.builders.timetable import period
 from upschedule.timetable.academic_year import FollowedDay, HolidayChange, YearDates
-from upschedule.timetable.year_check import find_year_errors
+from upschedule.timetable.year_validation import find_year_errors
 
 S1 = period("2026-02-09", "2026-05-22")
 

@@ -1,4 +1,4 @@
-"""What cannot be right in the dates of a year, field by field, before anything is computed from them."""
+"""Validates the dates of an academic year field by field, before anything is computed from them."""
 
 import datetime as dt
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ _LISTS = ("recesses", "no_lectures", "exams", "supplementary_exams")
 
 
 def find_year_errors(year: int, dates: YearDates, *, field: str) -> tuple[FieldError, ...]:
-    """`field` is where the dates stand in the request: `academic_year` gives `academic_year.terms.S1.end`."""
+    """The errors of the dates. With `field` `academic_year` an error is named `academic_year.terms.S1.end`."""
     if not YEAR_MIN <= year <= YEAR_MAX:
         return (FieldError(field=f"{field}.year", detail=f"The year must be from {YEAR_MIN} to {YEAR_MAX}."),)
     found = [*_periods(year, dates, field), *_terms(dates, f"{field}.terms"), *_follows(year, dates, field)]
