@@ -151,11 +151,22 @@ def students_at_work(cluster: LocalCluster) -> Iterator[Traffic]:
         yield students
         answered = students.seen.answered
         wait_until(lambda: students.seen.answered >= answered + SETTLED, timeout_seconds=60)
+    if any(": 500 " in failure for failure in students.seen.failures):
+        # Pytest shows what is printed if the test fails, and the cluster with its logs is gone by then.
+        print(*unexpected_errors(cluster), sep="\n")
     unfinished = "SELECT count(*) FROM jobs WHERE created_at >= %s AND status NOT IN ('completed', 'failed')"
     wait_until(lambda: asked(cluster, unfinished, began) == 0, timeout_seconds=READ_SECONDS)
     # A failed job is final, so waiting for it would only delay the report of the failure.
     failed = "SELECT string_agg(error::text, ', ') FROM jobs WHERE created_at >= %s AND status = 'failed'"
     assert asked(cluster, failed, began) is None
+
+
+def unexpected_errors(cluster: LocalCluster) -> Iterator[str]:
+    """Log lines with the stack of each request that an API instance answered with a server error."""
+    for file in sorted(cluster.plan.data.glob("nomad/data/alloc/*/alloc/logs/*.std*.*")):
+        for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
+            if '"request_failed"' in line and "Traceback" in line:
+                yield line
 
 
 def asked(cluster: LocalCluster, question: LiteralString, *values: Any) -> Any:
