@@ -152,8 +152,8 @@ def students_at_work(cluster: LocalCluster) -> Iterator[Traffic]:
         answered = students.seen.answered
         wait_until(lambda: students.seen.answered >= answered + SETTLED, timeout_seconds=60)
     if any(": 500 " in failure for failure in students.seen.failures):
-        # Pytest shows what is printed if the test fails, and the cluster with its logs is gone by then.
-        print(*unexpected_errors(cluster), sep="\n")
+        # The logs are gone with the cluster when pytest reports the failure.
+        students.seen.failures += unexpected_errors(cluster)
     unfinished = "SELECT count(*) FROM jobs WHERE created_at >= %s AND status NOT IN ('completed', 'failed')"
     wait_until(lambda: asked(cluster, unfinished, began) == 0, timeout_seconds=READ_SECONDS)
     # A failed job is final, so waiting for it would only delay the report of the failure.
