@@ -37,12 +37,12 @@ def visitor(cluster: LocalCluster, *, patience_seconds: float = 20.0) -> httpx.C
 
 def stop(cluster: LocalCluster, instance: Instance) -> None:
     """As `nomad alloc stop` does: another is started in its place."""
-    cluster.nomad.api.call("PUT", f"allocation/{instance.allocation}/stop", no_shutdown_delay="false")
+    cluster.nomad.api.call("PUT", "allocation", instance.allocation, "stop", no_shutdown_delay="false")
 
 
 def restart(cluster: LocalCluster, instance: Instance) -> None:
     """As `nomad alloc restart` does: in its place."""
-    cluster.nomad.api.call("PUT", f"client/allocation/{instance.allocation}/restart", {})
+    cluster.nomad.api.call("PUT", "client", "allocation", instance.allocation, "restart", body={})
 
 
 @pytest.mark.parametrize("job", ["api", "worker"])

@@ -161,7 +161,7 @@ def feed(instance: Instance) -> subprocess.Popen[bytes]:
 
 def events(cluster: LocalCluster, instance: Instance) -> list[str]:
     """What Nomad says of its tasks."""
-    found = cluster.nomad.api.call("GET", f"allocation/{instance.allocation}")
+    found = cluster.nomad.api.get("allocation", instance.allocation)
     return [event["DisplayMessage"] for state in found["TaskStates"].values() for event in state["Events"]]
 
 
@@ -251,7 +251,7 @@ def kill_agent(agent: Process) -> None:
 
 def everything(cluster: LocalCluster) -> dict[str, set[int]]:
     """The first process of every task, by job."""
-    jobs = cluster.nomad.api.call("GET", "jobs", namespace=NAMESPACE)
+    jobs = cluster.nomad.api.get("jobs", namespace=NAMESPACE)
     return {job["ID"]: {instance.pid for instance in instances(cluster, job["ID"])} for job in jobs}
 
 

@@ -313,9 +313,9 @@ def test_what_is_stored_outlives_destroy_and_a_stop_of_everything(cluster: Local
         connection.execute("CREATE TABLE kept (word text)")
 
     cluster.stack.destroy()
-    assert cluster.nomad.api.call("GET", "jobs", namespace="*") == []
-    assert NAMESPACE not in {entry["Name"] for entry in cluster.nomad.api.call("GET", "namespaces")}
-    assert [token["Type"] for token in cluster.nomad.api.call("GET", "acl/tokens")] == ["management"]
+    assert cluster.nomad.api.get("jobs", namespace="*") == []
+    assert NAMESPACE not in {entry["Name"] for entry in cluster.nomad.api.get("namespaces")}
+    assert [token["Type"] for token in cluster.nomad.api.get("acl", "tokens")] == ["management"]
     cluster.down()
     assert left_of(cluster) == []
     cluster.up()

@@ -85,11 +85,11 @@ def test_there_are_more_instances_when_a_person_wants_them(cluster: LocalCluster
 
 
 def count(cluster: LocalCluster, job: str) -> int:
-    return cluster.nomad.api.call("GET", f"job/{job}", namespace=NAMESPACE)["TaskGroups"][0]["Count"]
+    return cluster.nomad.api.get("job", job, namespace=NAMESPACE)["TaskGroups"][0]["Count"]
 
 
 def bounds(cluster: LocalCluster, job: str) -> tuple[int, int]:
-    found = cluster.nomad.api.call("GET", f"job/{job}", namespace=NAMESPACE)["TaskGroups"][0]["Scaling"]
+    found = cluster.nomad.api.get("job", job, namespace=NAMESPACE)["TaskGroups"][0]["Scaling"]
     return found["Min"], found["Max"]
 
 

@@ -209,19 +209,19 @@ def test_nomads_tokens_for_releases_and_for_the_autoscaler(cluster: LocalCluster
 
 
 def tokens(cluster: LocalCluster) -> dict[str, Any]:
-    return {token["AccessorID"]: token for token in cluster.nomad.api.call("GET", "acl/tokens")}
+    return {token["AccessorID"]: token for token in cluster.nomad.api.get("acl", "tokens")}
 
 
 def test_nomads_management_token(cluster: LocalCluster, sre: dict[str, str]) -> None:
     """The one before is no token any more; here it is not the cluster's first, which others still use."""
     api, body = cluster.nomad.api, {"Name": "before", "Type": "management"}
-    before, known = api.call("POST", "acl/token", body), tokens(cluster)
+    before, known = api.call("POST", "acl", "token", body=body), tokens(cluster)
     follow("rotate-secrets", "Nomad's management token", environment={**sre, "NOMAD_TOKEN": before["SecretID"]})
     after = tokens(cluster)
     assert before["AccessorID"] not in after
     (new,) = after.keys() - known.keys()
     assert after[new]["Type"] == "management"
-    api.call("DELETE", f"acl/token/{new}")
+    api.call("DELETE", "acl", "token", new)
 
 
 def test_the_passphrase_of_the_stacks_secrets(cluster: LocalCluster, sre: dict[str, str]) -> None:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from tools.cluster.pinned_programs import CannotPrepareError
 from tools.local_cluster import shell_environment
-from tools.local_cluster.api import ApiError
 from tools.local_cluster.cluster import LocalCluster
 from tools.local_cluster.errors import ClusterError
 from tools.local_cluster.plan import DEFAULT_PORTS, ROOT, make_plan
+from upschedule.deploy.errors import ServerError
 from upschedule.operations.embedded.errors import EmbeddedServerError
 
 
@@ -32,7 +32,7 @@ def main() -> int:
             bring_up(cluster)
         else:
             take_down(cluster, remove=chosen.remove_data)
-    except (ClusterError, ApiError, CannotPrepareError, EmbeddedServerError) as reason:
+    except (ClusterError, ServerError, CannotPrepareError, EmbeddedServerError) as reason:
         print(reason, file=sys.stderr)
         return 1
     return 0

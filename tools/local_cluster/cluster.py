@@ -10,7 +10,6 @@ from pathlib import Path
 from tools.cluster.build import prepare
 from tools.cluster.pinned_programs import cache
 from tools.local_cluster import agent_cleanup, shell_environment, stack_configuration
-from tools.local_cluster.api import ApiError
 from tools.local_cluster.certificates import Certificates, provide_certificates
 from tools.local_cluster.chroot import chroot_env, make_chroot
 from tools.local_cluster.consul_agent import ConsulAgent
@@ -21,8 +20,9 @@ from tools.local_cluster.nomad_agent import NomadAgent
 from tools.local_cluster.plan import ROOT, Plan
 from tools.local_cluster.pulumi_stack import PulumiStack
 from tools.local_cluster.release_command import pack_release
-from tools.local_cluster.tokens import consul_token, provide_policies, provide_tokens
+from tools.local_cluster.tokens import consul_token, provide_access
 from tools.local_cluster.volumes import make_volumes, volumes
+from upschedule.deploy.errors import ServerError
 
 NAMESPACE = "upschedule"
 HEALTHY_SECONDS = 240.0
@@ -67,8 +67,7 @@ class LocalCluster:
         self.report("Starting Consul …")
         self.consul.start()
         self.consul.await_leader()
-        provide_policies(self.consul.api)
-        provide_tokens(self.consul.api, self.credentials, node=self.consul.name)
+        provide_access(self.consul.client, self.credentials, node=self.consul.name)
         self.report("Starting Nomad …")
         make_volumes(self.plan.data / "volumes")
         if self.nomad.process.pid() is None:
@@ -95,7 +94,7 @@ class LocalCluster:
             self.report("Stopping all tasks …")
             try:
                 self.nomad.end_tasks()
-            except (ApiError, ClusterError) as reason:
+            except (ServerError, ClusterError) as reason:
                 self.report(f"Some tasks did not end by themselves and are killed: {reason}")
         self.report("Stopping the agents …")
         self.nomad.stop()
@@ -186,4 +185,4 @@ class LocalCluster:
 
     @property
     def health(self) -> Health:
-        return Health(nomad=self.nomad.api, consul=self.consul.api, namespace=NAMESPACE)
+        return Health(nomad=self.nomad.api, consul=self.consul.client, namespace=NAMESPACE)

@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.local_cluster.api import Api, ApiError, consul
 from tools.local_cluster.plan import ROOT
 from tools.local_cluster.polling import wait_for
 from tools.local_cluster.process import Process
+from upschedule.deploy.consul import ConsulErrors, consul_client
+from upschedule.deploy.http import BRIEF
 from upschedule.operations.embedded.passwords import write_private
 from upschedule.operations.embedded.ports import LOOPBACK
 
 READY_SECONDS = 60.0
+# Callers poll, so a request gives up soon.
+LOCAL_RETRIES = BRIEF.new(total=2)
 STOP_SECONDS = 20.0
 
 
@@ -40,8 +43,8 @@ class ConsulAgent:
         return f"http://{self.address}:{self.http_port}"
 
     @property
-    def api(self) -> Api:
-        return consul(self.url, self.management_token)
+    def client(self) -> Any:
+        return consul_client(self.url, self.management_token, retries=LOCAL_RETRIES)
 
     @property
     def process(self) -> Process:
@@ -63,8 +66,8 @@ class ConsulAgent:
     def has_leader(self) -> bool:
         try:
             # A read that only a server with a leader answers.
-            return bool(self.api.call("GET", "status/leader") and self.api.call("GET", "catalog/nodes"))
-        except ApiError:
+            return bool(self.client.status.leader() and self.client.catalog.nodes()[1])
+        except ConsulErrors:
             return False
 
     def stop(self) -> None:

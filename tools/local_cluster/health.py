@@ -2,22 +2,24 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from tools.local_cluster.api import Api, ApiError
 from tools.local_cluster.errors import ClusterError
 from tools.local_cluster.polling import wait_for
+from upschedule.deploy.consul import ConsulErrors
+from upschedule.deploy.errors import ServerError
+from upschedule.deploy.nomad import NomadClient
 from upschedule.deploy.nomad_model import ACTIVE
 
 LOG_LINES = 12
-LOG_BYTES = "4000"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
     """The health of all jobs in one namespace."""
 
-    nomad: Api
-    consul: Api
+    nomad: NomadClient
+    consul: Any
     namespace: str
 
     def await_all(self, *, timeout_seconds: float) -> None:
@@ -35,7 +37,7 @@ class Health:
         """Jobs with a deployment under way, except those whose canary waits for its promotion."""
         return {
             deployment["JobID"]
-            for deployment in self.nomad.call("GET", "deployments", namespace=self.namespace)
+            for deployment in self.nomad.get("deployments", namespace=self.namespace)
             if deployment["Status"] in ACTIVE
             and all(group["Promoted"] or not group["DesiredCanaries"] for group in deployment["TaskGroups"].values())
         }
@@ -43,21 +45,25 @@ class Health:
     def wanted(self) -> Mapping[str, int]:
         """Instances by the name of the service; services without checks count as well."""
         found: dict[str, int] = {}
-        for entry in self.nomad.call("GET", "jobs", namespace=self.namespace):
-            job = self.nomad.call("GET", f"job/{entry['ID']}", namespace=self.namespace)
+        for entry in self.nomad.get("jobs", namespace=self.namespace):
+            job = self.nomad.get("job", entry["ID"], namespace=self.namespace)
             for group in job["TaskGroups"]:
                 services = [*(group["Services"] or []), *(s for task in group["Tasks"] for s in task["Services"] or [])]
                 found |= {service["Name"]: group["Count"] for service in services}
         return found
 
     def passing(self, service: str) -> int:
-        return len(self.consul.call("GET", f"health/service/{service}", passing="true"))
+        """The number of instances that pass all checks. Raises ClusterError."""
+        try:
+            return len(self.consul.health.service(service, passing=True)[1])
+        except ConsulErrors as error:
+            raise ClusterError(f"Consul does not tell the health of {service}: {error}") from error
 
     def explain(self) -> Iterator[str]:
         missing = set(self.missing())
         yield f"Too few instances pass Consul's checks of: {', '.join(sorted(missing)) or 'nothing (by now)'}."
-        for entry in self.nomad.call("GET", "jobs", namespace=self.namespace):
-            for allocation in self.nomad.call("GET", f"job/{entry['ID']}/allocations", namespace=self.namespace)[:2]:
+        for entry in self.nomad.get("jobs", namespace=self.namespace):
+            for allocation in self.nomad.get("job", entry["ID"], "allocations", namespace=self.namespace)[:2]:
                 for task, state in (allocation["TaskStates"] or {}).items():
                     if state["Failed"] or state["State"] == "pending" or entry["ID"] in missing:
                         yield from self.explain_task(allocation["ID"], f"{entry['ID']}/{task}", task, state)
@@ -74,13 +80,12 @@ class Health:
 
     def log(self, allocation: str, task: str, stream: str) -> str:
         """The end of the log; empty if there is none yet."""
-        query = {"task": task, "type": stream, "origin": "end", "offset": LOG_BYTES, "plain": "true"}
         try:
-            return self.nomad.text("GET", f"client/fs/logs/{allocation}", namespace=self.namespace, **query)
-        except ApiError:
+            return self.nomad.log_tail(allocation, task, stream, namespace=self.namespace)
+        except ServerError:
             return ""
 
     def unplaced(self, job: str) -> Iterator[str]:
-        for evaluation in self.nomad.call("GET", f"job/{job}/evaluations", namespace=self.namespace):
+        for evaluation in self.nomad.get("job", job, "evaluations", namespace=self.namespace):
             for metric in (evaluation.get("FailedTGAllocs") or {}).values():
                 yield str(metric["DimensionExhausted"] or metric["ConstraintFiltered"] or metric["NodesEvaluated"])

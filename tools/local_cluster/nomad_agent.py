@@ -6,13 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tools.local_cluster.api import Api, ApiError, nomad
 from tools.local_cluster.polling import wait_for
 from tools.local_cluster.process import Process
+from upschedule.deploy.errors import ServerError, ServerRefused
+from upschedule.deploy.http import BRIEF
+from upschedule.deploy.nomad import NomadClient, nomad_at
 from upschedule.operations.embedded.passwords import write_private
 from upschedule.operations.embedded.ports import LOOPBACK
 
 READY_SECONDS = 60.0
+# Callers poll, so a request gives up soon.
+LOCAL_RETRIES = BRIEF.new(total=2)
+READ_SECONDS = 15.0
 STOP_SECONDS = 20.0
 # Above the longest `shutdown_delay` and `kill_timeout` of the jobs.
 DRAIN_SECONDS = 120.0
@@ -53,8 +58,9 @@ class NomadAgent:
         return f"http://{self.address}:{self.http_port}"
 
     @property
-    def api(self) -> Api:
-        return nomad(self.url, self.management_token)
+    def api(self) -> NomadClient:
+        endpoint = nomad_at(self.url, self.management_token)
+        return NomadClient(endpoint, retries=LOCAL_RETRIES, read_seconds=READ_SECONDS)
 
     @property
     def process(self) -> Process:
@@ -87,42 +93,40 @@ class NomadAgent:
     def is_ready(self) -> bool:
         try:
             self.bootstrap()
-            return any(
-                node["Name"] == self.name and node["Status"] == "ready" for node in self.api.call("GET", "nodes")
-            )
-        except ApiError:
+            return any(node["Name"] == self.name and node["Status"] == "ready" for node in self.api.get("nodes"))
+        except ServerError:
             return False
 
     def bootstrap(self) -> None:
         """Makes the management token; refused by a cluster that has one."""
         try:
-            self.api.call("POST", "acl/bootstrap", {"BootstrapSecret": self.management_token})
-        except ApiError as refusal:
+            self.api.call("POST", "acl", "bootstrap", body={"BootstrapSecret": self.management_token})
+        except ServerRefused as refusal:
             if refusal.status != 400:  # noqa: PLR2004 - HTTP's "bad request": it was done before
                 raise
 
     def accept_tasks(self) -> None:
-        """Again, after `end_tasks`. Raises ApiError."""
+        """Again, after `end_tasks`. Raises ServerError."""
         node = self.node()
         if node["SchedulingEligibility"] != "eligible" or node["Drain"]:
-            self.api.call("POST", f"node/{node['ID']}/drain", {"DrainSpec": None, "MarkEligible": True})
+            self.api.call("POST", "node", node["ID"], "drain", body={"DrainSpec": None, "MarkEligible": True})
 
     def end_tasks(self) -> None:
-        """They are placed again as soon as the node accepts tasks. Raises ApiError or ClusterError."""
+        """They are placed again as soon as the node accepts tasks. Raises ServerError or ClusterError."""
         node = self.node()["ID"]
         # At once, with the time that each task takes to end.
-        self.api.call("POST", f"node/{node}/drain", {"DrainSpec": {"Deadline": -1, "IgnoreSystemJobs": False}})
+        self.api.call("POST", "node", node, "drain", body={"DrainSpec": {"Deadline": -1, "IgnoreSystemJobs": False}})
         if not wait_for(lambda: not self.live(node), timeout_seconds=DRAIN_SECONDS):
             raise self.process.failure(f"did not end its tasks in {DRAIN_SECONDS:.0f} s")
-        self.api.call("PUT", "system/gc")
+        self.api.call("PUT", "system", "gc")
 
     def live(self, node: str) -> list[str]:
         """Allocations that have not ended."""
-        found = self.api.call("GET", f"node/{node}/allocations")
+        found = self.api.get("node", node, "allocations")
         return [entry["ID"] for entry in found if entry["ClientStatus"] in {"pending", "running"}]
 
     def node(self) -> dict[str, Any]:
-        for entry in self.api.call("GET", "nodes"):
+        for entry in self.api.get("nodes"):
             if entry["Name"] == self.name:
                 return entry
         raise self.process.failure("has no node of its name")

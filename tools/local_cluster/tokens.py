@@ -1,43 +1,61 @@
 """Creates Consul's policies from `consul/policies/`, and a token for each of them."""
 
-from tools.local_cluster.api import Api, ApiError
+import json
+from typing import Any
+
+import consul
+from consul.callback import CB
+
 from tools.local_cluster.credentials import Credentials
+from tools.local_cluster.errors import ClusterError
 from tools.local_cluster.plan import ROOT
+from upschedule.deploy.consul import ConsulErrors
 
 POLICIES = ROOT / "consul" / "policies"
-FORBIDDEN = 403
 
 
 def policy_names() -> list[str]:
     return sorted(file.stem for file in POLICIES.glob("*.hcl"))
 
 
-def provide_policies(consul: Api) -> None:
-    """Creates or updates each policy. Raises ApiError."""
-    known = {policy["Name"]: policy["ID"] for policy in consul.call("GET", "acl/policies")}
+def provide_access(client: Any, credentials: Credentials, *, node: str) -> None:
+    """Creates or updates the policies, and creates missing tokens. Raises ClusterError."""
+    try:
+        provide_policies(client)
+        provide_tokens(client, credentials, node=node)
+    except ConsulErrors as error:
+        raise ClusterError(f"Consul does not take its policies and tokens: {error}") from error
+
+
+def provide_policies(client: Any) -> None:
+    """Sends the rules as they are: `acl.policy` of py-consul takes rules as an object only, and would quote HCL."""
+    known = {policy["Name"]: policy["ID"] for policy in client.acl.policy.list()}
     for name in policy_names():
         rules = (POLICIES / f"{name}.hcl").read_text(encoding="utf-8")
         title = f"upschedule-{name}"
-        path = f"acl/policy/{known[title]}" if title in known else "acl/policy"
-        consul.call("PUT", path, {"Name": title, "Rules": rules})
+        path = f"/v1/acl/policy/{known[title]}" if title in known else "/v1/acl/policy"
+        body = json.dumps({"Name": title, "Rules": rules})
+        client.http.put(CB.json(), path, headers=client.prepare_headers(), data=body)
 
 
-def provide_tokens(consul: Api, credentials: Credentials, *, node: str) -> None:
-    """Creates a token for each policy and one for the agent, with secrets from `credentials`. Raises ApiError."""
-    identity = {"NodeName": node, "Datacenter": "dc1"}
-    provide(consul, consul_token(credentials, "agent"), {"Description": "agent", "NodeIdentities": [identity]})
+def provide_tokens(client: Any, credentials: Credentials, *, node: str) -> None:
+    """A token for each policy and one for the agent, with secrets from `credentials`."""
+    agent = consul_token(credentials, "agent")
+    if not is_token(client, agent):
+        client.acl.token.create(secret_id=agent, description="agent", node_identities=[f"{node}:dc1"])
     for name in policy_names():
-        body = {"Description": name, "Policies": [{"Name": f"upschedule-{name}"}]}
-        provide(consul, consul_token(credentials, name), body)
+        secret = consul_token(credentials, name)
+        if not is_token(client, secret):
+            client.acl.token.create(secret_id=secret, description=name, policies_name=[f"upschedule-{name}"])
 
 
-def provide(consul: Api, secret: str, body: dict[str, object]) -> None:
+def is_token(client: Any, secret: str) -> bool:
+    """Whether Consul knows a token with this secret."""
     try:
-        Api(url=consul.url, header=consul.header, token=secret).call("GET", "acl/token/self")
-    except ApiError as refusal:
-        if refusal.status != FORBIDDEN:
-            raise
-        consul.call("PUT", "acl/token", {**body, "SecretID": secret})
+        client.acl.token.read_self(token=secret)
+    except consul.ACLPermissionDenied:
+        return False
+    return True
 
 
 def consul_token(credentials: Credentials, name: str) -> str:

@@ -91,7 +91,7 @@ def ask_consul(cluster: LocalCluster, token: str, method: str, path: str, conten
 
 def tasks_of(cluster: LocalCluster) -> Iterator[tuple[str, str, Path]]:
     """Job, task and the folder in /proc of each process of a task: its root folder is the task's."""
-    jobs = {entry["ID"]: entry["JobID"] for entry in cluster.nomad.api.call("GET", "allocations", namespace="*")}
+    jobs = {entry["ID"]: entry["JobID"] for entry in cluster.nomad.api.get("allocations", namespace="*")}
     folders = cluster.plan.data.glob("nomad/data/alloc/*/*")
     roots = {identity(folder): folder for folder in folders}
     for process in Path("/proc").glob("[0-9]*"):
@@ -111,5 +111,5 @@ def identity(folder: Path) -> tuple[int, int]:
 
 def allocations(cluster: LocalCluster) -> set[str]:
     """Those that run."""
-    found = cluster.nomad.api.call("GET", "allocations", namespace="*")
+    found = cluster.nomad.api.get("allocations", namespace="*")
     return {entry["ID"] for entry in found if entry["ClientStatus"] == "running"}

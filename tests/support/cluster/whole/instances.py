@@ -69,10 +69,10 @@ class Instance:
 
 def instances(cluster: LocalCluster, job: str) -> list[Instance]:
     """Of the main tasks that run; Nomad's agent runs those of `poststart` once more when it starts again."""
-    groups = cluster.nomad.api.call("GET", f"job/{job}", namespace=NAMESPACE)["TaskGroups"]
+    groups = cluster.nomad.api.get("job", job, namespace=NAMESPACE)["TaskGroups"]
     main = {task["Name"] for group in groups for task in group["Tasks"] if not task["Lifecycle"]}
     found: list[Instance] = []
-    for entry in cluster.nomad.api.call("GET", f"job/{job}/allocations", namespace=NAMESPACE):
+    for entry in cluster.nomad.api.get("job", job, "allocations", namespace=NAMESPACE):
         states = (entry["TaskStates"] or {}).items()
         for task in (task for task, state in states if task in main and state["State"] == "running"):
             folder = cluster.plan.data / "nomad" / "data" / "alloc" / entry["ID"] / task
@@ -95,7 +95,7 @@ def first_processes(root: Path) -> Iterator[int]:
 
 def addresses(cluster: LocalCluster, service: str) -> dict[str, str]:
     """HOST:PORT of the instances that pass their checks, by allocation."""
-    found = cluster.consul.api.call("GET", f"health/service/{service}", passing="true")
+    _, found = cluster.consul.client.health.service(service, passing=True)
     registered = [entry["Service"] for entry in found]
     return {
         entry["ID"].removeprefix("_nomad-task-")[:36]: f"{entry['Address']}:{entry['Port']}" for entry in registered

@@ -139,7 +139,7 @@ def tried(cluster: LocalCluster, settings: Mapping[str, str]) -> Iterator[None]:
 
 def serving(cluster: LocalCluster) -> dict[str, str]:
     """Of each running instance of the application, by its id: when its tasks began."""
-    found = cluster.nomad.api.call("GET", "allocations", namespace=NAMESPACE)
+    found = cluster.nomad.api.get("allocations", namespace=NAMESPACE)
     return {
         entry["ID"]: " ".join(sorted(state["StartedAt"] or "" for state in entry["TaskStates"].values()))
         for entry in found
@@ -151,7 +151,7 @@ def released(cluster: LocalCluster) -> dict[str, str]:
     """The release of each running instance, by its id."""
     versions: dict[str, str] = {}
     for identity in serving(cluster):
-        found = cluster.nomad.api.call("GET", f"allocation/{identity}", namespace=NAMESPACE)
+        found = cluster.nomad.api.get("allocation", identity, namespace=NAMESPACE)
         versions[identity] = found["Job"]["Meta"]["release"]
     return versions
 

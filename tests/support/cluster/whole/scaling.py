@@ -69,13 +69,13 @@ def try_to_scale(cluster: LocalCluster, job: str, count: int) -> subprocess.Comp
 
 def wanted(cluster: LocalCluster, job: str) -> int:
     """By Nomad, of the job's one group."""
-    (group,) = cluster.nomad.api.call("GET", f"job/{job}/scale", namespace=NAMESPACE)["TaskGroups"].values()
+    (group,) = cluster.nomad.api.get("job", job, "scale", namespace=NAMESPACE)["TaskGroups"].values()
     return group["Desired"]
 
 
 def running(cluster: LocalCluster, job: str) -> int:
     """Those that are still ending as well."""
-    found = cluster.nomad.api.call("GET", f"job/{job}/allocations", namespace=NAMESPACE)
+    found = cluster.nomad.api.get("job", job, "allocations", namespace=NAMESPACE)
     return sum(entry["ClientStatus"] in {"pending", "running"} for entry in found)
 
 
