@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from tests.cluster.conftest import Figure
-from tests.support.cluster.whole.cluster import ask_consul
+from tests.support.cluster.whole.cluster import consul_with
 from tests.support.cluster.whole.instances import (
     APPLICATION,
     READ_SECONDS,
@@ -36,7 +36,7 @@ from tools.local_cluster.cluster import NAMESPACE, LocalCluster
 from tools.local_cluster.process import Process
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("two_of_each")]
-SETTING = "kv/upschedule/settings/jobs/pending_max"
+SETTING = "upschedule/settings/jobs/pending_max"
 AWAY_SECONDS = 20.0
 #: An upload that the killed instance had begun to receive: only the student can send it again.
 CUT = "POST /api/v1/uploads: 502"
@@ -219,7 +219,7 @@ def environment(agent: Process) -> list[str]:
 def test_nobody_notices_that_consul_is_away(cluster: LocalCluster, figure: Figure) -> None:
     """Routes, files from templates and live settings stay as they were; when it is back, all checks pass (R10.4)."""
     api = addresses(cluster, "api").values()
-    ask_consul(cluster, "operator", "PUT", SETTING, "437").raise_for_status()
+    assert consul_with(cluster, "operator").kv.put(SETTING, "437")
     wait_until(lambda: queue_limits(api) == {437}, timeout_seconds=60)
     before, rendered = everything(cluster), files_from_consul(cluster)
     with students_at_work(cluster) as students:
@@ -239,7 +239,7 @@ def test_nobody_notices_that_consul_is_away(cluster: LocalCluster, figure: Figur
     assert away == ([], 0, {437}, rendered)
     assert (students.seen.failures, students.seen.documents) == ([], 12), students.seen.summary()
     assert everything(cluster) == before
-    ask_consul(cluster, "operator", "DELETE", SETTING).raise_for_status()
+    assert consul_with(cluster, "operator").kv.delete(SETTING)
 
 
 def kill_agent(agent: Process) -> None:

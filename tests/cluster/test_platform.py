@@ -19,9 +19,11 @@ from redis.exceptions import NoPermissionError
 from tests.support.cluster.whole.cluster import (
     allocations,
     application_url,
-    ask_consul,
+    consul_with,
     database_url,
+    delete_settings,
     derived,
+    is_permitted,
     object_store,
     owner_url,
     shared_url,
@@ -36,7 +38,7 @@ from upschedule.operations.privileges.identities import PROCESSES, role_of
 from upschedule.stores.database import Database, PoolOptions
 
 STORES = {"postgres", "pgbouncer", "redis-state", "redis-cache", "object-store"}
-SETTING = "kv/upschedule/settings/limits/uploads_per_hour"
+SETTING = "upschedule/settings/limits/uploads_per_hour"
 IDENTITIES = {
     "upschedule": ("objectStoreApplicationSecretKey", "uploads"),
     "release": ("objectStoreReleaseSecretKey", "releases"),
@@ -99,9 +101,10 @@ def command_lines() -> Iterator[bytes]:
 
 def test_consul_shows_nothing_to_who_has_no_token(cluster: LocalCluster) -> None:
     """Default deny (R8.1)."""
-    assert ask_consul(cluster, "", "GET", "catalog/services").json() == {}
-    assert ask_consul(cluster, "", "GET", SETTING).status_code == 403
-    assert ask_consul(cluster, "", "PUT", SETTING, "1").status_code == 403
+    client = consul_with(cluster, "")
+    assert client.catalog.services()[1] == {}
+    assert not is_permitted(lambda: client.kv.get(SETTING))
+    assert not is_permitted(lambda: client.kv.put(SETTING, "1"))
 
 
 @pytest.mark.parametrize(
@@ -118,14 +121,14 @@ def test_each_token_of_consul_sees_what_its_holder_needs(
     cluster: LocalCluster, token: str, *, sees_services: bool, reads_settings: bool
 ) -> None:
     """And no token of a service changes a setting or reads an access rule (R8.1)."""
-    assert ask_consul(cluster, "operator", "PUT", SETTING, "10").status_code == 200
-    assert bool(ask_consul(cluster, token, "GET", "catalog/services").json()) == sees_services
-    assert (ask_consul(cluster, token, "GET", SETTING).status_code == 200) == reads_settings
-    may_write = ask_consul(cluster, token, "PUT", f"{SETTING}.test", "1").status_code == 200
-    assert may_write == (token == "operator")
-    assert ask_consul(cluster, token, "PUT", "kv/other", "1").status_code == 403
-    assert ask_consul(cluster, token, "GET", "acl/tokens").status_code == 403
-    assert ask_consul(cluster, "operator", "DELETE", "kv/upschedule/settings?recurse=true").status_code == 200
+    assert consul_with(cluster, "operator").kv.put(SETTING, "10")
+    client = consul_with(cluster, token)
+    assert bool(client.catalog.services()[1]) == sees_services
+    assert is_permitted(lambda: client.kv.get(SETTING)) == reads_settings
+    assert is_permitted(lambda: client.kv.put(f"{SETTING}.test", "1")) == (token == "operator")
+    assert not is_permitted(lambda: client.kv.put("other", "1"))
+    assert not is_permitted(client.acl.token.list)
+    delete_settings(cluster)
 
 
 def test_postgresql_lets_in_who_has_the_right_password_over_tls_only(cluster: LocalCluster) -> None:

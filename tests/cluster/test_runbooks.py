@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from tests.cluster.conftest import Figure
-from tests.support.cluster.whole.cluster import ask_consul
+from tests.support.cluster.whole.cluster import delete_settings
 from tests.support.cluster.whole.releases import (
     commit,
     deploy,
@@ -34,7 +34,7 @@ def sre(cluster: LocalCluster) -> Iterator[dict[str, str]]:
     file = cluster.stack.project / "Pulumi.local.yaml"
     before = file.read_bytes()
     yield shell(cluster)
-    ask_consul(cluster, "operator", "DELETE", "kv/upschedule/settings?recurse=true").raise_for_status()
+    delete_settings(cluster)
     if file.read_bytes() != before:
         file.write_bytes(before)
         cluster.stack.up()

@@ -3,17 +3,20 @@
 import hashlib
 import hmac
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import httpx
+import consul
 import urllib3
 from minio import Minio
 
 from tests.support.servers import scratch_directory
 from tools.local_cluster.cluster import LocalCluster
 from tools.local_cluster.plan import ROOT, make_plan
+from upschedule.deploy.consul import consul_client
+from upschedule.deploy.http import BRIEF
 from upschedule.operations.privileges.identities import SHARED_ROLE, Process, role_of
 
 DATABASE = "upschedule"
@@ -82,11 +85,24 @@ def object_store(cluster: LocalCluster, access_key: str | None, secret: str | No
     )
 
 
-def ask_consul(cluster: LocalCluster, token: str, method: str, path: str, content: str | None = None) -> httpx.Response:
-    """With a token of a name in `consul/policies/`; with none where it is empty."""
-    headers = {"X-Consul-Token": cluster.credentials.token(f"consul-{token}")} if token else {}
-    url = f"{cluster.plan.consul_url}/v1/{path}"
-    return httpx.request(method, url, content=content, headers=headers, timeout=10)
+def consul_with(cluster: LocalCluster, token: str) -> Any:
+    """A client with the token of a policy in `consul/policies/`; without a token if `token` is empty."""
+    secret = cluster.credentials.token(f"consul-{token}") if token else ""
+    return consul_client(cluster.plan.consul_url, secret, retries=BRIEF)
+
+
+def is_permitted(request: Callable[[], object]) -> bool:
+    """False if Consul answers 403."""
+    try:
+        request()
+    except consul.ACLPermissionDenied:
+        return False
+    return True
+
+
+def delete_settings(cluster: LocalCluster) -> None:
+    """Deletes every live setting."""
+    assert consul_with(cluster, "operator").kv.delete("upschedule/settings", recurse=True)
 
 
 def tasks_of(cluster: LocalCluster) -> Iterator[tuple[str, str, Path]]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.support.cluster.whole.cluster import ask_consul
+from tests.support.cluster.whole.cluster import consul_with
 from tests.support.cluster.whole.traffic import Traffic, traffic
 from tests.support.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
@@ -173,12 +173,12 @@ def unlimited_traffic(cluster: LocalCluster, *, readers: int, pause_seconds: flo
 @contextmanager
 def _without_limits(cluster: LocalCluster) -> Iterator[None]:
     for name in LIMITS:
-        ask_consul(cluster, "operator", "PUT", f"kv/upschedule/settings/{name}", "1000000").raise_for_status()
+        assert consul_with(cluster, "operator").kv.put(f"upschedule/settings/{name}", "1000000")
     try:
         yield
     finally:
         for name in LIMITS:
-            ask_consul(cluster, "operator", "DELETE", f"kv/upschedule/settings/{name}").raise_for_status()
+            assert consul_with(cluster, "operator").kv.delete(f"upschedule/settings/{name}")
 
 
 def _git(*arguments: str) -> None:
