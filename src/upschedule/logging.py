@@ -49,5 +49,5 @@ def set_level(level: str) -> None:
     """From now on; what libraries say about every step stays out at any level."""
     root = logging.getLogger()
     root.setLevel(level.upper())
-    for noisy in ("urllib3", "minio", "asyncio", "_granian", "psycopg.pool", "taskiq", "httpx", "httpcore"):
+    for noisy in ("urllib3", "minio", "asyncio", "_granian", "psycopg.pool", "taskiq", "aiohttp"):
         logging.getLogger(noisy).setLevel(max(root.level, logging.WARNING))

@@ -10,11 +10,10 @@ import click
 import msgspec
 
 from upschedule.cli.failing import fail
-from upschedule.services.live import LiveSettings, ValueRefused, key_of, read_key
-from upschedule.services.settings_watch import open_keys
+from upschedule.services.live import SETTINGS_PREFIX, LiveSettings, ValueRefused, key_of, read_key
 from upschedule.settings import Settings
 from upschedule.settings.loading import SettingField, SettingsError, fields, load
-from upschedule.stores.consul import KeyValue
+from upschedule.stores.consul import ConsulKeys, KeyValue
 from upschedule.stores.errors import StoreError
 
 _HIDDEN = "***"
@@ -70,13 +69,13 @@ def check(key: str, value: str) -> None:
 async def _ask(live: LiveSettings) -> int:
     """The exit code."""
     try:
-        async with open_keys(live.current) as keys:
-            answer = await keys.read()
+        async with ConsulKeys(live.current.consul, prefix=SETTINGS_PREFIX) as keys:
+            _, entries = await keys.read()
     except StoreError as error:
         click.echo(f"Consul did not answer: {error.reason}. Processes keep the last values that they had.", err=True)
         return os.EX_UNAVAILABLE
-    live.apply(answer.entries)
-    refused = _refused(answer.entries)
+    live.apply(entries)
+    refused = _refused(entries)
     for line in refused:
         click.echo(line, err=True)
     return os.EX_DATAERR if refused else os.EX_OK

@@ -14,8 +14,7 @@ from upschedule.calendars.years import AcademicYearConfig, AcademicYearStore, In
 from upschedule.logging import set_level
 from upschedule.metrics import SETTINGS_AGE_SECONDS, SETTINGS_CHANGED, SETTINGS_REFUSED
 from upschedule.services.live import SETTINGS_PREFIX, YEARS_PREFIX, KeyRefused, LiveSettings
-from upschedule.settings import Settings
-from upschedule.stores.consul import ConsulKeys, ConsulOptions, KeyValue, following
+from upschedule.stores.consul import ConsulKeys, KeyValue, next_index
 from upschedule.stores.errors import StoreError
 
 _log = structlog.stdlib.get_logger("upschedule.settings")
@@ -66,9 +65,9 @@ class SettingsWatch:
         index = failures = 0
         while True:
             try:
-                answer = await self._keys.read(after=index)
-                await self._take(answer.entries)
-                index = following(index, answer.index)
+                answered, entries = await self._keys.read(after=index)
+                await self._take(entries)
+                index = next_index(index, answered)
             except StoreError as error:
                 if not failures:
                     _log.warning("settings_not_watched", store=error.store, reason=error.reason)
@@ -144,23 +143,10 @@ async def open_watch(live: LiveSettings, years: AcademicYearStore | None) -> Asy
     if not consul.address:
         yield
         return
-    async with open_keys(live.current) as keys:
+    async with ConsulKeys(consul, prefix=SETTINGS_PREFIX) as keys:
         watch = SettingsWatch(keys, live, years, retry_seconds_max=consul.retry_seconds_max, roll=random.random)
         await watch.start(wait_seconds=consul.start_seconds)
         try:
             yield
         finally:
             await watch.close()
-
-
-def open_keys(settings: Settings) -> ConsulKeys:
-    """Close it as a context manager."""
-    consul = settings.consul
-    options = ConsulOptions(
-        address=consul.address,
-        token=consul.token,
-        wait_seconds=consul.wait_seconds,
-        request_seconds=consul.request_seconds,
-        answer_bytes_max=consul.answer_bytes_max,
-    )
-    return ConsulKeys(options, prefix=SETTINGS_PREFIX)

@@ -1,17 +1,23 @@
-"""Keys of Consul below a prefix, read by blocking queries: an answer comes when something has changed."""
+"""Reads keys of Consul below a prefix by blocking queries: an answer comes when something has changed."""
 
 import asyncio
+from collections.abc import Callable
 from http import HTTPStatus
-from typing import Self
+from typing import Any, Self, cast
 
-import httpx
+import aiohttp
 import msgspec
+from consul import ConsulException  # pyright: ignore[reportMissingTypeStubs] - py-consul has annotations but no marker
+from consul.aio import Consul  # pyright: ignore[reportMissingTypeStubs] - py-consul has annotations but no marker
+from consul.base import HTTPClient, Response  # pyright: ignore[reportMissingTypeStubs] - py-consul has annotations but no marker
 
+from upschedule.settings import ConsulSettings
 from upschedule.stores.errors import StoreTimeout, StoreUnavailable
 
 _STORE = "consul"
-# An agent adds up to a sixteenth to the wait, so that not everybody asks again at once.
+# An agent adds up to a sixteenth to the wait, so that its clients do not all ask again at once.
 _AGENT_JITTER = 1 + 1 / 16
+_CHUNK_BYTES = 65_536
 
 
 class KeyValue(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,23 +28,6 @@ class KeyValue(msgspec.Struct, frozen=True, kw_only=True):
     modify_index: int
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True):
-    """All keys there are, and the index to ask for what comes after them."""
-
-    index: int
-    entries: tuple[KeyValue, ...]
-
-
-class ConsulOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """`wait_seconds`: how long the agent may hold a question; `request_seconds`: how late it may then be."""
-
-    address: str
-    token: str | None
-    wait_seconds: float
-    request_seconds: float
-    answer_bytes_max: int
-
-
 class _Row(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     key: str
     value: bytes | None
@@ -46,71 +35,115 @@ class _Row(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
 
 class ConsulKeys:
-    """One client for the process. Opens nothing before the first question."""
+    """One client for the process, built in its event loop. Opens no connection before the first query."""
 
-    def __init__(self, options: ConsulOptions, *, prefix: str) -> None:
-        self._options = options
-        self._path = f"/v1/kv/{prefix}"
-        self._client = httpx.AsyncClient(
-            base_url=options.address,
-            headers={"X-Consul-Token": options.token} if options.token else None,
-            timeout=options.request_seconds,
-            # No proxy of the environment stands between a process and the agent beside it.
-            trust_env=False,
-        )
+    def __init__(self, settings: ConsulSettings, *, prefix: str) -> None:
+        self._settings = settings
+        self._prefix = prefix
+        self._consul = _BoundedConsul(settings)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._client.aclose()
+        await self._consul.close()
 
-    async def read(self, *, after: int = 0) -> Answer:
-        """Waits until something is newer than `after`; with 0, answers at once. Raises StoreError."""
-        held_seconds = self._options.wait_seconds * _AGENT_JITTER if after else 0.0
-        question = {"recurse": "true"}
-        if after:
-            question |= {"index": str(after), "wait": f"{self._options.wait_seconds:g}s"}
+    async def read(self, *, after: int = 0) -> tuple[int, tuple[KeyValue, ...]]:
+        """The index and all keys, once something is newer than `after`; with 0, at once. Raises StoreError."""
+        late_seconds = self._settings.request_seconds
+        held_seconds = self._settings.wait_seconds * _AGENT_JITTER if after else 0.0
         try:
-            async with asyncio.timeout(held_seconds + 2 * self._options.request_seconds):
-                return await self._ask(question, silence_seconds=held_seconds + self._options.request_seconds)
-        except (TimeoutError, httpx.TimeoutException) as error:
+            async with asyncio.timeout(held_seconds + 2 * late_seconds):
+                index, rows = await cast("Any", self._consul.kv).get(
+                    self._prefix,
+                    recurse=True,
+                    index=after or None,
+                    wait=f"{self._settings.wait_seconds:g}s",
+                    connections_timeout=held_seconds + late_seconds,
+                )
+            return int(index), _entries(rows)
+        except TimeoutError as error:
             raise StoreTimeout(_STORE, type(error).__name__) from error
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        # The library raises AttributeError for JSON that is no list of objects.
+        except (aiohttp.ClientError, ConsulException, OSError, ValueError, AttributeError) as error:
             raise StoreUnavailable(_STORE, type(error).__name__) from error
 
-    async def _ask(self, question: dict[str, str], *, silence_seconds: float) -> Answer:
-        timeout = httpx.Timeout(self._options.request_seconds, read=silence_seconds)
-        async with self._client.stream("GET", self._path, params=question, timeout=timeout) as response:
-            body = await self._bounded(response)
-        if response.status_code not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
-            raise StoreUnavailable(_STORE, f"status {response.status_code}")
-        if response.headers.get("X-Consul-Results-Filtered-By-ACLs") == "true":
-            # What a token may not see looks deleted otherwise.
-            raise StoreUnavailable(_STORE, "the token may not read these keys")
-        return _answer(response, body)
 
-    async def _bounded(self, response: httpx.Response) -> bytes:
-        body = bytearray()
-        async for chunk in response.aiter_bytes():
-            body += chunk
-            if len(body) > self._options.answer_bytes_max:
-                raise StoreUnavailable(_STORE, f"an answer above {self._options.answer_bytes_max} bytes")
-        return bytes(body)
-
-
-def following(before: int, answered: int) -> int:
+def next_index(before: int, answered: int) -> int:
     """The index to ask for next; 0, so for all at once, where Consul's own went back: it was restored or is new."""
     return answered if answered >= max(before, 1) else 0
 
 
-def _answer(response: httpx.Response, body: bytes) -> Answer:
-    try:
-        index = int(response.headers.get("X-Consul-Index", "0"))
-        found = msgspec.json.decode(body, type=list[_Row]) if response.status_code == HTTPStatus.OK else []
-    except ValueError as error:
-        raise StoreUnavailable(_STORE, type(error).__name__) from error
+class _BoundedConsul(Consul):
+    """Takes everything from the settings; the library would prefer the environment's address and token."""
+
+    def __init__(self, settings: ConsulSettings) -> None:
+        self._settings = settings
+        super().__init__(  # pyright: ignore[reportUnknownMemberType] - no annotations
+            host=settings.address, port=0, scheme="", verify=True
+        )
+        self.token = settings.token
+
+    def http_connect(  # pyright: ignore[reportIncompatibleMethodOverride] - the library needs a `base.HTTPClient` only
+        self, *_: Any, **__: Any
+    ) -> "_BoundedClient":
+        return _BoundedClient(self._settings)
+
+
+class _BoundedClient(HTTPClient):
+    """Reads only, without proxies, and refuses what the library would accept: large and filtered answers."""
+
+    def __init__(self, settings: ConsulSettings) -> None:
+        super().__init__()  # pyright: ignore[reportUnknownMemberType] - no annotations
+        self.base_uri = settings.address
+        self._settings = settings
+        self._session = aiohttp.ClientSession(trust_env=False)
+
+    async def get(  # noqa: PLR0917 - the library's signature
+        self,
+        callback: Callable[[Response], Any],
+        path: str,
+        params: list[tuple[str, Any]] | None = None,
+        headers: dict[str, str] | None = None,
+        raw: bool = False,  # noqa: FBT001, FBT002 - the library's signature
+        connections_timeout: float | None = None,
+    ) -> Any:
+        timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=self._settings.request_seconds, sock_read=connections_timeout
+        )
+        request = self._session.get(self.uri(path, params), headers=headers, timeout=timeout, allow_redirects=False)
+        async with request as response:
+            body = await self._bounded(response)
+        if response.status not in {HTTPStatus.OK, HTTPStatus.NOT_FOUND}:
+            raise StoreUnavailable(_STORE, f"status {response.status}")
+        if response.headers.get("X-Consul-Results-Filtered-By-ACLs") == "true":
+            # What a token may not see looks deleted otherwise.
+            raise StoreUnavailable(_STORE, "the token may not read these keys")
+        return callback(Response(response.status, response.headers, body if raw else body.decode()))
+
+    async def _bounded(self, response: aiohttp.ClientResponse) -> bytes:
+        body = bytearray()
+        async for chunk in response.content.iter_chunked(_CHUNK_BYTES):
+            body += chunk
+            if len(body) > self._settings.answer_bytes_max:
+                raise StoreUnavailable(_STORE, f"an answer above {self._settings.answer_bytes_max} bytes")
+        return bytes(body)
+
+    def put(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError
+
+    def post(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError
+
+    def delete(self, *_: Any, **__: Any) -> Any:
+        raise NotImplementedError
+
+    async def close(self) -> None:
+        await self._session.close()
+
+
+def _entries(rows: Any) -> tuple[KeyValue, ...]:
+    found = msgspec.convert(rows or [], list[_Row])
     # The agent's own pages make folders: keys that end in a slash and hold nothing.
-    rows = (row for row in found if not row.key.endswith("/"))
-    entries = (KeyValue(key=row.key, value=row.value or b"", modify_index=row.modify_index) for row in rows)
-    return Answer(index=index, entries=tuple(entries))
+    kept = (row for row in found if not row.key.endswith("/"))
+    return tuple(KeyValue(key=row.key, value=row.value or b"", modify_index=row.modify_index) for row in kept)

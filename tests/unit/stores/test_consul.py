@@ -2,11 +2,11 @@
 
 import pytest
 
-from upschedule.stores.consul import following
+from upschedule.stores.consul import next_index
 
 
 @pytest.mark.parametrize(
-    ("before", "answered", "next_index"),
+    ("before", "answered", "expected"),
     [
         pytest.param(0, 12, 12, id="the first answer"),
         pytest.param(12, 12, 12, id="nothing new"),
@@ -16,6 +16,6 @@ from upschedule.stores.consul import following
         pytest.param(0, 0, 0, id="never an index"),
     ],
 )
-def test_an_index_that_went_back_asks_for_everything(before: int, answered: int, next_index: int) -> None:
+def test_an_index_that_went_back_asks_for_everything(before: int, answered: int, expected: int) -> None:
     """Waiting for an index that Consul will not reach would miss every change until then."""
-    assert following(before, answered) == next_index
+    assert next_index(before, answered) == expected
