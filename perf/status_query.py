@@ -15,9 +15,10 @@ import psycopg
 
 from tests.support.servers import fresh_database, make_template, scratch_directory, started
 from upschedule.operations.embedded.postgres import Postgres
-from upschedule.processing.queue import Queue, RateOptions
+from upschedule.processing.queue import Queue
 from upschedule.processing.repository import JobRepository
 from upschedule.processing.shares import ShareOptions
+from upschedule.settings import JobSettings
 from upschedule.stores.database import Database, PoolOptions
 
 _STATUS = "SELECT * FROM jobs WHERE id = %(job_id)s"
@@ -107,8 +108,7 @@ async def timed_queue(database: Database) -> list[float]:
     for _ in range(50):
         queue = Queue(
             database,
-            pending_max=lambda: 500,
-            rate=RateOptions(window_seconds=60, assumed_per_minute=60),
+            settings=JobSettings,
             shares=_SHARES,
         )
         began = time.perf_counter()

@@ -15,6 +15,7 @@ from redis.asyncio import Redis
 
 from upschedule.accounts.errors import SignInBlocked, SignInBusy
 from upschedule.backoff import jittered
+from upschedule.settings import LimitSettings
 from upschedule.stores.redis import store_errors
 
 _STORE = "redis-state"
@@ -71,13 +72,6 @@ return 0
 """
 
 
-class SignInBounds(msgspec.Struct, frozen=True, kw_only=True):
-    """The number of failures that lead to a block, and its length."""
-
-    failures_max: int
-    block_seconds: int
-
-
 class Attempt(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt to sign in. Its failure counts in all `scopes`; the first `deciding` scopes can block it."""
 
@@ -88,14 +82,14 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignInThrottle:
-    """Counts failures by client address, e-mail address (hashed) and device. `bounds` gives the current bounds."""
+    """Counts failures by client address, e-mail address (hashed) and device. `limits` gives those of the request."""
 
     def __init__(
-        self, redis: Redis, *, bounds: Callable[[], SignInBounds], roll: Callable[[], float] = random.random
+        self, redis: Redis, *, limits: Callable[[], LimitSettings], roll: Callable[[], float] = random.random
     ) -> None:
         self._redis = redis
         self._roll = roll
-        self._bounds = bounds
+        self._limits = limits
         self._waiting = 0
 
     async def begin(self, *, client: str, email: str, device: bytes | None = None) -> Attempt:
@@ -121,8 +115,8 @@ class SignInThrottle:
 
     async def failed(self, attempt: Attempt) -> None:
         """Records a wrong password. Raises StoreError."""
-        bounds = self._bounds()
-        await self._run(_FAILED, attempt, bounds.failures_max, attempt.id, bounds.block_seconds)
+        limits = self._limits()
+        await self._run(_FAILED, attempt, limits.sign_in_failures_max, attempt.id, limits.sign_in_block_seconds)
 
     async def succeeded(self, attempt: Attempt) -> None:
         """Clears the failures of the device, or of the account if no device is known. Raises StoreError.
@@ -137,7 +131,7 @@ class SignInThrottle:
         await self._run(_ENDED, attempt, attempt.id, 0)
 
     async def _try_begin(self, attempt: Attempt) -> tuple[int, int]:
-        limit = self._bounds().failures_max
+        limit = self._limits().sign_in_failures_max
         verdict, seconds = await self._run(_BEGIN, attempt, limit, attempt.id, _UNDER_WAY_SECONDS, attempt.deciding)
         return verdict, seconds
 

@@ -23,17 +23,11 @@ from upschedule.calendars.repository import CalendarRepository
 from upschedule.calendars.sources import SourceRepository
 from upschedule.calendars.tokens import feed_token, token_hash
 from upschedule.calendars.validation import check_bounds, check_complete, check_dates, check_jobs, checked_name
+from upschedule.settings import LimitSettings
 from upschedule.stores.database import Connection, Database
 
 #: South African time, which decides the present year.
 _SAST = dt.timezone(dt.timedelta(hours=2))
-
-
-class CalendarLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """The most calendars of an account, and the most entries of a calendar."""
-
-    calendars_max: int
-    events_max: int
 
 
 class ListedCalendar(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,7 +61,7 @@ class OwnedCalendar(msgspec.Struct, frozen=True, kw_only=True):
 class CalendarService:
     """Every method may raise StoreError; another owner's calendar is CalendarNotFound.
 
-    `feed_secret` is the key that feed addresses are derived from. `limits` gives the current limits.
+    `feed_secret` is the key that feed addresses are derived from. `limits` gives those of the request.
     """
 
     def __init__(
@@ -76,7 +70,7 @@ class CalendarService:
         options: CalendarOptions,
         *,
         feed_secret: str,
-        limits: Callable[[], CalendarLimits],
+        limits: Callable[[], LimitSettings],
         new_id: Callable[[], UUID],
         now: Callable[[], dt.datetime],
     ) -> None:
@@ -100,7 +94,7 @@ class CalendarService:
         async with self._database.transaction() as connection:
             calendars = CalendarRepository(connection)
             await calendars.lock_account(account_id)
-            if await calendars.count(account_id) >= self._limits().calendars_max:
+            if await calendars.count(account_id) >= self._limits().calendars_per_account:
                 raise TooManyCalendars
             documents = await _documents(connection, account_id, job_ids)
             choice = academic_year or YearChoice()
@@ -108,7 +102,7 @@ class CalendarService:
             calendar = self._new(account_id, name, year, choice, choices or Choices())
             check_bounds(calendar)
             assembly = self._assembly(calendar, known, documents)
-            check_complete(assembly, events_max=self._limits().events_max)
+            check_complete(assembly, events_max=self._limits().events_per_calendar)
             await calendars.insert(calendar, self._token_hash(calendar))
             await calendars.join(calendar.id, job_ids)
             return self._owned(assembly)
@@ -140,7 +134,7 @@ class CalendarService:
             calendar, known = await self._apply(calendars, inputs, changes, documents)
             check_bounds(calendar)
             assembly = self._assembly(calendar, known, documents)
-            check_complete(assembly, events_max=self._limits().events_max)
+            check_complete(assembly, events_max=self._limits().events_per_calendar)
             await calendars.update(calendar, self._token_hash(calendar))
             await calendars.join(calendar.id, [document.job_id for document in documents])
             return self._owned(assembly)

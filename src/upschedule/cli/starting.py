@@ -1,7 +1,6 @@
 """The first steps of a process that stays: settings and logs."""
 
 import os
-from pathlib import Path
 
 from upschedule import logging
 from upschedule.cli.failing import fail
@@ -17,8 +16,3 @@ def configured(process: str) -> Settings:
         fail(os.EX_CONFIG, error)
     logging.configure(level=settings.log.level, process=process)
     return settings
-
-
-def rollout_state_file(settings: Settings) -> Path | None:
-    """None: the process may take live work at once."""
-    return Path(settings.rollout.standing_file) if settings.rollout.standing_file else None

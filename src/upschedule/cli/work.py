@@ -7,13 +7,13 @@ import click
 
 from upschedule import golden
 from upschedule.cli.failing import fail
-from upschedule.cli.starting import configured, rollout_state_file
+from upschedule.cli.starting import configured
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox import Protection, Sandbox, SandboxFailed, SandboxLimits, SandboxPolicy
 from upschedule.runtime.stopping import stop_on_signal
 from upschedule.services import LiveSettings, open_services
 from upschedule.settings import Settings
-from upschedule.worker.app import WorkerOptions, work
+from upschedule.worker.app import work
 
 
 @click.command("work")
@@ -23,38 +23,28 @@ def command() -> None:
     Everything is set by environment variables UPSCHEDULE_…; docs/settings.md lists them. Exit codes: 0 stopped as told,
     78 wrong settings, 69 this host refuses the sandbox or the port is taken, 1 anything else.
     """
-    chosen = configured("worker")
+    settings = configured("worker")
     try:
-        asyncio.run(_work(chosen))
+        asyncio.run(_work(settings))
     except (SandboxFailed, OSError) as error:
         fail(os.EX_UNAVAILABLE, error)
 
 
-async def _work(chosen: Settings) -> None:
+async def _work(settings: Settings) -> None:
     stop = stop_on_signal()
-    async with open_services(LiveSettings(chosen), role="worker") as services:
-        await work(services, _sandbox(chosen), options_of(chosen), golden=golden.load(), stop=stop)
+    async with open_services(LiveSettings(settings), role="worker") as services:
+        await work(services, _sandbox(settings), settings, golden=golden.load(), stop=stop)
 
 
-def _sandbox(chosen: Settings) -> Sandbox:
-    worker = chosen.worker
+def _sandbox(settings: Settings) -> Sandbox:
+    worker = settings.worker
     return Sandbox(
         limits=SandboxLimits(memory_bytes_max=worker.memory_bytes_max, cpu_seconds_max=worker.cpu_seconds_max),
         reading=ReadingLimits(
-            size_bytes_max=chosen.uploads.size_bytes_max,
-            pages_max=chosen.uploads.pages_max,
-            content_bytes_max=chosen.uploads.content_bytes_max,
+            size_bytes_max=settings.uploads.size_bytes_max,
+            pages_max=settings.uploads.pages_max,
+            content_bytes_max=settings.uploads.content_bytes_max,
         ),
         policy=SandboxPolicy(required=frozenset({Protection.SECCOMP, *map(Protection, worker.sandbox_required)})),
         concurrency_max=worker.concurrency,
-    )
-
-
-def options_of(chosen: Settings) -> WorkerOptions:
-    return WorkerOptions(
-        host=chosen.worker.host,
-        port=chosen.worker.port,
-        concurrency=chosen.worker.concurrency,
-        drain_seconds=chosen.worker.drain_seconds,
-        rollout_state_file=rollout_state_file(chosen),
     )

@@ -20,6 +20,7 @@ from upschedule.processing.queue import Queue
 from upschedule.processing.repository import JobRepository, NewJob, Room
 from upschedule.processing.shares import AddressHash, ShareOptions, ShareRepository
 from upschedule.processing.status_events import StatusBroadcaster
+from upschedule.settings import Settings
 from upschedule.stores.database import Database
 from upschedule.stores.objects import ObjectStore
 
@@ -27,19 +28,6 @@ from upschedule.stores.objects import ObjectStore
 OBJECT_PREFIX = "uploads/"
 # The PDF header may begin anywhere within the first kilobyte.
 _HEADER_WITHIN_BYTES = 1024
-
-
-class IntakeLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of a file (R11.3), of an account's stored files (R11.4), of the queue (R2.2) and of reading time."""
-
-    size_bytes_max: int
-    quota_bytes: int
-    pending_max: int
-    pending_reserve: int
-    cpu_seconds: float
-
-    def room(self, retry_after_seconds: int) -> Room:
-        return Room(limit=self.pending_max, reserve=self.pending_reserve, retry_after_seconds=retry_after_seconds)
 
 
 class Upload(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,7 +49,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Intake:
-    """One for the process. `limits` returns the current limits, which an operator may change."""
+    """One for the process. `settings` returns the snapshot of the request: an operator may change limits."""
 
     def __init__(
         self,
@@ -71,7 +59,7 @@ class Intake:
         broadcaster: StatusBroadcaster,
         doorbell: Doorbell,
         queue: Queue,
-        limits: Callable[[], IntakeLimits],
+        settings: Callable[[], Settings],
         shares: ShareOptions,
         addresses: AddressHash,
         reader_version: str,
@@ -82,7 +70,7 @@ class Intake:
         self._broadcaster = broadcaster
         self._doorbell = doorbell
         self._queue = queue
-        self._limits = limits
+        self._settings = settings
         self._shares = shares
         self._addresses = addresses
         self._reader_version = reader_version
@@ -105,7 +93,7 @@ class Intake:
             request_id=request_id,
             address_hash=self._addresses.of(address),
         )
-        room = self._limits().room((await self._queue.capacity()).retry_after_seconds)
+        room = await self._room()
         known = await self._known(upload, room)
         if known is not None:
             return self._counted(Accepted(job=known, created=False))
@@ -117,8 +105,8 @@ class Intake:
 
     async def retry(self, account_id: UUID, job_id: UUID, *, address: str | None = None) -> Job:
         """Queues a failed job again. Raises JobNotFound, NotFailed, NothingToRetry, FileGone, and as `accept` does."""
-        limits, address_hash = self._limits(), self._addresses.of(address)
-        room = limits.room((await self._queue.capacity()).retry_after_seconds)
+        address_hash, room = self._addresses.of(address), await self._room()
+        budget = self._settings().limits.cpu_seconds_per_account
         async with self._database.transaction() as connection:
             jobs = JobRepository(connection)
             job = await jobs.lock_owned(account_id, job_id)
@@ -128,7 +116,7 @@ class Intake:
                 raise NothingToRetry
             if job.object_key is None:
                 raise FileGone
-            await ShareRepository(connection, self._shares).check_budget(account_id, limits.cpu_seconds)
+            await ShareRepository(connection, self._shares).check_budget(account_id, budget)
             await jobs.lock_queue()
             await jobs.check_room(account_id, address_hash, room)
             queued = await jobs.queue_again(
@@ -142,10 +130,15 @@ class Intake:
         """The queue's length and speed for a new visitor from that address, at most a second old (R2.2)."""
         return await self._queue.capacity(self._addresses.of(address))
 
+    async def _room(self) -> Room:
+        jobs = self._settings().jobs
+        retry_after_seconds = (await self._queue.capacity()).retry_after_seconds
+        return Room(limit=jobs.pending_max, reserve=jobs.pending_reserve, retry_after_seconds=retry_after_seconds)
+
     def _check_file(self, data: bytes) -> None:
         if not data:
             raise EmptyFile
-        if len(data) > self._limits().size_bytes_max:
+        if len(data) > self._settings().uploads.size_bytes_max:
             raise TooLarge
         if b"%PDF-" not in data[:_HEADER_WITHIN_BYTES]:
             raise NotAPdf
@@ -158,7 +151,7 @@ class Intake:
                 return job
             # Not exact without the lock, but spares the object store uploads that would most likely be refused below.
             await jobs.check_room(upload.account_id, upload.address_hash, room)
-            budget = self._limits().cpu_seconds
+            budget = self._settings().limits.cpu_seconds_per_account
             await ShareRepository(connection, self._shares).check_budget(upload.account_id, budget)
         return None
 
@@ -186,7 +179,7 @@ class Intake:
         if known and known.answers(self._reader_version):
             return Accepted(job=known, created=False)
         if known is None or known.object_key is None:
-            await jobs.charge(upload.account_id, len(upload.data), quota_bytes=self._limits().quota_bytes)
+            await jobs.charge(upload.account_id, len(upload.data), quota_bytes=self._settings().uploads.quota_bytes)
         await jobs.lock_queue()
         await jobs.check_room(upload.account_id, upload.address_hash, room)
         if known:

@@ -5,8 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-import msgspec
-
+from upschedule.settings import JobSettings
 from upschedule.stores.errors import StoreError
 
 T = TypeVar("T")
@@ -18,23 +17,16 @@ class LeaseLost(Exception):
     """Another worker may own the job by now; the result of this run must be dropped."""
 
 
-class LeaseOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """`lease_seconds` spans several heartbeats, so that a short fault does not lose the job."""
-
-    lease_seconds: float
-    heartbeat_seconds: float
-
-
 async def while_held(
     work: Coroutine[Any, Any, T],
     renew: Callable[[], Awaitable[bool]],
-    options: LeaseOptions,
+    settings: JobSettings,
     *,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> T:
     """The result of `work`. Cancels it and raises LeaseLost once `renew` returns False or does not answer in time."""
     working = asyncio.create_task(work)
-    beating = asyncio.create_task(_beat(renew, options, monotonic))
+    beating = asyncio.create_task(_beat(renew, settings, monotonic))
     try:
         await asyncio.wait({working, beating}, return_when=asyncio.FIRST_COMPLETED)
         if working.done():
@@ -47,10 +39,10 @@ async def while_held(
         await asyncio.gather(working, beating, return_exceptions=True)
 
 
-async def _beat(renew: Callable[[], Awaitable[bool]], options: LeaseOptions, monotonic: Callable[[], float]) -> None:
+async def _beat(renew: Callable[[], Awaitable[bool]], settings: JobSettings, monotonic: Callable[[], float]) -> None:
     """Returns when the lease is lost."""
-    held_until = monotonic() + options.lease_seconds
-    pause_seconds = options.heartbeat_seconds
+    held_until = monotonic() + settings.lease_seconds
+    pause_seconds = settings.heartbeat_seconds
     while True:
         await asyncio.sleep(pause_seconds)
         asked_at = monotonic()
@@ -61,7 +53,7 @@ async def _beat(renew: Callable[[], Awaitable[bool]], options: LeaseOptions, mon
         except (StoreError, TimeoutError):
             if monotonic() >= held_until:
                 return
-            pause_seconds = min(_AGAIN_SECONDS, options.heartbeat_seconds)
+            pause_seconds = min(_AGAIN_SECONDS, settings.heartbeat_seconds)
         else:
-            held_until = asked_at + options.lease_seconds
-            pause_seconds = options.heartbeat_seconds
+            held_until = asked_at + settings.lease_seconds
+            pause_seconds = settings.heartbeat_seconds

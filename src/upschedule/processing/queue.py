@@ -11,6 +11,7 @@ from psycopg.rows import DictRow
 from upschedule.processing.capacity import Capacity, Rates, estimate, measured_rate
 from upschedule.processing.order import Costs, Waiting, ahead_of, positions
 from upschedule.processing.shares import ShareOptions, ShareRepository
+from upschedule.settings import JobSettings
 from upschedule.stores.database import Connection, Database
 
 _FRESH_SECONDS = 1.0
@@ -40,13 +41,6 @@ _DEMOTED = """
 """
 
 
-class RateOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """The rate is measured over `window_seconds`; `assumed_per_minute` is used until a job has finished in it."""
-
-    window_seconds: float
-    assumed_per_minute: float
-
-
 class _Snapshot(msgspec.Struct, frozen=True):
     taken_at: float
     waiting: Sequence[Waiting]
@@ -62,17 +56,16 @@ class Queue:
         self,
         database: Database,
         *,
-        pending_max: Callable[[], int],
-        rate: RateOptions,
+        settings: Callable[[], JobSettings],
         shares: ShareOptions,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
-        self._pending_max = pending_max
-        self._rate = rate
+        self._settings = settings
         self._shares = shares
         self._monotonic = monotonic
-        assumed = Rates(quick=rate.assumed_per_minute, ended=rate.assumed_per_minute)
+        rate = settings().assumed_rate_per_minute
+        assumed = Rates(quick=rate, ended=rate)
         self._snapshot = _Snapshot(float("-inf"), (), {}, _costs(shares, [], []), assumed)
         self._taking = asyncio.Lock()
 
@@ -92,7 +85,7 @@ class Queue:
             queued=len(snapshot.waiting),
             slow=sum(job.slow for job in snapshot.waiting),
             ahead=await self._ahead(snapshot, address_hash) if snapshot.waiting else 0,
-            limit=self._pending_max(),
+            limit=self._settings().pending_max,
             rates=snapshot.rates,
         )
 
@@ -124,39 +117,37 @@ class Queue:
             return self._snapshot
 
     async def _take(self) -> _Snapshot:
-        taken_at = self._monotonic()
+        taken_at, settings = self._monotonic(), self._settings()
         values = {"rows_max": _ROWS_MAX, "half_life_seconds": self._shares.half_life_seconds}
         async with self._database.transaction() as connection:
             rows = await (await connection.execute(_QUEUED, values)).fetchall()
-            finished, demoted = await _finished(connection, self._rate), await _demoted(connection, self._rate)
+            finished, demoted = await _finished(connection, settings), await _demoted(connection, settings)
         waiting = msgspec.convert(rows, tuple[Waiting, ...])
         costs = _costs(self._shares, finished, demoted)
-        rates = _rates(
-            finished, demoted, self._rate, 60 / costs.slow_bound if any(job.slow for job in waiting) else None
-        )
+        rates = _rates(finished, demoted, settings, 60 / costs.slow_bound if any(job.slow for job in waiting) else None)
         return _Snapshot(taken_at, waiting, positions(waiting, costs), costs, rates)
 
 
-async def finishing_rate(connection: Connection, options: RateOptions) -> float:
+async def finishing_rate(connection: Connection, settings: JobSettings) -> float:
     """Finished runs per minute."""
     return measured_rate(
-        ((row["started_at"], row["finished_at"]) for row in await _finished(connection, options)),
-        assumed_rate_per_minute=options.assumed_per_minute,
+        ((row["started_at"], row["finished_at"]) for row in await _finished(connection, settings)),
+        assumed_rate_per_minute=settings.assumed_rate_per_minute,
     )
 
 
-async def _finished(connection: Connection, options: RateOptions) -> list[DictRow]:
-    window = {"window_seconds": options.window_seconds, "runs_max": _RUNS_MAX}
+async def _finished(connection: Connection, settings: JobSettings) -> list[DictRow]:
+    window = {"window_seconds": settings.rate_window_seconds, "runs_max": _RUNS_MAX}
     return await (await connection.execute(_FINISHED, window)).fetchall()
 
 
-async def _demoted(connection: Connection, options: RateOptions) -> list[DictRow]:
-    window = {"window_seconds": options.window_seconds, "runs_max": _RUNS_MAX}
+async def _demoted(connection: Connection, settings: JobSettings) -> list[DictRow]:
+    window = {"window_seconds": settings.rate_window_seconds, "runs_max": _RUNS_MAX}
     return await (await connection.execute(_DEMOTED, window)).fetchall()
 
 
 def _rates(
-    finished: Sequence[DictRow], demoted: Sequence[DictRow], options: RateOptions, slow_rate: float | None
+    finished: Sequence[DictRow], demoted: Sequence[DictRow], settings: JobSettings, slow_rate: float | None
 ) -> Rates:
     """Counts short readings that ended without a result, too: they occupied a worker as well.
 
@@ -166,8 +157,8 @@ def _rates(
     quick += [(row["demoted_from"], row["demoted_at"]) for row in demoted]
     ended = ((row["started_at"], row["finished_at"]) for row in finished)
     return Rates(
-        quick=measured_rate(quick, assumed_rate_per_minute=options.assumed_per_minute),
-        ended=measured_rate(ended, assumed_rate_per_minute=slow_rate or options.assumed_per_minute),
+        quick=measured_rate(quick, assumed_rate_per_minute=settings.assumed_rate_per_minute),
+        ended=measured_rate(ended, assumed_rate_per_minute=slow_rate or settings.assumed_rate_per_minute),
     )
 
 

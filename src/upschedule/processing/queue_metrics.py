@@ -3,7 +3,8 @@
 import structlog
 
 from upschedule.metrics import QUEUE_AGE_SECONDS, QUEUE_DEPTH, QUEUE_FINISHED_PER_MINUTE
-from upschedule.processing.queue import RateOptions, finishing_rate
+from upschedule.processing.queue import finishing_rate
+from upschedule.settings import JobSettings
 from upschedule.stores.database import Database
 from upschedule.stores.readiness import failure_of
 
@@ -23,9 +24,9 @@ _GAUGES = (QUEUE_DEPTH, QUEUE_AGE_SECONDS, QUEUE_FINISHED_PER_MINUTE)
 class QueueMetrics:
     """Any number of processes may measure the queue."""
 
-    def __init__(self, database: Database, *, rate: RateOptions) -> None:
+    def __init__(self, database: Database, settings: JobSettings) -> None:
         self._database = database
-        self._rate = rate
+        self._settings = settings
 
     async def measure(self) -> None:
         """Clears the gauges while PostgreSQL does not answer: an old number would be misleading."""
@@ -37,10 +38,10 @@ class QueueMetrics:
     async def _count(self) -> None:
         async with self._database.transaction() as connection:
             row = await (await connection.execute(_COUNTED)).fetchone()
-            rate = await finishing_rate(connection, self._rate)
+            rate = await finishing_rate(connection, self._settings)
         if row is None:
             return
         for state in _STATES:
             QUEUE_DEPTH.labels(state=state).set(row[state])
         QUEUE_AGE_SECONDS.labels(state="due").set(max(0.0, row["age"]))
-        QUEUE_FINISHED_PER_MINUTE.labels(window=f"{self._rate.window_seconds:g}s").set(rate)
+        QUEUE_FINISHED_PER_MINUTE.labels(window=f"{self._settings.rate_window_seconds:g}s").set(rate)

@@ -9,6 +9,7 @@ from redis.asyncio import Redis
 
 from upschedule.processing.intake import OBJECT_PREFIX
 from upschedule.processing.repository import JobRepository
+from upschedule.settings import JobSettings, UploadSettings
 from upschedule.stores.database import Database
 from upschedule.stores.objects import ObjectStore
 from upschedule.stores.retention import remove_part
@@ -49,16 +50,8 @@ _OLD_ADDRESSES = (
     "DELETE FROM address_shares WHERE noted_at < now() - %(keep_seconds)s * interval '1 second'",
     "DELETE FROM visitor_shares WHERE used_at < now() - %(keep_seconds)s * interval '1 second'",
 )
+_HOUR_SECONDS = 3600
 _POINTED_AT = "SELECT object_key FROM jobs WHERE object_key = ANY(%(keys)s)"
-
-
-class RetentionOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Ages at which things are removed."""
-
-    file_seconds: float
-    message_seconds: float
-    dead_letter_seconds: float
-    address_seconds: float
 
 
 class _StoredFile(msgspec.Struct, frozen=True):
@@ -78,14 +71,16 @@ class Retention:
         objects: ObjectStore,
         redis_state: Redis,
         stream: StreamName,
-        options: RetentionOptions,
+        uploads: UploadSettings,
+        jobs: JobSettings,
         now: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._objects = objects
         self._redis = redis_state
         self._stream = stream
-        self._options = options
+        self._uploads = uploads
+        self._jobs = jobs
         self._now = now
 
     async def remove_old(self) -> None:
@@ -100,7 +95,7 @@ class Retention:
         await remove_part("orphans", self._remove_orphans)
 
     async def _remove_files(self) -> int:
-        values = {"keep_seconds": self._options.file_seconds, "rows_max": _ROWS_MAX}
+        values = {"keep_seconds": _HOUR_SECONDS * self._uploads.keep_hours, "rows_max": _ROWS_MAX}
         async with self._database.transaction() as connection:
             rows = await (await connection.execute(_OLD_FILES, values)).fetchall()
         removed = 0
@@ -121,18 +116,18 @@ class Retention:
         return 1
 
     async def _remove_letters(self) -> int:
-        values = {"keep_seconds": self._options.dead_letter_seconds, "rows_max": _ROWS_MAX}
+        values = {"keep_seconds": _HOUR_SECONDS * self._jobs.dead_letter_hours, "rows_max": _ROWS_MAX}
         async with self._database.transaction() as connection:
             return (await connection.execute(_OLD_LETTERS, values)).rowcount
 
     async def _forget_addresses(self) -> int:
-        """Forgets addresses, and the used time of visitors, after `address_seconds`."""
-        values = {"keep_seconds": self._options.address_seconds, "rows_max": _ADDRESSES_MAX}
+        """Forgets addresses, and the used time of visitors, after `address_hours`."""
+        values = {"keep_seconds": _HOUR_SECONDS * self._jobs.address_hours, "rows_max": _ADDRESSES_MAX}
         async with self._database.transaction() as connection:
             return sum([(await connection.execute(statement, values)).rowcount for statement in _OLD_ADDRESSES])
 
     async def _remove_messages(self) -> int:
-        return await trim(self._redis, self._stream, older_than_seconds=self._options.message_seconds)
+        return await trim(self._redis, self._stream, older_than_seconds=_HOUR_SECONDS * self._jobs.message_hours_max)
 
     async def _remove_orphans(self) -> int:
         before = self._now() - timedelta(seconds=ORPHAN_SECONDS)

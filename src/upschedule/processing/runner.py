@@ -7,7 +7,6 @@ import traceback
 from collections.abc import Awaitable, Callable
 from functools import partial
 
-import msgspec
 import structlog
 
 from upschedule.backoff import jittered
@@ -17,12 +16,13 @@ from upschedule.pdf.sandbox.errors import QuantumUsedUp
 from upschedule.processing.doorbell import Doorbell
 from upschedule.processing.errors import FileGone, ReadingTimedOut
 from upschedule.processing.job import Job
-from upschedule.processing.lease import LeaseLost, LeaseOptions, while_held
+from upschedule.processing.lease import LeaseLost, while_held
 from upschedule.processing.progress import JobProgress
 from upschedule.processing.retry_policy import GiveUp, RetryPolicy, after_failure
 from upschedule.processing.runs import RunRepository
 from upschedule.processing.shares import ShareOptions, ShareRepository
 from upschedule.processing.status_events import StatusBroadcaster
+from upschedule.settings import Settings
 from upschedule.stores.bucket import ObjectMissing
 from upschedule.stores.database import Connection, Database
 from upschedule.stores.errors import StoreError
@@ -32,18 +32,6 @@ from upschedule.timetable.event import Extraction
 _log = structlog.get_logger(__name__)
 
 _STORE_AGAIN_SECONDS_MAX = 1.0
-
-
-class RunOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Bounds of a run. `size_bytes_max` is the bound of an upload; at most `slow_max` jobs under way are slow."""
-
-    attempt_seconds_max: float
-    size_bytes_max: int
-    lease: LeaseOptions
-    retries: RetryPolicy
-    shares: ShareOptions
-    slow_max: int
-    reader_version: str
 
 
 class _Run:
@@ -71,7 +59,10 @@ class Runner:
         broadcaster: StatusBroadcaster,
         doorbell: Doorbell,
         sandbox: Sandbox,
-        options: RunOptions,
+        settings: Settings,
+        retries: RetryPolicy,
+        shares: ShareOptions,
+        reader_version: str,
         roll: Callable[[], float] = random.random,
     ) -> None:
         self._database = database
@@ -79,7 +70,10 @@ class Runner:
         self._broadcaster = broadcaster
         self._doorbell = doorbell
         self._sandbox = sandbox
-        self._options = options
+        self._settings = settings
+        self._retries = retries
+        self._shares = shares
+        self._reader_version = reader_version
         self._roll = roll
         self._under_way: set[asyncio.Task[None]] = set()
         self._claiming = asyncio.Lock()
@@ -114,14 +108,14 @@ class Runner:
         # One claim at a time, so that slow jobs are counted exactly.
         async with self._claiming:
             async with self._database.transaction() as connection:
-                shares = ShareRepository(connection, self._options.shares)
-                job_id = await shares.fairest(with_slow=self._slow < self._options.slow_max)
+                shares = ShareRepository(connection, self._shares)
+                job_id = await shares.fairest(with_slow=self._slow < self._settings.worker.slow_concurrency)
                 if job_id is None:
                     return None
-                job = await RunRepository(connection).claim(job_id, lease_seconds=self._options.lease.lease_seconds)
+                job = await RunRepository(connection).claim(job_id, lease_seconds=self._settings.jobs.lease_seconds)
                 if job is None:
                     return None
-                await shares.charge(job, self._options.shares.cost(job))
+                await shares.charge(job, self._shares.cost(job))
             self._slow += job.slow
         return job
 
@@ -140,7 +134,7 @@ class Runner:
         started_at = time.monotonic()
         try:
             await self._broadcaster.changed(job)
-            outcome = await while_held(self._read_and_store(run), partial(self._renew, job), self._options.lease)
+            outcome = await while_held(self._read_and_store(run), partial(self._renew, job), self._settings.jobs)
         except LeaseLost:
             outcome = _stale()
         except asyncio.CancelledError:
@@ -158,8 +152,8 @@ class Runner:
         async with self._database.transaction() as connection:
             return await RunRepository(connection).renew(
                 job,
-                lease_seconds=self._options.lease.lease_seconds,
-                attempt_seconds_max=self._options.attempt_seconds_max,
+                lease_seconds=self._settings.jobs.lease_seconds,
+                attempt_seconds_max=self._settings.jobs.attempt_seconds_max,
             )
 
     async def _read_and_store(self, run: _Run) -> str:
@@ -173,13 +167,15 @@ class Runner:
                 await asyncio.sleep(jittered(_STORE_AGAIN_SECONDS_MAX, 0.8, self._roll()))
 
     async def _read(self, run: _Run) -> Extraction:
-        job, shares = run.job, self._options.shares
+        job, shares = run.job, self._shares
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self._options.attempt_seconds_max
+        deadline = loop.time() + self._settings.jobs.attempt_seconds_max
         progress = JobProgress(job, self._database, self._broadcaster)
         try:
             async with asyncio.timeout_at(deadline):
-                data = await self._objects.get(job.object_key or "", size_bytes_max=self._options.size_bytes_max)
+                data = await self._objects.get(
+                    job.object_key or "", size_bytes_max=self._settings.uploads.size_bytes_max
+                )
                 run.reading_started()
                 return await self._sandbox.read(
                     data,
@@ -196,7 +192,7 @@ class Runner:
     async def _store(self, run: _Run, extraction: Extraction) -> str:
         async with self._database.transaction() as connection:
             completed = await RunRepository(connection).complete(
-                run.job, extraction, reader_version=self._options.reader_version
+                run.job, extraction, reader_version=self._reader_version
             )
             if completed:
                 await self._correct_charge(connection, run)
@@ -209,7 +205,7 @@ class Runner:
     async def _correct_charge(self, connection: Connection, run: _Run) -> None:
         """Replaces what the claim charged by what the reading used."""
         if run.spent_seconds is not None:
-            shares = self._options.shares
+            shares = self._shares
             difference = run.spent_seconds - shares.cost(run.job)
             await ShareRepository(connection, shares).charge(run.job, difference)
 
@@ -243,7 +239,7 @@ class Runner:
 
     async def _failed(self, run: _Run, *, error: Exception) -> str:
         job = run.job
-        decision = after_failure(job, error, self._options.retries, self._roll())
+        decision = after_failure(job, error, self._retries, self._roll())
         if not isinstance(decision, GiveUp):
             _log.warning("run_failed", attempt=job.attempt, retry_seconds=decision.delay_seconds, exc_info=error)
             async with self._database.transaction() as connection:
@@ -260,7 +256,7 @@ class Runner:
                 job,
                 decision.error,
                 traceback="".join(traceback.format_exception(error)),
-                reader_version=self._options.reader_version,
+                reader_version=self._reader_version,
             )
             if failed:
                 await self._correct_charge(connection, run)

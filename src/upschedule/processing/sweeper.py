@@ -5,7 +5,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from uuid import UUID
 
-import msgspec
 import structlog
 from psycopg.rows import DictRow
 
@@ -17,6 +16,7 @@ from upschedule.processing.repository import job_from_row
 from upschedule.processing.retry_policy import GiveUp, RetryPolicy, after_failure
 from upschedule.processing.runs import RunRepository
 from upschedule.processing.status_events import StatusBroadcaster
+from upschedule.settings import JobSettings
 from upschedule.stores.database import Connection, Database
 
 _log = structlog.get_logger(__name__)
@@ -39,16 +39,6 @@ _RING_AGAIN = """
 """
 
 
-class SweepOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """A sweep changes at most `rows_max` rows of each kind; the next one follows soon."""
-
-    rows_max: int
-    ring_again_seconds: float
-    attempt_seconds_max: float
-    retries: RetryPolicy
-    reader_version: str
-
-
 class Sweeper:
     """The leading scheduler sweeps. Two sweepers at once are safe: each locks its rows and skips locked ones."""
 
@@ -58,13 +48,17 @@ class Sweeper:
         database: Database,
         broadcaster: StatusBroadcaster,
         doorbell: Doorbell,
-        options: SweepOptions,
+        settings: JobSettings,
+        retries: RetryPolicy,
+        reader_version: str,
         roll: Callable[[], float] = random.random,
     ) -> None:
         self._database = database
         self._broadcaster = broadcaster
         self._doorbell = doorbell
-        self._options = options
+        self._settings = settings
+        self._retries = retries
+        self._reader_version = reader_version
         self._roll = roll
 
     async def sweep(self) -> None:
@@ -81,24 +75,24 @@ class Sweeper:
             JOBS_SWEPT.labels(reason="rung-again").inc()
 
     async def _settle_expired(self, connection: Connection) -> list[Job]:
-        cursor = await connection.execute(_EXPIRED, {"rows_max": self._options.rows_max})
+        cursor = await connection.execute(_EXPIRED, {"rows_max": self._settings.sweep_rows_max})
         settled = [await self._settle(RunRepository(connection), row) for row in await cursor.fetchall()]
         return [job for job in settled if job]
 
     async def _settle(self, runs: RunRepository, row: DictRow) -> Job | None:
         job, ran = job_from_row(row), row["ran"]
-        over = ran > timedelta(seconds=self._options.attempt_seconds_max)
+        over = ran > timedelta(seconds=self._settings.attempt_seconds_max)
         error = ReadingTimedOut() if over else Stalled()
-        decision = after_failure(job, error, self._options.retries, self._roll())
+        decision = after_failure(job, error, self._retries, self._roll())
         _log.warning("lease_expired", job_id=str(job.id), run=job.run, attempt=job.attempt, request_id=job.request_id)
         if isinstance(decision, GiveUp):
             JOBS_SWEPT.labels(reason="given-up").inc()
             trace = f"{type(error).__name__}: run {job.run} fell silent after {ran}"
-            return await runs.fail(job, decision.error, traceback=trace, reader_version=self._options.reader_version)
+            return await runs.fail(job, decision.error, traceback=trace, reader_version=self._reader_version)
         JOBS_SWEPT.labels(reason="queued-again").inc()
         return await runs.retry_later(job, delay_seconds=decision.delay_seconds)
 
     async def _due(self, connection: Connection) -> list[UUID]:
-        values = {"rows_max": self._options.rows_max, "ring_again_seconds": self._options.ring_again_seconds}
+        values = {"rows_max": self._settings.sweep_rows_max, "ring_again_seconds": self._settings.ring_again_seconds}
         cursor = await connection.execute(_RING_AGAIN, values)
         return [row["id"] for row in await cursor.fetchall()]

@@ -5,10 +5,17 @@ from pathlib import Path
 
 import structlog
 
+from upschedule.settings import RolloutSettings
+
 _log = structlog.get_logger(__name__)
 
 _LIVE = "live"
 _POLL_SECONDS = 1.0
+
+
+def state_file(settings: RolloutSettings) -> Path | None:
+    """None: the process may take live work at once."""
+    return Path(settings.standing_file) if settings.standing_file else None
 
 
 async def wait_until_promoted(rollout_state_file: Path | None) -> None:

@@ -1,57 +1,46 @@
 """Starts the scheduler process: the leader sweeps and cleans up; all instances measure the queue."""
 
 import asyncio
-from pathlib import Path
 
-import msgspec
 import structlog
 
 from upschedule.processing.retention import ORPHAN_SECONDS
 from upschedule.runtime.endpoint import Probes, serving
 from upschedule.runtime.leadership import Leadership
 from upschedule.runtime.periodic import every
-from upschedule.runtime.rollout_gate import wait_until_promoted
+from upschedule.runtime.rollout_gate import state_file, wait_until_promoted
 from upschedule.services import Services
+from upschedule.settings import Settings
 
 _log = structlog.get_logger(__name__)
 
 
-class SchedulerOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """Intervals of the rounds. The process may lead once `rollout_state_file` permits it; None: at once."""
-
-    host: str
-    port: int
-    sweep_seconds: float
-    retention_seconds: float
-    rollout_state_file: Path | None
-
-
-async def schedule(services: Services, options: SchedulerOptions, *, stop: asyncio.Event) -> None:
+async def schedule(services: Services, settings: Settings, *, stop: asyncio.Event) -> None:
     """Returns once `stop` is set. An interrupted round is rolled back or completed by the next. Raises OSError."""
-    with serving(options.host, options.port, _probes(services)) as port:
+    with serving(settings.scheduler.host, settings.scheduler.port, _probes(services)) as port:
         _log.info("scheduler_started", port=port)
         async with asyncio.TaskGroup() as owned:
-            leading = owned.create_task(_lead(services, options))
+            leading = owned.create_task(_lead(services, settings))
             await stop.wait()
             leading.cancel()
     _log.info("scheduler_stopped")
 
 
-async def _lead(services: Services, options: SchedulerOptions) -> None:
+async def _lead(services: Services, settings: Settings) -> None:
     async def rounds() -> None:
-        await _rounds(services, options)
+        await _rounds(services, settings)
 
-    await wait_until_promoted(options.rollout_state_file)
-    await Leadership(services.database, again_seconds=options.sweep_seconds).run_while_leading(rounds)
+    await wait_until_promoted(state_file(settings.rollout))
+    await Leadership(services.database, again_seconds=settings.jobs.sweep_seconds).run_while_leading(rounds)
 
 
-async def _rounds(services: Services, options: SchedulerOptions) -> None:
+async def _rounds(services: Services, settings: Settings) -> None:
     sweeper, retention, accounts = services.sweeper(), services.retention(), services.account_retention()
     async with asyncio.TaskGroup() as rounds:
-        rounds.create_task(every(options.sweep_seconds, sweeper.sweep, name="sweep"))
-        rounds.create_task(every(options.retention_seconds, retention.remove_old, name="retention"))
-        rounds.create_task(every(options.retention_seconds, accounts.remove_old, name="accounts"))
-        rounds.create_task(every(options.retention_seconds, services.feeds.publish_outdated, name="calendars"))
+        rounds.create_task(every(settings.jobs.sweep_seconds, sweeper.sweep, name="sweep"))
+        rounds.create_task(every(settings.jobs.retention_seconds, retention.remove_old, name="retention"))
+        rounds.create_task(every(settings.jobs.retention_seconds, accounts.remove_old, name="accounts"))
+        rounds.create_task(every(settings.jobs.retention_seconds, services.feeds.publish_outdated, name="calendars"))
         rounds.create_task(every(ORPHAN_SECONDS, retention.remove_orphans, name="orphans"))
 
 

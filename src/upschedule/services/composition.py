@@ -1,4 +1,4 @@
-"""Builds what works on the stores: the only place that turns settings into the few values each part is handed."""
+"""Builds the objects that use the stores, from the settings."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,28 +11,27 @@ from upschedule.accounts.service import AccountService
 from upschedule.accounts.session_cache import SessionCache
 from upschedule.accounts.session_repository import SessionLives
 from upschedule.accounts.sessions import SessionStore
-from upschedule.accounts.throttle import SignInBounds, SignInThrottle
+from upschedule.accounts.throttle import SignInThrottle
 from upschedule.backoff import Backoff
 from upschedule.calendars.feeds import FeedService
 from upschedule.calendars.model import CalendarOptions
-from upschedule.calendars.service import CalendarLimits, CalendarService
+from upschedule.calendars.service import CalendarService
 from upschedule.calendars.years import AcademicYearStore
 from upschedule.metrics import POOL_CONNECTIONS, POOL_WAITING
 from upschedule.pdf import READER_VERSION
 from upschedule.pdf.sandbox import Sandbox
 from upschedule.processing.doorbell import Doorbell
-from upschedule.processing.intake import Intake, IntakeLimits
-from upschedule.processing.lease import LeaseOptions
-from upschedule.processing.queue import Queue, RateOptions
+from upschedule.processing.intake import Intake
+from upschedule.processing.queue import Queue
 from upschedule.processing.queue_metrics import QueueMetrics
-from upschedule.processing.retention import Retention, RetentionOptions
+from upschedule.processing.retention import Retention
 from upschedule.processing.retry_policy import RetryPolicy
-from upschedule.processing.runner import Runner, RunOptions
+from upschedule.processing.runner import Runner
 from upschedule.processing.service import JobService
 from upschedule.processing.shares import AddressHash, ShareOptions
 from upschedule.processing.status_cache import StatusCache
 from upschedule.processing.status_events import StatusBroadcaster
-from upschedule.processing.sweeper import Sweeper, SweepOptions
+from upschedule.processing.sweeper import Sweeper
 from upschedule.services.live import LiveSettings
 from upschedule.services.opening import QUEUE, Stores
 from upschedule.settings import Settings
@@ -105,49 +104,32 @@ class Services:
             broadcaster=self.broadcaster,
             doorbell=self._doorbell,
             sandbox=sandbox,
-            options=RunOptions(
-                attempt_seconds_max=settings.jobs.attempt_seconds_max,
-                size_bytes_max=settings.uploads.size_bytes_max,
-                lease=LeaseOptions(
-                    lease_seconds=settings.jobs.lease_seconds, heartbeat_seconds=settings.jobs.heartbeat_seconds
-                ),
-                retries=_retries(settings),
-                shares=_shares(settings),
-                slow_max=settings.worker.slow_concurrency,
-                reader_version=READER_VERSION,
-            ),
+            settings=settings,
+            retries=_retries(settings),
+            shares=_shares(settings),
+            reader_version=READER_VERSION,
         )
 
     def sweeper(self) -> Sweeper:
         """For a scheduler."""
-        jobs = self._settings.jobs
         return Sweeper(
             database=self.database,
             broadcaster=self.broadcaster,
             doorbell=self._doorbell,
-            options=SweepOptions(
-                rows_max=jobs.sweep_rows_max,
-                ring_again_seconds=jobs.ring_again_seconds,
-                attempt_seconds_max=jobs.attempt_seconds_max,
-                retries=_retries(self._settings),
-                reader_version=READER_VERSION,
-            ),
+            settings=self._settings.jobs,
+            retries=_retries(self._settings),
+            reader_version=READER_VERSION,
         )
 
     def retention(self, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Retention:
         """For a scheduler."""
-        jobs = self._settings.jobs
         return Retention(
             database=self.database,
             objects=self.objects,
             redis_state=self.redis_state,
             stream=QUEUE,
-            options=RetentionOptions(
-                file_seconds=3600 * self._settings.uploads.keep_hours,
-                message_seconds=3600 * jobs.message_hours_max,
-                dead_letter_seconds=3600 * jobs.dead_letter_hours,
-                address_seconds=3600 * jobs.address_hours,
-            ),
+            uploads=self._settings.uploads,
+            jobs=self._settings.jobs,
             now=now,
         )
 
@@ -164,7 +146,7 @@ class Services:
 
     def queue_metrics(self) -> QueueMetrics:
         """For a scheduler."""
-        return QueueMetrics(self.database, rate=_rate(self._settings))
+        return QueueMetrics(self.database, self._settings.jobs)
 
     def academic_year_store(self) -> AcademicYearStore:
         """For whoever is told of an operator's dates."""
@@ -174,8 +156,7 @@ class Services:
         live = self._live
         return Queue(
             self.database,
-            pending_max=lambda: live.current.jobs.pending_max,
-            rate=_rate(self._settings),
+            settings=lambda: live.current.jobs,
             shares=_shares(self._settings),
         )
 
@@ -186,23 +167,12 @@ class Services:
             broadcaster=self.broadcaster,
             doorbell=self._doorbell,
             queue=queue,
-            limits=partial(_intake_limits, self._live),
+            settings=lambda: self._live.current,
             shares=_shares(self._settings),
             addresses=AddressHash(self._settings.web.feed_secret),
             reader_version=READER_VERSION,
             new_id=uuid4,
         )
-
-
-def _intake_limits(live: LiveSettings) -> IntakeLimits:
-    uploads, jobs = live.current.uploads, live.current.jobs
-    return IntakeLimits(
-        size_bytes_max=uploads.size_bytes_max,
-        quota_bytes=uploads.quota_bytes,
-        pending_max=jobs.pending_max,
-        pending_reserve=jobs.pending_reserve,
-        cpu_seconds=live.current.limits.cpu_seconds_per_account,
-    )
 
 
 def _account_service(live: LiveSettings, stores: Stores) -> AccountService:
@@ -213,7 +183,7 @@ def _account_service(live: LiveSettings, stores: Stores) -> AccountService:
         stores.database,
         sessions,
         Logins(stores.database, lives=_sign_in_lives(live.current), now=_now),
-        SignInThrottle(stores.redis_state, bounds=partial(_sign_in_bounds, live)),
+        SignInThrottle(stores.redis_state, limits=lambda: live.current.limits),
         stores.hashing,
         quota_bytes=lambda: live.current.uploads.quota_bytes,
         now=_now,
@@ -230,22 +200,12 @@ def _sign_in_lives(settings: Settings) -> SignInLives:
     return SignInLives(sign_up=timedelta(hours=web.sign_up_hours), device=timedelta(days=web.device_days))
 
 
-def _sign_in_bounds(live: LiveSettings) -> SignInBounds:
-    limits = live.current.limits
-    return SignInBounds(failures_max=limits.sign_in_failures_max, block_seconds=limits.sign_in_block_seconds)
-
-
-def _calendar_limits(live: LiveSettings) -> CalendarLimits:
-    limits = live.current.limits
-    return CalendarLimits(calendars_max=limits.calendars_per_account, events_max=limits.events_per_calendar)
-
-
 def _calendar_service(live: LiveSettings, database: Database) -> CalendarService:
     return CalendarService(
         database,
         _calendar_options(live.current),
         feed_secret=live.current.web.feed_secret,
-        limits=partial(_calendar_limits, live),
+        limits=lambda: live.current.limits,
         new_id=uuid4,
         now=_now,
     )
@@ -281,8 +241,3 @@ def _shares(settings: Settings) -> ShareOptions:
         slow_seconds=settings.worker.cpu_seconds_max,
         half_life_seconds=settings.jobs.share_half_life_seconds,
     )
-
-
-def _rate(settings: Settings) -> RateOptions:
-    jobs = settings.jobs
-    return RateOptions(window_seconds=jobs.rate_window_seconds, assumed_per_minute=jobs.assumed_rate_per_minute)

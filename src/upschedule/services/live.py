@@ -1,6 +1,8 @@
 """The settings that hold now: the environment's, with what Consul's keys say on top. Pure."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 import msgspec
 
@@ -16,6 +18,8 @@ YEARS_PREFIX = f"{SETTINGS_PREFIX}academic_years/"
 LIVE: Mapping[str, SettingField] = {
     f"{SETTINGS_PREFIX}{field.group}/{field.name}": field for field in fields() if field.live
 }
+
+_SNAPSHOT: ContextVar[Settings | None] = ContextVar("settings", default=None)
 
 
 class ValueRefused(Exception):
@@ -65,12 +69,26 @@ def read_setting(key: str, value: bytes) -> object:
 
 
 class LiveSettings:
-    """`current` is replaced as a whole, so that whoever reads two values reads two that belong together."""
+    """The latest settings, replaced atomically, and the snapshots of requests."""
 
     def __init__(self, base: Settings) -> None:
         self._base = base
         self._given: dict[str, object] = {}
-        self.current = base
+        self._latest = base
+
+    @property
+    def current(self) -> Settings:
+        """The snapshot in a `snapshot` block, otherwise the latest; read it once to get a consistent set of values."""
+        return _SNAPSHOT.get() or self._latest
+
+    @contextmanager
+    def snapshot(self) -> Generator[Settings]:
+        """Within the block, and in tasks that it creates, `current` stays as it is at the beginning."""
+        token = _SNAPSHOT.set(self._latest)
+        try:
+            yield self._latest
+        finally:
+            _SNAPSHOT.reset(token)
 
     @property
     def given(self) -> Mapping[str, object]:
@@ -89,8 +107,8 @@ class LiveSettings:
                 refused.append(KeyRefused(key=key, reason=str(error), modify_index=entry.modify_index))
                 if key in self._given:
                     given[key] = self._given[key]
-        before, self._given, self.current = self.current, given, _with(self._base, given)
-        return _changes(before, self.current, found), refused
+        before, self._given, self._latest = self._latest, given, _with(self._base, given)
+        return _changes(before, self._latest, found), refused
 
 
 def _with(base: Settings, given: Mapping[str, object]) -> Settings:

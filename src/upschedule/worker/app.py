@@ -3,9 +3,7 @@
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
-from pathlib import Path
 
-import msgspec
 import structlog
 from taskiq import AsyncBroker
 from taskiq.acks import AcknowledgeType
@@ -15,8 +13,9 @@ from upschedule.golden import Golden
 from upschedule.pdf.sandbox import Sandbox
 from upschedule.processing.runner import Runner
 from upschedule.runtime.endpoint import Probes, serving
-from upschedule.runtime.rollout_gate import wait_until_promoted
+from upschedule.runtime.rollout_gate import state_file, wait_until_promoted
 from upschedule.services import Services
+from upschedule.settings import Settings
 from upschedule.stores.readiness import DependencyStatus, ping_all
 from upschedule.worker.self_check import SelfCheck
 from upschedule.worker.tasks import register
@@ -24,21 +23,8 @@ from upschedule.worker.tasks import register
 _log = structlog.get_logger(__name__)
 
 
-class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """`concurrency` bounds the jobs under way; after the order to stop they have `drain_seconds` to finish.
-
-    The worker claims jobs once `rollout_state_file` permits it; None: at once.
-    """
-
-    host: str
-    port: int
-    concurrency: int
-    drain_seconds: float
-    rollout_state_file: Path | None
-
-
 async def work(
-    services: Services, sandbox: Sandbox, options: WorkerOptions, *, golden: Golden, stop: asyncio.Event
+    services: Services, sandbox: Sandbox, settings: Settings, *, golden: Golden, stop: asyncio.Event
 ) -> None:
     """Returns once `stop` is set and every job is finished or given back. Raises SandboxFailed or OSError."""
     async with AsyncExitStack() as owned:
@@ -48,19 +34,21 @@ async def work(
         self_check = SelfCheck(sandbox, golden)
         runner = services.runner(sandbox)
         register(services.broker, runner)
-        port = owned.enter_context(serving(options.host, options.port, _probes(services, sandbox, self_check)))
-        _log.info("worker_started", port=port, concurrency=options.concurrency)
-        if await _may_listen(self_check, options, stop):
-            await _listen(services.broker, runner, options, stop)
+        port = owned.enter_context(
+            serving(settings.worker.host, settings.worker.port, _probes(services, sandbox, self_check))
+        )
+        _log.info("worker_started", port=port, concurrency=settings.worker.concurrency)
+        if await _may_listen(self_check, settings, stop):
+            await _listen(services.broker, runner, settings, stop)
         _log.info("worker_stopped")
 
 
-async def _may_listen(self_check: SelfCheck, options: WorkerOptions, stop: asyncio.Event) -> bool:
+async def _may_listen(self_check: SelfCheck, settings: Settings, stop: asyncio.Event) -> bool:
     """Waits until the worker may claim jobs. False if `stop` was set first; a failed self-check waits for that."""
 
     async def allowed() -> None:
         if await self_check.passed():
-            await wait_until_promoted(options.rollout_state_file)
+            await wait_until_promoted(state_file(settings.rollout))
         else:
             await stop.wait()
 
@@ -76,17 +64,17 @@ async def _may_listen(self_check: SelfCheck, options: WorkerOptions, stop: async
         await asyncio.gather(checking, stopping, return_exceptions=True)
 
 
-async def _listen(broker: AsyncBroker, runner: Runner, options: WorkerOptions, stop: asyncio.Event) -> None:
+async def _listen(broker: AsyncBroker, runner: Runner, settings: Settings, stop: asyncio.Event) -> None:
     """Fetches messages until `stop`. Jobs that are not finished in time go back to the queue."""
     with ThreadPoolExecutor(max_workers=1) as unused:  # taskiq runs blocking tasks there; there are none.
         receiver = Receiver(
             broker=broker,
             executor=unused,
             run_startup=False,
-            max_async_tasks=options.concurrency,
+            max_async_tasks=settings.worker.concurrency,
             # Messages may be lost, and an unacknowledged one would wait for this worker while others are idle.
             ack_type=AcknowledgeType.WHEN_RECEIVED,
-            wait_tasks_timeout=options.drain_seconds,
+            wait_tasks_timeout=settings.worker.drain_seconds,
         )
         stopping = asyncio.create_task(_stop_claiming(runner, stop))
         try:

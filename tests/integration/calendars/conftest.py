@@ -11,7 +11,8 @@ from psycopg.types.json import Jsonb
 
 from upschedule.calendars.feeds import FeedService
 from upschedule.calendars.model import CalendarOptions
-from upschedule.calendars.service import CalendarLimits, CalendarService
+from upschedule.calendars.service import CalendarService
+from upschedule.settings import LimitSettings
 from upschedule.stores.database import Database, PoolOptions
 from upschedule.timetable.event import Event
 
@@ -89,7 +90,7 @@ async def store(postgres_dsn: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def calendars(store: Database, clock: Clock) -> CalendarService:
-    limits = CalendarLimits(calendars_max=3, events_max=50)
+    limits = LimitSettings(calendars_per_account=3, events_per_calendar=50)
     return CalendarService(store, OPTIONS, feed_secret=SECRET, limits=lambda: limits, new_id=uuid.uuid4, now=clock.now)
 
 

@@ -12,10 +12,11 @@ from redis.asyncio import Redis
 from tests.integration.web.conftest import NewClient, StartApi
 from tests.support.servers import Database
 from upschedule.accounts.errors import SignInBlocked
-from upschedule.accounts.throttle import SignInBounds, SignInThrottle
+from upschedule.accounts.throttle import SignInThrottle
+from upschedule.settings import LimitSettings
 from upschedule.stores.redis import connect
 
-BOUNDS = SignInBounds(failures_max=5, block_seconds=900)
+LIMITS = LimitSettings(sign_in_failures_max=5, sign_in_block_seconds=900)
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ async def _fail(throttle: SignInThrottle, *, device: bytes | None = None) -> Non
 
 async def test_a_block_lasts_its_whole_time_from_the_fifth_failure(redis_state: Redis) -> None:
     """Not from the first; and attempts while it lasts do not prolong it (R8.5)."""
-    throttle = SignInThrottle(redis_state, bounds=lambda: BOUNDS)
+    throttle = SignInThrottle(redis_state, limits=lambda: LIMITS)
     for _ in range(4):
         await _fail(throttle)
     for key in await redis_state.keys("*"):
@@ -51,7 +52,7 @@ async def test_a_block_lasts_its_whole_time_from_the_fifth_failure(redis_state: 
 
 
 async def test_failures_are_kept_under_no_address_of_a_person(redis_state: Redis) -> None:
-    throttle = SignInThrottle(redis_state, bounds=lambda: BOUNDS)
+    throttle = SignInThrottle(redis_state, limits=lambda: LIMITS)
     await throttle.begin(client="192.0.2.1", email="student@example.org")
 
     assert not [key for key in await redis_state.keys("*") if b"student" in key]
@@ -59,7 +60,7 @@ async def test_failures_are_kept_under_no_address_of_a_person(redis_state: Redis
 
 async def test_an_attempt_whose_process_died_is_forgotten(redis_state: Redis) -> None:
     """It is counted as under way for half a minute, and not as a failure."""
-    throttle = SignInThrottle(redis_state, bounds=lambda: BOUNDS)
+    throttle = SignInThrottle(redis_state, limits=lambda: LIMITS)
     for _ in range(5):
         await throttle.begin(client="192.0.2.1", email="student@example.org")
     ages = [await redis_state.ttl(key) for key in await redis_state.keys("*")]

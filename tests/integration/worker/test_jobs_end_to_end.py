@@ -5,27 +5,34 @@ import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
+import msgspec
+
 from tests.support.sandbox.scripted_reader import golden
 from tests.support.sandbox.scripted_worker import a_sandbox
 from tests.support.services import Addresses, a_document, new_account, opened, until_final
 from upschedule.processing.job import Status
-from upschedule.scheduler.app import SchedulerOptions, schedule
-from upschedule.worker.app import WorkerOptions, work
+from upschedule.scheduler.app import schedule
+from upschedule.settings.loading import load
+from upschedule.worker.app import work
 
 
 @asynccontextmanager
 async def working(addresses: Addresses, settings: Mapping[str, str] | None = None) -> AsyncGenerator[None]:
     """A worker and a scheduler."""
-    options = WorkerOptions(host="127.0.0.1", port=0, concurrency=2, drain_seconds=5, rollout_state_file=None)
-    rounds = SchedulerOptions(host="127.0.0.1", port=0, sweep_seconds=1, retention_seconds=60, rollout_state_file=None)
+    process = load(addresses.environment(settings))
+    process = msgspec.structs.replace(
+        process,
+        worker=msgspec.structs.replace(process.worker, port=0, drain_seconds=5),
+        scheduler=msgspec.structs.replace(process.scheduler, port=0),
+    )
     stop = asyncio.Event()
     async with (
         opened(addresses, role="worker", settings=settings) as services,
         opened(addresses, role="scheduler", settings=settings) as scheduling,
         asyncio.TaskGroup() as processes,
     ):
-        processes.create_task(work(services, a_sandbox(), options, golden=golden(), stop=stop))
-        processes.create_task(schedule(scheduling, rounds, stop=stop))
+        processes.create_task(work(services, a_sandbox(), process, golden=golden(), stop=stop))
+        processes.create_task(schedule(scheduling, process, stop=stop))
         try:
             yield
         finally:

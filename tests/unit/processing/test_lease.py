@@ -4,10 +4,11 @@ import asyncio
 
 import pytest
 
-from upschedule.processing.lease import LeaseLost, LeaseOptions, while_held
+from upschedule.processing.lease import LeaseLost, while_held
+from upschedule.settings import JobSettings
 from upschedule.stores.errors import StoreUnavailable
 
-OPTIONS = LeaseOptions(lease_seconds=0.3, heartbeat_seconds=0.02)
+SETTINGS = JobSettings(lease_seconds=0.3, heartbeat_seconds=0.02)
 
 
 class Work:
@@ -35,7 +36,7 @@ async def test_a_result_comes_through_while_the_lease_is_renewed() -> None:
         renewals += 1
         return True
 
-    assert await while_held(Work().run(0.4), renew, OPTIONS) == "done"
+    assert await while_held(Work().run(0.4), renew, SETTINGS) == "done"
     assert renewals > 3
 
 
@@ -48,7 +49,7 @@ async def test_work_is_cancelled_at_once_when_another_owns_the_job() -> None:
 
     async with asyncio.timeout(2):
         with pytest.raises(LeaseLost):
-            await while_held(work.run(60), renew, OPTIONS)
+            await while_held(work.run(60), renew, SETTINGS)
     assert work.cancelled
 
 
@@ -64,9 +65,9 @@ async def test_a_database_away_for_the_whole_lease_ends_the_work(*, silent: bool
 
     started = asyncio.get_running_loop().time()
     with pytest.raises(LeaseLost):
-        await while_held(work.run(60), renew, OPTIONS)
+        await while_held(work.run(60), renew, SETTINGS)
     assert work.cancelled
-    assert asyncio.get_running_loop().time() - started >= OPTIONS.lease_seconds * 0.9
+    assert asyncio.get_running_loop().time() - started >= SETTINGS.lease_seconds * 0.9
 
 
 async def test_a_short_fault_costs_no_job() -> None:
@@ -77,7 +78,7 @@ async def test_a_short_fault_costs_no_job() -> None:
             raise StoreUnavailable("postgres", "restarting")
         return True
 
-    assert await while_held(Work().run(0.5), renew, OPTIONS) == "done"
+    assert await while_held(Work().run(0.5), renew, SETTINGS) == "done"
 
 
 async def test_an_error_of_the_work_and_a_cancellation_from_outside_come_through() -> None:
@@ -88,9 +89,9 @@ async def test_an_error_of_the_work_and_a_cancellation_from_outside_come_through
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await while_held(fail(), renew, OPTIONS)
+        await while_held(fail(), renew, SETTINGS)
     work = Work()
-    held = asyncio.create_task(while_held(work.run(60), renew, OPTIONS))
+    held = asyncio.create_task(while_held(work.run(60), renew, SETTINGS))
     await work.begun.wait()
     held.cancel()
     with pytest.raises(asyncio.CancelledError):
