@@ -1,5 +1,7 @@
 """What Consul's keys make of the settings: whole keys, last good values, the environment's beneath."""
 
+import asyncio
+
 import pytest
 
 from tests.support.services import Addresses
@@ -119,3 +121,18 @@ def test_an_empty_message_ends_maintenance() -> None:
     live.apply([entry(MESSAGE, b"")])
 
     assert live.current.maintenance.message == ""
+
+
+async def test_a_request_works_with_the_values_of_its_beginning() -> None:
+    """Its own tasks included; another request sees the change."""
+    live = LiveSettings(base(LIMITS_UPLOADS_PER_HOUR="12"))
+
+    async def uploads_per_hour() -> int:
+        return live.current.limits.uploads_per_hour
+
+    with live.snapshot() as settings:
+        live.apply([KeyValue(key=f"{SETTINGS_PREFIX}limits/uploads_per_hour", value=b"3", modify_index=7)])
+        assert settings.limits.uploads_per_hour == 12
+        assert await asyncio.create_task(uploads_per_hour()) == 12
+
+    assert await uploads_per_hour() == 3
