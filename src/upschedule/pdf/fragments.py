@@ -11,11 +11,11 @@ from functools import cached_property
 from typing import NamedTuple
 
 from upschedule.pdf.cells import Row, Table
-from upschedule.pdf.layouts import exams, lectures, tests
+from upschedule.pdf.layouts import exams, lectures, semester_tests
 from upschedule.pdf.layouts.entry import Fields, Layout, Part
 from upschedule.pdf.layouts.fields import joined
 
-LAYOUTS: tuple[Layout, ...] = (lectures.LAYOUT, tests.LAYOUT, exams.LAYOUT)
+LAYOUTS: tuple[Layout, ...] = (lectures.LAYOUT, semester_tests.LAYOUT, exams.LAYOUT)
 
 
 #: So many different headers of a document are tried for tables without one.
