@@ -1,24 +1,30 @@
 """Releases that must not go out: each goes back, says why in words, and nobody notices (R12.1, R12.3)."""
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from tests.cluster.conftest import Figure
+from tests.support.cluster.whole.bad_releases import (
+    ANSWERS_500,
+    CRASHES,
+    FAILS_ITS_CHECK,
+    FAILS_ITS_MIGRATION,
+    HANGS,
+    READS_WRONGLY,
+    REMOVES_WHAT_IS_NEEDED,
+    BadRelease,
+)
 from tests.support.cluster.whole.cluster import owner_url
 from tests.support.cluster.whole.releases import (
     GATE_NOT_PASSED,
-    Change,
     deploy,
     harmless,
     make_release,
-    migrating,
     released,
-    replacing,
     serving,
     tried,
     unlimited_traffic,
@@ -30,60 +36,7 @@ from tools.local_cluster.errors import ClusterError
 
 pytestmark = pytest.mark.timeout(900)
 
-SERVE = ("src/upschedule/cli/serve.py", "    server.serve()\n")
-CREATE = "        owned = await calendars.create(\n"
-CALENDARS = ("src/upschedule/web/api/calendars.py", CREATE)
-READY = ("src/upschedule/web/api/health.py", 'return "ready" if is_ready(dependencies) else "unavailable"')
-READ = ("src/upschedule/pdf/reader.py", "return Extraction(events=tuple(events),")
 DOCUMENTS = 6
-
-
-@dataclass(frozen=True, kw_only=True)
-class Bad:
-    """`reasons` must be said. A canary that is not healthy after `healthy_seconds` is given up by Nomad."""
-
-    change: Change
-    reasons: Sequence[str]
-    healthy_seconds: int = 60
-
-
-CRASHES = Bad(
-    change=replacing(*SERVE, '    raise SystemExit("the new library is missing")\n'),
-    reasons=["task serve ended with exit code 1", "serve | the new library is missing"],
-)
-HANGS = Bad(
-    change=replacing(*SERVE, "    __import__('threading').Event().wait()\n"),
-    reasons=["check 'ready' of api is critical", "connection refused"],
-)
-FAILS_ITS_CHECK = Bad(
-    change=replacing(*READY, 'return "unavailable"'),
-    reasons=["check 'ready' of api is critical", "503 Service Unavailable"],
-)
-FAILS_ITS_MIGRATION = Bad(
-    change=migrating(("expand_notes", "ALTER TABLE lecture_notes ADD COLUMN seen boolean;")),
-    reasons=["prestart task prepare ended with exit code 4", 'relation "lecture_notes" does not exist'],
-)
-REMOVES_WHAT_IS_NEEDED = Bad(
-    change=migrating(
-        ("contract_jobs", "ALTER TABLE jobs RENAME TO former_jobs;"),
-        ("expand_notes", "CREATE TABLE lecture_notes (id bigint PRIMARY KEY);"),
-    ),
-    reasons=[
-        "prestart task prepare ended with exit code 4",
-        "contract_jobs.sql removes what",
-        "first release a commit that ends with the contraction",
-    ],
-)
-# Its canary is healthy, and needs the time to become so.
-ANSWERS_500 = Bad(
-    change=replacing(*CALENDARS, f'        raise RuntimeError("of a test")\n{CREATE}'),
-    reasons=["Not ok: golden document: POST /api/v1/calendars answers 500"],
-    healthy_seconds=600,
-)
-READS_WRONGLY = Bad(
-    change=replacing(*READ, "return Extraction(events=tuple(events[1:]),"),
-    reasons=["check 'ready' of worker is critical", "the golden schedule was read, but not as it is printed"],
-)
 
 
 @pytest.mark.parametrize(
@@ -99,7 +52,7 @@ READS_WRONGLY = Bad(
     ],
 )
 def test_a_bad_release_goes_back_and_says_why_while_the_one_before_serves(
-    cluster: LocalCluster, tmp_path: Path, figure: Figure, bad: Bad
+    cluster: LocalCluster, tmp_path: Path, figure: Figure, bad: BadRelease
 ) -> None:
     """No request fails, no instance of the release before stops, the schema stays (R12.1, R12.2, R12.3)."""
     documents = [document(seed, rows_max=10) for seed in range(DOCUMENTS)]

@@ -1,0 +1,70 @@
+"""Changes of a commit that a deployment must refuse, each with the reasons that it must report."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tests.support.cluster.whole.releases import Change, migrating, replacing
+
+SERVE = ("src/upschedule/cli/serve.py", "    server.serve()\n")
+CREATE = "        owned = await calendars.create(\n"
+CALENDARS = ("src/upschedule/web/api/calendars.py", CREATE)
+READY = ("src/upschedule/web/api/health.py", 'return "ready" if is_ready(dependencies) else "unavailable"')
+READ = ("src/upschedule/pdf/reader.py", "return Extraction(events=tuple(events),")
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadRelease:
+    """The deployment must report all `reasons`. Nomad gives up a canary that is not healthy after `healthy_seconds`."""
+
+    change: Change
+    reasons: Sequence[str]
+    healthy_seconds: int = 60
+
+
+CRASHES = BadRelease(
+    change=replacing(*SERVE, '    raise SystemExit("the new library is missing")\n'),
+    reasons=["task serve ended with exit code 1", "serve | the new library is missing"],
+)
+HANGS = BadRelease(
+    change=replacing(*SERVE, "    __import__('threading').Event().wait()\n"),
+    reasons=["check 'ready' of api is critical", "connection refused"],
+)
+FAILS_ITS_CHECK = BadRelease(
+    change=replacing(*READY, 'return "unavailable"'),
+    reasons=["check 'ready' of api is critical", "503 Service Unavailable"],
+)
+FAILS_ITS_MIGRATION = BadRelease(
+    change=migrating(("expand_notes", "ALTER TABLE lecture_notes ADD COLUMN seen boolean;")),
+    reasons=["prestart task prepare ended with exit code 4", 'relation "lecture_notes" does not exist'],
+)
+REMOVES_WHAT_IS_NEEDED = BadRelease(
+    change=migrating(
+        ("contract_jobs", "ALTER TABLE jobs RENAME TO former_jobs;"),
+        ("expand_notes", "CREATE TABLE lecture_notes (id bigint PRIMARY KEY);"),
+    ),
+    reasons=[
+        "prestart task prepare ended with exit code 4",
+        "contract_jobs.sql removes what",
+        "first release a commit that ends with the contraction",
+    ],
+)
+# Its canary is healthy, and needs the time to become so.
+ANSWERS_500 = BadRelease(
+    change=replacing(*CALENDARS, f'        raise RuntimeError("of a test")\n{CREATE}'),
+    reasons=["Not ok: golden document: POST /api/v1/calendars answers 500"],
+    healthy_seconds=600,
+)
+READS_WRONGLY = BadRelease(
+    change=replacing(*READ, "return Extraction(events=tuple(events[1:]),"),
+    reasons=["check 'ready' of worker is critical", "the golden schedule was read, but not as it is printed"],
+)
+
+BAD_RELEASES = {
+    "crashes": CRASHES,
+    "hangs": HANGS,
+    "fails-its-check": FAILS_ITS_CHECK,
+    "fails-its-migration": FAILS_ITS_MIGRATION,
+    "removes-what-is-needed": REMOVES_WHAT_IS_NEEDED,
+    "answers-500": ANSWERS_500,
+    "reads-wrongly": READS_WRONGLY,
+}
