@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.support.cluster.whole.cluster import running_cluster
-from tests.support.cluster.whole.instances import await_well
-from tests.support.cluster.whole.releases import tried
-from tests.support.cluster.whole.scaling import await_passing, scale
+from tests.support.cluster.whole.fixed_numbers import FixedNumbers
 from tools.local_cluster.cluster import LocalCluster
 
 FIGURES = pytest.StashKey[list[str]]()
+FIXED_NUMBERS = pytest.StashKey[FixedNumbers]()
 Figure = Callable[[str, float], None]
 
 
@@ -21,15 +20,27 @@ def cluster() -> Iterator[LocalCluster]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def fixed_numbers(cluster: LocalCluster, request: pytest.FixtureRequest) -> Iterator[FixedNumbers]:
+    """Modules in a row share the state without an autoscaler: to reach it and to leave it takes a minute."""
+    numbers = request.config.stash[FIXED_NUMBERS] = FixedNumbers(cluster)
+    yield numbers
+    numbers.release()
+
+
 @pytest.fixture(scope="module")
-def two_of_each(cluster: LocalCluster) -> Iterator[None]:
-    """Of what there may be more than one of; the autoscaler, which would follow the load, leaves them alone."""
-    with tried(cluster, {"scalingEnabled": "false"}):
-        for job in ("api", "worker"):
-            scale(cluster, job, 2)
-            await_passing(cluster, job, 2)
-        await_well(cluster)
-        yield
+def two_of_each(fixed_numbers: FixedNumbers) -> None:
+    """Two instances of the API and of the worker, which the autoscaler does not change."""
+    fixed_numbers.fix()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def autoscaler(request: pytest.FixtureRequest) -> None:
+    """A module that does not ask for `two_of_each` has the autoscaler again."""
+    used = {name for mark in request.node.iter_markers("usefixtures") for name in mark.args}
+    numbers = request.config.stash.get(FIXED_NUMBERS, None)
+    if numbers is not None and "two_of_each" not in used:
+        numbers.release()
 
 
 @pytest.fixture
