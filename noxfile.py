@@ -8,6 +8,8 @@ nox.needs_version = ">=2025.10"
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "test"]
 nox.options.stop_on_first_error = True
+# A file's tests stay together, so that they share what its fixtures start.
+TWO_PROCESSES = ("--numprocesses", "2", "--dist", "loadfile")
 # What needs no cluster has sessions of its own.
 WHOLE_CLUSTER = ("tests/cluster", "--ignore", "tests/cluster/tooling", "--ignore", "tests/cluster/program")
 
@@ -25,8 +27,8 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def test(session: nox.Session) -> None:
-    """All tests in one run."""
-    session.run("pytest", *session.posargs)
+    """All tests in one run, in two processes with servers of their own: most tests wait."""
+    session.run("pytest", *TWO_PROCESSES, *session.posargs)
 
 
 @nox.session
