@@ -152,12 +152,12 @@ def rooms(
 
 
 @pytest.fixture
-def private_postgres(scratch: Path) -> Iterator[Callable[..., Postgres]]:
-    """Start a PostgreSQL that the test may stop, kill and start; takes the options of `Postgres`."""
+def private_postgres(scratch: Path) -> Iterator[Callable[[], Postgres]]:
+    """Start a PostgreSQL that the test may stop, kill and start."""
     with ExitStack() as owned:
 
-        def start(**options: object) -> Postgres:
-            server = Postgres(_private_directory(scratch), **({"durable": False} | options))
+        def start() -> Postgres:
+            server = Postgres(_private_directory(scratch), durable=False)
             return owned.enter_context(started(server))
 
         yield start

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
@@ -50,7 +51,7 @@ def new_visitor(chromium: Browser, tmp_path: Path) -> Iterator[NewVisitor]:
     """Somebody with a browser of their own: `new_visitor(url, width=390)`. No error may reach the console."""
     visitors: list[Visitor] = []
 
-    def arrive(url: str, *, width: int = 1440, height: int = 900, **options: object) -> Visitor:
+    def arrive(url: str, *, width: int = 1440, height: int = 900, **options: Any) -> Visitor:
         context = chromium.new_context(
             base_url=url, viewport={"width": width, "height": height}, locale="en-ZA", **options
         )

@@ -29,7 +29,7 @@ def emptied_object_store(seaweedfs_server: SeaweedFS, object_store: BucketAddres
     yield object_store
     client = seaweedfs_server.admin_client()
     for item in client.list_objects(bucket_name=object_store.bucket, recursive=True):
-        client.remove_object(bucket_name=object_store.bucket, object_name=item.object_name)
+        client.remove_object(bucket_name=object_store.bucket, object_name=str(item.object_name))
 
 
 @pytest.fixture

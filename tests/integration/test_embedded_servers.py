@@ -8,6 +8,7 @@ import psycopg
 import pytest
 import redis
 from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.support.servers import wait_until
 from upschedule.operations.embedded.postgres import Postgres
@@ -30,7 +31,7 @@ def test_each_test_gets_an_empty_database(postgres_dsn: str, postgres_owner_dsn:
     """Whatever earlier tests wrote is gone."""
     with psycopg.connect(postgres_owner_dsn) as conn:
         assert conn.execute("SELECT count(*) FROM accounts").fetchone() == (0,)
-        assert conn.info.dbname == psycopg.conninfo.conninfo_to_dict(postgres_dsn)["dbname"]
+        assert conn.info.dbname == conninfo_to_dict(postgres_dsn)["dbname"]
 
 
 def test_postgres_keeps_committed_rows_over_kill_and_restart(private_postgres: Callable[..., Postgres]) -> None:
@@ -65,14 +66,14 @@ def test_the_cache_redis_evicts_the_least_recently_used_at_two_gigabytes(
     with redis.Redis.from_url(private_valkey(CACHE).url) as client:
         limits = client.config_get("maxmemory", "maxmemory-policy")
         assert limits == {"maxmemory": str(2 * 1024**3), "maxmemory-policy": "allkeys-lru"}
-        first, second = (range(100), range(100, 200))
+        first, second = ([str(number) for number in numbers] for numbers in (range(100), range(100, 200)))
         for number in (*first, *second):
             client.set(number, bytes(10_000))
         wait_until(lambda: min(client.object("idletime", number) for number in first) >= 2)
         client.mget(*second)
         client.config_set("maxmemory", client.info("memory")["used_memory"])
         for number in range(200, 250):
-            client.set(number, bytes(10_000))
+            client.set(str(number), bytes(10_000))
         assert client.info("stats")["evicted_keys"] >= 50
         assert client.exists(*second) > client.exists(*first) + 25
 

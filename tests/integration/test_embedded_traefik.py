@@ -32,7 +32,8 @@ class Instance(http.server.BaseHTTPRequestHandler):
         if self.path == "/stream":
             self._stream()
             return
-        self._answer(f"{self.server.server_port}\n{self.path}\n{self.headers}".encode())
+        port = self.connection.getsockname()[1]
+        self._answer(f"{port}\n{self.path}\n{self.headers}".encode())
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length", 1_000_000))

@@ -11,9 +11,9 @@ from upschedule.operations.embedded.postgres import Postgres
 from upschedule.operations.embedded.valkey import Valkey
 
 
-def _client(server: Valkey, proxy: FaultProxy, **options: float) -> redis.asyncio.Redis:
+def _client(server: Valkey, proxy: FaultProxy, *, socket_timeout: float | None = None) -> redis.asyncio.Redis:
     url = server.url.replace(str(server.port), str(proxy.port))
-    return redis.asyncio.Redis.from_url(url, retry=None, **options)
+    return redis.asyncio.Redis.from_url(url, retry=None, socket_timeout=socket_timeout)
 
 
 async def test_a_refused_server_comes_back_on_the_same_port(valkey_state_server: Valkey) -> None:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -39,9 +40,7 @@ def _write(directory: Path, files: dict[str, str]) -> Path:
     return directory
 
 
-def _run(
-    database: Database, directory: Path, policy: MigrationPolicy | None = None, **given: object
-) -> MigrationReport:
+def _run(database: Database, directory: Path, policy: MigrationPolicy | None = None, **given: Any) -> MigrationReport:
     return migrate(
         database.owner_dsn,
         read_migrations(directory),
@@ -53,7 +52,7 @@ def _run(
 
 def _rows(dsn: str, query: str) -> Sequence[tuple[object, ...]]:
     with psycopg.connect(dsn) as conn:
-        return conn.execute(query).fetchall()
+        return conn.execute(query.encode()).fetchall()
 
 
 def test_the_real_migrations_apply_once_and_a_second_run_changes_nothing(empty_database: Database) -> None:
@@ -71,7 +70,7 @@ def test_three_releases_that_start_at_once_migrate_once(empty_database: Database
     directory = _write(tmp_path, SMALL)
     with ThreadPoolExecutor(3) as pool:
         reports = list(pool.map(lambda _: _run(empty_database, directory), range(3)))
-    assert sorted(report.applied for report in reports) == [[], [], list(SMALL)]
+    assert sorted(list(report.applied) for report in reports) == [[], [], list(SMALL)]
     assert _rows(empty_database.owner_dsn, "SELECT indisvalid FROM pg_index WHERE indexrelid = 'people_name'::regclass")
 
 

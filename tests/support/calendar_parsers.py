@@ -3,6 +3,7 @@
 import datetime as dt
 import re
 from collections import defaultdict
+from typing import Any
 
 import recurring_ical_events
 import vobject
@@ -23,7 +24,7 @@ def by_icalendar(document: bytes) -> Starts:
     found: Starts = defaultdict(list)
     calendar = Calendar.from_ical(document)
     for event in recurring_ical_events.of(calendar).between(dt.date(2000, 1, 1), dt.date(2101, 1, 1)):
-        start = event["DTSTART"].dt
+        start: Any = event.decoded("DTSTART")
         assert start.utcoffset() == dt.timedelta(hours=2)
         found[str(event["UID"])].append(start.replace(tzinfo=None))
     return {uid: sorted(starts) for uid, starts in found.items()}

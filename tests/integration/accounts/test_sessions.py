@@ -1,5 +1,6 @@
 """Sessions in PostgreSQL and their cache in the state Redis (R10.3)."""
 
+from typing import Any
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
@@ -100,8 +101,10 @@ async def test_a_session_is_stored_under_the_hash_of_its_id(house: House, accoun
     """The contents of Redis, PostgreSQL and their files are not enough to sign in (R8.2)."""
     session_id = await house.begin(account)
     stored = b"".join(await house.rows())
-    for key in await house.redis.keys("*"):
-        stored += key + (await house.redis.get(key) or b"")
+    keys: list[Any] = await house.redis.keys("*")
+    for key in keys:
+        value: Any = await house.redis.get(key)
+        stored += key + (value or b"")
 
     assert await house.account_of(session_id) == account
     assert session_id.encode() not in stored
@@ -167,6 +170,7 @@ async def test_a_session_ends_when_it_is_not_used(house: House, account: UUID) -
 async def test_a_session_ends_at_its_age_however_much_it_is_used(house: House, account: UUID) -> None:
     """The cookie's time says so, too."""
     session_id = await house.begin(account)
+    known = None
     for _ in range(29):
         house.clock.time += DAY
         known = await house.sessions.find(session_id)

@@ -3,6 +3,7 @@
 import datetime as dt
 import uuid
 from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import msgspec
 import psycopg
@@ -40,7 +41,7 @@ class Campus:
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
 
-    def execute(self, query: str, *values: object) -> list[tuple[object, ...]]:
+    def execute(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         with psycopg.connect(self._dsn) as connection:
             cursor = connection.execute(query.encode(), values)
             return cursor.fetchall() if cursor.description else []

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from msgspec import structs
 from psycopg import errors
+from psycopg.conninfo import conninfo_to_dict
 
 from tests.support.releases.unpacked import NEXT, REAL, Preparation, make_release
 from tests.support.servers import Database, fresh_database
@@ -36,12 +37,12 @@ def preparation(
     yield Preparation(database=empty_database, store=object_store)
     client = seaweedfs_server.admin_client()
     for item in client.list_objects(bucket_name=object_store.bucket, recursive=True):
-        client.remove_object(bucket_name=object_store.bucket, object_name=item.object_name)
+        client.remove_object(bucket_name=object_store.bucket, object_name=str(item.object_name))
 
 
 def rows(dsn: str, query: str) -> list[tuple[Any, ...]]:
     with psycopg.connect(dsn) as connection:
-        return connection.execute(query).fetchall()
+        return connection.execute(query.encode()).fetchall()
 
 
 def test_the_first_release_brings_an_empty_database_up_and_is_marked(preparation: Preparation, tmp_path: Path) -> None:
@@ -137,7 +138,7 @@ def test_pg_dump_reads_no_password_from_its_arguments(preparation: Preparation, 
     assert replace(preparation, programs=programs).run(make_release(tmp_path / "one", "1")).code == 0
 
     assert "--format=custom" in seen.read_text()
-    assert psycopg.conninfo.conninfo_to_dict(preparation.database.owner_dsn)["password"] not in seen.read_text()
+    assert str(conninfo_to_dict(preparation.database.owner_dsn)["password"]) not in seen.read_text()
 
 
 def test_a_contraction_waits_for_the_release_after_the_one_that_brought_it(

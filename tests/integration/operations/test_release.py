@@ -48,7 +48,7 @@ def release(seaweedfs_server: SeaweedFS, object_store: BucketAddress) -> Iterato
     yield run
     client = seaweedfs_server.admin_client()
     for item in client.list_objects(bucket_name=object_store.bucket):
-        client.remove_object(bucket_name=object_store.bucket, object_name=item.object_name)
+        client.remove_object(bucket_name=object_store.bucket, object_name=str(item.object_name))
 
 
 def test_the_same_commit_gives_the_same_bytes_wherever_it_is_packed(

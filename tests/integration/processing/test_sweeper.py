@@ -10,7 +10,7 @@ from tests.support.services import Addresses, new_account, opened
 from upschedule.processing.job import Status
 from upschedule.services import Services
 
-EXPIRED = {"lease_until": "now() - interval '1 second'"}
+EXPIRED = "now() - interval '1 second'"
 NO_REDIS = "redis://127.0.0.1:1"
 
 
@@ -21,7 +21,7 @@ async def messages(services: Services) -> int:
 async def test_a_run_whose_lease_ran_out_is_queued_again_with_backoff(addresses: Addresses) -> None:
     """(R2.1, R2.3)."""
     async with opened(addresses, settings={"JOBS_BACKOFF_SECONDS_BASE": "50"}) as services:
-        run = await claimed(services, await new_account(services), **EXPIRED)
+        run = await claimed(services, await new_account(services), lease_until=EXPIRED)
         await services.sweeper().sweep()
         job = await read(services, run.id)
         assert (job.status, job.attempt, job.run) == (Status.QUEUED, 1, 1)
@@ -42,7 +42,7 @@ async def test_after_the_last_retry_the_job_has_failed_and_left_a_dead_letter(ad
     """(R2.1, R2.5)."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
-        run = await claimed(services, account_id, attempt="4", **EXPIRED)
+        run = await claimed(services, account_id, attempt="4", lease_until=EXPIRED)
         await services.sweeper().sweep()
         status = await services.jobs.status(account_id, run.id)
         assert status.status is Status.FAILED
@@ -55,7 +55,7 @@ async def test_a_run_that_took_longer_than_five_minutes_has_failed(addresses: Ad
     """(R1.5)."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
-        run = await claimed(services, account_id, started_at="now() - interval '301 seconds'", **EXPIRED)
+        run = await claimed(services, account_id, started_at="now() - interval '301 seconds'", lease_until=EXPIRED)
         await services.sweeper().sweep()
         status = await services.jobs.status(account_id, run.id)
         assert status.error is not None
@@ -98,7 +98,7 @@ async def test_of_many_sweepers_at_once_each_job_is_settled_once(addresses: Addr
     """Two leaders can overlap for a moment."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
-        runs = [await claimed(services, account_id, attempt="4", **EXPIRED) for _ in range(5)]
+        runs = [await claimed(services, account_id, attempt="4", lease_until=EXPIRED) for _ in range(5)]
         await asyncio.gather(*(services.sweeper().sweep() for _ in range(8)))
         assert await count(services, "dead_letters") == len(runs)
 
@@ -107,7 +107,7 @@ async def test_a_sweep_without_redis_moves_rows_and_rings_later(addresses: Addre
     away = msgspec.structs.replace(addresses, redis_state_url=NO_REDIS, redis_cache_url=NO_REDIS)
     async with opened(away) as services:
         account_id = await new_account(services)
-        run = await claimed(services, account_id, **EXPIRED)
+        run = await claimed(services, account_id, lease_until=EXPIRED)
         due = [await queued(services, account_id, rung_at="NULL") for _ in range(20)]
         started = asyncio.get_running_loop().time()
         await services.sweeper().sweep()

@@ -1,6 +1,7 @@
 """A status as it changes."""
 
 import asyncio
+import inspect
 from collections.abc import AsyncGenerator
 
 import msgspec
@@ -95,7 +96,7 @@ async def test_streams_end_when_the_process_stops(addresses: Addresses) -> None:
         rest = asyncio.create_task(_all(stream))
 
         async def waits() -> bool:
-            return stream.ag_running
+            return inspect.isasyncgen(stream) and stream.ag_running
 
         await until(waits)
         services.jobs.end_watches()

@@ -20,7 +20,7 @@ from upschedule.runtime.leadership import SILENT_SECONDS_MAX
 from upschedule.services import Services
 
 PORT = "SCHEDULER_PORT"
-EXPIRED = {"lease_until": "now() - interval '1 second'"}
+EXPIRED = "now() - interval '1 second'"
 
 
 def leads(port: int) -> bool:
@@ -42,7 +42,7 @@ async def test_what_was_lost_is_found_and_sigterm_ends_it_with_zero(
     """(R2.3, R6.1)."""
     port = free_port()
     async with opened(addresses) as services:
-        job = await claimed(services, await new_account(services), **EXPIRED)
+        job = await claimed(services, await new_account(services), lease_until=EXPIRED)
         scheduler = start_scheduler(addresses, {PORT: str(port)})
         await until_found(services, job)
     assert await asyncio.to_thread(dependencies, port) == {
@@ -86,7 +86,7 @@ async def test_a_killed_leader_is_followed_by_another(addresses: Addresses, star
     assert not leads(ports[1 - first])
     schedulers[first].kill()
     async with opened(addresses) as services:
-        job = await claimed(services, await new_account(services), **EXPIRED)
+        job = await claimed(services, await new_account(services), lease_until=EXPIRED)
         await until_found(services, job)
     assert leads(ports[1 - first])
 
@@ -114,7 +114,7 @@ async def test_a_canary_measures_and_leads_only_once_it_stands_live(
     """Unready it is not: else nobody could promote it (R12.2)."""
     port, standing = free_port(), tmp_path / "standing"
     async with opened(addresses) as services:
-        job = await claimed(services, await new_account(services), **EXPIRED)
+        job = await claimed(services, await new_account(services), lease_until=EXPIRED)
         start_scheduler(addresses, {PORT: str(port), "ROLLOUT_STANDING_FILE": str(standing)})
         await asyncio.to_thread(await_ready, port)
         standing.write_text("canary\n")

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from redis.asyncio import Redis
 from taskiq import AckableMessage
 from taskiq.kicker import AsyncKicker
+from taskiq.utils import maybe_awaitable
 
 from tests.support.fault_proxy import FaultProxy
 from tests.support.services import until
@@ -35,7 +36,7 @@ async def send(broker: StreamBroker, argument: str, *, task: str = "known") -> N
 async def receive(broker: StreamBroker, messages: AsyncGenerator[AckableMessage]) -> str:
     async with asyncio.timeout(10):
         message = await anext(messages)
-    await message.ack()
+    await maybe_awaitable(message.ack())
     return broker.formatter.loads(message=message.data).args[0]
 
 
@@ -72,8 +73,14 @@ async def test_messages_that_nobody_takes_are_bounded(redis_state_url: str) -> N
 
 async def test_garbage_is_removed_and_the_next_message_delivered(redis_state_url: str) -> None:
     async with a_broker(redis_state_url) as broker, Redis.from_url(redis_state_url) as redis:
-        for fields in ({"data": b"\xff\x00"}, {"other": b"x"}, {"data": b"{}"}, {"data": b'{"task_name": 3}'}):
-            await redis.xadd("s", fields)
+        unreadable: list[tuple[str, bytes]] = [
+            ("data", b"\xff\x00"),
+            ("other", b"x"),
+            ("data", b"{}"),
+            ("data", b'{"task_name": 3}'),
+        ]
+        for name, value in unreadable:
+            await redis.xadd("s", {name: value})
         await send(broker, "good")
         assert await receive(broker, broker.listen()) == "good"
         assert await redis.xlen("s") == 0

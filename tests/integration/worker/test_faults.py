@@ -4,6 +4,7 @@ import asyncio
 import signal
 import subprocess
 from collections.abc import Callable
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -195,13 +196,18 @@ async def test_progress_is_seen_while_it_reads(addresses: Addresses, start_worke
         assert seen[-1].status is Status.COMPLETED
 
 
+async def waiting_messages(services: Services) -> list[bytes]:
+    found: Any = await services.redis_state.xrange("jobs")
+    return [fields[b"data"] for _id, fields in found]
+
+
 @WITH_SCHEDULER
 async def test_the_same_message_twenty_times_reads_once(addresses: Addresses, start_worker: StartWorker) -> None:
     async with opened(addresses, settings=QUICK) as services:
         account_id, job_id = await upload(services, "slow 0.5 5")
-        message = (await services.redis_state.xrange("jobs"))[0][1]
+        (message,) = await waiting_messages(services)
         for _ in range(19):
-            await services.redis_state.xadd("jobs", message)
+            await services.redis_state.xadd("jobs", {"data": message})
         for _ in range(2):
             start_worker(addresses, QUICK)
         ended = await until_final(services, account_id, job_id)
@@ -218,7 +224,7 @@ async def test_the_same_message_twenty_times_reads_once(addresses: Addresses, st
 async def test_poison_in_the_queue_stops_nobody(addresses: Addresses, start_worker: StartWorker) -> None:
     async with opened(addresses, settings=QUICK) as services:
         account_id, job_id = await upload(services, "plain")
-        good = (await services.redis_state.xrange("jobs"))[0][1][b"data"]
+        (good,) = await waiting_messages(services)
         await services.redis_state.delete("jobs")
         poison = [
             b"\xff\xfe",

@@ -4,6 +4,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from random import Random
+from typing import Any
 
 from tests.support.documents import writers
 from tests.support.documents.flow import Flow
@@ -67,9 +68,9 @@ def long_lectures(directory: Path, groups: int) -> Path:
     return lectures(directory, rows, "everything.pdf")
 
 
-def _lecture_row(row: tuple[object, ...]) -> Row:
+def _lecture_row(row: tuple[Any, ...]) -> Row:
     module, group, *classes = row
-    columns = [[], [], [], []]
+    columns: list[list[str]] = [[], [], [], []]
     for activity, day, time, venue in classes:
         for column, text in zip(columns, (activity, DAYS[day], time, venue), strict=True):
             column.append(text)

@@ -3,7 +3,7 @@
 import datetime as dt
 from typing import Any
 
-from upschedule.timetable.academic_year import AcademicYear, Period, YearDates
+from upschedule.timetable.academic_year import AcademicYear, Period, Term, YearDates
 from upschedule.timetable.entry import DEFAULT_REMINDERS, EntryOptions, entries
 from upschedule.timetable.event import Event, Exam, Lecture, Test
 from upschedule.timetable.icalendar import Header, Published, write
@@ -54,8 +54,8 @@ def period(start: str, end: str, name: str = "") -> Period:
 
 def academic_year(year: int = 2026, **dates: Any) -> AcademicYear:
     """2026 as shipped, unless `dates` say otherwise."""
-    terms = {"S1": period("2026-02-09", "2026-05-22"), "S2": period("2026-07-13", "2026-10-16")}
-    return AcademicYear(year, YearDates(**({"terms": terms} | dates)), public_holidays(year))
+    terms: dict[Term, Period] = {"S1": period("2026-02-09", "2026-05-22"), "S2": period("2026-07-13", "2026-10-16")}
+    return AcademicYear(year, YearDates(**{"terms": terms, **dates}), public_holidays(year))
 
 
 def published(*events: Event, year: AcademicYear | None = None, calendar_id: str = "c1") -> list[Published]:

@@ -77,7 +77,7 @@ def lecture_row(rng: Random) -> Row:
     kind = rng.choice("LPT")
     module, group, offered = names.module(rng), f"{rng.choice('GPT')}0{rng.randint(1, 9)}", rng.choice(_OFFERED)
     language, campus = rng.choice("EAB"), rng.choice(names.CAMPUSES[:4])
-    programmes = rng.choice(([], [], ["12133404"], list(names.PROGRAMMES[:2]), list(names.PROGRAMMES[1:3])))
+    programmes: Cell = rng.choice(([], [], ["12133404"], list(names.PROGRAMMES[:2]), list(names.PROGRAMMES[1:3])))
     slots: dict[tuple[str, str, str, str], tuple[int, list[str]]] = {}
     cells: list[Cell] = [[module], [offered], [group], [language], [], [], [], [], [campus], programmes]
     long_name = rng.random() < 0.2

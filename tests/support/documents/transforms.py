@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import pikepdf
 import pymupdf
@@ -11,7 +12,7 @@ LETTER = (792.0, 612.0)
 A4_PORTRAIT = (595.3, 841.9)
 
 
-def encrypt(data: bytes, *, user: str = "", revision: int = 4) -> bytes:
+def encrypt(data: bytes, *, user: str = "", revision: Literal[4, 6] = 4) -> bytes:
     """AES, copying forbidden; an empty user password opens it. Revision 4 is AES-128, 6 is AES-256."""
     allowed = pikepdf.Permissions(extract=False, modify_other=False)
     return _save(data, encryption=pikepdf.Encryption(owner="owner", user=user, R=revision, allow=allowed))
@@ -25,7 +26,7 @@ def with_object_streams(data: bytes) -> bytes:
     return _save(data, object_stream_mode=pikepdf.ObjectStreamMode.generate)
 
 
-def _save(data: bytes, **options: object) -> bytes:
+def _save(data: bytes, **options: Any) -> bytes:
     out = io.BytesIO()
     with pikepdf.open(io.BytesIO(data)) as pdf:
         pdf.save(out, **options)
@@ -71,7 +72,7 @@ def with_crop_box(data: bytes) -> bytes:
     with pikepdf.open(io.BytesIO(data)) as pdf:
         for page in pdf.pages:
             left, bottom, right, top = (float(side) for side in page.mediabox)
-            page.cropbox = [left + 20, bottom + 20, right - 20, top - 20]
+            page.cropbox = pikepdf.Rectangle(left + 20, bottom + 20, right - 20, top - 20)
         pdf.save(out)
     return out.getvalue()
 

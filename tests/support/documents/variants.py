@@ -411,8 +411,7 @@ def _cropped(data: bytes, cut: Callable[[tuple[float, ...]], tuple[float, ...]])
     def change(pdf: pikepdf.Pdf) -> None:
         for page in pdf.pages:
             box = cut(tuple(float(side) for side in page.mediabox))
-            page.mediabox = box
-            page.cropbox = box
+            page.mediabox = page.cropbox = pikepdf.Rectangle(*box)
 
     return _edited(data, change)
 
@@ -445,7 +444,7 @@ def truly_cut(data: bytes, rng: Random) -> bytes:
     with pymupdf.open(stream=data) as document:
         for page in document:
             page.add_redact_annot((0, bottom, A4[0], A4[1]))
-            page.apply_redactions(graphics=pymupdf.PDF_REDACT_LINE_ART_REMOVE_IF_COVERED)
+            page.apply_redactions(graphics=_REMOVE_COVERED_LINES)
             page.set_mediabox(pymupdf.Rect(0, A4[1] - bottom, A4[0], A4[1]))
         return document.tobytes(deflate=True)
 
@@ -509,8 +508,8 @@ def scan_with_text(data: bytes, _: Random) -> bytes:
         for page in source:
             sheet = target.new_page(width=A4[0], height=A4[1])
             sheet.insert_image(sheet.rect, pixmap=page.get_pixmap(dpi=60))
-            for word in page.get_text("words"):
-                sheet.insert_text((word[0], word[3] - 3), word[4], fontsize=9, render_mode=3)
+            for left, _, _, bottom, text in words_of(page):
+                sheet.insert_text((left, bottom - 3), text, fontsize=9, render_mode=3)
         return target.tobytes(deflate=True)
 
 
@@ -555,8 +554,8 @@ def rules_as_pictures(data: bytes, _: Random) -> bytes:
             sheet = target.new_page(width=A4[0], height=A4[1])
             for drawing in page.get_drawings():
                 sheet.insert_image(drawing["rect"], pixmap=black, keep_proportion=False)
-            for word in page.get_text("words"):
-                sheet.insert_text((word[0], word[3] - 3), word[4], fontsize=8)
+            for left, _, _, bottom, text in words_of(page):
+                sheet.insert_text((left, bottom - 3), text, fontsize=8)
         return target.tobytes(deflate=True)
 
 

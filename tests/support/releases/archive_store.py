@@ -66,8 +66,8 @@ def running_store() -> Iterator[Store]:
             store.going_on.wait()
             self.wfile.write((data or b"")[half:])
 
-        def log_message(self, *words: object) -> None:
-            del words
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it
+            del format, args
 
         def handle_one_request(self) -> None:
             try:

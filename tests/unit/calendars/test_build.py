@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from typing import Any
 
 import msgspec
 import pytest
@@ -12,6 +13,7 @@ from tests.support.builders.timetable import exam, lecture, semester_test
 from tests.support.calendar_parsers import content_lines
 from upschedule.calendars.build import CalendarOptions, basis_of, build_feed, build_records
 from upschedule.calendars.model import CalendarInputs, Choices
+from upschedule.timetable.event import Event
 
 OPTIONS = CalendarOptions(
     public_url="https://example.test", uid_domain="upschedule.app", exam_minutes=180, cancelled_days=30
@@ -41,7 +43,7 @@ def test_equal_rows_and_settings_are_one_basis() -> None:
     assert basis_of(SNAPSHOT, other) != basis_of(SNAPSHOT, OPTIONS)
 
 
-def _feed(*events: object, **changes: object) -> bytes:
+def _feed(*events: Event, **changes: Any) -> bytes:
     made = assembly(*events, **changes)  # A calendar's events and fields.
     return build_feed(made, build_records(made, {}, OPTIONS, now=MOMENT).values(), options=OPTIONS)
 

@@ -1,6 +1,7 @@
 """Rows that no schedule has are warned of or left out, and never accepted in silence."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from upschedule.pdf.document import library_errors
 from upschedule.pdf.errors import Damaged, Incomplete, TooComplex
 from upschedule.timetable import event as printed_as
 
-ONE = {"activities": ["L1"], "days": ["Monday"], "times": ["08:30 - 09:20"], "venues": ["Oak 2-26"]}
+ONE: dict[str, Any] = {"activities": ["L1"], "days": ["Monday"], "times": ["08:30 - 09:20"], "venues": ["Oak 2-26"]}
 RIGHT = handmade.lecture_cells(**ONE)
 
 

@@ -1,5 +1,7 @@
 """Each wrong file is refused for its own cause."""
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.support.documents import transforms, wrong
@@ -93,8 +95,7 @@ def test_content_counts_for_each_page_that_shows_it_and_before_any_is_read(filte
 @pytest.mark.parametrize(
     "save", [bytes, transforms.linearise, transforms.with_object_streams, transforms.resave_by_pdfium]
 )
-def test_a_truncated_file_is_refused_wherever_it_ends(save: object) -> None:
-    assert callable(save)
+def test_a_truncated_file_is_refused_wherever_it_ends(save: Callable[[bytes], bytes]) -> None:
     whole = save(wrong.schedule(LECTURES, rows=30)).rstrip()
 
     for end in range(10, len(whole), 97):

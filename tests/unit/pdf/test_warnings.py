@@ -1,5 +1,7 @@
 """Doubtful rows become warnings that name page and row, never guesses."""
 
+from typing import Any
+
 from tests.support.documents import handmade
 from tests.support.documents.reading import extract
 from upschedule.timetable import event as printed
@@ -128,7 +130,7 @@ def test_rooms_of_one_class_are_one_event_in_printed_order() -> None:
 
 
 def test_the_kind_letter_after_the_language_is_no_part_of_it() -> None:
-    one = {"days": ["Monday"], "times": ["08:30 - 09:20"], "venues": ["Oak 2-26"]}
+    one: dict[str, Any] = {"days": ["Monday"], "times": ["08:30 - 09:20"], "venues": ["Oak 2-26"]}
     rows = [
         handmade.lecture_cells(activities=["L1"], language=printed, **one) for printed in ("E L", "EL", "E", "A/E L")
     ]
@@ -180,7 +182,7 @@ def test_an_exams_wrapped_cells_are_each_one_text() -> None:
 
 
 def test_two_study_programmes_belong_to_one_row_and_a_wrapped_one_is_joined() -> None:
-    one = {"activities": ["L1"], "days": ["Monday"], "times": ["08:30 - 09:20"], "venues": ["Oak 2-26"]}
+    one: dict[str, Any] = {"activities": ["L1"], "days": ["Monday"], "times": ["08:30 - 09:20"], "venues": ["Oak 2-26"]}
     rows = [["12133404", "12134010"], ["BSc Botany", "BCom Law"], ["BSc Information and Knowledge"]]
 
     events = extract(handmade.lectures(*[handmade.lecture_cells(programmes=cell, **one) for cell in rows])).events

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import re
+from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -60,9 +61,7 @@ def test_every_state_can_be_reached_and_no_final_one_is_left_by_the_system() -> 
         ({"status": Status.FAILED, "reader_version": "2", "error": ("reading-failed", False)}, False),
     ],
 )
-def test_known_bytes_are_read_again_only_where_the_result_may_differ(
-    changes: dict[str, object], *, answers: bool
-) -> None:
+def test_known_bytes_are_read_again_only_where_the_result_may_differ(changes: dict[str, Any], *, answers: bool) -> None:
     if isinstance(changes.get("error"), tuple):
         code, in_file = changes["error"]
         changes = changes | {"error": JobError(code=code, title="t", detail="d", in_file=in_file)}

@@ -1,6 +1,7 @@
 """The kinds of day and the terms of the academic year."""
 
 import datetime as dt
+from typing import Any
 
 import pytest
 
@@ -29,7 +30,7 @@ def test_a_day_between_the_terms_has_no_timetable() -> None:
         ({"holidays": (HolidayChange(date=MONDAY, name="Election day"),)}, "holiday"),
     ],
 )
-def test_a_day_without_lectures_says_why(dates: dict[str, object], kind: str) -> None:
+def test_a_day_without_lectures_says_why(dates: dict[str, Any], kind: str) -> None:
     day = academic_year(**dates).day(MONDAY)
 
     assert (day.kind, day.weekday) == (kind, None)

@@ -6,30 +6,34 @@ from collections import Counter
 from collections.abc import Iterator
 
 import holidays
+import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.builders.timetable import HEADER, lecture, published, semester_test
 from tests.support.calendar_parsers import by_icalendar, by_vobject, content_lines
-from upschedule.timetable.academic_year import AcademicYear, FollowedDay, HolidayChange, Period, YearDates
+from upschedule.timetable.academic_year import AcademicYear, FollowedDay, HolidayChange, Period, Term, YearDates
 from upschedule.timetable.event import DAYS, Lecture
 from upschedule.timetable.icalendar import write
 from upschedule.timetable.public_holidays import public_holidays
 from upschedule.timetable.verify import verify
 from upschedule.timetable.year_validation import find_year_errors
 
+QUARTERS: tuple[Term, ...] = ("Q1", "Q2", "Q3", "Q4")
+SEMESTERS: dict[Term, tuple[Term, Term]] = {"S1": ("Q1", "Q2"), "S2": ("Q3", "Q4")}
 CLOCKS = ("07:30", "08:30", "09:20", "10:20", "13:20", "16:20", "17:20", "19:10")
 
 
 @st.composite
-def _terms(draw: st.DrawFn, year: int) -> dict[str, Period]:
+def _terms(draw: st.DrawFn, year: int) -> dict[Term, Period]:
     """Four quarters in order, each of one day to ten weeks, with or without gaps, some semesters of their own."""
-    terms, date = {}, dt.date(year, 1, 1) + dt.timedelta(days=draw(st.integers(0, 60)))
-    for quarter in ("Q1", "Q2", "Q3", "Q4"):
+    terms: dict[Term, Period] = {}
+    date = dt.date(year, 1, 1) + dt.timedelta(days=draw(st.integers(0, 60)))
+    for quarter in QUARTERS:
         end = min(date + dt.timedelta(days=draw(st.integers(0, 70))), dt.date(year, 12, 30))
         terms[quarter] = Period(start=date, end=end)
         date = min(end + dt.timedelta(days=draw(st.integers(1, 12))), dt.date(year, 12, 31))
-    for semester, first, last in (("S1", "Q1", "Q2"), ("S2", "Q3", "Q4")):
+    for semester, (first, last) in SEMESTERS.items():
         if draw(st.booleans()):
             terms[semester] = Period(start=terms[first].start, end=terms[last].end)
     return terms
@@ -56,7 +60,7 @@ def _dates(draw: st.DrawFn, year: int) -> YearDates:
         if error.field.startswith("y.follows")
     }
     kept = tuple(each for index, each in enumerate(dates.follows or ()) if str(index) not in wrong)
-    return YearDates(**{name: getattr(dates, name) for name in YearDates.__struct_fields__} | {"follows": kept})
+    return msgspec.structs.replace(dates, follows=kept)
 
 
 @st.composite
@@ -80,9 +84,8 @@ def _holidays(year: int) -> frozenset[dt.date]:
 
 def _walk(event: Lecture, year: int, dates: YearDates) -> Iterator[dt.datetime]:
     """Day by day, with nothing of the code under test."""
-    halves = {"S1": ("S1",), "S2": ("S2",), "Y": ("S1", "S2")}.get(event.offered, (event.offered,))
-    parts = {"S1": ("Q1", "Q2"), "S2": ("Q3", "Q4")}
-    named = [name for half in halves for name in ((half,) if half in dates.terms else parts[half])]
+    offered: dict[str, tuple[Term, ...]] = {"Y": ("S1", "S2"), **{term: (term,) for term in (*QUARTERS, *SEMESTERS)}}
+    named: list[Term] = [name for term in offered[event.offered] for name in ((term,) if term in dates.terms else SEMESTERS[term])]
     spans = [(dates.terms[name].start, dates.terms[name].end) for name in named]
     free = set(_holidays(year)) | {h.date for h in dates.holidays or () if h.observed}
     free -= {h.date for h in dates.holidays or () if not h.observed}

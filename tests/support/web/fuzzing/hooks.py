@@ -103,11 +103,12 @@ def _lead_to_what_exists(case: schemathesis.Case, phase: TestPhase) -> None:
             case.path_parameters[name] = existing[name]
     if not isinstance(case.body, dict) or not _chosen(case.body):
         return
+    body: dict[str, Any] = case.body
     match _operation_id(case):
         case "CreateCalendar" if _jobs and phase is not TestPhase.STATEFUL:
-            case.body["jobs"] = _jobs[-1:]
+            body["jobs"] = _jobs[-1:]
         case "SignIn":
-            case.body = _ACCOUNT
+            case.body = {**_ACCOUNT}
         case "SignUp":
             case.body = {**_ACCOUNT, "email": f"person-{next(_people)}@example.org"}
 
