@@ -1,7 +1,7 @@
 """How many variants of schedules are handled right, kind by kind.
 
 Run: `python -m perf.variants [SEEDS]`. Each seed makes one schedule and changes it in every way that
-`tests/support/documents/variants.py` knows. The goal: at least 99 %, and no event that the schedule does not have.
+`tests/support/documents/variants` knows. The goal: at least 99 %, and no event that the schedule does not have.
 """
 
 import sys

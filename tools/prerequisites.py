@@ -9,7 +9,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,7 +168,7 @@ def install(packages: Sequence[str]) -> None:
 
 
 @contextmanager
-def _no_cluster_of_debian() -> Iterator[None]:
+def _no_cluster_of_debian() -> Generator[None]:
     """Debian's package would start a PostgreSQL of its own; the tests start theirs themselves."""
     if CREATE_CLUSTER.exists():
         yield

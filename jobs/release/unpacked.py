@@ -20,7 +20,7 @@ import sys
 import tarfile
 import time
 import urllib.request
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -119,7 +119,7 @@ def remove_unused(folder: Path, wanted: Collection[str]) -> None:
 
 
 @contextmanager
-def locked(path: Path, how: int = 0) -> Iterator[None]:
+def locked(path: Path, how: int = 0) -> Generator[None]:
     """Holds an exclusive lock. Raises BlockingIOError with LOCK_NB."""
     opened = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -69,9 +69,7 @@ def test_a_bad_start_names_every_wrong_setting_at_once() -> None:
 
 def test_requirements_give_the_defaults() -> None:
     """Every limit in the requirements is a setting with that default."""
-    defaults: dict[str, Any] = {
-        field.variable.removeprefix("UPSCHEDULE_"): field.default for field in loading.fields()
-    }
+    defaults: dict[str, Any] = {field.variable.removeprefix("UPSCHEDULE_"): field.default for field in loading.fields()}
 
     assert defaults["UPLOADS_PAGES_MAX"] == 100  # R1.4
     assert defaults["JOBS_ATTEMPT_SECONDS_MAX"] == 5 * 60  # R1.5

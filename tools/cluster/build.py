@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from tools.cluster.pinned_programs import PROGRAMS, CannotPrepareError, Program, cache, version_of
@@ -56,7 +56,7 @@ def prepare(folder: Path) -> list[Path]:
 
 
 @contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Generator[None]:
     """One build at a time; the kernel frees the lock of a builder that died."""
     with path.open("w") as file:
         try:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from types import FrameType
 
@@ -111,7 +111,7 @@ def _test(machine: Machine) -> None:
 @contextmanager
 def _running(
     machine: Machine, user: str, *command: str, seconds: float, **variables: str
-) -> Iterator[tuple["subprocess.Popen[str]", Iterator[str]]]:
+) -> Generator[tuple["subprocess.Popen[str]", Iterator[str]]]:
     """The running command and its lines, which are also printed. It is killed after `seconds`."""
     process = machine.start(user, *command, **variables)
     alarm = threading.Timer(seconds, process.kill)
@@ -130,7 +130,7 @@ def _shown(process: "subprocess.Popen[str]") -> Iterator[str]:
 
 
 @contextmanager
-def _timed(took: dict[str, float], what: str) -> Iterator[None]:
+def _timed(took: dict[str, float], what: str) -> Generator[None]:
     began = time.monotonic()
     yield
     took[what] = time.monotonic() - began

@@ -7,7 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,7 @@ class Machine:
 
 
 @contextmanager
-def fresh_machine() -> Iterator[Machine]:
+def fresh_machine() -> Generator[Machine]:
     """Builds the machine and removes it afterwards. Needs root and debootstrap."""
     folder = Path(tempfile.mkdtemp(prefix="upschedule-fresh-machine-", dir="/var/tmp"))
     try:

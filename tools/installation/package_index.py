@@ -21,7 +21,7 @@ class Location:
     """An address as a browser may show it. The header that signs in is kept out of its repr."""
 
     url: str
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
 
 def configured_index(environment: Mapping[str, str], root: Path = Path("/")) -> str | None:

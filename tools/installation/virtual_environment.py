@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,8 +70,8 @@ class Installer:
     program: Path
     environment: Path
     held: TextIO
-    _sizes: dict[str, float] = field(default_factory=dict)
-    _fetched: set[str] = field(default_factory=set)
+    _sizes: dict[str, float] = field(default_factory=dict[str, float])
+    _fetched: set[str] = field(default_factory=set[str])
     _installed: int = 0
 
     def run(self, index: str | None, progress: InstallProgress) -> None:
@@ -141,7 +141,7 @@ class Installer:
 
 
 @contextmanager
-def exclusive(path: Path) -> Iterator[TextIO]:
+def exclusive(path: Path) -> Generator[TextIO]:
     """Hold the lock; the kernel frees it when its holders have ended. Raises InstallationError."""
     with path.open("w", encoding="utf-8") as file:
         deadline = time.monotonic() + LOCK_SECONDS

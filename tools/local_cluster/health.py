@@ -48,7 +48,8 @@ class Health:
         for entry in self.nomad.get("jobs", namespace=self.namespace):
             job = self.nomad.get("job", entry["ID"], namespace=self.namespace)
             for group in job["TaskGroups"]:
-                services = [*(group["Services"] or []), *(s for task in group["Tasks"] for s in task["Services"] or [])]
+                holders: list[dict[str, Any]] = [group, *group["Tasks"]]
+                services: list[dict[str, Any]] = [service for holder in holders for service in holder["Services"] or ()]
                 found |= {service["Name"]: group["Count"] for service in services}
         return found
 
@@ -64,15 +65,16 @@ class Health:
         yield f"Too few instances pass Consul's checks of: {', '.join(sorted(missing)) or 'nothing (by now)'}."
         for entry in self.nomad.get("jobs", namespace=self.namespace):
             for allocation in self.nomad.get("job", entry["ID"], "allocations", namespace=self.namespace)[:2]:
-                for task, state in (allocation["TaskStates"] or {}).items():
+                states: dict[str, dict[str, Any]] = allocation["TaskStates"] or {}
+                for task, state in states.items():
                     if state["Failed"] or state["State"] == "pending" or entry["ID"] in missing:
                         yield from self.explain_task(allocation["ID"], f"{entry['ID']}/{task}", task, state)
             for failure in self.unplaced(entry["ID"]):
                 yield f"{entry['ID']}: not placed: {failure}"
 
-    def explain_task(self, allocation: str, title: str, task: str, state: Mapping[str, object]) -> Iterator[str]:
-        events = state["Events"] or []
-        last = events[-1]["DisplayMessage"] if isinstance(events, list) and events else "nothing yet"
+    def explain_task(self, allocation: str, title: str, task: str, state: Mapping[str, Any]) -> Iterator[str]:
+        events: list[dict[str, str]] = state["Events"] or []
+        last = events[-1]["DisplayMessage"] if events else "nothing yet"
         yield f"{title} of allocation {allocation[:8]} is {state['State']}: {last}"
         for stream in ("stderr", "stdout"):
             lines = self.log(allocation, task, stream).splitlines()[-LOG_LINES:]
@@ -87,5 +89,6 @@ class Health:
 
     def unplaced(self, job: str) -> Iterator[str]:
         for evaluation in self.nomad.get("job", job, "evaluations", namespace=self.namespace):
-            for metric in (evaluation.get("FailedTGAllocs") or {}).values():
+            failures: dict[str, dict[str, Any]] = evaluation.get("FailedTGAllocs") or {}
+            for metric in failures.values():
                 yield str(metric["DimensionExhausted"] or metric["ConstraintFiltered"] or metric["NodesEvaluated"])

@@ -1,10 +1,10 @@
 """Sessions in PostgreSQL and their cache in the state Redis (R10.3)."""
 
-from typing import Any
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
 import psycopg

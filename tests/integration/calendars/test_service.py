@@ -1,6 +1,5 @@
 """Making, changing and deleting calendars."""
 
-from upschedule.timetable.event import Lecture
 import datetime as dt
 import uuid
 
@@ -20,6 +19,7 @@ from upschedule.calendars.model import Changes, Choices, YearChoice
 from upschedule.calendars.service import CalendarService
 from upschedule.calendars.warnings import warnings
 from upschedule.timetable.academic_year import YearDates
+from upschedule.timetable.event import Lecture
 
 OWN_S2 = YearDates(terms={"S2": period("2025-07-21", "2025-10-31")}, recesses=())
 

@@ -1,8 +1,8 @@
 """What the state Redis and PostgreSQL hold of failures and passwords (R8.5)."""
 
-from typing import Any
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import psycopg

@@ -1,15 +1,18 @@
 """Rows that no schedule has are warned of or left out, and never accepted in silence."""
 
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
 
-from tests.support.documents import handmade, variants
+from tests.support.documents import handmade
 from tests.support.documents.generate import print_by_portal
 from tests.support.documents.reading import extract
 from tests.support.documents.schedules import TESTS, Row
 from tests.support.documents.score import schedule
+from tests.support.documents.variants.editing import drawn_over
+from tests.support.documents.variants.file_contents import cover_sheet, headers_and_footers
 from upschedule.pdf.document import library_errors
 from upschedule.pdf.errors import Damaged, Incomplete, TooComplex
 from upschedule.timetable import event as printed_as
@@ -56,6 +59,10 @@ def test_a_test_that_lacks_what_each_has_is_warned_of(column: int, text: list[st
     assert [found.row for found in extraction.warnings if warning in found.message] == [2]
 
 
+def fixed_random() -> Random:
+    return Random(0)  # noqa: S311 - varied, not secret
+
+
 def test_a_module_that_is_printed_twice_in_its_cell_is_left_out_with_a_warning() -> None:
     doubled = handmade.lecture_cells(module="ABC 124 ABC 124", **ONE)
 
@@ -68,14 +75,14 @@ def test_a_module_that_is_printed_twice_in_its_cell_is_left_out_with_a_warning()
 def test_headers_and_footers_of_a_print_are_one_warning_for_each_document() -> None:
     printed = schedule(0)
 
-    extraction = extract(variants.headers_and_footers(printed.data, variants.Random(0)))
+    extraction = extract(headers_and_footers(printed.data, fixed_random()))
 
     assert printed.pages > 1
     assert [found.page for found in extraction.warnings if "outside the table" in found.message] == [1]
 
 
 def test_a_cover_sheet_is_named_by_its_page() -> None:
-    extraction = extract(variants.cover_sheet(schedule(1).data, variants.Random(0)))
+    extraction = extract(cover_sheet(schedule(1).data, fixed_random()))
 
     assert [found.page for found in extraction.warnings if "no table" in found.message] == [1]
 
@@ -99,12 +106,12 @@ def test_a_cause_that_was_found_keeps_its_name() -> None:
 
 
 def test_text_that_is_printed_over_other_text_is_warned_of() -> None:
-    def write(page: object, _: variants.Random) -> None:
+    def write(page: object, _: Random) -> None:
         page.insert_text((470, 97), "!! Lab 9", fontsize=11)  # pyright: ignore[reportAttributeAccessIssue]
 
     printed = handmade.tests(handmade.semester_test(day="Saturday", date="09 Aug 2025"))
 
-    extraction = extract(variants.drawn_over(printed, write, variants.Random(0)))
+    extraction = extract(drawn_over(printed, write, fixed_random()))
 
     assert [found.row for found in extraction.warnings if "over each other" in found.message] == [1]
 
@@ -115,7 +122,7 @@ def test_a_column_that_no_schedule_has_is_named_once() -> None:
         Row([*handmade.semester_test(day="Saturday", date="09 Aug 2025"), [f"A{number}"]], [], []) for number in (1, 2)
     ]
 
-    extraction = extract(print_by_portal(kind, rows, variants.Random(0)).data)
+    extraction = extract(print_by_portal(kind, rows, fixed_random()).data)
 
     assert len(extraction.events) == 2
     assert [found.message for found in extraction.warnings if "'seat'" in found.message] != []
@@ -129,7 +136,7 @@ def test_columns_are_read_in_the_order_that_the_header_gives() -> None:
     kind = replace(TESTS, headers=tuple(TESTS.headers[index] for index in order), borders=borders)
 
     (event,) = extract(
-        print_by_portal(kind, [Row([cells[index] for index in order], [], [])], variants.Random(0)).data
+        print_by_portal(kind, [Row([cells[index] for index in order], [], [])], fixed_random()).data
     ).events
 
     assert isinstance(event, printed_as.Test)

@@ -85,7 +85,9 @@ def _holidays(year: int) -> frozenset[dt.date]:
 def _walk(event: Lecture, year: int, dates: YearDates) -> Iterator[dt.datetime]:
     """Day by day, with nothing of the code under test."""
     offered: dict[str, tuple[Term, ...]] = {"Y": ("S1", "S2"), **{term: (term,) for term in (*QUARTERS, *SEMESTERS)}}
-    named: list[Term] = [name for term in offered[event.offered] for name in ((term,) if term in dates.terms else SEMESTERS[term])]
+    named: list[Term] = [
+        name for term in offered[event.offered] for name in ((term,) if term in dates.terms else SEMESTERS[term])
+    ]
     spans = [(dates.terms[name].start, dates.terms[name].end) for name in named]
     free = set(_holidays(year)) | {h.date for h in dates.holidays or () if h.observed}
     free -= {h.date for h in dates.holidays or () if not h.observed}

@@ -1,0 +1,2 @@
+x: int = "s"
+xxx: int = "s"
