@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-import consul
-from consul.callback import CB
+import consul  # pyright: ignore[reportMissingTypeStubs]
+from consul.callback import CB  # pyright: ignore[reportMissingTypeStubs]
 
 from tools.local_cluster.credentials import Credentials
 from tools.local_cluster.errors import ClusterError
@@ -35,7 +35,7 @@ def provide_policies(client: Any) -> None:
         title = f"upschedule-{name}"
         path = f"/v1/acl/policy/{known[title]}" if title in known else "/v1/acl/policy"
         body = json.dumps({"Name": title, "Rules": rules})
-        client.http.put(CB.json(), path, headers=client.prepare_headers(), data=body)
+        client.http.put(CB.json(), path, headers=client.prepare_headers(), data=body)  # pyright: ignore[reportUnknownMemberType]
 
 
 def provide_tokens(client: Any, credentials: Credentials, *, node: str) -> None:
