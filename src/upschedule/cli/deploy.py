@@ -28,6 +28,8 @@ from upschedule.deploy.watch import watch as watch_release
 
 P = ParamSpec("P")
 _DEFAULTS = GateLimits()
+# A proxy may answer with a whole page.
+_ERROR_CHARACTERS = 1_000
 
 
 def _exits(run: Callable[P, ExitCode]) -> Callable[P, None]:
@@ -38,7 +40,7 @@ def _exits(run: Callable[P, ExitCode]) -> Callable[P, None]:
         try:
             code = run(*args, **kwargs)
         except DeployError as error:
-            click.echo(str(error), err=True)
+            click.echo(str(error)[:_ERROR_CHARACTERS], err=True)
             code = error.exit_code
         except KeyboardInterrupt:
             text = "Interrupted. The deployments stay as they are: look at `upschedule deploy status`."

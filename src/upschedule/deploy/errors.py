@@ -4,8 +4,6 @@ import enum
 from http import HTTPStatus
 from typing import ClassVar
 
-_REASON_CHARACTERS = 2_000
-
 
 class ExitCode(enum.IntEnum):
     """`docs/releases.md` lists them for scripts; 1 and 2 are click's own."""
@@ -47,11 +45,14 @@ class ServerUnreachable(ServerError):
 
 
 class ServerRefused(ServerError):
-    """The server answered with a status that is not a success."""
+    """The server answered with a status that is not a success.
+
+    The text is complete: the stand-in of the Nomad provider removes secrets from it, which it could not find once cut.
+    """
 
     def __init__(self, server: str, request: str, status: int, text: str) -> None:
         hint = " (may this token do that?)" if status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN} else ""
-        reason = f"{status} {text.strip()[:_REASON_CHARACTERS]}"
+        reason = f"{status} {text.strip()}"
         super().__init__(f"{server} refuses {request}: {reason}{hint}", reason)
         self.status = status
 

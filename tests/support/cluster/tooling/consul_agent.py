@@ -5,9 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+from urllib3 import Retry
 
 from tests.support.servers import wait_until
+from upschedule.deploy.consul import ConsulErrors, consul_client
+from upschedule.deploy.http import BRIEF
 from upschedule.operations.embedded.ports import free_port
 
 STOP_SECONDS = 20
@@ -36,12 +38,12 @@ def running_consul(program: Path, log: Path) -> Iterator[str]:
 def leader_of(address: str) -> str:
     """Empty while there is none."""
     try:
-        return httpx.get(f"http://{address}/v1/status/leader", timeout=5).json()
-    except (httpx.HTTPError, ValueError):
+        return consul_client(f"http://{address}", "", retries=Retry(0)).status.leader()
+    except ConsulErrors:
         return ""
 
 
 def passing(address: str, service: str) -> list[tuple[str, int]]:
     """Host and port of each instance whose checks all pass."""
-    answer = httpx.get(f"http://{address}/v1/health/service/{service}", params={"passing": "true"}, timeout=5)
-    return [(entry["Service"]["Address"], entry["Service"]["Port"]) for entry in answer.json()]
+    _, found = consul_client(f"http://{address}", "", retries=BRIEF).health.service(service, passing=True)
+    return [(entry["Service"]["Address"], entry["Service"]["Port"]) for entry in found]
