@@ -1,2 +1,0 @@
-x: int = "s"
-xxx: int = "s"
