@@ -149,7 +149,7 @@ class Services:
         return QueueMetrics(self.database, self._settings.jobs)
 
     def academic_year_store(self) -> AcademicYearStore:
-        """For whoever is told of an operator's dates."""
+        """For the watch of Consul's keys, which hands it an operator's dates."""
         return AcademicYearStore(self.database, now=_now)
 
     def _queue(self) -> Queue:

@@ -1,4 +1,4 @@
-"""The settings that hold now: the environment's, with what Consul's keys say on top. Pure."""
+"""The settings in force: the environment's, overridden by Consul's keys. Pure."""
 
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
@@ -27,7 +27,7 @@ class ValueRefused(Exception):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """A setting that has another value now. `modify_index` is None where its key was deleted."""
+    """A setting whose value changed. `modify_index` is None where its key was deleted."""
 
     key: str
     old: object
@@ -36,7 +36,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KeyRefused(msgspec.Struct, frozen=True, kw_only=True):
-    """A key that was left out of account, and why."""
+    """A key that was ignored, and why."""
 
     key: str
     reason: str

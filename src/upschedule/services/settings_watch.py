@@ -1,4 +1,4 @@
-"""Keeps the settings as Consul's keys say: validated, audited in the log, and unmoved while Consul is away."""
+"""Applies Consul's keys to the live settings: validated, audited in the log, and unchanged while Consul is away."""
 
 import asyncio
 import random
@@ -66,7 +66,7 @@ class SettingsWatch:
         while True:
             try:
                 answered, entries = await self._keys.read(after=index)
-                await self._take(entries)
+                await self._apply(entries)
                 index = next_index(index, answered)
             except StoreError as error:
                 if not failures:
@@ -83,19 +83,19 @@ class SettingsWatch:
             index, failures = 0, failures + 1
             await asyncio.sleep(self._backoff.pause_seconds(failures, self._roll()))
 
-    async def _take(self, entries: Iterable[KeyValue]) -> None:
+    async def _apply(self, entries: Iterable[KeyValue]) -> None:
         settings: list[KeyValue] = []
         years: list[KeyValue] = []
         for entry in entries:
             (years if entry.key.startswith(YEARS_PREFIX) else settings).append(entry)
-        refused = self._take_settings(settings)
+        refused = self._apply_settings(settings)
         self._answered_at = self._monotonic()
         self._answered.set()
         if self._years is not None:
-            refused += await self._take_years(years, self._years)
+            refused += await self._apply_years(years, self._years)
         self._report(refused)
 
-    def _take_settings(self, entries: list[KeyValue]) -> list[KeyRefused]:
+    def _apply_settings(self, entries: list[KeyValue]) -> list[KeyRefused]:
         changes, refused = self._live.apply(entries)
         for change in changes:
             SETTINGS_CHANGED.inc()
@@ -104,7 +104,7 @@ class SettingsWatch:
             set_level(self._live.current.log.level)
         return refused
 
-    async def _take_years(self, entries: list[KeyValue], years: AcademicYearStore) -> list[KeyRefused]:
+    async def _apply_years(self, entries: list[KeyValue], years: AcademicYearStore) -> list[KeyRefused]:
         refused: list[KeyRefused] = []
         for entry in entries:
             try:
@@ -112,10 +112,12 @@ class SettingsWatch:
             except InvalidAcademicYear as error:
                 refused.append(KeyRefused(key=entry.key, reason=str(error), modify_index=entry.modify_index))
                 continue
-            await self._keep_year(entry, year, given, years)
+            await self._upsert_year(entry, year, given, years)
         return refused
 
-    async def _keep_year(self, entry: KeyValue, year: int, given: AcademicYearConfig, years: AcademicYearStore) -> None:
+    async def _upsert_year(
+        self, entry: KeyValue, year: int, given: AcademicYearConfig, years: AcademicYearStore
+    ) -> None:
         try:
             change = await years.upsert(year, given)
         except StoreError as error:

@@ -21,7 +21,7 @@ from upschedule.timetable.week import Week, calendar_weeks
 from upschedule.web.api.academic_year_schemas import AcademicYearView, RequestedYear, academic_year_view, year_choice
 
 CALENDARS_PATH = "/api/v1/calendars"
-#: More pairs than anybody looks through; who has so many has not chosen groups yet.
+#: More pairs than a person looks through; an owner with so many has not chosen groups yet.
 _CLASHES_MAX = 200
 
 _Jobs = Annotated[list[UUID], Meta(min_length=1, max_length=20, description="Ids of completed jobs")]

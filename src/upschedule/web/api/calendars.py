@@ -125,7 +125,7 @@ class CalendarController(Controller):
 
 
 def _owner(visitor: Visitor | None) -> UUID:
-    """Raises CalendarNotFound for somebody who owns nothing yet."""
+    """Raises CalendarNotFound for a person who owns nothing yet."""
     if visitor is None:
         raise CalendarNotFound
     return visitor.account_id

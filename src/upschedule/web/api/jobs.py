@@ -165,7 +165,7 @@ class JobController(Controller):
 
 
 def _owner(request: AnyRequest, job_id: UUID, visitor: Visitor | None) -> UUID:
-    """Raises JobNotFound for somebody who owns nothing yet."""
+    """Raises JobNotFound for a person who owns nothing yet."""
     exchange_of(request.scope).job_id = str(job_id)
     if visitor is None:
         raise JobNotFound

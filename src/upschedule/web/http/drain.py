@@ -1,4 +1,4 @@
-"""Stopping without breaking anybody's request: readiness fails first, streams end, then the server stops listening."""
+"""Stops without breaking a request: readiness fails first, streams end, then the server stops listening."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What every request must pass before its handler runs."""
+"""Guards: the checks that every request passes before its handler runs."""
 
 from types import MappingProxyType
 
@@ -10,9 +10,9 @@ from upschedule.web.http.errors import CrossSiteRequest, NotFound, UnderMaintena
 from upschedule.web.http.exchange import settings_of
 from upschedule.web.http.requests import check_encoded
 
-#: The `opt` of routes outside the limit of everybody together: health, metrics, static files, feeds (R5.4).
+#: The `opt` of routes outside the limit of all clients together: health, metrics, static files, feeds (R5.4).
 OUTSIDE_LIMITS = MappingProxyType({"outside_limits": True})
-#: The `opt` of routes that answer during maintenance though they are no reading: nobody's data change there.
+#: The `opt` of routes that answer during maintenance although they are not read-only: they change no one's data.
 THROUGH_MAINTENANCE = MappingProxyType({"through_maintenance": True})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES = frozenset({"same-origin", "none"})

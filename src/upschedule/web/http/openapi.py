@@ -1,4 +1,4 @@
-"""What the framework cannot tell of an operation by itself."""
+"""Additions to the OpenAPI description of an operation that the framework cannot derive."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from litestar.types import OperationIDCreator
 
 from upschedule.web.http.multipart import FIELD
 
-#: Of what anybody may look at: a link checker asks for the headers alone.
+#: The methods of public resources: a link checker asks for the headers alone.
 READING = (HttpMethod.GET, HttpMethod.HEAD)
 #: A 304.
 UNCHANGED = ResponseSpec(None, description="Nothing has changed since the ETag that was sent.")

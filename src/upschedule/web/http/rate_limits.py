@@ -103,7 +103,7 @@ class RateLimits:
             await self._count(_unreserved(settings), connection, "all")
 
     async def upload_attempt(self, connection: Connection) -> None:
-        """Every attempt of an address, also one that is refused later: bytes cost, whoever sends them."""
+        """Every attempt of an address, also one that is refused later: receiving bytes costs as much."""
         limit = _upload_address(settings_of(connection.scope).limits)
         await self._count(limit, connection, self._clients.of(connection))
 

@@ -1,4 +1,4 @@
-"""What a visitor has: documents, what was read from them, and the calendar that joins them."""
+"""A visitor's documents, the entries that were read from them, and the calendar that joins them."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -12,7 +12,7 @@ from upschedule.timetable.event import Event, Extraction
 from upschedule.timetable.merge import identity, merge
 from upschedule.web.pages.warnings import EntryWarnings, entry_warnings, joined_warnings
 
-#: More documents than anybody has; a list in pages is the API's.
+#: More documents than a person has; the API gives a list in pages.
 _DOCUMENTS_MAX = 50
 
 

@@ -42,7 +42,7 @@ class HomeController(Controller):
     async def home(
         self, request: AnyRequest, visitor: Visitor | None, job_service: JobService, calendars: CalendarService
     ) -> Response[bytes]:
-        """Empty for somebody who has made nothing yet."""
+        """Empty for a person who has made nothing yet."""
         if visitor is None:
             return _page(request, Holdings((), {}, None), known=False)
         return _page(request, await holdings_of(visitor.account_id, job_service, calendars), known=True)
