@@ -26,6 +26,7 @@ class FaultProxy:
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._delay_seconds = 0.0
+        self._interruption: tuple[bytes, bytes] | None = None
         self._listener: asyncio.Server | None = None
         self._connections: set[asyncio.Task[None]] = set()
 
@@ -60,6 +61,10 @@ class FaultProxy:
         """Hold back every chunk, in both directions."""
         self._delay_seconds = seconds
 
+    def interrupt(self, *, after: bytes, by: bytes) -> None:
+        """As a proxy whose server dies: end the answer that contains `after` behind these bytes, with `by`."""
+        self._interruption = (after, by)
+
     async def restore(self) -> None:
         self._delay_seconds = 0.0
         self._flowing.set()
@@ -83,17 +88,25 @@ class FaultProxy:
             writers.append(up_writer)
             async with asyncio.TaskGroup() as directions:
                 directions.create_task(self._forward(reader, up_writer))
-                directions.create_task(self._forward(up_reader, writer))
+                directions.create_task(self._forward(up_reader, writer, answers=True))
         except* OSError:
             pass  # Either side went away: so does the other, below.
         finally:
             for open_writer in writers:
                 _reset(open_writer)
 
-    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _forward(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, answers: bool = False
+    ) -> None:
         while chunk := await reader.read(_CHUNK_BYTES):
             await asyncio.sleep(self._delay_seconds)
             await self._flowing.wait()
+            if answers and self._interruption and (end := chunk.find(self._interruption[0])) >= 0:
+                after, by = self._interruption
+                self._interruption = None
+                writer.write(chunk[: end + len(after)] + by)
+                await writer.drain()
+                break
             writer.write(chunk)
             await writer.drain()
         await self._flowing.wait()

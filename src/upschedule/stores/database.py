@@ -97,9 +97,14 @@ class Database:
             psycopg.InterfaceError,
             psycopg.errors.IdleInTransactionSessionTimeout,
         ) as error:
-            if deadline.passed:
-                raise StoreTimeout(_STORE, "no answer") from error
-            raise StoreUnavailable(_STORE, type(error).__name__) from error
+            raise _lost(error, deadline) from error
+        except psycopg.InternalError as error:
+            if error.sqlstate:
+                raise
+            # psycopg's own: a server or proxy went away in the middle of an answer. What follows on this connection
+            # would belong to another command.
+            await connection.close()
+            raise _lost(error, deadline) from error
         finally:
             self._used_at[connection] = time.monotonic()
             await self._pool.putconn(connection)
@@ -148,6 +153,12 @@ class Database:
     def statistics(self) -> dict[str, int]:
         """The pool's counters, by the names of psycopg_pool."""
         return self._pool.get_stats()
+
+
+def _lost(error: psycopg.Error, deadline: Deadline) -> StoreTimeout | StoreUnavailable:
+    if deadline.passed:
+        return StoreTimeout(_STORE, "no answer")
+    return StoreUnavailable(_STORE, type(error).__name__)
 
 
 async def _reconnect(pool: AsyncConnectionPool[Connection]) -> None:

@@ -160,6 +160,20 @@ async def test_a_connection_broken_in_use_is_an_error_and_the_next_request_works
         await until(lambda: _answers(database))
 
 
+async def test_a_server_lost_between_two_messages_of_one_answer_is_an_error_and_the_next_request_works(
+    postgres_dsn: str,
+) -> None:
+    """PgBouncer adds its error to the answer that it has begun to pass on, and libpq then reports two results."""
+    fields = b"SFATAL\0VFATAL\0C08P01\0Mserver conn crashed?\0\0"
+    error = b"E" + (len(fields) + 4).to_bytes(4, "big") + fields
+    async with FaultProxy(port_of(postgres_dsn)) as proxy, a_database(through(postgres_dsn, proxy)) as database:
+        await database.ping()
+        proxy.interrupt(after=b"BEGIN\0", by=error)
+        with pytest.raises(StoreUnavailable):
+            await database.ping()
+        await database.ping()
+
+
 async def test_a_restarted_server_is_found_again(private_postgres: Callable[..., Postgres]) -> None:
     server = private_postgres()
     async with a_database(server.superuser_dsn()) as database:

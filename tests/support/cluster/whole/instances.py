@@ -163,7 +163,8 @@ def students_at_work(cluster: LocalCluster) -> Iterator[Traffic]:
 
 def unexpected_errors(cluster: LocalCluster) -> Iterator[str]:
     """Log lines with the stack of each request that an API instance answered with a server error."""
-    for file in sorted(cluster.plan.data.glob("nomad/data/alloc/*/alloc/logs/*.std*.*")):
+    # Beside the files are the pipes through which Nomad collects them.
+    for file in sorted(cluster.plan.data.glob("nomad/data/alloc/*/alloc/logs/*.std*.[0-9]*")):
         for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
             if '"request_failed"' in line and "Traceback" in line:
                 yield line
