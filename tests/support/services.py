@@ -64,7 +64,7 @@ def a_document(text: str | None = None) -> bytes:
     return b"%PDF-1.7\n" + (text or f"plain {uuid4()}").encode()
 
 
-async def until(condition: Callable[[], Awaitable[T]], *, timeout_seconds: float = 40.0) -> T:
+async def until(condition: Callable[[], Awaitable[T]], *, timeout_seconds: float = 100.0) -> T:
     """What `condition` gives once it is true; a store that is away counts as not yet."""
     deadline = time.monotonic() + timeout_seconds
     found: object = None
@@ -81,7 +81,7 @@ async def until(condition: Callable[[], Awaitable[T]], *, timeout_seconds: float
 
 
 async def until_final(
-    services: Services, account_id: UUID, job_id: UUID, *, timeout_seconds: float = 40.0
+    services: Services, account_id: UUID, job_id: UUID, *, timeout_seconds: float = 100.0
 ) -> JobStatus:
     async def final() -> JobStatus | None:
         status = await services.jobs.status(account_id, job_id)

@@ -15,7 +15,7 @@ def test_an_instance_is_ready_when_everything_answers(api: ApiProcess) -> None:
 
     assert (answer.status_code, answer.json()["status"]) == (200, "ready")
     assert told.keys() == {"postgres", "redis-state", "redis-cache", "objects"}
-    assert all(entry["ok"] and 0 <= entry["seconds"] < 5 for entry in told.values())
+    assert all(entry["ok"] and entry["seconds"] >= 0 for entry in told.values())
 
 
 def test_an_instance_that_could_never_work_does_not_enter_the_rotation(start_api: StartApi) -> None:

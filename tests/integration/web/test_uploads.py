@@ -1,7 +1,6 @@
 """Uploading through real HTTP (R11.3)."""
 
 import socket
-import time
 from contextlib import suppress
 from http.client import HTTPResponse
 from typing import Any
@@ -98,15 +97,13 @@ def test_a_file_of_exactly_ten_megabytes_is_taken(client: httpx.Client) -> None:
 
 
 def test_a_declared_length_over_the_limit_is_refused_before_the_body_is_sent(api: ApiProcess) -> None:
-    """(R11.3)."""
-    began = time.monotonic()
+    """The answer comes although no byte of the body does (R11.3)."""
     answer = _conversation(
         api, _head("Content-Type: multipart/form-data; boundary=b", f"Content-Length: {100 * _MEBIBYTE}")
     )
 
     assert answer.startswith(b"HTTP/1.1 413")
     assert b"/problems/pdf-too-large" in answer
-    assert time.monotonic() - began < 5
 
 
 def test_a_chunked_body_over_the_limit_is_stopped_on_its_way(api: ApiProcess) -> None:

@@ -1,7 +1,6 @@
 """Jobs from upload to result, with the worker in this process."""
 
 import asyncio
-import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 
@@ -53,10 +52,9 @@ async def test_an_upload_is_read_and_its_timetable_given(addresses: Addresses) -
         assert [event.module for event in timetable.events] == ["COS132"]
 
 
-async def test_a_hundred_small_files_take_seconds(addresses: Addresses) -> None:
-    """(R1.1)."""
+async def test_a_hundred_small_files_at_once_are_each_read_once(addresses: Addresses) -> None:
+    """(R1.1). `perf/hundred_uploads.py` measures the time."""
     async with opened(addresses) as services, working(addresses):
-        started = time.monotonic()
         accounts = [await new_account(services) for _ in range(100)]
         uploads = [
             services.intake.accept(account_id, file_name="a.pdf", data=a_document(), request_id=None)
@@ -69,7 +67,6 @@ async def test_a_hundred_small_files_take_seconds(addresses: Addresses) -> None:
         ]
         assert {one.status for one in ended} == {Status.COMPLETED}
         assert {one.attempt for one in ended} == {1}
-        assert time.monotonic() - started < 30
 
 
 async def test_a_result_that_postgresql_cannot_hold_ends_as_failed(addresses: Addresses) -> None:
