@@ -27,9 +27,12 @@ expect.set_options(timeout=30_000)
 NewVisitor = Callable[..., Visitor]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The system's Chromium, or the one that playwright installed."""
+    """The system's Chromium, or the one that playwright installed.
+
+    Playwright's event loop runs in the main thread until the fixture ends, so no asynchronous test can run meanwhile.
+    """
     # As root Chromium refuses its sandbox.
     arguments = [*_ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
