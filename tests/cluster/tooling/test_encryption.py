@@ -39,7 +39,7 @@ def test_both_ends_prove_who_they_are(
             stack.program(SOURCE.format(options=options))
             refused = stack.up()
             assert refused.code != 0
-            assert f"No answer from Nomad at {encrypted.address}" in refused.output
+            assert f"Nomad at {encrypted.address} cannot be asked" in refused.output
 
         stack.program(SOURCE.format(options=proven))
         stack.up().expect_success()

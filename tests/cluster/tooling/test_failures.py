@@ -39,7 +39,7 @@ nomad.Namespace("namespace", name="never", opts=pulumi.ResourceOptions(provider=
     stack.program(source.format(address=address, token=agent.token))
     away = stack.up()
     assert away.code != 0
-    assert f"No answer from Nomad at {address}" in away.output
+    assert f"Nomad at {address} cannot be asked" in away.output
 
     stack.program(source.format(address=agent.address, token="12345678-1234-1234-1234-123456789012"))
     refused = stack.up()
