@@ -69,11 +69,9 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
     updated_at: dt.datetime
 
 
+# A row of `academic_years`. Operators edit it without a release. The docstring is part of the public OpenAPI document.
 class KnownYear(msgspec.Struct, frozen=True, kw_only=True):
-    """The known dates of a year, before an owner changes them for a calendar: a row of `academic_years`.
-
-    Operators edit the row; no release is needed.
-    """
+    """The known dates of an academic year, before an owner changes them for a calendar."""
 
     year: int
     dates: YearDates

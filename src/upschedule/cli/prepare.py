@@ -94,7 +94,7 @@ def _prepare(release: UnpackedRelease, options: PrepareOptions) -> None:
 
 def _store(bucket: str) -> Bucket:
     endpoint_url, access_key, secret_key = map(_environment, _NEEDED[1:])
-    region = os.environ.get("AWS_REGION", DEFAULT_REGION)
+    region = os.environ.get("AWS_REGION") or DEFAULT_REGION
     return Bucket(
         BucketAddress.from_url(endpoint_url, access_key=access_key, secret_key=secret_key, bucket=bucket, region=region)
     )

@@ -75,6 +75,8 @@ async def test_no_keys_are_an_answer() -> None:
         pytest.param(http(b"[]", headers="X-Consul-Index: seven"), "ValueError", id="index of letters"),
         pytest.param(http(b"<html>"), "ConsulException", id="not JSON"),
         pytest.param(http(b'{"a": 1}'), "AttributeError", id="no list"),
+        pytest.param(http(b"{}"), "ValidationError", id="an empty object"),
+        pytest.param(http(b'""'), "ValidationError", id="an empty text"),
         pytest.param(http(b'[{"Key": 1}]'), "ValidationError", id="another shape"),
         pytest.param(http(b'[{"Key": "a", "Value": "MTI", "ModifyIndex": 1}]'), "Error", id="not base64"),
         pytest.param(http(b"\xff"), "UnicodeDecodeError", id="not UTF-8"),
