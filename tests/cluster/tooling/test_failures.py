@@ -44,7 +44,8 @@ nomad.Namespace("namespace", name="never", opts=pulumi.ResourceOptions(provider=
     stack.program(source.format(address=agent.address, token="12345678-1234-1234-1234-123456789012"))
     refused = stack.up()
     assert refused.code != 0
-    assert "Nomad answered 403" in refused.output
+    assert "Nomad refuses" in refused.output
+    assert ": 403 " in refused.output
     assert "12345678-1234-1234-1234-123456789012" not in stack.everything_written()
 
 
