@@ -9,7 +9,7 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "test"]
 nox.options.stop_on_first_error = True
 # A file's tests stay together, so that they share what its fixtures start.
-TWO_PROCESSES = ("--numprocesses", "2", "--dist", "loadfile")
+TWO_PROCESSES = ("--numprocesses", "2", "--dist", "loadfile", "--max-worker-restart", "0")
 # They import the libraries of the group `cluster`; `pyright` alone leaves them out.
 OF_THE_CLUSTER = ("pulumi", "jobs", "tools/pulumi_plugins", "tests/cluster", "tests/support/cluster")
 # What needs no cluster has sessions of its own.
@@ -30,6 +30,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def test(session: nox.Session) -> None:
     """All tests in one run, in two processes with servers of their own: most tests wait."""
+    session.run("python", "-m", "tools.prerequisites", "test")
     session.run("pytest", *TWO_PROCESSES, *session.posargs)
 
 

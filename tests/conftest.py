@@ -14,6 +14,7 @@ from tests.support.isolated_servers import Rooms
 from tests.support.processes.application import api_environment
 from tests.support.servers import Database, fresh_bucket, fresh_database, make_template, scratch_directory, started
 from tools import prerequisites
+from upschedule.operations.embedded import ports
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.operations.embedded.seaweedfs import SeaweedFS
 from upschedule.operations.embedded.valkey import CACHE, STATE, Valkey, ValkeyUse
@@ -36,9 +37,14 @@ _NEEDS = {
 }
 
 
-def pytest_configure() -> None:
-    """A run that is terminated, by a CI's limit of time for example, still stops the servers that it started."""
+def pytest_configure(config: pytest.Config) -> None:
+    """A run that is terminated, by a CI's limit of time for example, still stops the servers that it started.
+
+    One of several processes takes its own part of the ports.
+    """
     signal.signal(signal.SIGTERM, _interrupt)
+    if worker := getattr(config, "workerinput", None):
+        ports.candidates = ports.candidates[int(worker["workerid"].removeprefix("gw")) :: worker["workercount"]]
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -1,17 +1,20 @@
 """Consul through py-consul: a client with timeouts and bounded retries, and the checks of each instance."""
 
 import re
+import ssl
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import consul  # pyright: ignore[reportMissingTypeStubs] - py-consul has annotations but no marker
 import msgspec
 from msgspec import field
+from urllib3.exceptions import HTTPError
 from urllib3.util import Retry
 
 from upschedule.deploy.errors import ServerRefused, ServerUnreachable
-from upschedule.deploy.http import PATIENT, READ_SECONDS
+from upschedule.deploy.http import CONNECT_SECONDS, PATIENT, READ_SECONDS, reason_of
 from upschedule.deploy.nomad_model import Allocation, Job
 
 _ALLOCATION = re.compile(r"^_nomad-task-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-")
@@ -24,28 +27,42 @@ def consul_client(
     token: str,
     *,
     ca_file: str | None = None,
-    certificate: tuple[str, str] | None = None,
+    certificate: str | tuple[str, str] | None = None,
     retries: Retry = PATIENT,
     read_seconds: float = READ_SECONDS,
 ) -> Any:
     """A `consul.Consul` for the server at `address` (URL), with a timeout and bounded retries for each call.
 
     py-consul and `requests` otherwise prefer environment variables to arguments: CONSUL_HTTP_TOKEN to `token`, and
-    a proxy to the direct way.
+    a proxy to the direct way. Without `ca_file`, the system's authorities are trusted. Raises ServerUnreachable for
+    another kind of address.
     """
-    parts = urlsplit(address)
+    parts = _parts(address)
+    system = ssl.get_default_verify_paths()
+    host = parts.hostname or ""
+    timeouts: Any = (CONNECT_SECONDS, read_seconds)
     client: Any = consul.Consul(
-        host=parts.hostname or "127.0.0.1",
+        host=f"[{host}]" if ":" in host else host,
         port=parts.port or (443 if parts.scheme == "https" else 80),
         scheme=parts.scheme,
-        verify=ca_file or True,
+        verify=ca_file or system.cafile or system.capath or True,
         cert=certificate,
-        connections_timeout=read_seconds,
+        connections_timeout=timeouts,
     )
     client.token = token
     client.http.session.trust_env = False
+    # A redirect would take the token to another server.
+    client.http.session.max_redirects = 0
     client.http.session.get_adapter(client.http.base_uri).max_retries = retries
     return client
+
+
+def _parts(address: str) -> SplitResult:
+    with suppress(ValueError):
+        parts = urlsplit(address)
+        if parts.scheme in {"http", "https"} and parts.hostname and parts.path in {"", "/"} and parts.port != 0:
+            return parts
+    raise ServerUnreachable(f"Consul at {address}", "an address is http://HOST:PORT or https://HOST:PORT")
 
 
 class ConsulCheck(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
@@ -103,7 +120,7 @@ class ConsulHealth:
         except consul.ACLPermissionDenied as error:
             raise ServerRefused("Consul", f"the health of {service}", 403, str(error)) from error
         except (*ConsulErrors, msgspec.ValidationError) as error:
-            raise ServerUnreachable(f"Consul at {self._client.http.base_uri}", error) from error
+            raise ServerUnreachable(f"Consul at {self._client.http.base_uri}", _reason(error)) from error
 
 
 def instance_checks(health: ConsulHealth, job: Job, instances: Iterable[Allocation]) -> dict[str, list[str]]:
@@ -125,6 +142,12 @@ def failing_checks(registrations: Iterable[Registration], services: Iterable[str
             if not check.is_passing
         ),
     ]
+
+
+def _reason(error: Exception) -> object:
+    """The cause alone, where `requests` wraps an error of urllib3."""
+    cause = error.args[0] if error.args else error
+    return reason_of(cause) if isinstance(cause, HTTPError) else error
 
 
 def _first_line(output: str) -> str:

@@ -35,7 +35,7 @@ def cluster_from(environment: Mapping[str, str], *, clock: Clock, report: Callab
 
 
 def _consul_from(environment: Mapping[str, str]) -> ConsulHealth:
-    address = environment.get("CONSUL_HTTP_ADDR", "127.0.0.1:8500")
+    address = environment.get("CONSUL_HTTP_ADDR") or "127.0.0.1:8500"
     if "://" not in address:
         secure = environment.get("CONSUL_HTTP_SSL", "").lower() in {"1", "true"}
         address = f"{'https' if secure else 'http'}://{address}"
@@ -44,6 +44,6 @@ def _consul_from(environment: Mapping[str, str]) -> ConsulHealth:
         address,
         environment.get("CONSUL_HTTP_TOKEN", ""),
         ca_file=environment.get("CONSUL_CACERT"),
-        certificate=(certificate, key) if certificate and key else None,
+        certificate=(certificate, key) if certificate and key else certificate,
     )
     return ConsulHealth(client)

@@ -20,6 +20,7 @@ READ_SECONDS = 10.0
 #: to every method; all other retries are limited to GET, which changes nothing.
 PATIENT = Retry(
     total=5,
+    other=0,
     allowed_methods=("GET",),
     status_forcelist=(500, 502, 503, 504),
     backoff_factor=0.5,
@@ -30,7 +31,7 @@ PATIENT = Retry(
     redirect=0,
 )
 #: For programs that repeat their question themselves or have to fail soon: repeats only what certainly may succeed.
-BRIEF = PATIENT.new(total=4, read=0, other=0, status_forcelist=(502, 503, 504), backoff_factor=0.2, backoff_jitter=0.2)
+BRIEF = PATIENT.new(total=4, read=0, status_forcelist=(502, 503, 504), backoff_factor=0.2, backoff_jitter=0.2)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +84,10 @@ class JsonClient:
             answer = self._pool.request(method, url, body=content, headers=self._endpoint.headers, retries=retries)
         except HTTPError as error:
             raise ServerUnreachable(self._server, reason_of(error)) from error
-        if answer.status >= HTTPStatus.BAD_REQUEST:
+        except ValueError:
+            # The text of the error holds the token.
+            raise ServerUnreachable(self._server, "a header, most likely the token, has a character too many") from None
+        if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
             text = answer.data.decode(errors="replace")
             raise ServerRefused(self._endpoint.name, f"{method} {path}", answer.status, text)
         return answer.data

@@ -8,7 +8,8 @@ import socket
 
 LOOPBACK = "127.0.0.1"
 GRPC_OFFSET = 10_000
-_CANDIDATES = range(10_240, 22_768)
+#: The tests' processes each take a part, so that none takes the port of a server that another one restarts.
+candidates = range(10_240, 22_768)
 _ATTEMPTS = 500
 _assigned: set[int] = set()
 
@@ -30,7 +31,7 @@ def is_free(port: int) -> bool:
 def free_port(*, with_grpc: bool = False) -> int:
     """A free port that this process has not assigned before. With `with_grpc`, the port 10000 above it is also free."""
     for _ in range(_ATTEMPTS):
-        port = secrets.choice(_CANDIDATES)
+        port = secrets.choice(candidates)
         if port not in _assigned and is_free(port) and (not with_grpc or is_free(port + GRPC_OFFSET)):
             _assigned.add(port)
             return port
