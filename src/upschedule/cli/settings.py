@@ -94,7 +94,7 @@ def _refused(entries: Iterable[KeyValue]) -> list[str]:
 def _row(field: SettingField, live: LiveSettings) -> Row:
     key = key_of(f"{field.group}/{field.name}") if field.live else None
     own = "environment" if field.variable in os.environ else "default"
-    source = "consul" if key in live.given else own
+    source = "consul" if key in live.overrides else own
     return Row(variable=field.variable, value=_shown(field, live.current), source=source, key=key)
 
 

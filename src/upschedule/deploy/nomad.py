@@ -97,9 +97,9 @@ class NomadClient:
 
     def log_tail(self, allocation: str, task: str, stream: str, **query: str) -> str:
         """The end of a task's `stdout` or `stderr`; without retries."""
-        chosen = {"task": task, "type": stream, "plain": "true", "origin": "end", "offset": str(_LOG_BYTES)}
+        options = {"task": task, "type": stream, "plain": "true", "origin": "end", "offset": str(_LOG_BYTES)}
         path = _joined(("client", "fs", "logs", allocation))
-        return self._client.request("GET", path, query={**self._query, **query, **chosen}, retry=False).decode(
+        return self._client.request("GET", path, query={**self._query, **query, **options}, retry=False).decode(
             errors="replace"
         )
 

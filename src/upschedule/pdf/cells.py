@@ -211,12 +211,12 @@ def _usual_height(words: Sequence[Word]) -> float:
 
 def _without_repeats(line: Run) -> Run:
     """One word where the same one is printed twice in the same place."""
-    kept = line[:1]
+    distinct = line[:1]
     for word in line[1:]:
         reach = (word[3] - word[1]) * _REPEAT_SHARE
-        if not any(word[4] == other[4] and abs(word[0] - other[0]) < reach for other in kept[-2:]):
-            kept.append(word)
-    return kept
+        if not any(word[4] == other[4] and abs(word[0] - other[0]) < reach for other in distinct[-2:]):
+            distinct.append(word)
+    return distinct
 
 
 def _top(run: Run) -> float:

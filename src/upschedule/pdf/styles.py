@@ -77,7 +77,7 @@ def judge(
     visible = sorted(contrast for contrast in contrasts if contrast)
     usual = visible[len(visible) * 9 // 10] if visible else 0.0
     added = _added_colours(words, styles)
-    kept: list[Word] = []
+    remaining: list[Word] = []
     ignored: list[Ignored] = []
     for word, style, contrast in zip(words, styles, contrasts, strict=True):
         across = style.direction[0] * upright[1] - style.direction[1] * upright[0]
@@ -91,8 +91,8 @@ def judge(
         elif style.colour in added:
             ignored.append(Ignored(word, Reason.COLOURED))
         else:
-            kept.append(word)
-    return kept, ignored
+            remaining.append(word)
+    return remaining, ignored
 
 
 def _styles(words: Sequence[Word], text: Mapping[str, Any]) -> list[_Style]:

@@ -73,7 +73,7 @@ class LiveSettings:
 
     def __init__(self, base: Settings) -> None:
         self._base = base
-        self._given: dict[str, object] = {}
+        self._overrides: dict[str, object] = {}
         self._latest = base
 
     @property
@@ -91,29 +91,29 @@ class LiveSettings:
             _SNAPSHOT.reset(token)
 
     @property
-    def given(self) -> Mapping[str, object]:
+    def overrides(self) -> Mapping[str, object]:
         """Values that come from Consul, by key."""
-        return self._given
+        return self._overrides
 
     def apply(self, entries: Iterable[KeyValue]) -> tuple[list[Change], list[KeyRefused]]:
         """A refused key keeps its last good value; one that is no longer there gives way to the environment's."""
         found = {entry.key: entry for entry in entries}
-        given: dict[str, object] = {}
+        overrides: dict[str, object] = {}
         refused: list[KeyRefused] = []
         for key, entry in found.items():
             try:
-                given[key] = read_setting(key, entry.value)
+                overrides[key] = read_setting(key, entry.value)
             except ValueRefused as error:
                 refused.append(KeyRefused(key=key, reason=str(error), modify_index=entry.modify_index))
-                if key in self._given:
-                    given[key] = self._given[key]
-        before, self._given, self._latest = self._latest, given, _with(self._base, given)
+                if key in self._overrides:
+                    overrides[key] = self._overrides[key]
+        before, self._overrides, self._latest = self._latest, overrides, _with(self._base, overrides)
         return _changes(before, self._latest, found), refused
 
 
-def _with(base: Settings, given: Mapping[str, object]) -> Settings:
+def _with(base: Settings, overrides: Mapping[str, object]) -> Settings:
     groups: dict[str, dict[str, object]] = {}
-    for key, value in given.items():
+    for key, value in overrides.items():
         groups.setdefault(LIVE[key].group, {})[LIVE[key].name] = value
     changed = {name: msgspec.structs.replace(getattr(base, name), **values) for name, values in groups.items()}
     return msgspec.structs.replace(base, **changed)

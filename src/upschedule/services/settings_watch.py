@@ -108,18 +108,18 @@ class SettingsWatch:
         refused: list[KeyRefused] = []
         for entry in entries:
             try:
-                year, given = parse_year(entry.key.removeprefix(YEARS_PREFIX), entry.value)
+                year, config = parse_year(entry.key.removeprefix(YEARS_PREFIX), entry.value)
             except InvalidAcademicYear as error:
                 refused.append(KeyRefused(key=entry.key, reason=str(error), modify_index=entry.modify_index))
                 continue
-            await self._upsert_year(entry, year, given, years)
+            await self._upsert_year(entry, year, config, years)
         return refused
 
     async def _upsert_year(
-        self, entry: KeyValue, year: int, given: AcademicYearConfig, years: AcademicYearStore
+        self, entry: KeyValue, year: int, config: AcademicYearConfig, years: AcademicYearStore
     ) -> None:
         try:
-            change = await years.upsert(year, given)
+            change = await years.upsert(year, config)
         except StoreError as error:
             # The next answer brings it again, and one comes even when nothing changes.
             _log.warning("academic_year_not_kept", key=entry.key, store=error.store, reason=error.reason)

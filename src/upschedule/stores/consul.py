@@ -146,5 +146,5 @@ def _entries(rows: Any) -> tuple[KeyValue, ...]:
     # py-consul gives None where there are no keys. Anything else that is no list must not look as if all were deleted.
     found = msgspec.convert([] if rows is None else rows, list[_Row])
     # The agent's own pages make folders: keys that end in a slash and hold nothing.
-    kept = (row for row in found if not row.key.endswith("/"))
-    return tuple(KeyValue(key=row.key, value=row.value or b"", modify_index=row.modify_index) for row in kept)
+    keys = (row for row in found if not row.key.endswith("/"))
+    return tuple(KeyValue(key=row.key, value=row.value or b"", modify_index=row.modify_index) for row in keys)

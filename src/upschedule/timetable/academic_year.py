@@ -145,12 +145,12 @@ def merge(base: YearDates, override: YearDates) -> YearDates:
         else:
             _refit(terms, semester, override, start=terms[first].start if first in override.terms else None)
             _refit(terms, semester, override, end=terms[last].end if last in override.terms else None)
-    given = {
+    replaced = {
         name: value
         for name in YearDates.__struct_fields__
         if name != "terms" and (value := getattr(override, name)) is not None
     }
-    return msgspec.structs.replace(base, terms=terms, **given)
+    return msgspec.structs.replace(base, terms=terms, **replaced)
 
 
 def _refit(

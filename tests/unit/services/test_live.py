@@ -40,7 +40,7 @@ def test_a_key_wins_over_the_environment_and_its_change_is_told() -> None:
     assert live.current.limits.uploads_per_hour == 20
     assert [(change.key, change.old, change.new, change.modify_index) for change in changes] == [(UPLOADS, 12, 20, 7)]
     assert refused == []
-    assert live.given == {UPLOADS: 20}
+    assert live.overrides == {UPLOADS: 20}
 
 
 def test_the_same_keys_again_change_nothing() -> None:

@@ -99,9 +99,9 @@ def year_choice(requested: RequestedYear) -> YearChoice:
     """A bare number is a year with its known dates."""
     if not isinstance(requested, AcademicYearRequest):
         return YearChoice(year=requested)
-    given = {name: getattr(requested, name) for name in YearDates.__struct_fields__ if name != "terms"}
+    lists = {name: getattr(requested, name) for name in YearDates.__struct_fields__ if name != "terms"}
     terms = {term: period for term in get_args(Term) if (period := getattr(requested.terms, term))}
-    return YearChoice(year=requested.year, dates=YearDates(terms=terms, **given))
+    return YearChoice(year=requested.year, dates=YearDates(terms=terms, **lists))
 
 
 def academic_year_view(assembly: CalendarAssembly) -> AcademicYearView:

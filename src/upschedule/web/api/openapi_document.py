@@ -105,7 +105,9 @@ def _completed(document: dict[str, Any], app: Litestar) -> dict[str, Any]:
 
 
 def _operation(operation: dict[str, Any]) -> dict[str, Any]:
-    responses = {status: _answer(operation["operationId"], status, told) for status, told in _statuses(operation)}
+    responses = {
+        status: _answer(operation["operationId"], status, response) for status, response in _statuses(operation)
+    }
     parameters = _without_nul(operation.get("parameters", []))
     return {**operation, "responses": responses, **({"parameters": parameters} if parameters else {})}
 
@@ -119,15 +121,15 @@ def _statuses(operation: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]
         yield status, _problem(description)
 
 
-def _answer(operation_id: str, status: str, told: dict[str, Any]) -> dict[str, Any]:
+def _answer(operation_id: str, status: str, response: dict[str, Any]) -> dict[str, Any]:
     found = _LINKS.get((operation_id, status), ())
     links: dict[str, Any] = {name: {"operationId": name, "parameters": {key: at}} for name, key, at in found}
     if body := _BODIES.get((operation_id, status)):
         links[body[0]] = {"operationId": body[0], "requestBody": body[1]}
-    content = told.get("content", {})
+    content = response.get("content", {})
     if _EVENTS in content:
         content = {_EVENTS: {"schema": _event()}}
-    return {**told, **({"content": content} if content else {}), **({"links": links} if links else {})}
+    return {**response, **({"content": content} if content else {}), **({"links": links} if links else {})}
 
 
 def _event() -> dict[str, Any]:
@@ -152,12 +154,12 @@ def _without_nul(schema: Any) -> Any:
         return [_without_nul(each) for each in cast("list[Any]", schema)]
     if not isinstance(schema, dict):
         return schema
-    told = {key: _without_nul(value) for key, value in cast("dict[str, Any]", schema).items()}
-    if told.get("type") == "string" and not told.keys() & {"pattern", "format", "enum", "contentEncoding"}:
-        told["pattern"] = _TEXT_PATTERN
-    if told.keys() & {"additionalProperties"} and told["additionalProperties"]:
-        told["propertyNames"] = {"pattern": _TEXT_PATTERN, **told.get("propertyNames", {})}
-    return told
+    described = {key: _without_nul(value) for key, value in cast("dict[str, Any]", schema).items()}
+    if described.get("type") == "string" and not described.keys() & {"pattern", "format", "enum", "contentEncoding"}:
+        described["pattern"] = _TEXT_PATTERN
+    if described.keys() & {"additionalProperties"} and described["additionalProperties"]:
+        described["propertyNames"] = {"pattern": _TEXT_PATTERN, **described.get("propertyNames", {})}
+    return described
 
 
 def _structs(app: Litestar) -> set[type[msgspec.Struct]]:

@@ -50,13 +50,13 @@ class HomeController(Controller):
 
 def _page(request: AnyRequest, holdings: Holdings, *, known: bool) -> Response[bytes]:
     assembly = holdings.calendar.assembly if holdings.calendar else None
-    chosen = assembly.calendar.choices if assembly else Choices()
+    choices = assembly.calendar.choices if assembly else Choices()
     return page(
         request,
         "index.html",
         known=known,
         documents=documents(holdings.jobs, holdings.read),
-        schedule=schedule(holdings.named, holdings.warnings, chosen, _exam_ends(assembly)) if holdings.named else None,
+        schedule=schedule(holdings.named, holdings.warnings, choices, _exam_ends(assembly)) if holdings.named else None,
         dates=calendar_dates(assembly) if assembly else unknown_dates([event for _, event in holdings.named]),
         calendar=_links(holdings),
         reading_key=" ".join(sorted(str(job_id) for job_id in holdings.read)),
