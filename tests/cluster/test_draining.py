@@ -61,7 +61,7 @@ def test_nobody_notices_that_an_instance_is_told_to_end(
         uploads.result(READ_SECONDS)
     figure(f"seconds to {end.__name__} an instance ({job})", seconds)
     figure(f"requests answered meanwhile ({job})", students.seen.answered)
-    assert (students.seen.failures, students.seen.refused) == ([], 0)
+    assert (students.seen.failures, students.seen.refused) == ([], 0), students.seen.summary()
     assert students.seen.documents == 16
 
 

@@ -30,13 +30,15 @@ class Seen:
     refused: int = 0
     documents: int = 0
     failures: list[str] = field(default_factory=list[str])
+    #: What was refused and why, to be shown where a test expects no refusal.
+    refusals: set[str] = field(default_factory=set[str])
     slowest_seconds: float = 0.0
 
     def summary(self) -> str:
         """One line for a report."""
         return (
             f"{self.answered} requests answered, {self.documents} documents read right, {self.refused} refused for a "
-            f"while, {len(self.failures)} failed, slowest {self.slowest_seconds:.2f} s"
+            f"while, {len(self.failures)} failed, slowest {self.slowest_seconds:.2f} s; {sorted(self.refusals)}"
         )
 
 
@@ -138,6 +140,7 @@ class Traffic:
             if not self._is_refusal(answer):
                 break
             self.seen.refused += 1
+            self.seen.refusals.add(f"{method} {path}: {answer.status_code} {answer.json().get('detail')}")
             await asyncio.sleep(float(answer.headers["Retry-After"]))
         if answer.is_success:
             self.seen.answered += 1
