@@ -4,7 +4,8 @@ from contextlib import ExitStack
 
 from tests.support.cluster.whole.instances import await_well
 from tests.support.cluster.whole.releases import tried
-from tests.support.cluster.whole.scaling import SCALED, await_passing, scale, wanted
+from tests.support.cluster.whole.scaling import SCALED, answering, await_passing, scale, wanted
+from tests.support.servers import wait_until
 from tools.local_cluster.cluster import LocalCluster
 
 _INSTANCES = 2
@@ -28,6 +29,11 @@ class FixedNumbers:
                 scale(self._cluster, job, _INSTANCES)
             await_passing(self._cluster, job, _INSTANCES)
         await_well(self._cluster)
+        wait_until(self._all_answer, timeout_seconds=60)
+
+    def _all_answer(self) -> bool:
+        """Whether Traefik, too, knows all API instances."""
+        return len(answering(self._cluster, requests=8 * _INSTANCES, connections=2)) == _INSTANCES
 
     def release(self) -> None:
         self._fixed = False
