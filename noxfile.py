@@ -9,6 +9,7 @@ nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "test"]
 nox.options.stop_on_first_error = True
 # A file's tests stay together, so that they share what its fixtures start.
+# `make test` repeats these options: it calls pytest itself, since its output has to end with pytest's own line.
 TWO_PROCESSES = ("--numprocesses", "2", "--dist", "loadfile", "--max-worker-restart", "0")
 # They import the libraries of the group `cluster`; `pyright` alone leaves them out.
 OF_THE_CLUSTER = ("pulumi", "jobs", "tools/pulumi_plugins", "tests/cluster", "tests/support/cluster")
