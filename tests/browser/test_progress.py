@@ -22,6 +22,22 @@ _WATCH = """() => {
 }"""
 
 
+def _intercept_answer(statement: str) -> str:
+    """A script that runs the statement in place of the page's handler `onload` when the next upload is answered.
+
+    Playwright's own interception loses the content of files in Chromium.
+    """
+    return f"""() => {{
+        const send = XMLHttpRequest.prototype.send;
+        XMLHttpRequest.prototype.send = function (body) {{
+            XMLHttpRequest.prototype.send = send;
+            const onload = this.onload;
+            this.onload = (event) => {{ {statement}; }};
+            send.call(this, body);
+        }};
+    }}"""
+
+
 _SLOW_WORKER = ("-m", "tests.support.sandbox.scripted_worker")
 
 
@@ -73,6 +89,35 @@ def test_a_document_waits_in_the_queue_until_a_worker_reads_it(
         with worker_process(own_environment, tmp_path / "worker.log"):
             expect(visitor.state("tests.pdf")).to_have_text("Read: 2 tests")
             expect(visitor.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
+
+
+def test_a_document_is_shown_once_while_the_answer_to_its_upload_is_on_its_way(
+    visitor: Visitor, tmp_path: Path
+) -> None:
+    """The page is rendered anew in between, and then holds the server's card of the same document."""
+    visitor.choose(schedules.semester_tests(tmp_path))
+    expect(visitor.state("tests.pdf")).to_have_text("Read: 2 tests")
+    visitor.page.evaluate("() => { window.answered = new Promise((resolve) => { window.holdAnswer = resolve; }); }")
+    visitor.page.evaluate(_intercept_answer("holdAnswer(() => onload(event))"))
+    with visitor.page.expect_response("**/api/v1/uploads"):
+        visitor.choose(schedules.lectures(tmp_path))
+    visitor.card("tests.pdf").get_by_role("button", name="Remove").click()
+    expect(visitor.card("tests.pdf")).to_have_count(0)
+    expect(visitor.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
+    with visitor.page.expect_response("**/"):
+        visitor.page.evaluate("answered.then((deliver) => deliver())")
+    expect(visitor.cards).to_have_count(1)
+    expect(visitor.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
+
+
+def test_an_upload_whose_answer_is_lost_can_be_tried_again_and_is_shown_once(visitor: Visitor, tmp_path: Path) -> None:
+    """The server has the document already; the second try finds it."""
+    visitor.page.evaluate(_intercept_answer("this.onerror(event)"))
+    visitor.choose(schedules.lectures(tmp_path))
+    expect(visitor.state("lectures.pdf")).to_contain_text("No connection to the server.")
+    visitor.card("lectures.pdf").get_by_role("button", name="Try again").click()
+    expect(visitor.cards).to_have_count(1)
+    expect(visitor.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
 
 
 def test_status_is_asked_for_where_it_cannot_be_pushed(visitor: Visitor, tmp_path: Path) -> None:

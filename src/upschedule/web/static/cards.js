@@ -16,9 +16,40 @@ export function addCard(file) {
   for (const name of card.querySelectorAll("[data-name]")) {
     name.textContent = ` ${file.name}`;
   }
-  document.getElementById("cards").prepend(card);
-  section().hidden = false;
+  card.dataset.file = file.name;
+  showCard(card);
   return card;
+}
+
+/** @param {HTMLElement} card is put first if it is not on the page */
+export function showCard(card) {
+  if (!card.isConnected) {
+    document.getElementById("cards").prepend(card);
+    section().hidden = false;
+  }
+}
+
+/**
+ * The server can show a document before its answer to the upload arrives. Its card then replaces the browser's own one,
+ * so that no document is shown twice.
+ *
+ * @param {HTMLElement} old @param {HTMLElement} fresh the section as it is, and as the server shows it now
+ */
+export function carryLocal(old, fresh) {
+  const cards = fresh.querySelector("#cards");
+  const added = [...cards.querySelectorAll("[data-job]")].filter((card) => !old.querySelector(`#${card.id}`));
+  const local = [...old.querySelectorAll("li[data-local]")].filter((card) => {
+    const twin = added.findIndex((other) => field(other, "name").textContent.trim() === card.dataset.file);
+    const isShown = card.dataset.status === "uploading" && twin >= 0;
+    if (isShown) {
+      added.splice(twin, 1);
+    }
+    return !isShown;
+  });
+  if (local.length) {
+    fresh.hidden = false;
+    cards.prepend(...local);
+  }
 }
 
 export function showUploading(card, fraction) {

@@ -1,6 +1,6 @@
 // From files chosen or dropped to documents read.
 import { announce } from "./announce.js";
-import { addCard, showRefused, showStatus, showUploading } from "./cards.js";
+import { addCard, showCard, showRefused, showStatus, showUploading } from "./cards.js";
 import { follow } from "./follow.js";
 import { refresh } from "./parts.js";
 import { upload } from "./upload.js";
@@ -63,20 +63,26 @@ async function deliver(url, file, card) {
   };
   showUploading(card, 0);
   try {
-    await upload(file, url, stop.signal, (fraction) => showUploading(card, fraction));
-    await settle(card, file);
+    const job = await upload(file, url, stop.signal, (fraction) => showUploading(card, fraction));
+    await settle(card, file, job.id);
   } catch (error) {
     if (error.name !== "AbortError") {
+      showCard(card);
       showRefused(card, error.message, !error.inFile);
       announce(`${file.name}: ${error.message}`);
     }
   }
 }
 
-/** The server's own card takes the place of this one. */
-async function settle(card, file) {
+/** The server's card replaces the browser's own card. */
+async function settle(card, file, job) {
   announce(`${file.name} is uploaded.`);
-  card.removeAttribute("data-local");
+  if (document.getElementById(`card-${job}`)) {
+    card.remove();
+  } else {
+    card.id = `card-${job}`;
+    card.removeAttribute("data-local");
+  }
   await refresh();
 }
 

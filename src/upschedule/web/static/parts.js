@@ -1,5 +1,6 @@
 // Parts of the page that the server renders anew: fetched as a page, put in place of the old ones.
 import { announce, complain } from "./announce.js";
+import { carryLocal } from "./cards.js";
 import { OFFLINE, sentence } from "./problem.js";
 
 const TIMEOUT_MS = 30_000;
@@ -96,9 +97,7 @@ function carry(old, fresh) {
   for (const details of old.querySelectorAll("details[id][open]")) {
     fresh.querySelector(`#${CSS.escape(details.id)}`)?.setAttribute("open", "");
   }
-  const local = old.querySelectorAll("li[data-local]");
-  if (local.length) {
-    fresh.hidden = false;
-    fresh.querySelector("#cards").prepend(...local);
+  if (fresh.id === "documents") {
+    carryLocal(old, fresh);
   }
 }
