@@ -31,6 +31,11 @@ variable "backups_url" {
   description = "http(s)://HOST:PORT of the S3 store with the bucket `backups`"
 }
 
+variable "backups_region" {
+  type        = string
+  description = "Region that this store expects in signatures"
+}
+
 variable "domain" {
   type        = string
   description = "The only name that is served; empty: any"
@@ -299,6 +304,7 @@ job "api" {
         # The release includes its bytecode, and no task can write to its volume.
         PYTHONDONTWRITEBYTECODE = "1"
         AWS_ENDPOINT_URL        = var.backups_url
+        AWS_REGION              = var.backups_region
       }
 
       template {

@@ -169,6 +169,7 @@ def define_api(
         "prepare_user": f"{cluster.settings.user_prefix}prepare",
         "postgres_programs": settings.postgres_programs,
         "backups_url": object_store_url(stores),
+        "backups_region": stores.object_store_region,
         "domain": settings.domain,
     }
     Service(
@@ -218,6 +219,7 @@ def application_settings(settings: ApplicationConfig, stores: Stores) -> str:
         "UPSCHEDULE_WEB_TRUSTED_PROXIES": settings.proxy_networks,
         "UPSCHEDULE_OBJECTS_ENDPOINT": stores.object_store_endpoint,
         "UPSCHEDULE_OBJECTS_SECURE": json.dumps(stores.object_store_secure),
+        "UPSCHEDULE_OBJECTS_REGION": stores.object_store_region,
         "UPSCHEDULE_CONSUL_ADDRESS": f"http://{settings.consul_address}",
         # PgBouncer holds the connections to PostgreSQL that all instances share (R3.1).
         "UPSCHEDULE_POSTGRES_POOL_SIZE_MIN": "4",

@@ -14,6 +14,7 @@ from parts.cluster import Cluster
 from parts.identities import derive_output, object_store_identities, process_passwords, redis_rules
 from upschedule.operations.privileges.identities import PROCESSES
 from upschedule.operations.privileges.redis import Redis
+from upschedule.settings.servers import DEFAULT_REGION
 
 SECRETS = (
     "postgresOwnerPassword",
@@ -41,6 +42,7 @@ class StoresConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Settings of the stores. Paths are as a task sees them. Ports are fixed, so that an address outlives its instance.
 
     `postgresAddress` and `objectStoreAddress` are HOST:PORT of servers elsewhere, which then do not run here.
+    `objectStoreRegion` is the region that the S3 store expects in signatures.
     """
 
     redis_program: Text
@@ -56,6 +58,7 @@ class StoresConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     redis_cache_memory_mb: Megabytes = 2048
     object_store_address: str = ""
     object_store_secure: bool = False
+    object_store_region: Text = DEFAULT_REGION
     object_store_application_access_key: Text = "upschedule"
     object_store_backup_access_key: Text = "backup"
     object_store_program: Text = "/usr/bin/weed"
@@ -95,6 +98,7 @@ class Stores:
     backup_url: pulumi.Output[str]
     object_store_endpoint: str
     object_store_secure: bool
+    object_store_region: str
     processes: Mapping[str, ProcessCredentials]
     backups: ObjectStoreKeys
 
@@ -117,6 +121,7 @@ def define(cluster: Cluster, settings: StoresConfig, secrets: Secrets) -> Stores
         ),
         object_store_endpoint=objects,
         object_store_secure=settings.object_store_secure,
+        object_store_region=settings.object_store_region,
         processes={process: process_credentials(process, cluster, settings, secrets) for process in PROCESSES},
         backups=ObjectStoreKeys(
             access_key=settings.object_store_backup_access_key, secret_key=secrets["objectStoreBackupSecretKey"]

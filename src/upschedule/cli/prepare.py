@@ -20,7 +20,8 @@ from upschedule.operations.prepare.prepare import PrepareOptions, prepare
 from upschedule.operations.prepare.release_folder import UnpackedRelease, read_release
 from upschedule.operations.prepare.wait import wait_until_prepared
 from upschedule.operations.privileges.errors import RoleMissing
-from upschedule.stores.bucket import DEFAULT_REGION, Bucket, BucketAddress
+from upschedule.settings.servers import DEFAULT_REGION
+from upschedule.stores.bucket import Bucket, BucketAddress
 
 _UNREACHABLE, _REFUSED, _NO_BACKUP, _TOO_LATE = 3, 4, 5, 6
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)

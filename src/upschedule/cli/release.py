@@ -10,7 +10,8 @@ from upschedule.operations.release.errors import ReleaseError
 from upschedule.operations.release.pack import pack
 from upschedule.operations.release.push import push
 from upschedule.operations.subprocesses import ProgramFailed
-from upschedule.stores.bucket import DEFAULT_REGION, Bucket, BucketAddress, ObjectMissing
+from upschedule.settings.servers import DEFAULT_REGION
+from upschedule.stores.bucket import Bucket, BucketAddress, ObjectMissing
 from upschedule.stores.errors import StoreError
 
 _STORE_FAILED, _REFUSED = 3, 4

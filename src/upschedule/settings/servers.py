@@ -7,6 +7,9 @@ from msgspec import Meta
 
 from upschedule.settings.metadata import LIVE, SECRET
 
+#: S3 stores without regions accept it.
+DEFAULT_REGION = "us-east-1"
+
 
 class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True):
     """PostgreSQL holds the truth: accounts, jobs, entries, calendars."""
@@ -55,7 +58,9 @@ class ObjectSettings(msgspec.Struct, frozen=True, kw_only=True):
     secret_key: Annotated[str, Meta(description="Secret key"), SECRET]
     bucket: Annotated[str, Meta(description="Bucket of the uploads")] = "uploads"
     secure: Annotated[bool, Meta(description="Whether the store speaks HTTPS")] = False
-    region: Annotated[str, Meta(min_length=1, description="Region that the store expects in signatures")] = "us-east-1"
+    region: Annotated[str, Meta(min_length=1, description="Region that the store expects in signatures")] = (
+        DEFAULT_REGION
+    )
     request_seconds: Annotated[float, Meta(gt=0, description="Longest single request, tried up to three times")] = 10.0
     concurrency_max: Annotated[int, Meta(ge=1, description="Requests under way at once in a process")] = 16
 

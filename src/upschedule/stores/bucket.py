@@ -14,11 +14,10 @@ from minio import Minio
 from minio.error import MinioException, S3Error
 from urllib3.util import Retry, Timeout
 
+from upschedule.settings.servers import DEFAULT_REGION
 from upschedule.stores.errors import StoreError, StoreFull, StoreUnavailable
 
 STORE = "objects"
-#: The one that S3 stores without regions accept.
-DEFAULT_REGION = "us-east-1"
 _LISTED_MAX = 1_000
 _PIECE_BYTES = 1024 * 1024
 _MISSING = frozenset({"NoSuchKey", "NoSuchObject"})

@@ -138,6 +138,7 @@ def test_settings_of_the_application_are_worked_out(nomad: Nomad) -> None:
         "UPSCHEDULE_WEB_TRUSTED_PROXIES": "10.0.0.0/24",
         "UPSCHEDULE_OBJECTS_ENDPOINT": "object-store.service.consul:8333",
         "UPSCHEDULE_OBJECTS_SECURE": "false",
+        "UPSCHEDULE_OBJECTS_REGION": "us-east-1",
         "UPSCHEDULE_CONSUL_ADDRESS": "http://127.0.0.1:18500",
         "UPSCHEDULE_POSTGRES_POOL_SIZE_MIN": "4",
         "UPSCHEDULE_POSTGRES_POOL_SIZE_MAX": "40",
@@ -177,6 +178,7 @@ def test_any_text_is_one_line_of_the_environment(chosen: dict[str, str]) -> None
             **dict.fromkeys(names, secret),
             object_store_endpoint="s3.example.org:443",
             object_store_secure=True,
+            object_store_region="af-south-1",
             processes={},
             backups=keys,
         )

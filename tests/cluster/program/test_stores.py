@@ -18,11 +18,13 @@ from tests.support.cluster.program.whole_program import RELEASED, up
 from upschedule.operations.privileges.identities import Process
 from upschedule.operations.privileges.objects import actions_of
 from upschedule.operations.privileges.redis import rules
+from upschedule.settings.servers import DEFAULT_REGION
 
 ELSEWHERE = {
     "postgresAddress": "database.example.org:15432",
     "objectStoreAddress": "s3.example.org:443",
     "objectStoreSecure": "true",
+    "objectStoreRegion": "af-south-1",
 }
 SERVED_SECRETS = (
     "UPSCHEDULE_POSTGRES_URL",
@@ -145,6 +147,16 @@ def test_stores_elsewhere_do_not_run_here(nomad: Nomad) -> None:
     assert settings_of(ran)["UPSCHEDULE_OBJECTS_ENDPOINT"] == "s3.example.org:443"
     assert settings_of(ran)["UPSCHEDULE_OBJECTS_SECURE"] == "true"
     assert ran.variables("api")["backups_url"] == "https://s3.example.org:443"
+
+
+def test_the_region_of_the_object_store_reaches_the_processes_and_the_backups(nomad: Nomad) -> None:
+    """Each client signs its requests with it; without the setting with the default of the processes."""
+    default, ran = up(RELEASED), up({**RELEASED, **ELSEWHERE})
+
+    assert settings_of(default)["UPSCHEDULE_OBJECTS_REGION"] == DEFAULT_REGION
+    assert default.variables("api")["backups_region"] == DEFAULT_REGION
+    assert settings_of(ran)["UPSCHEDULE_OBJECTS_REGION"] == "af-south-1"
+    assert ran.variables("api")["backups_region"] == "af-south-1"
 
 
 @pytest.mark.parametrize(

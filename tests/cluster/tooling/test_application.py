@@ -31,7 +31,7 @@ VARIABLES = {
 }
 SIZES = {"cpu": "200", "memory_mb": "256"}
 OWN = {
-    "api": {"prepare_user": "nobody", "backups_url": "http://127.0.0.1:8333"},
+    "api": {"prepare_user": "nobody", "backups_url": "http://127.0.0.1:8333", "backups_region": "us-east-1"},
     "worker": {**SIZES, "process": "worker"},
     "scheduler": {**SIZES, "process": "scheduler"},
 }
