@@ -98,7 +98,7 @@ locals {
       kill_timeout = "45s"
       queries      = ["upschedule:worker:wanted"]
     }
-    # Of several one leads, by a lock in PostgreSQL. Their number is not scaled.
+    # Of several one leads, by a lease in PostgreSQL. Their number is not scaled.
     scheduler = {
       task         = "schedule"
       max_parallel = 1

@@ -16,7 +16,6 @@ from upschedule.pdf.sandbox.errors import QuantumUsedUp
 from upschedule.processing.doorbell import Doorbell
 from upschedule.processing.errors import FileGone, ReadingTimedOut
 from upschedule.processing.job import Job
-from upschedule.processing.lease import LeaseLost, while_held
 from upschedule.processing.progress import JobProgress
 from upschedule.processing.retry_policy import GiveUp, RetryPolicy, after_failure
 from upschedule.processing.runs import RunRepository
@@ -26,6 +25,7 @@ from upschedule.settings import Settings
 from upschedule.stores.bucket import ObjectMissing
 from upschedule.stores.database import Connection, Database
 from upschedule.stores.errors import StoreError
+from upschedule.stores.lease import LeaseLost, while_held
 from upschedule.stores.objects import ObjectStore
 from upschedule.timetable.event import Extraction
 

@@ -31,7 +31,8 @@ async def _lead(services: Services, settings: Settings) -> None:
         await _rounds(services, settings)
 
     await wait_until_promoted(state_file(settings.rollout))
-    await Leadership(services.database, again_seconds=settings.jobs.sweep_seconds).run_while_leading(rounds)
+    leadership = Leadership(services.database, settings.scheduler, again_seconds=settings.jobs.sweep_seconds)
+    await leadership.run_while_leading(rounds)
 
 
 async def _rounds(services: Services, settings: Settings) -> None:

@@ -69,16 +69,14 @@ class Database:
         await self._pool.close(timeout=5.0)
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncGenerator[Connection]:
-        """Commits at the end, rolls back on an error. Raises PoolExhausted, or another StoreError."""
-        # The server bounds a statement. This bounds the whole, also if the server no longer answers.
-        seconds = self._options.statement_seconds + self._options.connect_seconds
-        async with self.renewable_transaction(seconds) as (connection, _):
-            yield connection
+    async def transaction(self, *, seconds: float | None = None) -> AsyncGenerator[Connection]:
+        """Commits at the end, rolls back on an error. Raises PoolExhausted, or another StoreError.
 
-    @asynccontextmanager
-    async def renewable_transaction(self, seconds: float) -> AsyncGenerator[tuple[Connection, Deadline]]:
-        """Like `transaction`, for one that stays open: it ends `seconds` after its beginning or the last `renew()`."""
+        `seconds` bounds the whole transaction, also if the server no longer answers; by default the longest statement
+        fits in it.
+        """
+        if seconds is None:
+            seconds = self._options.statement_seconds + self._options.connect_seconds
         try:
             connection = await self._take()
         except (PoolTimeout, TooManyRequests) as error:
@@ -87,7 +85,7 @@ class Database:
         try:
             with deadline:
                 async with connection:
-                    yield connection, deadline
+                    yield connection
         except psycopg.errors.DiskFull as error:
             raise StoreFull(_STORE, "disk full") from error
         except psycopg.errors.QueryCanceled as error:

@@ -27,23 +27,12 @@ class Deadline:
         self._timer: asyncio.TimerHandle | None = None
 
     def __enter__(self) -> Self:
-        self._start()
+        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._cut)
         return self
-
-    def renew(self) -> None:
-        """Restarts the time from now."""
-        self._stop()
-        self._start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop()
-
-    def _start(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(self._seconds, self._cut)
-
-    def _stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
 

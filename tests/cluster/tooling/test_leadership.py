@@ -1,18 +1,26 @@
-"""One scheduler leads behind PgBouncer's transaction mode, where a lock of the session would not hold."""
+"""One scheduler leads behind PgBouncer's transaction mode, where a lock of the session would not hold.
+
+And PgBouncer stops in good order while one leads.
+"""
 
 import asyncio
 import os
+import signal
 import subprocess
+import time
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import IO
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
-from tests.support.servers import scratch_directory, wait_until
+from tests.support.servers import migrate_now, scratch_directory, wait_until
 from upschedule.operations.embedded.ports import free_port
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.runtime.leadership import Leadership
+from upschedule.settings import SchedulerSettings
 from upschedule.stores.database import Database, PoolOptions
 
 NOBODY = 65_534
@@ -32,25 +40,50 @@ ignore_startup_parameters = extra_float_digits, options
 """
 
 
+class PgBouncer:
+    """`url` is the connection string of the database `upschedule` behind it."""
+
+    def __init__(self, file: Path, url: str, log: IO[bytes]) -> None:
+        self.url = url
+        self._file, self._log = file, log
+        self._process = self._started()
+
+    def stop(self, order: signal.Signals) -> float:
+        """The seconds until it has ended."""
+        began = time.monotonic()
+        self._process.send_signal(order)
+        self._process.wait(60)
+        return time.monotonic() - began
+
+    def start(self) -> None:
+        self._process = self._started()
+
+    def _started(self) -> "subprocess.Popen[bytes]":
+        process = subprocess.Popen(
+            ["/usr/sbin/pgbouncer", self._file],
+            stdout=self._log,
+            stderr=self._log,
+            user=NOBODY,
+            group=NOBODY,
+            extra_groups=[],
+        )
+        wait_until(lambda: answers(self.url))
+        return process
+
+
 @contextmanager
-def pgbouncer(server: Postgres) -> Iterator[str]:
-    """Gives the connection string of the database `upschedule` behind it."""
+def pgbouncer(server: Postgres) -> Iterator[PgBouncer]:
     port = free_port()
     known = conninfo_to_dict(server.application_dsn("upschedule"))
     with scratch_directory() as folder, (folder / "log").open("wb") as log:
         file = folder / "pgbouncer.ini"
         file.write_text(INI.format(**known, listen_port=port), encoding="utf-8")
         os.chown(file, NOBODY, NOBODY)
-        process = subprocess.Popen(
-            ["/usr/sbin/pgbouncer", file], stdout=log, stderr=log, user=NOBODY, group=NOBODY, extra_groups=[]
-        )
-        url = f"postgresql://upschedule_app@127.0.0.1:{port}/upschedule"
+        running = PgBouncer(file, f"postgresql://upschedule_app@127.0.0.1:{port}/upschedule", log)
         try:
-            wait_until(lambda: answers(url))
-            yield url
+            yield running
         finally:
-            process.terminate()
-            process.wait(20)
+            running.stop(signal.SIGTERM)
 
 
 def answers(url: str) -> bool:
@@ -79,7 +112,8 @@ class Candidate:
 async def candidate(url: str) -> AsyncGenerator[tuple[Candidate, Database]]:
     database, made = Database(url, OPTIONS), Candidate()
     await database.open()
-    working = asyncio.create_task(Leadership(database, again_seconds=0.2).run_while_leading(made.lead))
+    leadership = Leadership(database, SchedulerSettings(), again_seconds=0.2)
+    working = asyncio.create_task(leadership.run_while_leading(made.lead))
     try:
         yield made, database
     finally:
@@ -93,15 +127,16 @@ async def test_of_two_one_leads_while_connections_are_handed_round_and_the_other
 ) -> None:
     """(R2.3)."""
     server = await asyncio.to_thread(private_postgres)
-    with pgbouncer(server) as url:
-        async with candidate(url) as (second, database):
-            async with asyncio.timeout(20), candidate(url) as (first, _):
+    migrate_now(server.owner_dsn("upschedule"))
+    with pgbouncer(server) as pooler:
+        async with candidate(pooler.url) as (second, database):
+            async with asyncio.timeout(20), candidate(pooler.url) as (first, _):
                 pending = {asyncio.create_task(each.leads.wait()) for each in (first, second)}
                 done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
                 for task in pending:
                     task.cancel()
                 assert len(done) == 1
-                # Longer than a server waits for a silent leader, and through the connections that it may be given.
+                # Longer than the lease of a silent leader, and through the connections that it may be given.
                 ended = asyncio.get_running_loop().time() + 8
                 while asyncio.get_running_loop().time() < ended:
                     await asyncio.gather(*(database.ping() for _ in range(3)))
@@ -109,3 +144,24 @@ async def test_of_two_one_leads_while_connections_are_handed_round_and_the_other
                     await asyncio.sleep(0.05)
             async with asyncio.timeout(10):
                 await second.leads.wait()
+
+
+async def test_an_orderly_restart_of_pgbouncer_waits_for_no_leader_and_changes_none(
+    private_postgres: Callable[..., Postgres],
+) -> None:
+    """SIGINT waits for open transactions (R3.5)."""
+    server = await asyncio.to_thread(private_postgres)
+    migrate_now(server.owner_dsn("upschedule"))
+    with pgbouncer(server) as pooler:
+        async with asyncio.timeout(60), candidate(pooler.url) as (leader, database):
+            await leader.leads.wait()
+            await database.ping()
+            seconds = await asyncio.to_thread(pooler.stop, signal.SIGINT)
+            await asyncio.to_thread(pooler.start)
+            await database.ping()
+            # It renews its lease, or another could take it.
+            await asyncio.sleep(SchedulerSettings().lease_seconds)
+            assert leader.leads.is_set()
+        assert seconds < 2
+        with psycopg.connect(server.owner_dsn("upschedule")) as connection:
+            assert connection.execute("SELECT term FROM leaderships").fetchone() == (1,)

@@ -17,10 +17,14 @@ from tests.support.services import Addresses, new_account, opened, until
 from upschedule.operations.embedded.ports import free_port
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.processing.job import Job, Status
-from upschedule.runtime.leadership import SILENT_SECONDS_MAX
 from upschedule.services import Services
+from upschedule.settings import SchedulerSettings
 
 PORT = "SCHEDULER_PORT"
+_OLDEST_TRANSACTION = """
+    SELECT coalesce(max(extract(epoch FROM now() - xact_start)), 0)::float8 AS seconds FROM pg_stat_activity
+    WHERE datname = current_database() AND usename = 'upschedule_scheduler'
+"""
 EXPIRED = "now() - interval '1 second'"
 
 
@@ -104,11 +108,41 @@ async def test_a_leader_that_hangs_is_replaced_and_steps_back_when_it_wakes_up(
     start_scheduler(addresses, {PORT: str(ports[1])})
     await asyncio.to_thread(await_alive, ports[1])
     first.send_signal(signal.SIGSTOP)
-    wait_until(lambda: leads(ports[1]), timeout_seconds=SILENT_SECONDS_MAX + 5)
+    wait_until(lambda: leads(ports[1]), timeout_seconds=SchedulerSettings().lease_seconds + 5)
     first.send_signal(signal.SIGCONT)
     wait_until(lambda: not leads(ports[0]), timeout_seconds=10)
     assert leads(ports[1])
     assert first.poll() is None
+
+
+async def test_a_leader_that_ends_gives_up_its_lease(addresses: Addresses, start_scheduler: StartScheduler) -> None:
+    """The next one does not wait for the end of it (R2.3)."""
+    ports, long = [free_port(), free_port()], {"SCHEDULER_LEASE_SECONDS": "600"}
+    first = start_scheduler(addresses, {PORT: str(ports[0]), **long})
+    wait_until(lambda: leads(ports[0]), timeout_seconds=30)
+    start_scheduler(addresses, {PORT: str(ports[1]), **long})
+    await asyncio.to_thread(await_alive, ports[1])
+    assert not leads(ports[1])
+    first.send_signal(signal.SIGTERM)
+    wait_until(lambda: leads(ports[1]), timeout_seconds=30)
+
+
+async def test_a_leader_holds_no_transaction_open(addresses: Addresses, start_scheduler: StartScheduler) -> None:
+    """PgBouncer's orderly stop waits for the end of every transaction (R3.5)."""
+    port = free_port()
+    start_scheduler(addresses, {PORT: str(port)})
+    wait_until(lambda: leads(port), timeout_seconds=30)
+    async with opened(addresses) as services:
+        oldest = 0.0
+        for _ in range(40):
+            async with services.database.transaction() as connection:
+                cursor = await connection.execute(_OLDEST_TRANSACTION)
+                row = await cursor.fetchone()
+            assert row is not None
+            oldest = max(oldest, row["seconds"])
+            await asyncio.sleep(0.05)
+    assert oldest < 1
+    assert leads(port)
 
 
 async def test_a_canary_measures_and_leads_only_once_it_stands_live(

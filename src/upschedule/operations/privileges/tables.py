@@ -43,6 +43,8 @@ TABLES: Mapping[str, Mapping[Process, str]] = {
     "calendar_jobs": {"api": _EVERY_ROW, "scheduler": "SELECT"},
     "calendar_entries": {"api": _EVERY_ROW, "scheduler": _EVERY_ROW},
     "calendar_feeds": {"api": _EVERY_ROW, "scheduler": _EVERY_ROW},
+    # A migration inserts the one row.
+    "leaderships": {"scheduler": "SELECT, UPDATE (term, held_until)"},
     # The owner writes both tables; `upschedule prepare --wait` reads them with the role of the waiting process.
     "schema_migrations": dict.fromkeys(PROCESSES, "SELECT"),
     "releases": dict.fromkeys(PROCESSES, "SELECT"),

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from upschedule.processing.lease import LeaseLost, while_held
 from upschedule.settings import JobSettings
 from upschedule.stores.errors import StoreUnavailable
+from upschedule.stores.lease import LeaseLost, while_held
 
 SETTINGS = JobSettings(lease_seconds=0.3, heartbeat_seconds=0.02)
 #: A lease that no pause of a busy machine outlasts.
