@@ -21,6 +21,7 @@ stack = load(
     CONFIGS,
     [name for part in PARTS for name in part.SECRETS],
     optional_secrets=(*stores.OPTIONAL_SECRETS, *edge.OPTIONAL_SECRETS),
+    forms=stores.FORMS | edge.FORMS,
     checks={
         edge.EdgeConfig: edge.certificate_problems,
         application.ApplicationConfig: application.application_problems,

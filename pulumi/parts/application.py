@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -13,13 +13,34 @@ from components.service import Service, ServiceArgs
 from config import Megabytes, Text
 from guard import read_rollouts, refuse_a_second_release
 from parts.cluster import Cluster
+from parts.release_settings import Accepted, accepted_settings, known_only, manifest_problem, setting_problems
 from parts.stores import Stores
 from upschedule.operations.release.manifest import Manifest
+from upschedule.settings.servers import DEFAULT_REGION
 
 SECRETS = ("feedSecret", "applicationConsulToken")
 JOBS = ("api", "worker", "scheduler")
 #: The scheduler needs a small share of the processor.
 SCHEDULER_RESOURCES = {"cores": "0", "cpu": "200", "memory_mb": "256"}
+#: Variables that are made of settings of the stack, and of secrets that a process gets as they are.
+SETTING_SOURCES = {
+    "UPSCHEDULE_WEB_PUBLIC_URL": "publicUrl",
+    "UPSCHEDULE_WEB_TRUSTED_PROXIES": "proxyNetworks",
+    "UPSCHEDULE_CONSUL_ADDRESS": "consulAddress",
+    "UPSCHEDULE_OBJECTS_REGION": "objectStoreRegion",
+}
+#: What a release does by itself that does not know the variable.
+NEUTRAL = {"UPSCHEDULE_OBJECTS_REGION": DEFAULT_REGION}
+SECRET_SOURCES = {"UPSCHEDULE_WEB_FEED_SECRET": "feedSecret", "UPSCHEDULE_CONSUL_TOKEN": "applicationConsulToken"}
+#: Variables that are made of the addresses and the credentials of the stores.
+STORE_SETTINGS = ("UPSCHEDULE_OBJECTS_ENDPOINT", "UPSCHEDULE_OBJECTS_SECURE")
+STORE_SECRETS = (
+    "UPSCHEDULE_POSTGRES_URL",
+    "UPSCHEDULE_REDIS_STATE_URL",
+    "UPSCHEDULE_REDIS_CACHE_URL",
+    "UPSCHEDULE_OBJECTS_ACCESS_KEY",
+    "UPSCHEDULE_OBJECTS_SECRET_KEY",
+)
 
 Cores = Annotated[int, msgspec.Meta(ge=0)]
 Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -40,6 +61,7 @@ class ApplicationConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel
     public_url: Text
     domain: str = ""
     consul_address: Text = "127.0.0.1:8500"
+    object_store_region: Text = DEFAULT_REGION
     # Networks that Traefik's instances are in.
     proxy_networks: Text = "127.0.0.1/32"
     python_program: Text = "/usr/bin/python3.11"
@@ -64,20 +86,28 @@ class ApplicationConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel
     release_min_healthy_seconds: Count = 10
 
 
-def application_problems(settings: ApplicationConfig, secrets: Collection[str]) -> dict[str, str]:
-    """Checks the manifest, the application's settings, and bounds that must not cross."""
-    del secrets
+def application_problems(settings: ApplicationConfig, secrets: Mapping[str, str]) -> dict[str, str]:
+    """Checks the manifest, the application's settings as its release does, and bounds that must not cross."""
     problems = bound_problems(settings)
-    if settings.release:
-        try:
-            msgspec.json.decode(settings.release, type=Manifest)
-        except msgspec.DecodeError as error:
-            problems["release"] = f"is no manifest that `upschedule release` prints: {error}"
+    if settings.release and (problem := manifest_problem(settings.release)):
+        problems["release"] = problem
     try:
-        parse_settings(settings)
+        chosen = parse_settings(settings)
     except msgspec.DecodeError as error:
-        problems["settings"] = f"must be an object of names and values: {error}"
-    return problems
+        return problems | {"settings": f"must be an object of names and values: {error}"}
+    if not settings.release or "release" in problems:
+        return problems
+    accepted = accepted_settings(parse_manifest(settings))
+    if accepted is None:
+        return problems
+    return problems | setting_problems(
+        accepted,
+        chosen=chosen,
+        derived={name: value for name, value in derived_settings(settings).items() if NEUTRAL.get(name) != value},
+        secret={variable: secrets[name] for variable, name in SECRET_SOURCES.items() if name in secrets},
+        provided=frozenset({*STORE_SETTINGS, *STORE_SECRETS}),
+        sources=SETTING_SOURCES | SECRET_SOURCES,
+    )
 
 
 def bound_problems(settings: ApplicationConfig) -> dict[str, str]:
@@ -92,6 +122,11 @@ def bound_problems(settings: ApplicationConfig) -> dict[str, str]:
     return problems
 
 
+def parse_manifest(settings: ApplicationConfig) -> Manifest:
+    """The manifest of `release`, which must not be empty. Raises msgspec.DecodeError."""
+    return msgspec.json.decode(settings.release, type=Manifest)
+
+
 def parse_settings(settings: ApplicationConfig) -> dict[str, str]:
     """The application's settings as texts of environment variables. Raises msgspec.DecodeError."""
     values = msgspec.json.decode(settings.settings, type=dict[str, str | bool | int | float])
@@ -101,7 +136,7 @@ def parse_settings(settings: ApplicationConfig) -> dict[str, str]:
 def ensure_no_other_release(settings: ApplicationConfig, namespace: str) -> None:
     """Call it before the first resource: Pulumi makes what was requested before an error. Raises ReleaseUnderWay."""
     if settings.release:
-        manifest = msgspec.json.decode(settings.release, type=Manifest)
+        manifest = parse_manifest(settings)
         refuse_a_second_release(manifest.version, lambda: read_rollouts(JOBS, namespace))
 
 
@@ -109,11 +144,14 @@ def define(cluster: Cluster, settings: ApplicationConfig, secrets: Secrets, stor
     """Defines API (R10.1), workers (R10.2) and scheduler."""
     if not settings.release:
         return
-    manifest = msgspec.json.decode(settings.release, type=Manifest)
-    own = {process: process_secrets(process, secrets, stores) for process in JOBS}
+    manifest = parse_manifest(settings)
+    accepted = accepted_settings(manifest)
+    if accepted is None:
+        pulumi.log.warn(f"Release {manifest.version} does not say which settings it accepts: they are not checked.")
+    own = {process: known_only(process_secrets(process, secrets, stores), accepted) for process in JOBS}
     shared = {
         "release": release_variable(settings, manifest, stores, user=f"{cluster.settings.user_prefix}release"),
-        "settings": application_settings(settings, stores),
+        "settings": application_settings(settings, stores, accepted),
         # Of all three: a release or a rotation changes the three jobs together.
         "secrets_fingerprint": secrets_fingerprint(
             {f"{process}/{name}": value for process, items in own.items() for name, value in items.items()}
@@ -212,21 +250,28 @@ def scaling_variables(settings: ApplicationConfig, service: str) -> dict[str, st
     return {**sizes, "instances": str(first), "scaling_enabled": json.dumps(settings.scaling_enabled)}
 
 
-def application_settings(settings: ApplicationConfig, stores: Stores) -> str:
+def application_settings(settings: ApplicationConfig, stores: Stores, accepted: Accepted) -> str:
     """Lines NAME="VALUE". The stack's `settings` override the values that are derived here."""
-    values = {
-        "UPSCHEDULE_WEB_PUBLIC_URL": settings.public_url,
-        "UPSCHEDULE_WEB_TRUSTED_PROXIES": settings.proxy_networks,
+    derived = {
+        **derived_settings(settings),
         "UPSCHEDULE_OBJECTS_ENDPOINT": stores.object_store_endpoint,
         "UPSCHEDULE_OBJECTS_SECURE": json.dumps(stores.object_store_secure),
-        "UPSCHEDULE_OBJECTS_REGION": stores.object_store_region,
+    }
+    values = {**known_only(derived, accepted), **parse_settings(settings)}
+    return "".join(f"{name}={json.dumps(value)}\n" for name, value in values.items())
+
+
+def derived_settings(settings: ApplicationConfig) -> dict[str, str]:
+    """What the stack says of itself, as variables."""
+    return {
+        "UPSCHEDULE_WEB_PUBLIC_URL": settings.public_url,
+        "UPSCHEDULE_WEB_TRUSTED_PROXIES": settings.proxy_networks,
+        "UPSCHEDULE_OBJECTS_REGION": settings.object_store_region,
         "UPSCHEDULE_CONSUL_ADDRESS": f"http://{settings.consul_address}",
         # PgBouncer holds the connections to PostgreSQL that all instances share (R3.1).
         "UPSCHEDULE_POSTGRES_POOL_SIZE_MIN": "4",
         "UPSCHEDULE_POSTGRES_POOL_SIZE_MAX": "40",
-        **parse_settings(settings),
     }
-    return "".join(f"{name}={json.dumps(value)}\n" for name, value in values.items())
 
 
 def process_secrets(process: str, secrets: Secrets, stores: Stores) -> Secrets:

@@ -7,11 +7,13 @@ import msgspec
 import pulumi
 
 from components.service import JOBS, Service, ServiceArgs
-from config import Megabytes, Port, Text
+from config import Megabytes, Port, Text, certificate_problem, key_problem
 from parts.cluster import Cluster
 
 SECRETS = ("traefikConsulToken",)
 OPTIONAL_SECRETS = ("traefikCertificate", "traefikCertificateKey")
+#: Secrets that are not passwords.
+FORMS = {"traefikCertificate": certificate_problem, "traefikCertificateKey": key_problem}
 
 
 class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):

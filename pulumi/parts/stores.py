@@ -9,7 +9,7 @@ import msgspec
 import pulumi
 
 from components.service import Service, ServiceArgs
-from config import Megabytes, Port, Text
+from config import Megabytes, Port, Text, certificate_problem, key_problem
 from parts.cluster import Cluster
 from parts.identities import derive_output, object_store_identities, process_passwords, redis_rules
 from upschedule.operations.privileges.identities import PROCESSES
@@ -28,7 +28,7 @@ SECRETS = (
     "objectStoreReleaseSecretKey",
     "objectStoreBackupSecretKey",
 )
-# {"accessKey": …, "secretKey": …}: the application's pair before a rotation, which running instances still use.
+# A `KeyPair` in JSON: the application's before a rotation, which running instances still use.
 OPTIONAL_SECRETS = ("objectStoreApplicationKeyBefore",)
 # The file in which a task that uses a database URL has `Stores.authority`.
 AUTHORITY_FILE = "/secrets/stores-authority.pem"
@@ -36,6 +36,31 @@ AUTHORITY_FILE = "/secrets/stores-authority.pem"
 Secrets = Mapping[str, pulumi.Output[str]]
 # HOST:PORT, or empty. PgBouncer gets host and port as two variables.
 Address = Annotated[str, msgspec.Meta(pattern="^(.+:[0-9]+)?$")]
+
+
+class KeyPair(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Name and secret of one identity of the object store."""
+
+    access_key: Text
+    secret_key: Text
+
+
+def key_pair_problem(secret: str) -> str | None:
+    """None for a `KeyPair` in JSON; the reason does not repeat the text."""
+    try:
+        msgspec.json.decode(secret, type=KeyPair)
+    except msgspec.DecodeError:
+        return 'is not of the form {"accessKey": …, "secretKey": …}'
+    return None
+
+
+#: Secrets that are not passwords.
+FORMS = {
+    "storesAuthority": certificate_problem,
+    "storesCertificate": certificate_problem,
+    "storesKey": key_problem,
+    "objectStoreApplicationKeyBefore": key_pair_problem,
+}
 
 
 class StoresConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -238,8 +263,8 @@ def process_identities(access_key: str, secret_key: str, before: str) -> str:
     """Identities of the processes; `before` is the stack's pair before a rotation as JSON, or empty."""
     pairs = [(access_key, secret_key)]
     if before:
-        earlier = msgspec.json.decode(before, type=dict[str, str])
-        pairs.append((earlier["accessKey"], earlier["secretKey"]))
+        earlier = msgspec.json.decode(before, type=KeyPair)
+        pairs.append((earlier.access_key, earlier.secret_key))
     return object_store_identities(pairs)
 
 

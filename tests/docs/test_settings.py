@@ -67,6 +67,26 @@ def test_a_bad_start_names_every_wrong_setting_at_once() -> None:
         assert f"{name}: " in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "reason"),
+    [
+        ("UPSCHEDULE_JOBS_RETRYS_MAX", "3", "no such setting; the nearest is UPSCHEDULE_JOBS_RETRIES_MAX"),
+        ("UPSCHEDULE_XYZ", "3", "no such setting"),
+        ("UPSCHEDULE_WEB_TRUSTED_PROXIES", "10.0.0.5/24", "10.0.0.5/24 has host bits set"),
+        ("UPSCHEDULE_WEB_TRUSTED_PROXIES", "traefik", "'traefik' does not appear to be an IPv4 or IPv6 network"),
+        ("UPSCHEDULE_WEB_PUBLIC_URL", "schedule.example.org", "Expected `str` matching regex"),
+        ("UPSCHEDULE_POSTGRES_POOL_SIZE_MIN", "81", "is 81, above UPSCHEDULE_POSTGRES_POOL_SIZE_MAX, which is 80"),
+        ("UPSCHEDULE_POSTGRES_WORKER_POOL_SIZE_MAX", "1", "UPSCHEDULE_POSTGRES_WORKER_POOL_SIZE_MIN: is 2, above"),
+    ],
+)
+def test_what_would_end_a_process_later_is_told_at_its_start(variable: str, value: str, reason: str) -> None:
+    """A network that is none and a pool that cannot be opened ended it in the middle, with a traceback."""
+    with pytest.raises(loading.SettingsError) as raised:
+        loading.load({variable: value})
+
+    assert reason in str(raised.value)
+
+
 def test_requirements_give_the_defaults() -> None:
     """Every limit in the requirements is a setting with that default."""
     defaults: dict[str, Any] = {field.variable.removeprefix("UPSCHEDULE_"): field.default for field in loading.fields()}

@@ -8,7 +8,7 @@ import msgspec
 
 from upschedule.calendars.years import InvalidAcademicYear, parse_year
 from upschedule.settings import Settings
-from upschedule.settings.loading import SettingField, fields
+from upschedule.settings.loading import SettingField, fields, unknown
 from upschedule.stores.consul import KeyValue
 
 #: Below it, `GROUP/NAME` is a setting, and `academic_years/YEAR` the dates of a year.
@@ -133,5 +133,5 @@ def _unknown(key: str) -> str:
     group, _, name = key.removeprefix(SETTINGS_PREFIX).partition("/")
     fixed = next((field for field in fields() if (field.group, field.name) == (group, name)), None)
     if fixed is None:
-        return "no such setting"
+        return unknown(key, [*LIVE, f"{YEARS_PREFIX}YEAR"])
     return f"read once at start: set {fixed.variable} and start the processes again"

@@ -1,8 +1,10 @@
 """Reads the settings from environment variables, and lists every setting."""
 
+import difflib
+import ipaddress
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import msgspec
@@ -11,6 +13,8 @@ from msgspec import Meta
 from upschedule.settings.groups import Settings
 
 PREFIX = "UPSCHEDULE_"
+#: Of `difflib`: below it, a name is no help.
+_SIMILARITY_MIN = 0.6
 
 
 class SettingsError(Exception):
@@ -18,7 +22,7 @@ class SettingsError(Exception):
 
 
 class SettingField(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting as documented: `required` ones have no default. `live` and `secret` as in `metadata`."""
+    """One setting as documented: `required` ones have no default. The last five are as in `metadata`."""
 
     variable: str
     group: str
@@ -30,12 +34,17 @@ class SettingField(msgspec.Struct, frozen=True, kw_only=True):
     live: bool
     secret: bool
     api_only: bool
+    networks: bool
+    at_most: str | None
 
     def parse(self, text: str) -> object:
-        """As a variable or a key says it. Raises msgspec.ValidationError."""
+        """As a variable or a key says it. Raises msgspec.ValidationError, without the text if the setting is secret."""
         base = typing.get_args(self.annotation)[0]
         if typing.get_origin(base) is tuple:
-            return msgspec.convert([part.strip() for part in text.split(",") if part.strip()], self.annotation)
+            items = [part.strip() for part in text.split(",") if part.strip()]
+            if self.networks:
+                _ensure_networks(items)
+            return msgspec.convert(items, self.annotation)
         if base is str or isinstance(base, types.UnionType):
             return msgspec.convert(text, self.annotation)
         return msgspec.convert(text, self.annotation, strict=False)
@@ -54,32 +63,74 @@ def fields(settings: type[msgspec.Struct] = Settings) -> Iterator[SettingField]:
                 default=field.default,
                 required=field.required,
                 description=next((m.description for m in metas if m.description), ""),
-                live=_has(metas, "live"),
-                secret=_has(metas, "secret"),
-                api_only=_has(metas, "api_only"),
+                live=_extra(metas, "live") is not None,
+                secret=_extra(metas, "secret") is not None,
+                api_only=_extra(metas, "api_only") is not None,
+                networks=_extra(metas, "networks") is not None,
+                at_most=_extra(metas, "at_most"),
             )
 
 
 def load(environment: Mapping[str, str], *, process: str | None = None) -> Settings:
     """Raises SettingsError with a line for each variable that is wrong, unknown, or missing for this process."""
-    problems: list[str] = []
-    values: dict[str, dict[str, object]] = {}
     known = {field.variable: field for field in fields()}
+    values, problems = read(environment, known)
     for variable, field in known.items():
-        group = values.setdefault(field.group, {})
-        text = environment.get(variable)
-        if text is not None:
-            try:
-                group[field.name] = field.parse(text)
-            except msgspec.ValidationError as error:
-                problems.append(f"{variable}: {error} ({field.description})")
-        elif field.required or (field.api_only and process == "api"):
-            problems.append(f"{variable}: must be set ({field.description})")
-    problems += [f"{name}: no such setting" for name in environment if name.startswith(PREFIX) and name not in known]
+        if variable not in environment and (field.required or (field.api_only and process == "api")):
+            problems[variable] = f"must be set ({field.description})"
     if problems:
-        raise SettingsError("\n".join(sorted(problems)))
-    return msgspec.convert(values, Settings)
+        raise SettingsError("\n".join(sorted(f"{name}: {problem}" for name, problem in problems.items())))
+    groups: dict[str, dict[str, object]] = {group.name: {} for group in msgspec.structs.fields(Settings)}
+    for variable, value in values.items():
+        groups[known[variable].group][known[variable].name] = value
+    return msgspec.convert(groups, Settings)
 
 
-def _has(metas: list[Meta], name: str) -> bool:
-    return any((meta.extra or {}).get(name) for meta in metas)
+def read(environment: Mapping[str, str], known: Mapping[str, SettingField]) -> tuple[dict[str, object], dict[str, str]]:
+    """The values of the known settings that are set, and what is wrong with any variable of ours, both by variable."""
+    values: dict[str, object] = {}
+    problems: dict[str, str] = {}
+    for variable, text in environment.items():
+        if (field := known.get(variable)) is not None:
+            try:
+                values[variable] = field.parse(text)
+            except msgspec.ValidationError as error:
+                problems[variable] = f"{error} ({field.description})" if field.description else str(error)
+        elif variable.startswith(PREFIX):
+            problems[variable] = unknown(variable, known)
+    return values, problems | _too_large(values, known)
+
+
+def unknown(name: str, known: Iterable[str]) -> str:
+    """What is wrong with a name that is not known, with the most similar one that is."""
+    names = list(known)
+    # A prefix that all of them have would make every name similar to every other.
+    letters = enumerate(zip(name, *names, strict=False))
+    shared = next((place for place, alike in letters if len(set(alike)) > 1), 0)
+    nearest = difflib.get_close_matches(name[shared:], [each[shared:] for each in names], n=1, cutoff=_SIMILARITY_MIN)
+    return f"no such setting; the nearest is {name[:shared]}{nearest[0]}" if nearest else "no such setting"
+
+
+def _too_large(values: Mapping[str, object], known: Mapping[str, SettingField]) -> dict[str, str]:
+    """Settings that are above one that bounds them, be it set or a default."""
+    problems: dict[str, str] = {}
+    for variable, field in known.items():
+        bound = variable.removesuffix(field.name.upper()) + (field.at_most or "").upper()
+        if field.at_most is None or not {variable, bound} & values.keys():
+            continue
+        value, most = (values.get(name, known[name].default) for name in (variable, bound))
+        if isinstance(value, int) and isinstance(most, int) and value > most:
+            problems[variable] = f"is {value}, above {bound}, which is {most}"
+    return problems
+
+
+def _ensure_networks(items: Iterable[str]) -> None:
+    for item in items:
+        try:
+            ipaddress.ip_network(item)
+        except ValueError as error:
+            raise msgspec.ValidationError(f"{error}; a network is written as in 10.0.0.0/24") from error
+
+
+def _extra(metas: list[Meta], name: str) -> Any:
+    return next((meta.extra[name] for meta in metas if meta.extra and name in meta.extra), None)

@@ -1,4 +1,4 @@
-"""Metadata of a setting's annotation beside its bounds: LIVE, SECRET and API_ONLY."""
+"""Metadata of a setting's annotation beside its bounds."""
 
 from msgspec import Meta
 
@@ -8,6 +8,14 @@ LIVE = Meta(extra={"live": True})
 SECRET = Meta(extra={"secret": True})
 #: Must be set for the API, and for no other process.
 API_ONLY = Meta(extra={"api_only": True})
+#: Each item is an IP network such as 10.0.0.0/24.
+NETWORKS = Meta(extra={"networks": True})
+
+
+def at_most(name: str) -> Meta:
+    """The setting must not be above the setting of this name in the same group."""
+    return Meta(extra={"at_most": name})
+
 
 #: Refuses a typing error; it is no limit of the service. Redis and PostgreSQL cannot count to every number.
 AMOUNT_MAX = 1_000_000_000

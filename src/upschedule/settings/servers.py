@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from upschedule.settings.metadata import LIVE, SECRET
+from upschedule.settings.metadata import LIVE, SECRET, at_most
 
 #: S3 stores without regions accept it.
 DEFAULT_REGION = "us-east-1"
@@ -23,9 +23,13 @@ class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True):
     backup_url: Annotated[
         str | None, Meta(description="Connection string of the role that reads everything; backups only"), SECRET
     ] = None
-    pool_size_min: Annotated[int, Meta(ge=0, description="Connections an API process keeps open (R3.1)")] = 50
+    pool_size_min: Annotated[
+        int, Meta(ge=0, description="Connections an API process keeps open (R3.1)"), at_most("pool_size_max")
+    ] = 50
     pool_size_max: Annotated[int, Meta(ge=1, description="Connections an API process opens at most (R3.1)")] = 80
-    worker_pool_size_min: Annotated[int, Meta(ge=0, description="Connections a worker or scheduler keeps open")] = 2
+    worker_pool_size_min: Annotated[
+        int, Meta(ge=0, description="Connections a worker or scheduler keeps open"), at_most("worker_pool_size_max")
+    ] = 2
     worker_pool_size_max: Annotated[int, Meta(ge=1, description="Connections a worker or scheduler opens at most")] = 8
     pool_waiting_max: Annotated[
         int, Meta(ge=1, description="Requests that may wait for a connection; more are refused")

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from upschedule.settings.metadata import AMOUNT_MAX, API_ONLY, LIVE, SECRET
+from upschedule.settings.metadata import AMOUNT_MAX, API_ONLY, LIVE, NETWORKS, SECRET
 
 
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,14 +74,20 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[str, Meta(description="Address to listen on")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="Port to listen on")] = 8000
     public_url: Annotated[
-        str, Meta(description="Where people reach the service; feeds use it, and changes are accepted from its pages")
+        str,
+        Meta(
+            description="Where people reach the service; feeds use it, and changes are accepted from its pages",
+            pattern="^https?://[^/?#]+",
+        ),
     ] = "http://127.0.0.1:8080"
     origins: Annotated[
         tuple[Annotated[str, Meta(pattern="^https?://[^/?#]+$")], ...],
         Meta(description="Further public URLs, comma separated, from whose pages changes are accepted as well"),
     ] = ()
     trusted_proxies: Annotated[
-        tuple[str, ...], Meta(description="Networks whose X-Forwarded-For is believed: Traefik's, comma separated")
+        tuple[str, ...],
+        Meta(description="Networks whose X-Forwarded-For is believed: Traefik's, comma separated"),
+        NETWORKS,
     ] = ("127.0.0.1/32", "::1/128")
     feed_secret: Annotated[
         str,

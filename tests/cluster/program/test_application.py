@@ -152,7 +152,7 @@ def test_settings_of_the_stack_win_over_those_that_are_worked_out(nomad: Nomad) 
         "UPSCHEDULE_OBJECTS_ENDPOINT": "s3.example.org:443",
         "UPSCHEDULE_OBJECTS_SECURE": True,
         "UPSCHEDULE_LOG_LEVEL": "debug",
-        "UPSCHEDULE_PDF_SECONDS": 1.5,
+        "UPSCHEDULE_JOBS_LEASE_SECONDS": 1.5,
     }
     found = settings_of({"settings": json.dumps(chosen)})
 
@@ -160,7 +160,7 @@ def test_settings_of_the_stack_win_over_those_that_are_worked_out(nomad: Nomad) 
     assert found["UPSCHEDULE_OBJECTS_ENDPOINT"] == "s3.example.org:443"
     assert found["UPSCHEDULE_OBJECTS_SECURE"] == "true"
     assert found["UPSCHEDULE_LOG_LEVEL"] == "debug"
-    assert found["UPSCHEDULE_PDF_SECONDS"] == "1.5"
+    assert found["UPSCHEDULE_JOBS_LEASE_SECONDS"] == "1.5"
     assert found["UPSCHEDULE_POSTGRES_POOL_SIZE_MIN"] == "4"
 
 
@@ -182,7 +182,7 @@ def test_any_text_is_one_line_of_the_environment(chosen: dict[str, str]) -> None
             processes={},
             backups=keys,
         )
-        return application_settings(settings, stores)
+        return application_settings(settings, stores, None)
 
     lines = run(program).result
     assert environment(lines).items() >= chosen.items()

@@ -17,9 +17,11 @@ from tests.support.cluster.program.configurations import (
     configure,
     fields,
     loaded,
+    pem,
     problems,
 )
 from tests.support.cluster.program.recorded_engine import run
+from tests.support.cluster.program.secret_readers import ALL
 
 WRONG = """The configuration of stack dev cannot be used:
   redisProgram: is missing
@@ -51,7 +53,7 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         "workerMemoryMb": "much",
     }
     secrets = {name: value for name, value in GIVEN.items() if name not in ("redisStatePassword", "feedSecret")}
-    secrets["objectStoreApplicationKeyBefore"] = "before"
+    secrets["objectStoreApplicationKeyBefore"] = ALL["objectStoreApplicationKeyBefore"]
 
     def refused() -> str:
         with pytest.raises(ConfigurationError) as caught:
@@ -82,7 +84,7 @@ def test_every_missing_secret_is_named_and_optional_ones_are_not() -> None:
 @pytest.mark.parametrize("name", [*SECRETS, *OPTIONAL_SECRETS])
 def test_a_secret_in_the_clear_is_refused_without_being_shown(name: str) -> None:
     """It would stand in a file that is committed (R8.2)."""
-    found = problems(secrets={**GIVEN, name: "for-everybody-to-read"}, clear=(name,))
+    found = problems(secrets=ALL, clear=(name,))
 
     assert found == {name: "stands in the clear; set it with --secret"}
 
@@ -97,10 +99,45 @@ def test_a_password_that_some_servers_file_would_misread_is_refused_without_bein
     }
 
 
-@pytest.mark.parametrize("secret", ["-----BEGIN CERTIFICATE-----\nMII\n", '{"accessKey": "a", "secretKey": "b"}'])
-def test_certificates_and_pairs_of_keys_are_as_they_are(secret: str) -> None:
-    """They have lines and quotes of their own."""
-    assert problems(secrets={**GIVEN, "objectStoreApplicationKeyBefore": secret}) == {}
+def test_documents_have_lines_and_quotes_of_their_own() -> None:
+    """Certificates with what they are signed by, keys of any kind, and a pair of keys in JSON."""
+    chain = pem("CERTIFICATE", pem("CERTIFICATE", ""))
+    documents = {"storesAuthority": chain, "storesKey": pem("EC PRIVATE KEY", "")}
+
+    assert problems(secrets={**ALL, **documents}) == {}
+
+
+@pytest.mark.parametrize(
+    ("name", "secret", "problem"),
+    [
+        ("storesAuthority", "s3cret-word", "is no certificate in PEM"),
+        ("storesCertificate", pem("PRIVATE KEY", "s3cret-word"), "is no certificate in PEM"),
+        ("traefikCertificate", pem("CERTIFICATE", "").replace("MIIB", "s3cret-word"), "is no certificate in PEM"),
+        ("storesKey", pem("CERTIFICATE", "s3cret-word"), "is no private key in PEM"),
+        ("traefikCertificateKey", "-----BEGIN PRIVATE KEY-----\ns3cret-word", "is no private key in PEM"),
+        (
+            "objectStoreApplicationKeyBefore",
+            '{"accessKey": "s3cret-word"}',
+            'is not of the form {"accessKey": …, "secretKey": …}',
+        ),
+    ],
+    ids=["word", "key", "damaged", "certificate", "cut off", "half a pair"],
+)
+def test_a_document_of_another_form_is_refused_without_being_shown(name: str, secret: str, problem: str) -> None:
+    """A server would refuse it only after others have changed."""
+    assert problems(secrets={**ALL, name: secret}) == {name: problem}
+
+
+def test_unknown_keys_are_refused_with_the_nearest_name() -> None:
+    """A misspelt setting would be left at its default, and a misspelt secret be of no use."""
+    settings = {**REQUIRED, "workerMemoryMB": "4096", "realm": "x", "other:redisCachePort": "6380", "nomad:region": "x"}
+
+    assert problems(settings, {**GIVEN, "storeAuthority": "s3cret-word"}) == {
+        "workerMemoryMB": "no such setting; the nearest is workerMemoryMb",
+        "realm": "no such setting",
+        "other:redisCachePort": "no such namespace; the program reads upschedule:redisCachePort",
+        "storeAuthority": "no such setting; the nearest is storesAuthority",
+    }
 
 
 def test_a_part_gets_its_own_settings_in_its_own_types() -> None:

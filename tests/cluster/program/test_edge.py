@@ -40,10 +40,18 @@ def test_with_acme_there_is_no_certificate_to_keep() -> None:
     [
         pytest.param(REQUIRED, WITHOUT, dict.fromkeys(CERTIFICATE, MISSING), id="neither"),
         pytest.param(
-            REQUIRED, {**WITHOUT, "traefikCertificate": "pem"}, {"traefikCertificateKey": MISSING}, id="no key"
+            REQUIRED,
+            {**WITHOUT, "traefikCertificate": GIVEN["traefikCertificate"]},
+            {"traefikCertificateKey": MISSING},
+            id="no key",
         ),
         pytest.param(ACME, GIVEN, dict.fromkeys(CERTIFICATE, BESIDE), id="both"),
-        pytest.param(ACME, {**WITHOUT, "traefikCertificateKey": "pem"}, {"traefikCertificateKey": BESIDE}, id="a key"),
+        pytest.param(
+            ACME,
+            {**WITHOUT, "traefikCertificateKey": GIVEN["traefikCertificateKey"]},
+            {"traefikCertificateKey": BESIDE},
+            id="a key",
+        ),
         pytest.param(
             {**REQUIRED, "acmeEmail": "operations@example.org"},
             WITHOUT,

@@ -7,6 +7,7 @@ import pytest
 
 from tests.cluster.tooling.test_program import CONFIGURATION, SECRETS, configure
 from tests.support.cluster.program.job_files import path
+from tests.support.cluster.program.whole_program import manifest
 from tests.support.cluster.tooling.nomad_agent import Agent
 from tests.support.cluster.tooling.pulumi_stack import Stack
 
@@ -35,11 +36,6 @@ OWN = {
     "worker": {**SIZES, "process": "worker"},
     "scheduler": {**SIZES, "process": "scheduler"},
 }
-
-
-def manifest(version: str) -> str:
-    archive = {"name": f"{version}.tar.gz", "sha256": "0" * 64}
-    return json.dumps({"version": version, "commit": "0" * 40, "environment": archive, "sources": archive})
 
 
 def release(project: Stack, version: str) -> None:

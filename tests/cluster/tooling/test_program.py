@@ -2,7 +2,9 @@
 
 import pytest
 
+from tests.support.cluster.program.configurations import pem
 from tests.support.cluster.program.job_files import path
+from tests.support.cluster.program.whole_program import manifest
 from tests.support.cluster.tooling.nomad_agent import Agent
 from tests.support.cluster.tooling.pulumi_stack import Stack
 from upschedule.operations.privileges.identities import PROCESSES
@@ -53,17 +55,17 @@ CONFIGURATION = {
 SECRETS = {
     "postgresOwnerPassword": "owner-c2d7",
     "postgresApplicationPassword": "application-4b18",
-    "storesAuthority": "authority-e05f",
-    "storesCertificate": "certificate-9a6c",
-    "storesKey": "key-77d1",
+    "storesAuthority": pem("CERTIFICATE", "authority-e05f"),
+    "storesCertificate": pem("CERTIFICATE", "certificate-9a6c"),
+    "storesKey": pem("PRIVATE KEY", "key-77d1"),
     "objectStoreApplicationSecretKey": "uploads-1f4e",
     "objectStoreReleaseSecretKey": "releases-b83a",
     "objectStoreBackupSecretKey": "backups-6d20",
     "redisStatePassword": "state-7f3a",
     "redisCachePassword": "cache-91bc",
     "traefikConsulToken": "token-55de",
-    "traefikCertificate": "certificate-03c1",
-    "traefikCertificateKey": "key-8e42",
+    "traefikCertificate": pem("CERTIFICATE", "certificate-03c1"),
+    "traefikCertificateKey": pem("PRIVATE KEY", "key-8e42"),
     "feedSecret": "feed-c9d0c9d0c9d0c9d0c9d0c9d0c9d0c9d0",
     "applicationConsulToken": "token-2b71",
 }
@@ -100,10 +102,16 @@ def test_one_up_defines_all_a_second_changes_nothing_and_destroy_leaves_nothing(
     assert items["redis-state"]["password"] == "state-7f3a"
     assert set(items["redis-state"]) == {"password", *passwords}
     assert set(items["pgbouncer"]) == {"application_password", *passwords, "authority", "certificate", "key"}
-    assert items["traefik"] == {"consul_token": "token-55de", "certificate": "certificate-03c1", "key": "key-8e42"}
+    assert items["traefik"] == {
+        "consul_token": "token-55de",
+        "certificate": SECRETS["traefikCertificate"],
+        "key": SECRETS["traefikCertificateKey"],
+    }
     assert set(items["autoscaler"]) == {"nomad_token"}
     project.up("--expect-no-changes").expect_success()
-    assert not [secret for secret in SECRETS.values() if secret in project.everything_written() + str(found)]
+    # A document has other line ends in JSON; its last line is its own.
+    marks = [secret.splitlines()[-1] for secret in SECRETS.values()]
+    assert not [mark for mark in marks if mark in project.everything_written() + str(found)]
 
     project.destroy().expect_success()
     assert agent.status("namespace/whole") == 404
@@ -138,6 +146,24 @@ def test_a_wrong_configuration_is_refused_with_everything_that_is_wrong(project:
     ):
         assert line in refused.output
     assert "Traceback" not in refused.output
+
+
+def test_a_setting_that_no_process_accepts_is_refused_in_a_preview(project: Stack, agent: Agent) -> None:
+    """By the schema of the release, with every other fault, and before anything is made."""
+    configure(project, {**CONFIGURATION, "release": manifest("1"), "workerMemoryMB": "64"}, SECRETS)
+    for name, value in (("JOBS_PENDING_MAX", "many"), ("JOBS_PENDING_MAXIMUM", "500")):
+        project.run("config", "set", "--path", f"settings.UPSCHEDULE_{name}", value).expect_success()
+    refused = project.preview()
+
+    assert refused.code != 0
+    for line in (
+        "workerMemoryMB: no such setting; the nearest is workerMemoryMb",
+        "settings.UPSCHEDULE_JOBS_PENDING_MAX: Expected `int`, got `str`",
+        "settings.UPSCHEDULE_JOBS_PENDING_MAXIMUM: no such setting; the nearest is UPSCHEDULE_JOBS_PENDING_MAX",
+    ):
+        assert line in refused.output
+    assert "Traceback" not in refused.output
+    assert agent.status("namespace/whole") == 404
 
 
 def test_a_certificate_comes_from_the_stack_or_from_an_authority_that_knows_the_name(project: Stack) -> None:

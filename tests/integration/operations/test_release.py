@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.paths import ROOT
 from tests.support.releases.git_project import commit, git, make_repository
 from upschedule.operations.embedded.seaweedfs import SeaweedFS
+from upschedule.settings.schema import describe
 from upschedule.stores.bucket import BucketAddress
 
 #: The interpreter below the environment of the tests, in the place of the nodes' own.
@@ -103,6 +106,23 @@ def test_what_was_packed_runs_where_nothing_may_be_written(release: Release, rep
         "commit": manifest["commit"],
     }
     assert (tmp_path / "sources" / "migrations" / "0001_expand_x.sql").is_file()
+
+
+def test_the_manifest_says_which_settings_the_commit_accepts(
+    release: Release, repository: Path, tmp_path: Path
+) -> None:
+    """Those of the commit's own code, whatever code packs it; one from before there was such a list has none."""
+    before = json.loads(release(repository, tmp_path / "cache").stdout)
+    shutil.copytree(ROOT / "src/upschedule/settings", repository / "src/upschedule/settings")
+    servers = repository / "src/upschedule/settings/servers.py"
+    added = '    patience: Annotated[int, Meta(ge=3, description="x")] = 4\n    pool_size_min: '
+    servers.write_text(servers.read_text().replace("    pool_size_min: ", added, 1))
+    commit(repository, "Know the settings")
+    after = json.loads(release(repository, tmp_path / "cache").stdout)
+
+    assert before["settings"] is None
+    assert after["settings"]["postgres/patience"] == {"schema": {"type": "integer", "minimum": 3}, "default": 4}
+    assert {*after["settings"]} == {*describe(), "postgres/patience"}
 
 
 def test_only_what_is_committed_is_released(release: Release, repository: Path, tmp_path: Path) -> None:

@@ -86,7 +86,8 @@ def test_a_wrong_value_without_an_earlier_one_leaves_the_environment() -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("limits/uploads_per_houre", "no such setting"),
+        ("limits/uploads_per_houre", "no such setting; the nearest is upschedule/settings/limits/uploads_per_hour"),
+        ("academic_year/2026", "no such setting; the nearest is upschedule/settings/academic_years/YEAR"),
         ("limits", "no such setting"),
         ("limits/uploads_per_hour/x", "no such setting"),
         ("web/port", "UPSCHEDULE_WEB_PORT"),

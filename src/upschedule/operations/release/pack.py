@@ -1,15 +1,21 @@
 """Packs a commit as two immutable archives (R12.1)."""
 
+import sys
 import tempfile
 from pathlib import Path
+
+import msgspec
 
 from upschedule.operations.release.archive import describe, write_archive
 from upschedule.operations.release.environment import Environment, compile_bytecode, install, read_environment
 from upschedule.operations.release.manifest import Archive, Manifest
 from upschedule.operations.release.sources import Commit, current_commit, write_sources
+from upschedule.operations.subprocesses import run_program
+from upschedule.settings.schema import SettingDescription
 from upschedule.stores.bucket import Bucket
 
 _PROJECT = ("pyproject.toml", "uv.lock")
+_SCHEMA_SECONDS = 60.0
 
 
 def pack(repository: Path, *, cache: Path, python: Path, store: Bucket | None) -> Manifest:
@@ -25,6 +31,7 @@ def pack(repository: Path, *, cache: Path, python: Path, store: Bucket | None) -
             commit=commit.id,
             environment=_environment(commit, Path(scratch), cache=cache, python=python, store=store),
             sources=_sources(commit, Path(scratch), cache=cache, python=python),
+            settings=_settings(Path(scratch) / "sources" / "src"),
         )
 
 
@@ -52,3 +59,16 @@ def _sources(commit: Commit, scratch: Path, *, cache: Path, python: Path) -> Arc
     compile_bytecode(python, folder / "src")
     write_archive(folder, archive)
     return describe(archive)
+
+
+def _settings(sources: Path) -> dict[str, SettingDescription] | None:
+    """What the commit's own code accepts; None for a commit from before it could tell."""
+    if not (sources / "upschedule" / "settings" / "schema.py").exists():
+        return None
+    described = run_program(
+        [sys.executable, "-m", "upschedule.settings.schema"],
+        timeout_seconds=_SCHEMA_SECONDS,
+        folder=sources,
+        environment={"PYTHONPATH": str(sources)},
+    )
+    return msgspec.json.decode(described, type=dict[str, SettingDescription])

@@ -26,17 +26,30 @@ REQUIRED = {
     "traefikProgram": "/usr/bin/traefik",
     "publicUrl": "https://schedule.example.org",
 }
+FORMS = {**stores.FORMS, **edge.FORMS}
+
+
+def pem(label: str, mark: str) -> str:
+    """A document of the right form; text after the last block is allowed."""
+    return f"-----BEGIN {label}-----\nMIIB\n-----END {label}-----\n{mark}"
+
+
+def document(name: str) -> str:
+    """What a stack could have for a secret that is a certificate or a key, with a mark of its own."""
+    return pem("PRIVATE KEY" if name.endswith("Key") else "CERTIFICATE", f"<{name}>")
+
+
 #: Each is found in nothing else, and some want quoting in a URL.
 GIVEN = {
-    **{name: f"<{name}>of/this:stack@" for name in SECRETS},
-    "traefikCertificate": "<traefikCertificate>",
-    "traefikCertificateKey": "<traefikCertificateKey>",
+    **{name: document(name) if name in FORMS else f"<{name}>of/this:stack@0123456789" for name in SECRETS},
+    "traefikCertificate": document("traefikCertificate"),
+    "traefikCertificateKey": document("traefikCertificateKey"),
 }
 
 
 def configure(settings: Mapping[str, str], secrets: Mapping[str, str], clear: Collection[str] = ()) -> pulumi.Config:
     """As the engine hands them over; `clear` are secrets that were set without `--secret`."""
-    named = {f"{PROJECT}:{name}": value for name, value in {**settings, **secrets}.items()}
+    named = {name if ":" in name else f"{PROJECT}:{name}": value for name, value in {**settings, **secrets}.items()}
     pulumi.runtime.set_all_config(named, [f"{PROJECT}:{name}" for name in secrets if name not in clear])
     return pulumi.Config(PROJECT)
 
@@ -50,6 +63,7 @@ def loaded(
         SETTINGS,
         SECRETS,
         optional_secrets=OPTIONAL_SECRETS,
+        forms=FORMS,
         checks=CHECKS,
         stack=STACK,
     )

@@ -1,6 +1,6 @@
 """Who may read which secret of the stack."""
 
-from tests.support.cluster.program.configurations import GIVEN, OPTIONAL_SECRETS
+from tests.support.cluster.program.configurations import GIVEN
 
 APPLICATION = {"api/api/serve", "worker/worker/work", "scheduler/scheduler/schedule"}
 WAITING = {"worker/worker/wait", "scheduler/scheduler/wait"}
@@ -36,6 +36,5 @@ OF_THE_APPLICATION = {
 #: Every secret that there is.
 ALL = {
     **GIVEN,
-    **{name: f"<{name}>" for name in OPTIONAL_SECRETS},
     "objectStoreApplicationKeyBefore": '{"accessKey":"before","secretKey":"<objectStoreApplicationKeyBefore>"}',
 }

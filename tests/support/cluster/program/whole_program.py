@@ -3,24 +3,31 @@
 import json
 import runpy
 from collections.abc import Mapping
+from typing import Any
+
+import msgspec
 
 from tests.support.cluster.program.configurations import GIVEN, REQUIRED, configure
 from tests.support.cluster.program.recorded_engine import Ran, run
 from tests.support.paths import ROOT
+from upschedule.settings.schema import SettingDescription, describe
 
 MAIN = ROOT / "pulumi" / "__main__.py"
 
 
-def manifest(version: str) -> str:
-    """As `upschedule release` prints it."""
-    return json.dumps(
-        {
-            "version": version,
-            "commit": "0" * 40,
-            "environment": {"name": f"environment-{version}.tar.gz", "sha256": "e" * 64},
-            "sources": {"name": f"sources-{version}.tar.gz", "sha256": "5" * 64},
-        }
-    )
+#: What this checkout accepts.
+SETTINGS = describe()
+
+
+def manifest(version: str, settings: Mapping[str, SettingDescription] | None = SETTINGS) -> str:
+    """As `upschedule release` prints it; without `settings` as it did before it knew them."""
+    printed: dict[str, Any] = {
+        "version": version,
+        "commit": "0" * 40,
+        "environment": {"name": f"environment-{version}.tar.gz", "sha256": "e" * 64},
+        "sources": {"name": f"sources-{version}.tar.gz", "sha256": "5" * 64},
+    }
+    return json.dumps(printed | ({} if settings is None else {"settings": msgspec.to_builtins(settings)}))
 
 
 RELEASED = {**REQUIRED, "release": manifest("1"), "namespace": "whole", "userPrefix": "whole-"}

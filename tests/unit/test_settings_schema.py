@@ -1,0 +1,72 @@
+"""A setting restored from a manifest refuses and takes exactly what the processes of that release do."""
+
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from upschedule.settings import loading
+from upschedule.settings.schema import SchemaUnreadable, SettingDescription, describe, restore
+
+FIELDS = {field.variable: field for field in loading.fields()}
+#: As a manifest carries them.
+RESTORED = restore(msgspec.json.decode(msgspec.json.encode(describe()), type=dict[str, SettingDescription]))
+NUMBERS = st.one_of(st.integers(), st.floats(), st.sampled_from([0, 1, -1, 64, 65_535, 65_536, 2**31])).map(str)
+WORDS = [
+    "",
+    "true",
+    "yes",
+    "null",
+    "many",
+    "info",
+    "landlock, namespaces",
+    "landlock,none",
+    "https://a.example",
+    "http://a.example/b",
+    "redis://a",
+    "postgresql://a",
+    "10.0.0.0/24, ::1/128",
+    "10.0.0.5/24",
+    "x" * 301,
+]
+
+
+def outcome(field: loading.SettingField, text: str) -> Any:
+    """The value, or why it is refused."""
+    try:
+        return field.parse(text)
+    except msgspec.ValidationError as error:
+        return str(error)
+
+
+def test_every_setting_is_described() -> None:
+    """With what else decides whether a process starts."""
+    assert list(RESTORED) == list(FIELDS)
+    for variable, field in FIELDS.items():
+        same = RESTORED[variable]
+        assert (same.required, same.secret, same.api_only) == (field.required, field.secret, field.api_only)
+        assert (same.networks, same.at_most, same.name) == (field.networks, field.at_most, field.name)
+
+
+@pytest.mark.parametrize("text", WORDS)
+def test_a_word_means_the_same_to_both(text: str) -> None:
+    """The same value, or the same reason."""
+    expected = {variable: repr(outcome(field, text)) for variable, field in FIELDS.items()}
+
+    assert {variable: repr(outcome(field, text)) for variable, field in RESTORED.items()} == expected
+
+
+@given(variable=st.sampled_from(list(FIELDS)), text=st.one_of(NUMBERS, st.text(max_size=20)))
+@settings(max_examples=500)
+def test_a_text_means_the_same_to_both(variable: str, text: str) -> None:
+    """Numbers at and beyond every bound, and anything else."""
+    assert repr(outcome(RESTORED[variable], text)) == repr(outcome(FIELDS[variable], text))
+
+
+@pytest.mark.parametrize("schema", [{"type": "object"}, {"$ref": "#/x"}, {"type": "integer", "multipleOf": 5}, {}])
+def test_a_form_that_is_not_known_is_refused(schema: dict[str, Any]) -> None:
+    """Taking it for a text would let anything pass."""
+    with pytest.raises(SchemaUnreadable):
+        restore({"jobs/patience": SettingDescription(schema=schema)})
