@@ -14,6 +14,7 @@ from upschedule.runtime.stopping import stop_on_signal
 from upschedule.services import LiveSettings, open_services
 from upschedule.settings import Settings
 from upschedule.worker.app import work
+from upschedule.worker.self_check import GoldenMisread
 
 
 @click.command("work")
@@ -21,19 +22,22 @@ def command() -> None:
     """Read documents until SIGTERM; then those under way are finished or given back to the queue first.
 
     Everything is set by environment variables UPSCHEDULE_…; docs/settings.md lists them. Exit codes: 0 stopped as told,
-    78 wrong settings, 69 this host refuses the sandbox or the port is taken, 1 anything else.
+    78 wrong settings, 69 this host refuses the sandbox or the port is taken, 70 this release reads a golden document
+    wrongly, 1 anything else.
     """
     settings = configured("worker")
     try:
         asyncio.run(_work(settings))
     except (SandboxFailed, OSError) as error:
         fail(os.EX_UNAVAILABLE, error)
+    except GoldenMisread as error:
+        fail(os.EX_SOFTWARE, error)
 
 
 async def _work(settings: Settings) -> None:
     stop = stop_on_signal()
     async with open_services(LiveSettings(settings), role="worker") as services:
-        await work(services, _sandbox(settings), settings, golden=golden.load(), stop=stop)
+        await work(services, _sandbox(settings), settings, golden=golden.load().documents, stop=stop)
 
 
 def _sandbox(settings: Settings) -> Sandbox:

@@ -1,35 +1,66 @@
-"""The golden document: a schedule with known content, which a new release must read exactly before it is promoted.
+"""The golden documents: schedules with known content, which a new release must read exactly before it is promoted.
 
 `python -m tests.support.documents.golden` makes the files.
 """
 
+from collections.abc import Mapping
 from importlib import resources
+from typing import Any, Literal
 
 import msgspec
 
+from upschedule.golden.comparison import entry_differences, extraction_differences
+from upschedule.golden.published import PublishedEntry, published_entries
 from upschedule.timetable.event import Extraction
+
+Layout = Literal["lectures", "tests", "exams"]
+LAYOUTS: tuple[Layout, ...] = ("lectures", "tests", "exams")
 
 
 class Golden(msgspec.Struct, frozen=True, kw_only=True):
-    """A document and its expected events. Boxes are left out: positions may differ by a fraction of a point."""
+    """A document of one of the portal's layouts and all that it says."""
 
+    layout: Layout
     document: bytes
     expected: Extraction
 
-    def agrees(self, read: Extraction) -> bool:
-        """Whether every event, warning and page is as expected."""
-        return without_boxes(read) == self.expected
+    def differences(self, read: Extraction) -> list[str]:
+        """One sentence for each field that is not as expected; it names the layout and the field."""
+        return extraction_differences(self.layout, self.expected, read)
 
 
-def load() -> Golden:
-    """The golden document of this release: two pages, with a row that the page break cuts."""
+class GoldenCalendar(msgspec.Struct, frozen=True, kw_only=True):
+    """The entries of a calendar of all golden documents. `academic_year`, as the API takes it, has fixed dates."""
+
+    academic_year: Mapping[str, Any]
+    entries: tuple[PublishedEntry, ...]
+
+    def differences(self, name: str, file: bytes) -> list[str]:
+        """As `Golden.differences`, of the calendar file that is called `name`."""
+        try:
+            found = published_entries(file)
+        except ValueError as error:
+            return [f"{name}: is no calendar: {error}"]
+        return entry_differences(name, self.entries, found)
+
+
+class GoldenSet(msgspec.Struct, frozen=True, kw_only=True):
+    """One document for each layout, and their calendar."""
+
+    documents: tuple[Golden, ...]
+    calendar: GoldenCalendar
+
+
+def load() -> GoldenSet:
+    """The golden documents of this release. Each has several pages, both semesters and a page that ends amid rows."""
     files = resources.files(__name__)
-    expected = msgspec.json.decode(files.joinpath("lectures.json").read_bytes(), type=Extraction)
-    return Golden(document=files.joinpath("lectures.pdf").read_bytes(), expected=expected)
-
-
-def without_boxes(read: Extraction) -> Extraction:
-    """The extraction without boxes, for comparison."""
-    return msgspec.structs.replace(
-        read, events=tuple(msgspec.structs.replace(event, boxes=()) for event in read.events)
+    documents = tuple(
+        Golden(
+            layout=layout,
+            document=files.joinpath(f"{layout}.pdf").read_bytes(),
+            expected=msgspec.json.decode(files.joinpath(f"{layout}.json").read_bytes(), type=Extraction),
+        )
+        for layout in LAYOUTS
     )
+    calendar = msgspec.json.decode(files.joinpath("calendar.json").read_bytes(), type=GoldenCalendar)
+    return GoldenSet(documents=documents, calendar=calendar)

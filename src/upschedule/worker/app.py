@@ -1,6 +1,7 @@
 """Starts the worker process: it reads documents that the queue announces, until it receives the order to stop."""
 
 import asyncio
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack
 
@@ -24,9 +25,12 @@ _log = structlog.get_logger(__name__)
 
 
 async def work(
-    services: Services, sandbox: Sandbox, settings: Settings, *, golden: Golden, stop: asyncio.Event
+    services: Services, sandbox: Sandbox, settings: Settings, *, golden: Sequence[Golden], stop: asyncio.Event
 ) -> None:
-    """Returns once `stop` is set and every job is finished or given back. Raises SandboxFailed or OSError."""
+    """Returns once `stop` is set and every job is finished or given back.
+
+    Raises SandboxFailed, OSError, and GoldenMisread before the first job.
+    """
     async with AsyncExitStack() as owned:
         await owned.enter_async_context(sandbox)
         if sandbox.refused:
@@ -44,13 +48,11 @@ async def work(
 
 
 async def _may_listen(self_check: SelfCheck, settings: Settings, stop: asyncio.Event) -> bool:
-    """Waits until the worker may claim jobs. False if `stop` was set first; a failed self-check waits for that."""
+    """Waits until the worker may claim jobs. False if `stop` was set first."""
 
     async def allowed() -> None:
-        if await self_check.passed():
-            await wait_until_promoted(state_file(settings.rollout))
-        else:
-            await stop.wait()
+        await self_check.run()
+        await wait_until_promoted(state_file(settings.rollout))
 
     checking, stopping = asyncio.create_task(allowed()), asyncio.create_task(stop.wait())
     try:

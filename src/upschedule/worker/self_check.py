@@ -1,6 +1,7 @@
-"""Reads a known schedule before the worker reads any other, and compares the result."""
+"""Reads the golden documents before the worker reads any other, and compares the results."""
 
 import asyncio
+from collections.abc import Sequence
 
 import structlog
 
@@ -12,55 +13,57 @@ _log = structlog.get_logger(__name__)
 
 _READ_SECONDS_MAX = 60.0
 _AGAIN_SECONDS = 5.0
+#: A reader that is wrong everywhere would fill the log.
+_DIFFERENCES_MAX = 3
 
 
 class GoldenNotRead(Exception):
-    """The golden schedule has not been read yet."""
+    """The golden documents have not been read yet."""
 
 
 class GoldenMisread(Exception):
-    """The golden schedule was read wrongly, so this release would misread other schedules."""
+    """A golden document was read wrongly, so this release would misread other documents."""
 
 
 class SelfCheck:
     """`ping` is the dependency `golden` of the worker's readiness."""
 
-    def __init__(self, sandbox: Sandbox, golden: Golden) -> None:
+    def __init__(self, sandbox: Sandbox, golden: Sequence[Golden]) -> None:
         self._sandbox = sandbox
         self._golden = golden
-        self._outcome: Exception | None = GoldenNotRead()
+        self._passed = False
 
     async def ping(self) -> None:
-        """Raises GoldenNotRead or GoldenMisread."""
-        if self._outcome:
-            raise self._outcome
+        """Raises GoldenNotRead."""
+        if not self._passed:
+            raise GoldenNotRead
 
-    async def passed(self) -> bool:
-        """Returns after the first reading that ended. Repeats it after SandboxFailed; a wrong result is final."""
+    async def run(self) -> None:
+        """Reads all of them, and each again after SandboxFailed. Raises GoldenMisread for the first wrong result."""
+        for golden in self._golden:
+            await self._check(golden)
+        self._passed = True
+
+    async def _check(self, golden: Golden) -> None:
         while True:
             try:
-                right = await self._reads_right()
+                read = await self._sandbox.read(
+                    golden.document, deadline_seconds=_READ_SECONDS_MAX, on_progress=lambda _done, _total: None
+                )
             except SandboxFailed as error:
-                _log.warning("golden_not_read", reason=str(error))
+                _log.warning("golden_not_read", layout=golden.layout, reason=str(error))
                 await asyncio.sleep(_AGAIN_SECONDS)
                 continue
-            self._outcome = None if right else GoldenMisread()
-            return right
+            except Refusal as refusal:
+                raise _misread(golden, f"it was refused as {refusal.code}") from refusal
+            if wrong := golden.differences(read):
+                raise _misread(golden, *wrong[:_DIFFERENCES_MAX])
+            return
 
-    async def _reads_right(self) -> bool:
-        try:
-            read = await self._sandbox.read(
-                self._golden.document, deadline_seconds=_READ_SECONDS_MAX, on_progress=lambda _done, _total: None
-            )
-        except Refusal as refusal:
-            _log.error("golden_misread", reason=f"the golden schedule was refused as {refusal.code}; nothing is read")
-            return False
-        if not self._golden.agrees(read):
-            _log.error(
-                "golden_misread",
-                reason="the golden schedule was read, but not as it is printed; this worker reads nothing",
-                events=len(read.events),
-                events_expected=len(self._golden.expected.events),
-            )
-            return False
-        return True
+
+def _misread(golden: Golden, *differences: str) -> GoldenMisread:
+    _log.error("golden_misread", layout=golden.layout, differences=differences)
+    return GoldenMisread(
+        f"The golden document of {golden.layout} was not read as it is printed, so this worker reads nothing: "
+        f"{'; '.join(differences)}"
+    )

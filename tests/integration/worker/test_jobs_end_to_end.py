@@ -30,7 +30,7 @@ async def working(addresses: Addresses, settings: Mapping[str, str] | None = Non
         opened(addresses, role="scheduler", settings=settings) as scheduling,
         asyncio.TaskGroup() as processes,
     ):
-        processes.create_task(work(services, a_sandbox(), process, golden=golden(), stop=stop))
+        processes.create_task(work(services, a_sandbox(), process, golden=[golden()], stop=stop))
         processes.create_task(schedule(scheduling, process, stop=stop))
         try:
             yield

@@ -53,7 +53,7 @@ def read(data: bytes, *, limits: ReadingLimits, progress: Callable[[int, int], N
 def golden(expected_module: str = GOLDEN_MODULE) -> Golden:
     """What this reader reads rightly, unless another module is expected."""
     expected = Extraction(events=(_lecture(expected_module),), pages=1)
-    return Golden(document=f"%PDF-1.7\nplain {GOLDEN_MODULE}".encode(), expected=expected)
+    return Golden(layout="lectures", document=f"%PDF-1.7\nplain {GOLDEN_MODULE}".encode(), expected=expected)
 
 
 def _lecture(module: str) -> Lecture:

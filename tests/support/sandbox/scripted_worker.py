@@ -24,7 +24,7 @@ async def main() -> None:
     stop = stop_on_signal()
     async with open_services(LiveSettings(chosen), role="worker") as services:
         sandbox = a_sandbox(concurrency=chosen.worker.concurrency, cpu_seconds_max=chosen.worker.cpu_seconds_max)
-        await work(services, sandbox, chosen, golden=golden(*sys.argv[1:]), stop=stop)
+        await work(services, sandbox, chosen, golden=[golden(*sys.argv[1:])], stop=stop)
 
 
 def a_sandbox(*, concurrency: int = 2, cpu_seconds_max: int = 10) -> Sandbox:

@@ -17,7 +17,7 @@ from upschedule.deploy.probe.metrics import (
     check_metrics,
     check_requests,
 )
-from upschedule.golden import Golden
+from upschedule.golden import GoldenSet
 
 _PATHS = ("/", "/api/v1/capacity")
 _PAUSE_SECONDS = 0.1
@@ -26,11 +26,11 @@ _SCRAPE_SECONDS = 3.0
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """`site` is the public address. `golden_seconds` limits queue and extraction of the golden document together."""
+    """`site` is the public address. `golden_seconds` limits queue and extraction of all golden documents together."""
 
     site: Endpoint
     prometheus: Prometheus
-    golden: Golden
+    golden: GoldenSet
     clock: Clock
     golden_seconds: float
 

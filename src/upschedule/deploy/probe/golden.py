@@ -1,36 +1,24 @@
-"""A student's steps with the golden document: upload, extraction, timetable, calendar, feed; then deletes its data."""
+"""A student's steps with the golden documents: upload, extraction, timetable, calendar, feed; then deletes its data."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
-from icalendar import Calendar
 
 from upschedule.deploy.clock import Clock
 from upschedule.deploy.findings import Finding
 from upschedule.deploy.probe.client import ProbeClient, ProbeFailed
-from upschedule.golden import Golden
-from upschedule.timetable.event import Event, Extraction, Lecture, weekday_of
+from upschedule.golden import Golden, GoldenSet
+from upschedule.golden.comparison import event_differences
+from upschedule.timetable.event import Event, Extraction
+from upschedule.timetable.merge import identity
 
 _POLL_SECONDS = 0.7
-#: Fixed dates, so that the gate requests the same of every release in every year.
-_ACADEMIC_YEAR: dict[str, Any] = {
-    "year": 2026,
-    "terms": {
-        "Q1": {"start": "2026-02-16", "end": "2026-04-02"},
-        "Q2": {"start": "2026-04-13", "end": "2026-05-29"},
-        "Q3": {"start": "2026-07-20", "end": "2026-09-11"},
-        "Q4": {"start": "2026-09-21", "end": "2026-11-06"},
-        "S1": {"start": "2026-02-16", "end": "2026-05-29"},
-        "S2": {"start": "2026-07-20", "end": "2026-11-06"},
-    },
-    "recesses": [],
-    "no_lectures": [],
-    "follows": [],
-}
+#: A release that is wrong everywhere would fill the terminal.
+_DIFFERENCES_MAX = 3
 
 
 class _Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,17 +27,22 @@ class _Job(msgspec.Struct, frozen=True, kw_only=True):
     error: dict[str, object] | None = None
 
 
+class _Entry(msgspec.Struct, frozen=True, kw_only=True):
+    printed: Event
+
+
 class _Calendar(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     feed_url: str
+    events: tuple[_Entry, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
 class GoldenRun:
-    """`seconds` limits the wait for the extraction, queue included."""
+    """`seconds` limits the wait for the extraction of all documents, queue included."""
 
     client: ProbeClient
-    golden: Golden
+    golden: GoldenSet
     clock: Clock
     seconds: float
 
@@ -67,47 +60,74 @@ class GoldenRun:
         return found
 
     def _steps(self, created: list[str]) -> Iterator[Finding]:
+        # All at once: the time in the queue counts once.
+        jobs = [self._upload(document, created) for document in self.golden.documents]
+        self._await_extractions(jobs)
+        yield Finding(subject="upload of the golden document", ok=True, detail=f"jobs {', '.join(jobs)}")
+        yield self._timetables(jobs)
+        body: dict[str, Any] = {
+            "jobs": jobs,
+            "name": "Release gate",
+            "academic_year": self.golden.calendar.academic_year,
+        }
+        calendar = self.client.expect("POST", "/api/v1/calendars", HTTPStatus.CREATED, body=body).json(_Calendar)
+        created.append(f"/api/v1/calendars/{calendar.id}")
+        yield self._calendar(calendar)
+
+    def _upload(self, document: Golden, created: list[str]) -> str:
         upload = self.client.expect(
-            "POST", "/api/v1/uploads", HTTPStatus.ACCEPTED, HTTPStatus.OK, file=self.golden.document
+            "POST", "/api/v1/uploads", HTTPStatus.ACCEPTED, HTTPStatus.OK, file=document.document
         )
         job = upload.json(_Job).id
         created.append(f"/api/v1/jobs/{job}")
-        self._await_extraction(job)
-        yield Finding(subject="upload of the golden document", ok=True, detail=f"job {job}")
-        yield self._timetable(job)
-        body: dict[str, Any] = {"jobs": [job], "name": "Release gate", "academic_year": _ACADEMIC_YEAR}
-        calendar = self.client.expect("POST", "/api/v1/calendars", HTTPStatus.CREATED, body=body).json(_Calendar)
-        created.append(f"/api/v1/calendars/{calendar.id}")
-        yield self._feed(calendar)
+        return job
 
-    def _await_extraction(self, job: str) -> None:
-        last = _Job(id=job, status="never asked")
+    def _await_extractions(self, jobs: Sequence[str]) -> None:
+        open_jobs = {job: _Job(id=job, status="never asked") for job in jobs}
 
         def ended() -> bool:
-            nonlocal last
-            last = self.client.expect("GET", f"/api/v1/jobs/{job}", HTTPStatus.OK).json(_Job)
-            return last.status in {"completed", "failed"}
+            for job in list(open_jobs):
+                open_jobs[job] = self.client.expect("GET", f"/api/v1/jobs/{job}", HTTPStatus.OK).json(_Job)
+                if open_jobs[job].status == "failed":
+                    raise ProbeFailed(f"the upload was refused: {(open_jobs[job].error or {}).get('detail')}")
+                if open_jobs[job].status == "completed":
+                    del open_jobs[job]
+            return not open_jobs
 
         if not self.clock.wait_until(ended, seconds=self.seconds, every_seconds=_POLL_SECONDS):
-            raise ProbeFailed(f"the upload was still {last.status} after {self.seconds:g} s: is a worker running?")
-        if last.status == "failed":
-            raise ProbeFailed(f"the upload was refused: {(last.error or {}).get('detail')}")
+            status = next(iter(open_jobs.values())).status
+            raise ProbeFailed(f"the upload was still {status} after {self.seconds:g} s: is a worker running?")
 
-    def _timetable(self, job: str) -> Finding:
-        read = self.client.expect("GET", f"/api/v1/jobs/{job}/timetable", HTTPStatus.OK).json(Extraction)
-        equal = self.golden.agrees(read)
-        wanted = len(self.golden.expected.events)
-        detail = (
-            f"{wanted} entries as printed" if equal else f"read wrongly: {len(read.events)} entries, not the {wanted}"
-        )
-        return Finding(subject="golden timetable", ok=equal, detail=detail)
+    def _timetables(self, jobs: Sequence[str]) -> Finding:
+        wrong: list[str] = []
+        for job, document in zip(jobs, self.golden.documents, strict=True):
+            read = self.client.expect("GET", f"/api/v1/jobs/{job}/timetable", HTTPStatus.OK).json(Extraction)
+            wrong += document.differences(read)
+        count = sum(len(document.expected.events) for document in self.golden.documents)
+        layouts = ", ".join(document.layout for document in self.golden.documents)
+        return _finding("golden timetable", wrong, f"{count} entries of {layouts} as printed")
 
-    def _feed(self, calendar: _Calendar) -> Finding:
-        file = self.client.expect("GET", urlsplit(calendar.feed_url).path, HTTPStatus.OK)
-        wrong = feed_difference(file.body, self.golden.expected.events)
-        return Finding(
-            subject="golden calendar and feed", ok=not wrong, detail=wrong or "every class on its day and time"
-        )
+    def _calendar(self, calendar: _Calendar) -> Finding:
+        """Its JSON, the file for importing by hand, and the feed."""
+        wrong = self._printed_differences(calendar)
+        for name, path in (
+            ("calendar file", f"/api/v1/calendars/{calendar.id}/calendar.ics"),
+            ("feed", urlsplit(calendar.feed_url).path),
+        ):
+            file = self.client.expect("GET", path, HTTPStatus.OK)
+            wrong += self.golden.calendar.differences(name, file.body)
+        return _finding("golden calendar and feed", wrong, "every class, test and exam on its day and time")
+
+    def _printed_differences(self, calendar: _Calendar) -> list[str]:
+        """Sorted here: a calendar's entries are in the order of their dates."""
+        wrong: list[str] = []
+        found = sorted((entry.printed for entry in calendar.events), key=identity)
+        for document in self.golden.documents:
+            kinds = {type(event) for event in document.expected.events}
+            mine = [event for event in found if type(event) in kinds]
+            expected = sorted(document.expected.events, key=identity)
+            wrong += event_differences(f"calendar's {document.layout}", expected, mine)
+        return wrong
 
     def _clean_up(self, created: list[str]) -> Iterator[Finding]:
         for path in reversed(created):
@@ -115,22 +135,6 @@ class GoldenRun:
         yield Finding(subject="deleting what was made", ok=True, detail=f"{len(created)} things deleted")
 
 
-def feed_difference(feed: bytes, events: Iterable[Event]) -> str:
-    """Empty when the feed has every class on its day at its time, and nothing else. Pure."""
-    lectures = [event for event in events if isinstance(event, Lecture)]
-    try:
-        found = {
-            (_module(str(entry["SUMMARY"]), lectures), weekday_of(entry.start), f"{entry.start:%H:%M}")
-            for entry in Calendar.from_ical(feed).events
-        }
-    except (ValueError, KeyError, IndexError, AttributeError) as error:
-        return f"it is no calendar: {error}"
-    wanted = {(event.module, event.day, event.start) for event in lectures}
-    missing, extra = wanted - found, found - wanted
-    if not missing and not extra:
-        return ""
-    return f"{len(missing)} of {len(wanted)} classes are missing, {len(extra)} entries are not in the document"
-
-
-def _module(summary: str, lectures: Iterable[Lecture]) -> str:
-    return next((event.module for event in lectures if event.module in summary), summary)
+def _finding(subject: str, wrong: Sequence[str], right: str) -> Finding:
+    more = f"; and {len(wrong) - _DIFFERENCES_MAX} more" if len(wrong) > _DIFFERENCES_MAX else ""
+    return Finding(subject=subject, ok=not wrong, detail="; ".join(wrong[:_DIFFERENCES_MAX]) + more if wrong else right)

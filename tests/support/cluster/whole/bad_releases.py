@@ -9,6 +9,7 @@ SERVE = ("src/upschedule/cli/serve.py", "    server.serve()\n")
 CREATE = "        owned = await calendars.create(\n"
 CALENDARS = ("src/upschedule/web/api/calendars.py", CREATE)
 READY = ("src/upschedule/web/api/health.py", 'return "ready" if is_ready(dependencies) else "unavailable"')
+READ_EXAMS = ("src/upschedule/pdf/layouts/exams.py", "    for entry in entries:\n        exam = _exam(entry)\n")
 READ = ("src/upschedule/pdf/reader.py", "return Extraction(events=tuple(events),")
 
 
@@ -56,7 +57,11 @@ ANSWERS_500 = BadRelease(
 )
 READS_WRONGLY = BadRelease(
     change=replacing(*READ, "return Extraction(events=tuple(events[1:]),"),
-    reasons=["check 'ready' of worker is critical", "the golden schedule was read, but not as it is printed"],
+    reasons=["task serve ended with exit code 70", "was not read as it is printed", "lectures: events: 1 of"],
+)
+LEAVES_OUT_AN_EXAM = BadRelease(
+    change=replacing(*READ_EXAMS, "    for entry in entries[1:]:\n        exam = _exam(entry)\n"),
+    reasons=["task work ended with exit code 70", "golden document of exams", "exams: events: 1 of"],
 )
 
 BAD_RELEASES = {
@@ -67,4 +72,5 @@ BAD_RELEASES = {
     "removes-what-is-needed": REMOVES_WHAT_IS_NEEDED,
     "answers-500": ANSWERS_500,
     "reads-wrongly": READS_WRONGLY,
+    "leaves-out-an-exam": LEAVES_OUT_AN_EXAM,
 }
