@@ -14,6 +14,8 @@ from tests.support.cluster.whole.bad_releases import (
     FAILS_ITS_CHECK,
     FAILS_ITS_MIGRATION,
     HANGS,
+    LEAVES_AN_EXAM_OUT_OF_CALENDARS,
+    LEAVES_OUT_AN_EXAM,
     READS_WRONGLY,
     REMOVES_WHAT_IS_NEEDED,
     BadRelease,
@@ -49,6 +51,8 @@ DOCUMENTS = 6
         pytest.param(FAILS_ITS_CHECK, id="fails-its-check", marks=pytest.mark.long),
         pytest.param(REMOVES_WHAT_IS_NEEDED, id="removes-what-is-needed", marks=pytest.mark.long),
         pytest.param(READS_WRONGLY, id="reads-wrongly", marks=pytest.mark.long),
+        pytest.param(LEAVES_OUT_AN_EXAM, id="leaves-out-an-exam", marks=pytest.mark.long),
+        pytest.param(LEAVES_AN_EXAM_OUT_OF_CALENDARS, id="leaves-an-exam-out-of-calendars", marks=pytest.mark.long),
     ],
 )
 def test_a_bad_release_goes_back_and_says_why_while_the_one_before_serves(

