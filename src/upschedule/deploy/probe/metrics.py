@@ -6,7 +6,7 @@ instead, or 0 where there was none. Health checks do not count. Back-pressure is
 
 import math
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 
@@ -35,8 +35,15 @@ class CanaryMetrics(msgspec.Struct, frozen=True, kw_only=True):
     p95_seconds: float | None
 
 
+class Sample(msgspec.Struct, frozen=True, kw_only=True):
+    """One series at one moment; `value` is Prometheus' pair of time and text."""
+
+    metric: dict[str, str]
+    value: tuple[float, str]
+
+
 class _Data(msgspec.Struct, frozen=True, kw_only=True):
-    result: list[dict[str, Any]]
+    result: list[Sample]
 
 
 class _QueryResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,9 +70,13 @@ class Prometheus:
             p95_seconds=self._value(_quantile(selector, since)),
         )
 
+    def samples(self, query: str) -> list[Sample]:
+        """The series of an instant query."""
+        return self._client.get("api/v1/query", _QueryResult, query=query).data.result
+
     def _value(self, query: str) -> float | None:
-        rows = self._client.get("api/v1/query", _QueryResult, query=query).data.result
-        value = float(rows[0]["value"][1]) if rows else math.nan
+        rows = self.samples(query)
+        value = float(rows[0].value[1]) if rows else math.nan
         return None if math.isnan(value) else value
 
 

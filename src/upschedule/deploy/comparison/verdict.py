@@ -1,0 +1,133 @@
+"""Whether a new release is worse than the one that runs, and how sure that is. Pure."""
+
+import enum
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from upschedule.deploy.comparison.statistics import Table, chance_of_excess, difference_at_most
+from upschedule.deploy.comparison.traffic import Slice
+
+#: The subject of what is compared over all subjects.
+ALL = "all"
+
+
+class Verdict(enum.StrEnum):
+    """`unsure`: too few trials to say either."""
+
+    NOT_WORSE = "not worse"
+    UNSURE = "unsure"
+    WORSE = "worse"
+
+
+class Relevance(msgspec.Struct, frozen=True, kw_only=True):
+    """What the comparison decides about one kind of event.
+
+    `more_max`: how much larger the new release's ratio of events may be. `in_bursts`: events come many at once from
+    one cause, such as a pause of the machine, so that those of a single slice decide nothing.
+    """
+
+    more_max: float
+    in_bursts: bool
+
+
+class Sureness(msgspec.Struct, frozen=True, kw_only=True):
+    """`false_alarm_max` bounds the chance that an equally good release is called worse, in all `looks` together.
+
+    `confidence` is that with which a release is called not worse.
+    """
+
+    false_alarm_max: float = 0.01
+    confidence: float = 0.99
+    looks: int = 60
+
+
+class Measure(msgspec.Struct, frozen=True, kw_only=True):
+    """One kind of event of one subject. `chance`: that an equally good release shows such a difference."""
+
+    subject: str
+    event: str
+    table: Table
+    chance: float
+    more_at_most: float
+    verdict: Verdict
+
+
+class Comparison(msgspec.Struct, frozen=True, kw_only=True):
+    """`overall` is compared over all subjects, `worse` are the single measures that make a release worse."""
+
+    verdict: Verdict
+    overall: tuple[Measure, ...]
+    worse: tuple[Measure, ...]
+
+
+def compare(slices: Sequence[Slice], events: dict[str, Relevance], sureness: Sureness) -> Comparison:
+    """Each subject in each slice is compared by itself: what slows both releases in the same seconds counts for none.
+
+    A release is not worse when that is sure over all subjects; a subject with few trials can show only that it is.
+    """
+    subjects = sorted({name for each in slices for name in (*each.old, *each.new)})
+    tests = max(1, (len(subjects) + 1) * len(events))
+    judge = _Judge(
+        slices=slices, chance_max=sureness.false_alarm_max / (tests * sureness.looks), confidence=sureness.confidence
+    )
+    single = [judge.measure(name, [name], *event) for name in subjects for event in events.items()]
+    overall = [judge.measure(ALL, subjects, *event) for event in events.items()]
+    worse = tuple(each for each in (*single, *overall) if each.verdict is Verdict.WORSE)
+    sure = all(each.verdict is Verdict.NOT_WORSE for each in overall)
+    verdict = Verdict.WORSE if worse else Verdict.NOT_WORSE if sure and overall else Verdict.UNSURE
+    return Comparison(verdict=verdict, overall=tuple(overall), worse=worse)
+
+
+class _Judge(msgspec.Struct, frozen=True, kw_only=True):
+    """`chance_max` is that of a single test, so that all together keep to the limit (Bonferroni)."""
+
+    slices: Sequence[Slice]
+    chance_max: float
+    confidence: float
+
+    def measure(self, subject: str, subjects: Sequence[str], event: str, relevance: Relevance) -> Measure:
+        """Of all `subjects` together."""
+        by_slice = [[_table(each, name, event) for name in subjects] for each in self.slices]
+        tables = [table for each in by_slice for table in each]
+        judged = _without_the_worst(by_slice) if relevance.in_bursts else tables
+        total, chance = _sum(tables), chance_of_excess(judged)
+        at_most = difference_at_most(total, confidence=self.confidence)
+        verdict = Verdict.UNSURE
+        if chance <= self.chance_max and _difference(total) > relevance.more_max:
+            verdict = Verdict.WORSE
+        elif at_most <= relevance.more_max:
+            verdict = Verdict.NOT_WORSE
+        return Measure(subject=subject, event=event, table=total, chance=chance, more_at_most=at_most, verdict=verdict)
+
+
+def _without_the_worst(by_slice: Sequence[Sequence[Table]]) -> list[Table]:
+    """Leaves out the slice with the largest excess of the new release."""
+    kept = sorted(by_slice, key=lambda tables: sum(each.excess for each in tables))[:-1]
+    return [table for tables in kept for table in tables]
+
+
+def _table(slice_: Slice, subject: str, event: str) -> Table:
+    old, new = slice_.old.get(subject), slice_.new.get(subject)
+    return Table(
+        old_trials=old.trials if old else 0,
+        old_events=old.events.get(event, 0) if old else 0,
+        new_trials=new.trials if new else 0,
+        new_events=new.events.get(event, 0) if new else 0,
+    )
+
+
+def _sum(tables: Iterable[Table]) -> Table:
+    known = list(tables)
+    return Table(
+        old_trials=sum(each.old_trials for each in known),
+        old_events=sum(each.old_events for each in known),
+        new_trials=sum(each.new_trials for each in known),
+        new_events=sum(each.new_events for each in known),
+    )
+
+
+def _difference(table: Table) -> float:
+    if not table.old_trials or not table.new_trials:
+        return 0.0
+    return table.new_events / table.new_trials - table.old_events / table.old_trials

@@ -1,0 +1,75 @@
+"""When a release is worse, when it is not, and when that cannot be said (issue 11, R12.2)."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from tests.support.compared_traffic import Change, Traffic, delaying, failing, good, slower
+from upschedule.deploy.comparison.rules import ComparisonLimits
+from upschedule.deploy.comparison.traffic import Count, Slice
+from upschedule.deploy.comparison.verdict import ALL, Comparison, Verdict, compare
+
+LIMITS = ComparisonLimits()
+SLICES = 30
+UPLOADS = "POST /api/v1/uploads"
+
+
+def judged(slices: Sequence[Slice]) -> Comparison:
+    return compare(slices, LIMITS.events(), LIMITS.sureness())
+
+
+def verdicts(change: Change, seeds: int = 12) -> set[Verdict]:
+    return {judged(list(Traffic(change=change, seed=seed, share=0.3).slices(SLICES))).verdict for seed in range(seeds)}
+
+
+def slice_of(old: int, new: int, *, new_slow: int = 0, new_faults: int = 0) -> Slice:
+    name = "slower than 1 s"
+    return Slice(
+        old={"GET /": Count(trials=old, events={})},
+        new={"GET /": Count(trials=new, events={name: new_slow, "faults": new_faults})},
+    )
+
+
+@pytest.mark.parametrize("change", [good, slower(1.1)])
+def test_a_good_release_on_a_busy_machine_is_not_called_worse(change: Change) -> None:
+    """With pauses of the machine for both, and of each alone."""
+    assert verdicts(change, seeds=20) == {Verdict.NOT_WORSE}
+
+
+@pytest.mark.parametrize("change", [delaying(22, 3.0), delaying(10, 0.7), failing(25), failing(1, UPLOADS)])
+def test_a_release_that_hurts_some_requests_is_worse(change: Change) -> None:
+    """Though the 95th percentile stays what it was: one request in 22 waits, one route fails."""
+    assert verdicts(change) == {Verdict.WORSE}
+
+
+def test_the_worse_route_is_named() -> None:
+    """With the figures of both releases."""
+    found = judged(list(Traffic(change=failing(1, UPLOADS), seed=1, share=0.3).slices(SLICES)))
+    assert UPLOADS in {each.subject for each in found.worse}
+    named = next(each for each in found.worse if each.subject == UPLOADS)
+    assert (named.event, named.table.new_events) == ("faults", named.table.new_trials)
+
+
+def test_a_few_requests_say_nothing() -> None:
+    """However well they went: not sure is not passed."""
+    assert judged([]).verdict is Verdict.UNSURE
+    assert judged([slice_of(2_000, 20)] * 3).verdict is Verdict.UNSURE
+    assert judged([slice_of(2_000, 0)] * 3).verdict is Verdict.UNSURE
+    assert judged([slice_of(0, 2_000)] * 3).verdict is Verdict.UNSURE
+    assert judged([slice_of(2_000, 200)] * 5).verdict is Verdict.NOT_WORSE
+
+
+def test_one_pause_decides_nothing_and_two_do() -> None:
+    """A pause delays many requests at once; faults are counted each by itself."""
+    quiet = slice_of(200, 100)
+    assert judged([quiet] * 4 + [slice_of(200, 100, new_slow=60)]).verdict is not Verdict.WORSE
+    assert judged([quiet] * 3 + [slice_of(200, 100, new_slow=30)] * 2).verdict is Verdict.WORSE
+    assert judged([quiet] * 4 + [slice_of(200, 100, new_faults=60)]).verdict is Verdict.WORSE
+
+
+def test_a_difference_that_is_sure_but_irrelevant_is_no_reason() -> None:
+    """Two in 1,000 fail where none did: certain at that number, and less than the limit."""
+    found = judged([slice_of(40_000, 20_000, new_faults=40)] * 3)
+    assert (found.verdict, found.worse) == (Verdict.NOT_WORSE, ())
+    faults = next(each for each in found.overall if each.event == "faults")
+    assert (faults.subject, faults.chance < 1e-9) == (ALL, True)
