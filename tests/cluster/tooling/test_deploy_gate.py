@@ -13,6 +13,7 @@ import pytest
 from tests.support.cluster.tooling import releases
 from tests.support.cluster.tooling.deploy_site import Said, Site, running_node, site_in
 from tests.support.cluster.tooling.releases import JOBS, Release
+from tests.support.cluster.whole.bad_releases import LEAVES_AN_EXAM_OUT_OF_CALENDARS, LEAVES_OUT_AN_EXAM
 from tests.support.servers import wait_until
 from upschedule.operations.embedded import executables
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
@@ -143,7 +144,7 @@ def _running(command: Sequence[str], log: Path, answers: Callable[[], bool]) -> 
 
 
 @pytest.mark.timeout(400)
-def test_a_good_release_is_promoted_and_a_bad_one_goes_back(service: Service) -> None:
+def test_a_good_release_is_promoted_and_a_bad_one_goes_back(service: Service, tmp_path: Path) -> None:
     """The gate measures the canary and no other, and what it decides happens to all jobs of the release."""
     site = service.site
     service.release("one")
@@ -167,4 +168,14 @@ def test_a_good_release_is_promoted_and_a_bad_one_goes_back(service: Service) ->
     assert "Not ok: canary in Prometheus" in bad.text
     assert "The earlier release runs on all instances." in bad.text
     assert [site.running(job) for job in JOBS] == [{"two"}] * len(JOBS)
+
+    for name, job, wrong in (
+        ("four", "api", LEAVES_AN_EXAM_OUT_OF_CALENDARS),
+        ("five", "worker", LEAVES_OUT_AN_EXAM),
+    ):
+        service.release(name, **{job: releases.changed(job, tmp_path / name, wrong.change)})
+        refused = service.promote()
+        assert refused.code == GATE_NOT_PASSED, refused.text
+        assert [reason for reason in wrong.reasons if reason not in refused.text] == [], refused.text
+        assert [site.running(job) for job in JOBS] == [{"two"}] * len(JOBS)
     assert httpx.get(service.url, timeout=5).status_code == 200

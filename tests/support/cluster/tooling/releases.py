@@ -1,11 +1,15 @@
 """Releases of three small jobs that stand for the API, the worker and the scheduler, for tests of their deployment."""
 
 import json
+import shutil
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from tests.support.cluster.tooling.nomad_agent import Agent
+from tests.support.cluster.whole.releases import Change
+from tests.support.paths import ROOT
 
 JOBS = ("worker", "scheduler", "api")
 #: Answers every request with 200, unless told another program.
@@ -35,6 +39,13 @@ os.execv(sys.executable, [sys.executable, "-m", "upschedule", "{command}"])
         ("api", "WEB", "serve"),
     )
 }
+
+
+def changed(job: str, folder: Path, change: Change) -> str:
+    """The real process of a build with this change, whose sources come to `folder`."""
+    shutil.copytree(ROOT / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    change(folder)
+    return f'import os\nos.environ["PYTHONPATH"] = {str(folder / "src")!r}\n{REAL[job]}'
 
 
 RULE = "PathPrefix(`/`)"
@@ -88,7 +99,7 @@ job "{job}" {{
     auto_revert       = true
     min_healthy_time  = "1s"
     healthy_deadline  = "{self.healthy_seconds}s"
-    progress_deadline = "{self.healthy_seconds + 1}s"
+    progress_deadline = "0s"
   }}
   group "{job}" {{
     count = {self.count}

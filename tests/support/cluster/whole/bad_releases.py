@@ -9,6 +9,12 @@ SERVE = ("src/upschedule/cli/serve.py", "    server.serve()\n")
 CREATE = "        owned = await calendars.create(\n"
 CALENDARS = ("src/upschedule/web/api/calendars.py", CREATE)
 READY = ("src/upschedule/web/api/health.py", 'return "ready" if is_ready(dependencies) else "unavailable"')
+PUBLISH_ALL = "    published: list[Published] = [record.published() for record in records]\n"
+PUBLISH = ("src/upschedule/calendars/build.py", PUBLISH_ALL)
+LEAVE_OUT = (
+    "    exams = sorted((item for item in published if item.entry.kind == 'exam'), key=lambda item: item.entry.start)\n"
+    "    published = [item for item in published if item not in exams[:1]]\n"
+)
 READ_EXAMS = ("src/upschedule/pdf/layouts/exams.py", "    for entry in entries:\n        exam = _exam(entry)\n")
 READ = ("src/upschedule/pdf/reader.py", "return Extraction(events=tuple(events),")
 
@@ -61,7 +67,17 @@ READS_WRONGLY = BadRelease(
 )
 LEAVES_OUT_AN_EXAM = BadRelease(
     change=replacing(*READ_EXAMS, "    for entry in entries[1:]:\n        exam = _exam(entry)\n"),
-    reasons=["task work ended with exit code 70", "golden document of exams", "exams: events: 1 of"],
+    reasons=[" ended with exit code 70", "golden document of exams was not read", "exams: events: 1 of"],
+)
+# The gate finds it, since nothing but the calendar is wrong.
+LEAVES_AN_EXAM_OUT_OF_CALENDARS = BadRelease(
+    change=replacing(*PUBLISH, f"{PUBLISH_ALL}{LEAVE_OUT}"),
+    reasons=[
+        "Not ok: golden calendar and feed: calendar file: entries: 1 of",
+        "are missing, the first is exam ",
+        "feed: entries: 1 of",
+    ],
+    healthy_seconds=600,
 )
 
 BAD_RELEASES = {
@@ -73,4 +89,5 @@ BAD_RELEASES = {
     "answers-500": ANSWERS_500,
     "reads-wrongly": READS_WRONGLY,
     "leaves-out-an-exam": LEAVES_OUT_AN_EXAM,
+    "leaves-an-exam-out-of-calendars": LEAVES_AN_EXAM_OUT_OF_CALENDARS,
 }
