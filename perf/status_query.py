@@ -105,14 +105,15 @@ async def timed_inside(database: Database, ids: list[UUID]) -> list[float]:
 
 async def timed_queue(database: Database) -> list[float]:
     taken: list[float] = []
+    settings = JobSettings()
     for _ in range(50):
         queue = Queue(
             database,
-            settings=JobSettings,
+            settings=settings,
             shares=_SHARES,
         )
         began = time.perf_counter()
-        await queue.capacity()
+        await queue.capacity(pending_max=settings.pending_max)
         taken.append(time.perf_counter() - began)
     return taken
 

@@ -16,6 +16,7 @@ from upschedule.accounts.repository import Account, AccountRepository
 from upschedule.accounts.sessions import KnownSession, NewSession, SessionStore
 from upschedule.accounts.sign_ups import SignUpRepository
 from upschedule.accounts.throttle import SignInThrottle
+from upschedule.settings import Settings
 from upschedule.stores.database import Database
 
 
@@ -48,7 +49,7 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountService:
-    """Every method may raise StoreError."""
+    """Every method may raise StoreError. `settings` are those of the request: an operator may change limits."""
 
     def __init__(
         self,
@@ -58,7 +59,6 @@ class AccountService:
         throttle: SignInThrottle,
         hashing: PasswordHashing,
         *,
-        quota_bytes: Callable[[], int],
         now: Callable[[], datetime],
     ) -> None:
         self._database = database
@@ -66,7 +66,6 @@ class AccountService:
         self._logins = logins
         self._throttle = throttle
         self._hashing = hashing
-        self._quota_bytes = quota_bytes
         self._now = now
 
     async def visitor(self, session_id: str) -> Visitor | None:
@@ -88,13 +87,13 @@ class AccountService:
             await AccountRepository(connection).delete_visitor(visitor.account_id)
         await self._sessions.invalidate(ended)
 
-    async def profile(self, visitor: Visitor) -> Profile:
+    async def profile(self, visitor: Visitor, *, settings: Settings) -> Profile:
         """Raises NoVisitor if the account is gone."""
         async with self._database.transaction() as connection:
             account = await AccountRepository(connection).find(visitor.account_id)
         if account is None:
             raise NoVisitor
-        return self._profile(account)
+        return _profile(account, quota_bytes=settings.uploads.quota_bytes)
 
     async def sign_up(self, *, email: str, password: str, visitor: Visitor | None) -> None:
         """Stores a sign-up. The first sign-in turns it into an account, with all that this visitor owns.
@@ -116,23 +115,37 @@ class AccountService:
             )
 
     async def sign_in(
-        self, *, email: str, password: str, client: str, device: str | None, visitor: Visitor | None
+        self,
+        *,
+        email: str,
+        password: str,
+        client: str,
+        device: str | None,
+        visitor: Visitor | None,
+        settings: Settings,
     ) -> SignedIn:
         """Gives session and device new ids. Raises WrongCredentials, SignInBlocked, SignInBusy."""
         email, password = credentials.normalised_email(email), credentials.normalised_password(password)
         old = hash_of_cookie(device)
         login = await self._logins.find(email, old)
-        attempt = await self._throttle.begin(client=client, email=email, device=old if login.device_known else None)
+        attempt = await self._throttle.begin(
+            client=client, email=email, device=old if login.device_known else None, limits=settings.limits
+        )
         try:
             right = await self._hashing.verify(login.password_hash, password)
         except Exception:
             await self._throttle.abandoned(attempt)
             raise
         if not right:
-            await self._throttle.failed(attempt)
+            await self._throttle.failed(attempt, limits=settings.limits)
             raise WrongCredentials
         await self._throttle.succeeded(attempt)
-        return await self._enter(login, password, old=old, visitor=visitor)
+        account, begun, device = await self._enter(login, password, old=old, visitor=visitor)
+        return SignedIn(
+            profile=_profile(account, quota_bytes=settings.uploads.quota_bytes),
+            visitor=await self._visitor_of(begun),
+            device=device,
+        )
 
     async def sign_out(self, session_id: str) -> None:
         """Ends the session for all instances before it returns. An unknown session counts as ended."""
@@ -146,7 +159,9 @@ class AccountService:
         if account is not None and account.email is not None:
             raise AlreadySignedUp
 
-    async def _enter(self, login: Login, password: str, *, old: bytes | None, visitor: Visitor | None) -> SignedIn:
+    async def _enter(
+        self, login: Login, password: str, *, old: bytes | None, visitor: Visitor | None
+    ) -> tuple[Account, NewSession, str]:
         password_hash = await self._rehashed(login, password)
         device = new_id()
         async with self._database.transaction() as connection:
@@ -160,7 +175,7 @@ class AccountService:
                 old=old, new=hash_of(device), account_id=account.id, now=self._now()
             )
         await self._sessions.invalidate(ended)
-        return SignedIn(profile=self._profile(account), visitor=await self._visitor_of(begun), device=device)
+        return account, begun, device
 
     async def _rehashed(self, login: Login, password: str) -> str | None:
         """A new hash if the stored one was computed with outdated parameters, else None."""
@@ -171,15 +186,16 @@ class AccountService:
     async def _visitor_of(self, begun: NewSession) -> Visitor:
         return _visitor(begun.session_id, await self._sessions.cache(begun))
 
-    def _profile(self, account: Account) -> Profile:
-        return Profile(
-            id=account.id,
-            email=account.email,
-            signed_up=account.email is not None,
-            stored_bytes=account.stored_bytes,
-            quota_bytes=self._quota_bytes(),
-            created_at=account.created_at,
-        )
+
+def _profile(account: Account, *, quota_bytes: int) -> Profile:
+    return Profile(
+        id=account.id,
+        email=account.email,
+        signed_up=account.email is not None,
+        stored_bytes=account.stored_bytes,
+        quota_bytes=quota_bytes,
+        created_at=account.created_at,
+    )
 
 
 def _visitor(session_id: str, known: KnownSession) -> Visitor:

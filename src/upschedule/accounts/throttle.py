@@ -82,17 +82,14 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SignInThrottle:
-    """Counts failures by client address, e-mail address (hashed) and device. `limits` gives those of the request."""
+    """Counts failures by client address, e-mail address (hashed) and device."""
 
-    def __init__(
-        self, redis: Redis, *, limits: Callable[[], LimitSettings], roll: Callable[[], float] = random.random
-    ) -> None:
+    def __init__(self, redis: Redis, *, roll: Callable[[], float] = random.random) -> None:
         self._redis = redis
         self._roll = roll
-        self._limits = limits
         self._waiting = 0
 
-    async def begin(self, *, client: str, email: str, device: bytes | None = None) -> Attempt:
+    async def begin(self, *, client: str, email: str, device: bytes | None = None, limits: LimitSettings) -> Attempt:
         """`device` is the hash of a device that signed in to this account before; pass no other.
 
         Waits while attempts under way could use up the remaining failures. Raises SignInBlocked, SignInBusy.
@@ -100,7 +97,7 @@ class SignInThrottle:
         attempt = _attempt(client, email, device)
         deadline = asyncio.get_running_loop().time() + _WAIT_SECONDS
         while True:
-            verdict, seconds = await self._try_begin(attempt)
+            verdict, seconds = await self._try_begin(attempt, failures_max=limits.sign_in_failures_max)
             if verdict == _GO_ON:
                 return attempt
             if verdict == _BLOCKED:
@@ -113,9 +110,8 @@ class SignInThrottle:
             finally:
                 self._waiting -= 1
 
-    async def failed(self, attempt: Attempt) -> None:
+    async def failed(self, attempt: Attempt, *, limits: LimitSettings) -> None:
         """Records a wrong password. Raises StoreError."""
-        limits = self._limits()
         await self._run(_FAILED, attempt, limits.sign_in_failures_max, attempt.id, limits.sign_in_block_seconds)
 
     async def succeeded(self, attempt: Attempt) -> None:
@@ -130,9 +126,10 @@ class SignInThrottle:
         """Ends an attempt whose password was not verified. Raises StoreError."""
         await self._run(_ENDED, attempt, attempt.id, 0)
 
-    async def _try_begin(self, attempt: Attempt) -> tuple[int, int]:
-        limit = self._limits().sign_in_failures_max
-        verdict, seconds = await self._run(_BEGIN, attempt, limit, attempt.id, _UNDER_WAY_SECONDS, attempt.deciding)
+    async def _try_begin(self, attempt: Attempt, *, failures_max: int) -> tuple[int, int]:
+        verdict, seconds = await self._run(
+            _BEGIN, attempt, failures_max, attempt.id, _UNDER_WAY_SECONDS, attempt.deciding
+        )
         return verdict, seconds
 
     async def _run(self, script: str, attempt: Attempt, *arguments: str | int) -> list[int]:

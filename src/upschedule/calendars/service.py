@@ -61,7 +61,8 @@ class OwnedCalendar(msgspec.Struct, frozen=True, kw_only=True):
 class CalendarService:
     """Every method may raise StoreError; another owner's calendar is CalendarNotFound.
 
-    `feed_secret` is the key that feed addresses are derived from. `limits` gives those of the request.
+    `feed_secret` is the key that feed addresses are derived from. `limits` are those of the request: an operator may
+    change them.
     """
 
     def __init__(
@@ -70,14 +71,12 @@ class CalendarService:
         options: CalendarOptions,
         *,
         feed_secret: str,
-        limits: Callable[[], LimitSettings],
         new_id: Callable[[], UUID],
         now: Callable[[], dt.datetime],
     ) -> None:
         self._database = database
         self._options = options
         self._feed_secret = feed_secret
-        self._limits = limits
         self._new_id = new_id
         self._now = now
 
@@ -89,12 +88,13 @@ class CalendarService:
         name: str | None = None,
         academic_year: YearChoice | None = None,
         choices: Choices | None = None,
+        limits: LimitSettings,
     ) -> OwnedCalendar:
         """Raises InvalidCalendar, ScheduleNotRead, DatesMissing, TooManyCalendars. `job_ids`: completed jobs."""
         async with self._database.transaction() as connection:
             calendars = CalendarRepository(connection)
             await calendars.lock_account(account_id)
-            if await calendars.count(account_id) >= self._limits().calendars_per_account:
+            if await calendars.count(account_id) >= limits.calendars_per_account:
                 raise TooManyCalendars
             documents = await _documents(connection, account_id, job_ids)
             choice = academic_year or YearChoice()
@@ -102,7 +102,7 @@ class CalendarService:
             calendar = self._new(account_id, name, year, choice, choices or Choices())
             check_bounds(calendar)
             assembly = self._assembly(calendar, known, documents)
-            check_complete(assembly, events_max=self._limits().events_per_calendar)
+            check_complete(assembly, events_max=limits.events_per_calendar)
             await calendars.insert(calendar, self._token_hash(calendar))
             await calendars.join(calendar.id, job_ids)
             return self._owned(assembly)
@@ -124,7 +124,9 @@ class CalendarService:
             found = await CalendarRepository(connection).of_account(account_id)
             return self._owned(await self._load(connection, found[0])) if found else None
 
-    async def change(self, account_id: UUID, calendar_id: UUID, changes: Changes) -> OwnedCalendar:
+    async def change(
+        self, account_id: UUID, calendar_id: UUID, changes: Changes, *, limits: LimitSettings
+    ) -> OwnedCalendar:
         """Raises what `create` raises. A rotated feed's old address ends at once."""
         async with self._database.transaction() as connection:
             calendars = CalendarRepository(connection)
@@ -134,7 +136,7 @@ class CalendarService:
             calendar, known = await self._apply(calendars, inputs, changes, documents)
             check_bounds(calendar)
             assembly = self._assembly(calendar, known, documents)
-            check_complete(assembly, events_max=self._limits().events_per_calendar)
+            check_complete(assembly, events_max=limits.events_per_calendar)
             await calendars.update(calendar, self._token_hash(calendar))
             await calendars.join(calendar.id, [document.job_id for document in documents])
             return self._owned(assembly)

@@ -20,7 +20,7 @@ from upschedule.processing.queue import Queue
 from upschedule.processing.repository import JobRepository, NewJob, Room
 from upschedule.processing.shares import AddressHash, ShareOptions, ShareRepository
 from upschedule.processing.status_events import StatusBroadcaster
-from upschedule.settings import Settings
+from upschedule.settings import JobSettings, LimitSettings, Settings
 from upschedule.stores.database import Database
 from upschedule.stores.objects import ObjectStore
 
@@ -49,7 +49,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Intake:
-    """One for the process. `settings` returns the snapshot of the request: an operator may change limits."""
+    """One for the process. Its methods take the settings of the request: an operator may change limits."""
 
     def __init__(
         self,
@@ -59,7 +59,6 @@ class Intake:
         broadcaster: StatusBroadcaster,
         doorbell: Doorbell,
         queue: Queue,
-        settings: Callable[[], Settings],
         shares: ShareOptions,
         addresses: AddressHash,
         reader_version: str,
@@ -70,20 +69,26 @@ class Intake:
         self._broadcaster = broadcaster
         self._doorbell = doorbell
         self._queue = queue
-        self._settings = settings
         self._shares = shares
         self._addresses = addresses
         self._reader_version = reader_version
         self._new_id = new_id
 
     async def accept(
-        self, account_id: UUID, *, file_name: str, data: bytes, request_id: str | None, address: str | None = None
+        self,
+        account_id: UUID,
+        *,
+        file_name: str,
+        data: bytes,
+        request_id: str | None,
+        address: str | None = None,
+        settings: Settings,
     ) -> Accepted:
         """Raises UnreadableDocument, QuotaExceeded, QueueFull, ReadingTimeUsedUp, AccountNotFound or StoreError.
 
         `address` is the client's, None if it is not known. A keyed hash of it is stored for a limited time.
         """
-        self._check_file(data)
+        _check_file(data, size_bytes_max=settings.uploads.size_bytes_max)
         digest = await asyncio.to_thread(hashlib.sha256, data)
         upload = Upload(
             account_id=account_id,
@@ -93,20 +98,20 @@ class Intake:
             request_id=request_id,
             address_hash=self._addresses.of(address),
         )
-        room = await self._room()
-        known = await self._known(upload, room)
+        room = await self._room(settings.jobs)
+        known = await self._known(upload, room, settings.limits)
         if known is not None:
             return self._counted(Accepted(job=known, created=False))
-        accepted = await self._store(upload, room)
+        accepted = await self._store(upload, room, quota_bytes=settings.uploads.quota_bytes)
         if accepted.created:
             await self._broadcaster.changed(accepted.job)
             await self._doorbell.ring(accepted.job.id)
         return self._counted(accepted)
 
-    async def retry(self, account_id: UUID, job_id: UUID, *, address: str | None = None) -> Job:
+    async def retry(self, account_id: UUID, job_id: UUID, *, address: str | None = None, settings: Settings) -> Job:
         """Queues a failed job again. Raises JobNotFound, NotFailed, NothingToRetry, FileGone, and as `accept` does."""
-        address_hash, room = self._addresses.of(address), await self._room()
-        budget = self._settings().limits.cpu_seconds_per_account
+        address_hash, room = self._addresses.of(address), await self._room(settings.jobs)
+        budget = settings.limits.cpu_seconds_per_account
         async with self._database.transaction() as connection:
             jobs = JobRepository(connection)
             job = await jobs.lock_owned(account_id, job_id)
@@ -126,24 +131,19 @@ class Intake:
         await self._doorbell.ring(job_id)
         return queued
 
-    async def capacity(self, *, address: str | None = None) -> Capacity:
+    async def capacity(self, *, address: str | None = None, settings: Settings) -> Capacity:
         """The queue's length and speed for a new visitor from that address, at most a second old (R2.2)."""
-        return await self._queue.capacity(self._addresses.of(address))
+        return await self._queue.capacity(self._addresses.of(address), pending_max=settings.jobs.pending_max)
 
-    async def _room(self) -> Room:
-        jobs = self._settings().jobs
-        retry_after_seconds = (await self._queue.capacity()).retry_after_seconds
-        return Room(limit=jobs.pending_max, reserve=jobs.pending_reserve, retry_after_seconds=retry_after_seconds)
+    async def _room(self, settings: JobSettings) -> Room:
+        capacity = await self._queue.capacity(pending_max=settings.pending_max)
+        return Room(
+            limit=settings.pending_max,
+            reserve=settings.pending_reserve,
+            retry_after_seconds=capacity.retry_after_seconds,
+        )
 
-    def _check_file(self, data: bytes) -> None:
-        if not data:
-            raise EmptyFile
-        if len(data) > self._settings().uploads.size_bytes_max:
-            raise TooLarge
-        if b"%PDF-" not in data[:_HEADER_WITHIN_BYTES]:
-            raise NotAPdf
-
-    async def _known(self, upload: Upload, room: Room) -> Job | None:
+    async def _known(self, upload: Upload, room: Room, limits: LimitSettings) -> Job | None:
         async with self._database.transaction() as connection:
             jobs = JobRepository(connection)
             job = await jobs.same_bytes(upload.account_id, upload.sha256)
@@ -151,11 +151,11 @@ class Intake:
                 return job
             # Not exact without the lock, but spares the object store uploads that would most likely be refused below.
             await jobs.check_room(upload.account_id, upload.address_hash, room)
-            budget = self._settings().limits.cpu_seconds_per_account
+            budget = limits.cpu_seconds_per_account
             await ShareRepository(connection, self._shares).check_budget(upload.account_id, budget)
         return None
 
-    async def _store(self, upload: Upload, room: Room) -> Accepted:
+    async def _store(self, upload: Upload, room: Room, *, quota_bytes: int) -> Accepted:
         """No row ever refers to a missing object. An object without a row is removed here or by retention."""
         object_key = f"{OBJECT_PREFIX}{upload.account_id}/{self._new_id()}.pdf"
         await self._objects.put(object_key, upload.data, content_type="application/pdf")
@@ -164,7 +164,7 @@ class Intake:
                 jobs = JobRepository(connection)
                 await jobs.lock_account(upload.account_id)
                 known = await jobs.same_bytes(upload.account_id, upload.sha256)
-                accepted = await self._admit(jobs, upload, known, object_key, room)
+                accepted = await self._admit(jobs, upload, known, object_key, room, quota_bytes=quota_bytes)
         except (AccountNotFound, QuotaExceeded, QueueFull):
             await self._objects.try_delete(object_key)
             raise
@@ -174,12 +174,19 @@ class Intake:
         return accepted
 
     async def _admit(
-        self, jobs: JobRepository, upload: Upload, known: Job | None, object_key: str, room: Room
+        self,
+        jobs: JobRepository,
+        upload: Upload,
+        known: Job | None,
+        object_key: str,
+        room: Room,
+        *,
+        quota_bytes: int,
     ) -> Accepted:
         if known and known.answers(self._reader_version):
             return Accepted(job=known, created=False)
         if known is None or known.object_key is None:
-            await jobs.charge(upload.account_id, len(upload.data), quota_bytes=self._settings().uploads.quota_bytes)
+            await jobs.charge(upload.account_id, len(upload.data), quota_bytes=quota_bytes)
         await jobs.lock_queue()
         await jobs.check_room(upload.account_id, upload.address_hash, room)
         if known:
@@ -193,6 +200,15 @@ class Intake:
     def _counted(self, accepted: Accepted) -> Accepted:
         JOBS_ACCEPTED.labels(outcome="created" if accepted.created else "known").inc()
         return accepted
+
+
+def _check_file(data: bytes, *, size_bytes_max: int) -> None:
+    if not data:
+        raise EmptyFile
+    if len(data) > size_bytes_max:
+        raise TooLarge
+    if b"%PDF-" not in data[:_HEADER_WITHIN_BYTES]:
+        raise NotAPdf
 
 
 def _row(upload: Upload, job_id: UUID, object_key: str) -> NewJob:

@@ -56,7 +56,7 @@ class Queue:
         self,
         database: Database,
         *,
-        settings: Callable[[], JobSettings],
+        settings: JobSettings,
         shares: ShareOptions,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -64,7 +64,7 @@ class Queue:
         self._settings = settings
         self._shares = shares
         self._monotonic = monotonic
-        rate = settings().assumed_rate_per_minute
+        rate = settings.assumed_rate_per_minute
         assumed = Rates(quick=rate, ended=rate)
         self._snapshot = _Snapshot(float("-inf"), (), {}, _costs(shares, [], []), assumed)
         self._taking = asyncio.Lock()
@@ -78,14 +78,14 @@ class Queue:
             snapshot = await self._newer_than(asked_at)
         return snapshot.positions.get(job_id)
 
-    async def capacity(self, address_hash: bytes | None = None) -> Capacity:
-        """For a new visitor from that address."""
+    async def capacity(self, address_hash: bytes | None = None, *, pending_max: int) -> Capacity:
+        """For a new visitor from that address; `pending_max` is the live setting."""
         snapshot = await self._newer_than(self._monotonic() - _FRESH_SECONDS)
         return estimate(
             queued=len(snapshot.waiting),
             slow=sum(job.slow for job in snapshot.waiting),
             ahead=await self._ahead(snapshot, address_hash) if snapshot.waiting else 0,
-            limit=self._settings().pending_max,
+            limit=pending_max,
             rates=snapshot.rates,
         )
 
@@ -117,7 +117,7 @@ class Queue:
             return self._snapshot
 
     async def _take(self) -> _Snapshot:
-        taken_at, settings = self._monotonic(), self._settings()
+        taken_at, settings = self._monotonic(), self._settings
         values = {"rows_max": _ROWS_MAX, "half_life_seconds": self._shares.half_life_seconds}
         async with self._database.transaction() as connection:
             rows = await (await connection.execute(_QUEUED, values)).fetchall()

@@ -15,8 +15,9 @@ __all__ = ["LiveSettings", "Role", "Services", "open_services"]
 async def open_services(live: LiveSettings, *, role: Role) -> AsyncGenerator[Services]:
     """Waits for no server: readiness tells which of them answer. What was opened is closed in the reverse order."""
     async with AsyncExitStack() as opened:
-        stores = await opened.enter_async_context(open_stores(live.current, role=role))
-        services = Services(live, stores)
+        settings = live.current
+        stores = await opened.enter_async_context(open_stores(settings, role=role))
+        services = Services(settings, stores)
         if role == "api":
             services.broadcaster.start()
             opened.push_async_callback(services.broadcaster.close)

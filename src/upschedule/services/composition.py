@@ -32,7 +32,6 @@ from upschedule.processing.shares import AddressHash, ShareOptions
 from upschedule.processing.status_cache import StatusCache
 from upschedule.processing.status_events import StatusBroadcaster
 from upschedule.processing.sweeper import Sweeper
-from upschedule.services.live import LiveSettings
 from upschedule.services.opening import QUEUE, Stores
 from upschedule.settings import Settings
 from upschedule.stores.database import Database
@@ -41,11 +40,10 @@ from upschedule.stores.redis import ping
 
 
 class Services:
-    """What a process works with. Built by `open_services` only."""
+    """What a process works with. Built by `open_services` only. `settings` are those at its start."""
 
-    def __init__(self, live: LiveSettings, stores: Stores) -> None:
-        self._live = live
-        settings = self._settings = live.current
+    def __init__(self, settings: Settings, stores: Stores) -> None:
+        self.settings = settings
         self.database = stores.database
         self.redis_state = stores.redis_state
         self.redis_cache = stores.redis_cache
@@ -58,7 +56,7 @@ class Services:
         )
         self.broadcaster = StatusBroadcaster(stores.redis_cache, cache)
         self._doorbell = Doorbell(stores.broker)
-        queue = self._queue()
+        queue = Queue(stores.database, settings=settings.jobs, shares=_shares(settings))
         self.intake = self._intake(queue)
         self.jobs = JobService(
             database=stores.database,
@@ -67,8 +65,8 @@ class Services:
             broadcaster=self.broadcaster,
             queue=queue,
         )
-        self.accounts = _account_service(live, stores)
-        self._calendars = _calendar_service(live, stores.database) if settings.web.feed_secret else None
+        self.accounts = _account_service(settings, stores)
+        self._calendars = _calendar_service(settings, stores.database) if settings.web.feed_secret else None
         self.feeds = FeedService(stores.database, _calendar_options(settings), now=_now)
 
     @property
@@ -97,7 +95,7 @@ class Services:
 
     def runner(self, sandbox: Sandbox) -> Runner:
         """For a worker, which owns the sandbox."""
-        settings = self._settings
+        settings = self.settings
         return Runner(
             database=self.database,
             objects=self.objects,
@@ -116,8 +114,8 @@ class Services:
             database=self.database,
             broadcaster=self.broadcaster,
             doorbell=self._doorbell,
-            settings=self._settings.jobs,
-            retries=_retries(self._settings),
+            settings=self.settings.jobs,
+            retries=_retries(self.settings),
             reader_version=READER_VERSION,
         )
 
@@ -128,8 +126,8 @@ class Services:
             objects=self.objects,
             redis_state=self.redis_state,
             stream=QUEUE,
-            uploads=self._settings.uploads,
-            jobs=self._settings.jobs,
+            uploads=self.settings.uploads,
+            jobs=self.settings.jobs,
             now=now,
         )
 
@@ -139,26 +137,18 @@ class Services:
         return AccountRetention(
             self.database,
             cache,
-            lives=_session_lives(self._settings),
-            sign_in_lives=_sign_in_lives(self._settings),
+            lives=_session_lives(self.settings),
+            sign_in_lives=_sign_in_lives(self.settings),
             now=now,
         )
 
     def queue_metrics(self) -> QueueMetrics:
         """For a scheduler."""
-        return QueueMetrics(self.database, self._settings.jobs)
+        return QueueMetrics(self.database, self.settings.jobs)
 
     def academic_year_store(self) -> AcademicYearStore:
         """For the watch of Consul's keys, which hands it an operator's dates."""
         return AcademicYearStore(self.database, now=_now)
-
-    def _queue(self) -> Queue:
-        live = self._live
-        return Queue(
-            self.database,
-            settings=lambda: live.current.jobs,
-            shares=_shares(self._settings),
-        )
 
     def _intake(self, queue: Queue) -> Intake:
         return Intake(
@@ -167,25 +157,21 @@ class Services:
             broadcaster=self.broadcaster,
             doorbell=self._doorbell,
             queue=queue,
-            settings=lambda: self._live.current,
-            shares=_shares(self._settings),
-            addresses=AddressHash(self._settings.web.feed_secret),
+            shares=_shares(self.settings),
+            addresses=AddressHash(self.settings.web.feed_secret),
             reader_version=READER_VERSION,
             new_id=uuid4,
         )
 
 
-def _account_service(live: LiveSettings, stores: Stores) -> AccountService:
-    sessions = SessionStore(
-        stores.database, SessionCache(stores.redis_state), lives=_session_lives(live.current), now=_now
-    )
+def _account_service(settings: Settings, stores: Stores) -> AccountService:
+    sessions = SessionStore(stores.database, SessionCache(stores.redis_state), lives=_session_lives(settings), now=_now)
     return AccountService(
         stores.database,
         sessions,
-        Logins(stores.database, lives=_sign_in_lives(live.current), now=_now),
-        SignInThrottle(stores.redis_state, limits=lambda: live.current.limits),
+        Logins(stores.database, lives=_sign_in_lives(settings), now=_now),
+        SignInThrottle(stores.redis_state),
         stores.hashing,
-        quota_bytes=lambda: live.current.uploads.quota_bytes,
         now=_now,
     )
 
@@ -200,12 +186,11 @@ def _sign_in_lives(settings: Settings) -> SignInLives:
     return SignInLives(sign_up=timedelta(hours=web.sign_up_hours), device=timedelta(days=web.device_days))
 
 
-def _calendar_service(live: LiveSettings, database: Database) -> CalendarService:
+def _calendar_service(settings: Settings, database: Database) -> CalendarService:
     return CalendarService(
         database,
-        _calendar_options(live.current),
-        feed_secret=live.current.web.feed_secret,
-        limits=lambda: live.current.limits,
+        _calendar_options(settings),
+        feed_secret=settings.web.feed_secret,
         new_id=uuid4,
         now=_now,
     )

@@ -1,8 +1,6 @@
 """The settings in force: the environment's, overridden by Consul's keys. Pure."""
 
-from collections.abc import Generator, Iterable, Mapping
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -18,8 +16,6 @@ YEARS_PREFIX = f"{SETTINGS_PREFIX}academic_years/"
 LIVE: Mapping[str, SettingField] = {
     f"{SETTINGS_PREFIX}{field.group}/{field.name}": field for field in fields() if field.live
 }
-
-_SNAPSHOT: ContextVar[Settings | None] = ContextVar("settings", default=None)
 
 
 class ValueRefused(Exception):
@@ -69,7 +65,7 @@ def read_setting(key: str, value: bytes) -> object:
 
 
 class LiveSettings:
-    """The latest settings, replaced atomically, and the snapshots of requests."""
+    """The latest settings, replaced atomically."""
 
     def __init__(self, base: Settings) -> None:
         self._base = base
@@ -78,17 +74,8 @@ class LiveSettings:
 
     @property
     def current(self) -> Settings:
-        """The snapshot in a `snapshot` block, otherwise the latest; read it once to get a consistent set of values."""
-        return _SNAPSHOT.get() or self._latest
-
-    @contextmanager
-    def snapshot(self) -> Generator[Settings]:
-        """Within the block, and in tasks that it creates, `current` stays as it is at the beginning."""
-        token = _SNAPSHOT.set(self._latest)
-        try:
-            yield self._latest
-        finally:
-            _SNAPSHOT.reset(token)
+        """The latest. They are immutable: read them once to get a consistent set of values."""
+        return self._latest
 
     @property
     def overrides(self) -> Mapping[str, object]:

@@ -20,6 +20,7 @@ from upschedule.timetable.event import Event
 PUBLIC_URL = "https://example.test"
 OPTIONS = CalendarOptions(public_url=PUBLIC_URL, uid_domain="upschedule.app", exam_minutes=180, cancelled_days=30)
 SECRET = "a secret of the tests, long enough"
+LIMITS = LimitSettings(calendars_per_account=3, events_per_calendar=50)
 
 
 class Clock:
@@ -91,8 +92,7 @@ async def store(postgres_dsn: str) -> AsyncIterator[Database]:
 
 @pytest.fixture
 def calendars(store: Database, clock: Clock) -> CalendarService:
-    limits = LimitSettings(calendars_per_account=3, events_per_calendar=50)
-    return CalendarService(store, OPTIONS, feed_secret=SECRET, limits=lambda: limits, new_id=uuid.uuid4, now=clock.now)
+    return CalendarService(store, OPTIONS, feed_secret=SECRET, new_id=uuid.uuid4, now=clock.now)
 
 
 @pytest.fixture

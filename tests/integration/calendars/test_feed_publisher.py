@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.integration.calendars.conftest import OPTIONS, Campus, Clock
+from tests.integration.calendars.conftest import LIMITS, OPTIONS, Campus, Clock
 from tests.support.builders.timetable import exam, lecture
 from upschedule.calendars.assembly import CalendarAssembly
 from upschedule.calendars.errors import CalendarBusy
@@ -40,7 +40,7 @@ def publisher(store: Database, clock: Clock) -> FeedPublisher:
 @pytest.fixture
 async def calendar_id(calendars: CalendarService, campus: Campus) -> uuid.UUID:
     person = campus.account()
-    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture(), exam()]),))
+    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture(), exam()]),), limits=LIMITS)
     return owned.assembly.calendar.id
 
 

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from icalendar import Calendar, Event
 
-from tests.integration.calendars.conftest import SECRET, Campus, Clock
+from tests.integration.calendars.conftest import LIMITS, SECRET, Campus, Clock
 from tests.support.builders.timetable import exam, lecture, period, semester_test
 from tests.support.calendar_parsers import by_icalendar, by_vobject, content_lines
 from upschedule.calendars.errors import CalendarNotFound, FeedNotFound
@@ -28,7 +28,7 @@ def _entries(body: bytes) -> dict[str, Event]:
 async def test_a_feed_is_right_for_two_parsers(calendars: CalendarService, feeds: FeedService, campus: Campus) -> None:
     person = campus.account()
     job = campus.job(person, [lecture(), lecture(day="Friday", activity="L2"), semester_test(), exam()])
-    owned = await calendars.create(person, job_ids=(job,))
+    owned = await calendars.create(person, job_ids=(job,), limits=LIMITS)
 
     body = (await feeds.feed(_token(owned))).body
 
@@ -43,7 +43,7 @@ async def test_an_unchanged_feed_keeps_its_bytes_and_etag(
 ) -> None:
     """Rule 8: also when it is made again later, by another process, from the same rows."""
     person = campus.account()
-    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture(), exam()]),))
+    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture(), exam()]),), limits=LIMITS)
     first = await feeds.feed(_token(owned))
     clock.pass_days(3)
     campus.execute("DELETE FROM calendar_feeds")
@@ -56,11 +56,11 @@ async def test_a_changed_room_keeps_its_uid_and_raises_the_sequence_by_one(
 ) -> None:
     """Rules 7 and 8: after a new upload, and only for the entry that changed."""
     person = campus.account()
-    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture(), exam()]),))
+    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture(), exam()]),), limits=LIMITS)
     before = _entries((await feeds.feed(_token(owned))).body)
     clock.pass_days(1)
     newer = campus.job(person, [lecture(venues=("Elsewhere 1-1",)), exam()])
-    await calendars.change(person, owned.assembly.calendar.id, Changes(job_ids=(newer,)))
+    await calendars.change(person, owned.assembly.calendar.id, Changes(job_ids=(newer,)), limits=LIMITS)
 
     after = _entries((await feeds.feed(_token(owned))).body)
 
@@ -75,11 +75,11 @@ async def test_the_same_schedule_uploaded_again_changes_nothing(
     calendars: CalendarService, feeds: FeedService, campus: Campus, clock: Clock
 ) -> None:
     person = campus.account()
-    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture(), exam()]),))
+    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture(), exam()]),), limits=LIMITS)
     before = _entries((await feeds.feed(_token(owned))).body)
     clock.pass_days(1)
     again = campus.job(person, [exam(page=2), lecture(page=2)])
-    await calendars.change(person, owned.assembly.calendar.id, Changes(job_ids=(again,)))
+    await calendars.change(person, owned.assembly.calendar.id, Changes(job_ids=(again,)), limits=LIMITS)
 
     assert _entries((await feeds.feed(_token(owned))).body) == before
 
@@ -90,7 +90,7 @@ async def test_two_people_with_one_schedule_have_nothing_in_common(
     """Rules 7 and 14."""
     found = []
     for person in (campus.account(), campus.account()):
-        owned = await calendars.create(person, job_ids=(campus.job(person, [lecture(), exam()]),))
+        owned = await calendars.create(person, job_ids=(campus.job(person, [lecture(), exam()]),), limits=LIMITS)
         found.append((_token(owned), set(by_icalendar((await feeds.feed(_token(owned))).body))))
 
     assert found[0][0] != found[1][0]
@@ -103,7 +103,7 @@ async def test_a_removed_entry_leaves_the_feed_and_is_cancelled_in_the_file_for_
     """Rule 9."""
     person = campus.account()
     first, second = campus.job(person, [lecture()]), campus.job(person, [exam()])
-    calendar_id = (owned := await calendars.create(person, job_ids=(first, second))).assembly.calendar.id
+    calendar_id = (owned := await calendars.create(person, job_ids=(first, second), limits=LIMITS)).assembly.calendar.id
     await feeds.feed(_token(owned))
     campus.execute("DELETE FROM jobs WHERE id = %s", second)
     clock.pass_days(1)
@@ -124,7 +124,7 @@ async def test_a_deleted_document_leaves_the_stored_files_though_nobody_fetches(
     """Deleting a schedule deletes what came from it: its file at once, its entries once people know of it."""
     person = campus.account()
     job = campus.job(person, [lecture(), exam()])
-    await feeds.feed(_token(await calendars.create(person, job_ids=(job,))))
+    await feeds.feed(_token(await calendars.create(person, job_ids=(job,), limits=LIMITS)))
     campus.execute("DELETE FROM jobs WHERE id = %s", job)
 
     assert campus.execute("SELECT count(*) FROM calendar_feeds") == [(0,)]
@@ -140,12 +140,12 @@ async def test_an_entry_that_comes_back_is_said_again_with_a_higher_sequence(
 ) -> None:
     person = campus.account()
     job = campus.job(person, [lecture()])
-    owned = await calendars.create(person, job_ids=(job,))
+    owned = await calendars.create(person, job_ids=(job,), limits=LIMITS)
     await feeds.feed(_token(owned))
     sequences = []
     for hidden in (("ABC 123",), ()):
         choices = Choices(hidden_modules=hidden)
-        await calendars.change(person, owned.assembly.calendar.id, Changes(choices=choices))
+        await calendars.change(person, owned.assembly.calendar.id, Changes(choices=choices), limits=LIMITS)
         file = await feeds.download(person, owned.assembly.calendar.id)
         sequences += [(event["STATUS"], event["SEQUENCE"]) for event in _entries(file.body).values()]
 
@@ -156,7 +156,7 @@ async def test_a_change_of_the_year_by_an_operator_reaches_every_feed(
     calendars: CalendarService, feeds: FeedService, campus: Campus
 ) -> None:
     person = campus.account()
-    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),))
+    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),), limits=LIMITS)
     (before,) = by_icalendar((await feeds.feed(_token(owned))).body).values()
     campus.execute(
         "UPDATE academic_years SET updated_at = clock_timestamp(), "
@@ -173,7 +173,7 @@ async def test_a_document_read_again_reaches_the_feed(
 ) -> None:
     person = campus.account()
     job = campus.job(person, [lecture()])
-    owned = await calendars.create(person, job_ids=(job,))
+    owned = await calendars.create(person, job_ids=(job,), limits=LIMITS)
     await feeds.feed(_token(owned))
     campus.print(job, [lecture(), exam()])
 
@@ -186,8 +186,8 @@ async def test_own_dates_hold_for_one_calendar_only(
     person = campus.account()
     job = campus.job(person, [lecture()])
     own = YearChoice(year=2026, dates=YearDates(terms={"S1": period("2026-02-16", "2026-03-06")}))
-    mine = await calendars.create(person, job_ids=(job,), academic_year=own)
-    usual = await calendars.create(person, job_ids=(job,))
+    mine = await calendars.create(person, job_ids=(job,), academic_year=own, limits=LIMITS)
+    usual = await calendars.create(person, job_ids=(job,), limits=LIMITS)
 
     (short,) = by_icalendar((await feeds.feed(_token(mine))).body).values()
     (long,) = by_icalendar((await feeds.feed(_token(usual))).body).values()
@@ -202,7 +202,7 @@ async def test_a_feed_of_one_module_has_that_module_only(
     """Rule 11; one for a module that there is not is empty, so that a program clears its calendar."""
     person = campus.account()
     job = campus.job(person, [lecture(), exam(module="XYZ 210"), semester_test(module="XYZ 210")])
-    token = _token(await calendars.create(person, job_ids=(job,)))
+    token = _token(await calendars.create(person, job_ids=(job,), limits=LIMITS))
 
     assert set(_entries((await feeds.feed(token, module="XYZ 210")).body)) == {"XYZ 210 exam paper 1", "XYZ 210 Test1"}
     assert _entries((await feeds.feed(token, module="NOT 100")).body) == {}
@@ -219,9 +219,9 @@ async def test_a_rotated_feed_ends_the_old_address_and_keeps_the_uids(
 ) -> None:
     """Rule 14."""
     person = campus.account()
-    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),))
+    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),), limits=LIMITS)
     before = by_icalendar((await feeds.feed(_token(owned))).body)
-    rotated = await calendars.change(person, owned.assembly.calendar.id, Changes(rotate_feed=True))
+    rotated = await calendars.change(person, owned.assembly.calendar.id, Changes(rotate_feed=True), limits=LIMITS)
 
     assert by_icalendar((await feeds.feed(_token(rotated))).body) == before
     with pytest.raises(FeedNotFound):
@@ -231,7 +231,7 @@ async def test_a_rotated_feed_ends_the_old_address_and_keeps_the_uids(
 async def test_the_database_holds_no_token(calendars: CalendarService, feeds: FeedService, campus: Campus) -> None:
     """A stolen dump opens no feed (R8.2)."""
     person = campus.account()
-    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),))
+    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),), limits=LIMITS)
     await feeds.feed(_token(owned))
     dump = "\n".join(
         str(row) for table in ("calendars", "calendar_feeds", "calendar_entries")
@@ -249,7 +249,7 @@ async def test_twenty_programs_at_once_get_one_file(
     calendars: CalendarService, feeds: FeedService, campus: Campus
 ) -> None:
     person = campus.account()
-    token = _token(await calendars.create(person, job_ids=(campus.job(person, [lecture(), exam()]),)))
+    token = _token(await calendars.create(person, job_ids=(campus.job(person, [lecture(), exam()]),), limits=LIMITS))
 
     files = await asyncio.gather(*(feeds.feed(token) for _ in range(20)))
 
@@ -259,7 +259,7 @@ async def test_twenty_programs_at_once_get_one_file(
 
 async def test_another_owners_file_is_not_found(calendars: CalendarService, feeds: FeedService, campus: Campus) -> None:
     person = campus.account()
-    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),))
+    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),), limits=LIMITS)
 
     with pytest.raises(CalendarNotFound):
         await feeds.download(campus.account(), owned.assembly.calendar.id)

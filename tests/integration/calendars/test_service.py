@@ -5,7 +5,7 @@ import uuid
 
 import pytest
 
-from tests.integration.calendars.conftest import Campus, Clock
+from tests.integration.calendars.conftest import LIMITS, Campus, Clock
 from tests.support.builders.timetable import exam, lecture, period, semester_test
 from upschedule.calendars.errors import (
     CalendarNotFound,
@@ -28,7 +28,7 @@ async def test_jobs_are_joined_and_repeated_entries_are_one(calendars: CalendarS
     person = campus.account()
     jobs = (campus.job(person, [lecture(), exam()]), campus.job(person, [exam(), semester_test()]))
 
-    assembly = (await calendars.create(person, job_ids=jobs)).assembly
+    assembly = (await calendars.create(person, job_ids=jobs, limits=LIMITS)).assembly
 
     assert len(assembly.named) == 3
     assert assembly.source_of(exam()) == jobs[1]
@@ -39,15 +39,15 @@ async def test_the_year_is_that_of_the_dated_entries(calendars: CalendarService,
     person = campus.account()
     job = campus.job(person, [lecture(), semester_test(date=dt.date(2025, 3, 15))])
 
-    assert (await calendars.create(person, job_ids=(job,))).assembly.year.year == 2025
+    assert (await calendars.create(person, job_ids=(job,), limits=LIMITS)).assembly.year.year == 2025
 
 
 async def test_the_year_follows_a_document_that_joins_later(calendars: CalendarService, campus: Campus) -> None:
     """The lectures are often read first; the year comes with the tests."""
     person = campus.account()
     lectures, tests = campus.job(person, [lecture()]), campus.job(person, [semester_test(date=dt.date(2025, 3, 15))])
-    made = (await calendars.create(person, job_ids=(lectures,))).assembly
-    joined = await calendars.change(person, made.calendar.id, Changes(job_ids=(lectures, tests)))
+    made = (await calendars.create(person, job_ids=(lectures,), limits=LIMITS)).assembly
+    joined = await calendars.change(person, made.calendar.id, Changes(job_ids=(lectures, tests)), limits=LIMITS)
 
     assert (made.year.year, made.calendar.name) == (2026, "UP timetable 2026")
     assert (joined.assembly.year.year, joined.assembly.calendar.name) == (2025, "UP timetable 2025")
@@ -60,9 +60,11 @@ async def test_a_year_that_its_owner_chose_stays(
     """By naming it or by giving dates that lie in it; other changes do not touch it either."""
     person = campus.account()
     lectures, tests = campus.job(person, [lecture()]), campus.job(person, [semester_test(date=dt.date(2025, 3, 15))])
-    made = await calendars.create(person, job_ids=(lectures,), academic_year=choice)
-    await calendars.change(person, made.assembly.calendar.id, Changes(name="Mine"))
-    joined = await calendars.change(person, made.assembly.calendar.id, Changes(job_ids=(lectures, tests)))
+    made = await calendars.create(person, job_ids=(lectures,), academic_year=choice, limits=LIMITS)
+    await calendars.change(person, made.assembly.calendar.id, Changes(name="Mine"), limits=LIMITS)
+    joined = await calendars.change(
+        person, made.assembly.calendar.id, Changes(job_ids=(lectures, tests)), limits=LIMITS
+    )
 
     assert joined.assembly.year.year == 2026
 
@@ -75,7 +77,7 @@ async def test_without_dated_entries_the_year_is_the_present_one_in_south_africa
     person = campus.account()
 
     with pytest.raises(DatesMissing) as caught:
-        await calendars.create(person, job_ids=(campus.job(person, [lecture()]),))
+        await calendars.create(person, job_ids=(campus.job(person, [lecture()]),), limits=LIMITS)
 
     (error,) = caught.value.errors
     assert error.field == "academic_year.terms.S1"
@@ -89,7 +91,7 @@ async def test_a_year_without_data_needs_the_dates_of_the_terms_that_are_taught(
     job = campus.job(person, [lecture(offered="Q1"), lecture(offered="Y", activity="L2"), exam()])
 
     with pytest.raises(DatesMissing) as caught:
-        await calendars.create(person, job_ids=(job,), academic_year=YearChoice(year=2031))
+        await calendars.create(person, job_ids=(job,), academic_year=YearChoice(year=2031), limits=LIMITS)
 
     assert [error.field.rpartition(".")[2] for error in caught.value.errors] == ["Q1", "S1", "S2"]
 
@@ -98,7 +100,7 @@ async def test_tests_and_exams_need_no_dates(calendars: CalendarService, campus:
     person = campus.account()
     job = campus.job(person, [exam(date=dt.date(2031, 6, 3))])
 
-    assembly = (await calendars.create(person, job_ids=(job,))).assembly
+    assembly = (await calendars.create(person, job_ids=(job,), limits=LIMITS)).assembly
 
     assert assembly.year.year == 2031
     assert [len(dates) for dates in assembly.occurrences.values()] == [1]
@@ -108,8 +110,10 @@ async def test_tests_and_exams_need_no_dates(calendars: CalendarService, campus:
 async def test_shipped_dates_are_not_confirmed_and_own_dates_are(calendars: CalendarService, campus: Campus) -> None:
     person = campus.account()
     job = campus.job(person, [lecture(offered="S2")])
-    shipped = await calendars.create(person, job_ids=(job,))
-    own = await calendars.create(person, job_ids=(job,), academic_year=YearChoice(year=2025, dates=OWN_S2))
+    shipped = await calendars.create(person, job_ids=(job,), limits=LIMITS)
+    own = await calendars.create(
+        person, job_ids=(job,), academic_year=YearChoice(year=2025, dates=OWN_S2), limits=LIMITS
+    )
 
     assert [warning.code for warning in warnings(shipped.assembly)] == ["dates-unconfirmed", "recesses-unknown"]
     assert warnings(own.assembly) == ()
@@ -120,7 +124,7 @@ async def test_what_was_doubtful_in_reading_or_has_no_dates_is_said(calendars: C
     doubtful = [{"page": 2, "message": "A venue may be cut off.", "row": 4}]
     job = campus.job(person, [lecture(offered="S3"), exam()], warnings=doubtful)
 
-    found = warnings((await calendars.create(person, job_ids=(job,))).assembly)
+    found = warnings((await calendars.create(person, job_ids=(job,), limits=LIMITS)).assembly)
 
     assert [(warning.code, warning.job, warning.page) for warning in found] == [
         ("entry-without-dates", None, None),
@@ -144,7 +148,7 @@ async def test_impossible_dates_are_refused_by_field(
     job = campus.job(person, [lecture()])
 
     with pytest.raises(InvalidCalendar) as caught:
-        await calendars.create(person, job_ids=(job,), academic_year=YearChoice(year=2026, dates=dates))
+        await calendars.create(person, job_ids=(job,), academic_year=YearChoice(year=2026, dates=dates), limits=LIMITS)
 
     assert field in [error.field for error in caught.value.errors]
 
@@ -154,7 +158,7 @@ async def test_jobs_of_others_and_unknown_ones_are_named(calendars: CalendarServ
     mine, other = campus.job(person, [exam()]), campus.job(campus.account(), [exam()])
 
     with pytest.raises(InvalidCalendar) as caught:
-        await calendars.create(person, job_ids=(mine, other, uuid.uuid4()))
+        await calendars.create(person, job_ids=(mine, other, uuid.uuid4()), limits=LIMITS)
 
     assert [error.field for error in caught.value.errors] == ["jobs.1", "jobs.2"]
 
@@ -165,7 +169,7 @@ async def test_a_job_that_is_not_read_yet_cannot_be_joined(calendars: CalendarSe
     campus.execute("UPDATE jobs SET status = 'queued', finished_at = NULL WHERE id = %s", job)
 
     with pytest.raises(ScheduleNotRead):
-        await calendars.create(person, job_ids=(job,))
+        await calendars.create(person, job_ids=(job,), limits=LIMITS)
 
 
 async def test_the_number_of_calendars_and_of_entries_is_bounded(calendars: CalendarService, campus: Campus) -> None:
@@ -173,24 +177,24 @@ async def test_the_number_of_calendars_and_of_entries_is_bounded(calendars: Cale
     job = campus.job(person, [exam()])
     many = campus.job(person, [exam(paper=str(number)) for number in range(51)])
     with pytest.raises(InvalidCalendar):
-        await calendars.create(person, job_ids=(many,))
+        await calendars.create(person, job_ids=(many,), limits=LIMITS)
     for _ in range(3):
-        await calendars.create(person, job_ids=(job,))
+        await calendars.create(person, job_ids=(job,), limits=LIMITS)
 
     with pytest.raises(TooManyCalendars):
-        await calendars.create(person, job_ids=(job,))
+        await calendars.create(person, job_ids=(job,), limits=LIMITS)
 
 
 async def test_changes_leave_alone_what_they_do_not_name(calendars: CalendarService, campus: Campus) -> None:
     person = campus.account()
     job = campus.job(person, [lecture(), lecture(group="G02", day="Tuesday"), exam(module="XYZ 210")])
     created = await calendars.create(
-        person, job_ids=(job,), name="Mine", academic_year=YearChoice(year=2025, dates=OWN_S2)
+        person, job_ids=(job,), name="Mine", academic_year=YearChoice(year=2025, dates=OWN_S2), limits=LIMITS
     )
     calendar_id = created.assembly.calendar.id
     choices = Choices(groups={"ABC 123": ("G02",)}, hidden_modules=("XYZ 210",), reminders={"lecture": (15,)})
-    await calendars.change(person, calendar_id, Changes(choices=choices))
-    renamed = (await calendars.change(person, calendar_id, Changes(name="  Renamed\n"))).assembly
+    await calendars.change(person, calendar_id, Changes(choices=choices), limits=LIMITS)
+    renamed = (await calendars.change(person, calendar_id, Changes(name="  Renamed\n"), limits=LIMITS)).assembly
 
     assert renamed.calendar.name == "Renamed"
     assert renamed.calendar.choices == choices
@@ -201,23 +205,25 @@ async def test_changes_leave_alone_what_they_do_not_name(calendars: CalendarServ
 
 async def test_a_change_is_checked_like_a_new_calendar(calendars: CalendarService, campus: Campus) -> None:
     person = campus.account()
-    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),))
+    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),), limits=LIMITS)
     calendar_id = owned.assembly.calendar.id
 
     with pytest.raises(DatesMissing):
-        await calendars.change(person, calendar_id, Changes(academic_year=YearChoice(year=2040)))
+        await calendars.change(person, calendar_id, Changes(academic_year=YearChoice(year=2040)), limits=LIMITS)
     with pytest.raises(InvalidCalendar):
-        await calendars.change(person, calendar_id, Changes(name="\x07"))
+        await calendars.change(person, calendar_id, Changes(name="\x07"), limits=LIMITS)
     assert (await calendars.get(person, calendar_id)).assembly.calendar == owned.assembly.calendar
 
 
 async def test_a_calendar_is_its_owners_alone(calendars: CalendarService, campus: Campus) -> None:
     person, stranger = campus.account(), campus.account()
-    calendar_id = (await calendars.create(person, job_ids=(campus.job(person, [exam()]),))).assembly.calendar.id
+    calendar_id = (
+        await calendars.create(person, job_ids=(campus.job(person, [exam()]),), limits=LIMITS)
+    ).assembly.calendar.id
 
     for refused in (
         calendars.get(stranger, calendar_id),
-        calendars.change(stranger, calendar_id, Changes(rotate_feed=True)),
+        calendars.change(stranger, calendar_id, Changes(rotate_feed=True), limits=LIMITS),
         calendars.delete(stranger, calendar_id),
     ):
         with pytest.raises(CalendarNotFound):
@@ -231,7 +237,7 @@ async def test_a_calendar_is_its_owners_alone(calendars: CalendarService, campus
 async def test_an_account_goes_with_its_calendars(calendars: CalendarService, campus: Campus) -> None:
     """The trigger that forgets files must not stand in the way of a cascade."""
     person = campus.account()
-    await calendars.create(person, job_ids=(campus.job(person, [lecture()]),))
+    await calendars.create(person, job_ids=(campus.job(person, [lecture()]),), limits=LIMITS)
     campus.execute("DELETE FROM accounts WHERE id = %s", person)
 
     assert campus.execute("SELECT count(*) FROM calendars") == [(0,)]
@@ -252,9 +258,9 @@ async def test_the_newest_calendar_stands_first(calendars: CalendarService, camp
     person = campus.account()
     job = campus.job(person, [exam()])
     assert await calendars.newest(person) is None
-    await calendars.create(person, job_ids=(job,), name="First")
+    await calendars.create(person, job_ids=(job,), name="First", limits=LIMITS)
     clock.pass_days(1)
-    second = await calendars.create(person, job_ids=(job,), name="Second")
+    second = await calendars.create(person, job_ids=(job,), name="Second", limits=LIMITS)
 
     newest = await calendars.newest(person)
 

@@ -132,7 +132,7 @@ async def test_a_visitor_has_a_history_once_a_document_of_his_was_read(addresses
         async with services.database.transaction() as connection:
             await RunRepository(connection).complete(completed, an_extraction("COS132"), reader_version="1")
         assert await established(services, (await accept(services, account_id, a_document())).job.id)
-        await services.intake.retry(account_id, first.id)
+        await services.intake.retry(account_id, first.id, settings=services.settings)
         assert await established(services, first.id)
 
 
@@ -205,10 +205,10 @@ async def test_a_visitor_whose_readings_took_too_long_waits_with_uploads_and_ret
             await accept(services, account_id, a_document())
         assert refused.value.retry_after_seconds == pytest.approx(600, abs=2)
         with pytest.raises(ReadingTimeUsedUp):
-            await services.intake.retry(account_id, run.id)
+            await services.intake.retry(account_id, run.id, settings=services.settings)
         async with services.database.transaction() as connection:
             await connection.execute("UPDATE visitor_shares SET used_at = now() - interval '601 seconds'")
-        await services.intake.retry(account_id, run.id)
+        await services.intake.retry(account_id, run.id, settings=services.settings)
         await accept(services, account_id, a_document())
 
 
@@ -223,10 +223,12 @@ async def test_what_this_reader_refused_is_not_read_again_by_it(addresses: Addre
             async with services.database.transaction() as connection:
                 assert await RunRepository(connection).fail(run, error, traceback="t", reader_version=version)
             if may_retry:
-                assert (await services.intake.retry(account_id, run.id)).status is Status.QUEUED
+                assert (
+                    await services.intake.retry(account_id, run.id, settings=services.settings)
+                ).status is Status.QUEUED
                 continue
             with pytest.raises(NothingToRetry):
-                await services.intake.retry(account_id, run.id)
+                await services.intake.retry(account_id, run.id, settings=services.settings)
             assert (await read(services, run.id)).status is Status.FAILED
 
 
@@ -245,7 +247,7 @@ async def test_a_demoted_job_is_due_at_once_and_stays_slow(addresses: Addresses)
         async with services.database.transaction() as connection:
             failed = await RunRepository(connection).fail(current, IN_FILE, traceback="t", reader_version="older")
         assert failed is not None
-        await services.intake.retry(account_id, run.id)
+        await services.intake.retry(account_id, run.id, settings=services.settings)
         assert (await read(services, run.id)).slow
 
 
@@ -265,14 +267,14 @@ async def test_position_and_capacity_are_honest_behind_slow_files(addresses: Add
         ]
         await charge(services, waiting[0], 20)
     async with opened(addresses) as services:
-        own = await services.intake.capacity(address="198.51.100.7")
+        own = await services.intake.capacity(address="198.51.100.7", settings=services.settings)
         # Twenty short readings ended in four seconds, side by side.
         assert (own.queued, own.slow) == (30, 20)
         assert own.rate_per_minute == pytest.approx(300, rel=0.3)
         assert own.wait_seconds == pytest.approx(2, rel=0.4)
         # None of the slow ones has ended, so each is expected to take all that it may.
         assert own.retry_after_seconds == 10
-        other = await services.intake.capacity(address="203.0.113.9")
+        other = await services.intake.capacity(address="203.0.113.9", settings=services.settings)
         assert (other.queued, other.wait_seconds) == (30, 0)
         account_id = await new_account(services)
         honest = (await accept(services, account_id, a_document(), address="203.0.113.9")).job

@@ -16,7 +16,9 @@ from upschedule.services import Services
 
 
 async def accept(services: Services, account_id: UUID, data: bytes, *, address: str | None = None) -> Accepted:
-    return await services.intake.accept(account_id, file_name="a.pdf", data=data, request_id="r1", address=address)
+    return await services.intake.accept(
+        account_id, file_name="a.pdf", data=data, request_id="r1", address=address, settings=services.settings
+    )
 
 
 async def stored_bytes(services: Services, account_id: UUID) -> int:
@@ -78,7 +80,7 @@ async def test_the_queue_is_bounded_exactly_under_concurrent_uploads(addresses: 
         assert len([outcome for outcome in outcomes if isinstance(outcome, Accepted)]) == 500
         assert len(refused) == 100
         assert all(1 <= outcome.retry_after_seconds <= 600 for outcome in refused)
-        capacity = await services.intake.capacity()
+        capacity = await services.intake.capacity(settings=services.settings)
         assert (capacity.queued, capacity.limit) == (500, 500)
         assert len(await object_keys(services)) == 500
 

@@ -81,7 +81,7 @@ async def test_a_persons_retry_does_not_make_an_old_run_current_again(addresses:
         stale = await claimed(services, account_id)
         async with services.database.transaction() as connection:
             assert await RunRepository(connection).fail(stale, ERROR, traceback="t", reader_version="1")
-        await services.intake.retry(account_id, stale.id)
+        await services.intake.retry(account_id, stale.id, settings=services.settings)
         current = await claim(services, stale)
         assert current is not None
         assert current.attempt == stale.attempt == 1

@@ -31,7 +31,7 @@ async def test_another_owners_job_is_as_if_it_were_not_there(addresses: Addresse
             with pytest.raises(JobNotFound):
                 await services.jobs.delete(account_id, job_id)
             with pytest.raises(JobNotFound):
-                await services.intake.retry(account_id, job_id)
+                await services.intake.retry(account_id, job_id, settings=services.settings)
             with pytest.raises(JobNotFound):
                 await services.jobs.timetable(account_id, job_id)
             with pytest.raises(JobNotFound):
@@ -105,16 +105,16 @@ async def test_only_a_failed_job_with_its_file_can_be_tried_again(addresses: Add
         account_id = await new_account(services)
         run = await claimed(services, account_id)
         with pytest.raises(NotFailed):
-            await services.intake.retry(account_id, run.id)
+            await services.intake.retry(account_id, run.id, settings=services.settings)
         with pytest.raises(NotCompleted):
             await services.jobs.timetable(account_id, run.id)
         await fail(services, run)
-        again = await services.intake.retry(account_id, run.id)
+        again = await services.intake.retry(account_id, run.id, settings=services.settings)
         assert (again.status, again.attempt, again.error, again.finished_at) == (Status.QUEUED, 0, None, None)
         gone = await claimed(services, account_id, object_key="NULL, stored_at = NULL")
         await fail(services, gone)
         with pytest.raises(FileGone):
-            await services.intake.retry(account_id, gone.id)
+            await services.intake.retry(account_id, gone.id, settings=services.settings)
 
 
 async def test_a_retry_respects_the_bound_of_the_queue(addresses: Addresses) -> None:
@@ -125,7 +125,7 @@ async def test_a_retry_respects_the_bound_of_the_queue(addresses: Addresses) -> 
         await fail(services, run)
         await queued(services, account_id)
         with pytest.raises(QueueFull):
-            await services.intake.retry(account_id, run.id)
+            await services.intake.retry(account_id, run.id, settings=services.settings)
         assert (await read(services, run.id)).status is Status.FAILED
 
 
@@ -133,13 +133,13 @@ async def test_capacity_tells_the_length_the_bound_and_the_measured_rate(address
     """(R2.2)."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
-        assert (await services.intake.capacity()).rate_per_minute == 60
+        assert (await services.intake.capacity(settings=services.settings)).rate_per_minute == 60
     async with opened(addresses) as services:
         for _ in range(3):
             run = await claimed(services, account_id, started_at="now() - interval '2 seconds'")
             await fail(services, run)
         await queued(services, account_id)
-        capacity = await services.intake.capacity()
+        capacity = await services.intake.capacity(settings=services.settings)
         assert (capacity.queued, capacity.limit) == (1, 500)
         assert capacity.rate_per_minute == pytest.approx(90, rel=0.2)
         assert capacity.wait_seconds == pytest.approx(60 / 90, rel=0.3)

@@ -28,12 +28,15 @@ async def redis_state(redis_state_url: str) -> AsyncIterator[Redis]:
 
 
 async def _fail(throttle: SignInThrottle, *, device: bytes | None = None) -> None:
-    await throttle.failed(await throttle.begin(client="192.0.2.1", email="student@example.org", device=device))
+    await throttle.failed(
+        await throttle.begin(client="192.0.2.1", email="student@example.org", device=device, limits=LIMITS),
+        limits=LIMITS,
+    )
 
 
 async def test_a_block_lasts_its_whole_time_from_the_fifth_failure(redis_state: Redis) -> None:
     """Not from the first; and attempts while it lasts do not prolong it (R8.5)."""
-    throttle = SignInThrottle(redis_state, limits=lambda: LIMITS)
+    throttle = SignInThrottle(redis_state)
     for _ in range(4):
         await _fail(throttle)
     for key in await redis_state.keys("*"):
@@ -53,8 +56,8 @@ async def test_a_block_lasts_its_whole_time_from_the_fifth_failure(redis_state: 
 
 
 async def test_failures_are_kept_under_no_address_of_a_person(redis_state: Redis) -> None:
-    throttle = SignInThrottle(redis_state, limits=lambda: LIMITS)
-    await throttle.begin(client="192.0.2.1", email="student@example.org")
+    throttle = SignInThrottle(redis_state)
+    await throttle.begin(client="192.0.2.1", email="student@example.org", limits=LIMITS)
 
     keys: list[Any] = await redis_state.keys("*")
     assert not [key for key in keys if b"student" in key]
@@ -62,11 +65,11 @@ async def test_failures_are_kept_under_no_address_of_a_person(redis_state: Redis
 
 async def test_an_attempt_whose_process_died_is_forgotten(redis_state: Redis) -> None:
     """It is counted as under way for half a minute, and not as a failure."""
-    throttle = SignInThrottle(redis_state, limits=lambda: LIMITS)
+    throttle = SignInThrottle(redis_state)
     for _ in range(5):
-        await throttle.begin(client="192.0.2.1", email="student@example.org")
+        await throttle.begin(client="192.0.2.1", email="student@example.org", limits=LIMITS)
     ages = [await redis_state.ttl(key) for key in await redis_state.keys("*")]
-    seventh = asyncio.create_task(throttle.begin(client="192.0.2.1", email="student@example.org"))
+    seventh = asyncio.create_task(throttle.begin(client="192.0.2.1", email="student@example.org", limits=LIMITS))
     await asyncio.sleep(0)
     for key in await redis_state.keys("*"):
         await redis_state.delete(key)

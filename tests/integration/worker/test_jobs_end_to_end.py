@@ -43,7 +43,7 @@ async def test_an_upload_is_read_and_its_timetable_given(addresses: Addresses) -
     async with opened(addresses) as services, working(addresses):
         account_id = await new_account(services)
         accepted = await services.intake.accept(
-            account_id, file_name="a.pdf", data=a_document("plain COS132"), request_id="r1"
+            account_id, file_name="a.pdf", data=a_document("plain COS132"), request_id="r1", settings=services.settings
         )
         assert accepted.created
         ended = await until_final(services, account_id, accepted.job.id)
@@ -57,7 +57,9 @@ async def test_a_hundred_small_files_at_once_are_each_read_once(addresses: Addre
     async with opened(addresses) as services, working(addresses):
         accounts = [await new_account(services) for _ in range(100)]
         uploads = [
-            services.intake.accept(account_id, file_name="a.pdf", data=a_document(), request_id=None)
+            services.intake.accept(
+                account_id, file_name="a.pdf", data=a_document(), request_id=None, settings=services.settings
+            )
             for account_id in accounts
         ]
         accepted = await asyncio.gather(*uploads)
@@ -75,6 +77,8 @@ async def test_a_result_that_postgresql_cannot_hold_ends_as_failed(addresses: Ad
     async with opened(addresses) as services, working(addresses, settings):
         account_id = await new_account(services)
         document = a_document("plain NUL\x00")
-        accepted = await services.intake.accept(account_id, file_name="a.pdf", data=document, request_id=None)
+        accepted = await services.intake.accept(
+            account_id, file_name="a.pdf", data=document, request_id=None, settings=services.settings
+        )
         ended = await until_final(services, account_id, accepted.job.id)
         assert (ended.status, ended.attempt) == (Status.FAILED, 4)

@@ -2,6 +2,8 @@
 
 import asyncio
 
+import httpx
+import msgspec
 import pytest
 
 from tests.support.services import Addresses
@@ -10,6 +12,9 @@ from upschedule.settings import Settings
 from upschedule.settings.loading import load
 from upschedule.stores.bucket import BucketAddress
 from upschedule.stores.consul import KeyValue
+from upschedule.web.http.body import Receive, Scope
+from upschedule.web.http.boundary import Boundary, Send
+from upschedule.web.http.exchange import settings_of
 
 UPLOADS = f"{SETTINGS_PREFIX}limits/uploads_per_hour"
 MESSAGE = f"{SETTINGS_PREFIX}maintenance/message"
@@ -128,12 +133,16 @@ async def test_a_request_works_with_the_values_of_its_beginning() -> None:
     """Its own tasks included; another request sees the change."""
     live = LiveSettings(base(LIMITS_UPLOADS_PER_HOUR="12"))
 
-    async def uploads_per_hour() -> int:
-        return live.current.limits.uploads_per_hour
+    async def uploads_per_hour(scope: Scope) -> int:
+        return settings_of(scope).limits.uploads_per_hour
 
-    with live.snapshot() as settings:
+    async def change_and_answer(scope: Scope, _: Receive, send: Send) -> None:
         live.apply([KeyValue(key=f"{SETTINGS_PREFIX}limits/uploads_per_hour", value=b"3", modify_index=7)])
-        assert settings.limits.uploads_per_hour == 12
-        assert await asyncio.create_task(uploads_per_hour()) == 12
+        found = [await uploads_per_hour(scope), await asyncio.create_task(uploads_per_hour(scope))]
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": msgspec.json.encode(found)})
 
-    assert await uploads_per_hour() == 3
+    transport = httpx.ASGITransport(app=Boundary(change_and_answer, live))
+    async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
+        assert (await client.get("/")).json() == [12, 12]
+        assert (await client.get("/")).json() == [3, 3]

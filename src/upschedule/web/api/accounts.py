@@ -11,6 +11,7 @@ from upschedule.accounts.errors import (
     WrongCredentials,
 )
 from upschedule.accounts.service import AccountService, Profile, Visitor
+from upschedule.settings import Settings
 from upschedule.web.api.account_schemas import Credentials, SignUpAnswer
 from upschedule.web.http.client_addresses import ClientAddresses
 from upschedule.web.http.guards import THROUGH_MAINTENANCE
@@ -49,9 +50,9 @@ class AccountController(Controller):
         return SignUpAnswer()
 
     @get("/current", operation_id="GetAccount", summary="Who you are", responses=problems(NoVisitor))
-    async def current(self, known: Visitor, accounts: AccountService) -> Profile:
+    async def current(self, known: Visitor, accounts: AccountService, settings: Settings) -> Profile:
         """Also for a visitor who has not signed up."""
-        return await accounts.profile(known)
+        return await accounts.profile(known, settings=settings)
 
 
 class SessionController(Controller):
@@ -75,6 +76,7 @@ class SessionController(Controller):
         accounts: AccountService,
         identity: Identity,
         clients: ClientAddresses,
+        settings: Settings,
     ) -> Profile:
         """The cookie gets a new value. Five failures block signing in for 15 minutes, and nothing else (R8.5).
 
@@ -86,6 +88,7 @@ class SessionController(Controller):
             client=clients.of(request),
             device=identity.device_of(request),
             visitor=visitor,
+            settings=settings,
         )
         identity.remember(request, signed_in.visitor)
         identity.remember_device(request, signed_in.device)

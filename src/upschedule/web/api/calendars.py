@@ -17,6 +17,7 @@ from upschedule.calendars.errors import (
 )
 from upschedule.calendars.feeds import FeedService
 from upschedule.calendars.service import CalendarService
+from upschedule.settings import Settings
 from upschedule.web.api.academic_year_schemas import year_choice
 from upschedule.web.api.calendar_schemas import (
     CALENDARS_PATH,
@@ -53,7 +54,9 @@ class CalendarController(Controller):
         summary="Join the entries of several jobs in a calendar",
         responses=problems(*_REFUSED, TooManyCalendars),
     )
-    async def create(self, data: NewCalendar, known: Visitor, calendars: CalendarService) -> Response[CalendarView]:
+    async def create(
+        self, data: NewCalendar, known: Visitor, calendars: CalendarService, settings: Settings
+    ) -> Response[CalendarView]:
         """The same entry in two of the documents is one entry. Without a year, that of the tests is taken."""
         owned = await calendars.create(
             known.account_id,
@@ -61,6 +64,7 @@ class CalendarController(Controller):
             name=data.name,
             academic_year=year_choice(data.academic_year),
             choices=data.choices,
+            limits=settings.limits,
         )
         view = await asyncio.to_thread(calendar_view, owned)
         return Response(view, headers={"Location": location_of(view.id)})
@@ -95,9 +99,10 @@ class CalendarController(Controller):
         data: CalendarChange,
         visitor: Visitor | None,
         calendars: CalendarService,
+        settings: Settings,
     ) -> CalendarView:
         """The feed follows; entries keep their UIDs."""
-        owned = await calendars.change(_owner(visitor), calendar_id, changes(data))
+        owned = await calendars.change(_owner(visitor), calendar_id, changes(data), limits=settings.limits)
         return await asyncio.to_thread(calendar_view, owned)
 
     @delete(

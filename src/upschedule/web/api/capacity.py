@@ -4,6 +4,7 @@ from litestar import Controller, get
 
 from upschedule.processing.capacity import Capacity
 from upschedule.services import Services
+from upschedule.settings import Settings
 from upschedule.web.http.client_addresses import ClientAddresses
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.problems import problems
@@ -16,6 +17,8 @@ class CapacityController(Controller):
     tags = ("operations",)
 
     @get(operation_id="GetCapacity", summary="The queue and how long a newcomer waits", responses=problems())
-    async def capacity(self, request: AnyRequest, services: Services, clients: ClientAddresses) -> Capacity:
+    async def capacity(
+        self, request: AnyRequest, services: Services, clients: ClientAddresses, settings: Settings
+    ) -> Capacity:
         """`wait_seconds` comes from the measured rate (R2.2), for a new visitor of the address that asks."""
-        return await services.intake.capacity(address=clients.of(request))
+        return await services.intake.capacity(address=clients.of(request), settings=settings)

@@ -19,6 +19,7 @@ from upschedule.processing.errors import (
     ReadingTimeUsedUp,
 )
 from upschedule.processing.service import JobService
+from upschedule.settings import Settings
 from upschedule.timetable.event import Extraction
 from upschedule.web.api.job_schemas import (
     JOBS_PATH,
@@ -32,7 +33,7 @@ from upschedule.web.api.job_schemas import (
 from upschedule.web.http import streams as sse
 from upschedule.web.http.entity_tags import entity_tag, matches
 from upschedule.web.http.errors import ServerBusy
-from upschedule.web.http.exchange import exchange_of, settings_of
+from upschedule.web.http.exchange import exchange_of
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.openapi import UNCHANGED
 from upschedule.web.http.problems import problems
@@ -113,12 +114,12 @@ class JobController(Controller):
         job_service: JobService,
         rate_limits: RateLimits,
         streams: Streams,
+        settings: Settings,
     ) -> Stream:
         """Begins with the present state, so a reader that comes back with `Last-Event-ID` has missed nothing."""
         owner = _owner(request, job_id, visitor)
         await rate_limits.status(request, owner)
-        limits = settings_of(request.scope).limits
-        events = await streams.open(owner, job_service.watch(owner, job_id), view, limits=limits)
+        events = await streams.open(owner, job_service.watch(owner, job_id), view, limits=settings.limits)
         return Stream(events, media_type=sse.MEDIA_TYPE, headers=sse.HEADERS)
 
     @get(

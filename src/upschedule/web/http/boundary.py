@@ -9,7 +9,6 @@ import structlog
 
 from upschedule.metrics import REQUEST_SECONDS, REQUESTS
 from upschedule.services import LiveSettings
-from upschedule.settings import Settings
 from upschedule.web.http.body import Body, Message, Receive, Scope
 from upschedule.web.http.exchange import Exchange, begin
 
@@ -49,11 +48,7 @@ class Boundary:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        with self._live.snapshot() as settings:
-            await self._answer(scope, receive, send, settings)
-
-    async def _answer(self, scope: Scope, receive: Receive, send: Send, settings: Settings) -> None:
-        body, exchange = Body(scope, receive), begin(scope, str(uuid.uuid4()), settings)
+        body, exchange = Body(scope, receive), begin(scope, str(uuid.uuid4()), self._live.current)
         began, status = time.perf_counter(), 0
 
         async def send_dressed(message: Message) -> None:

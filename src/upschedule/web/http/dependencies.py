@@ -13,6 +13,7 @@ from upschedule.processing.service import JobService
 from upschedule.services import Services
 from upschedule.web.http.client_addresses import ClientAddresses
 from upschedule.web.http.drain import Drain
+from upschedule.web.http.exchange import settings_of
 from upschedule.web.http.identity import Identity, provide_known, provide_visitor
 from upschedule.web.http.rate_limits import RateLimits
 from upschedule.web.http.rotation import Rotation
@@ -47,11 +48,12 @@ def context_of(state: State) -> WebContext:
 
 
 def dependencies() -> dict[str, Provide]:
-    """The dependencies of the application: every field of the context, and the visitor of the request."""
+    """The dependencies of the application: every field of the context, and the visitor and settings of the request."""
     return {
         **{name: _field(name) for name in WebContext.__struct_fields__},
         "visitor": Provide(provide_visitor),
         "known": Provide(provide_known),
+        "settings": Provide(settings_of, sync_to_thread=False),
     }
 
 

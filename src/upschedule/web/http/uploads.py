@@ -11,7 +11,7 @@ from upschedule.processing.intake import Accepted, Intake
 from upschedule.processing.job import Job
 from upschedule.stores.errors import StoreError
 from upschedule.web.http.client_addresses import ClientAddresses
-from upschedule.web.http.exchange import exchange_of
+from upschedule.web.http.exchange import exchange_of, settings_of
 from upschedule.web.http.identity import AnyRequest, Identity
 from upschedule.web.http.multipart import UploadedFile, UploadReader
 from upschedule.web.http.rate_limits import RateLimits
@@ -63,7 +63,9 @@ class UploadReceiver(msgspec.Struct, frozen=True, kw_only=True):
         await self.rate_limits.upload_attempt(request)
         await self.rate_limits.upload(request, account_id)
         try:
-            return await self.intake.retry(account_id, job_id, address=self.clients.of(request))
+            return await self.intake.retry(
+                account_id, job_id, address=self.clients.of(request), settings=settings_of(request.scope)
+            )
         except BaseException:
             await self.rate_limits.give_back_upload(request, account_id)
             raise
@@ -76,6 +78,7 @@ class UploadReceiver(msgspec.Struct, frozen=True, kw_only=True):
             data=file.content,
             request_id=exchange.request_id,
             address=self.clients.of(request),
+            settings=exchange.settings,
         )
         exchange.job_id = str(accepted.job.id)
         return accepted

@@ -11,6 +11,7 @@ from upschedule.accounts.service import Visitor
 from upschedule.calendars.model import Changes, Choices
 from upschedule.calendars.service import CalendarService
 from upschedule.processing.service import JobService
+from upschedule.settings import LimitSettings, Settings
 from upschedule.timetable.academic_year import YearDates
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.uploads import UploadReceiver
@@ -61,33 +62,46 @@ class CalendarForms(Controller):
     exception_handlers = error_handlers()
 
     @post()
-    async def build(self, known: Visitor, job_service: JobService, calendars: CalendarService) -> Redirect:
+    async def build(
+        self, known: Visitor, job_service: JobService, calendars: CalendarService, settings: Settings
+    ) -> Redirect:
         """Builds the calendar, or brings it up to date with the documents. Raises what CalendarService raises."""
         holdings = await holdings_of(known.account_id, job_service, calendars)
-        await _save(calendars, known, holdings, Changes())
+        await _save(calendars, known, holdings, Changes(), limits=settings.limits)
         return _back("take")
 
     @post("/dates")
     async def date(
-        self, request: AnyRequest, known: Visitor, job_service: JobService, calendars: CalendarService
+        self,
+        request: AnyRequest,
+        known: Visitor,
+        job_service: JobService,
+        calendars: CalendarService,
+        settings: Settings,
     ) -> Redirect:
         """The owner's dates count as confirmed."""
         form = await _fields(request)
         holdings = await holdings_of(known.account_id, job_service, calendars)
         before = holdings.calendar.assembly.calendar.dates if holdings.calendar else YearDates()
-        await _save(calendars, known, holdings, Changes(academic_year=year_choice(form, before)))
+        changes = Changes(academic_year=year_choice(form, before))
+        await _save(calendars, known, holdings, changes, limits=settings.limits)
         return _back("dates")
 
     @post("/choices")
     async def choose(
-        self, request: AnyRequest, known: Visitor, job_service: JobService, calendars: CalendarService
+        self,
+        request: AnyRequest,
+        known: Visitor,
+        job_service: JobService,
+        calendars: CalendarService,
+        settings: Settings,
     ) -> Redirect:
         """Modules that are shown, and the groups that are attended."""
         form = await _fields(request)
         holdings = await holdings_of(known.account_id, job_service, calendars)
         before = holdings.calendar.assembly.calendar.choices if holdings.calendar else Choices()
         choices = choices_from_form(form, [event for _, event in holdings.named], before)
-        await _save(calendars, known, holdings, Changes(choices=choices))
+        await _save(calendars, known, holdings, Changes(choices=choices), limits=settings.limits)
         return _back("check")
 
 
@@ -96,16 +110,20 @@ async def _fields(request: AnyRequest) -> list[tuple[str, str]]:
     return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
 
 
-async def _save(calendars: CalendarService, owner: Visitor, holdings: Holdings, changes: Changes) -> None:
+async def _save(
+    calendars: CalendarService, owner: Visitor, holdings: Holdings, changes: Changes, *, limits: LimitSettings
+) -> None:
     """All that was read, in the calendar that there is or in a new one."""
     job_ids = tuple(holdings.read)
     if holdings.calendar:
         calendar_id = holdings.calendar.assembly.calendar.id
-        await calendars.change(owner.account_id, calendar_id, msgspec.structs.replace(changes, job_ids=job_ids))
+        changes = msgspec.structs.replace(changes, job_ids=job_ids)
+        await calendars.change(owner.account_id, calendar_id, changes, limits=limits)
         return
     await calendars.create(
         owner.account_id,
         job_ids=job_ids,
         academic_year=None if changes.academic_year is UNSET else changes.academic_year,
         choices=None if changes.choices is UNSET else changes.choices,
+        limits=limits,
     )
