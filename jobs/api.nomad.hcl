@@ -81,8 +81,9 @@ variable "scaling_enabled" {
 }
 
 variable "instances_min" {
-  type    = number
-  default = 1
+  type        = number
+  description = "With two, the loss of an instance costs nobody more than the request under way"
+  default     = 2
 }
 
 variable "instances_max" {

@@ -68,7 +68,8 @@ class ApplicationConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel
     release_volume: Text = "releases"
     postgres_programs: Text = "/usr/lib/postgresql/15/bin"
     api_instances: Count = 2
-    api_instances_min: Count = 1
+    # With two, the loss of an instance costs nobody more than the request under way.
+    api_instances_min: Count = 2
     api_instances_max: Count = 20
     api_cores: Cores = 1
     api_cpu_mhz: Count = 1000

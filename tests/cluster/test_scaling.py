@@ -129,7 +129,12 @@ def busy(cluster: LocalCluster) -> set[str]:
 
 @pytest.mark.parametrize(
     ("job", "count", "bound"),
-    [("api", 21, "maximum: 21 > 20"), ("worker", 51, "maximum: 51 > 50"), ("worker", 1, "minimum: 1 < 2")],
+    [
+        ("api", 21, "maximum: 21 > 20"),
+        ("api", 1, "minimum: 1 < 2"),
+        ("worker", 51, "maximum: 51 > 50"),
+        ("worker", 1, "minimum: 1 < 2"),
+    ],
 )
 def test_nomad_refuses_more_and_fewer_than_the_bounds(cluster: LocalCluster, job: str, count: int, bound: str) -> None:
     """In words, whoever asks (R10.1, R10.2)."""

@@ -17,7 +17,7 @@ def test_each_service_has_its_own_sizes(nomad: Nomad) -> None:
     ran = up({**RELEASED, **settings, "scalingEnabled": "false", "schedulerInstances": "5"})
     names = ("cores", "cpu", "memory_mb", "instances", "instances_min", "instances_max", "scaling_enabled")
 
-    assert [ran.variables("api")[name] for name in names] == ["0", "500", "600", "2", "1", "20", "false"]
+    assert [ran.variables("api")[name] for name in names] == ["0", "500", "600", "2", "2", "20", "false"]
     assert [ran.variables("worker")[name] for name in names] == ["3", "2000", "2048", "9", "2", "50", "false"]
     assert ran.variables("scheduler")["instances"] == "5"
 
