@@ -46,6 +46,15 @@ job "object-store" {
   datacenters = [var.datacenters]
   type        = "service"
 
+  # A configuration with which it is not healthy in time is replaced by the one before, by Nomad itself and at once.
+  update {
+    health_check      = "checks"
+    auto_revert       = true
+    min_healthy_time  = "5s"
+    healthy_deadline  = "2m"
+    progress_deadline = "0s"
+  }
+
   group "store" {
     # One: two servers on one folder would destroy it.
     count = 1
@@ -91,23 +100,22 @@ job "object-store" {
         name     = "live"
         type     = "http"
         path     = "/healthz"
-        interval = "5s"
+        interval = "2s"
         timeout  = "2s"
 
         check_restart {
-          limit = 6
+          limit = 15
           grace = "60s"
         }
       }
     }
 
     task "store" {
-      driver         = "exec"
-      user           = var.user
-      shutdown_delay = "2s"
+      driver = "exec"
+      user   = var.user
       # A kill loses no objects; an orderly stop can take half a minute.
       kill_signal  = "SIGINT"
-      kill_timeout = "5s"
+      kill_timeout = "2s"
 
       config {
         command = var.program

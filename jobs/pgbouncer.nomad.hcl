@@ -68,6 +68,15 @@ job "pgbouncer" {
   datacenters = [var.datacenters]
   type        = "service"
 
+  # A configuration with which it is not healthy in time is replaced by the one before, by Nomad itself and at once.
+  update {
+    health_check      = "checks"
+    auto_revert       = true
+    min_healthy_time  = "3s"
+    healthy_deadline  = "20s"
+    progress_deadline = "0s"
+  }
+
   group "pgbouncer" {
     count = 1
 
@@ -91,23 +100,22 @@ job "pgbouncer" {
       check {
         name     = "live"
         type     = "tcp"
-        interval = "5s"
+        interval = "2s"
         timeout  = "2s"
 
         check_restart {
-          limit = 6
+          limit = 15
           grace = "10s"
         }
       }
     }
 
     task "pgbouncer" {
-      driver         = "exec"
-      user           = var.user
-      shutdown_delay = "2s"
-      # This signal lets open transactions end first.
+      driver = "exec"
+      user   = var.user
+      # It ends once the open transactions have, and all others wait for that. Nobody may wait longer than after a crash.
       kill_signal  = "SIGINT"
-      kill_timeout = "30s"
+      kill_timeout = "2s"
 
       config {
         command  = var.program

@@ -48,6 +48,15 @@ job "postgres" {
   datacenters = [var.datacenters]
   type        = "service"
 
+  # A configuration with which it is not healthy in time is replaced by the one before, by Nomad itself and at once.
+  update {
+    health_check      = "checks"
+    auto_revert       = true
+    min_healthy_time  = "5s"
+    healthy_deadline  = "5m"
+    progress_deadline = "0s"
+  }
+
   group "postgres" {
     # One: two servers on one folder would destroy it.
     count = 1
@@ -78,12 +87,12 @@ job "postgres" {
       check {
         name     = "live"
         type     = "tcp"
-        interval = "5s"
+        interval = "2s"
         timeout  = "2s"
 
         # After a crash, recovery is slow and comes before the port answers.
         check_restart {
-          limit = 12
+          limit = 30
           grace = "120s"
         }
       }
@@ -130,9 +139,8 @@ job "postgres" {
     }
 
     task "postgres" {
-      driver         = "exec"
-      user           = var.user
-      shutdown_delay = "2s"
+      driver = "exec"
+      user   = var.user
       # "Fast": open transactions are rolled back, not awaited; then a checkpoint.
       kill_signal  = "SIGINT"
       kill_timeout = "60s"

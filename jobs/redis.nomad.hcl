@@ -83,6 +83,15 @@ job "redis" {
   datacenters = [var.datacenters]
   type        = "service"
 
+  # A configuration with which it is not healthy in time is replaced by the one before, by Nomad itself and at once.
+  update {
+    health_check      = "checks"
+    auto_revert       = true
+    min_healthy_time  = "5s"
+    healthy_deadline  = "2m"
+    progress_deadline = "0s"
+  }
+
   group "redis" {
     # One: two servers on one append-only file would destroy it.
     count = 1
@@ -118,21 +127,20 @@ job "redis" {
       check {
         name     = "live"
         type     = "tcp"
-        interval = "5s"
+        interval = "2s"
         timeout  = "2s"
 
         check_restart {
-          limit = 6
+          limit = 15
           grace = local.server.start_grace
         }
       }
     }
 
     task "redis" {
-      driver         = "exec"
-      user           = var.user
-      shutdown_delay = "2s"
-      kill_timeout   = local.server.kill_timeout
+      driver       = "exec"
+      user         = var.user
+      kill_timeout = local.server.kill_timeout
 
       config {
         command  = var.program

@@ -109,6 +109,15 @@ job "traefik" {
   datacenters = [var.datacenters]
   type        = "service"
 
+  # A configuration with which it is not healthy in time is replaced by the one before, by Nomad itself and at once.
+  update {
+    health_check      = "checks"
+    auto_revert       = true
+    min_healthy_time  = "3s"
+    healthy_deadline  = "20s"
+    progress_deadline = "0s"
+  }
+
   group "traefik" {
     # One: the ports are fixed, and ACME's certificates are in one file.
     count = 1
@@ -153,13 +162,23 @@ job "traefik" {
         type     = "http"
         port     = "inside"
         path     = "/ping"
-        interval = "5s"
+        interval = "2s"
         timeout  = "2s"
 
         check_restart {
-          limit = 6
+          limit = 15
           grace = "10s"
         }
+      }
+
+      # Whether it has read the routes, and can build what every public route passes. No restart helps if it cannot.
+      check {
+        name     = "routes"
+        type     = "http"
+        port     = "inside"
+        path     = "/routes"
+        interval = "2s"
+        timeout  = "2s"
       }
     }
 
@@ -170,10 +189,10 @@ job "traefik" {
     }
 
     task "traefik" {
-      driver         = "exec"
-      user           = var.user
-      shutdown_delay = "4s"
-      kill_timeout   = "30s"
+      driver = "exec"
+      user   = var.user
+      # Above its grace for requests under way, during which it takes no new ones.
+      kill_timeout = "3s"
 
       config {
         command = var.program
@@ -218,7 +237,7 @@ job "traefik" {
               transport:
                 # A 10 MB upload over a slow line, and a stream that nobody may cut.
                 respondingTimeouts: {readTimeout: 120s, writeTimeout: 0s, idleTimeout: 180s}
-                lifeCycle: {requestAcceptGraceTimeout: 0s, graceTimeOut: 25s}
+                lifeCycle: {requestAcceptGraceTimeout: 0s, graceTimeOut: 1s}
               http:
                 maxHeaderBytes: 32768
                 # Traefik and the API might read such a header differently.

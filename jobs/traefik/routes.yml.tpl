@@ -22,6 +22,8 @@ http:
       entryPoints: [websecure]
       middlewares: [not-found]
       service: noop@internal
+    # For the check of the same name.
+    routes: {rule: "Path(`/routes`)", entryPoints: [inside], middlewares: [headers, public], service: ping@internal}
     unreachable: {rule: "Path(`/faults/502`)", entryPoints: [inside], middlewares: [unreachable], service: noop@internal}
     slow: {rule: "Path(`/faults/504`)", entryPoints: [inside], middlewares: [slow], service: noop@internal}
   middlewares:

@@ -15,6 +15,8 @@ from tests.support.cluster.whole.instances import (
     await_replaced,
     await_well,
     instances,
+    restart,
+    stop,
     students_at_work,
 )
 from tests.support.documents.generate import document
@@ -33,16 +35,6 @@ def visitor(cluster: LocalCluster, *, patience_seconds: float = 20.0) -> httpx.C
     """At the public address, with a cookie jar."""
     verify = ssl.create_default_context(cafile=cluster.certificates.authority)
     return httpx.Client(base_url=cluster.plan.public_url, verify=verify, timeout=patience_seconds)
-
-
-def stop(cluster: LocalCluster, instance: Instance) -> None:
-    """As `nomad alloc stop` does: another is started in its place."""
-    cluster.nomad.api.call("PUT", "allocation", instance.allocation, "stop", no_shutdown_delay="false")
-
-
-def restart(cluster: LocalCluster, instance: Instance) -> None:
-    """As `nomad alloc restart` does: in its place."""
-    cluster.nomad.api.call("PUT", "client", "allocation", instance.allocation, "restart", body={})
 
 
 @pytest.mark.parametrize("job", ["api", "worker"])

@@ -4,15 +4,18 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tests.cluster.conftest import Figure
 from tests.support.cluster.tooling.authority import self_signed
 from tests.support.cluster.tooling.consul_agent import passing
 from tests.support.cluster.tooling.echo_server import Echo, running_echo
 from tests.support.cluster.tooling.edge import DOMAIN, NOBODY, RULE, Edge, Node, put_secrets, running_edge, running_node
+from tests.support.cluster.whole.visits import visiting
 from tests.support.processes.health_pages import metric
 from tests.support.servers import scratch_directory, wait_until
 from upschedule.operations.embedded.ports import LOOPBACK
@@ -21,6 +24,8 @@ CAP_NET_BIND_SERVICE = 1 << 10
 TOKEN = "token-of-the-catalog"
 YEAR_SECONDS = 31_536_000
 REQUESTS = 50
+#: The job's `healthy_deadline`, the end of the wrong instance, and the start of the right one.
+REVERTED_SECONDS = 45
 HIDDEN = ("/metrics", "/metrics/x", "/health/ready", "/health/ready/", "//metrics", "/health/./ready", "/x/../metrics")
 INSIDE = ("/ping", "/dashboard/", "/api/rawdata", "/faults/502")
 
@@ -272,3 +277,40 @@ def environment(process: Path) -> bytes:
         return (process / "environ").read_bytes()
     except OSError:
         return b""
+
+
+@pytest.mark.parametrize(
+    ("variable", "wrong"),
+    [("trusted_ips", "no network"), pytest.param("routes", "http: {routers: [", marks=pytest.mark.long)],
+)
+def test_a_wrong_configuration_is_replaced_by_the_one_before(
+    edge: Edge, figure: Figure, variable: str, wrong: str
+) -> None:
+    """By Nomad, whether Traefik does not start with it or has no routes (R10.5)."""
+    wait_until(lambda: stable_version(edge) is not None, timeout_seconds=60)
+    before = stable_version(edge)
+    with visiting(lambda: failure_at(edge), pause_seconds=0.1) as visits:
+        wait_until(lambda: visits.answered > 0)
+        replace(edge, variables={**edge.variables, variable: wrong}).started()
+        wait_until(lambda: stable_version(edge) != before, timeout_seconds=120)
+        answered = visits.answered
+        wait_until(lambda: visits.answered > answered)
+    figure(f"seconds without an answer after a wrong {variable}", visits.longest_seconds)
+    figure(f"requests that failed after a wrong {variable}", len(visits.failures))
+    assert visits.failures
+    assert visits.longest_seconds < REVERTED_SECONDS
+
+
+def failure_at(edge: Edge) -> str | None:
+    """None where Traefik says that it knows no instance, as it should."""
+    try:
+        answer = edge.request("GET", "/")
+    except httpx.TransportError as error:
+        return repr(error)
+    return None if answer.status_code == 503 else f"{answer.status_code}"
+
+
+def stable_version(edge: Edge) -> int | None:
+    """The newest that Nomad would revert to; None while there is none."""
+    versions = edge.node.agent.call("GET", "job/traefik/versions")["Versions"]
+    return max((version["Version"] for version in versions if version["Stable"]), default=None)

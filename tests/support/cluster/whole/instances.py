@@ -82,6 +82,28 @@ def instances(cluster: LocalCluster, job: str) -> list[Instance]:
     return found
 
 
+def stop(cluster: LocalCluster, instance: Instance) -> None:
+    """As `nomad alloc stop` does: another is started in its place."""
+    cluster.nomad.api.call("PUT", "allocation", instance.allocation, "stop", no_shutdown_delay="false")
+
+
+def restart(cluster: LocalCluster, instance: Instance) -> None:
+    """As `nomad alloc restart` does: in its place."""
+    cluster.nomad.api.call("PUT", "client", "allocation", instance.allocation, "restart", body={})
+
+
+@contextmanager
+def without(cluster: LocalCluster, job: str) -> Iterator[None]:
+    """All of its instances are stopped until the block ends."""
+    submitted = cluster.nomad.api.get("job", job, namespace=NAMESPACE)
+    cluster.nomad.api.call("DELETE", "job", job, namespace=NAMESPACE)
+    try:
+        wait_until(lambda: not instances(cluster, job), timeout_seconds=WELL_SECONDS)
+        yield
+    finally:
+        cluster.nomad.api.call("PUT", "jobs", body={"Job": {**submitted, "Stop": False}})
+
+
 def first_processes(root: Path) -> Iterator[int]:
     """Number 1 of the process namespace whose root folder it is."""
     for process in Path("/proc").glob("[0-9]*"):

@@ -1,0 +1,107 @@
+"""Planned restarts of what there is one of, and its absence, while students use the service (R3.5, R10.5)."""
+
+import re
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from tests.cluster.conftest import Figure
+from tests.support.cluster.whole.instances import (
+    Instance,
+    addresses,
+    await_replaced,
+    await_well,
+    instances,
+    restart,
+    students_at_work,
+    without,
+)
+from tests.support.cluster.whole.outages import visiting
+from tests.support.cluster.whole.traffic import Seen
+from tests.support.documents.generate import document
+from tests.support.servers import wait_until
+from tools.local_cluster.cluster import LocalCluster
+
+pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("two_of_each")]
+#: Of two measurements on a busy machine.
+NOISE_SECONDS = 2.0
+#: Below what requests wait for (R3.5) and what the students are ready to wait.
+AWAY_SECONDS = 8.0
+STATIC = re.compile(r"/static/[^\"]+\.css")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """`seconds` is the longest time between two answers to a visitor of a page that needs PostgreSQL."""
+
+    seconds: float
+    seen: Seen
+
+
+def cost(cluster: LocalCluster, job: str, end: Callable[[Instance], None]) -> Cost:
+    """What the end of its one instance costs until all is well again, uploads included."""
+    with students_at_work(cluster) as students, visiting(cluster, "/api/v1/capacity") as visits:
+        uploads = students.upload([document(seed, rows_max=20) for seed in range(8)], at_once=3)
+        wait_until(lambda: visits.answered > 0)
+        ended = instances(cluster, job)[0]
+        end(ended)
+        await_replaced(cluster, ended, 1)
+        uploads.result()
+    return Cost(seconds=visits.longest_seconds, seen=students.seen)
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        "pgbouncer",
+        "traefik",
+        *(
+            pytest.param(job, marks=pytest.mark.long)
+            for job in ("postgres", "redis-state", "redis-cache", "object-store", "prometheus", "autoscaler")
+        ),
+    ],
+)
+def test_a_planned_restart_costs_no_more_than_a_crash(cluster: LocalCluster, figure: Figure, job: str) -> None:
+    """`nomad alloc restart`, and `kill -9` (R3.5, R10.5)."""
+    crash = cost(cluster, job, Instance.kill)
+    planned = cost(cluster, job, lambda instance: restart(cluster, instance))
+    for what, each in (("kill -9", crash), ("a planned restart", planned)):
+        figure(f"seconds at most between two answers at {what} of {job}", each.seconds)
+        figure(f"requests refused for a while at {what} of {job}", each.seen.refused)
+        figure(f"requests that failed at {what} of {job}", len(each.seen.failures))
+    assert planned.seconds <= crash.seconds + NOISE_SECONDS
+    if job != "traefik":  # Nobody can answer in its place.
+        assert planned.seen.failures == [], planned.seen.summary()
+
+
+def test_without_pgbouncer_what_needs_it_waits_and_the_rest_is_served(cluster: LocalCluster, figure: Figure) -> None:
+    """No instance leaves the routes (R3.5, R10.5)."""
+    with (
+        students_at_work(cluster) as students,
+        visiting(cluster, static_file(cluster)) as static,
+        visiting(cluster, "/health/live") as live,
+    ):
+        began = time.monotonic()
+        with without(cluster, "pgbouncer"):
+            wait_until(lambda: time.monotonic() > began + AWAY_SECONDS)
+            routed = set(addresses(cluster, "api"))
+        await_well(cluster)
+    figure("slowest request in seconds while PgBouncer was away for 8 s or more", students.seen.slowest_seconds)
+    figure("requests refused meanwhile", students.seen.refused)
+    figure("seconds at most between two answers with a static file meanwhile", static.longest_seconds)
+    assert len(routed) == 2
+    assert (static.failures, live.failures) == ([], [])
+    assert (students.seen.failures, students.seen.refusals) == ([], set()), students.seen.summary()
+
+
+def static_file(cluster: LocalCluster) -> str:
+    """The path of the style sheet."""
+    verify = ssl.create_default_context(cafile=cluster.certificates.authority)
+    with httpx.Client(base_url=cluster.plan.public_url, verify=verify, timeout=20) as client:
+        found = STATIC.search(client.get("/").raise_for_status().text)
+    assert found
+    return found.group()
