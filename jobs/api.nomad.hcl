@@ -57,6 +57,12 @@ variable "release" {
   EOF
 }
 
+variable "migration_blocking_seconds" {
+  type        = number
+  description = "A migration that blocks the running release for longer is cancelled; below what a statement may take (R3.2)"
+  default     = 5
+}
+
 variable "settings" {
   type        = string
   description = "Settings of the application that are not secret, as lines NAME=VALUE"
@@ -306,6 +312,8 @@ job "api" {
         PYTHONDONTWRITEBYTECODE = "1"
         AWS_ENDPOINT_URL        = var.backups_url
         AWS_REGION              = var.backups_region
+        # By the environment, which releases from before this setting ignore.
+        UPSCHEDULE_MIGRATION_BLOCKING_SECONDS = var.migration_blocking_seconds
       }
 
       template {

@@ -85,6 +85,8 @@ class ApplicationConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel
     # Above what backup and migrations take.
     release_healthy_seconds: Annotated[int, msgspec.Meta(ge=60)] = 900
     release_min_healthy_seconds: Count = 10
+    # A migration that blocks the running release for longer is cancelled. Statements that wait for it end after 10 s.
+    migration_blocking_seconds: Count = 5
 
 
 def application_problems(settings: ApplicationConfig, secrets: Mapping[str, str]) -> dict[str, str]:
@@ -207,6 +209,7 @@ def define_api(
     own = {
         "prepare_user": f"{cluster.settings.user_prefix}prepare",
         "postgres_programs": settings.postgres_programs,
+        "migration_blocking_seconds": str(settings.migration_blocking_seconds),
         "backups_url": object_store_url(stores),
         "backups_region": stores.object_store_region,
         "domain": settings.domain,

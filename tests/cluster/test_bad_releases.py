@@ -10,6 +10,7 @@ import pytest
 from tests.cluster.conftest import Figure
 from tests.support.cluster.whole.bad_releases import (
     ANSWERS_500,
+    BLOCKS,
     CRASHES,
     FAILS_ITS_CHECK,
     FAILS_ITS_MIGRATION,
@@ -49,6 +50,7 @@ DOCUMENTS = 6
         pytest.param(CRASHES, id="crashes", marks=pytest.mark.long),
         pytest.param(HANGS, id="hangs", marks=pytest.mark.long),
         pytest.param(FAILS_ITS_CHECK, id="fails-its-check", marks=pytest.mark.long),
+        pytest.param(BLOCKS, id="blocks", marks=pytest.mark.long),
         pytest.param(REMOVES_WHAT_IS_NEEDED, id="removes-what-is-needed", marks=pytest.mark.long),
         pytest.param(READS_WRONGLY, id="reads-wrongly", marks=pytest.mark.long),
         pytest.param(LEAVES_OUT_AN_EXAM, id="leaves-out-an-exam", marks=pytest.mark.long),

@@ -4,8 +4,9 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from upschedule.operations.embedded.postgres import APPLICATION_ROLE
 from upschedule.operations.migration.errors import (
     ContractedByNewerRelease,
     LockAttemptsExhausted,
+    MigrationBlocksTooLong,
     MigrationFailed,
     MigrationFilesInvalid,
     MigrationHistoryChanged,
     MigrationInProgress,
+    MigrationUnwatched,
 )
 from upschedule.operations.migration.files import read_migrations
 from upschedule.operations.migration.migrate import MigrationPolicy, MigrationReport, Timing, migrate
@@ -32,6 +35,12 @@ SMALL = {
         "CREATE INDEX CONCURRENTLY people_name ON people (name);"
     ),
 }
+
+
+_END_THE_WATCH = """
+    SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    WHERE query LIKE '%FROM pg_locks held%' AND pid <> pg_backend_pid()
+"""
 
 
 def _write(directory: Path, files: dict[str, str]) -> Path:
@@ -48,6 +57,12 @@ def _run(database: Database, directory: Path, policy: MigrationPolicy | None = N
         policy=policy or MigrationPolicy(),
         timing=Timing(**given),
     )
+
+
+def _until_asleep(database: Database, migrating: "Future[MigrationReport]") -> None:
+    """Its first statements are done."""
+    while not _rows(database.owner_dsn, "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"):
+        assert not migrating.done()
 
 
 def _rows(dsn: str, query: str) -> Sequence[tuple[object, ...]]:
@@ -133,6 +148,59 @@ def test_a_table_that_stays_in_use_ends_the_run(empty_database: Database, tmp_pa
         reader.execute("SELECT * FROM people")
         with pytest.raises(LockAttemptsExhausted, match="3 attempts"):
             _run(empty_database, tmp_path, policy)
+
+
+@pytest.mark.parametrize(
+    ("blocking", "blocked"),
+    [
+        ("LOCK TABLE people;", "SELECT * FROM people"),
+        ("CREATE INDEX people_name_too ON people (name);", "DELETE FROM people"),
+        ("UPDATE people SET name = 'other';", "UPDATE people SET name = 'another'"),
+    ],
+    ids=["table", "writes", "rows"],
+)
+def test_a_migration_that_blocks_others_for_too_long_is_cancelled_while_it_runs(
+    empty_database: Database, tmp_path: Path, blocking: str, blocked: str
+) -> None:
+    """Each of its statements is short; those who wait are answered after the bound (R3.5, R12.2)."""
+    _run(empty_database, _write(tmp_path, SMALL))
+    _rows(empty_database.owner_dsn, "INSERT INTO people VALUES (1, 'one') RETURNING id")
+    _write(tmp_path, {"0003_expand_slow.sql": f"{blocking} {'SELECT pg_sleep(0.2); ' * 300}"})
+    policy = MigrationPolicy(blocking_seconds_max=1.0)
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(empty_database.owner_dsn, autocommit=True) as waiting:
+        migrating = pool.submit(_run, empty_database, tmp_path, policy)
+        _until_asleep(empty_database, migrating)
+        began = time.monotonic()
+        waiting.execute(blocked.encode())
+        seconds = time.monotonic() - began
+        with pytest.raises(MigrationBlocksTooLong, match=r"0003_expand_slow\.sql blocked people for [12]\.\d s"):
+            migrating.result()
+    assert seconds < 10
+    left = "SELECT max(number), to_regclass('people_name_too') FROM schema_migrations"
+    assert _rows(empty_database.owner_dsn, left) == [(2, None)]
+
+
+def test_a_migration_that_blocks_nobody_may_take_its_time(empty_database: Database, tmp_path: Path) -> None:
+    """A table that it has just made is nobody else's, and a concurrent build of an index keeps nobody out."""
+    _run(empty_database, _write(tmp_path, SMALL))
+    build = SMALL["0002_expand_index.sql"].replace("people_name", "people_name_too")
+    slow = "CREATE TABLE later (id int); SELECT pg_sleep(0.5); SELECT * FROM people; SELECT pg_sleep(0.5);"
+    _write(tmp_path, {"0003_expand_later.sql": slow, "0004_expand_index.sql": build})
+    policy = MigrationPolicy(blocking_seconds_max=0.1)
+    assert _run(empty_database, tmp_path, policy).applied == ["0003_expand_later.sql", "0004_expand_index.sql"]
+
+
+def test_a_migration_whose_locks_cannot_be_watched_is_cancelled(empty_database: Database, tmp_path: Path) -> None:
+    """Nobody would notice what it blocks."""
+    _run(empty_database, _write(tmp_path, SMALL))
+    _write(tmp_path, {"0003_expand_slow.sql": "LOCK TABLE people; SELECT pg_sleep(60);"})
+    with ThreadPoolExecutor(1) as pool:
+        migrating = pool.submit(_run, empty_database, tmp_path, MigrationPolicy(blocking_seconds_max=50))
+        _until_asleep(empty_database, migrating)
+        while not _rows(empty_database.owner_dsn, _END_THE_WATCH):
+            assert not migrating.done()
+        with pytest.raises(MigrationUnwatched, match=r"0003_expand_slow\.sql was cancelled"):
+            migrating.result()
 
 
 def test_waiting_for_another_release_ends(empty_database: Database, tmp_path: Path) -> None:

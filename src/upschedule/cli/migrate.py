@@ -24,6 +24,14 @@ _UNREACHABLE, _REFUSED = 3, 4
     help="Where the SQL files are.",
 )
 @click.option("--application-role", default="upschedule_app", show_default=True, help="The role that gets the grants.")
+@click.option(
+    "--blocking-seconds",
+    envvar="UPSCHEDULE_MIGRATION_BLOCKING_SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    default=MigrationPolicy.blocking_seconds_max,
+    show_default=True,
+    help="A migration that keeps others from a table for longer is cancelled.",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option(
     "--owner-url",
@@ -31,7 +39,7 @@ _UNREACHABLE, _REFUSED = 3, 4
     required=True,
     help="Connection string of the role that owns the tables; give it as UPSCHEDULE_POSTGRES_OWNER_URL.",
 )
-def command(directory: Path, application_role: str, owner_url: str, *, as_json: bool) -> None:
+def command(directory: Path, application_role: str, owner_url: str, *, blocking_seconds: float, as_json: bool) -> None:
     """Apply the migrations that the database lacks; safe to run any number of times, and at once.
 
     Exit codes: 3 when the database cannot be reached, 4 when the migrations are refused or fail.
@@ -41,7 +49,7 @@ def command(directory: Path, application_role: str, owner_url: str, *, as_json: 
             owner_url,
             read_migrations(directory),
             application_role=application_role,
-            policy=MigrationPolicy(),
+            policy=MigrationPolicy(blocking_seconds_max=blocking_seconds),
             timing=Timing(),
         )
     except psycopg.OperationalError as error:

@@ -13,7 +13,7 @@ import upschedule
 from upschedule import logging
 from upschedule.cli.failing import fail
 from upschedule.operations.migration.errors import MigrationError
-from upschedule.operations.migration.migrate import Timing
+from upschedule.operations.migration.migrate import MigrationPolicy, Timing
 from upschedule.operations.prepare.backup import BackupOptions
 from upschedule.operations.prepare.errors import BackupFailed, NotMarked, PrepareError, TurnNotTaken
 from upschedule.operations.prepare.prepare import PrepareOptions, prepare
@@ -48,6 +48,14 @@ _NEEDED = ("UPSCHEDULE_POSTGRES_OWNER_URL", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_
 @click.option("--bucket", default="backups", show_default=True, help="Where the backup goes.")
 @click.option("--turn-seconds", default=600.0, show_default=True, help="Longest wait for another that prepares.")
 @click.option("--drain-seconds", default=60.0, show_default=True, help="Before anything is removed from the schema.")
+@click.option(
+    "--blocking-seconds",
+    envvar="UPSCHEDULE_MIGRATION_BLOCKING_SECONDS",
+    type=click.FloatRange(min=0, min_open=True),
+    default=MigrationPolicy.blocking_seconds_max,
+    show_default=True,
+    help="A migration that keeps others from a table for longer is cancelled.",
+)
 def command(
     *,
     folder: Path,
@@ -58,6 +66,7 @@ def command(
     bucket: str,
     turn_seconds: float,
     drain_seconds: float,
+    blocking_seconds: float,
 ) -> None:
     """Back up the database, apply the migrations it lacks and mark this release prepared; done once, whoever calls.
 
@@ -82,6 +91,7 @@ def command(
             running=running,
             turn_seconds=turn_seconds,
             drain_seconds=drain_seconds,
+            blocking_seconds=blocking_seconds,
         )
         _prepare(release, options)
     except (PrepareError, MigrationError, RoleMissing, psycopg.OperationalError) as error:

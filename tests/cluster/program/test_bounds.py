@@ -44,6 +44,7 @@ WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
     "apiCpuMhz": COUNT,
     "workerCpuMhz": COUNT,
     "releaseMinHealthySeconds": COUNT,
+    "migrationBlockingSeconds": COUNT,
     "releaseHealthySeconds": (60, None),
     "apiCores": ANY,
     "workerCores": ANY,

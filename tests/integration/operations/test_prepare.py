@@ -193,6 +193,20 @@ def test_a_release_that_needs_what_follows_a_contraction_is_refused_before_anyth
     assert "backup_made" not in refused.events
 
 
+def test_a_migration_that_blocks_for_too_long_ends_the_preparation(preparation: Preparation, tmp_path: Path) -> None:
+    """The reason names the migration, the table and the seconds (R12.1, R12.3)."""
+    preparation.run(make_release(tmp_path / "one", "1"))
+    slow = ("expand", f"ALTER TABLE jobs ADD COLUMN more int; {'SELECT pg_sleep(1); ' * 60}")
+    failed = preparation.run(make_release(tmp_path / "two", "2", slow), "--blocking-seconds", "0.5")
+
+    assert failed.code == 4
+    assert f"{NEXT:04}_expand_x.sql blocked jobs for " in failed.said
+    assert "it was cancelled, and all of it was rolled back" in failed.said
+    assert rows(preparation.database.dsn, "SELECT version FROM releases") == [("1",)]
+    columns = "SELECT count(*) FROM information_schema.columns WHERE table_name = 'jobs' AND column_name = 'more'"
+    assert rows(preparation.database.owner_dsn, columns) == [(0,)]
+
+
 def test_waiting_ends_with_the_mark(preparation: Preparation, tmp_path: Path) -> None:
     """Workers start beside the API and need no more than the application's role; the database is empty at first."""
     release = make_release(tmp_path / "one", "1")

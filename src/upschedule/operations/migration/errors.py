@@ -41,6 +41,25 @@ class LockAttemptsExhausted(MigrationError):
         )
 
 
+class MigrationBlocksTooLong(MigrationError):
+    """The running release would have failed requests; the migration was cancelled."""
+
+    def __init__(self, name: str, *, table: str, seconds: float, seconds_max: float, transactional: bool) -> None:
+        undone = "all of it was rolled back" if transactional else "its statements before that one stay"
+        super().__init__(
+            f"{name} blocked {table} for {seconds:.1f} s, and may for {seconds_max:g} s: "
+            f"it was cancelled, and {undone}. "
+            "Split it into migrations that hold the lock for a shorter time."
+        )
+
+
+class MigrationUnwatched(MigrationError):
+    """Nobody would have noticed that a migration blocks the running release."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(f"{name} was cancelled, because its locks could not be watched: {reason}. Run it again.")
+
+
 class MigrationFailed(MigrationError):
     """PostgreSQL refused a statement; a file in a transaction left nothing behind."""
 

@@ -12,10 +12,13 @@ import psycopg
 from psycopg import errors
 
 from upschedule.backoff import Backoff, jittered
+from upschedule.operations.migration.blocking import BlockingWatch, watching
 from upschedule.operations.migration.errors import (
     LockAttemptsExhausted,
+    MigrationBlocksTooLong,
     MigrationFailed,
     MigrationInProgress,
+    MigrationUnwatched,
 )
 from upschedule.operations.migration.files import AppliedMigration, Migration, plan
 from upschedule.operations.privileges.grants import grant_all
@@ -36,8 +39,13 @@ CREATE TABLE IF NOT EXISTS schema_migrations (
 
 @dataclass(frozen=True, kw_only=True)
 class MigrationPolicy:
-    """`lock_timeout_seconds` bounds how long the queries behind a waiting statement are held up."""
+    """`lock_timeout_seconds` bounds how long the queries behind a waiting statement are held up.
 
+    `blocking_seconds_max` bounds the whole time for which one attempt at a migration blocks the running release.
+    It is below the application's longest statement (R3.2), which includes waiting for a lock.
+    """
+
+    blocking_seconds_max: float = 5.0
     lock_timeout_seconds: float = 4.0
     statement_timeout_seconds: float = 60.0
     unbounded_statement_timeout_seconds: float = 3600.0
@@ -78,7 +86,7 @@ def migrate(
         conn.execute(_CREATE_TABLE)
         steps = plan(migrations, read_applied(conn))
         for migration in steps.pending:
-            _apply(conn, migration, policy, timing)
+            _apply(dsn, conn, migration, policy, timing)
         grant_all(conn, shared_role=application_role, only_add=bool(steps.ahead))
     return MigrationReport(
         applied=[migration.name for migration in steps.pending],
@@ -96,11 +104,11 @@ def _take_lock(conn: psycopg.Connection, policy: MigrationPolicy, timing: Timing
         timing.pause(jittered(_TURN_SECONDS, 0.8, timing.roll()))
 
 
-def _apply(conn: psycopg.Connection, migration: Migration, policy: MigrationPolicy, timing: Timing) -> None:
+def _apply(dsn: str, conn: psycopg.Connection, migration: Migration, policy: MigrationPolicy, timing: Timing) -> None:
     backoff = Backoff(base_seconds=2.0, max_seconds=policy.retry_seconds_max, jitter=1.0)
     for attempt in range(1, policy.lock_attempts + 1):
         try:
-            return _apply_once(conn, migration, policy)
+            return _apply_watched(dsn, conn, migration, policy, timing)
         except (errors.LockNotAvailable, errors.DeadlockDetected) as error:
             if attempt == policy.lock_attempts:
                 raise LockAttemptsExhausted(migration.name, attempt) from error
@@ -108,6 +116,33 @@ def _apply(conn: psycopg.Connection, migration: Migration, policy: MigrationPoli
         except psycopg.Error as error:
             raise MigrationFailed(migration.name, str(error)) from error
     return None
+
+
+def _apply_watched(
+    dsn: str, conn: psycopg.Connection, migration: Migration, policy: MigrationPolicy, timing: Timing
+) -> None:
+    with watching(dsn, conn, seconds_max=policy.blocking_seconds_max, clock=timing.clock) as watch:
+        try:
+            _apply_once(conn, migration, policy)
+        except errors.QueryCanceled as error:
+            _explain_cancellation(migration, policy, watch, error)
+            raise
+
+
+def _explain_cancellation(
+    migration: Migration, policy: MigrationPolicy, watch: BlockingWatch, error: errors.QueryCanceled
+) -> None:
+    """Does nothing where `statement_timeout` was the reason."""
+    if watch.exceeded:
+        raise MigrationBlocksTooLong(
+            migration.name,
+            table=watch.table,
+            seconds=watch.seconds,
+            seconds_max=policy.blocking_seconds_max,
+            transactional=migration.transactional,
+        ) from error
+    if watch.failure is not None:
+        raise MigrationUnwatched(migration.name, str(watch.failure)) from error
 
 
 def _apply_once(conn: psycopg.Connection, migration: Migration, policy: MigrationPolicy) -> None:

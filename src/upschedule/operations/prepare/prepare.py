@@ -30,7 +30,8 @@ _TURN_SECONDS = 0.5
 class PrepareOptions:
     """`running` is a file with the versions that run now, one a line, which Nomad keeps up to date; None: not known.
 
-    An instance may still work for `drain_seconds` after it has left that file.
+    An instance may still work for `drain_seconds` after it has left that file. A migration that blocks a table for more
+    than `blocking_seconds` is cancelled.
     """
 
     owner_url: str
@@ -41,6 +42,7 @@ class PrepareOptions:
     running: Path | None
     turn_seconds: float
     drain_seconds: float
+    blocking_seconds: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,7 +74,7 @@ def prepare(release: UnpackedRelease, options: PrepareOptions, timing: Timing) -
             options.owner_url,
             permission.allowed,
             application_role=options.application_role,
-            policy=MigrationPolicy(),
+            policy=MigrationPolicy(blocking_seconds_max=options.blocking_seconds),
             timing=timing,
         )
         # Uses the connection that holds the lock: if it was lost, the release is not marked.

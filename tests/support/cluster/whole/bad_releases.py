@@ -8,7 +8,6 @@ from tests.support.cluster.whole.releases import Change, migrating, replacing
 SERVE = ("src/upschedule/cli/serve.py", "    server.serve()\n")
 CREATE = "        owned = await calendars.create(\n"
 CALENDARS = ("src/upschedule/web/api/calendars.py", CREATE)
-READY = ("src/upschedule/web/api/health.py", 'return "ready" if is_ready(dependencies) else "unavailable"')
 PUBLISH_ALL = "    published: list[Published] = [record.published() for record in records]\n"
 PUBLISH = ("src/upschedule/calendars/build.py", PUBLISH_ALL)
 LEAVE_OUT = (
@@ -16,6 +15,7 @@ LEAVE_OUT = (
     "    published = [item for item in published if item not in exams[:1]]\n"
 )
 READ_EXAMS = ("src/upschedule/pdf/layouts/exams.py", "    for entry in entries:\n        exam = _exam(entry)\n")
+READY = ("src/upschedule/web/http/rotation.py", 'return "serving" if self._entered else "starting"')
 READ = ("src/upschedule/pdf/reader.py", "return Extraction(events=tuple(events),")
 
 
@@ -37,12 +37,20 @@ HANGS = BadRelease(
     reasons=["check 'ready' of api is critical", "connection refused"],
 )
 FAILS_ITS_CHECK = BadRelease(
-    change=replacing(*READY, 'return "unavailable"'),
+    change=replacing(*READY, 'return "starting"'),
     reasons=["check 'ready' of api is critical", "503 Service Unavailable"],
 )
 FAILS_ITS_MIGRATION = BadRelease(
     change=migrating(("expand_notes", "ALTER TABLE lecture_notes ADD COLUMN seen boolean;")),
     reasons=["prestart task prepare ended with exit code 4", 'relation "lecture_notes" does not exist'],
+)
+BLOCKS = BadRelease(
+    change=migrating(("expand_slow", f"ALTER TABLE jobs ADD COLUMN more int; {'SELECT pg_sleep(5); ' * 27}")),
+    reasons=[
+        "prestart task prepare ended with exit code 4",
+        "expand_slow.sql blocked jobs for",
+        "it was cancelled, and all of it was rolled back",
+    ],
 )
 REMOVES_WHAT_IS_NEEDED = BadRelease(
     change=migrating(
@@ -85,6 +93,7 @@ BAD_RELEASES = {
     "hangs": HANGS,
     "fails-its-check": FAILS_ITS_CHECK,
     "fails-its-migration": FAILS_ITS_MIGRATION,
+    "blocks": BLOCKS,
     "removes-what-is-needed": REMOVES_WHAT_IS_NEEDED,
     "answers-500": ANSWERS_500,
     "reads-wrongly": READS_WRONGLY,
