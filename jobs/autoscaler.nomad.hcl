@@ -73,6 +73,15 @@ job "autoscaler" {
   datacenters = [var.datacenters]
   type        = "service"
 
+  # A configuration with which it is not healthy in time is replaced by the one before, by Nomad itself and at once.
+  update {
+    health_check      = "checks"
+    auto_revert       = true
+    min_healthy_time  = "3s"
+    healthy_deadline  = "30s"
+    progress_deadline = "0s"
+  }
+
   group "autoscaler" {
     # One: two would scale against each other.
     count = 1

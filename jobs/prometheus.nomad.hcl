@@ -63,6 +63,15 @@ job "prometheus" {
   datacenters = [var.datacenters]
   type        = "service"
 
+  # A configuration with which it is not healthy in time is replaced by the one before, by Nomad itself and at once.
+  update {
+    health_check      = "checks"
+    auto_revert       = true
+    min_healthy_time  = "5s"
+    healthy_deadline  = "2m"
+    progress_deadline = "0s"
+  }
+
   group "prometheus" {
     # One: two servers on one folder would destroy it.
     count = 1
