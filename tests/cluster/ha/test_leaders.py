@@ -6,11 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import httpx
 import pytest
 
 from tests.cluster.conftest import Figure
-from tests.support.cluster.ha.cluster import SERVERS, Cluster
+from tests.support.cluster.ha.cluster import SERVERS, Cluster, RequestErrors
 from tests.support.cluster.ha.keys import run
 from tests.support.cluster.ha.machine import Machine
 from tests.support.cluster.whole.visits import reading
@@ -93,7 +92,7 @@ def writable_after(cluster: Cluster, began: float) -> dict[str, float]:
     writes: dict[str, Callable[[Machine], object]] = {
         "nomad var put": lambda server: cluster.nomad(server, "PUT", "var/nomad/jobs/web", variable),
         "nomad job scale": lambda server: cluster.nomad(server, "PUT", "job/web/scale", scale),
-        "consul kv put": lambda server: cluster.consul(server, "PUT", "kv/upschedule/maintenance", "after"),
+        "consul kv put": lambda server: cluster.consul(server).kv.put("upschedule/maintenance", "after"),
     }
 
     def first(name: str) -> float:
@@ -109,7 +108,7 @@ def accepted(write: Callable[[Machine], object], servers: Sequence[Machine]) -> 
     for server in servers:
         try:
             write(server)
-        except httpx.HTTPError:
+        except RequestErrors:
             continue
         return True
     return False

@@ -15,6 +15,8 @@ from tests.support.cluster.tooling.deploy_site import Said, Site, running_node, 
 from tests.support.cluster.tooling.releases import JOBS, Release
 from tests.support.cluster.whole.bad_releases import LEAVES_AN_EXAM_OUT_OF_CALENDARS, LEAVES_OUT_AN_EXAM
 from tests.support.servers import wait_until
+from upschedule.deploy.consul import consul_client
+from upschedule.deploy.http import BRIEF
 from upschedule.operations.embedded import executables
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 
@@ -48,7 +50,7 @@ class Service:
 
     def instances(self) -> dict[str, tuple[str, bool]]:
         """Address, and whether it is a canary, by allocation."""
-        entries = httpx.get(f"http://{self.site.consul}/v1/health/service/api", timeout=5).json()
+        _, entries = consul_client(f"http://{self.site.consul}", "", retries=BRIEF).health.service("api")
         return {
             entry["Service"]["ID"].removeprefix("_nomad-task-")[:36]: (
                 f"{entry['Service']['Address']}:{entry['Service']['Port']}",

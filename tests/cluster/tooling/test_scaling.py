@@ -18,6 +18,8 @@ from tests.support.cluster.tooling.nomad_agent import Agent, running_agent
 from tests.support.paths import ROOT
 from tests.support.servers import scratch_directory, wait_until
 from tools.local_cluster.chroot import libraries
+from upschedule.deploy.consul import consul_client
+from upschedule.deploy.http import BRIEF
 from upschedule.operations.embedded.ports import free_port
 
 NOBODY = 65_534
@@ -155,10 +157,16 @@ def autoscaler_rules(namespace: str) -> str:
     return subprocess.run(command, cwd=ROOT / "pulumi", stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
-def announce(consul: str, id_: str, service: str, port: int, *tags: str) -> None:
+def registrations(cluster: Cluster) -> Any:
+    """The services of Consul's agent."""
+    return consul_client(f"http://{cluster.consul}", "", retries=BRIEF).agent.service
+
+
+def announce(cluster: Cluster, id_: str, service: str, port: int, *tags: str) -> None:
     """As Nomad announces an instance."""
-    body = {"ID": id_, "Name": service, "Address": "127.0.0.1", "Port": port, "Tags": ["prometheus", *tags]}
-    httpx.put(f"http://{consul}/v1/agent/service/register", json=body, timeout=5).raise_for_status()
+    assert registrations(cluster).register(
+        service, service_id=id_, address="127.0.0.1", port=port, tags=["prometheus", *tags]
+    )
 
 
 def query(cluster: Cluster, expression: str) -> list[dict[str, Any]]:
@@ -196,7 +204,7 @@ def test_workers_follow_the_queue_pause_for_a_canary_and_targets_outlive_consul(
     """(R1.3, R10.2, R12.2)."""
     with serving_metrics() as scheduler:
         depth(scheduler, 25)
-        announce(cluster.consul, SCHEDULER, "scheduler", scheduler.port)
+        announce(cluster, SCHEDULER, "scheduler", scheduler.port)
         file = tmp_path / "worker.nomad.hcl"
         file.write_text(POOL, encoding="utf-8")
         done = cluster.agent.nomad("job", "run", "-detach", str(file))
@@ -210,7 +218,7 @@ def test_workers_follow_the_queue_pause_for_a_canary_and_targets_outlive_consul(
         forbidden = ("var/nomad/jobs/autoscaler", "nodes", "acl/tokens")
         assert {cluster.agent.status(path, token=cluster.token) for path in forbidden} == {403}
 
-        announce(cluster.consul, CANARY, "worker", free_port(), "canary")
+        announce(cluster, CANARY, "worker", free_port(), "canary")
         wait_until(lambda: value(cluster, 'count(up{service="worker",canary="yes"})') == 1, timeout_seconds=30)
         wait_until(lambda: value(cluster, "upschedule:worker:wanted") is None, timeout_seconds=30)
         depth(scheduler, 95)
@@ -219,7 +227,7 @@ def test_workers_follow_the_queue_pause_for_a_canary_and_targets_outlive_consul(
         wait_until(lambda: looks(cluster) >= seen + 15, timeout_seconds=60)
         assert count(cluster) == 3
 
-        httpx.put(f"http://{cluster.consul}/v1/agent/service/deregister/{CANARY}", timeout=5).raise_for_status()
+        assert registrations(cluster).deregister(CANARY)
         await_count(cluster, 5)
 
         cluster.lose_consul.close()

@@ -9,18 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from urllib3 import Retry
 
 from tests.support.cluster.ha.keys import gossip_keys, made_by, make_certificates, run
 from tests.support.cluster.ha.machine import Machine
 from tests.support.paths import ROOT
 from tests.support.servers import scratch_directory, wait_until
 from tools.local_cluster.agent_cleanup import clean_up
+from tools.local_cluster.tokens import is_token
+from upschedule.deploy.consul import ConsulErrors, consul_client
 
 SERVERS = ["127.0.0.11", "127.0.0.12", "127.0.0.13"]
 CLIENTS = ["127.0.0.21", "127.0.0.22"]
 ELECTION_SECONDS = 30
 #: Of one request: a server without a leader would hold it for longer.
 PATIENCE_SECONDS = 2
+#: What a request to Nomad or Consul raises.
+RequestErrors = (httpx.HTTPError, *ConsulErrors)
 
 
 @dataclass(kw_only=True)
@@ -46,41 +51,38 @@ class Cluster:
         )
         return answer.raise_for_status().json()
 
-    def consul(self, server: Machine, method: str, path: str, content: str = "") -> Any:
-        """Raises httpx.HTTPError."""
-        answer = httpx.request(
-            method,
-            f"http://{server.address}:8500/v1/{path}",
-            content=content,
-            headers={"X-Consul-Token": self.consul_token},
-            verify=self.authority,
-            timeout=PATIENCE_SECONDS,
-        )
-        return answer.raise_for_status().json()
+    def consul(self, server: Machine) -> Any:
+        """A client that does not repeat requests: its callers do. It raises ConsulErrors."""
+        url = f"http://{server.address}:8500"
+        return consul_client(url, self.consul_token, retries=Retry(0), read_seconds=PATIENCE_SECONDS)
 
     def leader(self, program: str, servers: Sequence[Machine]) -> Machine | None:
         """As those servers that run tell it; None while there is none."""
         for server in servers:
             try:
-                told = (self.nomad if program == "nomad" else self.consul)(server, "GET", "status/leader")
-            except httpx.HTTPError:
+                nomad = program == "nomad"
+                leader = self.nomad(server, "GET", "status/leader") if nomad else self.consul(server).status.leader()
+            except RequestErrors:
                 continue
-            if told:
-                return next(one for one in self.servers if one.address == told.partition(":")[0])
+            if leader:
+                return next(one for one in self.servers if one.address == leader.partition(":")[0])
         return None
 
     def peers(self, program: str, server: Machine) -> list[str]:
         """Addresses of the healthy servers, as autopilot sees them."""
         try:
-            told = (self.nomad if program == "nomad" else self.consul)(server, "GET", "operator/autopilot/health")
-        except httpx.HTTPError:
+            if program == "nomad":
+                health = self.nomad(server, "GET", "operator/autopilot/health")
+            else:
+                health = self.consul(server).operator.autopilot_health()
+        except RequestErrors:
             return []
-        return sorted(one["Address"].partition(":")[0] for one in told["Servers"] if one["Healthy"])
+        return sorted(one["Address"].partition(":")[0] for one in health["Servers"] if one["Healthy"])
 
     def instances(self, service: str, machine: Machine) -> list[str]:
         """HOST:PORT of each whose checks all pass, as the machine's own Consul agent tells it."""
-        told = self.consul(machine, "GET", f"health/service/{service}?passing=true")
-        return sorted(f"{entry['Service']['Address']}:{entry['Service']['Port']}" for entry in told)
+        _, found = self.consul(machine).health.service(service, passing=True)
+        return sorted(f"{entry['Service']['Address']}:{entry['Service']['Port']}" for entry in found)
 
 
 @contextmanager
@@ -137,8 +139,8 @@ def give_consul_its_tokens(cluster: Cluster, program: Path) -> None:
 def knows_token(cluster: Cluster, machine: Machine) -> bool:
     """False while the machine's agent has found no server, or one that is behind."""
     try:
-        return bool(cluster.consul(machine, "GET", "acl/token/self"))
-    except httpx.HTTPError:
+        return is_token(cluster.consul(machine), cluster.consul_token)
+    except ConsulErrors:
         return False
 
 

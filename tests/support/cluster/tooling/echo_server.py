@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import httpx
+import consul  # pyright: ignore[reportMissingTypeStubs]
 
+from upschedule.deploy.consul import consul_client
+from upschedule.deploy.http import BRIEF
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 
 TAGS = (
@@ -79,27 +81,27 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running_echo(consul: str, rule: str) -> Iterator[Echo]:
-    """Registered while the block runs."""
+def running_echo(address: str, rule: str) -> Iterator[Echo]:
+    """Registered in Consul at HOST:PORT while the block runs."""
+    agent = consul_client(f"http://{address}", "", retries=BRIEF).agent
     with Echo(free_port()) as server:
         thread = threading.Thread(target=server.serve_forever, name="echo")
         thread.start()
         try:
-            register(consul, server.server_port, rule)
+            register(agent, server.server_port, rule)
             yield server
         finally:
-            httpx.put(f"http://{consul}/v1/agent/service/deregister/echo", timeout=5).raise_for_status()
+            assert agent.service.deregister("echo")
             server.shutdown()
             thread.join()
 
 
-def register(consul: str, port: int, rule: str) -> None:
-    service = {
-        "ID": "echo",
-        "Name": "api",
-        "Address": LOOPBACK,
-        "Port": port,
-        "Tags": [*TAGS, f"traefik.http.routers.api.rule={rule}"],
-        "Check": {"HTTP": f"http://{LOOPBACK}:{port}/health", "Interval": "1s", "Timeout": "1s"},
-    }
-    httpx.put(f"http://{consul}/v1/agent/service/register", json=service, timeout=5).raise_for_status()
+def register(agent: Any, port: int, rule: str) -> None:
+    assert agent.service.register(
+        "api",
+        service_id="echo",
+        address=LOOPBACK,
+        port=port,
+        tags=[*TAGS, f"traefik.http.routers.api.rule={rule}"],
+        check=consul.Check.http(f"http://{LOOPBACK}:{port}/health", "1s", timeout="1s"),
+    )

@@ -5,15 +5,18 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-import httpx
+from urllib3 import Retry
 
 from tests.support.cluster.tooling.consul_agent import STOP_SECONDS, leader_of
-from tests.support.paths import ROOT
 from tests.support.servers import wait_until
+from tools.local_cluster.tokens import is_token, provide_policies
+from upschedule.deploy.consul import ConsulErrors, consul_client
+from upschedule.deploy.http import BRIEF
 from upschedule.operations.embedded.ports import free_port
 
-POLICY = "application"
+POLICY = "upschedule-application"
 SETTINGS = "upschedule/settings/"
 CONFIGURATION = """
 server           = true
@@ -50,6 +53,11 @@ class KeyServer:
     def url(self) -> str:
         return f"http://{self._address}"
 
+    @property
+    def client(self) -> Any:
+        """With the management token."""
+        return consul_client(self.url, self._management, retries=BRIEF)
+
     def start(self, *, empty: bool = False) -> None:
         """With what it knew when it ended, or as a new one that knows the same tokens and no key."""
         self._lives += empty or not self._lives
@@ -60,8 +68,8 @@ class KeyServer:
         with (self._folder / "log").open("ab") as output:
             self._process = subprocess.Popen(command, stdout=output, stderr=output)
         wait_until(self._answers)
-        if empty or not self._known_token():
-            self._make_token()
+        if empty or not is_token(self.client, self.token):
+            self._create_token()
 
     def kill(self) -> None:
         assert self._process is not None
@@ -75,53 +83,40 @@ class KeyServer:
             self._process.wait(STOP_SECONDS)
 
     def put(self, name: str, value: str | bytes) -> None:
-        self.call("PUT", f"kv/{SETTINGS}{name}", value)
+        assert self.client.kv.put(f"{SETTINGS}{name}", value)
 
     def delete(self, name: str) -> None:
-        self.call("DELETE", f"kv/{SETTINGS}{name}")
+        assert self.client.kv.delete(f"{SETTINGS}{name}")
 
     def forget_all(self) -> None:
-        self.call("DELETE", f"kv/{SETTINGS}?recurse=true")
+        assert self.client.kv.delete(SETTINGS, recurse=True)
 
     def restrict(self) -> None:
         """Takes every policy from the application's token; it stays a token."""
-        self._token("PUT", f"acl/token/{self._accessor()}", [])
+        self._set_policies([])
 
     def allow(self) -> None:
         """Gives the policy back."""
-        self._token("PUT", f"acl/token/{self._accessor()}", [{"Name": POLICY}])
-
-    def call(self, method: str, path: str, content: str | bytes | None = None) -> httpx.Response:
-        headers = {"X-Consul-Token": self._management}
-        answer = httpx.request(method, f"{self.url}/v1/{path}", content=content, headers=headers, timeout=10)
-        return answer.raise_for_status()
+        self._set_policies([POLICY])
 
     def _answers(self) -> bool:
         """A management token that is not there yet is refused."""
         if not leader_of(self._address):
             return False
-        headers = {"X-Consul-Token": self._management}
-        return httpx.get(f"{self.url}/v1/acl/policies", headers=headers, timeout=5).status_code == httpx.codes.OK
+        try:
+            return bool(consul_client(self.url, self._management, retries=Retry(0)).acl.policy.list())
+        except ConsulErrors:
+            return False
 
-    def _known_token(self) -> bool:
-        headers = {"X-Consul-Token": self.token}
-        return httpx.get(f"{self.url}/v1/acl/token/self", headers=headers, timeout=5).status_code == httpx.codes.OK
+    def _create_token(self) -> None:
+        client = self.client
+        provide_policies(client)
+        client.acl.token.create(secret_id=self.token, policies_name=[POLICY])
 
-    def _make_token(self) -> None:
-        rules = (ROOT / f"consul/policies/{POLICY}.hcl").read_text(encoding="utf-8")
-        self._json("PUT", "acl/policy", {"Name": POLICY, "Rules": rules})
-        self._token("PUT", "acl/token", [{"Name": POLICY}])
-
-    def _token(self, method: str, path: str, policies: list[dict[str, str]]) -> None:
-        self._json(method, path, {"SecretID": self.token, "Policies": policies})
-
-    def _accessor(self) -> str:
-        tokens = self.call("GET", "acl/tokens").json()
-        return next(token["AccessorID"] for token in tokens if token.get("SecretID") == self.token)
-
-    def _json(self, method: str, path: str, body: object) -> None:
-        headers = {"X-Consul-Token": self._management}
-        httpx.request(method, f"{self.url}/v1/{path}", json=body, headers=headers, timeout=10).raise_for_status()
+    def _set_policies(self, names: list[str]) -> None:
+        client = self.client
+        accessor = client.acl.token.read_self(token=self.token)["AccessorID"]
+        client.acl.token.update(accessor, secret_id=self.token, policies_name=names)
 
 
 @contextmanager
