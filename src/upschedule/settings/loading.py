@@ -2,6 +2,7 @@
 
 import difflib
 import ipaddress
+import math
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -47,7 +48,10 @@ class SettingField(msgspec.Struct, frozen=True, kw_only=True):
             return msgspec.convert(items, self.annotation)
         if base is str or isinstance(base, types.UnionType):
             return msgspec.convert(text, self.annotation)
-        return msgspec.convert(text, self.annotation, strict=False)
+        value = msgspec.convert(text, self.annotation, strict=False)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise msgspec.ValidationError("Expected a finite number")
+        return value
 
 
 def fields(settings: type[msgspec.Struct] = Settings) -> Iterator[SettingField]:
@@ -76,7 +80,9 @@ def load(environment: Mapping[str, str], *, process: str | None = None) -> Setti
     known = {field.variable: field for field in fields()}
     values, problems = read(environment, known)
     for variable, field in known.items():
-        if variable not in environment and (field.required or (field.api_only and process == "api")):
+        # Other processes may be given an empty one.
+        lacks_own = field.api_only and process == "api" and not environment.get(variable)
+        if lacks_own or (field.required and variable not in environment):
             problems[variable] = f"must be set ({field.description})"
     if problems:
         raise SettingsError("\n".join(sorted(f"{name}: {problem}" for name, problem in problems.items())))

@@ -5,10 +5,13 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from upschedule.settings.metadata import LIVE, SECRET, at_most
+from upschedule.settings.metadata import AUTHORITY, DAY_SECONDS, LIVE, SECRET, at_most
 
 #: S3 stores without regions accept it.
 DEFAULT_REGION = "us-east-1"
+#: What the client takes for the name of a region.
+REGION = "^[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?$"
+_REDIS_URL = rf"^rediss?://([^\s/?#@]*@)?{AUTHORITY}([/?].*)?$"
 
 
 class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,8 +38,8 @@ class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, description="Requests that may wait for a connection; more are refused")
     ] = 1000
     wait_seconds: Annotated[float, Meta(gt=0, description="Longest wait for a connection (R3.3, R3.5)")] = 30.0
-    statement_seconds: Annotated[float, Meta(gt=0, description="Longest statement (R3.2)")] = 10.0
-    connect_seconds: Annotated[float, Meta(gt=0, description="Longest attempt to connect")] = 5.0
+    statement_seconds: Annotated[float, Meta(gt=0, le=DAY_SECONDS, description="Longest statement (R3.2)")] = 10.0
+    connect_seconds: Annotated[float, Meta(gt=0, le=DAY_SECONDS, description="Longest attempt to connect")] = 5.0
 
 
 class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,25 +47,27 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     state_url: Annotated[
         str,
-        Meta(description="Queue, limits, and sessions for a minute: noeviction, AOF", pattern="^rediss?://"),
+        Meta(description="Queue, limits, and sessions for a minute: noeviction, AOF", pattern=_REDIS_URL),
         SECRET,
     ]
     cache_url: Annotated[
-        str, Meta(description="Status cache and status events: allkeys-lru", pattern="^rediss?://"), SECRET
+        str, Meta(description="Status cache and status events: allkeys-lru", pattern=_REDIS_URL), SECRET
     ]
-    command_seconds: Annotated[float, Meta(gt=0, description="Longest command, and longest attempt to connect")] = 2.0
+    command_seconds: Annotated[
+        float, Meta(gt=0, le=DAY_SECONDS, description="Longest command, and longest attempt to connect")
+    ] = 2.0
     connections_max: Annotated[int, Meta(ge=4, description="Connections a process opens to each server at most")] = 100
 
 
 class ObjectSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The S3 store that keeps uploaded files for a day."""
 
-    endpoint: Annotated[str, Meta(description="host:port of the S3 store")]
-    access_key: Annotated[str, Meta(description="Access key"), SECRET]
-    secret_key: Annotated[str, Meta(description="Secret key"), SECRET]
+    endpoint: Annotated[str, Meta(description="host:port of the S3 store", pattern=f"^{AUTHORITY}$")]
+    access_key: Annotated[str, Meta(min_length=1, description="Access key"), SECRET]
+    secret_key: Annotated[str, Meta(min_length=1, description="Secret key"), SECRET]
     bucket: Annotated[str, Meta(description="Bucket of the uploads")] = "uploads"
     secure: Annotated[bool, Meta(description="Whether the store speaks HTTPS")] = False
-    region: Annotated[str, Meta(min_length=1, description="Region that the store expects in signatures")] = (
+    region: Annotated[str, Meta(description="Region that the store expects in signatures", pattern=REGION)] = (
         DEFAULT_REGION
     )
     request_seconds: Annotated[float, Meta(gt=0, description="Longest single request, tried up to three times")] = 10.0

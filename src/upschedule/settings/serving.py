@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from upschedule.settings.metadata import AMOUNT_MAX, API_ONLY, LIVE, NETWORKS, SECRET
+from upschedule.settings.metadata import AMOUNT_MAX, API_ONLY, AUTHORITY, LIVE, NETWORKS, SECRET
 
 
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -77,11 +77,11 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             description="Where people reach the service; feeds use it, and changes are accepted from its pages",
-            pattern="^https?://[^/?#]+",
+            pattern=rf"^https?://{AUTHORITY}([/?#].*)?$",
         ),
     ] = "http://127.0.0.1:8080"
     origins: Annotated[
-        tuple[Annotated[str, Meta(pattern="^https?://[^/?#]+$")], ...],
+        tuple[Annotated[str, Meta(pattern=f"^https?://{AUTHORITY}$")], ...],
         Meta(description="Further public URLs, comma separated, from whose pages changes are accepted as well"),
     ] = ()
     trusted_proxies: Annotated[

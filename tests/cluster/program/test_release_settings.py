@@ -56,7 +56,7 @@ def test_everything_that_no_process_accepts_is_told_at_once() -> None:
         ),
         "settings.JOBS_PENDING_MAX": "is no setting: the names begin with UPSCHEDULE_",
         "proxyNetworks": "10.0.0.5/24 has host bits set; a network is written as in 10.0.0.0/24",
-        "publicUrl": "Expected `str` matching regex '^https?://[^/?#]+'",
+        "publicUrl": f"Expected `str` matching regex {SETTINGS['web/public_url'].schema['pattern']!r}",
     }
 
 
