@@ -44,6 +44,11 @@ QUEUE_FINISHED_PER_MINUTE = Gauge(
 )
 LEADING = Gauge("upschedule_scheduler_leading", "1 for the scheduler that leads")
 JOBS_SWEPT = Counter("upschedule_jobs_swept", "Jobs that the sweeper moved or announced again", ["reason"])
+PROVISIONAL_READINGS = Counter(
+    "upschedule_provisional_readings",
+    "Readings of a release that were confirmed or, after the release was left, read again or kept without their file",
+    ["outcome"],
+)
 STALE_RESULTS = Counter("upschedule_stale_results", "Results refused because the attempt was no longer the owner")
 CACHE_LOOKUPS = Counter("upschedule_status_cache_lookups", "Lookups of the status cache", ["outcome"])
 RETENTION_REMOVED = Counter("upschedule_retention_removed", "Things removed at the end of their time", ["kind"])

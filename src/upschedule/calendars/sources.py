@@ -10,7 +10,15 @@ from upschedule.calendars.model import Document
 from upschedule.stores.database import Connection
 from upschedule.timetable.event import Event, ReadingWarning
 
-_STATUSES = "SELECT id, status FROM jobs WHERE id = ANY(%(job_ids)s) AND account_id = %(account_id)s"
+# A document that the service itself reads again keeps its earlier result until the new one replaces it.
+_STATUSES = """
+    SELECT id, CASE
+        WHEN status IN ('queued', 'processing') AND provisional_release IS NOT NULL
+             AND EXISTS (SELECT FROM events WHERE job_id = jobs.id) THEN 'completed'
+        ELSE status
+    END AS status
+    FROM jobs WHERE id = ANY(%(job_ids)s) AND account_id = %(account_id)s
+"""
 _JOBS = "SELECT id, warnings FROM jobs WHERE id = ANY(%(job_ids)s) ORDER BY created_at, id"
 _EVENTS = "SELECT job_id, body FROM events WHERE job_id = ANY(%(job_ids)s) ORDER BY job_id, ordinal"
 

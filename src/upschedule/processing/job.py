@@ -34,8 +34,12 @@ MOVES: tuple[Move, ...] = (
         "a first reading that used up its processor time, a passing failure, an expired lease or a stopping worker",
     ),
     Move(Status.PROCESSING, Status.FAILED, "the cause lies in the file, time is up or retries are used up"),
-    Move(Status.FAILED, Status.QUEUED, "its owner tries again"),
-    Move(Status.COMPLETED, Status.QUEUED, "its owner sends a file again that an older reader has read"),
+    Move(Status.FAILED, Status.QUEUED, "its owner tries again, or the release that read it was left"),
+    Move(
+        Status.COMPLETED,
+        Status.QUEUED,
+        "its owner sends a file again that an older reader has read, or the release that read it was left",
+    ),
 )
 
 FINAL = frozenset({Status.COMPLETED, Status.FAILED})
@@ -55,7 +59,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     `attempt` counts runs since a person last queued it and bounds the retries (R2.1); `run` counts all runs ever and
     fences: a result is taken only from the current run (R2.3). `version` grows with every change that a reader sees.
-    `slow` marks a document that a first, short reading could not finish.
+    `slow` marks a document that a first, short reading could not finish. `provisional_release` names the release whose
+    result this is while that release is not confirmed.
     """
 
     id: UUID
@@ -76,10 +81,16 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     reader_version: str | None
     request_id: str | None
     slow: bool = False
+    provisional_release: str | None = None
 
     @property
     def is_final(self) -> bool:
         return self.status in FINAL
+
+    @property
+    def is_read_again(self) -> bool:
+        """Whether the service itself queued it again, to replace the result of a release that was left."""
+        return not self.is_final and self.provisional_release is not None
 
     def answers(self, reader_version: str) -> bool:
         """Whether a new upload of the same bytes needs no new reading by this version of the reader."""

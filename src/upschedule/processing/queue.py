@@ -21,7 +21,9 @@ _RUNS_MAX = 1_000
 _NOBODY = UUID(int=0)
 
 _QUEUED = """
-    SELECT id, account_id, address_hash, slow, established, run_after <= now() AS due,
+    SELECT id, account_id, address_hash, slow, established,
+           run_after <= now() AND (
+               provisional_release IS NULL OR run_after <= now() - %(yield_seconds)s * interval '1 second') AS due,
            share_used(address.used_seconds, address.used_at, %(half_life_seconds)s) AS address_used,
            share_used(visitor.used_seconds, visitor.used_at, %(half_life_seconds)s) AS visitor_used
     FROM jobs
@@ -118,7 +120,7 @@ class Queue:
 
     async def _take(self) -> _Snapshot:
         taken_at, settings = self._monotonic(), self._settings
-        values = {"rows_max": _ROWS_MAX, "half_life_seconds": self._shares.half_life_seconds}
+        values = msgspec.structs.asdict(self._shares) | {"rows_max": _ROWS_MAX}
         async with self._database.transaction() as connection:
             rows = await (await connection.execute(_QUEUED, values)).fetchall()
             finished, demoted = await _finished(connection, settings), await _demoted(connection, settings)

@@ -10,7 +10,7 @@ import msgspec
 from psycopg.rows import DictRow
 
 from upschedule.processing.errors import AccountNotFound, JobNotFound, NotCompleted, QueueFull, QuotaExceeded
-from upschedule.processing.job import Job, Status
+from upschedule.processing.job import Job
 from upschedule.stores.database import Connection
 from upschedule.timetable.event import Event, Extraction, ReadingWarning
 
@@ -124,7 +124,7 @@ class JobRepository:
                    SELECT count(*) > 0 FROM jobs AS earlier
                    WHERE earlier.account_id = %(account_id)s AND earlier.status = 'completed'
                )) AS of_share
-        FROM jobs WHERE status = 'queued'
+        FROM jobs WHERE status = 'queued' AND provisional_release IS NULL
     """
 
     async def check_room(self, account_id: UUID, address_hash: bytes | None, room: Room) -> None:
@@ -158,7 +158,7 @@ class JobRepository:
         SET status = 'queued', attempt = 0, pages_read = 0, error = NULL, finished_at = NULL, run_after = now(),
             rung_at = now(), request_id = %(request_id)s, version = version + 1,
             stored_at = CASE WHEN object_key IS DISTINCT FROM %(object_key)s THEN now() ELSE stored_at END,
-            object_key = %(object_key)s, address_hash = %(address_hash)s,
+            object_key = %(object_key)s, provisional_release = NULL, address_hash = %(address_hash)s,
             address_noted_at = CASE WHEN %(address_hash)s::bytea IS NOT NULL THEN now() END,
             established = (SELECT count(*) > 0 FROM jobs AS earlier
                  WHERE earlier.account_id = %(account_id)s AND earlier.status = 'completed')
@@ -201,16 +201,25 @@ class JobRepository:
         cursor = await self._connection.execute(self._RECENT, values)
         return [job_from_row(row) for row in await cursor.fetchall()]
 
-    _READ_JOB = "SELECT status, pages, warnings FROM jobs WHERE id = %(job_id)s AND account_id = %(account_id)s"
+    _READ_JOB = """
+        SELECT status = 'completed' OR (
+                   status IN ('queued', 'processing') AND provisional_release IS NOT NULL
+                   AND EXISTS (SELECT FROM events WHERE job_id = %(job_id)s)
+               ) AS has_result, pages, warnings
+        FROM jobs WHERE id = %(job_id)s AND account_id = %(account_id)s
+    """
     _EVENTS = "SELECT body FROM events WHERE job_id = %(job_id)s ORDER BY ordinal"
 
     async def extraction(self, account_id: UUID, job_id: UUID) -> Extraction:
-        """The result of a completed job. Raises JobNotFound or NotCompleted."""
+        """The result of a completed job; of one that the service itself reads again, the earlier result.
+
+        Raises JobNotFound or NotCompleted.
+        """
         cursor = await self._connection.execute(self._READ_JOB, {"job_id": job_id, "account_id": account_id})
         row = await cursor.fetchone()
         if row is None:
             raise JobNotFound
-        if row["status"] != Status.COMPLETED:
+        if not row["has_result"]:
             raise NotCompleted
         cursor = await self._connection.execute(self._EVENTS, {"job_id": job_id})
         events = tuple(msgspec.convert(found["body"], Event) for found in await cursor.fetchall())

@@ -63,8 +63,10 @@ class Runner:
         retries: RetryPolicy,
         shares: ShareOptions,
         reader_version: str,
+        release: str | None = None,
         roll: Callable[[], float] = random.random,
     ) -> None:
+        """`release` is the worker's; without one its results are final at once."""
         self._database = database
         self._objects = objects
         self._broadcaster = broadcaster
@@ -74,6 +76,7 @@ class Runner:
         self._retries = retries
         self._shares = shares
         self._reader_version = reader_version
+        self._release = release
         self._roll = roll
         self._under_way: set[asyncio.Task[None]] = set()
         self._claiming = asyncio.Lock()
@@ -112,7 +115,9 @@ class Runner:
                 job_id = await shares.fairest(with_slow=self._slow < self._settings.worker.slow_concurrency)
                 if job_id is None:
                     return None
-                job = await RunRepository(connection).claim(job_id, lease_seconds=self._settings.jobs.lease_seconds)
+                job = await RunRepository(connection).claim(
+                    job_id, lease_seconds=self._settings.jobs.lease_seconds, release=self._release
+                )
                 if job is None:
                     return None
                 await shares.charge(job, self._shares.cost(job))
@@ -199,7 +204,7 @@ class Runner:
         if completed is None:
             return _stale()
         PAGES_READ.inc(extraction.pages)
-        await self._finished(completed)
+        await self._finished(run, completed)
         return "completed"
 
     async def _correct_charge(self, connection: Connection, run: _Run) -> None:
@@ -262,11 +267,11 @@ class Runner:
                 await self._correct_charge(connection, run)
         if failed is None:
             return _stale()
-        await self._finished(failed)
+        await self._finished(run, failed)
         return "refused" if decision.error.in_file else "failed"
 
-    async def _finished(self, job: Job) -> None:
-        if job.finished_at:
+    async def _finished(self, run: _Run, job: Job) -> None:
+        if job.finished_at and not run.job.is_read_again:
             JOB_SECONDS.observe((job.finished_at - job.created_at).total_seconds())
         await self._broadcaster.changed(job)
 

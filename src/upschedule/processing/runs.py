@@ -25,14 +25,16 @@ class RunRepository:
     _CLAIM = """
         UPDATE jobs
         SET status = 'processing', attempt = attempt + 1, run = run + 1, started_at = now(), pages_read = 0,
-            lease_until = now() + %(lease_seconds)s * interval '1 second', version = version + 1
+            lease_until = now() + %(lease_seconds)s * interval '1 second', version = version + 1,
+            run_release = %(release)s
         WHERE id = %(job_id)s AND status = 'queued' AND run_after <= now()
         RETURNING *
     """
 
-    async def claim(self, job_id: UUID, *, lease_seconds: float) -> Job | None:
-        """None if the job is not due, not queued, or claimed by another worker."""
-        cursor = await self._connection.execute(self._CLAIM, {"job_id": job_id, "lease_seconds": lease_seconds})
+    async def claim(self, job_id: UUID, *, lease_seconds: float, release: str | None = None) -> Job | None:
+        """For a worker of that release. None if the job is not due, not queued, or claimed by another worker."""
+        values = {"job_id": job_id, "lease_seconds": lease_seconds, "release": release}
+        cursor = await self._connection.execute(self._CLAIM, values)
         return optional_job(await cursor.fetchone())
 
     _RENEW = """
@@ -62,7 +64,8 @@ class RunRepository:
     _COMPLETE = """
         UPDATE jobs
         SET status = 'completed', lease_until = NULL, finished_at = now(), pages = %(pages)s, pages_read = %(pages)s,
-            warnings = %(warnings)s, reader_version = %(reader_version)s, version = version + 1
+            warnings = %(warnings)s, reader_version = %(reader_version)s, version = version + 1,
+            provisional_release = CASE WHEN release_confirmed(run_release) THEN NULL ELSE run_release END
         WHERE id = %(job_id)s AND run = %(run)s AND status = 'processing'
         RETURNING *
     """
@@ -138,7 +141,8 @@ class RunRepository:
     _FAIL = """
         UPDATE jobs
         SET status = 'failed', lease_until = NULL, finished_at = now(), error = %(error)s,
-            reader_version = %(reader_version)s, version = version + 1
+            reader_version = %(reader_version)s, version = version + 1,
+            provisional_release = CASE WHEN release_confirmed(run_release) THEN NULL ELSE run_release END
         WHERE id = %(job_id)s AND run = %(run)s AND status = 'processing'
         RETURNING *
     """
@@ -152,6 +156,9 @@ class RunRepository:
         values = _key(job) | {"error": Jsonb(_storable_error(error)), "reader_version": reader_version}
         cursor = await self._connection.execute(self._FAIL, values)
         failed = optional_job(await cursor.fetchone())
+        if failed and error.in_file and job.is_read_again:
+            # The release that was left read entries where this one finds no schedule.
+            await self._connection.execute(self._CLEAR_EVENTS, {"job_id": job.id})
         if failed:
             letter = {"job_id": job.id, "attempt": job.attempt, "code": error.code, "detail": _storable(error.detail)}
             await self._connection.execute(self._DEAD_LETTER, letter | {"traceback": _storable(traceback)})

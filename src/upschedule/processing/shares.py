@@ -36,12 +36,14 @@ class AddressHash:
 class ShareOptions(msgspec.Struct, frozen=True, kw_only=True):
     """`quick_seconds` and `slow_seconds` bound the processor time of a first reading and of a longer one.
 
-    Used time loses half its weight with each `half_life_seconds`.
+    Used time loses half its weight with each `half_life_seconds`. A document that the service itself reads again lets
+    all others go first for `yield_seconds`.
     """
 
     quick_seconds: float
     slow_seconds: float
     half_life_seconds: float
+    yield_seconds: float = 60.0
 
     def cost(self, job: Job) -> float:
         """The most that one reading of it may use."""
@@ -55,14 +57,16 @@ class ShareRepository:
         self._connection = connection
         self._options = options
 
-    # First by what the address will have used when the job has been read, so that short work goes before long and who
+    # First what people wait for: a document that the service itself reads again lets them go first, but not for ever.
+    # Then by what the address will have used when the job has been read, so that short work goes before long and who
     # has used little before who has used much; then by the same of the visitor, a new one with a quantum more.
     _FAIREST = """
         SELECT jobs.id FROM jobs
         LEFT JOIN address_shares AS address USING (address_hash)
         LEFT JOIN visitor_shares AS visitor USING (account_id)
         WHERE status = 'queued' AND run_after <= now() AND (NOT slow OR %(with_slow)s)
-        ORDER BY share_used(address.used_seconds, address.used_at, %(half_life_seconds)s)
+        ORDER BY provisional_release IS NOT NULL AND run_after > now() - %(yield_seconds)s * interval '1 second',
+                 share_used(address.used_seconds, address.used_at, %(half_life_seconds)s)
                      + CASE WHEN slow THEN %(slow_seconds)s ELSE %(quick_seconds)s END,
                  share_used(visitor.used_seconds, visitor.used_at, %(half_life_seconds)s)
                      + CASE WHEN established THEN 0 ELSE %(quick_seconds)s END,
@@ -96,7 +100,12 @@ class ShareRepository:
     """
 
     async def charge(self, job: Job, seconds: float) -> None:
-        """Adds to the used time of the job's owner and address; a negative number gives time back."""
+        """Adds to the used time of the job's owner and address; a negative number gives time back.
+
+        Nobody is charged for a document that the service itself reads again.
+        """
+        if job.is_read_again:
+            return
         values = {
             "job_id": job.id,
             "account_id": job.account_id,

@@ -37,8 +37,10 @@ async def _lead(services: Services, settings: Settings) -> None:
 
 async def _rounds(services: Services, settings: Settings) -> None:
     sweeper, retention, accounts = services.sweeper(), services.retention(), services.account_retention()
+    provisional = services.provisional_readings()
     async with asyncio.TaskGroup() as rounds:
         rounds.create_task(every(settings.jobs.sweep_seconds, sweeper.sweep, name="sweep"))
+        rounds.create_task(every(settings.rollout.renew_seconds, provisional.settle, name="provisional"))
         rounds.create_task(every(settings.jobs.retention_seconds, retention.remove_old, name="retention"))
         rounds.create_task(every(settings.jobs.retention_seconds, accounts.remove_old, name="accounts"))
         rounds.create_task(every(settings.jobs.retention_seconds, services.feeds.publish_outdated, name="calendars"))

@@ -22,6 +22,7 @@ from upschedule.pdf import READER_VERSION
 from upschedule.pdf.sandbox import Sandbox
 from upschedule.processing.doorbell import Doorbell
 from upschedule.processing.intake import Intake
+from upschedule.processing.provisional import ProvisionalReadings, WorkerRelease
 from upschedule.processing.queue import Queue
 from upschedule.processing.queue_metrics import QueueMetrics
 from upschedule.processing.retention import Retention
@@ -106,6 +107,21 @@ class Services:
             retries=_retries(settings),
             shares=_shares(settings),
             reader_version=READER_VERSION,
+            release=settings.rollout.release,
+        )
+
+    def worker_release(self) -> WorkerRelease:
+        """For a worker."""
+        return WorkerRelease(self.database, self.settings.rollout)
+
+    def provisional_readings(self) -> ProvisionalReadings:
+        """For a scheduler."""
+        return ProvisionalReadings(
+            database=self.database,
+            broadcaster=self.broadcaster,
+            doorbell=self._doorbell,
+            settings=self.settings.rollout,
+            rows_max=self.settings.jobs.sweep_rows_max,
         )
 
     def sweeper(self) -> Sweeper:
@@ -225,4 +241,5 @@ def _shares(settings: Settings) -> ShareOptions:
         quick_seconds=settings.jobs.quick_cpu_seconds,
         slow_seconds=settings.worker.cpu_seconds_max,
         half_life_seconds=settings.jobs.share_half_life_seconds,
+        yield_seconds=settings.rollout.yield_seconds,
     )

@@ -18,9 +18,28 @@ class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RolloutSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """How a new release stands: a canary of a worker or scheduler takes no live work."""
+    """How a new release takes over, and what happens to its readings when it is left."""
 
     standing_file: Annotated[
         str | None,
         Meta(description="File that says `live` once work may be taken; looked at each second; unset: at once"),
     ] = None
+    release: Annotated[
+        str | None, Meta(description="Version of this release; unset: what it reads is final at once")
+    ] = None
+    renew_seconds: Annotated[
+        float, Meta(gt=0, description="How often a worker notes that its release runs, and how often that is looked at")
+    ] = 5.0
+    silent_seconds: Annotated[
+        float,
+        Meta(gt=0, description="A release whose workers are silent for so long was left: its readings are repeated"),
+    ] = 30.0
+    provisional_seconds: Annotated[
+        float, Meta(ge=0, description="For so long after its promotion a release's readings are provisional")
+    ] = 1800.0
+    read_again_max: Annotated[
+        int, Meta(ge=1, description="Documents of a left release that wait or are read again at once")
+    ] = 100
+    yield_seconds: Annotated[
+        float, Meta(ge=0, description="For so long such a document lets the documents go first that people wait for")
+    ] = 60.0

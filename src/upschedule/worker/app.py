@@ -1,9 +1,9 @@
 """Starts the worker process: it reads documents that the queue announces, until it receives the order to stop."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 
 import structlog
 from taskiq import AsyncBroker
@@ -14,6 +14,7 @@ from upschedule.golden import Golden
 from upschedule.pdf.sandbox import Sandbox
 from upschedule.processing.runner import Runner
 from upschedule.runtime.endpoint import Probes, serving
+from upschedule.runtime.periodic import every
 from upschedule.runtime.rollout_gate import state_file, wait_until_promoted
 from upschedule.services import Services
 from upschedule.settings import Settings
@@ -42,9 +43,22 @@ async def work(
             serving(settings.worker.host, settings.worker.port, _probes(services, sandbox, self_check))
         )
         _log.info("worker_started", port=port, concurrency=settings.worker.concurrency)
-        if await _may_listen(self_check, settings, stop):
-            await _listen(services.broker, runner, settings, stop)
+        async with _release_renewed(services, settings):
+            if await _may_listen(self_check, settings, stop):
+                await _listen(services.broker, runner, settings, stop)
         _log.info("worker_stopped")
+
+
+@asynccontextmanager
+async def _release_renewed(services: Services, settings: Settings) -> AsyncGenerator[None]:
+    """Notes again and again that a worker of this release runs."""
+    renew = services.worker_release().renew
+    renewing = asyncio.create_task(every(settings.rollout.renew_seconds, renew, name="release"))
+    try:
+        yield
+    finally:
+        renewing.cancel()
+        await asyncio.gather(renewing, return_exceptions=True)
 
 
 async def _may_listen(self_check: SelfCheck, settings: Settings, stop: asyncio.Event) -> bool:

@@ -265,3 +265,33 @@ async def test_another_owners_file_is_not_found(calendars: CalendarService, feed
         await feeds.download(campus.account(), owned.assembly.calendar.id)
     with pytest.raises(CalendarNotFound):
         await feeds.download(person, UUID(int=0))
+
+
+async def test_a_feed_keeps_a_reading_that_is_repeated_until_the_new_one_corrects_it(
+    calendars: CalendarService, feeds: FeedService, campus: Campus, clock: Clock
+) -> None:
+    """A release that was left had missed an exam (R12.3). No entry changes in between, and a calendar can be made."""
+    person = campus.account()
+    job = campus.job(person, [lecture()])
+    owned = await calendars.create(person, job_ids=(job,), limits=LIMITS)
+    before = _entries((await feeds.feed(_token(owned))).body)
+    campus.execute(
+        "UPDATE jobs SET status = 'queued', finished_at = NULL, provisional_release = '2' WHERE id = %s", job
+    )
+    clock.pass_days(1)
+
+    assert _entries((await feeds.feed(_token(owned))).body) == before
+    await calendars.create(person, job_ids=(job,), limits=LIMITS)
+
+    campus.execute("UPDATE jobs SET status = 'processing', lease_until = now() WHERE id = %s", job)
+    campus.execute(
+        "UPDATE jobs SET status = 'completed', lease_until = NULL, finished_at = now(), provisional_release = NULL"
+        " WHERE id = %s",
+        job,
+    )
+    campus.print(job, [lecture(venues=("Thuto 9-9",)), exam()])
+    after = _entries((await feeds.feed(_token(owned))).body)
+    assert len(after) == len(before) + 1
+    for name, entry in before.items():
+        assert after[name]["UID"] == entry["UID"]
+        assert (entry["SEQUENCE"], after[name]["SEQUENCE"]) == (0, 1)

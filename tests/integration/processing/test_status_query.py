@@ -6,14 +6,15 @@ import psycopg
 import pytest
 
 from tests.support.services import Addresses, opened
-from upschedule.processing import queue, retention, sweeper
+from upschedule.processing import provisional, queue, retention, sweeper
 from upschedule.processing.repository import JobRepository
 from upschedule.processing.runs import RunRepository
 from upschedule.processing.shares import ShareRepository
 from upschedule.services import Services
 
 _JOB = {"job_id": "00000000-0000-0000-0000-000000000001", "account_id": "00000000-0000-0000-0000-000000000002"}
-_SHARES = {"quick_seconds": 0.5, "slow_seconds": 10, "half_life_seconds": 600}
+_SHARES = {"quick_seconds": 0.5, "slow_seconds": 10, "half_life_seconds": 600, "yield_seconds": 60}
+_LEFT = {"release": "1", "without_file": False, "silent_seconds": 30, "rows_max": 200}
 _ACCOUNTS = "INSERT INTO accounts (id) VALUES (%(account_id)s) ON CONFLICT DO NOTHING"
 _MORE_ACCOUNTS = "INSERT INTO accounts SELECT FROM generate_series(1, 50)"
 # As in a full queue: 500 wait, the rest have finished.
@@ -46,13 +47,16 @@ async def plan_of(services: Services, statement: Any, values: dict[str, Any]) ->
         (JobRepository._COUNT_QUEUED, _JOB | {"address_hash": b"x"}, "jobs_queued_idx"),
         (JobRepository._COUNT_QUEUED, _JOB | {"address_hash": b"x"}, "jobs_completed_idx"),
         (ShareRepository._FAIREST, _SHARES | {"with_slow": True}, "jobs_queued_idx"),
-        (RunRepository._CLAIM, _JOB | {"lease_seconds": 10}, "Index Scan using jobs_"),
+        (RunRepository._CLAIM, _JOB | {"lease_seconds": 10, "release": "1"}, "Index Scan using jobs_"),
         (queue._QUEUED, _SHARES | {"rows_max": 5000}, "jobs_queued_idx"),
         (queue._DEMOTED, {"window_seconds": 60, "runs_max": 1000}, "jobs_demoted_idx"),
         (retention._OLD_ADDRESSES[0], {"keep_seconds": 86400, "rows_max": 500}, "jobs_address_noted_idx"),
         (queue._FINISHED, {"window_seconds": 60, "runs_max": 1000}, "jobs_finished_idx"),
         (sweeper._EXPIRED, {"rows_max": 200}, "jobs_lease_idx"),
         (sweeper._RING_AGAIN, {"rows_max": 200, "ring_again_seconds": 10}, "jobs_queued_idx"),
+        (provisional._LEFT, _LEFT, "jobs_provisional_idx"),
+        (provisional._CONFIRM, _LEFT, "jobs_provisional_idx"),
+        (provisional._UNDER_WAY, {}, "Index Scan using jobs_"),
     ],
     ids=[
         "status",
@@ -69,6 +73,9 @@ async def plan_of(services: Services, statement: Any, values: dict[str, Any]) ->
         "rate",
         "expired",
         "due",
+        "left",
+        "confirmed",
+        "read again",
     ],
 )
 async def test_hot_queries_use_their_index(

@@ -43,10 +43,28 @@ def test_the_drawing_shows_every_move_with_its_trigger_and_no_other() -> None:
     assert drawn == {(str(move.source), str(move.target), move.trigger) for move in MOVES}
 
 
-def test_every_state_can_be_reached_and_no_final_one_is_left_by_the_system() -> None:
+def test_every_state_can_be_reached_and_a_final_one_is_left_for_its_owner_or_after_its_release_was_left() -> None:
     reached = {Status.QUEUED} | {move.target for move in MOVES}
     assert reached == set(Status)
-    assert all("owner" in move.trigger for move in MOVES if move.source in FINAL)
+    triggers = [move.trigger for move in MOVES if move.source in FINAL]
+    assert len(triggers) == len(FINAL)
+    assert all(re.fullmatch(r"its owner .+, or the release that read it was left", trigger) for trigger in triggers)
+
+
+@pytest.mark.parametrize(
+    ("status", "release", "read_again"),
+    [
+        (Status.COMPLETED, "1.2", False),
+        (Status.FAILED, "1.2", False),
+        (Status.QUEUED, "1.2", True),
+        (Status.PROCESSING, "1.2", True),
+        (Status.PROCESSING, None, False),
+    ],
+)
+def test_a_job_that_waits_with_the_mark_of_a_release_is_read_again(
+    status: Status, release: str | None, *, read_again: bool
+) -> None:
+    assert a_job(status=status, provisional_release=release).is_read_again is read_again
 
 
 @pytest.mark.parametrize(

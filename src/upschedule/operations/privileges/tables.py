@@ -11,7 +11,7 @@ _EVERY_ROW = "SELECT, INSERT, UPDATE, DELETE"
 # The columns that a run changes: all but the owner, the file and the data of the upload.
 _RUN = (
     "status, attempt, run, pages, pages_read, run_after, rung_at, lease_until, error, warnings, reader_version, "
-    "version, started_at, finished_at, slow, demoted_at, demoted_from"
+    "version, started_at, finished_at, slow, demoted_at, demoted_from, run_release, provisional_release"
 )
 
 TABLES: Mapping[str, Mapping[Process, str]] = {
@@ -45,6 +45,8 @@ TABLES: Mapping[str, Mapping[Process, str]] = {
     "calendar_feeds": {"api": _EVERY_ROW, "scheduler": _EVERY_ROW},
     # A migration inserts the one row.
     "leaderships": {"scheduler": "SELECT, UPDATE (term, held_until)"},
+    # Workers renew the row of their release; the leading scheduler confirms it, and forgets those that were left.
+    "worker_releases": {"worker": "SELECT, INSERT, UPDATE", "scheduler": _EVERY_ROW},
     # The owner writes both tables; `upschedule prepare --wait` reads them with the role of the waiting process.
     "schema_migrations": dict.fromkeys(PROCESSES, "SELECT"),
     "releases": dict.fromkeys(PROCESSES, "SELECT"),

@@ -1,0 +1,172 @@
+"""Keeps what a release reads provisional until it is confirmed, and reads it again if the release is left before.
+
+A worker renews the row of its release in `worker_releases` while it runs. A release is confirmed once its schedulers
+have led for some time. One that is not confirmed and whose row is renewed no more was left: by a revert, by hand, or by
+the death of all its workers. A release that is taken for left by mistake costs readings, never a result. PostgreSQL
+alone decides, so it makes no difference by which command a release was left (docs/decisions/0020).
+"""
+
+import structlog
+from psycopg.types.json import Jsonb
+
+from upschedule.metrics import PROVISIONAL_READINGS
+from upschedule.processing.doorbell import Doorbell
+from upschedule.processing.job import Job
+from upschedule.processing.repository import job_from_row
+from upschedule.processing.status_events import StatusBroadcaster
+from upschedule.settings import RolloutSettings
+from upschedule.stores.database import Connection, Database
+
+_log = structlog.get_logger(__name__)
+
+# Many workers renew one row, so each first looks whether another one has just done it.
+_RENEW = """
+    INSERT INTO worker_releases (release, renewed_at) VALUES (%(release)s, now())
+    ON CONFLICT (release) DO UPDATE SET renewed_at = now()
+    WHERE worker_releases.renewed_at < now() - %(renew_seconds)s / 2.0 * interval '1 second'
+"""
+_LEAD = """
+    INSERT INTO worker_releases AS mine (release, renewed_at, live_since) VALUES (%(release)s, now(), now())
+    ON CONFLICT (release) DO UPDATE
+    SET renewed_at = now(), live_since = coalesce(mine.live_since, now()),
+        confirmed_at = coalesce(mine.confirmed_at, CASE
+            WHEN mine.live_since <= now() - %(provisional_seconds)s * interval '1 second' THEN now()
+        END)
+"""
+_CONFIRM = """
+    UPDATE jobs SET provisional_release = NULL WHERE id = ANY (ARRAY (
+        SELECT id FROM jobs
+        WHERE provisional_release = %(release)s AND status IN ('completed', 'failed') AND release_confirmed(%(release)s)
+        LIMIT %(rows_max)s
+        FOR UPDATE SKIP LOCKED
+    ))
+"""
+# A release whose row is missing may be about to write it: it counts as renewed when it ended the reading.
+_LEFT = """
+    SELECT jobs.id FROM jobs LEFT JOIN worker_releases AS reader ON reader.release = provisional_release
+    WHERE provisional_release IS NOT NULL AND provisional_release IS DISTINCT FROM %(release)s
+      AND status IN ('completed', 'failed') AND (object_key IS NULL) = %(without_file)s
+      AND coalesce(reader.renewed_at, finished_at) < now() - %(silent_seconds)s * interval '1 second'
+    ORDER BY finished_at LIMIT %(rows_max)s
+    FOR UPDATE OF jobs SKIP LOCKED
+"""
+_READ_AGAIN = """
+    UPDATE jobs
+    SET status = 'queued', attempt = 0, pages_read = 0, error = NULL, finished_at = NULL, run_after = now(),
+        rung_at = now(), version = version + 1
+    WHERE id = ANY (%(job_ids)s)
+    RETURNING *
+"""
+_UNDER_WAY = """
+    SELECT count(*) AS jobs FROM jobs WHERE provisional_release IS NOT NULL AND status IN ('queued', 'processing')
+"""
+# Without the version of the reader, the same file sent again is read again.
+_KEEP = """
+    UPDATE jobs
+    SET provisional_release = NULL, reader_version = NULL, version = version + 1,
+        warnings = CASE WHEN status = 'completed' THEN warnings || %(warnings)s ELSE warnings END
+    WHERE id = ANY (%(job_ids)s)
+    RETURNING *
+"""
+_FORGET = """
+    DELETE FROM worker_releases AS reader
+    WHERE release IS DISTINCT FROM %(release)s AND renewed_at < now() - %(silent_seconds)s * interval '1 second'
+      AND NOT EXISTS (SELECT FROM jobs WHERE provisional_release = reader.release AND status IN ('completed', 'failed'))
+"""
+_WARNING = {
+    "page": 1,
+    "message": (
+        "This schedule was read by a version of the service that was withdrawn, and its file is no longer stored. "
+        "Upload the file again to have it read again."
+    ),
+}
+
+
+class WorkerRelease:
+    """The release of a worker."""
+
+    def __init__(self, database: Database, settings: RolloutSettings) -> None:
+        self._database = database
+        self._settings = settings
+
+    async def renew(self) -> None:
+        """Notes that a worker of this release runs. Raises StoreError."""
+        if self._settings.release is None:
+            return
+        async with self._database.transaction() as connection:
+            values = {"release": self._settings.release, "renew_seconds": self._settings.renew_seconds}
+            await connection.execute(_RENEW, values)
+
+
+class ProvisionalReadings:
+    """For the leading scheduler. Two at once are safe."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        broadcaster: StatusBroadcaster,
+        doorbell: Doorbell,
+        settings: RolloutSettings,
+        rows_max: int,
+    ) -> None:
+        """`rows_max` bounds the rows of one round, apart from those that are queued again."""
+        self._database = database
+        self._broadcaster = broadcaster
+        self._doorbell = doorbell
+        self._settings = settings
+        self._values = {
+            "release": settings.release,
+            "silent_seconds": settings.silent_seconds,
+            "provisional_seconds": settings.provisional_seconds,
+            "rows_max": rows_max,
+        }
+
+    async def settle(self) -> None:
+        """One bounded round. Raises StoreError before anything was committed."""
+        async with self._database.transaction() as connection:
+            confirmed = await self._confirm(connection)
+            kept = await self._keep_without_file(connection)
+            queued = await self._queue_again(connection)
+            await connection.execute(_FORGET, self._values)
+        PROVISIONAL_READINGS.labels(outcome="confirmed").inc(confirmed)
+        for job in kept:
+            PROVISIONAL_READINGS.labels(outcome="file-gone").inc()
+            await self._broadcaster.changed(job)
+        for job in queued:
+            PROVISIONAL_READINGS.labels(outcome="read-again").inc()
+            await self._broadcaster.changed(job)
+        for job in queued:
+            if not await self._doorbell.ring(job.id):
+                # Redis is unavailable. The sweeper announces these jobs again.
+                break
+
+    async def _confirm(self, connection: Connection) -> int:
+        if self._settings.release is None:
+            return 0
+        await connection.execute(_LEAD, self._values)
+        return (await connection.execute(_CONFIRM, self._values)).rowcount
+
+    async def _keep_without_file(self, connection: Connection) -> list[Job]:
+        left = await (await connection.execute(_LEFT, self._values | {"without_file": True})).fetchall()
+        if not left:
+            return []
+        values = {"job_ids": [row["id"] for row in left], "warnings": Jsonb([_WARNING])}
+        kept = [job_from_row(row) for row in await (await connection.execute(_KEEP, values)).fetchall()]
+        _log.warning("provisional_readings_kept", jobs=len(kept), reason="their files are no longer stored")
+        return kept
+
+    async def _queue_again(self, connection: Connection) -> list[Job]:
+        row = await (await connection.execute(_UNDER_WAY)).fetchone()
+        room = self._settings.read_again_max - (row["jobs"] if row else 0)
+        if room <= 0:
+            return []
+        values = self._values | {"without_file": False, "rows_max": room}
+        left = await (await connection.execute(_LEFT, values)).fetchall()
+        if not left:
+            return []
+        cursor = await connection.execute(_READ_AGAIN, {"job_ids": [row["id"] for row in left]})
+        queued = [job_from_row(row) for row in await cursor.fetchall()]
+        releases = sorted({job.provisional_release or "" for job in queued})
+        _log.warning("provisional_readings_read_again", jobs=len(queued), releases=releases)
+        return queued

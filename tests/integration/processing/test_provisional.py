@@ -1,0 +1,300 @@
+"""What a release reads is provisional until the release is confirmed, and is read again if it is left before."""
+
+import asyncio
+from uuid import UUID
+
+import pytest
+
+from tests.integration.processing.test_intake import accept, move
+from tests.support.job_rows import an_extraction, change, queued, read
+from tests.support.services import Addresses, a_document, new_account, opened
+from upschedule.pdf import READER_VERSION
+from upschedule.processing.errors import NotCompleted, QueueFull
+from upschedule.processing.job import Job, JobError, Status
+from upschedule.processing.runs import RunRepository
+from upschedule.processing.shares import ShareOptions, ShareRepository
+from upschedule.services import Services
+
+OLD, NEW = "2026.1", "2026.2"
+LONG_AGO = "now() - interval '1 hour'"
+OPTIONS = ShareOptions(quick_seconds=0.5, slow_seconds=10, half_life_seconds=600)
+IN_FILE = JobError(code="pdf-no-timetable", title="t", detail="d", in_file=True)
+DEFECT = JobError(code="reading-failed", title="t", detail="d", in_file=False)
+
+
+def of(release: str, **settings: str) -> dict[str, str]:
+    """The settings of a process of that release."""
+    return {"ROLLOUT_RELEASE": release} | {f"ROLLOUT_{name.upper()}": value for name, value in settings.items()}
+
+
+async def claim(services: Services, job: Job, *, release: str | None) -> Job:
+    async with services.database.transaction() as connection:
+        run = await RunRepository(connection).claim(job.id, lease_seconds=60, release=release)
+    assert run is not None
+    return run
+
+
+async def read_by(services: Services, job: Job, *modules: str, release: str | None) -> Job:
+    """A worker of that release reads it."""
+    run = await claim(services, job, release=release)
+    async with services.database.transaction() as connection:
+        completed = await RunRepository(connection).complete(
+            run, an_extraction(*modules), reader_version=READER_VERSION
+        )
+    assert completed is not None
+    return completed
+
+
+async def refused_by(services: Services, job: Job, error: JobError, *, release: str) -> Job:
+    run = await claim(services, job, release=release)
+    async with services.database.transaction() as connection:
+        failed = await RunRepository(connection).fail(run, error, traceback="", reader_version=READER_VERSION)
+    assert failed is not None
+    return failed
+
+
+async def fall_silent(services: Services, release: str = NEW) -> None:
+    async with services.database.transaction() as connection:
+        statement = f"UPDATE worker_releases SET renewed_at = {LONG_AGO} WHERE release = %s"
+        await connection.execute(statement.encode(), [release])
+    async with services.database.transaction() as connection:
+        statement = (
+            f"UPDATE jobs SET finished_at = {LONG_AGO} WHERE provisional_release = %s AND finished_at IS NOT NULL"
+        )
+        await connection.execute(statement.encode(), [release])
+
+
+async def releases(services: Services) -> dict[str, bool]:
+    """Whether each is confirmed."""
+    async with services.database.transaction() as connection:
+        rows = await (await connection.execute("SELECT release, confirmed_at FROM worker_releases")).fetchall()
+    return {row["release"]: row["confirmed_at"] is not None for row in rows}
+
+
+async def a_left_reading(services: Services, account_id: UUID, *modules: str) -> Job:
+    """Read by the new release, which was left since."""
+    job = await read_by(services, await queued(services, account_id), *modules, release=NEW)
+    await fall_silent(services)
+    return job
+
+
+async def test_a_reading_is_provisional_until_its_release_is_confirmed(addresses: Addresses) -> None:
+    async with opened(addresses, settings=of(NEW, provisional_seconds="600")) as services:
+        account_id = await new_account(services)
+        first = await read_by(services, await queued(services, account_id), "COS132", release=NEW)
+        assert first.provisional_release == NEW
+        assert (await services.jobs.status(account_id, first.id)).status is Status.COMPLETED
+        await services.provisional_readings().settle()
+        await services.provisional_readings().settle()
+        assert await releases(services) == {NEW: False}
+        async with services.database.transaction() as connection:
+            await connection.execute("UPDATE worker_releases SET live_since = now() - interval '601 seconds'")
+        await services.provisional_readings().settle()
+        assert (await read(services, first.id)).provisional_release is None
+        assert (await read(services, first.id)).status is Status.COMPLETED
+        second = await read_by(services, await queued(services, account_id), "COS132", release=NEW)
+        assert second.provisional_release is None
+
+
+async def test_without_a_release_nothing_is_provisional(addresses: Addresses) -> None:
+    async with opened(addresses) as services:
+        job = await read_by(services, await queued(services, await new_account(services)), "COS132", release=None)
+        await services.worker_release().renew()
+        await services.provisional_readings().settle()
+        assert await read(services, job.id) == job
+        assert job.provisional_release is None
+        assert await releases(services) == {}
+
+
+async def test_what_a_left_release_read_is_read_again_and_its_result_stays_until_then(addresses: Addresses) -> None:
+    """The person's attempts start anew, and somebody is sent for."""
+    async with opened(addresses, settings=of(OLD)) as services:
+        account_id = await new_account(services)
+        wrong = await a_left_reading(services, account_id, "COS132")
+        await services.provisional_readings().settle()
+        again = await read(services, wrong.id)
+        assert (again.status, again.attempt, again.is_read_again) == (Status.QUEUED, 0, True)
+        assert again.version > wrong.version
+        assert await services.redis_state.xlen("jobs") == 1
+        assert await services.jobs.timetable(account_id, wrong.id) == an_extraction("COS132")
+        run = await claim(services, again, release=OLD)
+        assert await services.jobs.timetable(account_id, wrong.id) == an_extraction("COS132")
+        async with services.database.transaction() as connection:
+            await RunRepository(connection).retry_later(run, delay_seconds=0)
+        await services.provisional_readings().settle()
+        right = await read_by(services, again, "COS132", "WTW114", release=OLD)
+        assert await services.jobs.timetable(account_id, wrong.id) == an_extraction("COS132", "WTW114")
+        assert right.provisional_release == OLD
+
+
+async def test_what_a_left_release_refused_is_read_again(addresses: Addresses) -> None:
+    """Also where it found the cause in the file."""
+    async with opened(addresses, settings=of(OLD)) as services:
+        account_id = await new_account(services)
+        jobs = [
+            await refused_by(services, await queued(services, account_id), error, release=NEW)
+            for error in (IN_FILE, DEFECT)
+        ]
+        await fall_silent(services)
+        await services.provisional_readings().settle()
+        for job in jobs:
+            assert (await read(services, job.id)).status is Status.QUEUED
+            with pytest.raises(NotCompleted):
+                await services.jobs.timetable(account_id, job.id)
+            assert (await read_by(services, job, "COS132", release=OLD)).status is Status.COMPLETED
+
+
+@pytest.mark.parametrize(("error", "kept"), [(IN_FILE, 0), (DEFECT, 1)], ids=["no schedule", "a passing defect"])
+async def test_entries_go_where_the_new_reading_finds_no_schedule(
+    addresses: Addresses, error: JobError, kept: int
+) -> None:
+    async with opened(addresses, settings=of(OLD)) as services:
+        job = await a_left_reading(services, await new_account(services), "COS132")
+        await services.provisional_readings().settle()
+        await refused_by(services, job, error, release=OLD)
+        async with services.database.transaction() as connection:
+            rows = await (await connection.execute("SELECT FROM events")).fetchall()
+        assert len(rows) == kept
+
+
+async def test_a_release_whose_worker_runs_is_not_left(addresses: Addresses) -> None:
+    """Nor is one that has not been able to say so yet, nor the leader's own."""
+    async with opened(addresses, settings=of(NEW)) as canary, opened(addresses, settings=of(OLD)) as services:
+        account_id = await new_account(services)
+        early = await read_by(services, await queued(services, account_id), "COS132", release=NEW)
+        await services.provisional_readings().settle()
+        assert await read(services, early.id) == early
+        await canary.worker_release().renew()
+        await change(services, early.id, finished_at=LONG_AGO)
+        own = await read_by(services, await queued(services, account_id), "COS132", release=OLD)
+        await change(services, own.id, finished_at=LONG_AGO)
+        await services.provisional_readings().settle()
+        assert [(await read(services, job.id)).status for job in (early, own)] == [Status.COMPLETED] * 2
+        await fall_silent(services)
+        await canary.worker_release().renew()
+        await services.provisional_readings().settle()
+        assert (await read(services, early.id)).status is Status.COMPLETED
+
+
+async def test_a_left_release_is_forgotten_so_that_it_must_be_confirmed_anew(addresses: Addresses) -> None:
+    """But not before all that it read was settled."""
+    async with opened(addresses, settings=of(OLD, read_again_max="1")) as services:
+        account_id = await new_account(services)
+        async with services.database.transaction() as connection:
+            await connection.execute("INSERT INTO worker_releases VALUES (%s, now(), now())", [NEW])
+        for _ in range(2):
+            await read_by(services, await queued(services, account_id), "COS132", release=NEW)
+        await fall_silent(services)
+        await services.provisional_readings().settle()
+        assert await releases(services) == {NEW: False, OLD: False}
+        async with services.database.transaction() as connection:
+            row = await (await connection.execute("SELECT id FROM jobs WHERE status = 'queued'")).fetchone()
+        assert row is not None
+        await read_by(services, await read(services, row["id"]), "COS132", release=OLD)
+        await services.provisional_readings().settle()
+        assert await releases(services) == {OLD: False}
+
+
+async def test_a_bounded_number_is_read_again_at_once_and_takes_no_place_from_uploads(addresses: Addresses) -> None:
+    settings = of(OLD, read_again_max="3") | {"JOBS_PENDING_MAX": "1", "JOBS_PENDING_RESERVE": "0"}
+    async with opened(addresses, settings=settings) as services:
+        account_id = await new_account(services)
+        for _ in range(5):
+            await a_left_reading(services, account_id, "COS132")
+        for _ in range(2):
+            await services.provisional_readings().settle()
+        async with services.database.transaction() as connection:
+            rows = await (await connection.execute("SELECT FROM jobs WHERE status = 'queued'")).fetchall()
+        assert len(rows) == 3
+        await accept(services, account_id, a_document())
+        with pytest.raises(QueueFull):
+            await accept(services, account_id, a_document())
+
+
+async def test_two_leaders_at_once_queue_each_job_once(addresses: Addresses) -> None:
+    async with opened(addresses, settings=of(OLD)) as services:
+        account_id = await new_account(services)
+        jobs = [await a_left_reading(services, account_id, "COS132") for _ in range(5)]
+        await asyncio.gather(*(services.provisional_readings().settle() for _ in range(4)))
+        assert await services.redis_state.xlen("jobs") == len(jobs)
+
+
+async def test_people_go_before_what_is_read_again_but_not_for_ever(addresses: Addresses) -> None:
+    """The position that a person sees agrees with the turn."""
+    async with opened(addresses, settings=of(OLD)) as services:
+        again = await a_left_reading(services, await new_account(services), "COS132")
+        await services.provisional_readings().settle()
+        person = await queued(services, await new_account(services))
+        async with services.database.transaction() as connection:
+            await ShareRepository(connection, OPTIONS).charge(person, 100)
+        assert (await services.jobs.status(person.account_id, person.id)).position == 1
+        assert (await services.jobs.status(again.account_id, again.id)).position == 2
+        assert await whose_turn(services) == person.id
+        await change(services, again.id, run_after="now() - interval '61 seconds'")
+        assert await whose_turn(services) == again.id
+
+
+async def whose_turn(services: Services) -> UUID | None:
+    async with services.database.transaction() as connection:
+        return await ShareRepository(connection, OPTIONS).fairest(with_slow=True)
+
+
+async def test_nobody_is_charged_for_what_is_read_again(addresses: Addresses) -> None:
+    async with opened(addresses, settings=of(OLD)) as services:
+        job = await a_left_reading(services, await new_account(services), "COS132")
+        await services.provisional_readings().settle()
+        run = await claim(services, job, release=OLD)
+        async with services.database.transaction() as connection:
+            await ShareRepository(connection, OPTIONS).charge(run, 5)
+            rows = await (await connection.execute("SELECT FROM visitor_shares")).fetchall()
+        assert rows == []
+
+
+async def test_an_owner_who_queues_the_job_again_takes_it_over(addresses: Addresses) -> None:
+    """It is an upload as any other then."""
+    async with opened(addresses, settings=of(OLD)) as services:
+        account_id, data = await new_account(services), a_document()
+        job = (await accept(services, account_id, data)).job
+        await read_by(services, job, "COS132", release=NEW)
+        await change(services, job.id, reader_version="'older'")
+        again = await accept(services, account_id, data)
+        assert again.created
+        assert not again.job.is_read_again
+
+
+async def test_a_document_without_its_file_keeps_its_result_with_a_warning(addresses: Addresses) -> None:
+    """The same file sent again is read again, though the reader may call itself the same."""
+    async with opened(addresses, settings=of(OLD)) as services:
+        account_id, data = await new_account(services), a_document()
+        job = (await accept(services, account_id, data)).job
+        await read_by(services, job, "COS132", release=NEW)
+        await change(services, job.id, object_key="NULL, stored_at = NULL")
+        await fall_silent(services)
+        await services.provisional_readings().settle()
+        kept = await read(services, job.id)
+        assert (kept.status, kept.provisional_release) == (Status.COMPLETED, None)
+        timetable = await services.jobs.timetable(account_id, job.id)
+        assert timetable.events == an_extraction("COS132").events
+        (warning,) = timetable.warnings
+        assert "Upload the file again" in warning.message
+        await services.provisional_readings().settle()
+        assert await read(services, job.id) == kept
+        assert (await accept(services, account_id, data)).created
+
+
+async def test_the_statements_of_the_release_before_work_beside_the_marks(addresses: Addresses) -> None:
+    """It knows nothing of the columns, and no reading of its own is taken for one of a left release (R12.3)."""
+    async with opened(addresses, settings=of(OLD)) as services:
+        job = await queued(services, await new_account(services))
+        await move(
+            services,
+            job.id,
+            "status = 'processing', attempt = attempt + 1, run = run + 1, started_at = now(), pages_read = 0,"
+            " lease_until = now() + interval '8 seconds', version = version + 1",
+            "status = 'completed', lease_until = NULL, finished_at = now(), pages = 1, pages_read = 1, warnings = '[]',"
+            " reader_version = '1', version = version + 1",
+        )
+        await change(services, job.id, finished_at=LONG_AGO)
+        await services.provisional_readings().settle()
+        after = await read(services, job.id)
+        assert (after.status, after.provisional_release) == (Status.COMPLETED, None)
