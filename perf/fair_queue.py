@@ -21,7 +21,7 @@ import httpx
 import msgspec
 
 from perf.stack import running_stack
-from tests.support.documents import wrong
+from tests.support.documents import refused
 from tests.support.documents.generate import document
 
 _ATTACKER, _HONEST = "127.0.0.2", "127.0.0.3"
@@ -131,8 +131,8 @@ def _fair(options: argparse.Namespace, python: Path) -> Mapping[str, list[Wait]]
 
 def _expensive() -> dict[str, bytes]:
     return {
-        "pages that share a stream of 16 MB": wrong.shared_content(),
-        "patterns of patterns, which only the clock stops": wrong.pattern_bomb(),
+        "pages that share a stream of 16 MB": refused.shared_content(),
+        "patterns of patterns, which only the clock stops": refused.pattern_bomb(),
     }
 
 

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import pdfplumber
 import pymupdf
 
-from tests.support.documents import wrong
+from tests.support.documents import refused
 from tests.support.documents.reading import extract
 from tests.support.documents.schedules import EXAMS, LECTURES, TESTS
 from upschedule.pdf.cells import read_tables
@@ -81,7 +81,7 @@ def timed(work: Callable[[], Any]) -> float:
 def documents() -> dict[str, bytes]:
     if sys.argv[1:]:
         return {Path(name).name: Path(name).read_bytes() for name in sys.argv[1:]}
-    made = {f"generated {kind.title}, 60 rows": wrong.schedule(kind, rows=60) for kind in (LECTURES, TESTS, EXAMS)}
+    made = {f"generated {kind.title}, 60 rows": refused.schedule(kind, rows=60) for kind in (LECTURES, TESTS, EXAMS)}
     return {f"sample {path.stem}": path.read_bytes() for path in sorted(SAMPLES.glob("*.pdf"))} | made
 
 

@@ -7,7 +7,7 @@ Run: `python -m perf.variants [SEEDS]`. Each seed makes one schedule and changes
 import sys
 
 from tests.support.documents import variants
-from tests.support.documents.score import try_refused, try_safe, try_same
+from tests.support.documents.variant_checks import try_refused, try_safe, try_same
 
 SEEDS = 11
 GOAL = 0.99

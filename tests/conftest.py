@@ -10,7 +10,7 @@ from types import FrameType
 import pytest
 import redis
 
-from tests.support.isolated_servers import Rooms
+from tests.support.isolated_servers import IsolatedServers
 from tests.support.processes.application import api_environment
 from tests.support.servers import Database, fresh_bucket, fresh_database, make_template, scratch_directory, started
 from tools import prerequisites
@@ -149,12 +149,12 @@ def own_environment(
 
 
 @pytest.fixture(scope="session")
-def rooms(
+def isolated_servers(
     postgres_server: Postgres, postgres_template: str, seaweedfs_server: SeaweedFS, scratch: Path
-) -> Iterator[Rooms]:
+) -> Iterator[IsolatedServers]:
     """Servers for processes that many tests share."""
     with ExitStack() as opened:
-        yield Rooms(opened, postgres_server, postgres_template, seaweedfs_server, scratch)
+        yield IsolatedServers(opened, postgres_server, postgres_template, seaweedfs_server, scratch)
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, expect, sync_playwright
 
-from tests.support.browser.user import Visitor
-from tests.support.isolated_servers import Rooms
+from tests.support.browser.user import User
+from tests.support.isolated_servers import IsolatedServers
 from tests.support.processes.application import ApiProcess, api_process, worker_process
 from tools.prerequisites import find_chromium
 
@@ -24,7 +24,7 @@ _ARGUMENTS = (
 # The machine may be busy with other tests.
 expect.set_options(timeout=30_000)
 
-NewVisitor = Callable[..., Visitor]
+NewUser = Callable[..., User]
 
 
 @pytest.fixture(scope="module")
@@ -42,36 +42,36 @@ def chromium() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def application(rooms: Rooms, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
+def application(isolated_servers: IsolatedServers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
     """The API with a worker."""
-    environment, logs = rooms.furnish("browser"), tmp_path_factory.mktemp("browser")
+    environment, logs = isolated_servers.start("browser"), tmp_path_factory.mktemp("browser")
     with worker_process(environment, logs / "worker.log"), api_process(environment, logs / "api.log") as running:
         yield running
 
 
 @pytest.fixture
-def new_visitor(chromium: Browser, tmp_path: Path) -> Iterator[NewVisitor]:
-    """Somebody with a browser of their own: `new_visitor(url, width=390)`. No error may reach the console."""
-    visitors: list[Visitor] = []
+def new_user(chromium: Browser, tmp_path: Path) -> Iterator[NewUser]:
+    """A user with a browser of their own: `new_user(url, width=390)`. No error may reach the console."""
+    users: list[User] = []
 
-    def arrive(url: str, *, width: int = 1440, height: int = 900, **options: Any) -> Visitor:
+    def arrive(url: str, *, width: int = 1440, height: int = 900, **options: Any) -> User:
         context = chromium.new_context(
             base_url=url, viewport={"width": width, "height": height}, locale="en-ZA", **options
         )
         context.set_default_timeout(30_000)
-        visitors.append(Visitor(context.new_page()))
-        return visitors[-1]
+        users.append(User(context.new_page()))
+        return users[-1]
 
     yield arrive
-    for number, visitor in enumerate(visitors):
-        visitor.page.screenshot(path=tmp_path / f"visitor-{number}.png", full_page=True)
-        visitor.page.context.close()
-    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
+    for number, user in enumerate(users):
+        user.page.screenshot(path=tmp_path / f"user-{number}.png", full_page=True)
+        user.page.context.close()
+    assert [error for user in users for error in user.console_errors] == []
 
 
 @pytest.fixture
-def visitor(new_visitor: NewVisitor, application: ApiProcess) -> Visitor:
+def user(new_user: NewUser, application: ApiProcess) -> User:
     """On the page, at a desk."""
-    found = new_visitor(application.url)
+    found = new_user(application.url)
     found.page.goto("/")
     return found

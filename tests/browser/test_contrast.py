@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import NewVisitor
+from tests.browser.conftest import NewUser
 from tests.support.browser import schedules
 from tests.support.processes.application import ApiProcess
 from upschedule.timetable.colours import COLOURS
@@ -45,18 +45,18 @@ _ALL_COLOURS = """colours => {
 
 @pytest.mark.parametrize("colour_scheme", ["light", "dark"])
 def test_every_text_stands_out_from_its_ground(
-    new_visitor: NewVisitor, application: ApiProcess, tmp_path: Path, colour_scheme: str
+    new_user: NewUser, application: ApiProcess, tmp_path: Path, colour_scheme: str
 ) -> None:
     """Cards that failed, doubts, and modules of every colour included."""
-    visitor = new_visitor(application.url, color_scheme=colour_scheme)
-    visitor.page.goto("/")
-    assert visitor.page.evaluate(_TOO_FAINT) == []
+    user = new_user(application.url, color_scheme=colour_scheme)
+    user.page.goto("/")
+    assert user.page.evaluate(_TOO_FAINT) == []
     notes = tmp_path / "notes.pdf"
     notes.write_text("These are my notes.")
-    visitor.choose(notes, schedules.lectures(tmp_path), schedules.semester_tests(tmp_path, weekday="Monday"))
-    expect(visitor.page.locator('#cards [data-status="completed"]')).to_have_count(2)
-    visitor.await_calendar()
-    visitor.page.evaluate(_ALL_COLOURS, list(COLOURS))
-    assert visitor.page.evaluate(_TOO_FAINT) == []
-    visitor.view_by_date()
-    assert visitor.page.evaluate(_TOO_FAINT) == []
+    user.choose(notes, schedules.lectures(tmp_path), schedules.semester_tests(tmp_path, weekday="Monday"))
+    expect(user.page.locator('#cards [data-status="completed"]')).to_have_count(2)
+    user.await_calendar()
+    user.page.evaluate(_ALL_COLOURS, list(COLOURS))
+    assert user.page.evaluate(_TOO_FAINT) == []
+    user.view_by_date()
+    assert user.page.evaluate(_TOO_FAINT) == []

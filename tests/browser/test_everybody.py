@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import NewVisitor
+from tests.browser.conftest import NewUser
 from tests.support.browser import schedules
-from tests.support.browser.user import Visitor
+from tests.support.browser.user import User
 from tests.support.calendar_parsers import by_icalendar
 from tests.support.processes.application import ApiProcess
 
@@ -25,20 +25,20 @@ def _long_named(directory: Path) -> Path:
     ("width", "colour_scheme"), [(320, "light"), (390, "light"), (390, "dark"), (768, "light"), (1440, "dark")]
 )
 def test_nothing_is_wider_than_the_screen(
-    new_visitor: NewVisitor, application: ApiProcess, tmp_path: Path, width: int, colour_scheme: str
+    new_user: NewUser, application: ApiProcess, tmp_path: Path, width: int, colour_scheme: str
 ) -> None:
     """Empty, failed with a long name, and with all three kinds of schedule."""
-    visitor = new_visitor(application.url, width=width, color_scheme=colour_scheme)
-    visitor.page.goto("/")
-    assert not visitor.overflows()
+    user = new_user(application.url, width=width, color_scheme=colour_scheme)
+    user.page.goto("/")
+    assert not user.overflows()
     notes = tmp_path / "notes.pdf"
     notes.write_text("These are my notes.")
-    visitor.choose(notes, schedules.lectures(tmp_path), _long_named(tmp_path), schedules.exams(tmp_path))
-    expect(visitor.page.locator('#cards [data-status="completed"]')).to_have_count(3)
-    visitor.await_calendar()
-    assert not visitor.overflows()
-    visitor.view_by_date()
-    assert not visitor.overflows()
+    user.choose(notes, schedules.lectures(tmp_path), _long_named(tmp_path), schedules.exams(tmp_path))
+    expect(user.page.locator('#cards [data-status="completed"]')).to_have_count(3)
+    user.await_calendar()
+    assert not user.overflows()
+    user.view_by_date()
+    assert not user.overflows()
 
 
 def _tab_to(page: Page, selector: str) -> None:
@@ -50,15 +50,15 @@ def _tab_to(page: Page, selector: str) -> None:
     pytest.fail(f"{selector} is not reached with the keyboard")
 
 
-def test_the_keyboard_is_enough(visitor: Visitor, tmp_path: Path) -> None:
+def test_the_keyboard_is_enough(user: User, tmp_path: Path) -> None:
     """Choose files, look at the dates, choose a group, change the dates, download (WCAG 2.1.1, 2.4.3)."""
-    page = visitor.page
+    page = user.page
     # Watched from early on: the browser is told in passing, and might else open a real dialogue first.
     with page.expect_file_chooser() as opened:
         _tab_to(page, "#file")
         page.keyboard.press("Enter")
     opened.value.set_files([schedules.lectures(tmp_path), schedules.semester_tests(tmp_path)])
-    visitor.await_calendar()
+    user.await_calendar()
     _tab_to(page, "#view-week")
     page.keyboard.press("ArrowRight")
     expect(page.locator(".appointment").first).to_be_visible()
@@ -83,15 +83,15 @@ def test_the_keyboard_is_enough(visitor: Visitor, tmp_path: Path) -> None:
     assert by_icalendar(started.value.path().read_bytes())
 
 
-def test_everything_works_without_javascript(new_visitor: NewVisitor, application: ApiProcess, tmp_path: Path) -> None:
+def test_everything_works_without_javascript(new_user: NewUser, application: ApiProcess, tmp_path: Path) -> None:
     """Upload, status that renews itself, calendar, dates, groups, download, removal: plain forms."""
-    visitor = new_visitor(application.url, java_script_enabled=False)
-    page = visitor.page
+    user = new_user(application.url, java_script_enabled=False)
+    page = user.page
     page.goto("/")
     for document in (schedules.lectures(tmp_path), schedules.semester_tests(tmp_path)):
-        visitor.choose(document)
+        user.choose(document)
         page.get_by_role("button", name="Upload this file").click()
-        expect(visitor.state(document.name)).to_contain_text("Read:")
+        expect(user.state(document.name)).to_contain_text("Read:")
     page.get_by_role("button", name="Make my calendar").click()
     page.get_by_label("Practicals of ABC 123").select_option("P02")
     page.get_by_role("button", name="Apply").click()
@@ -99,41 +99,39 @@ def test_everything_works_without_javascript(new_visitor: NewVisitor, applicatio
     page.locator("[name=S2_start]").fill("2026-07-27")
     page.get_by_role("button", name="Confirm these dates").click()
     expect(page.locator("#dates")).to_contain_text("Confirmed")
-    starts = by_icalendar(visitor.download())
+    starts = by_icalendar(user.download())
     assert min(start for found in starts.values() for start in found).isoformat() == "2026-07-27T08:30:00"
     page.get_by_role("button", name="Remove lectures.pdf").click()
-    expect(visitor.cards).to_have_count(1)
+    expect(user.cards).to_have_count(1)
 
 
-def test_a_wrong_file_is_told_without_javascript(
-    new_visitor: NewVisitor, application: ApiProcess, tmp_path: Path
-) -> None:
+def test_a_wrong_file_is_told_without_javascript(new_user: NewUser, application: ApiProcess, tmp_path: Path) -> None:
     """A page with the service's sentence and the way back."""
-    visitor = new_visitor(application.url, java_script_enabled=False)
-    visitor.page.goto("/")
+    user = new_user(application.url, java_script_enabled=False)
+    user.page.goto("/")
     notes = tmp_path / "notes.pdf"
     notes.write_text("These are my notes.")
-    visitor.choose(notes)
-    visitor.page.get_by_role("button", name="Upload this file").click()
-    expect(visitor.page.get_by_role("alert")).to_contain_text("This is not a PDF.")
-    visitor.page.get_by_role("link", name="Back to your schedule").click()
-    expect(visitor.page.get_by_role("heading", level=1)).to_contain_text("Your schedule")
+    user.choose(notes)
+    user.page.get_by_role("button", name="Upload this file").click()
+    expect(user.page.get_by_role("alert")).to_contain_text("This is not a PDF.")
+    user.page.get_by_role("link", name="Back to your schedule").click()
+    expect(user.page.get_by_role("heading", level=1)).to_contain_text("Your schedule")
 
 
-def test_the_page_is_small_and_asks_nobody_else(new_visitor: NewVisitor, application: ApiProcess) -> None:
+def test_the_page_is_small_and_asks_nobody_else(new_user: NewUser, application: ApiProcess) -> None:
     """Under 100 kB before compression is even counted, cached for ever, from one site only."""
-    visitor = new_visitor(application.url)
+    user = new_user(application.url)
     sizes: dict[str, int] = {}
-    visitor.page.on("response", lambda answer: sizes.update({answer.url: len(answer.body())}))
-    page_answer = visitor.page.goto("/", wait_until="networkidle")
+    user.page.on("response", lambda answer: sizes.update({answer.url: len(answer.body())}))
+    page_answer = user.page.goto("/", wait_until="networkidle")
     assert page_answer is not None
     assert sum(sizes.values()) < 100_000
-    assert {urlsplit(url).netloc for url in visitor.requested} == {urlsplit(application.url).netloc}
+    assert {urlsplit(url).netloc for url in user.requested} == {urlsplit(application.url).netloc}
     assert "'unsafe" not in page_answer.headers["content-security-policy"]
     assert page_answer.headers["cache-control"] == "no-store"
-    script = next(url for url in visitor.requested if url.endswith("/main.js"))
-    answer = visitor.page.request.get(script)
+    script = next(url for url in user.requested if url.endswith("/main.js"))
+    answer = user.page.request.get(script)
     assert "immutable" in answer.headers["cache-control"]
     # Another release's digest: served, not kept.
-    other = visitor.page.request.get(re.sub(r"/static/\w+/", "/static/000000000000/", script))
+    other = user.page.request.get(re.sub(r"/static/\w+/", "/static/000000000000/", script))
     assert (other.status, other.headers["cache-control"]) == (200, "no-store")

@@ -8,7 +8,7 @@ import httpx
 from playwright.sync_api import expect
 
 from tests.support.browser import schedules
-from tests.support.browser.user import Visitor
+from tests.support.browser.user import User
 from tests.support.calendar_parsers import by_icalendar, by_vobject
 from tests.support.processes.application import ApiProcess
 
@@ -28,14 +28,14 @@ def _dates(document: bytes, time: dt.time, *, weekday: int) -> list[dt.date]:
     )
 
 
-def test_several_pdfs_become_one_calendar(visitor: Visitor, tmp_path: Path) -> None:
+def test_several_pdfs_become_one_calendar(user: User, tmp_path: Path) -> None:
     """Chosen at once, each with a card of its own, joined in one file (R1.1)."""
-    visitor.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path), schedules.exams(tmp_path))
-    expect(visitor.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
-    expect(visitor.state("tests.pdf")).to_have_text("Read: 2 tests")
-    expect(visitor.state("exams.pdf")).to_have_text("Read: 2 exams")
-    visitor.await_calendar()
-    mondays = _dates(visitor.download(), _TIME, weekday=0)
+    user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path), schedules.exams(tmp_path))
+    expect(user.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
+    expect(user.state("tests.pdf")).to_have_text("Read: 2 tests")
+    expect(user.state("exams.pdf")).to_have_text("Read: 2 exams")
+    user.await_calendar()
+    mondays = _dates(user.download(), _TIME, weekday=0)
     # Term dates as shipped; 10 August 2026 is the public holiday of the Sunday before.
     assert mondays[:4] == [dt.date(2026, 7, 13), dt.date(2026, 7, 20), dt.date(2026, 7, 27), dt.date(2026, 8, 3)]
     assert dt.date(2026, 8, 10) not in mondays
@@ -43,48 +43,48 @@ def test_several_pdfs_become_one_calendar(visitor: Visitor, tmp_path: Path) -> N
     assert dt.date(2026, 11, 9) in mondays  # The exam.
 
 
-def test_files_dropped_on_the_page_are_taken(visitor: Visitor, tmp_path: Path) -> None:
+def test_files_dropped_on_the_page_are_taken(user: User, tmp_path: Path) -> None:
     """Anywhere on it."""
-    visitor.drop([schedules.lectures(tmp_path), schedules.semester_tests(tmp_path)])
-    expect(visitor.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
-    expect(visitor.state("tests.pdf")).to_have_text("Read: 2 tests")
+    user.drop([schedules.lectures(tmp_path), schedules.semester_tests(tmp_path)])
+    expect(user.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
+    expect(user.state("tests.pdf")).to_have_text("Read: 2 tests")
 
 
-def test_the_week_and_the_dates_show_what_was_read(visitor: Visitor, tmp_path: Path) -> None:
+def test_the_week_and_the_dates_show_what_was_read(user: User, tmp_path: Path) -> None:
     """Classes by day, tests and exams by date, what is not sure marked."""
-    visitor.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path), schedules.exams(tmp_path))
-    visitor.await_calendar()
-    monday = visitor.page.locator(".day", has_text="Monday")
+    user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path), schedules.exams(tmp_path))
+    user.await_calendar()
+    monday = user.page.locator(".day", has_text="Monday")
     expect(monday.locator(".slot")).to_have_count(2)
     expect(monday.locator(".slot").first).to_contain_text("ABC 123")
-    visitor.view_by_date()
+    user.view_by_date()
     expect(monday).to_be_hidden()
-    listed = visitor.page.locator(".appointment")
+    listed = user.page.locator(".appointment")
     expect(listed.locator("time")).to_have_text(["Sat 22", "Sat 12", "Tue 3", "Mon 9"])
     expect(listed.nth(2)).to_contain_text(re.compile("08:30.11:30"))
     expect(listed.nth(2)).to_contain_text("end assumed")
     expect(listed.nth(3)).to_contain_text("Not final")
 
 
-def test_what_is_doubtful_stands_beside_its_row(visitor: Visitor, tmp_path: Path) -> None:
+def test_what_is_doubtful_stands_beside_its_row(user: User, tmp_path: Path) -> None:
     """With the page and the row of the document, to be checked there."""
-    visitor.choose(schedules.semester_tests(tmp_path, weekday="Saturday"), schedules.exams(tmp_path))
-    visitor.await_calendar()
-    expect(visitor.page.locator(".appointment .warning")).to_have_count(0)
-    visitor.page.get_by_role("button", name="Remove tests.pdf").click()
-    expect(visitor.cards).to_have_count(1)
-    visitor.choose(schedules.semester_tests(tmp_path, weekday="Monday"))
-    warnings = visitor.page.locator(".appointment .warning")
+    user.choose(schedules.semester_tests(tmp_path, weekday="Saturday"), schedules.exams(tmp_path))
+    user.await_calendar()
+    expect(user.page.locator(".appointment .warning")).to_have_count(0)
+    user.page.get_by_role("button", name="Remove tests.pdf").click()
+    expect(user.cards).to_have_count(1)
+    user.choose(schedules.semester_tests(tmp_path, weekday="Monday"))
+    warnings = user.page.locator(".appointment .warning")
     expect(warnings).to_have_count(2)
     expect(warnings.nth(1)).to_contain_text("Please check:")
     expect(warnings.nth(1)).to_contain_text("tests.pdf, page 1, row 2")
 
 
-def test_other_dates_change_the_calendar(visitor: Visitor, tmp_path: Path) -> None:
+def test_other_dates_change_the_calendar(user: User, tmp_path: Path) -> None:
     """They are asked to be confirmed, with their source, and count as confirmed once given."""
-    visitor.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
-    visitor.await_calendar()
-    dates = visitor.page.locator("#dates")
+    user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
+    user.await_calendar()
+    dates = user.page.locator("#dates")
     expect(dates).to_contain_text("Please confirm these dates")
     expect(dates).to_contain_text("not checked against the university's calendar")
     dates.locator("[name=S2_start]").fill("2026-07-27")
@@ -92,71 +92,69 @@ def test_other_dates_change_the_calendar(visitor: Visitor, tmp_path: Path) -> No
     dates.locator("[name=recess0_end]").fill("2026-10-04")
     dates.get_by_role("button", name="Confirm these dates").click()
     expect(dates).to_contain_text("Confirmed")
-    mondays = _dates(visitor.download(), _TIME, weekday=0)
+    mondays = _dates(user.download(), _TIME, weekday=0)
     assert mondays[0] == dt.date(2026, 7, 27)
     assert dt.date(2026, 9, 28) not in mondays
     assert dt.date(2026, 10, 5) in mondays
 
 
-def test_dates_that_cannot_be_are_refused_with_the_reason(visitor: Visitor, tmp_path: Path) -> None:
+def test_dates_that_cannot_be_are_refused_with_the_reason(user: User, tmp_path: Path) -> None:
     """The sentence comes from the service; the calendar stays as it was."""
-    visitor.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
-    visitor.await_calendar()
-    visitor.page.locator("[name=S2_end]").fill("2026-07-01")
-    visitor.page.get_by_role("button", name="Confirm these dates").click()
-    expect(visitor.page.locator("#message")).to_contain_text("The end is before the start.")
-    assert _dates(visitor.download(), _TIME, weekday=0)[0] == dt.date(2026, 7, 13)
+    user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
+    user.await_calendar()
+    user.page.locator("[name=S2_end]").fill("2026-07-01")
+    user.page.get_by_role("button", name="Confirm these dates").click()
+    expect(user.page.locator("#message")).to_contain_text("The end is before the start.")
+    assert _dates(user.download(), _TIME, weekday=0)[0] == dt.date(2026, 7, 13)
 
 
-def test_groups_and_modules_that_are_not_mine_leave(visitor: Visitor, tmp_path: Path) -> None:
+def test_groups_and_modules_that_are_not_mine_leave(user: User, tmp_path: Path) -> None:
     """From the week and from the file."""
-    visitor.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
-    visitor.await_calendar()
-    slots = visitor.page.locator(".slot")
+    user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
+    user.await_calendar()
+    slots = user.page.locator(".slot")
     expect(slots).to_have_count(5)
-    visitor.page.get_by_label("Practicals of ABC 123").select_option("P02")
+    user.page.get_by_label("Practicals of ABC 123").select_option("P02")
     expect(slots).to_have_count(4)
-    visitor.page.get_by_role("checkbox", name="XYZ 214").uncheck()
+    user.page.get_by_role("checkbox", name="XYZ 214").uncheck()
     expect(slots).to_have_count(3)
-    document = visitor.download().decode()
+    document = user.download().decode()
     assert "P02" in document
     assert "P01" not in document
     assert "XYZ 214" not in document
 
 
-def test_the_subscription_is_open_to_whoever_has_its_link(
-    visitor: Visitor, application: ApiProcess, tmp_path: Path
-) -> None:
+def test_the_subscription_is_open_to_whoever_has_its_link(user: User, application: ApiProcess, tmp_path: Path) -> None:
     """As a feed without a cookie; Apple's link is the same by another scheme."""
-    visitor.choose(schedules.semester_tests(tmp_path))
-    visitor.await_calendar()
-    feed_url = visitor.page.get_by_label("Link for any calendar").input_value()
-    apple = visitor.page.get_by_role("link", name="Apple Calendar").get_attribute("href")
+    user.choose(schedules.semester_tests(tmp_path))
+    user.await_calendar()
+    feed_url = user.page.get_by_label("Link for any calendar").input_value()
+    apple = user.page.get_by_role("link", name="Apple Calendar").get_attribute("href")
     assert apple == feed_url.replace("http:", "webcal:", 1)
     answer = httpx.get(application.url + feed_url[feed_url.index("/calendars/") :])
     assert answer.status_code == 200
     assert len(by_icalendar(answer.content)) == 2
 
 
-def test_coming_back_finds_everything(visitor: Visitor, tmp_path: Path) -> None:
+def test_coming_back_finds_everything(user: User, tmp_path: Path) -> None:
     """Documents, calendar and choices."""
-    visitor.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
-    visitor.await_calendar()
-    feed_url = visitor.page.get_by_label("Link for any calendar").input_value()
-    visitor.page.get_by_label("Practicals of ABC 123").select_option("P01")
-    expect(visitor.page.locator(".slot")).to_have_count(4)
-    visitor.page.reload()
-    expect(visitor.cards).to_have_count(2)
-    expect(visitor.page.locator(".slot")).to_have_count(4)
-    expect(visitor.page.get_by_label("Link for any calendar")).to_have_value(feed_url)
+    user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
+    user.await_calendar()
+    feed_url = user.page.get_by_label("Link for any calendar").input_value()
+    user.page.get_by_label("Practicals of ABC 123").select_option("P01")
+    expect(user.page.locator(".slot")).to_have_count(4)
+    user.page.reload()
+    expect(user.cards).to_have_count(2)
+    expect(user.page.locator(".slot")).to_have_count(4)
+    expect(user.page.get_by_label("Link for any calendar")).to_have_value(feed_url)
 
 
-def test_a_removed_document_takes_its_entries_along(visitor: Visitor, tmp_path: Path) -> None:
+def test_a_removed_document_takes_its_entries_along(user: User, tmp_path: Path) -> None:
     """The calendar keeps its link."""
-    visitor.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
-    visitor.await_calendar()
-    feed_url = visitor.page.get_by_label("Link for any calendar").input_value()
-    visitor.page.get_by_role("button", name="Remove lectures.pdf").click()
-    expect(visitor.cards).to_have_count(1)
-    expect(visitor.page.locator(".slot")).to_have_count(0)
-    expect(visitor.page.get_by_label("Link for any calendar")).to_have_value(feed_url)
+    user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
+    user.await_calendar()
+    feed_url = user.page.get_by_label("Link for any calendar").input_value()
+    user.page.get_by_role("button", name="Remove lectures.pdf").click()
+    expect(user.cards).to_have_count(1)
+    expect(user.page.locator(".slot")).to_have_count(0)
+    expect(user.page.get_by_label("Link for any calendar")).to_have_value(feed_url)

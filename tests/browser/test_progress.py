@@ -5,10 +5,10 @@ from pathlib import Path
 
 from playwright.sync_api import expect
 
-from tests.browser.conftest import NewVisitor
+from tests.browser.conftest import NewUser
 from tests.support.browser import schedules
-from tests.support.browser.user import Visitor
-from tests.support.documents import wrong
+from tests.support.browser.user import User
+from tests.support.documents import refused
 from tests.support.processes.application import api_process, worker_process
 
 _WATCH = """() => {
@@ -41,27 +41,27 @@ def _intercept_answer(statement: str) -> str:
 _SLOW_WORKER = ("-m", "tests.support.sandbox.scripted_worker")
 
 
-def _slow_down(visitor: Visitor, bytes_per_second: int) -> None:
-    network = visitor.page.context.new_cdp_session(visitor.page)
+def _slow_down(user: User, bytes_per_second: int) -> None:
+    network = user.page.context.new_cdp_session(user.page)
     network.send(
         "Network.emulateNetworkConditions",
         {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_second},
     )
 
 
-def test_an_upload_tells_its_percentage(visitor: Visitor, tmp_path: Path) -> None:
+def test_an_upload_tells_its_percentage(user: User, tmp_path: Path) -> None:
     """As far as the network has taken it, not a spinner."""
     document = schedules.long_lectures(tmp_path, groups=400)
-    _slow_down(visitor, bytes_per_second=document.stat().st_size // 2)
-    visitor.page.evaluate(_WATCH)
-    visitor.choose(document)
-    expect(visitor.state("everything.pdf")).to_have_text("Read: 3200 weekly classes")
-    seen = "\n".join(visitor.page.evaluate("seen"))
+    _slow_down(user, bytes_per_second=document.stat().st_size // 2)
+    user.page.evaluate(_WATCH)
+    user.choose(document)
+    expect(user.state("everything.pdf")).to_have_text("Read: 3200 weekly classes")
+    seen = "\n".join(user.page.evaluate("seen"))
     assert re.search(r"^Uploading: [1-9]\d? %$", seen, re.MULTILINE)
-    assert any(url.endswith("/stream") for url in visitor.requested)
+    assert any(url.endswith("/stream") for url in user.requested)
 
 
-def test_a_reading_tells_its_pages(new_visitor: NewVisitor, own_environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_reading_tells_its_pages(new_user: NewUser, own_environment: dict[str, str], tmp_path: Path) -> None:
     """Pushed as they are read. The reader of the tests takes its time over each page."""
     document = tmp_path / "slow.pdf"
     document.write_bytes(b"%PDF-1.7 slow 4 40 ABC")
@@ -69,98 +69,96 @@ def test_a_reading_tells_its_pages(new_visitor: NewVisitor, own_environment: dic
         api_process(own_environment, tmp_path / "api.log") as application,
         worker_process(own_environment, tmp_path / "worker.log", program=_SLOW_WORKER),
     ):
-        visitor = new_visitor(application.url)
-        visitor.page.goto("/")
-        visitor.choose(document)
-        expect(visitor.state("slow.pdf")).to_have_text(re.compile(r"Reading page [1-9]\d? of 40"))
-        expect(visitor.state("slow.pdf")).to_have_text("Read: 1 weekly class")
+        user = new_user(application.url)
+        user.page.goto("/")
+        user.choose(document)
+        expect(user.state("slow.pdf")).to_have_text(re.compile(r"Reading page [1-9]\d? of 40"))
+        expect(user.state("slow.pdf")).to_have_text("Read: 1 weekly class")
 
 
 def test_a_document_waits_in_the_queue_until_a_worker_reads_it(
-    new_visitor: NewVisitor, own_environment: dict[str, str], tmp_path: Path
+    new_user: NewUser, own_environment: dict[str, str], tmp_path: Path
 ) -> None:
     """The page says where it stands, and needs no reload."""
     with api_process(own_environment, tmp_path / "api.log") as application:
-        visitor = new_visitor(application.url)
-        visitor.page.goto("/")
-        visitor.choose(schedules.semester_tests(tmp_path), schedules.lectures(tmp_path))
-        expect(visitor.state("tests.pdf")).to_have_text("Waiting: number 1 in the queue")
-        expect(visitor.state("lectures.pdf")).to_have_text("Waiting: number 2 in the queue")
+        user = new_user(application.url)
+        user.page.goto("/")
+        user.choose(schedules.semester_tests(tmp_path), schedules.lectures(tmp_path))
+        expect(user.state("tests.pdf")).to_have_text("Waiting: number 1 in the queue")
+        expect(user.state("lectures.pdf")).to_have_text("Waiting: number 2 in the queue")
         with worker_process(own_environment, tmp_path / "worker.log"):
-            expect(visitor.state("tests.pdf")).to_have_text("Read: 2 tests")
-            expect(visitor.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
+            expect(user.state("tests.pdf")).to_have_text("Read: 2 tests")
+            expect(user.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
 
 
-def test_a_document_is_shown_once_while_the_answer_to_its_upload_is_on_its_way(
-    visitor: Visitor, tmp_path: Path
-) -> None:
+def test_a_document_is_shown_once_while_the_answer_to_its_upload_is_on_its_way(user: User, tmp_path: Path) -> None:
     """The page is rendered anew in between, and then holds the server's card of the same document."""
-    visitor.choose(schedules.semester_tests(tmp_path))
-    expect(visitor.state("tests.pdf")).to_have_text("Read: 2 tests")
-    visitor.page.evaluate("() => { window.answered = new Promise((resolve) => { window.holdAnswer = resolve; }); }")
-    visitor.page.evaluate(_intercept_answer("holdAnswer(() => onload(event))"))
-    with visitor.page.expect_response("**/api/v1/uploads"):
-        visitor.choose(schedules.lectures(tmp_path))
-    visitor.card("tests.pdf").get_by_role("button", name="Remove").click()
-    expect(visitor.card("tests.pdf")).to_have_count(0)
-    expect(visitor.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
-    with visitor.page.expect_response("**/"):
-        visitor.page.evaluate("answered.then((deliver) => deliver())")
-    expect(visitor.cards).to_have_count(1)
-    expect(visitor.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
+    user.choose(schedules.semester_tests(tmp_path))
+    expect(user.state("tests.pdf")).to_have_text("Read: 2 tests")
+    user.page.evaluate("() => { window.answered = new Promise((resolve) => { window.holdAnswer = resolve; }); }")
+    user.page.evaluate(_intercept_answer("holdAnswer(() => onload(event))"))
+    with user.page.expect_response("**/api/v1/uploads"):
+        user.choose(schedules.lectures(tmp_path))
+    user.card("tests.pdf").get_by_role("button", name="Remove").click()
+    expect(user.card("tests.pdf")).to_have_count(0)
+    expect(user.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
+    with user.page.expect_response("**/"):
+        user.page.evaluate("answered.then((deliver) => deliver())")
+    expect(user.cards).to_have_count(1)
+    expect(user.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
 
 
-def test_an_upload_whose_answer_is_lost_can_be_tried_again_and_is_shown_once(visitor: Visitor, tmp_path: Path) -> None:
+def test_an_upload_whose_answer_is_lost_can_be_tried_again_and_is_shown_once(user: User, tmp_path: Path) -> None:
     """The server has the document already; the second try finds it."""
-    visitor.page.evaluate(_intercept_answer("this.onerror(event)"))
-    visitor.choose(schedules.lectures(tmp_path))
-    expect(visitor.state("lectures.pdf")).to_contain_text("No connection to the server.")
-    visitor.card("lectures.pdf").get_by_role("button", name="Try again").click()
-    expect(visitor.cards).to_have_count(1)
-    expect(visitor.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
+    user.page.evaluate(_intercept_answer("this.onerror(event)"))
+    user.choose(schedules.lectures(tmp_path))
+    expect(user.state("lectures.pdf")).to_contain_text("No connection to the server.")
+    user.card("lectures.pdf").get_by_role("button", name="Try again").click()
+    expect(user.cards).to_have_count(1)
+    expect(user.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
 
 
-def test_status_is_asked_for_where_it_cannot_be_pushed(visitor: Visitor, tmp_path: Path) -> None:
+def test_status_is_asked_for_where_it_cannot_be_pushed(user: User, tmp_path: Path) -> None:
     """A proxy that cuts streams costs nothing but a little time."""
-    visitor.page.route("**/stream", lambda route: route.abort())
-    visitor.choose(schedules.long_lectures(tmp_path, groups=400))
-    expect(visitor.state("everything.pdf")).to_have_text("Read: 3200 weekly classes")
-    visitor.complaints.remove("Failed to load resource: net::ERR_FAILED")
-    assert any(re.search(r"/api/v1/jobs/[0-9a-f-]+$", url) for url in visitor.requested)
+    user.page.route("**/stream", lambda route: route.abort())
+    user.choose(schedules.long_lectures(tmp_path, groups=400))
+    expect(user.state("everything.pdf")).to_have_text("Read: 3200 weekly classes")
+    user.console_errors.remove("Failed to load resource: net::ERR_FAILED")
+    assert any(re.search(r"/api/v1/jobs/[0-9a-f-]+$", url) for url in user.requested)
 
 
-def test_a_wrong_file_is_told_what_is_wrong_and_what_to_do(visitor: Visitor, tmp_path: Path) -> None:
+def test_a_wrong_file_is_told_what_is_wrong_and_what_to_do(user: User, tmp_path: Path) -> None:
     """Refused at the door or after reading: the sentence stands on its card, the other files go on."""
     notes, scan = tmp_path / "notes.pdf", tmp_path / "scan.pdf"
     notes.write_text("These are my notes.")
-    scan.write_bytes(wrong.scan())
-    visitor.choose(notes, scan, schedules.semester_tests(tmp_path))
-    expect(visitor.state("notes.pdf")).to_contain_text("This is not a PDF.")
-    expect(visitor.state("scan.pdf")).to_contain_text("The pages hold no text, only a picture of it.")
-    expect(visitor.state("tests.pdf")).to_have_text("Read: 2 tests")
+    scan.write_bytes(refused.scan())
+    user.choose(notes, scan, schedules.semester_tests(tmp_path))
+    expect(user.state("notes.pdf")).to_contain_text("This is not a PDF.")
+    expect(user.state("scan.pdf")).to_contain_text("The pages hold no text, only a picture of it.")
+    expect(user.state("tests.pdf")).to_have_text("Read: 2 tests")
     # What lies in the file does not get better by another try.
-    expect(visitor.card("scan.pdf").get_by_role("button", name="Try again")).to_have_count(0)
-    visitor.card("notes.pdf").get_by_role("button", name="Remove").click()
-    expect(visitor.cards).to_have_count(2)
+    expect(user.card("scan.pdf").get_by_role("button", name="Try again")).to_have_count(0)
+    user.card("notes.pdf").get_by_role("button", name="Remove").click()
+    expect(user.cards).to_have_count(2)
 
 
-def test_an_upload_without_connection_can_be_tried_again(visitor: Visitor, tmp_path: Path) -> None:
+def test_an_upload_without_connection_can_be_tried_again(user: User, tmp_path: Path) -> None:
     """Nothing has to be chosen a second time."""
-    visitor.page.context.set_offline(True)
-    visitor.choose(schedules.semester_tests(tmp_path))
-    expect(visitor.state("tests.pdf")).to_contain_text("No connection to the server.")
-    visitor.page.context.set_offline(False)
-    visitor.card("tests.pdf").get_by_role("button", name="Try again").click()
-    expect(visitor.state("tests.pdf")).to_have_text("Read: 2 tests")
-    visitor.complaints.remove("Failed to load resource: net::ERR_INTERNET_DISCONNECTED")
+    user.page.context.set_offline(True)
+    user.choose(schedules.semester_tests(tmp_path))
+    expect(user.state("tests.pdf")).to_contain_text("No connection to the server.")
+    user.page.context.set_offline(False)
+    user.card("tests.pdf").get_by_role("button", name="Try again").click()
+    expect(user.state("tests.pdf")).to_have_text("Read: 2 tests")
+    user.console_errors.remove("Failed to load resource: net::ERR_INTERNET_DISCONNECTED")
 
 
-def test_the_same_file_again_is_no_second_document(visitor: Visitor, tmp_path: Path) -> None:
+def test_the_same_file_again_is_no_second_document(user: User, tmp_path: Path) -> None:
     """Known bytes are answered at once."""
     document = schedules.semester_tests(tmp_path)
-    visitor.choose(document)
-    expect(visitor.state("tests.pdf")).to_have_text("Read: 2 tests")
-    visitor.choose(document)
-    expect(visitor.page.locator("#announcer")).to_contain_text("tests.pdf is uploaded")
-    expect(visitor.cards).to_have_count(1)
-    expect(visitor.state("tests.pdf")).to_have_text("Read: 2 tests")
+    user.choose(document)
+    expect(user.state("tests.pdf")).to_have_text("Read: 2 tests")
+    user.choose(document)
+    expect(user.page.locator("#announcer")).to_contain_text("tests.pdf is uploaded")
+    expect(user.cards).to_have_count(1)
+    expect(user.state("tests.pdf")).to_have_text("Read: 2 tests")

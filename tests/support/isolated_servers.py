@@ -1,4 +1,4 @@
-"""Servers of a process that outlives a test: nobody else's tests empty them."""
+"""Servers of a process that outlives a test: no other test empties them."""
 
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,14 +10,14 @@ from upschedule.operations.embedded.seaweedfs import SeaweedFS
 from upschedule.operations.embedded.valkey import CACHE, STATE, Valkey
 
 
-class Rooms:
-    """Whoever furnishes one has it until `opened` closes."""
+class IsolatedServers:
+    """Each call of `start` starts servers that run until `opened` closes."""
 
     def __init__(self, opened: ExitStack, postgres: Postgres, template: str, objects: SeaweedFS, scratch: Path) -> None:
         self._opened = opened
         self._postgres, self._template, self._objects, self._scratch = postgres, template, objects, scratch
 
-    def furnish(self, name: str) -> dict[str, str]:
+    def start(self, name: str) -> dict[str, str]:
         """The settings of a process on a database, a bucket and two Redis of its own."""
         enter = self._opened.enter_context
         database = enter(fresh_database(self._postgres, template=self._template))

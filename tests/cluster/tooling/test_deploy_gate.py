@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from tests.support.cluster.tooling import releases
-from tests.support.cluster.tooling.deploy_site import Said, Site, running_node, site_in
+from tests.support.cluster.tooling.deploy_site import CommandOutput, Site, running_node, site_in
 from tests.support.cluster.tooling.releases import JOBS, Release
 from tests.support.cluster.whole.bad_releases import LEAVES_AN_EXAM_OUT_OF_CALENDARS, LEAVES_OUT_AN_EXAM
 from tests.support.servers import wait_until
@@ -67,7 +67,7 @@ class Service:
         ]
         self.targets.write_text(json.dumps(targets), encoding="utf-8")
 
-    def promote(self) -> Said:
+    def promote(self) -> CommandOutput:
         return self.site.deploy("promote", "--url", self.url, "--prometheus", self.prometheus, "--requests", "12")
 
 

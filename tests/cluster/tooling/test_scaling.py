@@ -180,7 +180,7 @@ def value(cluster: Cluster, expression: str) -> float | None:
     return float(found[0]["value"][1]) if found else None
 
 
-def looks(cluster: Cluster) -> float:
+def autoscaler_requests(cluster: Cluster) -> float:
     """How often the autoscaler has asked; nobody else asks for a range."""
     return value(cluster, 'sum(prometheus_http_requests_total{handler="/api/v1/query_range"})') or 0
 
@@ -223,8 +223,8 @@ def test_workers_follow_the_queue_pause_for_a_canary_and_targets_outlive_consul(
         wait_until(lambda: value(cluster, "upschedule:worker:wanted") is None, timeout_seconds=30)
         depth(scheduler, 95)
         wait_until(lambda: value(cluster, "max(upschedule:worker:wanted_by)") == 10, timeout_seconds=30)
-        seen = looks(cluster)
-        wait_until(lambda: looks(cluster) >= seen + 15, timeout_seconds=60)
+        seen = autoscaler_requests(cluster)
+        wait_until(lambda: autoscaler_requests(cluster) >= seen + 15, timeout_seconds=60)
         assert count(cluster) == 3
 
         assert registrations(cluster).deregister(CANARY)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.support.documents import wrong
+from tests.support.documents import refused
 from tests.support.documents.generate import document
 from tests.support.paths import ROOT, SUPPORT
 from upschedule.pdf import reader
@@ -41,7 +41,7 @@ async def test_a_document_that_never_ends_is_ended() -> None:
     """Of a few kilobytes, and more to draw than a lifetime allows (R1.5, R11.1)."""
     async with Sandbox(limits=SandboxLimits(cpu_seconds_max=1), reading=ReadingLimits()) as sandbox:
         with pytest.raises(TooComplex) as caught:
-            await sandbox.read(wrong.pattern_bomb(), deadline_seconds=60, on_progress=lambda _done, _total: None)
+            await sandbox.read(refused.pattern_bomb(), deadline_seconds=60, on_progress=lambda _done, _total: None)
     assert "SIGXCPU" in caught.value.__notes__[0]
 
 
@@ -49,7 +49,7 @@ async def test_a_document_that_fills_the_memory_is_too_complex() -> None:
     """And not called damaged (R11.1)."""
     async with Sandbox(limits=SandboxLimits(memory_bytes_max=192 * MEBIBYTE), reading=ReadingLimits()) as sandbox:
         with pytest.raises(TooComplex):
-            await sandbox.read(wrong.pattern_bomb(), deadline_seconds=60, on_progress=lambda _done, _total: None)
+            await sandbox.read(refused.pattern_bomb(), deadline_seconds=60, on_progress=lambda _done, _total: None)
 
 
 async def on_a_hardened_host(*required: str) -> str:

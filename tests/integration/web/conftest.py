@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.support.isolated_servers import Rooms
+from tests.support.isolated_servers import IsolatedServers
 from tests.support.processes.application import ApiProcess, api_process, worker_process
 
 StartApi = Callable[..., ApiProcess]
@@ -19,9 +19,9 @@ _addresses = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def instances(rooms: Rooms, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instances]:
+def instances(isolated_servers: IsolatedServers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instances]:
     """Two instances of one service, with the default limits; tests keep apart by being different people."""
-    environment, logs = rooms.furnish("api"), tmp_path_factory.mktemp("api")
+    environment, logs = isolated_servers.start("api"), tmp_path_factory.mktemp("api")
     with api_process(environment, logs / "1.log") as first, api_process(environment, logs / "2.log") as second:
         yield first, second
 
@@ -33,9 +33,9 @@ def api(instances: Instances) -> ApiProcess:
 
 
 @pytest.fixture(scope="session")
-def reading_api(rooms: Rooms, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
+def reading_api(isolated_servers: IsolatedServers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
     """One instance with a worker that reads what is uploaded."""
-    environment, logs = rooms.furnish("reading"), tmp_path_factory.mktemp("reading")
+    environment, logs = isolated_servers.start("reading"), tmp_path_factory.mktemp("reading")
     with worker_process(environment, logs / "worker.log"), api_process(environment, logs / "api.log") as running:
         yield running
 

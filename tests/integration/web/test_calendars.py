@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from tests.support.calendar_parsers import by_icalendar, by_vobject, content_lines
+from tests.support.documents.refused import schedule
 from tests.support.documents.schedules import LECTURES, TESTS
-from tests.support.documents.wrong import schedule
 from tests.support.paths import SHARED
 from tests.support.processes.application import ApiProcess
 from tests.support.servers import wait_until

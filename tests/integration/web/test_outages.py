@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 
 from tests.support.fault_proxy import FaultProxy
-from tests.support.isolated_servers import Rooms
+from tests.support.isolated_servers import IsolatedServers
 from tests.support.processes.application import ApiProcess, api_process
 from tests.support.services import until
 from tests.support.web.requests import pdf_like, problem_code
@@ -35,9 +35,9 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def wires(rooms: Rooms, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Wired]:
+async def wires(isolated_servers: IsolatedServers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Wired]:
     """One instance with a wire to each server that tests may break."""
-    environment = rooms.furnish("wired") | _SETTINGS
+    environment = isolated_servers.start("wired") | _SETTINGS
     proxies: dict[str, FaultProxy] = {}
     async with AsyncExitStack() as entered:
         for name, variable in _URLS.items():

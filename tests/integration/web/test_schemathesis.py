@@ -11,9 +11,9 @@ from typing import Any
 import httpx
 import pytest
 
+from tests.support.documents.refused import schedule
 from tests.support.documents.schedules import LECTURES
-from tests.support.documents.wrong import schedule
-from tests.support.isolated_servers import Rooms
+from tests.support.isolated_servers import IsolatedServers
 from tests.support.paths import ROOT, SUPPORT
 from tests.support.processes.application import ApiProcess, api_process, worker_process
 from tests.support.servers import started, wait_until
@@ -44,9 +44,9 @@ _LIMITS = {
 
 
 @pytest.fixture(scope="module")
-def instance(rooms: Rooms, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
+def instance(isolated_servers: IsolatedServers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
     """The API and its worker."""
-    environment, logs = rooms.furnish("fuzzing") | _LIMITS, tmp_path_factory.mktemp("fuzzing")
+    environment, logs = isolated_servers.start("fuzzing") | _LIMITS, tmp_path_factory.mktemp("fuzzing")
     with worker_process(environment, logs / "worker.log"), api_process(environment, logs / "api.log") as running:
         yield running
 

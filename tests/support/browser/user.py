@@ -1,4 +1,4 @@
-"""A person before the page, and what their browser complains of."""
+"""A user of the page, and the errors on the console of the browser."""
 
 import re
 from collections.abc import Sequence
@@ -10,15 +10,15 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 _REFUSED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
 
 
-class Visitor:
+class User:
     """Acts as a person does; `requested` are the addresses that the browser asked for."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
-        self.complaints: list[str] = []
+        self.console_errors: list[str] = []
         self.requested: list[str] = []
-        page.on("console", self._hear)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", self._record)
+        page.on("pageerror", lambda error: self.console_errors.append(str(error)))
         page.on("request", lambda request: self.requested.append(request.url))
 
     @property
@@ -69,6 +69,6 @@ class Visitor:
         """Whether the page is wider than its window."""
         return self.page.evaluate("document.documentElement.scrollWidth > innerWidth")
 
-    def _hear(self, message: ConsoleMessage) -> None:
+    def _record(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"} and not _REFUSED.match(message.text):
-            self.complaints.append(message.text)
+            self.console_errors.append(message.text)

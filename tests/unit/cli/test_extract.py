@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.documents import wrong
+from tests.support.documents import refused
 from tests.support.documents.schedules import KINDS, Kind
 
 
@@ -24,7 +24,7 @@ def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.title)
 def test_json_holds_events_warnings_and_pages(kind: Kind, tmp_path: Path) -> None:
     file = tmp_path / "schedule.pdf"
-    file.write_bytes(wrong.schedule(kind, rows=3))
+    file.write_bytes(refused.schedule(kind, rows=3))
 
     done = run(file, "--json")
 
@@ -37,7 +37,7 @@ def test_json_holds_events_warnings_and_pages(kind: Kind, tmp_path: Path) -> Non
 
 def test_the_table_holds_a_line_for_each_event(tmp_path: Path) -> None:
     file = tmp_path / "schedule.pdf"
-    file.write_bytes(wrong.schedule(rows=3))
+    file.write_bytes(refused.schedule(rows=3))
     events = json.loads(run(file, "--json").stdout)["events"]
 
     lines = run(file).stdout.splitlines()
@@ -48,12 +48,12 @@ def test_the_table_holds_a_line_for_each_event(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("data", "code", "exit_code"),
-    [(b"", "pdf-empty-file", 10), (b"text", "pdf-not-a-pdf", 11), (wrong.needs_password(), "pdf-needs-password", 13)],
+    [(b"", "pdf-empty-file", 10), (b"text", "pdf-not-a-pdf", 11), (refused.needs_password(), "pdf-needs-password", 13)],
 )
 def test_a_refused_file_prints_its_code_and_sentence_on_standard_error_only(
     data: bytes, code: str, exit_code: int, tmp_path: Path
 ) -> None:
-    file = tmp_path / "wrong.pdf"
+    file = tmp_path / "refused.pdf"
     file.write_bytes(data)
 
     done = run(file, "--json")

@@ -10,7 +10,7 @@ from tests.support.documents import handmade
 from tests.support.documents.generate import print_by_portal
 from tests.support.documents.reading import extract
 from tests.support.documents.schedules import TESTS, Row
-from tests.support.documents.score import schedule
+from tests.support.documents.variant_checks import schedule
 from tests.support.documents.variants.editing import drawn_over
 from tests.support.documents.variants.file_contents import cover_sheet, headers_and_footers
 from upschedule.pdf.document import library_errors

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from tests.support.documents import variants
-from tests.support.documents.score import try_refused, try_safe, try_same
+from tests.support.documents.variant_checks import try_refused, try_safe, try_same
 
 #: One schedule of each kind. More: `UPSCHEDULE_TEST_VARIANTS=11 pytest tests/unit/pdf/test_variants.py`.
 SEEDS = range(int(os.environ.get("UPSCHEDULE_TEST_VARIANTS", "3")))

@@ -23,7 +23,7 @@ COMMAND_SECONDS = 150
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
+class CommandOutput:
     """What the command printed, and how it ended."""
 
     code: int
@@ -49,12 +49,12 @@ class Site:
             "CONSUL_HTTP_ADDR": self.consul,
         }
 
-    def deploy(self, *arguments: str) -> Said:
+    def deploy(self, *arguments: str) -> CommandOutput:
         command = [sys.executable, "-m", "upschedule", "deploy", *arguments]
         done = subprocess.run(
             command, env=self.environment, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
         )
-        return Said(code=done.returncode, text=done.stdout + done.stderr)
+        return CommandOutput(code=done.returncode, text=done.stdout + done.stderr)
 
     def nomad(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """With the deploy token."""

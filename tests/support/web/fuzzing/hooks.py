@@ -12,8 +12,8 @@ import schemathesis
 from hypothesis import strategies as st
 from schemathesis.generation.meta import TestPhase
 
+from tests.support.documents.refused import schedule
 from tests.support.documents.schedules import LECTURES, TESTS
-from tests.support.documents.wrong import schedule
 from tests.support.servers import wait_until
 
 _URL = os.environ["FUZZING_URL"]
