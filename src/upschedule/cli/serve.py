@@ -2,10 +2,11 @@
 
 import math
 import os
+from typing import Any
 
 import click
-from granian import Granian
 from granian.constants import Interfaces
+from granian.server import MPServer
 
 from upschedule.cli.starting import configured
 from upschedule.services import LiveSettings
@@ -18,15 +19,30 @@ _CLOSING_SECONDS = 8
 _ALLOCATION = "NOMAD_ALLOC_ID"
 
 
+class _Server(MPServer):
+    """Ends when its worker process dies, with that process's exit code, so that Nomad counts and explains it."""
+
+    def shutdown(self, exit_code: int = 0) -> None:
+        """With 128 and the number of the signal for a process that was killed, as a shell does."""
+        # The library types neither.
+        server: Any = self
+        for index in server.interrupt_children:
+            ended = int(server.wrks[index].inner.exitcode)
+            # Negative: the signal.
+            exit_code = 128 - ended if ended < 0 else ended or 1
+            click.echo(f"The server's worker process ended with exit code {exit_code}.", err=True)
+        super().shutdown(exit_code)
+
+
 @click.command("serve")
 def command() -> None:
     """Answer HTTP until SIGTERM; then requests under way are finished first.
 
     Everything is set by environment variables UPSCHEDULE_…; docs/settings.md lists them. Exit codes: 0 stopped as told,
-    78 wrong settings, 1 anything else.
+    78 wrong settings, 128 and the number of a signal that killed the server, 1 anything else.
     """
     web = configured("api").web
-    server = Granian(
+    server = _Server(
         f"{__name__}:application",
         factory=True,
         interface=Interfaces.ASGI,
@@ -36,7 +52,7 @@ def command() -> None:
         websockets=False,
         backlog=1024,
         backpressure=web.connections_max,
-        respawn_failed_workers=True,
+        respawn_failed_workers=False,
         workers_kill_timeout=math.ceil(web.drain_grace_seconds) + web.drain_seconds + _CLOSING_SECONDS,
         log_enabled=False,
     )

@@ -6,6 +6,7 @@ import socket
 from pathlib import Path
 
 import httpx
+import pytest
 
 from tests.integration.web.conftest import NewClient, StartApi
 from tests.support.processes.application import ApiProcess
@@ -78,19 +79,14 @@ def test_a_client_that_never_finishes_cannot_hold_the_process(start_api: StartAp
         api.process.wait(100)
 
 
-def test_a_worker_of_the_server_that_dies_is_replaced(start_api: StartApi, new_client: NewClient) -> None:
-    """With the sessions: they live in Redis (R10.3)."""
+@pytest.mark.parametrize(("killed_by", "code"), [(signal.SIGKILL, 137), (signal.SIGSEGV, 139)])
+def test_the_death_of_the_server_s_worker_ends_the_process_with_its_exit_code(
+    start_api: StartApi, killed_by: signal.Signals, code: int
+) -> None:
+    """So that Nomad counts a crash or a kill for want of memory, explains it and starts the task again (R10.3)."""
     api = start_api()
-    client = new_client(api)
-    job = upload(client, pdf_like()).headers["location"]
     (worker,) = _children(api.process.pid)
-    os.kill(worker, signal.SIGKILL)
+    os.kill(worker, killed_by)
 
-    def answers() -> bool:
-        try:
-            return client.get(job).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    wait_until(answers, timeout_seconds=40)
-    assert _children(api.process.pid) != [worker]
+    assert api.process.wait(20) == code
+    assert f"The server's worker process ended with exit code {code}." in api.output.read_text()
