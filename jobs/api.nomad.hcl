@@ -187,8 +187,8 @@ job "api" {
     health_check     = "checks"
     min_healthy_time = "${local.release.min_healthy_seconds}s"
     healthy_deadline = "${local.release.healthy_seconds}s"
-    # Nomad reverts a failed canary at this deadline, not before.
-    progress_deadline = "${local.release.healthy_seconds + 15}s"
+    # None: a failed instance fails the deployment at once. With a deadline, Nomad would start others until then.
+    progress_deadline = "0s"
   }
 
   group "api" {

@@ -1,6 +1,6 @@
-"""Texts about a release for the terminal: its state in one line, and why a deployment failed."""
+"""Texts about a release for the terminal: its state in one line, and why a deployment fails or failed."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -22,8 +22,10 @@ _ID_LENGTH = 8
 _NOT_BEGUN = "registered, Nomad has not begun yet"
 _LOG_LINES = 6
 _INSTANCES_MAX = 3
-#: 128 + SIGKILL. Nomad 1.6 does not report that the kernel killed the task.
+#: 128 + SIGKILL. Nomad 1.6 does not report that the kernel killed the task of an `exec` driver.
 _KILLED = 137
+#: As other drivers report it in the event's message.
+_OUT_OF_MEMORY = "oom"
 #: Events before the program could start; their message is the reason.
 _NOT_STARTED = frozenset(
     {
@@ -43,6 +45,17 @@ class FailureCause(msgspec.Struct, frozen=True, kw_only=True):
 
     text: str
     task: str | None = None
+
+
+class Trouble(msgspec.Struct, frozen=True, kw_only=True):
+    """A sentence about an instance, and the end of its task's log, indented."""
+
+    sentence: str
+    log: list[str]
+
+    @property
+    def lines(self) -> list[str]:
+        return [self.sentence, *self.log]
 
 
 def short_id(allocation: str) -> str:
@@ -155,6 +168,23 @@ def explain_failure(
     return lines or ["Nomad says nothing more; `nomad deployment status` and `nomad alloc status` may"]
 
 
+def explain_troubles(
+    nomad: NomadClient, snapshot: JobSnapshot, deployment: Deployment, *, known: Container[str] = ()
+) -> list[Trouble]:
+    """What the instances of a deployment that is under way have met so far, with the ends of the tasks' logs.
+
+    Leaves out the sentences in `known`: they name the number of failures, so that each failure is new.
+    """
+    found: list[Trouble] = []
+    for each in sorted(_allocations_of(snapshot, deployment), key=lambda each: -each.create_time)[:_INSTANCES_MAX]:
+        job = history.find_version(snapshot, each.job_version)
+        for cause in task_failures(each.task_states or {}, job.tasks if job else {}):
+            sentence = f"{instance_name(each)}: {cause.text}"
+            if sentence not in known:
+                found.append(Trouble(sentence=sentence, log=_cause_log(nomad, each.id, cause)))
+    return found
+
+
 def _allocations_of(snapshot: JobSnapshot, deployment: Deployment) -> list[Allocation]:
     return [
         each
@@ -167,13 +197,20 @@ def _explain_instance(
     nomad: NomadClient, snapshot: JobSnapshot, allocation: Allocation, failing_checks: Iterable[str]
 ) -> list[str]:
     job = history.find_version(snapshot, allocation.job_version)
-    name = f"instance {short_id(allocation.id)} on {allocation.node_name}"
+    name = instance_name(allocation)
     lines = [f"{name}: {check}" for check in failing_checks]
     for cause in failure_causes(allocation, job.tasks if job else {}):
-        lines.append(f"{name}: {cause.text}")
-        if cause.task:
-            lines += [f"  {cause.task} | {line}" for line in _log_lines(nomad, allocation.id, cause.task)]
+        lines += [f"{name}: {cause.text}", *_cause_log(nomad, allocation.id, cause)]
     return lines
+
+
+def instance_name(allocation: Allocation) -> str:
+    """The instance and its node, for sentences."""
+    return f"instance {short_id(allocation.id)} on {allocation.node_name}"
+
+
+def _cause_log(nomad: NomadClient, allocation: str, cause: FailureCause) -> list[str]:
+    return [f"  {cause.task} | {line}" for line in _log_lines(nomad, allocation, cause.task)] if cause.task else []
 
 
 def _log_lines(nomad: NomadClient, allocation: str, task: str) -> list[str]:
@@ -190,23 +227,38 @@ def _log_lines(nomad: NomadClient, allocation: str, task: str) -> list[str]:
 def failure_causes(allocation: Allocation, tasks: Mapping[str, Task]) -> list[FailureCause]:
     """The tasks that failed, or else what Nomad reports about the allocation. Pure."""
     states = allocation.task_states or {}
-    found = [cause for name, state in states.items() if (cause := _task_failure(name, state, tasks.get(name)))]
-    return found or [FailureCause(text=_allocation_failure(states), task=_running_task(states, tasks))]
+    return task_failures(states, tasks) or [
+        FailureCause(text=_allocation_failure(states), task=_running_task(states, tasks))
+    ]
+
+
+def task_failures(states: Mapping[str, TaskState], tasks: Mapping[str, Task]) -> list[FailureCause]:
+    """The tasks that failed at least once, also those that run again. Pure."""
+    return [cause for name, state in states.items() if (cause := _task_failure(name, state, tasks.get(name)))]
 
 
 def _task_failure(name: str, state: TaskState, task: Task | None) -> FailureCause | None:
     events = state.events or []
     kind = "prestart task" if task and task.is_prestart else "task"
     for event in reversed(events):
+        if event.type == "Started":
+            break
         if event.type in _NOT_STARTED:
             return FailureCause(text=f"{kind} {name} could not start: {event.type}: {event.display_message}")
     ended = _last_own_exit(events)
     if ended is None:
-        restart = next((event for event in reversed(events) if event.type == "Restart Signaled"), None)
+        restart = next((event for event in reversed(events) if _is_failed_check(event)), None)
         text = f"{kind} {name} was restarted by Nomad: {restart.display_message}" if restart else ""
         return FailureCause(text=text, task=name) if text else None
-    times = f", {state.restarts + 1} times" if state.restarts else ""
+    # A task that runs again, or will, has been restarted after each of its failures.
+    count = state.restarts + (state.state == "dead")
+    times = f", {count} times" if count > 1 else ""
     return FailureCause(text=f"{kind} {name} {_exit_text(ended, task)}{times}", task=name)
+
+
+def _is_failed_check(event: TaskEvent) -> bool:
+    """Not a restart that a person or a changed template requested."""
+    return event.type == "Restart Signaled" and "unhealthy" in event.display_message
 
 
 def _last_own_exit(events: list[TaskEvent]) -> TaskEvent | None:
@@ -221,9 +273,9 @@ def _last_own_exit(events: list[TaskEvent]) -> TaskEvent | None:
 
 
 def _exit_text(event: TaskEvent, task: Task | None) -> str:
-    if event.exit_code == _KILLED:
+    if event.exit_code == _KILLED or _OUT_OF_MEMORY in event.display_message.lower():
         limit = f" of {task.resources.memory_mb} MB" if task and task.resources.memory_mb else ""
-        return f"was killed (exit code {_KILLED}), as happens above its memory limit{limit}"
+        return f"was killed (exit code {event.exit_code}), as happens above its memory limit{limit}"
     return f"ended with exit code {event.exit_code}"
 
 

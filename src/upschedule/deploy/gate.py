@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import msgspec
 
@@ -13,6 +14,7 @@ from upschedule.deploy.findings import Finding, passed
 from upschedule.deploy.nomad_model import Allocation, Job
 from upschedule.deploy.probe import Probe
 from upschedule.deploy.probe.metrics import MetricBounds
+from upschedule.deploy.restarts import check_restarts, restart_sentences
 from upschedule.deploy.rollout_state import Phase, RolloutState
 from upschedule.deploy.watch import Watcher
 
@@ -23,7 +25,7 @@ States = Mapping[str, RolloutState]
 class GateLimits(msgspec.Struct, frozen=True, kw_only=True):
     """The time limit of each step, and the number of requests to the canary.
 
-    `canary_seconds` exceeds the jobs' `progress_deadline`, so that Nomad gives up first and says why.
+    `canary_seconds` exceeds the jobs' `healthy_deadline`, so that Nomad gives up first and says why.
     """
 
     canary_seconds: float = 1200.0
@@ -67,6 +69,17 @@ class ReleaseContext:
         detail = f"all pass on {len(known)} {kind}" if passing else "; ".join(sentences)
         return Finding(subject=subject, ok=passing and bool(known), detail=detail)
 
+    def restarts(self, waiting: States, process_starts: Mapping[str, float] = MappingProxyType({})) -> list[str]:
+        """As of the watcher's last poll, of the instances of the release whose canaries waited."""
+        versions = {name: each.job.version for name, each in waiting.items() if each.job}
+        return restart_sentences(self.watcher.snapshots, versions, process_starts)
+
+    def check_restarts(self, waiting: States, *, name: str) -> Finding:
+        """Polls, and also asks Prometheus for the starts of processes. `name` says whose restarts they are."""
+        states = self.watcher.poll()
+        instances = [each.id for job in waiting for each in states[job].instances]
+        return check_restarts(self.restarts(waiting, self.probe.process_starts(instances)), name=name)
+
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     """`states` are those of all jobs after the canaries, `waiting` those of the jobs that wait for promotion."""
@@ -85,10 +98,15 @@ def run_gate(context: ReleaseContext) -> GateResult:
     result = await_canaries(context)
     findings, waiting = result.findings, result.waiting
     if waiting and passed(findings):
+        # First, since a canary that was killed needs no more questions.
+        restarts = context.check_restarts(waiting, name="the canaries")
+        findings += [] if restarts.ok else [restarts]
+    if waiting and passed(findings):
         findings += [_canary_checks(context, each) for each in waiting.values()]
     if waiting and passed(findings):
         findings += _probe_canaries(context, waiting)
         findings.append(_same_canaries(context, waiting))
+        findings.append(context.check_restarts(waiting, name="the canaries"))
     return result
 
 

@@ -33,7 +33,7 @@ class Promotion:
             return self._roll_back(plans, ExitCode.ROLLED_BACK, "Nomad did not promote")
         if failure := self._await_rollout(result):
             return self._roll_back(plans, ExitCode.ROLLED_BACK, failure)
-        if not self._verify():
+        if not self._verify(result.waiting):
             return self._roll_back(plans, ExitCode.NOT_VERIFIED, "The final verification is not passed")
         context.cluster.report("Promoted and verified.")
         return ExitCode.DONE
@@ -43,7 +43,7 @@ class Promotion:
             self.context.cluster.report("Nothing waits for promotion, and not all is well: see above.")
             return ExitCode.FAILED
         self.context.cluster.report("Nothing waits for promotion. What runs is verified:")
-        return ExitCode.DONE if self._verify() else ExitCode.NOT_VERIFIED
+        return ExitCode.DONE if self._verify({}) else ExitCode.NOT_VERIFIED
 
     def _promote(self, waiting: States) -> bool:
         """False when Nomad refuses one, so that the others must go back as well."""
@@ -63,13 +63,17 @@ class Promotion:
 
         def ended(states: States) -> bool:
             self._expect_no_other(states, result.states)
-            return settled(states) or any(each.is_lost for each in states.values())
+            restarts[:] = self.context.restarts(result.waiting)
+            return bool(restarts) or settled(states) or any(each.is_lost for each in states.values())
 
+        restarts: list[str] = []
         seconds = self.context.limits.rolling_seconds
         in_time, last = self.context.watcher.wait_until(ended, seconds=seconds)
         lost = [name for name, each in last.items() if each.is_lost]
         if lost:
             return f"The roll-out of {', '.join(lost)} failed"
+        if restarts:
+            return f"Instances of the release restart ({'; '.join(restarts)})"
         return None if in_time else f"The roll-out is not finished after {seconds:g} s"
 
     def _expect_no_other(self, states: States, gated: States) -> None:
@@ -79,8 +83,11 @@ class Promotion:
             if each.job and each.fingerprint != before.fingerprint and not each.is_lost:
                 raise Superseded(name, before.job.version if before.job else 0, each.job.version)
 
-    def _verify(self) -> bool:
+    def _verify(self, promoted: States) -> bool:
+        """`promoted` are the states before the promotion; without any, restarts of long ago do not count."""
         findings = verify(self.context)
+        if promoted:
+            findings.append(self.context.check_restarts(promoted, name="the release's instances"))
         self._print("Verification", findings)
         return passed(findings)
 

@@ -1,14 +1,15 @@
 """`upschedule deploy status`: the jobs, their instances and their checks at one moment."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from upschedule.deploy.consul import instance_checks
 from upschedule.deploy.environment import JOBS, Cluster
 from upschedule.deploy.errors import ExitCode, ServerError
-from upschedule.deploy.explain import describe, explain_failure, short_id
-from upschedule.deploy.rollout_state import UNDER_WAY, Phase, derive
+from upschedule.deploy.explain import describe, explain_failure, explain_troubles, short_id
+from upschedule.deploy.nomad_model import JobSnapshot
+from upschedule.deploy.rollout_state import UNDER_WAY, Phase, RolloutState, derive
 
 _EVERY_SECONDS = 2.0
 
@@ -25,7 +26,10 @@ class InstanceReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobReport(msgspec.Struct, frozen=True, kw_only=True):
-    """The JSON output of the command. `said` is the state in one line, `reasons` why the last release failed."""
+    """The JSON output of the command.
+
+    `said` is the state in one line, `reasons` why the release under way waits, or the last one failed.
+    """
 
     job: str
     phase: Phase
@@ -97,6 +101,17 @@ def lines(reports: Iterable[JobReport]) -> list[str]:
     return found
 
 
+def _reasons(
+    cluster: Cluster, snapshot: JobSnapshot, state: RolloutState, checks: Mapping[str, Sequence[str]]
+) -> list[str]:
+    found: list[str] = []
+    if state.failed:
+        found += explain_failure(cluster.nomad, snapshot, state.failed, checks)
+    if state.is_under_way and state.deployment and state.deployment is not state.failed:
+        found += [line for each in explain_troubles(cluster.nomad, snapshot, state.deployment) for line in each.lines]
+    return found
+
+
 def _job_report(cluster: Cluster, name: str) -> JobReport:
     snapshot = cluster.nomad.job_snapshot(name)
     state = derive(snapshot)
@@ -111,7 +126,7 @@ def _job_report(cluster: Cluster, name: str) -> JobReport:
         commit=meta.get("commit"),
         wanted=state.job.count if state.job else 0,
         said=describe(snapshot, state),
-        reasons=explain_failure(cluster.nomad, snapshot, state.failed, checks) if state.failed else [],
+        reasons=_reasons(cluster, snapshot, state, checks),
         instances=[
             InstanceReport(
                 id=each.id,

@@ -1,19 +1,24 @@
 """`upschedule deploy watch`, and the watcher behind it: polls the jobs and prints what has changed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from upschedule.deploy.consul import failing_checks
 from upschedule.deploy.environment import JOBS, Cluster
 from upschedule.deploy.errors import ExitCode
-from upschedule.deploy.explain import describe, explain_failure
+from upschedule.deploy.explain import describe, explain_failure, explain_troubles, short_id
 from upschedule.deploy.nomad_model import JobSnapshot
 from upschedule.deploy.rollout_state import Phase, RolloutState, derive
 
 _EVERY_SECONDS = 1.5
+#: A check fails while a process starts.
+_FAILING_CHECK_SECONDS = 30.0
 
 
 class Watcher:
-    """Prints each change once. Remembers failing checks, which Consul forgets when an instance ends."""
+    """Prints each change once, and while it waits each failure of a task, and a check that goes on failing.
+
+    Remembers failing checks, which Consul forgets when an instance ends.
+    """
 
     def __init__(self, cluster: Cluster, jobs: Sequence[str] = JOBS) -> None:
         self._cluster = cluster
@@ -21,10 +26,18 @@ class Watcher:
         self._printed: dict[str, str] = {}
         self._explained: set[str] = set()
         self._failing_checks: dict[str, list[str]] = {}
+        self._troubles: set[str] = set()
+        self._snapshots: dict[str, JobSnapshot] = {}
+        self._first_seen: dict[str, float] = {}
 
     def poll(self) -> dict[str, RolloutState]:
         """The states by job."""
         return {name: self._update(self._cluster.nomad.job_snapshot(name)) for name in self._jobs}
+
+    @property
+    def snapshots(self) -> Collection[JobSnapshot]:
+        """Of all jobs, as of the last poll."""
+        return self._snapshots.values()
 
     def wait_until(
         self, condition: Callable[[Mapping[str, RolloutState]], bool], *, seconds: float
@@ -42,16 +55,35 @@ class Watcher:
 
     def _update(self, snapshot: JobSnapshot) -> RolloutState:
         state = derive(snapshot)
+        self._snapshots[snapshot.name] = snapshot
         self._record_failing_checks(state)
         line = describe(snapshot, state)
         if self._printed.get(snapshot.name) != line:
             self._printed[snapshot.name] = line
             self._cluster.report(f"{snapshot.name}: {line}")
+        if state.is_under_way:
+            self._report_troubles(snapshot, state)
         if state.failed and state.failed.id not in self._explained:
             self._explained.add(state.failed.id)
             for reason in explain_failure(self._cluster.nomad, snapshot, state.failed, self._failing_checks):
                 self._cluster.report(f"  {reason}")
         return state
+
+    def _report_troubles(self, snapshot: JobSnapshot, state: RolloutState) -> None:
+        if state.deployment:
+            found = explain_troubles(self._cluster.nomad, snapshot, state.deployment, known=self._troubles)
+            for trouble in found:
+                self._troubles.add(trouble.sentence)
+                for line in trouble.lines:
+                    self._cluster.report(f"  {line}")
+        now = self._cluster.clock.now()
+        for each in state.instances:
+            checks = [] if each.is_healthy else self._failing_checks.get(each.id, [])
+            first = self._first_seen.setdefault(each.id, now)
+            if checks and each.id not in self._troubles and now - first >= _FAILING_CHECK_SECONDS:
+                self._troubles.add(each.id)
+                for check in checks:
+                    self._cluster.report(f"  instance {short_id(each.id)} on {each.node_name}: still {check}")
 
     def _record_failing_checks(self, state: RolloutState) -> None:
         """Of instances that are not healthy yet, while Consul still has them."""

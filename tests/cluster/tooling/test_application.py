@@ -58,6 +58,28 @@ def test_each_job_file_is_accepted_with_cores_or_with_shares(agent: Agent, name:
     assert "Job validation successful" in answer.stdout
 
 
+@pytest.mark.parametrize("name", JOBS)
+def test_each_job_gives_up_a_canary_that_fails_after_three_restarts(agent: Agent, name: str) -> None:
+    """As the releases of test_deploy.py, which Nomad reverts within a minute (R12.3)."""
+    given = {**VARIABLES, **OWN[name], "cores": "0"}
+    values = [word for variable, value in given.items() for word in ("-var", f"{variable}={value}")]
+    answer = agent.nomad("job", "run", "-output", *values, str(path(name)))
+    assert answer.returncode == 0, answer.stderr
+    job = json.loads(answer.stdout)["Job"]
+    (group,) = job["TaskGroups"]
+    second = 1_000_000_000
+
+    update = {**job["Update"], **(group.get("Update") or {})}
+    assert (update["ProgressDeadline"], update["AutoRevert"], update["HealthyDeadline"]) == (0, True, 900 * second)
+    policy = group["RestartPolicy"]
+    assert {key: policy[key] for key in ("Attempts", "Interval", "Delay", "Mode")} == {
+        "Attempts": 3,
+        "Interval": 120 * second,
+        "Delay": 3 * second,
+        "Mode": "fail",
+    }
+
+
 def test_a_stack_without_a_release_has_no_application(project: Stack) -> None:
     """A fresh cluster has nothing to run yet: its stores come first, and a release is pushed into them."""
     configure(project, CONFIGURATION, SECRETS)

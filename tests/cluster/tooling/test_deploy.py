@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +16,9 @@ from tests.support.cluster.tooling.releases import JOBS, Release
 from tests.support.servers import wait_until
 
 ONE, TWO = Release(name="one"), Release(name="two")
-DONE, UNDER_WAY, FAILED, UNHEALTHY, NOTHING_TO_GATE, INTERRUPTED = 0, 10, 11, 12, 21, 130
+DONE, UNDER_WAY, FAILED, UNHEALTHY, GATE_NOT_PASSED, NOTHING_TO_GATE, ROLLED_BACK = 0, 10, 11, 12, 20, 21, 22
+INTERRUPTED = 130
+GIVEN_UP_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +100,65 @@ def test_watch_says_why_a_canary_failed_and_that_the_earlier_release_is_back(
     assert site.running("api") == {"one"}
     assert site.deploy("status").code == FAILED
     assert site.deploy("status", "--wait-seconds", "60").code == DONE
+
+
+def test_a_canary_that_crashes_is_given_up_within_a_minute_and_the_wait_says_why(site: Site) -> None:
+    """With the restarts and the deadline of the job files, which leave a healthy start fifteen minutes (R12.3)."""
+    site.release(ONE)
+    site.await_phase("settled")
+    began = time.monotonic()
+    site.release(Release(name="bad", program=releases.CRASHES, healthy_seconds=900, restarts=3))
+    crash = ["task serve ended with exit code 78", "serve | cannot find its settings"]
+
+    def waits_and_says_why() -> bool:
+        said = site.deploy("status")
+        return said.code == UNDER_WAY and all(reason in said.text for reason in crash)
+
+    wait_until(waits_and_says_why, timeout_seconds=30)
+    nowhere = "http://127.0.0.1:1"
+    said = site.deploy("promote", "--url", nowhere, "--prometheus", nowhere)
+
+    assert said.code == GATE_NOT_PASSED, said.text
+    assert time.monotonic() - began < GIVEN_UP_SECONDS, said.text
+    waiting, _, _ = said.text.partition("failed: Failed due to unhealthy allocations")
+    assert [reason for reason in crash if reason not in waiting] == [], said.text
+    assert "The earlier release runs on all instances." in said.text
+    assert [site.running(name) for name in JOBS] == [{"one"}] * len(JOBS)
+
+
+@pytest.mark.parametrize(
+    ("gated", "code", "reason"),
+    [
+        ("--gate", GATE_NOT_PASSED, "Not ok: restarts of the canaries: instance "),
+        ("--no-gate", ROLLED_BACK, "Instances of the release restart (instance "),
+    ],
+)
+def test_a_release_whose_instances_are_killed_goes_back_though_each_is_healthy_again(
+    site: Site, gated: str, code: int, reason: str
+) -> None:
+    """As one that takes more memory with every request: by the gate, and in the roll-out (R12.3)."""
+    site.release(ONE)
+    site.await_phase("settled")
+    site.release(Release(name="bad", program=releases.DIES_LATER, healthy_seconds=900, restarts=3), "api")
+    wait_until(lambda: site.restarts("api") and site.phases()["api"] == "waiting", timeout_seconds=30)
+    nowhere = "http://127.0.0.1:1"
+    said = site.deploy("promote", gated, "--url", nowhere, "--prometheus", nowhere)
+
+    assert said.code == code, said.text
+    assert reason in said.text
+    assert "task serve was killed (exit code 137), as happens above its memory limit" in said.text
+    assert "The earlier release runs on all instances." in said.text
+    assert site.running("api") == {"one"}
+
+
+def test_nomad_alone_gives_up_a_canary_that_crashes(site: Site) -> None:
+    """Without any command of ours."""
+    site.release(ONE)
+    site.await_phase("settled")
+    site.release(Release(name="bad", program=releases.CRASHES, healthy_seconds=900, restarts=3), "worker")
+
+    wait_until(lambda: site.phases()["worker"] == "returned", timeout_seconds=GIVEN_UP_SECONDS)
+    assert site.running("worker") == {"one"}
 
 
 def test_a_canary_without_room_is_told_as_such(site: Site) -> None:

@@ -74,6 +74,11 @@ class Prometheus:
         """The series of an instant query."""
         return self._client.get("api/v1/query", _QueryResult, query=query).data.result
 
+    def process_starts(self, instances: Iterable[str]) -> dict[str, float]:
+        """Of the instances with these allocation ids that have one: seconds since 1970."""
+        query = f'process_start_time_seconds{{alloc=~"{"|".join(instances)}"}}'
+        return {each.metric["alloc"]: float(each.value[1]) for each in self.samples(query)}
+
     def _value(self, query: str) -> float | None:
         rows = self.samples(query)
         value = float(rows[0].value[1]) if rows else math.nan

@@ -84,6 +84,15 @@ class Site:
             if each["ClientStatus"] == "running" and each["DesiredStatus"] == "run"
         }
 
+    def restarts(self, job: str) -> int:
+        """Of all tasks of its instances that are to run."""
+        return sum(
+            state["Restarts"]
+            for each in self.agent.call("GET", f"job/{job}/allocations", namespace=self.namespace)
+            if each["DesiredStatus"] == "run"
+            for state in (each["TaskStates"] or {}).values()
+        )
+
 
 @contextmanager
 def running_node(programs: Path, log: Path) -> Iterator[tuple[Agent, str]]:

@@ -24,6 +24,11 @@ http.server.HTTPServer(("127.0.0.1", int(os.environ["NOMAD_PORT_http"])), Handle
 FAILS_ITS_CHECK = SERVES.replace("200", "503").replace("well", "the golden document was read wrongly")
 CRASHES = "print('cannot find its settings', flush=True); raise SystemExit(78)"
 IS_KILLED = "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"
+#: Healthy at first, and again after each restart.
+DIES_LATER = f"""
+import os, signal, threading
+threading.Timer(5, lambda: os.kill(os.getpid(), signal.SIGKILL)).start()
+{SERVES}"""
 HANGS = "import time; time.sleep(3600)"
 PREPARES = "print('prepared')"
 #: The real processes.
@@ -76,6 +81,7 @@ class Release:
     healthy_seconds: int = 14
     prestart: str = PREPARES
     count: int = 1
+    restarts: int = 0
     memory_mb: int = 30
 
     def start(self, agent: Agent, namespace: str, *jobs: str) -> None:
@@ -104,7 +110,9 @@ job "{job}" {{
   group "{job}" {{
     count = {self.count}
     restart {{
-      attempts = 0
+      attempts = {self.restarts}
+      interval = "2m"
+      delay    = "3s"
       mode     = "fail"
     }}
     reschedule {{

@@ -1,0 +1,56 @@
+"""The restarts of a release's instances: crashes, kills and failed liveness checks. Pure.
+
+A good release's processes end only when Nomad, an operator or a changed template ends them.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from upschedule.deploy import history
+from upschedule.deploy.explain import instance_name, task_failures
+from upschedule.deploy.findings import Finding
+from upschedule.deploy.nomad_model import Allocation, JobSnapshot
+
+#: From the start of a task to that of the process which measures itself: a slow node needs some seconds.
+_PROCESS_START_SECONDS = 60.0
+_NANOSECONDS = 1e9
+
+
+def restart_sentences(
+    snapshots: Iterable[JobSnapshot], versions: Mapping[str, int], process_starts: Mapping[str, float]
+) -> list[str]:
+    """A sentence for each task that failed, and each process that began anew unseen by Nomad.
+
+    `versions` are the first versions of the release by job; later ones are scalings of it. `process_starts` are
+    seconds since 1970 by allocation, as Prometheus has them of the processes; those that are not known are left out.
+    """
+    return [
+        f"{instance_name(each)} of {snapshot.name}: {text}"
+        for snapshot in snapshots
+        if snapshot.name in versions
+        for each in snapshot.allocations
+        if each.job_version >= versions[snapshot.name]
+        for text in _failures(snapshot, each, process_starts.get(each.id))
+    ]
+
+
+def check_restarts(sentences: Iterable[str], *, name: str) -> Finding:
+    """`name` says whose restarts they are."""
+    known = list(sentences)
+    return Finding(subject=f"restarts of {name}", ok=not known, detail="; ".join(known) or "none")
+
+
+def _failures(snapshot: JobSnapshot, allocation: Allocation, process_start: float | None) -> Iterator[str]:
+    """Without the tasks before the main one, which may repeat: they wait for others."""
+    job = history.find_version(snapshot, allocation.job_version)
+    tasks = job.tasks if job else {}
+    main = {
+        name: state
+        for name, state in (allocation.task_states or {}).items()
+        if name not in tasks or not tasks[name].is_prestart
+    }
+    failures = task_failures(main, tasks)
+    yield from (cause.text for cause in failures)
+    events = [event for state in main.values() for event in state.events or []]
+    started = max((event.time / _NANOSECONDS for event in events if event.type == "Started"), default=None)
+    if not failures and process_start and started and process_start > started + _PROCESS_START_SECONDS:
+        yield f"its process began anew {process_start - started:.0f} s after its task, unseen by Nomad"
