@@ -1,11 +1,30 @@
 """Changes of a commit that a deployment must refuse, each with the reasons that it must report."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from tests.support.cluster.whole.releases import Change, migrating, replacing
+from tests.support.cluster.whole.releases import (
+    GATE_NOT_PASSED,
+    NOT_VERIFIED,
+    ROLLED_BACK,
+    Change,
+    migrating,
+    replacing,
+)
 
+#: The default of `releaseHealthySeconds`.
+HEALTHY_SECONDS = 900
 SERVE = ("src/upschedule/cli/serve.py", "    server.serve()\n")
+APPLICATION = ("src/upschedule/cli/serve.py", '    return create_app(LiveSettings(configured("api"))')
+LEAK = """\
+    def leak() -> None:
+        held = []
+        while True:
+            held.append(b"x" * 15_000_000)
+            __import__("time").sleep(1)
+
+    __import__("threading").Thread(target=leak, daemon=True).start()
+"""
 CREATE = "        owned = await calendars.create(\n"
 CALENDARS = ("src/upschedule/web/api/calendars.py", CREATE)
 PUBLISH_ALL = "    published: list[Published] = [record.published() for record in records]\n"
@@ -14,6 +33,7 @@ LEAVE_OUT = (
     "    exams = sorted((item for item in published if item.entry.kind == 'exam'), key=lambda item: item.entry.start)\n"
     "    published = [item for item in published if item not in exams[:1]]\n"
 )
+RUN = ("src/upschedule/processing/runner.py", "                run.reading_started()\n")
 READ_EXAMS = ("src/upschedule/pdf/layouts/exams.py", "    for entry in entries:\n        exam = _exam(entry)\n")
 READY = ("src/upschedule/web/http/rotation.py", 'return "serving" if self._entered else "starting"')
 READ = ("src/upschedule/pdf/reader.py", "return Extraction(events=tuple(events),")
@@ -21,16 +41,22 @@ READ = ("src/upschedule/pdf/reader.py", "return Extraction(events=tuple(events),
 
 @dataclass(frozen=True, kw_only=True)
 class BadRelease:
-    """The deployment must report all `reasons`. Nomad gives up a canary that is not healthy after `healthy_seconds`."""
+    """The deployment must report all `reasons` and end with one of `codes`, while so many documents are uploaded.
+
+    Nomad gives up a canary that is not healthy after `healthy_seconds`.
+    """
 
     change: Change
     reasons: Sequence[str]
     healthy_seconds: int = 60
+    codes: Collection[int] = (GATE_NOT_PASSED,)
+    documents: int = 6
 
 
 CRASHES = BadRelease(
     change=replacing(*SERVE, '    raise SystemExit("the new library is missing")\n'),
-    reasons=["task serve ended with exit code 1", "serve | the new library is missing"],
+    reasons=["task serve ended with exit code 1, 4 times", "serve | the new library is missing"],
+    healthy_seconds=HEALTHY_SECONDS,
 )
 HANGS = BadRelease(
     change=replacing(*SERVE, "    __import__('threading').Event().wait()\n"),
@@ -43,6 +69,7 @@ FAILS_ITS_CHECK = BadRelease(
 FAILS_ITS_MIGRATION = BadRelease(
     change=migrating(("expand_notes", "ALTER TABLE lecture_notes ADD COLUMN seen boolean;")),
     reasons=["prestart task prepare ended with exit code 4", 'relation "lecture_notes" does not exist'],
+    healthy_seconds=HEALTHY_SECONDS,
 )
 BLOCKS = BadRelease(
     change=migrating(("expand_slow", f"ALTER TABLE jobs ADD COLUMN more int; {'SELECT pg_sleep(5); ' * 27}")),
@@ -62,20 +89,23 @@ REMOVES_WHAT_IS_NEEDED = BadRelease(
         "contract_jobs.sql removes what",
         "first release a commit that ends with the contraction",
     ],
+    healthy_seconds=HEALTHY_SECONDS,
 )
-# Its canary is healthy, and needs the time to become so.
+# Its canary is healthy.
 ANSWERS_500 = BadRelease(
     change=replacing(*CALENDARS, f'        raise RuntimeError("of a test")\n{CREATE}'),
     reasons=["Not ok: golden document: POST /api/v1/calendars answers 500"],
-    healthy_seconds=600,
+    healthy_seconds=HEALTHY_SECONDS,
 )
 READS_WRONGLY = BadRelease(
     change=replacing(*READ, "return Extraction(events=tuple(events[1:]),"),
     reasons=["task work ended with exit code 70", "was not read as it is printed", "lectures: events: 1 of"],
+    healthy_seconds=HEALTHY_SECONDS,
 )
 LEAVES_OUT_AN_EXAM = BadRelease(
     change=replacing(*READ_EXAMS, "    for entry in entries[1:]:\n        exam = _exam(entry)\n"),
     reasons=[" ended with exit code 70", "golden document of exams was not read", "exams: events: 1 of"],
+    healthy_seconds=HEALTHY_SECONDS,
 )
 # The gate finds it, since nothing but the calendar is wrong.
 LEAVES_AN_EXAM_OUT_OF_CALENDARS = BadRelease(
@@ -85,7 +115,22 @@ LEAVES_AN_EXAM_OUT_OF_CALENDARS = BadRelease(
         "are missing, the first is exam ",
         "feed: entries: 1 of",
     ],
-    healthy_seconds=600,
+    healthy_seconds=HEALTHY_SECONDS,
+)
+# Killed after about 55 s, again and again.
+LEAKS = BadRelease(
+    change=replacing(*APPLICATION, f"{LEAK}{APPLICATION[1]}"),
+    reasons=["task serve was killed (exit code 137), as happens above its memory limit of", "restart"],
+    healthy_seconds=HEALTHY_SECONDS,
+    codes=(GATE_NOT_PASSED, ROLLED_BACK),
+)
+# A canary reads no documents of users, so only the roll-out or the verification can find it.
+WORKER_DIES = BadRelease(
+    change=replacing(*RUN, f'                __import__("os")._exit(9)\n{RUN[1]}'),
+    reasons=["task work ended with exit code 9"],
+    healthy_seconds=HEALTHY_SECONDS,
+    codes=(ROLLED_BACK, NOT_VERIFIED),
+    documents=120,
 )
 
 BAD_RELEASES = {
@@ -98,5 +143,7 @@ BAD_RELEASES = {
     "answers-500": ANSWERS_500,
     "reads-wrongly": READS_WRONGLY,
     "leaves-out-an-exam": LEAVES_OUT_AN_EXAM,
+    "leaks": LEAKS,
+    "worker-dies": WORKER_DIES,
     "leaves-an-exam-out-of-calendars": LEAVES_AN_EXAM_OUT_OF_CALENDARS,
 }

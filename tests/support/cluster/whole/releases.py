@@ -19,7 +19,7 @@ from tools.local_cluster.release_command import pack_release
 
 JOBS = ("api", "worker", "scheduler")
 UNDER_WAY = 10
-GATE_NOT_PASSED = 20
+GATE_NOT_PASSED, ROLLED_BACK, NOT_VERIFIED = 20, 22, 23
 #: Above the bounds that the command sets itself.
 COMMAND_SECONDS = 1500
 #: Of all readers together, at the beginning.
