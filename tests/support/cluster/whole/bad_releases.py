@@ -43,6 +43,8 @@ READ = ("src/upschedule/pdf/reader.py", "return Extraction(events=tuple(events),
 class BadRelease:
     """The deployment must report all `reasons` and end with one of `codes`, while so many documents are uploaded.
 
+    `failed_max` requests may fail or be refused: those that an instance had, or got, when it was killed.
+
     Nomad gives up a canary that is not healthy after `healthy_seconds`.
     """
 
@@ -51,6 +53,7 @@ class BadRelease:
     healthy_seconds: int = 60
     codes: Collection[int] = (GATE_NOT_PASSED,)
     documents: int = 6
+    failed_max: int = 0
 
 
 CRASHES = BadRelease(
@@ -122,7 +125,9 @@ LEAKS = BadRelease(
     change=replacing(*APPLICATION, f"{LEAK}{APPLICATION[1]}"),
     reasons=["task serve was killed (exit code 137), as happens above its memory limit of", "restart"],
     healthy_seconds=HEALTHY_SECONDS,
+    # By the size of the instance, its first kill is late in the gate or early in the roll-out, when it serves.
     codes=(GATE_NOT_PASSED, ROLLED_BACK),
+    failed_max=20,
 )
 # A canary reads no documents of users, so only the roll-out or the verification can find it.
 WORKER_DIES = BadRelease(
