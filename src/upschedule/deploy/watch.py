@@ -11,7 +11,7 @@ from upschedule.deploy.rollout_state import Phase, RolloutState, derive
 
 _EVERY_SECONDS = 1.5
 #: A check fails while a process starts.
-_FAILING_CHECK_SECONDS = 30.0
+_FAILING_CHECK_SECONDS = 10.0
 
 
 class Watcher:
