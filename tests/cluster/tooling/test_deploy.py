@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cluster.conftest import Figure
 from tests.support.cluster.tooling import releases
 from tests.support.cluster.tooling.deploy_site import Site, running_node, site_in
 from tests.support.cluster.tooling.nomad_agent import Agent
@@ -102,7 +103,7 @@ def test_watch_says_why_a_canary_failed_and_that_the_earlier_release_is_back(
     assert site.deploy("status", "--wait-seconds", "60").code == DONE
 
 
-def test_a_canary_that_crashes_is_given_up_within_a_minute_and_the_wait_says_why(site: Site) -> None:
+def test_a_canary_that_crashes_is_given_up_within_a_minute_and_the_wait_says_why(site: Site, figure: Figure) -> None:
     """By Nomad alone, with the restarts and deadlines of the job files: a healthy start may take 15 minutes (R12.3)."""
     site.release(ONE)
     site.await_phase("settled")
@@ -118,6 +119,7 @@ def test_a_canary_that_crashes_is_given_up_within_a_minute_and_the_wait_says_why
     said = site.deploy("watch")
 
     assert said.code == FAILED, said.text
+    figure("seconds until a release that crashes is given up and all is back", time.monotonic() - began)
     assert time.monotonic() - began < GIVEN_UP_SECONDS, said.text
     waiting, _, _ = said.text.partition("failed: Failed due to unhealthy allocations")
     assert [reason for reason in crash if reason not in waiting] == [], said.text
