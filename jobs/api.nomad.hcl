@@ -168,9 +168,11 @@ job "api" {
   datacenters = [var.datacenters]
   type        = "service"
 
+  # As the stack's Nomad Variable `stack/applied` has them, so that what runs can be compared with the stack.
   meta {
-    release = local.release.version
-    secrets = var.secrets_fingerprint
+    release  = local.release.version
+    secrets  = var.secrets_fingerprint
+    settings = substr(sha256(var.settings), 0, 12)
   }
 
   # Spread over all nodes.

@@ -1,4 +1,4 @@
-"""Refuses a release while another one is under way, before Pulumi changes anything."""
+"""Before Pulumi changes anything: refuses a release beside another, warns of drift, and records what runs."""
 
 import os
 import time
@@ -8,10 +8,13 @@ from typing import Any
 
 import pulumi
 
-from upschedule.deploy.errors import ServerError
+from upschedule.deploy.applied import read_applied
+from upschedule.deploy.environment import RECORDS_MAX
+from upschedule.deploy.errors import DeployError, ServerError, ServerUnreachable
 from upschedule.deploy.http import BRIEF
 from upschedule.deploy.nomad import NomadClient, nomad_endpoint
 from upschedule.deploy.nomad_model import ACTIVE
+from upschedule.deploy.records.recorder import Recorder
 
 #: Bound of the wait for a change of the number of instances, which ends by itself once they have started.
 PATIENCE_SECONDS = 180
@@ -78,12 +81,48 @@ def refuse_a_second_release(
 
 def read_rollouts(jobs: Iterable[str], namespace: str) -> list[Rollout]:
     """Reads the jobs from the Nomad that the environment's NOMAD_… variables name. Raises NomadSilent."""
-    endpoint = nomad_endpoint(os.environ)
-    nomad = NomadClient(endpoint, query={"namespace": namespace}, retries=BRIEF, read_seconds=_ANSWER_SECONDS)
     try:
-        return [_read_rollout(nomad, job) for job in jobs]
+        return [_read_rollout(_nomad(namespace), job) for job in jobs]
     except ServerError as error:
-        raise NomadSilent(endpoint.address, error.reason) from error
+        raise NomadSilent(nomad_endpoint(os.environ).address, error.reason) from error
+
+
+def warn_of_drift(wanted: str, jobs: Iterable[str], namespace: str) -> None:
+    """Pulumi compares a stack with its own state, so `up` changes nothing after a rollback. Raises NomadSilent."""
+    try:
+        last = read_applied(_nomad(namespace))
+    except ServerError as error:
+        raise NomadSilent(nomad_endpoint(os.environ).address, error.reason) from error
+    if last and (text := drift(wanted, last.release, read_rollouts(jobs, namespace))):
+        pulumi.log.warn(text)
+
+
+def drift(wanted: str, last_applied: str, rollouts: Iterable[Rollout]) -> str:
+    """How to put right that another release runs than the stack believes; empty where `up` does. Pure."""
+    others = {each.job: each.release for each in rollouts if each.release not in ("", wanted)}
+    if wanted != last_applied or not others:
+        return ""
+    running = ", ".join(f"{job} runs {release}" for job, release in others.items())
+    return (
+        f"The stack names release {wanted} and has applied it before, but {running}: that release was left. "
+        "`pulumi up` alone changes nothing. To stay with what runs, set the stack back as docs/runbooks/revert.md "
+        f"says; to start {wanted} again, run `pulumi up --refresh`."
+    )
+
+
+def record_what_runs(jobs: Sequence[str], namespace: str) -> None:
+    """Records the release that has settled, so that the next one can be reverted however it is promoted."""
+    try:
+        Recorder(_nomad(namespace), jobs=jobs, records_max=RECORDS_MAX).record()
+    except ServerUnreachable as error:
+        raise NomadSilent(nomad_endpoint(os.environ).address, error.reason) from error
+    except DeployError as error:
+        pulumi.log.warn(f"What runs is not recorded, so `upschedule deploy revert` may not find it: {error}")
+
+
+def _nomad(namespace: str) -> NomadClient:
+    endpoint = nomad_endpoint(os.environ)
+    return NomadClient(endpoint, query={"namespace": namespace}, retries=BRIEF, read_seconds=_ANSWER_SECONDS)
 
 
 def _read_rollout(nomad: NomadClient, job: str) -> Rollout:

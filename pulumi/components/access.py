@@ -22,10 +22,21 @@ class AccessToken(pulumi.ComponentResource):
 def deploy_rules(namespace: str) -> str:
     """Allows to start releases, promote or fail canaries, and scale, but not to enter a task or change access.
 
-    The token cannot read a secret, but a job that it submits can read the secrets of the job of that name.
+    The token cannot read a secret, but a job that it submits can read the secrets of the job of that name. It keeps the
+    records of releases, and reads what the stack last applied.
     """
     return f"""namespace "{namespace}" {{
   capabilities = ["list-jobs", "parse-job", "read-job", "read-job-scaling", "read-logs", "scale-job", "submit-job"]
+
+  variables {{
+    path "releases/*" {{
+      capabilities = ["list", "read", "write", "destroy"]
+    }}
+
+    path "stack/applied" {{
+      capabilities = ["read"]
+    }}
+  }}
 }}
 """
 

@@ -7,14 +7,16 @@ from typing import Annotated
 
 import msgspec
 import pulumi
+import pulumi_nomad as nomad
 
 from components.service import JOBS as JOB_FILES
 from components.service import Service, ServiceArgs
 from config import Megabytes, Text
-from guard import read_rollouts, refuse_a_second_release
+from guard import read_rollouts, record_what_runs, refuse_a_second_release, warn_of_drift
 from parts.cluster import Cluster
 from parts.release_settings import Accepted, accepted_settings, known_only, manifest_problem, setting_problems
 from parts.stores import Stores
+from upschedule.deploy import applied
 from upschedule.operations.release.manifest import Manifest
 from upschedule.settings.servers import DEFAULT_REGION
 
@@ -141,6 +143,9 @@ def ensure_no_other_release(settings: ApplicationConfig, namespace: str) -> None
     if settings.release:
         manifest = parse_manifest(settings)
         refuse_a_second_release(manifest.version, lambda: read_rollouts(JOBS, namespace))
+        warn_of_drift(manifest.version, JOBS, namespace)
+        if not pulumi.runtime.is_dry_run():
+            record_what_runs(JOBS, namespace)
 
 
 def define(cluster: Cluster, settings: ApplicationConfig, secrets: Secrets, stores: Stores) -> None:
@@ -152,16 +157,17 @@ def define(cluster: Cluster, settings: ApplicationConfig, secrets: Secrets, stor
     if accepted is None:
         pulumi.log.warn(f"Release {manifest.version} does not say which settings it accepts: they are not checked.")
     own = {process: known_only(process_secrets(process, secrets, stores), accepted) for process in JOBS}
+    lines = application_settings(settings, stores, accepted)
     shared = {
         "release": release_variable(settings, manifest, stores, user=f"{cluster.settings.user_prefix}release"),
-        "settings": application_settings(settings, stores, accepted),
+        "settings": lines,
         # Of all three: a release or a rotation changes the three jobs together.
         "secrets_fingerprint": secrets_fingerprint(
             {f"{process}/{name}": value for process, items in own.items() for name, value in items.items()}
         ),
     }
-    define_api(cluster, settings, shared, own["api"], stores)
-    Service(
+    api = define_api(cluster, settings, shared, own["api"], stores)
+    worker = Service(
         "worker",
         ServiceArgs(
             namespace=cluster.namespace,
@@ -175,7 +181,7 @@ def define(cluster: Cluster, settings: ApplicationConfig, secrets: Secrets, stor
             task_secrets={"worker/work": own["worker"], "worker/wait": wait_task_secrets(own["worker"])},
         ),
     )
-    Service(
+    scheduler = Service(
         "scheduler",
         ServiceArgs(
             namespace=cluster.namespace,
@@ -193,11 +199,23 @@ def define(cluster: Cluster, settings: ApplicationConfig, secrets: Secrets, stor
             },
         ),
     )
+    nomad.Variable(
+        "applied",
+        namespace=cluster.namespace,
+        path=applied.PATH,
+        items={
+            "release": manifest.version,
+            "secrets": shared["secrets_fingerprint"],
+            "settings": hashlib.sha256(lines.encode()).hexdigest()[:12],
+        },
+        # Of the jobs, not of their components: what is said here has been registered.
+        opts=pulumi.ResourceOptions(depends_on=[each.job for each in (api, worker, scheduler)]),
+    )
 
 
 def define_api(
     cluster: Cluster, settings: ApplicationConfig, shared: Secrets, application: Secrets, stores: Stores
-) -> None:
+) -> Service:
     """Defines the API, with the only task that can change tables and write backups."""
     prepare = {
         "authority": stores.authority,
@@ -214,7 +232,7 @@ def define_api(
         "backups_region": stores.object_store_region,
         "domain": settings.domain,
     }
-    Service(
+    return Service(
         "api",
         ServiceArgs(
             namespace=cluster.namespace,

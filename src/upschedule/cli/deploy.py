@@ -13,7 +13,7 @@ import msgspec
 
 from upschedule import golden
 from upschedule.deploy.clock import Clock
-from upschedule.deploy.environment import Cluster, cluster_from
+from upschedule.deploy.environment import RECORDS_MAX, SILENCE_SECONDS, Cluster, cluster_from
 from upschedule.deploy.errors import DeployError, ExitCode
 from upschedule.deploy.findings import failures, table
 from upschedule.deploy.gate import GateLimits, ReleaseContext, run_gate
@@ -21,6 +21,8 @@ from upschedule.deploy.http import Endpoint
 from upschedule.deploy.probe import Probe
 from upschedule.deploy.probe.metrics import MetricBounds, Prometheus
 from upschedule.deploy.promote import Promotion
+from upschedule.deploy.recording import record_release
+from upschedule.deploy.records.recorder import RECORDS_MIN
 from upschedule.deploy.rollback import revert as revert_release
 from upschedule.deploy.status import await_healthy, exit_code, is_healthy, job_reports, lines
 from upschedule.deploy.watch import Watcher
@@ -83,12 +85,32 @@ def _probe_options(run: Callable[P, None]) -> Callable[P, None]:
 
 
 @click.group(name="deploy")
-def command() -> None:
+@click.option(
+    "--records-max",
+    envvar="UPSCHEDULE_DEPLOY_RECORDS_MAX",
+    type=click.IntRange(RECORDS_MIN),
+    default=RECORDS_MAX,
+    show_default=True,
+    help="How many records of releases are kept.",
+)
+@click.option(
+    "--silence-seconds",
+    envvar="UPSCHEDULE_DEPLOY_SILENCE_SECONDS",
+    type=click.FloatRange(0),
+    default=SILENCE_SECONDS,
+    show_default=True,
+    help="How long a command that has begun waits for a Nomad or Consul that does not answer.",
+)
+@click.pass_context
+def command(context: click.Context, *, records_max: int, silence_seconds: float) -> None:
     """Watch, gate, promote or revert a release.
 
     Reads NOMAD_ADDR, NOMAD_TOKEN, NOMAD_NAMESPACE, CONSUL_HTTP_ADDR and CONSUL_HTTP_TOKEN as Nomad's and Consul's own
     commands do. docs/releases.md lists the exit codes.
     """
+    context.obj = functools.partial(
+        cluster_from, os.environ, clock=Clock(), records_max=records_max, silence_seconds=silence_seconds
+    )
 
 
 @command.command()
@@ -106,6 +128,7 @@ def status(*, as_json: bool, wait_seconds: float) -> ExitCode:
     cluster = _cluster()
     reports = await_healthy(cluster, seconds=wait_seconds) if wait_seconds else job_reports(cluster)
     click.echo(msgspec.json.encode(reports).decode() if as_json else "\n".join(lines(reports)))
+    record_release(_cluster(report=_print_to_stderr))
     return ExitCode.DONE if wait_seconds and is_healthy(reports) else exit_code(reports)
 
 
@@ -114,7 +137,10 @@ def status(*, as_json: bool, wait_seconds: float) -> ExitCode:
 @_exits
 def watch(*, wait_seconds: float) -> ExitCode:
     """Say each change in words until nothing is under way, and why a release failed."""
-    return watch_release(Watcher(_cluster()), seconds=wait_seconds)
+    cluster = _cluster()
+    code = watch_release(Watcher(cluster), seconds=wait_seconds)
+    record_release(cluster)
+    return code
 
 
 @command.command()
@@ -144,13 +170,23 @@ def promote(*, gated: bool, **options: object) -> ExitCode:
 @click.option("--wait-seconds", type=click.FloatRange(0), default=_DEFAULTS.return_seconds, show_default=True)
 @_exits
 def revert(*, wait_seconds: float) -> ExitCode:
-    """Fail what is under way; when nothing is, start the stable version before this one again."""
+    """Fail what is under way; when nothing is, start the release recorded before this one again."""
     cluster = _cluster()
     return revert_release(cluster, Watcher(cluster), seconds=wait_seconds)
 
 
-def _cluster() -> Cluster:
-    return cluster_from(os.environ, clock=Clock(), report=_print_line)
+def _print_line(line: str) -> None:
+    click.echo(f"{dt.datetime.now(tz=dt.UTC).astimezone():%H:%M:%S} {line}")
+
+
+def _print_to_stderr(line: str) -> None:
+    click.echo(line, err=True)
+
+
+def _cluster(report: Callable[[str], None] = _print_line) -> Cluster:
+    """As the options of the group say."""
+    make: Callable[..., Cluster] = click.get_current_context().obj
+    return make(report=report)
 
 
 def _context(values: dict[str, object]) -> ReleaseContext:
@@ -177,7 +213,3 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
     error_ratio_max: float
     p95_seconds_max: float
     wait_seconds: float
-
-
-def _print_line(line: str) -> None:
-    click.echo(f"{dt.datetime.now(tz=dt.UTC).astimezone():%H:%M:%S} {line}")

@@ -6,31 +6,48 @@ from dataclasses import dataclass
 from upschedule.deploy.clock import Clock
 from upschedule.deploy.consul import ConsulHealth, consul_client
 from upschedule.deploy.nomad import NomadClient, nomad_endpoint
+from upschedule.deploy.records.recorder import Recorder
 
 #: In the order of promotion: workers before the API that sends them work, so that no old worker reads a new message.
 JOBS = ("worker", "scheduler", "api")
 API = "api"
+#: How many records of releases Nomad keeps, unless the command says otherwise.
+RECORDS_MAX = 10
+#: As long as a server's restart may take, unless the command says otherwise.
+SILENCE_SECONDS = 300.0
 _NAMESPACE = "upschedule"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """`report` prints a line."""
+    """`report` prints a line. `silence_seconds` is how long a command that has begun waits for a silent server."""
 
     nomad: NomadClient
+    records: Recorder
     consul: ConsulHealth
     clock: Clock
     report: Callable[[str], None]
+    silence_seconds: float = SILENCE_SECONDS
 
 
-def cluster_from(environment: Mapping[str, str], *, clock: Clock, report: Callable[[str], None]) -> Cluster:
+def cluster_from(
+    environment: Mapping[str, str],
+    *,
+    clock: Clock,
+    report: Callable[[str], None],
+    records_max: int = RECORDS_MAX,
+    silence_seconds: float = SILENCE_SECONDS,
+) -> Cluster:
     """Opens no connection yet."""
     namespace = environment.get("NOMAD_NAMESPACE", _NAMESPACE)
+    nomad = NomadClient(nomad_endpoint(environment), query={"namespace": namespace})
     return Cluster(
-        nomad=NomadClient(nomad_endpoint(environment), query={"namespace": namespace}),
+        nomad=nomad,
+        records=Recorder(nomad, jobs=JOBS, records_max=records_max),
         consul=_consul_from(environment),
         clock=clock,
         report=report,
+        silence_seconds=silence_seconds,
     )
 
 

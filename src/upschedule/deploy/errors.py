@@ -20,6 +20,7 @@ class ExitCode(enum.IntEnum):
     NOT_REVERTED = 24
     SUPERSEDED = 25
     TOO_LONG = 26
+    PARTLY_KNOWN = 27
     INTERRUPTED = 130
 
 
@@ -66,4 +67,16 @@ class Superseded(DeployError):
         super().__init__(
             f"{job} changed from version {seen} to version {version} meanwhile: somebody else is at work. "
             "Nothing more is done here; look at `upschedule deploy status`."
+        )
+
+
+class PartlyKnown(DeployError):
+    """Nomad fell silent while the jobs changed, so that it is not known how far the change went."""
+
+    exit_code = ExitCode.PARTLY_KNOWN
+
+    def __init__(self, what: str, known: str, reason: str) -> None:
+        super().__init__(
+            f"Nomad fell silent during {what}: {reason}. Known: {known}. Once Nomad answers, "
+            "`upschedule deploy promote` finishes it, and `upschedule deploy revert` undoes it."
         )

@@ -85,7 +85,9 @@ def _progress(snapshot: JobSnapshot, state: RolloutState) -> str:
         case Phase.FAILED:
             return f"{_failure(state)}; nothing brings an earlier version back: `upschedule deploy revert`"
         case _:
-            return f"settled, {len(state.instances)} of {state.job.count if state.job else 0} instances run"
+            count = state.job.count if state.job else 0
+            kind = f"scaling from {state.count_before}" if state.is_scaling else "settled"
+            return f"{kind}, {len(state.instances)} of {count} instances run"
 
 
 def _ahead(snapshot: JobSnapshot, state: RolloutState, deployment: Deployment) -> str:

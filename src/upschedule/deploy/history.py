@@ -1,4 +1,4 @@
-"""A job's versions in Nomad: which of them are one release, and which stable release came before. Pure."""
+"""A job's versions in Nomad: which of them are one release, and which are known to be good. Pure."""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,39 +20,63 @@ _BOOKKEEPING = frozenset(
         "CreateIndex",
         "ModifyIndex",
         "JobModifyIndex",
+        "ConsulToken",
         "NomadTokenID",
+        "VaultToken",
     }
 )
+_POLICY_BOOKKEEPING = frozenset({"ID", "CreateIndex", "ModifyIndex"})
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
-class EarlierVersion(msgspec.Struct, frozen=True, kw_only=True):
-    """The version that a rollback registers again."""
+class GoodVersion(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of which a deployment succeeded."""
 
     job: Job
     specification: dict[str, Any]
 
 
+def normal_form(specification: Mapping[str, Any]) -> dict[str, Any]:
+    """What a person or a program specified, without what Nomad adds at each registration."""
+    form = {name: value for name, value in specification.items() if name not in _BOOKKEEPING}
+    groups: list[dict[str, Any]] = specification["TaskGroups"]
+    form["TaskGroups"] = [_normal_group(group) for group in groups]
+    return form
+
+
+def _normal_group(group: dict[str, Any]) -> dict[str, Any]:
+    if not group.get("Scaling"):
+        return group
+    policy = {name: value for name, value in group["Scaling"].items() if name not in _POLICY_BOOKKEEPING}
+    return {**group, "Scaling": policy}
+
+
 def fingerprint(specification: Mapping[str, Any]) -> str:
     """Equal for versions that differ only in their numbers of instances."""
-    compared = {name: value for name, value in specification.items() if name not in _BOOKKEEPING}
-    groups: list[dict[str, Any]] = specification["TaskGroups"]
-    compared["TaskGroups"] = [{name: value for name, value in group.items() if name != "Count"} for group in groups]
+    compared = normal_form(specification)
+    compared["TaskGroups"] = [
+        {name: value for name, value in group.items() if name != "Count"} for group in compared["TaskGroups"]
+    ]
     return hashlib.sha256(_encoder.encode(compared)).hexdigest()
 
 
-def stable_version_before(snapshot: JobSnapshot) -> EarlierVersion | None:
-    """The newest stable version from before the present specification was first registered.
+def stable_chain(snapshot: JobSnapshot) -> list[GoodVersion]:
+    """The stable versions that led to the present one, newest first, one for each specification.
 
-    So two rollbacks go back two releases, and never to one that failed or was rolled back. None when Nomad, which
-    keeps a handful of versions, has no such version.
+    A version that failed is not one of them, nor is one that was left for an earlier version.
     """
     prints = [fingerprint(specification) for specification in snapshot.specifications]
-    first = max(index for index, each in enumerate(prints) if each == prints[0])
-    for job, specification in list(zip(snapshot.versions, snapshot.specifications, strict=True))[first + 1 :]:
-        if job.stable and not job.stop:
-            return EarlierVersion(job=job, specification=specification)
-    return None
+    chain: list[GoodVersion] = []
+    index = 0
+    while index < len(prints):
+        job = snapshot.versions[index]
+        if not job.stable or job.stop:
+            index += 1
+            continue
+        chain.append(GoodVersion(job=job, specification=snapshot.specifications[index]))
+        # What came after its first registration was left for it.
+        index = max(place for place, each in enumerate(prints) if each == prints[index]) + 1
+    return chain
 
 
 def find_version(snapshot: JobSnapshot, number: int) -> Job | None:

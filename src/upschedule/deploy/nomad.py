@@ -122,6 +122,11 @@ class NomadClient:
             evaluations=tuple(sorted(evaluations, key=lambda each: -each.create_index)),
         )
 
+    def deployment(self, id_: str) -> Deployment | None:
+        """None once Nomad has removed it."""
+        found = self.find("deployment", id_)
+        return self._convert(found, Deployment) if found else None
+
     def promote_deployment(self, deployment: str) -> None:
         """Promotes all groups. Nomad refuses unless every canary is healthy."""
         self.call("PUT", "deployment", "promote", deployment, body={"DeploymentID": deployment, "All": True})
@@ -131,9 +136,15 @@ class NomadClient:
         self.call("PUT", "deployment", "fail", deployment, body={"DeploymentID": deployment})
 
     def register_job(self, specification: dict[str, Any], *, over: int) -> None:
-        """As `nomad job revert`, but keeps the numbers of instances. `over` is the index of the replaced version."""
-        body = {"Job": specification, "EnforceIndex": True, "JobModifyIndex": over, "PreserveCounts": True}
-        self.call("PUT", "jobs", body=body)
+        """Refused if the job changed since `over`, the index of the version that is replaced; 0: there is none."""
+        self.call("PUT", "jobs", body={"Job": specification, "EnforceIndex": True, "JobModifyIndex": over})
+
+    def plan_job(self, specification: dict[str, Any]) -> Evaluation:
+        """What Nomad would place; `failed` names the groups without room. Changes nothing."""
+        body = {"Job": specification, "Diff": False}
+        planned: dict[str, Any] = self.call("PUT", "job", specification["ID"], "plan", body=body)
+        # The answer names groups without room as an evaluation does, but is none.
+        return self._convert({"Status": "blocked", "CreateIndex": 0, **planned}, Evaluation)
 
     def _list(self, kind: type[T], *path: str) -> list[T]:
         return self._convert(self.get(*path) or [], list[kind])

@@ -158,8 +158,8 @@ class Allocation(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
     @property
     def is_leaving(self) -> bool:
-        """It should stop and still finishes its work."""
-        return self.desired_status != "run" and self.client_status == "running"
+        """It should stop and has not ended. While its tasks stop, Nomad may call it `pending`."""
+        return self.desired_status != "run" and self.client_status in {"pending", "running"}
 
     @property
     def is_healthy(self) -> bool:

@@ -1,15 +1,19 @@
 """`upschedule deploy promote`: gate, promotion of all jobs, roll-out, verification; rollback at any failure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from upschedule.backoff import jittered
 from upschedule.deploy.environment import JOBS
-from upschedule.deploy.errors import ExitCode, ServerRefused, Superseded
+from upschedule.deploy.errors import ExitCode, PartlyKnown, ServerRefused, ServerUnreachable, Superseded
 from upschedule.deploy.findings import Finding, failures, passed, table
 from upschedule.deploy.gate import GateResult, ReleaseContext, States, await_canaries, run_gate
-from upschedule.deploy.rollback import Rollback, RollbackPlan, rollback_plans
+from upschedule.deploy.recording import record_release
+from upschedule.deploy.rollback import Goal, roll_back, undo_goals
+from upschedule.deploy.rollout_state import RolloutState
 from upschedule.deploy.verify import verify
 from upschedule.deploy.watch import settled
+
+_RETRY_SECONDS, _JITTER = 2.0, 0.3
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,20 +25,23 @@ class Promotion:
     def run(self, *, gated: bool) -> ExitCode:
         """Without the gate, canaries must still be healthy: Nomad refuses others."""
         context = self.context
-        under_way = [name for name, each in context.watcher.poll().items() if each.is_under_way]
-        plans = rollback_plans(context.cluster.nomad, under_way)
+        record_release(context.cluster)
+        states = context.watcher.poll()
+        under_way = [name for name, each in states.items() if each.is_under_way]
+        goals = undo_goals(states, under_way, context.cluster.records.newest())
         result = run_gate(context) if gated else await_canaries(context)
         self._print("Gate", result.findings)
         if not under_way:
             return self._verify_only(result)
         if not result.passed:
-            return self._roll_back(plans, ExitCode.GATE_NOT_PASSED, "The gate is not passed")
+            return self._roll_back(goals, ExitCode.GATE_NOT_PASSED, "The gate is not passed")
         if not self._promote(result.waiting):
-            return self._roll_back(plans, ExitCode.ROLLED_BACK, "Nomad did not promote")
+            return self._roll_back(goals, ExitCode.ROLLED_BACK, "Nomad did not promote")
         if failure := self._await_rollout(result):
-            return self._roll_back(plans, ExitCode.ROLLED_BACK, failure)
+            return self._roll_back(goals, ExitCode.ROLLED_BACK, failure)
         if not self._verify(result.waiting):
-            return self._roll_back(plans, ExitCode.NOT_VERIFIED, "The final verification is not passed")
+            return self._roll_back(goals, ExitCode.NOT_VERIFIED, "The final verification is not passed")
+        record_release(context.cluster)
         context.cluster.report("Promoted and verified.")
         return ExitCode.DONE
 
@@ -46,17 +53,53 @@ class Promotion:
         return ExitCode.DONE if self._verify({}) else ExitCode.NOT_VERIFIED
 
     def _promote(self, waiting: States) -> bool:
-        """False when Nomad refuses one, so that the others must go back as well."""
-        cluster = self.context.cluster
-        for name in JOBS:
-            if name in waiting and (deployment := waiting[name].deployment):
-                cluster.report(f"{name}: promoting")
-                try:
-                    cluster.nomad.promote_deployment(deployment.id)
-                except ServerRefused as error:
-                    cluster.report(f"{name}: {error}")
+        """False when Nomad refuses one, so that the others must go back as well.
+
+        Goes on where it stopped when Nomad was silent meanwhile. Raises PartlyKnown when the silence lasts.
+        """
+        pending = {name: each for name in JOBS if (each := waiting.get(name))}
+        clock = self.context.cluster.clock
+        deadline = clock.now() + self.context.cluster.silence_seconds
+        while pending:
+            name, state = next(iter(pending.items()))
+            try:
+                if not self._promote_one(name, state):
                     return False
+                del pending[name]
+            except ServerUnreachable as error:
+                self._await_answer(error, waiting, pending, final=clock.now() > deadline)
         return True
+
+    def _promote_one(self, name: str, state: RolloutState) -> bool:
+        cluster = self.context.cluster
+        if state.deployment is None:
+            return True
+        cluster.report(f"{name}: promoting")
+        try:
+            cluster.nomad.promote_deployment(state.deployment.id)
+        except ServerRefused as error:
+            # Nomad refuses to promote twice: an earlier request may have arrived, and its answer not.
+            now = cluster.nomad.deployment(state.deployment.id)
+            if now and not now.needs_promotion:
+                return True
+            cluster.report(f"{name}: {error}")
+            return False
+        return True
+
+    def _await_answer(self, error: ServerUnreachable, waiting: States, pending: States, *, final: bool) -> None:
+        """Returns once Nomad answers again. Raises PartlyKnown when it does not, or when this is `final`."""
+        context, clock = self.context, self.context.cluster.clock
+        context.cluster.report(f"{next(iter(pending))}: {error}")
+        try:
+            if final:
+                raise error
+            clock.sleep(jittered(_RETRY_SECONDS, _JITTER, clock.random()))
+            context.watcher.wait_until(lambda _: True, seconds=context.cluster.silence_seconds)
+        except ServerUnreachable as silent:
+            first, *others = pending
+            known = [f"{name} is promoted" for name in waiting if name not in pending]
+            known += [f"{first} may be promoted", *(f"{name} is not promoted" for name in others)]
+            raise PartlyKnown("the promotion", ", ".join(known), silent.reason) from silent
 
     def _await_rollout(self, result: GateResult) -> str | None:
         """Waits until all instances are replaced. Returns a sentence when that fails."""
@@ -68,7 +111,10 @@ class Promotion:
 
         restarts: list[str] = []
         seconds = self.context.limits.rolling_seconds
-        in_time, last = self.context.watcher.wait_until(ended, seconds=seconds)
+        try:
+            in_time, last = self.context.watcher.wait_until(ended, seconds=seconds)
+        except ServerUnreachable as error:
+            raise PartlyKnown("the roll-out", "all jobs are promoted", error.reason) from error
         lost = [name for name, each in last.items() if each.is_lost]
         if lost:
             return f"The roll-out of {', '.join(lost)} failed"
@@ -85,16 +131,19 @@ class Promotion:
 
     def _verify(self, promoted: States) -> bool:
         """`promoted` are the states before the promotion; without any, restarts of long ago do not count."""
-        findings = verify(self.context)
+        try:
+            findings = verify(self.context)
+        except ServerUnreachable as error:
+            raise PartlyKnown("the verification", "all jobs are rolled out", error.reason) from error
         if promoted:
             findings.append(self.context.check_restarts(promoted, name="the release's instances"))
         self._print("Verification", findings)
         return passed(findings)
 
-    def _roll_back(self, plans: Mapping[str, RollbackPlan], code: ExitCode, reason: str) -> ExitCode:
+    def _roll_back(self, goals: list[Goal], code: ExitCode, reason: str) -> ExitCode:
         context = self.context
-        context.cluster.report(f"{reason}: all jobs of the release go back.")
-        if Rollback(context.cluster, context.watcher, plans).run(seconds=context.limits.return_seconds):
+        states = context.watcher.poll()
+        if roll_back(context.cluster, context.watcher, goals, states, reason, seconds=context.limits.return_seconds):
             context.cluster.report("The earlier release runs on all instances.")
             return code
         return ExitCode.NOT_REVERTED

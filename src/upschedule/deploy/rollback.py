@@ -2,97 +2,191 @@
 
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
+from typing import Any
 
 import msgspec
 
-from upschedule.deploy import history
 from upschedule.deploy.environment import Cluster
-from upschedule.deploy.errors import ExitCode, ServerRefused
-from upschedule.deploy.nomad import NomadClient
-from upschedule.deploy.rollout_state import Phase, RolloutState, derive
+from upschedule.deploy.errors import ExitCode, PartlyKnown, ServerRefused, ServerUnreachable
+from upschedule.deploy.preflight import problems_of
+from upschedule.deploy.recording import record_release
+from upschedule.deploy.records.model import ReleaseRecord, identity_of, make_record, with_counts
+from upschedule.deploy.rollout_state import Phase, RolloutState
 from upschedule.deploy.watch import Watcher
 
+States = Mapping[str, RolloutState]
+_BACK = frozenset({Phase.SETTLED, Phase.RETURNED})
+_GONE = frozenset({Phase.ABSENT, Phase.STOPPED})
+#: Nomad's words for a job that changed since it was read.
+_CHANGED_MEANWHILE = "Enforcing job modify index"
 
-class RollbackPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """`bad` is the fingerprint of the version to leave; `target` replaces it, None when Nomad has no earlier one."""
 
-    bad: str
-    target: history.EarlierVersion | None
+class Goal(msgspec.Struct, frozen=True, kw_only=True):
+    """What one job shall run. `target` is None where no record has it: then Nomad alone can bring a version back.
+
+    `bad` is the fingerprint of the version to leave. Without `bad`, only `target` itself will do; with it, also another
+    stable version of the target's release, to which Nomad may return by itself.
+    """
+
+    job: str
+    bad: str | None = None
+    target: dict[str, Any] | None = None
+    fingerprint: str = ""
+    label: str = ""
+
+    def is_met(self, state: RolloutState) -> bool:
+        """Whether the newest version is the wanted one, in whatever phase."""
+        if state.job is None or state.phase in _GONE:
+            return False
+        if self.bad is None:
+            return state.fingerprint == self.fingerprint
+        return state.fingerprint != self.bad and (self.target is None or state.job.release == self.label)
 
 
-def rollback_plans(nomad: NomadClient, jobs: Iterable[str]) -> dict[str, RollbackPlan]:
-    """By job. Make them before the first change."""
-    plans: dict[str, RollbackPlan] = {}
-    for name in jobs:
-        snapshot = nomad.job_snapshot(name)
-        if not snapshot.versions:
-            continue
-        returning = derive(snapshot).phase is Phase.RETURNING and len(snapshot.specifications) > 1
-        # While Nomad has yet to register the earlier version again, the failed release is still the newest version.
-        bad = 1 if returning and not snapshot.deployments[0].reverts_automatically else 0
-        plans[name] = RollbackPlan(
-            bad=history.fingerprint(snapshot.specifications[bad]), target=history.stable_version_before(snapshot)
-        )
-    return plans
+def exact_goal(record: ReleaseRecord, job: str) -> Goal:
+    """The recorded version, and no other."""
+    return Goal(
+        job=job, target=record.specifications[job], fingerprint=record.fingerprint(job), label=record.job(job).release
+    )
+
+
+def undo_goals(states: States, jobs: Iterable[str], record: ReleaseRecord | None) -> list[Goal]:
+    """Those of `jobs`, and of the jobs that have settled already on a release that is still under way elsewhere. Pure.
+
+    Make them before the first change. `record` is the last release that ran everywhere.
+    """
+    named = list(jobs)
+    leaving = {state.job.release for name in named if (state := states[name]).job and state.is_under_way}
+    goals: list[Goal] = []
+    for name, state in states.items():
+        recorded = exact_goal(record, name) if record and name in record.specifications else Goal(job=name)
+        ahead = state.job and state.job.release in leaving and recorded.target and not recorded.is_met(state)
+        if state.job and (name in named or ahead):
+            goals.append(msgspec.structs.replace(recorded, bad=state.failed_fingerprint or state.fingerprint))
+    return goals
 
 
 class Rollback:
-    """Takes each action once, and only while the job still needs it."""
+    """Takes each action once, and only while the job still needs it.
 
-    def __init__(self, cluster: Cluster, watcher: Watcher, plans: Mapping[str, RollbackPlan]) -> None:
+    `together`: promotes no canary before all jobs have a healthy one, and ends at the first failure, so that either all
+    jobs change or the caller can bring all back. Otherwise each job goes its own way, which is faster.
+    """
+
+    def __init__(self, cluster: Cluster, watcher: Watcher, goals: Iterable[Goal], *, together: bool = False) -> None:
         self._cluster = cluster
         self._watcher = watcher
-        self._plans = plans
+        self._goals = list(goals)
+        self._together = together
         self._taken: set[str] = set()
         self._given_up: set[str] = set()
+        self._is_promoting = False
+
+    @property
+    def has_promoted(self) -> bool:
+        return self._is_promoting
 
     def run(self, *, seconds: float) -> bool:
-        """Whether all jobs run their earlier release."""
-        in_time, _ = self._watcher.wait_until(self._step, seconds=seconds)
+        """Whether all jobs run their goal. Raises PartlyKnown when Nomad stays silent."""
+        last: States = {}
+
+        def ended(states: States) -> bool:
+            nonlocal last
+            last = states
+            return self._step(states)
+
+        try:
+            in_time, _ = self._watcher.wait_until(ended, seconds=seconds)
+        except ServerUnreachable as error:
+            raise PartlyKnown("the way back", self._known(last), error.reason) from error
         if not in_time:
             self._cluster.report(
                 f"The earlier release is not back after {seconds:g} s: look at `upschedule deploy status`."
             )
         return in_time and not self._given_up
 
-    def _step(self, states: Mapping[str, RolloutState]) -> bool:
-        # A list: every job acts before any is waited for.
-        done = [self._is_done(states[name], plan) for name, plan in self._plans.items()]
-        return all(done)
+    def _known(self, states: States) -> str:
+        parts = [f"{goal.job} {'is back' if self._is_back(goal, states) else 'is not back'}" for goal in self._goals]
+        return ", ".join(parts)
 
-    def _is_done(self, state: RolloutState, plan: RollbackPlan) -> bool:
-        if state.name in self._given_up:
+    def _is_back(self, goal: Goal, states: States) -> bool:
+        return goal.job in states and goal.is_met(states[goal.job]) and states[goal.job].phase in _BACK
+
+    def _step(self, states: States) -> bool:
+        if self._together:
+            self._give_up_lost(states)
+            if self._given_up:
+                return True
+        self._is_promoting = self._is_promoting or not self._together or self._all_ready(states)
+        # A list: every job acts before any is waited for.
+        done = [self._is_done(states[goal.job], goal) for goal in self._goals]
+        return all(done) or (self._together and bool(self._given_up))
+
+    def _all_ready(self, states: States) -> bool:
+        """Whether every job has its goal, with healthy canaries or without any."""
+        return all(
+            goal.is_met(state) and (state.promotable or state.phase in _BACK)
+            for goal in self._goals
+            if (state := states[goal.job])
+        )
+
+    def _give_up_lost(self, states: States) -> None:
+        for goal in self._goals:
+            state = states[goal.job]
+            if goal.job in self._registered and not goal.is_met(state) and state.failed:
+                self._give_up(goal.job, "the earlier release does not become healthy")
+
+    @property
+    def _registered(self) -> set[str]:
+        return {key.split()[1] for key in self._taken if key.startswith("register ")}
+
+    def _is_done(self, state: RolloutState, goal: Goal) -> bool:
+        if goal.job in self._given_up:
             return True
-        if state.fingerprint != plan.bad:
+        if goal.is_met(state):
             return self._finish(state)
-        if state.deployment and state.deployment.is_active:
+        if state.phase is Phase.RETURNING and state.fingerprint == goal.bad:
+            # Nomad has yet to register the earlier version again.
+            return False
+        if state.deployment and state.deployment.is_active and not state.is_scaling and not self._together:
             self._take(f"{state.name}: failing the deployment of its canary or roll-out", "fail", state.deployment.id)
-        elif state.phase is not Phase.RETURNING:
-            self._register(state, plan)
+        else:
+            self._register(state, goal)
         return False
 
     def _finish(self, state: RolloutState) -> bool:
         if state.phase is Phase.FAILED:
             self._give_up(state.name, "the earlier release does not become healthy either")
             return True
-        if state.promotable and state.deployment:
+        if state.promotable and state.deployment and self._is_promoting:
             text = f"{state.name}: an instance of the earlier release is healthy, the others follow"
             self._take(text, "promote", state.deployment.id)
-        return state.phase in {Phase.SETTLED, Phase.RETURNED}
+        return state.phase in _BACK
 
-    def _register(self, state: RolloutState, plan: RollbackPlan) -> None:
-        target = plan.target
-        if target is None:
+    def _register(self, state: RolloutState, goal: Goal) -> None:
+        if goal.target is None:
             self._give_up(
-                state.name, "Nomad knows no earlier stable version. Set the earlier release in the stack, `pulumi up`."
+                state.name,
+                "no earlier release is recorded, and Nomad knows no earlier stable version. Set the earlier release in "
+                "the stack, `pulumi up`.",
             )
             return
         key = f"register {state.name} {state.index}"
-        if key not in self._taken:
-            self._cluster.report(
-                f"{state.name}: starting version {target.job.version} again, release {target.job.release}"
-            )
-            self._cluster.nomad.register_job(target.specification, over=state.index)
+        if key in self._taken:
+            return
+        self._cluster.report(f"{state.name}: starting release {goal.label} again, from its record")
+        try:
+            self._cluster.nomad.register_job(with_counts(goal.target, state.counts), over=state.index)
+        except ServerUnreachable as error:
+            # The next poll shows whether Nomad took it.
+            self._cluster.report(f"  {error}")
+        except ServerRefused as error:
+            self._cluster.report(f"  {error}")
+            if error.status == HTTPStatus.FORBIDDEN and not self._registered:
+                raise
+            if _CHANGED_MEANWHILE not in error.reason:
+                self._give_up(state.name, "Nomad refuses the earlier release")
+        else:
             self._taken.add(key)
 
     def _take(self, text: str, action: str, deployment: str) -> None:
@@ -108,14 +202,18 @@ class Rollback:
             # The deployment ended or changed since the poll: the next poll decides.
             self._cluster.report(f"  {error}")
             return
+        except ServerUnreachable as error:
+            self._cluster.report(f"  {error}")
+            return
         self._taken.add(f"{action} {deployment}")
 
     def _give_up(self, job: str, reason: str) -> None:
-        self._cluster.report(f"{job}: {reason}")
+        if job not in self._given_up:
+            self._cluster.report(f"{job}: {reason}")
         self._given_up.add(job)
 
 
-def jobs_to_revert(states: Mapping[str, RolloutState]) -> list[str]:
+def jobs_to_revert(states: States) -> list[str]:
     """The jobs under way. Else, after a failure, those that still run the release that failed elsewhere. Else all.
 
     Pure. So a second call right after a rollback changes nothing.
@@ -133,20 +231,87 @@ def jobs_to_revert(states: Mapping[str, RolloutState]) -> list[str]:
 
 
 def revert(cluster: Cluster, watcher: Watcher, *, seconds: float) -> ExitCode:
-    """Fails what is under way; else starts the stable version before the present one, with as many instances.
+    """Fails what is under way; else starts the release recorded before the present one, with as many instances.
 
-    `seconds` limits the time until the earlier release runs everywhere.
+    Either all jobs change or none does. `seconds` limits the time until the earlier release runs everywhere.
     """
+    record_release(cluster)
     states = watcher.poll()
     jobs = jobs_to_revert(states)
-    if not jobs:
+    record = cluster.records.before(identity_of({name: each.fingerprint for name, each in states.items()}))
+    if not jobs and not _failed_to_return(states, record):
         cluster.report("Nothing to revert: the earlier release is back already, or none was ever started.")
         return ExitCode.DONE
-    if states[jobs[0]].is_under_way:
-        cluster.report(f"A change of {', '.join(jobs)} is under way: it is failed, and what ran before stays.")
+    if jobs and any(each.is_under_way or each.phase is Phase.RETURNED for each in states.values()):
+        code = _undo(cluster, watcher, states, jobs, seconds=seconds)
     else:
-        cluster.report(f"Nothing is under way: {', '.join(jobs)} go back to the stable version before this one.")
-    if Rollback(cluster, watcher, rollback_plans(cluster.nomad, jobs)).run(seconds=seconds):
+        code = _return_to_record(cluster, watcher, states, record, seconds=seconds)
+    if code is ExitCode.DONE:
+        record_release(cluster)
         cluster.report("The earlier release runs on all instances. The stack still names the other: set it back.")
+    return code
+
+
+def _failed_to_return(states: States, record: ReleaseRecord | None) -> bool:
+    """Whether the release that failed last was the earlier one, which a rollback tried to start."""
+    return record is not None and any(
+        each.phase is Phase.RETURNED
+        and name in record.specifications
+        and each.failed_fingerprint == record.fingerprint(name)
+        for name, each in states.items()
+    )
+
+
+def _undo(cluster: Cluster, watcher: Watcher, states: States, jobs: list[str], *, seconds: float) -> ExitCode:
+    goals = undo_goals(states, jobs, cluster.records.newest())
+    names = ", ".join(goal.job for goal in goals)
+    if not roll_back(cluster, watcher, goals, states, f"A change of {names} is under way", seconds=seconds):
+        return ExitCode.NOT_REVERTED
+    return ExitCode.DONE
+
+
+def roll_back(
+    cluster: Cluster, watcher: Watcher, goals: list[Goal], states: States, reason: str, *, seconds: float
+) -> bool:
+    """Undoes a release that is under way. Changes nothing where a job could not be brought back."""
+    settled = [goal for goal in goals if not states[goal.job].is_under_way and not goal.is_met(states[goal.job])]
+    if not _can_start(cluster, settled, states):
+        return False
+    cluster.report(f"{reason}: it is failed, and what ran before stays or comes back.")
+    return Rollback(cluster, watcher, goals).run(seconds=seconds)
+
+
+def _return_to_record(
+    cluster: Cluster, watcher: Watcher, states: States, record: ReleaseRecord | None, *, seconds: float
+) -> ExitCode:
+    if record is None or not set(states) <= set(record.specifications):
+        cluster.report(
+            "No earlier release is recorded, and Nomad knows no earlier stable version of all jobs; nothing was "
+            "changed. Set the earlier release in the stack, `pulumi up`."
+        )
+        return ExitCode.NOT_REVERTED
+    goals = [goal for name in states if not (goal := exact_goal(record, name)).is_met(states[name])]
+    if not _can_start(cluster, goals, states):
+        return ExitCode.NOT_REVERTED
+    names = ", ".join(goal.job for goal in goals)
+    cluster.report(f"Nothing is under way: {names} go back to the release recorded before, {record.label}.")
+    before = make_record("what ran", {name: each.specification for name, each in states.items() if each.job})
+    rollback = Rollback(cluster, watcher, goals, together=True)
+    if rollback.run(seconds=seconds):
         return ExitCode.DONE
+    if not rollback.has_promoted or any(each.is_lost for each in watcher.poll().values()):
+        cluster.report("The earlier release does not start everywhere: all jobs stay at the release that ran.")
+        again = [exact_goal(before, goal.job) for goal in goals if goal.job in before.specifications]
+        Rollback(cluster, watcher, again).run(seconds=seconds)
     return ExitCode.NOT_REVERTED
+
+
+def _can_start(cluster: Cluster, goals: list[Goal], states: States) -> bool:
+    """Checks all jobs before the first change, and says what is wrong."""
+    wanted = {goal.job: with_counts(goal.target, states[goal.job].counts) for goal in goals if goal.target}
+    problems = problems_of(cluster, wanted)
+    for problem in problems:
+        cluster.report(problem)
+    if problems:
+        cluster.report("The earlier release cannot be started: nothing was changed.")
+    return not problems

@@ -1,6 +1,7 @@
 """The state of a job's release, derived from one snapshot of Nomad. Pure."""
 
 import enum
+from typing import Any
 
 import msgspec
 
@@ -31,7 +32,9 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
     """`job` is the newest version, `deployment` its own, `failed` the deployment that was given up because it failed.
 
     `leaving` should stop and still run, `canaries` belong to `deployment`, `promotable` is true while all of them are
-    healthy and not promoted. `fingerprint` and `index` are of the newest version's specification and registration.
+    healthy and not promoted. `fingerprint` and `index` are of the newest version's specification and registration,
+    `failed_fingerprint` is of the version that was given up, while Nomad knows it. `is_scaling`: the newest version
+    differs from the one before in the number of instances only, and not all of them are there yet.
     """
 
     name: str
@@ -40,12 +43,21 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
     deployment: Deployment | None = None
     failed: Deployment | None = None
     failed_release: str = ""
+    failed_fingerprint: str = ""
+    specification: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
     fingerprint: str = ""
     index: int = 0
+    is_scaling: bool = False
+    count_before: int = 0
     instances: tuple[Allocation, ...] = ()
     leaving: tuple[Allocation, ...] = ()
     canaries: tuple[Allocation, ...] = ()
     promotable: bool = False
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """The numbers of instances by group."""
+        return {group.name: group.count for group in self.job.task_groups} if self.job else {}
 
     @property
     def is_under_way(self) -> bool:
@@ -67,24 +79,41 @@ def derive(snapshot: JobSnapshot) -> RolloutState:
         return RolloutState(name=snapshot.name, phase=Phase.ABSENT)
     job = snapshot.versions[0]
     deployment = _deployment_of(snapshot, job.version)
+    scaled_from = _scaled_from(snapshot, deployment)
     before = _deployment_of(snapshot, job.version - 1)
     failed = before if before and before.reverts_automatically else None
     canaries = _canaries(snapshot, deployment)
     given_up = failed or (deployment if deployment and deployment.status == "failed" else None)
     return RolloutState(
         name=snapshot.name,
-        phase=_phase(snapshot, job, deployment, failed, canaries),
+        phase=Phase.SETTLED if scaled_from else _phase(snapshot, job, deployment, failed, canaries),
         job=job,
         deployment=deployment,
         failed=given_up,
         failed_release=_release_of(snapshot, given_up.job_version) if given_up else "",
+        failed_fingerprint=_fingerprint_of(snapshot, given_up.job_version) if given_up else "",
+        specification=snapshot.specifications[0],
         fingerprint=history.fingerprint(snapshot.specifications[0]),
         index=snapshot.specifications[0]["JobModifyIndex"],
+        is_scaling=scaled_from is not None,
+        count_before=scaled_from.count if scaled_from else job.count,
         instances=tuple(each for each in snapshot.allocations if each.is_wanted),
         leaving=tuple(each for each in snapshot.allocations if each.is_leaving),
         canaries=canaries,
         promotable=_all_healthy(deployment, canaries),
     )
+
+
+def _scaled_from(snapshot: JobSnapshot, deployment: Deployment | None) -> Job | None:
+    """The version before the newest, while Nomad still changes the number of instances from that version's."""
+    job, *earlier = snapshot.versions
+    if job.stop or not earlier or earlier[0].stop or earlier[0].count == job.count:
+        return None
+    newest, before, *_ = map(history.fingerprint, snapshot.specifications[:2])
+    if newest != before or (deployment and deployment.needs_promotion):
+        return None
+    ended = not deployment.is_active if deployment else _runs_everywhere(snapshot, job)
+    return None if ended else earlier[0]
 
 
 def _phase(
@@ -135,6 +164,11 @@ def _all_healthy(deployment: Deployment | None, canaries: tuple[Allocation, ...]
 def _runs_everywhere(snapshot: JobSnapshot, job: Job) -> bool:
     running = [each for each in snapshot.allocations if each.is_wanted]
     return len(running) == job.count and all(each.job_version == job.version for each in running)
+
+
+def _fingerprint_of(snapshot: JobSnapshot, version: int) -> str:
+    found = (each for each in snapshot.specifications if each["Version"] == version)
+    return next(map(history.fingerprint, found), "")
 
 
 def _release_of(snapshot: JobSnapshot, version: int) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from upschedule.deploy.applied import NOT_AS_APPLIED, Applied, read_applied
 from upschedule.deploy.consul import instance_checks
 from upschedule.deploy.environment import JOBS, Cluster
 from upschedule.deploy.errors import ExitCode, ServerError
@@ -29,6 +30,9 @@ class JobReport(msgspec.Struct, frozen=True, kw_only=True):
     """The JSON output of the command.
 
     `said` is the state in one line, `reasons` why the release under way waits, or the last one failed.
+
+    While the number of instances changes, `wanted_before` is the earlier number. `as_stack` is whether the version is
+    what the stack last applied, None where no stack says that.
     """
 
     job: str
@@ -37,6 +41,8 @@ class JobReport(msgspec.Struct, frozen=True, kw_only=True):
     release: str | None
     commit: str | None
     wanted: int
+    wanted_before: int | None = None
+    as_stack: bool | None = None
     said: str
     reasons: list[str]
     instances: list[InstanceReport]
@@ -44,7 +50,8 @@ class JobReport(msgspec.Struct, frozen=True, kw_only=True):
 
 def job_reports(cluster: Cluster) -> list[JobReport]:
     """Raises DeployError."""
-    return [_job_report(cluster, name) for name in JOBS]
+    applied = read_applied(cluster.nomad)
+    return [_job_report(cluster, name, applied) for name in JOBS]
 
 
 def await_healthy(cluster: Cluster, *, seconds: float) -> list[JobReport]:
@@ -68,24 +75,33 @@ def await_healthy(cluster: Cluster, *, seconds: float) -> list[JobReport]:
 def is_healthy(reports: Iterable[JobReport]) -> bool:
     """Whether nothing is under way and all instances pass their checks, however the last release ended. Pure."""
     unhealthy = UNDER_WAY | {Phase.ABSENT, Phase.STOPPED}
-    return all(each.phase not in unhealthy and _passing(each) == each.wanted for each in reports)
+    return all(each.phase not in unhealthy and _has_enough(each) for each in reports)
 
 
 def exit_code(reports: Iterable[JobReport]) -> ExitCode:
-    """A failure takes precedence over a change under way, and that over an unhealthy instance. Pure."""
+    """A failure takes precedence over a change under way, and that over an unhealthy instance. Pure.
+
+    A release that was left is no failure any more once the stack names what runs.
+    """
     known = list(reports)
     phases = {each.phase for each in known}
-    if phases & {Phase.FAILED, Phase.RETURNED}:
+    if Phase.FAILED in phases or any(each.phase is Phase.RETURNED and each.as_stack is not True for each in known):
         return ExitCode.FAILED
     if phases & UNDER_WAY:
         return ExitCode.UNDER_WAY
+    if any(each.as_stack is False for each in known):
+        return ExitCode.FAILED
     if phases & {Phase.ABSENT, Phase.STOPPED}:
         return ExitCode.UNHEALTHY
     return ExitCode.DONE if is_healthy(known) else ExitCode.UNHEALTHY
 
 
-def _passing(job: JobReport) -> int:
-    return sum(each.status == "running" and not each.complaints for each in job.instances)
+def _has_enough(job: JobReport) -> bool:
+    """New instances may take their time when the autoscaler adds them: those that were there must be well."""
+    passing = sum(each.status == "running" and not each.complaints for each in job.instances)
+    if job.wanted_before is not None:
+        return passing >= min(job.wanted, job.wanted_before)
+    return passing == job.wanted
 
 
 def lines(reports: Iterable[JobReport]) -> list[str]:
@@ -93,6 +109,8 @@ def lines(reports: Iterable[JobReport]) -> list[str]:
     found: list[str] = []
     for job in reports:
         found += [f"{job.job}: {job.said}", *(f"  {reason}" for reason in job.reasons)]
+        if job.as_stack is False and job.phase not in UNDER_WAY:
+            found.append(f"  {NOT_AS_APPLIED}")
         for each in job.instances:
             state = "checks pass" if each.status == "running" and not each.complaints else each.status
             kind = "canary" if each.canary else "instance"
@@ -112,7 +130,7 @@ def _reasons(
     return found
 
 
-def _job_report(cluster: Cluster, name: str) -> JobReport:
+def _job_report(cluster: Cluster, name: str, applied: Applied | None) -> JobReport:
     snapshot = cluster.nomad.job_snapshot(name)
     state = derive(snapshot)
     checks = instance_checks(cluster.consul, state.job, state.instances) if state.job else dict[str, list[str]]()
@@ -125,6 +143,8 @@ def _job_report(cluster: Cluster, name: str) -> JobReport:
         release=meta.get("release"),
         commit=meta.get("commit"),
         wanted=state.job.count if state.job else 0,
+        wanted_before=state.count_before if state.is_scaling else None,
+        as_stack=applied.is_run_by(state.job) if applied and state.job else None,
         said=describe(snapshot, state),
         reasons=_reasons(cluster, snapshot, state, checks),
         instances=[

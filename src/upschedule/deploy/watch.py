@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from upschedule.deploy.consul import failing_checks
 from upschedule.deploy.environment import JOBS, Cluster
-from upschedule.deploy.errors import ExitCode
+from upschedule.deploy.errors import ExitCode, ServerUnreachable
 from upschedule.deploy.explain import describe, explain_failure, explain_troubles, short_id
 from upschedule.deploy.nomad_model import JobSnapshot
 from upschedule.deploy.rollout_state import Phase, RolloutState, derive
@@ -29,10 +29,14 @@ class Watcher:
         self._troubles: set[str] = set()
         self._snapshots: dict[str, JobSnapshot] = {}
         self._first_seen: dict[str, float] = {}
+        self._answered_at: float | None = None
+        self._is_silent = False
 
     def poll(self) -> dict[str, RolloutState]:
-        """The states by job."""
-        return {name: self._update(self._cluster.nomad.job_snapshot(name)) for name in self._jobs}
+        """The states by job. Raises ServerUnreachable."""
+        states = {name: self._update(self._cluster.nomad.job_snapshot(name)) for name in self._jobs}
+        self._answered_at, self._is_silent = self._cluster.clock.now(), False
+        return states
 
     @property
     def snapshots(self) -> Collection[JobSnapshot]:
@@ -42,16 +46,32 @@ class Watcher:
     def wait_until(
         self, condition: Callable[[Mapping[str, RolloutState]], bool], *, seconds: float
     ) -> tuple[bool, Mapping[str, RolloutState]]:
-        """Whether the condition became true in time, and the states of the last poll."""
+        """Whether the condition became true in time, and the states of the last poll.
+
+        Waits while a server does not answer that answered before, for the cluster's `silence_seconds` at most. Raises
+        ServerUnreachable after that, or where a server never answered.
+        """
         last: Mapping[str, RolloutState] = {}
 
         def polled() -> bool:
             nonlocal last
-            last = self.poll()
+            try:
+                last = self.poll()
+            except ServerUnreachable as error:
+                self._endure(error)
+                return False
             return condition(last)
 
         in_time = self._cluster.clock.wait_until(polled, seconds=seconds, every_seconds=_EVERY_SECONDS)
         return in_time, last
+
+    def _endure(self, error: ServerUnreachable) -> None:
+        now, limit = self._cluster.clock.now(), self._cluster.silence_seconds
+        if self._answered_at is None or now - self._answered_at > limit:
+            raise error
+        if not self._is_silent:
+            self._cluster.report(f"{error}: asking again for {limit:g} s")
+        self._is_silent = True
 
     def _update(self, snapshot: JobSnapshot) -> RolloutState:
         state = derive(snapshot)

@@ -1,5 +1,7 @@
 """Tokens that may do one thing."""
 
+import re
+
 import pytest
 
 from components.access import AccessToken, autoscaler_rules, deploy_rules
@@ -18,14 +20,20 @@ def test_a_token_has_its_policy_and_no_other() -> None:
     assert ran.result == token_of("deploy")
 
 
-@pytest.mark.parametrize("rules", [deploy_rules("whole"), autoscaler_rules("whole")], ids=["deploy", "autoscaler"])
-def test_rules_are_for_one_namespace_and_name_each_right(rules: str) -> None:
+@pytest.mark.parametrize(
+    ("rules", "variables"),
+    [(deploy_rules("whole"), ["releases/*", "stack/applied"]), (autoscaler_rules("whole"), [])],
+    ids=["deploy", "autoscaler"],
+)
+def test_rules_are_for_one_namespace_and_name_each_right(rules: str, variables: list[str]) -> None:
     """No `policy`, which gives many at once; none that enters a task, reads secrets or changes who may do what."""
     assert rules.startswith('namespace "whole" {')
-    assert rules.count("{") == 1
+    assert rules.count("namespace") == 1
+    # Secrets are below `nomad/jobs`.
+    assert re.findall(r'path "(.*)" {', rules) == variables
+    assert ("variables" in rules) is bool(variables)
     for word in (
         "policy =",
-        "variables",
         "alloc-exec",
         "alloc-node-exec",
         "alloc-lifecycle",

@@ -73,7 +73,9 @@ def test_what_is_secret_is_encrypted_and_nowhere_else(released: Ran[list[str]]) 
 
 def test_every_secret_item_is_read_by_a_template_of_its_job(released: Ran[list[str]]) -> None:
     """Under the path and the name that the file says; what nobody reads would be given away for nothing."""
-    for path, items in released.items.items():
+    of_jobs = {path: items for path, items in released.items.items() if path.startswith("nomad/jobs/")}
+    assert set(released.items) - set(of_jobs) == {"stack/applied"}
+    for path, items in of_jobs.items():
         job = path.split("/")[2]
         blocks = [part.partition("nomadVar")[0] for part in templates(job).split(f'nomadVar "{path}"')[1:]]
         assert blocks
@@ -130,3 +132,11 @@ def test_a_wrong_stack_changes_nothing(nomad: Nomad) -> None:
 
     assert {made.type for made in ran.resources} == {"pulumi:pulumi:Stack"}
     assert nomad.asked == []
+
+
+def test_what_was_applied_is_said_once_the_jobs_are_registered_and_as_the_jobs_say_it(released: Ran[list[str]]) -> None:
+    """`deploy status` compares it with the meta data of what runs; a failed `up` says nothing."""
+    applied = released.of("Variable")["applied"]
+
+    assert released.items["stack/applied"].keys() == {"release", "secrets", "settings"}
+    assert {("Job", job) for job in ("api", "worker", "scheduler")} <= applied.after

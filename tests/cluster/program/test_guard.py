@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guard import PATIENCE_SECONDS, ReleaseUnderWay, Rollout, refuse_a_second_release
+from guard import PATIENCE_SECONDS, ReleaseUnderWay, Rollout, drift, refuse_a_second_release
 
 # Of a deployment, as Nomad has them.
 UNDER_WAY = ("initializing", "pending", "blocked", "unblocking", "running", "paused")
@@ -107,6 +107,28 @@ def test_a_release_that_begins_during_the_wait_refuses_ours() -> None:
 
     assert "another is still on its way in worker (1, running)." in watched.guard()
     assert watched.pauses == [2]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "last_applied", "running", "warned"),
+    [
+        pytest.param("2", "2", "1", True, id="release 2 was left for release 1"),
+        pytest.param("2", "2", "2", False, id="what the stack applied runs"),
+        pytest.param("2", "1", "1", False, id="release 2 is about to start"),
+        pytest.param("1", "2", "1", False, id="the stack is being set back"),
+        pytest.param("2", "2", "", False, id="nothing runs, as after a loss of everything"),
+    ],
+)
+def test_what_a_plain_up_would_not_put_right_is_said(
+    wanted: str, last_applied: str, running: str, *, warned: bool
+) -> None:
+    """After any way back Pulumi's state still says that the release runs which was left."""
+    said = drift(wanted, last_applied, [Rollout(job=job, release=running, deployment="") for job in ("api", "worker")])
+
+    assert bool(said) is warned
+    if warned:
+        assert "api runs 1, worker runs 1: that release was left" in said
+        assert "to start 2 again, run `pulumi up --refresh`" in said
 
 
 @given(st.lists(ROLLOUTS, max_size=6), st.sampled_from(["1", "2", "3"]))

@@ -18,7 +18,7 @@ from tests.support.servers import wait_until
 
 ONE, TWO = Release(name="one"), Release(name="two")
 DONE, UNDER_WAY, FAILED, UNHEALTHY, GATE_NOT_PASSED, NOTHING_TO_GATE, ROLLED_BACK = 0, 10, 11, 12, 20, 21, 22
-INTERRUPTED = 130
+NOT_REVERTED, INTERRUPTED = 24, 130
 GIVEN_UP_SECONDS = 60
 
 
@@ -178,28 +178,24 @@ def test_revert_fails_what_is_under_way_and_a_second_call_changes_nothing(site: 
     assert [site.running(name) for name in JOBS] == [{"one"}] * len(JOBS)
 
 
-def test_revert_of_a_finished_release_starts_the_stable_version_before_it_with_as_many_instances(site: Site) -> None:
+def test_revert_of_a_finished_release_starts_the_one_before_it_with_as_many_instances(site: Site) -> None:
     """Through a canary of the old release, which it promotes itself; the autoscaler's number stays."""
     site.release(ONE)
     site.await_phase("settled")
     site.release(TWO)
     site.await_phase("waiting")
-    for name in JOBS:
-        deployment = site.agent.call("GET", f"job/{name}/deployment", namespace=site.namespace)["ID"]
-        site.agent.call("PUT", f"deployment/promote/{deployment}", {"DeploymentID": deployment, "All": True})
-    site.await_phase("settled")
-    scaled = {"Count": 2, "Target": {"Group": "worker"}, "Message": "load"}
-    site.agent.call("POST", "job/worker/scale", scaled, namespace=site.namespace)
-    site.await_phase("settled")
+    site.promote()
+    site.scale("worker", 2)
 
     said = site.deploy("revert")
 
     assert said.code == DONE, said.text
-    assert "worker: starting version 0 again, release one (c0ffeeone)" in said.text
+    assert "worker: starting release one (c0ffeeone) again" in said.text
     assert [site.running(name) for name in JOBS] == [{"one"}] * len(JOBS)
     assert site.agent.call("GET", "job/worker", namespace=site.namespace)["TaskGroups"][0]["Count"] == 2
     again = site.deploy("revert")
-    assert "Nomad knows no earlier stable version" in again.text
+    assert (again.code, "Nomad knows no earlier stable version" in again.text) == (NOT_REVERTED, True)
+    assert "nothing was changed" in again.text
 
 
 def test_an_interrupted_command_says_that_nothing_changed(site: Site) -> None:

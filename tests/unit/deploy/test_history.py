@@ -1,13 +1,16 @@
-"""Which version is the release before."""
+"""Which version is the release before, as far as Nomad knows it."""
+
+from typing import Any
 
 from tests.support.builders.nomad_answers import snapshot, specification
 from upschedule.deploy import history
 
 
-def version_before(*specifications: dict[str, object]) -> int | None:
-    """Newest first."""
-    found = history.stable_version_before(snapshot(list(specifications)))
-    return found.job.version if found else None
+def version_before(*specifications: dict[str, Any]) -> int | None:
+    """The newest good version before the present one; the versions are given newest first."""
+    chain = history.stable_chain(snapshot(list(specifications)))
+    present = history.fingerprint(specifications[0])
+    return next((each.job.version for each in chain if history.fingerprint(each.specification) != present), None)
 
 
 def test_versions_that_differ_in_the_number_of_instances_are_one_release() -> None:
@@ -48,3 +51,14 @@ def test_going_back_twice_goes_back_two_releases() -> None:
 def test_the_first_release_has_nothing_before_it() -> None:
     assert version_before(specification(1, "one", count=5), specification(0, "one")) is None
     assert version_before(specification(0, "one")) is None
+
+
+def test_what_nomad_adds_at_a_registration_makes_no_other_release() -> None:
+    """A job that was purged and registered again gets another scaling policy; its bounds are part of the release."""
+    before, after, wider = (specification(0, "one") for _ in range(3))
+    before["TaskGroups"][0]["Scaling"] = {"ID": "a", "CreateIndex": 1, "ModifyIndex": 2, "Min": 1, "Max": 9}
+    after["TaskGroups"][0]["Scaling"] = {"ID": "b", "CreateIndex": 7, "ModifyIndex": 8, "Min": 1, "Max": 9}
+    wider["TaskGroups"][0]["Scaling"] = {"ID": "a", "CreateIndex": 1, "ModifyIndex": 2, "Min": 1, "Max": 20}
+
+    assert history.fingerprint(before) == history.fingerprint(after)
+    assert history.fingerprint(before) != history.fingerprint(wider)

@@ -67,6 +67,25 @@ CASES = {
         Phase.FAILED,
         "nothing brings an earlier version back",
     ),
+    "scaled up": (
+        snapshot(
+            [specification(1, "one", count=5), ONE],
+            [deployment(1, "running"), deployment(0, "successful")],
+            [allocation("a", 1), allocation("b", 1), allocation("c", 1, healthy=None)],
+        ),
+        Phase.SETTLED,
+        "release one, version 1: scaling from 2, 3 of 5 instances run",
+    ),
+    "scaled down, Nomad has not begun": (
+        snapshot([specification(1, "one", count=1), ONE], [deployment(0, "successful")], [allocation("a", 0)]),
+        Phase.SETTLED,
+        "scaling from 2, 1 of 1 instances run",
+    ),
+    "a settled change of the number": (
+        snapshot([specification(1, "one", count=1), ONE], [deployment(1, "successful")], [allocation("a", 1)]),
+        Phase.SETTLED,
+        "release one, version 1: settled, 1 of 1 instances run",
+    ),
     "failed by hand": (
         snapshot([TWO, ONE], [deployment(1, "failed", "Deployment marked as failed - rolling back to job version 0")]),
         Phase.RETURNING,
@@ -93,6 +112,29 @@ def test_a_canary_that_has_ended_is_none() -> None:
 
     assert derive(seen).phase is Phase.STARTING
     assert not derive(seen).promotable
+
+
+@pytest.mark.parametrize(
+    ("status", "desired", "leaving"),
+    [
+        ("running", "stop", True),
+        # As Nomad calls an instance whose tasks stop one after the other.
+        ("pending", "stop", True),
+        ("complete", "stop", False),
+        ("failed", "stop", False),
+        ("pending", "run", False),
+        ("running", "run", False),
+    ],
+)
+def test_an_instance_that_should_stop_is_leaving_until_it_has_ended(
+    status: str,
+    desired: str,
+    leaving: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    """Until then it may still answer a request, which a verification would take for another release's."""
+    seen = snapshot([ONE], [deployment(0, "successful")], [allocation("a", 0, status=status, desired=desired)])
+
+    assert bool(derive(seen).leaving) is leaving
 
 
 def test_what_the_nodes_lack_is_said() -> None:

@@ -7,7 +7,13 @@ from upschedule.deploy.rollout_state import Phase
 from upschedule.deploy.status import InstanceReport, JobReport, exit_code, is_healthy
 
 
-def job(phase: Phase, *complaints: list[str], wanted: int = 2) -> JobReport:
+def job(
+    phase: Phase,
+    *complaints: list[str],
+    wanted: int = 2,
+    wanted_before: int | None = None,
+    as_stack: bool | None = None,
+) -> JobReport:
     """With an instance for each list of complaints."""
     instances = [
         InstanceReport(id=f"{number}", node="n", version=1, canary=False, status="running", complaints=said)
@@ -20,6 +26,8 @@ def job(phase: Phase, *complaints: list[str], wanted: int = 2) -> JobReport:
         release="1",
         commit=None,
         wanted=wanted,
+        wanted_before=wanted_before,
+        as_stack=as_stack,
         said="",
         reasons=[],
         instances=instances,
@@ -37,6 +45,17 @@ def job(phase: Phase, *complaints: list[str], wanted: int = 2) -> JobReport:
         # What runs is well, though the release that was to come is not.
         (job(Phase.RETURNED, [], []), True, ExitCode.FAILED),
         (job(Phase.RETURNED, []), False, ExitCode.FAILED),
+        # Once the stack names what runs, the release that was left is past.
+        (job(Phase.RETURNED, [], [], as_stack=True), True, ExitCode.DONE),
+        (job(Phase.RETURNED, [], ["critical"], as_stack=True), False, ExitCode.UNHEALTHY),
+        (job(Phase.FAILED, [], [], as_stack=True), True, ExitCode.FAILED),
+        # What runs is well, but the next `up` would change nothing.
+        (job(Phase.SETTLED, [], [], as_stack=False), True, ExitCode.FAILED),
+        (job(Phase.WAITING, [], [], as_stack=False), False, ExitCode.UNDER_WAY),
+        # The autoscaler adds instances, which may start first, or removes some.
+        (job(Phase.SETTLED, [], [], ["critical"], wanted=5, wanted_before=2), True, ExitCode.DONE),
+        (job(Phase.SETTLED, [], ["critical"], wanted=5, wanted_before=2), False, ExitCode.UNHEALTHY),
+        (job(Phase.SETTLED, [], wanted=1, wanted_before=2), True, ExitCode.DONE),
     ],
 )
 def test_well_is_what_runs_and_the_code_is_of_the_last_release(reported: JobReport, well: bool, code: ExitCode) -> None:  # noqa: FBT001 - a parameter of the test

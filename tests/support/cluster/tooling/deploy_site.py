@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+from urllib.parse import quote
 
 from tests.support.cluster.tooling.consul_agent import running_consul
 from tests.support.cluster.tooling.nomad_agent import Agent, running_agent
@@ -65,6 +67,45 @@ class Site:
 
     def release(self, release: Release, *jobs: str) -> None:
         release.start(self.agent, self.namespace, *jobs)
+
+    def promote(self, *jobs: str) -> None:
+        """With Nomad's own command, and waits for the roll-out."""
+        for name in jobs or JOBS:
+            done = self.nomad("deployment", "promote", self.deployment(name)["ID"])
+            assert done.returncode == 0, done.stdout + done.stderr
+        self.await_phase("settled", *jobs)
+
+    def deployment(self, job: str) -> dict[str, Any]:
+        """The last one."""
+        found: dict[str, Any] = self.agent.call("GET", f"job/{job}/deployment", namespace=self.namespace)
+        return found
+
+    def scale(self, job: str, *counts: int) -> None:
+        """As the autoscaler does, waiting for each change."""
+        for count in counts:
+            body = {"Count": count, "Target": {"Group": job}, "Message": "load"}
+            self.agent.call("POST", f"job/{job}/scale", body, namespace=self.namespace)
+            wait_until(lambda: self.deployment(job)["Status"] == "successful", timeout_seconds=60)
+
+    def versions(self, job: str) -> list[dict[str, Any]]:
+        """Newest first."""
+        found: list[dict[str, Any]] = self.agent.call("GET", f"job/{job}/versions", namespace=self.namespace)[
+            "Versions"
+        ]
+        return found
+
+    def records(self) -> list[dict[str, str]]:
+        """The recorded releases, oldest first."""
+        paths = [each["Path"] for each in self.agent.call("GET", "vars", namespace=self.namespace, prefix="releases/")]
+        return [
+            self.agent.call("GET", f"var/{quote(path, safe='')}", namespace=self.namespace)["Items"]
+            for path in sorted(paths)
+        ]
+
+    def stack_applied(self, release: str) -> None:
+        """As `pulumi up` says it once it has registered the jobs."""
+        body = {"Path": "stack/applied", "Items": {"release": release}}
+        self.agent.call("PUT", "var/stack%2Fapplied", body, namespace=self.namespace)
 
     def phases(self) -> dict[str, str]:
         cluster = cluster_from(self.environment, clock=Clock(), report=print)

@@ -71,7 +71,10 @@ def _tags(name: str, rule: str, priority: int) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class Release:
-    """`programs` are those of single jobs. `memory_mb` above what the node has finds no place."""
+    """`programs` are those of single jobs. `memory_mb` above what the node has finds no place.
+
+    `archive` is the URL that the task `fetch` is given, as in the real jobs; it fetches nothing.
+    """
 
     name: str
     program: str = SERVES
@@ -83,6 +86,7 @@ class Release:
     count: int = 1
     restarts: int = 0
     memory_mb: int = 30
+    archive: str = ""
 
     def start(self, agent: Agent, namespace: str, *jobs: str) -> None:
         """All three unless named."""
@@ -137,6 +141,7 @@ job "{job}" {{
         timeout  = "1s"
       }}
     }}
+    {self._fetch_task()}
     task "prepare" {{
       driver = "raw_exec"
       lifecycle {{
@@ -168,4 +173,24 @@ job "{job}" {{
     }}
   }}
 }}
+"""
+
+    def _fetch_task(self) -> str:
+        if not self.archive:
+            return ""
+        return f"""
+    task "fetch" {{
+      driver = "raw_exec"
+      lifecycle {{
+        hook = "prestart"
+      }}
+      config {{
+        command = "/bin/true"
+        args    = ["{self.archive}"]
+      }}
+      resources {{
+        cpu    = 20
+        memory = 20
+      }}
+    }}
 """

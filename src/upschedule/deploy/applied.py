@@ -1,0 +1,36 @@
+"""What the stack last applied, which `pulumi up` writes to a Nomad Variable after it has registered the jobs."""
+
+import msgspec
+
+from upschedule.deploy.nomad import NomadClient
+from upschedule.deploy.nomad_model import Job
+
+#: Where the program writes it (`pulumi/parts/application.py`). The deploy token may read it.
+PATH = "stack/applied"
+NOT_AS_APPLIED = (
+    "is not what the stack last applied: set the stack back to what runs (docs/runbooks/revert.md), or start what the "
+    "stack names with `pulumi up --refresh`"
+)
+
+
+class Applied(msgspec.Struct, frozen=True, kw_only=True):
+    """The version of the release, and hashes of secrets and settings, as the jobs' meta data name them."""
+
+    release: str
+    secrets: str = ""
+    settings: str = ""
+
+    def is_run_by(self, job: Job) -> bool:
+        """A job of an earlier program names no settings; those are not compared."""
+        meta = job.meta or {}
+        named = {name: meta[name] for name in ("secrets", "settings") if name in meta}
+        return meta.get("release") == self.release and all(getattr(self, name) == each for name, each in named.items())
+
+
+def read_applied(nomad: NomadClient) -> Applied | None:
+    """None where no stack has written it. Raises ServerUnreachable and ServerRefused."""
+    found = nomad.find("var", *PATH.split("/"))
+    try:
+        return msgspec.convert(found["Items"], Applied) if found else None
+    except msgspec.ValidationError:
+        return None

@@ -1,0 +1,16 @@
+"""Records what runs on behalf of a command, which goes on where that is refused."""
+
+from upschedule.deploy.environment import Cluster
+from upschedule.deploy.errors import ServerRefused
+from upschedule.deploy.records.store import RecordTooLarge
+
+
+def record_release(cluster: Cluster) -> None:
+    """Call it whenever a release may have settled. Raises ServerUnreachable."""
+    try:
+        recorded = cluster.records.record()
+    except (ServerRefused, RecordTooLarge) as error:
+        cluster.report(f"The release is not recorded, so a later one may not go back to it: {error}")
+        return
+    for label in recorded.added:
+        cluster.report(f"Release {label} is recorded: `upschedule deploy revert` can start it again.")

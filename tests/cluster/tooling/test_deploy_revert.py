@@ -1,0 +1,215 @@
+"""Ways back on a real Nomad, with our commands, with Nomad's own, and with both mixed (R12.3, R12.4)."""
+
+import asyncio
+import functools
+import http.server
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.cluster.tooling import releases
+from tests.support.cluster.tooling.deploy_site import CommandOutput, Site, running_node, site_in
+from tests.support.cluster.tooling.nomad_agent import Agent
+from tests.support.cluster.tooling.releases import JOBS, SERVES, Release
+from tests.support.fault_proxy import FaultProxy
+
+ONE, TWO = Release(name="one"), Release(name="two")
+BAD = Release(name="bad", program=releases.CRASHES)
+DONE, UNDER_WAY, FAILED, NOT_VERIFIED, NOT_REVERTED, PARTLY_KNOWN = 0, 10, 11, 23, 24, 27
+#: Nomad keeps six versions of a job.
+SEVEN = (2, 1, 2, 1, 2, 1, 2)
+
+
+@pytest.fixture(scope="module")
+def cluster(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Agent, str]]:
+    with running_node(programs, tmp_path_factory.mktemp("consul") / "log") as node:
+        yield node
+
+
+@pytest.fixture
+def site(cluster: tuple[Agent, str]) -> Iterator[Site]:
+    with site_in(*cluster) as made:
+        yield made
+
+
+def settle(site: Site, *releases_: Release) -> None:
+    """One after the other, promoted with Nomad's command; `deploy status` sees each."""
+    for number, release in enumerate(releases_):
+        site.release(release)
+        if number:
+            site.await_phase("waiting")
+            site.promote()
+        site.await_phase("settled")
+        site.deploy("status", "--wait-seconds", "30")
+
+
+def runs(site: Site, release: str) -> bool:
+    """Everywhere, and nothing else."""
+    return [site.running(job) for job in JOBS] == [{release}] * len(JOBS)
+
+
+@pytest.mark.timeout(300)
+def test_after_seven_scalings_a_revert_works_and_a_bad_release_goes_back(site: Site) -> None:
+    """Nomad has forgotten the earlier release by then, and still keeps a stable version of the present one."""
+    settle(site, ONE, TWO)
+    assert [each["release"] for each in site.records()] == ["one (c0ffeeone)", "two (c0ffeetwo)"]
+    site.stack_applied("two")
+    site.scale("api", *SEVEN)
+    assert {each["Meta"]["release"] for each in site.versions("api")} == {"two"}
+
+    back = site.deploy("revert")
+
+    assert back.code == DONE, back.text
+    assert runs(site, "one")
+    assert [site.versions(job)[0]["TaskGroups"][0]["Count"] for job in JOBS] == [1, 1, 2]
+    # The release that was left is not gone back to.
+    assert [each["release"] for each in site.records()] == ["one (c0ffeeone)"]
+    drifted = site.deploy("status")
+    assert (drifted.code, drifted.text.count("is not what the stack last applied")) == (FAILED, len(JOBS))
+    site.stack_applied("one")
+    assert site.deploy("status").code == DONE
+
+    site.scale("api", 1, *SEVEN[:-1])
+    assert all(each["Stable"] for each in site.versions("api"))
+    site.release(BAD, "api")
+    site.await_phase("returned", "api")
+    assert site.running("api") == {"one"}
+    assert site.versions("api")[0]["TaskGroups"][0]["Count"] == 1
+    # The stack names what runs, so a release that was left is no failure any more.
+    assert site.deploy("status", "--wait-seconds", "30").code == DONE
+    assert site.deploy("status").code == DONE
+
+
+@pytest.mark.timeout(300)
+def test_all_jobs_go_back_or_none(site: Site, tmp_path: Path) -> None:
+    """Refused before the first change; or undone, when one of the jobs turns out not to start."""
+    (tmp_path / "one.tar.gz").write_bytes(b"an archive")
+    broken = tmp_path / "broken"
+    program = f"import os\nif os.path.exists({str(broken)!r}): raise SystemExit(7)\n{SERVES}"
+    with served(tmp_path) as address:
+        settle(site, Release(name="one", programs={"api": program}, archive=f"{address}/one.tar.gz"), TWO)
+        before = {job: site.versions(job)[0]["Version"] for job in JOBS}
+
+        (tmp_path / "one.tar.gz").unlink()
+        refused = site.deploy("revert")
+        assert refused.code == NOT_REVERTED, refused.text
+        assert "one.tar.gz is not in the object store any more (404)" in refused.text
+        assert "nothing was changed" in refused.text
+        assert {job: site.versions(job)[0]["Version"] for job in JOBS} == before
+
+    # Without an answer of the object store: nodes keep what they ran last.
+    broken.touch()
+    undone = site.deploy("revert")
+    assert undone.code == NOT_REVERTED, undone.text
+    assert "Not checked whether" in undone.text
+    assert "all jobs stay at the release that ran" in undone.text
+    assert runs(site, "two")
+    broken.unlink()
+    again = site.deploy("revert")
+    assert again.code == DONE, again.text
+    assert runs(site, "one")
+
+
+@pytest.mark.timeout(300)
+def test_nomads_own_commands_and_ours_mix(site: Site) -> None:
+    """Promotion of one job, and failing another."""
+    settle(site, ONE)
+    site.release(TWO)
+    site.await_phase("waiting")
+    site.promote("worker")
+    assert site.nomad("deployment", "fail", site.deployment("scheduler")["ID"]).returncode == 0
+    site.await_phase("returned", "scheduler")
+    assert site.running("worker") == {"two"}
+
+    back = site.deploy("revert")
+    assert back.code == DONE, back.text
+    assert runs(site, "one")
+    assert site.deploy("revert").text.count("Nothing to revert") == 1
+
+
+@pytest.mark.timeout(300)
+async def test_a_promotion_goes_on_after_nomad_was_silent(site: Site) -> None:
+    """The answer to the first promotion is lost, and Nomad is away after it: all jobs are promoted, none twice."""
+    settle(site, ONE)
+    site.release(TWO)
+    site.await_phase("waiting")
+    async with FaultProxy(urlsplit(site.agent.address).port or 0) as proxy:
+        lost = asyncio.Event()
+        promoting = asyncio.create_task(promote_through(site, proxy, lost, silence_seconds=60))
+        await asyncio.wait_for(lost.wait(), 60)
+        await proxy.refuse()
+        await asyncio.sleep(5)
+        await proxy.restore()
+        said = await promoting
+
+    # There is no service here that could be verified, so the release is brought back in the end.
+    assert said.code == NOT_VERIFIED, said.text
+    assert "The roll-out" not in said.text
+    assert all(f"{job}: release two (c0ffeetwo), version 1: settled" in said.text for job in JOBS), said.text
+    assert runs(site, "one")
+
+
+@pytest.mark.timeout(300)
+async def test_a_promotion_that_nomad_left_half_done_says_what_is_known_and_can_be_undone(site: Site) -> None:
+    settle(site, ONE)
+    site.release(TWO)
+    site.await_phase("waiting")
+    async with FaultProxy(urlsplit(site.agent.address).port or 0) as proxy:
+        lost = asyncio.Event()
+        promoting = asyncio.create_task(promote_through(site, proxy, lost, silence_seconds=2))
+        await asyncio.wait_for(lost.wait(), 60)
+        await proxy.refuse()
+        said = await promoting
+
+    assert said.code == PARTLY_KNOWN, said.text
+    assert "worker may be promoted, scheduler is not promoted, api is not promoted" in said.text
+    site.await_phase("settled", "worker")
+    back = await asyncio.to_thread(site.deploy, "revert")
+    assert back.code == DONE, back.text
+    assert runs(site, "one")
+
+
+async def promote_through(site: Site, proxy: FaultProxy, lost: asyncio.Event, *, silence_seconds: int) -> CommandOutput:
+    """Sets `lost` when the first answer was lost."""
+    proxy.interrupt(after=b'"DeploymentModifyIndex"', by=b"")
+    environment = {
+        **site.environment,
+        "NOMAD_ADDR": f"http://127.0.0.1:{proxy.port}",
+        "UPSCHEDULE_DEPLOY_SILENCE_SECONDS": str(silence_seconds),
+    }
+    nowhere = ("--url", "http://127.0.0.1:1", "--prometheus", "http://127.0.0.1:1")
+    command = [sys.executable, "-m", "upschedule", "deploy", "promote", "--no-gate", *nowhere]
+    process = await asyncio.create_subprocess_exec(
+        *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
+    assert process.stdout
+    text = ""
+    async for line in process.stdout:
+        text += line.decode()
+        if "cannot be asked" in text:
+            lost.set()
+    return CommandOutput(code=await process.wait(), text=text)
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """The folder over HTTP."""
+    handler = functools.partial(QuietHandler, directory=str(folder))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the base names it
+        del format, args
