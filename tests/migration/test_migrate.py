@@ -190,6 +190,18 @@ def test_a_migration_that_blocks_nobody_may_take_its_time(empty_database: Databa
     assert _run(empty_database, tmp_path, policy).applied == ["0003_expand_later.sql", "0004_expand_index.sql"]
 
 
+def test_maintenance_may_wait_for_a_migration(empty_database: Database, tmp_path: Path) -> None:
+    """As a vacuum waits for an index that is built concurrently."""
+    _run(empty_database, _write(tmp_path, SMALL))
+    lock = "LOCK TABLE people IN SHARE UPDATE EXCLUSIVE MODE"
+    _write(tmp_path, {"0003_expand_long.sql": f"{lock}; {'SELECT pg_sleep(0.2); ' * 8}"})
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(empty_database.owner_dsn) as maintenance:
+        migrating = pool.submit(_run, empty_database, tmp_path, MigrationPolicy(blocking_seconds_max=0.3))
+        _until_asleep(empty_database, migrating)
+        maintenance.execute(lock)
+        assert migrating.result().applied == ["0003_expand_long.sql"]
+
+
 def test_a_migration_whose_locks_cannot_be_watched_is_cancelled(empty_database: Database, tmp_path: Path) -> None:
     """Nobody would notice what it blocks."""
     _run(empty_database, _write(tmp_path, SMALL))

@@ -16,8 +16,8 @@ _CONNECT_SECONDS = 10
 _LOOK_STATEMENT_MILLISECONDS = 2000
 
 # What the backend keeps others from. First a relation that others can see, so not one that the migration has just made,
-# in a mode that conflicts with reading or changing rows; then whatever another backend waits for, for example a row. A
-# backend that waits for a lock itself is left to `lock_timeout`.
+# in a mode that conflicts with reading or changing rows; then whatever another backend waits for to read or change
+# rows: a vacuum may wait. A backend that waits for a lock itself is left to `lock_timeout`.
 _BLOCKED = """
     (
         SELECT relation.oid::regclass::text
@@ -41,6 +41,10 @@ _BLOCKED = """
         )
         FROM pg_locks waiting
         WHERE NOT waiting.granted AND %(pid)s = ANY (pg_blocking_pids(waiting.pid))
+          AND (
+            waiting.locktype IN ('transactionid', 'tuple')
+            OR waiting.mode IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')
+          )
           AND NOT EXISTS (SELECT FROM pg_locks own WHERE own.pid = %(pid)s AND NOT own.granted)
         LIMIT 1
     )
