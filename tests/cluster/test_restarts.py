@@ -1,10 +1,12 @@
 """Planned restarts of what there is one of, and its absence, while students use the service (R3.5, R10.5)."""
 
+import copy
 import re
 import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
@@ -24,13 +26,15 @@ from tests.support.cluster.whole.outages import visiting
 from tests.support.cluster.whole.traffic import Seen
 from tests.support.documents.generate import document
 from tests.support.servers import wait_until
-from tools.local_cluster.cluster import LocalCluster
+from tools.local_cluster.cluster import NAMESPACE, LocalCluster
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("two_of_each")]
 #: Of two measurements on a busy machine.
 NOISE_SECONDS = 2.0
 #: Below what requests wait for (R3.5) and what the students are ready to wait.
 AWAY_SECONDS = 8.0
+#: The longest `healthy_deadline` of the jobs that are tried, and a start.
+REVERTED_SECONDS = 180
 STATIC = re.compile(r"/static/[^\"]+\.css")
 
 
@@ -96,6 +100,35 @@ def test_without_pgbouncer_what_needs_it_waits_and_the_rest_is_served(cluster: L
     assert len(routed) == 2
     assert (static.failures, live.failures) == ([], [])
     assert (students.seen.failures, students.seen.refusals) == ([], set()), students.seen.summary()
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("job", ["pgbouncer", "redis-cache"])
+def test_a_wrong_configuration_is_replaced_within_its_bounds(cluster: LocalCluster, figure: Figure, job: str) -> None:
+    """By Nomad, with the one before (R10.5); Traefik's is tried in `tooling/test_traefik.py`."""
+    right = cluster.nomad.api.get("job", job, namespace=NAMESPACE)
+    (version,) = (each for each in versions(cluster, job) if each["Version"] == right["Version"])
+    assert version["Stable"]
+    wrong = copy.deepcopy(right)
+    wrong["TaskGroups"][0]["Tasks"][0]["Config"]["args"] = ["/nothing/here"]
+    with students_at_work(cluster) as students, visiting(cluster, "/api/v1/capacity") as visits:
+        began = time.monotonic()
+        cluster.nomad.api.call("PUT", "jobs", body={"Job": wrong})
+        wait_until(lambda: is_reverted(cluster, job, right["Version"]), timeout_seconds=REVERTED_SECONDS)
+        await_well(cluster)
+        figure(f"seconds until a wrong configuration of {job} was replaced", time.monotonic() - began)
+    figure(f"seconds at most between two answers with a wrong configuration of {job}", visits.longest_seconds)
+    figure(f"requests refused for a while with a wrong configuration of {job}", students.seen.refused)
+    figure(f"requests that failed with a wrong configuration of {job}", len(students.seen.failures))
+
+
+def versions(cluster: LocalCluster, job: str) -> list[dict[str, Any]]:
+    return cluster.nomad.api.get("job", job, "versions", namespace=NAMESPACE)["Versions"]
+
+
+def is_reverted(cluster: LocalCluster, job: str, before: int) -> bool:
+    """Whether a version after the wrong one is stable."""
+    return any(each["Stable"] and each["Version"] > before + 1 for each in versions(cluster, job))
 
 
 def static_file(cluster: LocalCluster) -> str:
