@@ -45,12 +45,14 @@ class BadRelease:
 
     `failed_max` requests may fail or be refused: those that an instance had, or got, when it was killed.
 
-    Nomad gives up a canary that is not healthy after `healthy_seconds`.
+    Nomad gives up a canary that is not healthy after `healthy_seconds`. If it `slows` requests meanwhile, the
+    autoscaler may add instances of the release before.
     """
 
     change: Change
     reasons: Sequence[str]
     healthy_seconds: int = 60
+    slows: bool = False
     codes: Collection[int] = (GATE_NOT_PASSED,)
     documents: int = 6
     failed_max: int = 0
@@ -81,6 +83,7 @@ BLOCKS = BadRelease(
         "expand_slow.sql blocked jobs for",
         "it was cancelled, and all of it was rolled back",
     ],
+    slows=True,
 )
 REMOVES_WHAT_IS_NEEDED = BadRelease(
     change=migrating(
