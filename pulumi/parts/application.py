@@ -31,6 +31,7 @@ SETTING_SOURCES = {
     "UPSCHEDULE_CONSUL_ADDRESS": "consulAddress",
     "UPSCHEDULE_OBJECTS_REGION": "objectStoreRegion",
 }
+RELEASE_SETTING = "UPSCHEDULE_ROLLOUT_RELEASE"
 #: What a release does by itself that does not know the variable.
 NEUTRAL = {"UPSCHEDULE_OBJECTS_REGION": DEFAULT_REGION}
 SECRET_SOURCES = {"UPSCHEDULE_WEB_FEED_SECRET": "feedSecret", "UPSCHEDULE_CONSUL_TOKEN": "applicationConsulToken"}
@@ -279,6 +280,9 @@ def application_settings(settings: ApplicationConfig, stores: Stores, accepted: 
         "UPSCHEDULE_OBJECTS_ENDPOINT": stores.object_store_endpoint,
         "UPSCHEDULE_OBJECTS_SECURE": json.dumps(stores.object_store_secure),
     }
+    if accepted and RELEASE_SETTING in accepted:
+        # A release without a schema in its manifest is too old to know it.
+        derived[RELEASE_SETTING] = parse_manifest(settings).version
     values = {**known_only(derived, accepted), **parse_settings(settings)}
     return "".join(f"{name}={json.dumps(value)}\n" for name, value in values.items())
 

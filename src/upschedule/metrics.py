@@ -35,6 +35,17 @@ ATTEMPT_SECONDS = Histogram(
     ["outcome"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300),
 )
+# By these two the canary of a release is compared with the release before, as the processes of each show their own.
+READINGS = Counter(
+    "upschedule_readings",
+    "Documents whose reading ended; `layout`: lectures, tests, exams, mixed, none, or unknown of a failed one;"
+    " `outcome`: read, warned, or the code of the error",
+    ["layout", "outcome"],
+)
+EVENTS_READ = Counter("upschedule_events_read", "Events of the documents that were read", ["layout"])
+CANARY_MESSAGES = Counter(
+    "upschedule_canary_messages", "Wake-up messages that a canary heard, by what it did", ["outcome"]
+)
 PAGES_READ = Counter("upschedule_pages_read", "Pages read completely")
 # The schedulers' own three: labelled, so that other processes do not show them as 0.
 QUEUE_DEPTH = Gauge("upschedule_queue_depth", "Jobs that are due, that wait for their retry, that are read", ["state"])

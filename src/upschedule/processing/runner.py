@@ -10,7 +10,15 @@ from functools import partial
 import structlog
 
 from upschedule.backoff import jittered
-from upschedule.metrics import ATTEMPT_SECONDS, JOB_SECONDS, JOBS_FINISHED, PAGES_READ, STALE_RESULTS
+from upschedule.metrics import (
+    ATTEMPT_SECONDS,
+    EVENTS_READ,
+    JOB_SECONDS,
+    JOBS_FINISHED,
+    PAGES_READ,
+    READINGS,
+    STALE_RESULTS,
+)
 from upschedule.pdf.sandbox import Sandbox
 from upschedule.pdf.sandbox.errors import QuantumUsedUp
 from upschedule.processing.doorbell import Doorbell
@@ -88,19 +96,22 @@ class Runner:
 
         After a slow job it runs another one, whose message may have arrived while no slow place was free.
         """
-        while not self._stopped:
-            job = await self._claim()
-            if job is None:
-                return
-            attempt = asyncio.create_task(self._attempt(_Run(job)))
-            self._under_way.add(attempt)
-            attempt.add_done_callback(self._under_way.discard)
-            try:
-                await attempt
-            finally:
-                self._slow -= job.slow
-            if not job.slow:
-                return
+        while (job := await self.run_one()) and job.slow:
+            pass
+
+    async def run_one(self) -> Job | None:
+        """Runs the fairest due job and returns it as it was claimed; None if there is none. Raises as `run` does."""
+        job = None if self._stopped else await self._claim()
+        if job is None:
+            return None
+        attempt = asyncio.create_task(self._attempt(_Run(job)))
+        self._under_way.add(attempt)
+        attempt.add_done_callback(self._under_way.discard)
+        try:
+            await attempt
+        finally:
+            self._slow -= job.slow
+        return job
 
     def stop(self) -> None:
         """Claims no more jobs; runs under way continue."""
@@ -204,6 +215,9 @@ class Runner:
         if completed is None:
             return _stale()
         PAGES_READ.inc(extraction.pages)
+        layout = extraction.layout
+        READINGS.labels(layout=layout, outcome="warned" if extraction.warnings else "read").inc()
+        EVENTS_READ.labels(layout=layout).inc(len(extraction.events))
         await self._finished(run, completed)
         return "completed"
 
@@ -267,6 +281,7 @@ class Runner:
                 await self._correct_charge(connection, run)
         if failed is None:
             return _stale()
+        READINGS.labels(layout="unknown", outcome=decision.error.code).inc()
         await self._finished(run, failed)
         return "refused" if decision.error.in_file else "failed"
 

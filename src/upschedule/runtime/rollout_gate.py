@@ -1,8 +1,11 @@
 """Holds back a canary of a worker or scheduler until its release has been promoted."""
 
 import asyncio
+import time
+from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import structlog
 
 from upschedule.settings import RolloutSettings
@@ -10,7 +13,15 @@ from upschedule.settings import RolloutSettings
 _log = structlog.get_logger(__name__)
 
 _LIVE = "live"
+_CANARY = "canary"
 _POLL_SECONDS = 1.0
+
+
+class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
+    """Whether the process may take live work, and the share of the documents, from 0 to 1, that a canary may take."""
+
+    live: bool
+    share: float = 0.0
 
 
 def state_file(settings: RolloutSettings) -> Path | None:
@@ -18,21 +29,48 @@ def state_file(settings: RolloutSettings) -> Path | None:
     return Path(settings.standing_file) if settings.standing_file else None
 
 
+def state_of(rollout_state_file: Path | None, *, clock: Callable[[], float] = time.time) -> RolloutState:
+    """What the file says now: `live`, `canary`, or `canary PERCENT UNTIL` for a share that ends at that Unix time.
+
+    Anything else, an unreadable file included, is a canary without a share.
+    """
+    if rollout_state_file is None:
+        return RolloutState(live=True)
+    try:
+        words = rollout_state_file.read_text(encoding="utf-8").split()
+    except (OSError, UnicodeDecodeError):
+        words = []
+    if words == [_LIVE]:
+        return RolloutState(live=True)
+    return RolloutState(live=False, share=_share(words, clock()))
+
+
+def _share(words: list[str], now: float) -> float:
+    match words:
+        case [word, percent, until] if word == _CANARY:
+            try:
+                share, ends_at = float(percent) / 100, float(until)
+            except ValueError:
+                return 0.0
+            return share if 0 < share <= 1 and now < ends_at else 0.0
+        case _:
+            return 0.0
+
+
+async def until_state(rollout_state_file: Path | None, wanted: Callable[[RolloutState], bool]) -> RolloutState:
+    """Returns once the file's state is `wanted`."""
+    while not wanted(state := state_of(rollout_state_file)):  # noqa: ASYNC110 - Nomad writes a file, it sets no event
+        await asyncio.sleep(_POLL_SECONDS)
+    return state
+
+
 async def wait_until_promoted(rollout_state_file: Path | None) -> None:
     """Returns once the file contains `live`; at once if there is no file to read.
 
     An empty or unreadable file counts as not promoted.
     """
-    if rollout_state_file is None or _is_live(rollout_state_file):
+    if state_of(rollout_state_file).live:
         return
     _log.info("waiting_for_promotion", reason="a canary takes no live work until its release is promoted")
-    while not _is_live(rollout_state_file):  # noqa: ASYNC110 - Nomad writes a file, it sets no event
-        await asyncio.sleep(_POLL_SECONDS)
+    await until_state(rollout_state_file, lambda state: state.live)
     _log.info("promoted")
-
-
-def _is_live(file: Path) -> bool:
-    try:
-        return file.read_text(encoding="utf-8").strip() == _LIVE
-    except (OSError, UnicodeDecodeError):
-        return False

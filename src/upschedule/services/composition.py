@@ -20,6 +20,8 @@ from upschedule.calendars.years import AcademicYearStore
 from upschedule.metrics import POOL_CONNECTIONS, POOL_WAITING
 from upschedule.pdf import READER_VERSION
 from upschedule.pdf.sandbox import Sandbox
+from upschedule.processing.canary import Canary
+from upschedule.processing.canary_share import CanaryShare
 from upschedule.processing.doorbell import Doorbell
 from upschedule.processing.intake import Intake
 from upschedule.processing.provisional import ProvisionalReadings, WorkerRelease
@@ -109,6 +111,10 @@ class Services:
             reader_version=READER_VERSION,
             release=settings.rollout.release,
         )
+
+    def canary(self, runner: Runner, share: Callable[[], float]) -> Canary:
+        """For a worker, while it takes `share` of the documents."""
+        return Canary(runner, self._doorbell, CanaryShare(self.database), share=share)
 
     def worker_release(self) -> WorkerRelease:
         """For a worker."""

@@ -22,7 +22,7 @@ class RolloutSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     standing_file: Annotated[
         str | None,
-        Meta(description="File that says `live` once work may be taken; looked at each second; unset: at once"),
+        Meta(description="File that says `live`, or a canary's share of the work; looked at each second; unset: live"),
     ] = None
     release: Annotated[
         str | None, Meta(description="Version of this release; unset: what it reads is final at once")

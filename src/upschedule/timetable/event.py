@@ -4,6 +4,7 @@ The JSON of these structs is the public shape of an extraction (`upschedule extr
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Annotated, Literal
 
 import msgspec
@@ -95,9 +96,19 @@ class ReadingWarning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     row: int | None = None
 
 
+Layout = Literal["lectures", "tests", "exams", "mixed", "none"]
+_LAYOUTS: Mapping[type[Event], Layout] = {Lecture: "lectures", Test: "tests", Exam: "exams"}
+
+
 class Extraction(msgspec.Struct, frozen=True, kw_only=True):
     """All that a document says, read completely; a document that cannot be is refused with an error instead."""
 
     events: tuple[Event, ...]
     warnings: tuple[ReadingWarning, ...] = ()
     pages: int
+
+    @property
+    def layout(self) -> Layout:
+        """The kind of the schedule, by its events; `mixed` if they are of several kinds."""
+        kinds = {type(event) for event in self.events}
+        return _LAYOUTS[kinds.pop()] if len(kinds) == 1 else "mixed" if kinds else "none"

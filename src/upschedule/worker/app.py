@@ -1,9 +1,12 @@
 """Starts the worker process: it reads documents that the queue announces, until it receives the order to stop."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
 
 import structlog
 from taskiq import AsyncBroker
@@ -15,7 +18,7 @@ from upschedule.pdf.sandbox import Sandbox
 from upschedule.processing.runner import Runner
 from upschedule.runtime.endpoint import Probes, serving
 from upschedule.runtime.periodic import every
-from upschedule.runtime.rollout_gate import state_file, wait_until_promoted
+from upschedule.runtime.rollout_gate import state_file, state_of, until_state
 from upschedule.services import Services
 from upschedule.settings import Settings
 from upschedule.stores.readiness import DependencyStatus, ping_all
@@ -38,14 +41,14 @@ async def work(
             _log.warning("sandbox_protections_missing", refused=sorted(sandbox.refused))
         self_check = SelfCheck(sandbox, golden)
         runner = services.runner(sandbox)
-        register(services.broker, runner)
+        register(services.broker, _hearing(services, runner, settings))
         port = owned.enter_context(
             serving(settings.worker.host, settings.worker.port, _probes(services, sandbox, self_check))
         )
         _log.info("worker_started", port=port, concurrency=settings.worker.concurrency)
         async with _release_renewed(services, settings):
-            if await _may_listen(self_check, settings, stop):
-                await _listen(services.broker, runner, settings, stop)
+            if await _before(stop, self_check.run()):
+                await _read_documents(services.broker, runner, settings, stop)
         _log.info("worker_stopped")
 
 
@@ -61,44 +64,86 @@ async def _release_renewed(services: Services, settings: Settings) -> AsyncGener
         await asyncio.gather(renewing, return_exceptions=True)
 
 
-async def _may_listen(self_check: SelfCheck, settings: Settings, stop: asyncio.Event) -> bool:
-    """Waits until the worker may claim jobs. False if `stop` was set first."""
+def _hearing(services: Services, runner: Runner, settings: Settings) -> Callable[[UUID], Awaitable[None]]:
+    """What a wake-up message starts."""
+    file = state_file(settings.rollout)
+    canary = services.canary(runner, lambda: state_of(file).share)
 
-    async def allowed() -> None:
-        await self_check.run()
-        await wait_until_promoted(state_file(settings.rollout))
+    async def hear(job_id: UUID) -> None:
+        if state_of(file).live:
+            await runner.run()
+        else:
+            await canary.hear(job_id)
 
-    checking, stopping = asyncio.create_task(allowed()), asyncio.create_task(stop.wait())
+    return hear
+
+
+async def _read_documents(broker: AsyncBroker, runner: Runner, settings: Settings, stop: asyncio.Event) -> None:
+    """Fetches messages until `stop`, as a canary those of its share. Jobs not finished in time go back to the queue."""
+    stopping = asyncio.create_task(_stop_claiming(runner, stop))
     try:
-        await asyncio.wait({checking, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        if checking.done():
-            checking.result()
+        await _read_share(broker, settings, stop)
+        if not stop.is_set():
+            await _listen(broker, settings, concurrency=settings.worker.concurrency, finish=stop)
+    finally:
+        stopping.cancel()
+        await runner.give_back()
+        await asyncio.gather(stopping, return_exceptions=True)
+
+
+async def _read_share(broker: AsyncBroker, settings: Settings, stop: asyncio.Event) -> None:
+    """Returns once the release is promoted, or `stop` is set. Without a share it fetches nothing."""
+    file = state_file(settings.rollout)
+    state = state_of(file)
+    if not state.live:
+        _log.info("waiting_for_promotion", reason="a canary reads no more than the share that its release is given")
+    while not (state.live or stop.is_set()):
+        if state.share:
+            _log.info("canary_share_begins", share=state.share)
+            finish = asyncio.Event()
+            ending = asyncio.create_task(_set_after_share(finish, file, stop))
+            try:
+                await _listen(broker, settings, concurrency=1, finish=finish)
+            finally:
+                ending.cancel()
+                await asyncio.gather(ending, return_exceptions=True)
+            _log.info("canary_share_ends")
+        await _before(stop, until_state(file, lambda state: state.live or state.share > 0))
+        state = state_of(file)
+
+
+async def _set_after_share(finish: asyncio.Event, file: Path | None, stop: asyncio.Event) -> None:
+    await _before(stop, until_state(file, lambda state: state.live or not state.share))
+    finish.set()
+
+
+async def _before(stop: asyncio.Event, work: Coroutine[Any, Any, object]) -> bool:
+    """Whether `work` returned before `stop` was set, which cancels it. Raises what `work` raises."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        if working.done():
+            working.result()
         return not stop.is_set()
     finally:
-        checking.cancel()
+        working.cancel()
         stopping.cancel()
-        await asyncio.gather(checking, stopping, return_exceptions=True)
+        await asyncio.gather(working, stopping, return_exceptions=True)
 
 
-async def _listen(broker: AsyncBroker, runner: Runner, settings: Settings, stop: asyncio.Event) -> None:
-    """Fetches messages until `stop`. Jobs that are not finished in time go back to the queue."""
+async def _listen(broker: AsyncBroker, settings: Settings, *, concurrency: int, finish: asyncio.Event) -> None:
+    """Fetches messages until `finish`, and waits a bounded time for the jobs under way."""
     with ThreadPoolExecutor(max_workers=1) as unused:  # taskiq runs blocking tasks there; there are none.
         receiver = Receiver(
             broker=broker,
             executor=unused,
             run_startup=False,
-            max_async_tasks=settings.worker.concurrency,
+            max_async_tasks=concurrency,
             # Messages may be lost, and an unacknowledged one would wait for this worker while others are idle.
             ack_type=AcknowledgeType.WHEN_RECEIVED,
             wait_tasks_timeout=settings.worker.drain_seconds,
         )
-        stopping = asyncio.create_task(_stop_claiming(runner, stop))
-        try:
-            await receiver.listen(stop)
-        finally:
-            stopping.cancel()
-            await runner.give_back()
-            await asyncio.gather(stopping, return_exceptions=True)
+        await receiver.listen(finish)
 
 
 async def _stop_claiming(runner: Runner, stop: asyncio.Event) -> None:

@@ -142,6 +142,7 @@ def test_settings_of_the_application_are_worked_out(nomad: Nomad) -> None:
         "UPSCHEDULE_CONSUL_ADDRESS": "http://127.0.0.1:18500",
         "UPSCHEDULE_POSTGRES_POOL_SIZE_MIN": "4",
         "UPSCHEDULE_POSTGRES_POOL_SIZE_MAX": "40",
+        "UPSCHEDULE_ROLLOUT_RELEASE": "1",
     }
 
 

@@ -95,6 +95,22 @@ def test_an_older_release_is_not_given_what_it_does_not_know(nomad: Nomad) -> No
     assert refused["objectStoreRegion"].startswith("no such setting")
 
 
+@pytest.mark.parametrize(
+    ("settings", "given"),
+    [(SETTINGS, True), (without("rollout/release"), False), (None, False)],
+    ids=["this one", "an older one", "one without a schema"],
+)
+def test_a_release_that_knows_the_setting_is_given_its_own_version(
+    nomad: Nomad, settings: Mapping[str, SettingDescription] | None, *, given: bool
+) -> None:
+    """So that what it reads is read again if it is left; an older one would not start with it (R12.3)."""
+    ran = up({**RELEASED, "release": manifest("7", settings)})
+
+    for job in ("worker", "scheduler"):
+        assert ('UPSCHEDULE_ROLLOUT_RELEASE="7"\n' in ran.variables(job)["settings"]) is given
+        assert ("UPSCHEDULE_ROLLOUT_RELEASE" in ran.variables(job)["settings"]) is given
+
+
 def test_a_secret_is_of_the_form_that_the_release_wants_and_is_not_shown() -> None:
     """The key of feed addresses has 32 characters or more."""
     refused = told({}, secrets={**GIVEN, "feedSecret": "s3cret-word"})

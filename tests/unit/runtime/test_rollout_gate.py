@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from upschedule.runtime.rollout_gate import wait_until_promoted
+from upschedule.runtime.rollout_gate import RolloutState, state_of, wait_until_promoted
 
 
 async def test_without_a_file_it_is_live() -> None:
@@ -13,7 +13,7 @@ async def test_without_a_file_it_is_live() -> None:
         await wait_until_promoted(None)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"canary\n", b"\xff\xfe", b"alive"])
+@pytest.mark.parametrize("content", [None, b"", b"canary\n", b"canary 100 9999999999\n", b"\xff\xfe", b"alive"])
 async def test_only_the_word_live_ends_the_wait(tmp_path: Path, content: bytes | None) -> None:
     """(R12.2)."""
     file = tmp_path / "standing"
@@ -25,3 +25,30 @@ async def test_only_the_word_live_ends_the_wait(tmp_path: Path, content: bytes |
     file.write_bytes(b"live\n")
     async with asyncio.timeout(5):
         await waiting
+
+
+@pytest.mark.parametrize(
+    ("content", "share"),
+    [
+        ("canary 5 1000\n", 0.05),
+        ("canary 0.5 1000", 0.005),
+        ("canary 100 1000", 1.0),
+        ("canary 5 999", 0.0),
+        ("canary 0 1000", 0.0),
+        ("canary -5 1000", 0.0),
+        ("canary 101 1000", 0.0),
+        ("canary nan 1000", 0.0),
+        ("canary 5 nan", 0.0),
+        ("canary 5", 0.0),
+        ("canary five 1000", 0.0),
+        ("canary 5 1000 x", 0.0),
+        ("canary", 0.0),
+        ("live 5 1000", 0.0),
+        ("", 0.0),
+    ],
+)
+def test_a_share_is_read_whole_and_ends_in_time(tmp_path: Path, content: str, share: float) -> None:
+    """A share that a command left behind ends by itself (R12.2)."""
+    file = tmp_path / "standing"
+    file.write_text(content)
+    assert state_of(file, clock=lambda: 999.0) == RolloutState(live=False, share=share)
