@@ -128,7 +128,7 @@ LEAKS = BadRelease(
     change=replacing(*APPLICATION, f"{LEAK}{APPLICATION[1]}"),
     reasons=["task serve was killed (exit code 137), as happens above its memory limit of", "restart"],
     healthy_seconds=HEALTHY_SECONDS,
-    # By the size of the instance, its first kill is late in the gate or early in the roll-out, when it serves.
+    # Its first kill comes after a quick promotion has ended, so only a watch after the promotion finds it for sure.
     codes=(GATE_NOT_PASSED, ROLLED_BACK),
     failed_max=20,
 )
