@@ -3,8 +3,11 @@
 import pulumi
 import pulumi_nomad as nomad
 
+import policies
 from components.access import AccessToken, deploy_rules
 from config import load
+from job_parser import parse_job
+from outputs import describe
 from parts import application, cluster, edge, monitoring, stores
 
 PARTS = (stores, edge, monitoring, application)
@@ -30,7 +33,13 @@ stack = load(
 )
 shared = stack.of(cluster.ClusterConfig)
 application.ensure_no_other_release(stack.of(application.ApplicationConfig), shared.namespace)
-namespace = nomad.Namespace("namespace", name=shared.namespace, description="UP Schedule Generator")
+policies.enforce(stack.texts, parse_job)
+namespace = nomad.Namespace(
+    "namespace",
+    name=shared.namespace,
+    description="UP Schedule Generator",
+    opts=pulumi.ResourceOptions(protect=True),
+)
 target = cluster.Cluster(namespace=namespace.name, settings=shared)
 addresses = stores.define(target, stack.of(stores.StoresConfig), stack.secrets)
 edge.define(target, stack.of(edge.EdgeConfig), stack.secrets)
@@ -41,3 +50,5 @@ deploy = AccessToken("deploy", title=f"{shared.namespace}-deploy", rules=deploy_
 
 pulumi.export("namespace", namespace.name)
 pulumi.export("deployToken", deploy.token)
+for name, value in describe(stack).items():
+    pulumi.export(name, value)

@@ -7,7 +7,7 @@ names of its secrets.
 import base64
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Annotated, Any, TypeVar
 
@@ -39,10 +39,11 @@ class ConfigurationError(pulumi.RunError):
 
 @dataclass(frozen=True, kw_only=True)
 class Configuration:
-    """The valid settings and secrets of all parts."""
+    """The valid settings and secrets of all parts; `texts` are the secrets as they are."""
 
     values: Mapping[str, Any]
     secrets: Mapping[str, pulumi.Output[str]]
+    texts: Mapping[str, str] = field(repr=False)
 
     def of(self, settings: type[S]) -> S:
         """The settings of one part, as its own struct."""
@@ -82,7 +83,7 @@ def load(
     problems |= dict.fromkeys(clear, "stands in the clear; set it with --secret")
     names = [field.encode_name for group in groups for field in msgspec.structs.fields(group)]
     problems |= unknown_keys([*names, *secrets, *optional_secrets])
-    configuration = Configuration(values=values, secrets=found)
+    configuration = Configuration(values=values, secrets=found, texts=texts)
     for group, check in checks.items():
         if not any(field.encode_name in problems for field in msgspec.structs.fields(group)):
             problems |= check(configuration.of(group), texts)
@@ -138,13 +139,13 @@ def read_settings(
     """The valid values, and the problems, both by the name of the setting."""
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
-    for field in (field for group in settings for field in msgspec.structs.fields(group)):
-        text = config.get(field.encode_name)
-        if text is None and field.required:
-            problems[field.encode_name] = "is missing"
+    for each in (each for group in settings for each in msgspec.structs.fields(group)):
+        text = config.get(each.encode_name)
+        if text is None and each.required:
+            problems[each.encode_name] = "is missing"
         elif text is not None:
             try:
-                values[field.encode_name] = msgspec.convert(text, field.type, strict=False)
+                values[each.encode_name] = msgspec.convert(text, each.type, strict=False)
             except msgspec.ValidationError as reason:
-                problems[field.encode_name] = f"{reason}, not {text!r}"
+                problems[each.encode_name] = f"{reason}, not {text!r}"
     return values, problems

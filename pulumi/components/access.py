@@ -15,7 +15,8 @@ class AccessToken(pulumi.ComponentResource):
         child = pulumi.ResourceOptions(parent=self)
         policy = nomad.AclPolicy(name, name=title, rules_hcl=rules, opts=child)
         token = nomad.AclToken(name, name=title, type="client", policies=[policy.name], opts=child)
-        self.token = token.secret_id
+        # The attribute `secret_id` warns in every preview and advises a kind of resource that the library lacks.
+        self.token: pulumi.Output[str] = pulumi.get(token, "secret_id")
         self.register_outputs({"token": self.token})
 
 

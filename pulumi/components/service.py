@@ -15,7 +15,7 @@ class ServiceArgs:
     """`variables` are those of the job's file, `secrets` the items of the Nomad Variable that all its tasks may read.
 
     `task_secrets` are for one task each, by GROUP/TASK. `file` names a job file that several services share; without
-    it the file has the service's name.
+    it the file has the service's name. `keeps_data` protects job and secrets from being removed.
     """
 
     namespace: pulumi.Input[str]
@@ -23,6 +23,7 @@ class ServiceArgs:
     variables: Mapping[str, pulumi.Input[str]]
     secrets: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     task_secrets: Mapping[str, Mapping[str, pulumi.Input[str]]] = field(default_factory=dict)
+    keeps_data: bool = False
 
 
 class Service(pulumi.ComponentResource):
@@ -37,7 +38,7 @@ class Service(pulumi.ComponentResource):
                 namespace=args.namespace,
                 path=f"nomad/jobs/{title}",
                 items=items,
-                opts=pulumi.ResourceOptions(parent=self),
+                opts=pulumi.ResourceOptions(parent=self, protect=args.keeps_data),
             )
             for title, items in secrets.items()
             if items
@@ -50,7 +51,8 @@ class Service(pulumi.ComponentResource):
             detach=True,
             # Otherwise `up` would undo the autoscaler's count.
             preserve_counts=True,
-            purge_on_destroy=True,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=secret_variables),
+            # What was purged cannot be started again from Nomad's own record.
+            purge_on_destroy=not args.keeps_data,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=secret_variables, protect=args.keeps_data),
         )
         self.register_outputs({"job": self.job.name})

@@ -34,6 +34,11 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     nomad_ca_file: str = ""
 
 
+def address(cluster: Cluster, settings: MonitoringConfig) -> str:
+    """HOST:PORT of Prometheus."""
+    return f"{cluster.host('prometheus')}:{settings.prometheus_port}"
+
+
 def define(cluster: Cluster, settings: MonitoringConfig) -> None:
     """Defines Prometheus (R6.2) and the autoscaler that queries it (R1.3, R10.1, R10.2)."""
     Service(
@@ -64,7 +69,7 @@ def define(cluster: Cluster, settings: MonitoringConfig) -> None:
                 "program": settings.autoscaler_program,
                 "nomad_address": settings.nomad_address,
                 "nomad_ca_file": settings.nomad_ca_file,
-                "prometheus_address": f"http://{cluster.host('prometheus')}:{settings.prometheus_port}",
+                "prometheus_address": f"http://{address(cluster, settings)}",
                 "evaluation_seconds": str(settings.scrape_seconds),
                 "cooldown_seconds": str(settings.autoscaler_cooldown_seconds),
             },

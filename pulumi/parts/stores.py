@@ -128,10 +128,21 @@ class Stores:
     backups: ObjectStoreKeys
 
 
+def store_addresses(cluster: Cluster, settings: StoresConfig) -> dict[str, str]:
+    """HOST:PORT of each server."""
+    return {
+        "postgres": settings.postgres_address or f"{cluster.host('postgres')}:{settings.postgres_port}",
+        "pgbouncer": f"{cluster.host('pgbouncer')}:{settings.pgbouncer_port}",
+        "redis-state": f"{cluster.host('redis-state')}:{settings.redis_state_port}",
+        "redis-cache": f"{cluster.host('redis-cache')}:{settings.redis_cache_port}",
+        "object-store": settings.object_store_address or f"{cluster.host('object-store')}:{settings.object_store_port}",
+    }
+
+
 def define(cluster: Cluster, settings: StoresConfig, secrets: Secrets) -> Stores:
     """Defines PostgreSQL with its pool (R3.1), two Redis servers (R4.3, R4.4) and the S3 store."""
-    postgres = settings.postgres_address or f"{cluster.host('postgres')}:{settings.postgres_port}"
-    objects = settings.object_store_address or f"{cluster.host('object-store')}:{settings.object_store_port}"
+    addresses = store_addresses(cluster, settings)
+    postgres, objects = addresses["postgres"], addresses["object-store"]
     if not settings.postgres_address:
         define_postgres(cluster, settings, secrets)
     define_pgbouncer(cluster, settings, secrets, postgres)
@@ -156,9 +167,8 @@ def define(cluster: Cluster, settings: StoresConfig, secrets: Secrets) -> Stores
 
 def process_credentials(process: str, cluster: Cluster, settings: StoresConfig, secrets: Secrets) -> ProcessCredentials:
     role = f"upschedule_{process}"
-    pgbouncer = f"{cluster.host('pgbouncer')}:{settings.pgbouncer_port}"
-    state = f"{cluster.host('redis-state')}:{settings.redis_state_port}"
-    cache = f"{cluster.host('redis-cache')}:{settings.redis_cache_port}"
+    addresses = store_addresses(cluster, settings)
+    pgbouncer, state, cache = (addresses[name] for name in ("pgbouncer", "redis-state", "redis-cache"))
     return ProcessCredentials(
         postgres_url=database_url(
             role, derive_output(secrets["postgresApplicationPassword"], process), pgbouncer, role
@@ -188,6 +198,7 @@ def define_postgres(cluster: Cluster, settings: StoresConfig, secrets: Secrets) 
         "postgres",
         ServiceArgs(
             namespace=cluster.namespace,
+            keeps_data=True,
             variables={
                 **cluster.common("postgres"),
                 "volume": settings.postgres_volume,
@@ -253,6 +264,7 @@ def define_redis_server(
         ServiceArgs(
             namespace=cluster.namespace,
             file="redis",
+            keeps_data=server == "state",
             variables={**cluster.common(name), "server": server, **variables, **redis_rules(server)},
             secrets={"password": password, **process_passwords(password)},
         ),
@@ -274,6 +286,7 @@ def define_object_store(cluster: Cluster, settings: StoresConfig, secrets: Secre
         "object-store",
         ServiceArgs(
             namespace=cluster.namespace,
+            keeps_data=True,
             variables={
                 **cluster.common("object-store"),
                 "program": settings.object_store_program,

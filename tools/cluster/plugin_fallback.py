@@ -5,11 +5,13 @@ import os
 import shutil
 import subprocess
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from tools.cluster.pinned_programs import HERE, TOOLS, CannotPrepareError
 
 NOMAD_PLUGIN = ("resource", "nomad", "2.6.1")
+NOMAD_HOST = "pulumi-resource-nomad"
 LANGUAGE_HOST = "pulumi-language-python"
 EXECUTOR = "pulumi-language-python-exec"
 DOWNLOAD_SECONDS = 60
@@ -29,8 +31,23 @@ def fallback_folders(programs: Path) -> list[Path]:
         print("pulumi-resource-nomad: the official plugin is installed")
     else:
         print("pulumi-resource-nomad: cannot be downloaded, the project's own is used")
-        needed.append(TOOLS / "pulumi-resource-nomad")
+        needed.append(TOOLS / NOMAD_HOST)
     return needed
+
+
+def project_plugins(folders: Iterable[Path]) -> dict[str, list[dict[str, str]]]:
+    """The value of `plugins` in a Pulumi.yaml that names those of the project's own that are among the folders.
+
+    Pulumi warns of a plugin that it finds on PATH only, in every preview.
+    """
+    ours = {folder.name: str(folder) for folder in folders}
+    named: dict[str, list[dict[str, str]]] = {}
+    if path := ours.get(NOMAD_HOST):
+        _, name, version = NOMAD_PLUGIN
+        named["providers"] = [{"name": name, "version": version, "path": path}]
+    if path := ours.get(LANGUAGE_HOST):
+        named["languages"] = [{"name": "python", "path": path}]
+    return named
 
 
 def official_path() -> str:

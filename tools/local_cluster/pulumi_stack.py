@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tools.cluster.plugin_fallback import project_plugins
 from tools.local_cluster.errors import ClusterError
 from tools.local_cluster.plan import ROOT
 from upschedule.operations.embedded.passwords import write_private
@@ -51,8 +52,14 @@ class PulumiStack:
         (self.folder / "state").mkdir(parents=True, exist_ok=True)
         self.project.mkdir(exist_ok=True)
         write_private(self.folder / "passphrase", passphrase.encode())
-        text = f"name: {PROJECT}\nruntime: python\nmain: {ROOT / 'pulumi'}\n"
-        (self.project / "Pulumi.yaml").write_text(text, encoding="utf-8")
+        described = {
+            "name": PROJECT,
+            "runtime": "python",
+            "main": str(ROOT / "pulumi"),
+            "plugins": project_plugins(self.path),
+        }
+        # JSON is YAML.
+        (self.project / "Pulumi.yaml").write_text(json.dumps(described, indent=2) + "\n", encoding="utf-8")
         self.run("stack", "select", "--create", STACK)
 
     def configure(self, settings: Mapping[str, str], secrets: Mapping[str, str]) -> None:
@@ -83,7 +90,8 @@ class PulumiStack:
         return self.run("stack", "output", name, "--show-secrets").strip()
 
     def destroy(self) -> str:
-        """Raises ClusterError."""
+        """Also what is protected. Raises ClusterError."""
+        self.run("state", "unprotect", "--all", "--yes")
         return self.run("destroy", "--yes", "--skip-preview")
 
     def run(self, *arguments: str, more: Mapping[str, str] | None = None) -> str:

@@ -31,6 +31,6 @@ Next, in a shell of yours:
   upschedule deploy status
   nomad status
 To release another commit of yours (docs/releases.md):
-  pulumi config set release "$(upschedule release --push)" && pulumi up && upschedule deploy promote
+  pulumi config set release "$(upschedule release --push)" && pulumi up --refresh && upschedule deploy promote
 To stop it and keep its data: make cluster-down
 """

@@ -10,8 +10,21 @@ from tests.support.cluster.program.secret_readers import ALL
 from tests.support.cluster.program.whole_program import RELEASED, up
 
 
+@pytest.fixture(scope="session")
+def reader_of_job_files() -> Iterator[Nomad]:
+    """Every program asks it what its job files mean."""
+    with running_nomad() as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def readable_job_files(reader_of_job_files: Nomad, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a test names no other server."""
+    monkeypatch.setenv("NOMAD_ADDR", reader_of_job_files.address)
+
+
 @pytest.fixture
-def nomad(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nomad]:
+def nomad(readable_job_files: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nomad]:
     """Nothing runs on it yet; the environment names it."""
     with running_nomad() as running:
         monkeypatch.setenv("NOMAD_ADDR", running.address)

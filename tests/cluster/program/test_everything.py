@@ -90,9 +90,44 @@ def templates(job: str) -> str:
 
 def test_the_stack_tells_its_namespace_and_keeps_its_token(released: Ran[list[str]]) -> None:
     """`pulumi stack output deployToken` shows it only when asked to."""
-    assert released.outputs == {"namespace": "whole", "deployToken": token_of("deploy")}
+    assert (released.outputs["namespace"], released.outputs["deployToken"]) == ("whole", token_of("deploy"))
     assert released.secret == {"deployToken"}
     assert {made.inputs["name"] for made in released.of("AclPolicy").values()} == {"whole-deploy", "whole-autoscaler"}
+
+
+def test_the_stack_says_where_everything_is(released: Ran[list[str]]) -> None:
+    """Nobody has to put an address together from the settings; nothing of it is secret."""
+    assert {name: released.outputs[name] for name in released.outputs.keys() - {"namespace", "deployToken"}} == {
+        "url": "https://schedule.example.org",
+        "release": "1",
+        "addresses": {
+            "postgres": "postgres.service.consul:5432",
+            "pgbouncer": "pgbouncer.service.consul:6432",
+            "redis-state": "redis-state.service.consul:6379",
+            "redis-cache": "redis-cache.service.consul:6380",
+            "object-store": "object-store.service.consul:8333",
+            "prometheus": "prometheus.service.consul:9090",
+        },
+        "versions": {"commit": "0" * 40, "environment": "environment-1.tar.gz", "sources": "sources-1.tar.gz"},
+        "dashboards": {
+            "prometheus": "http://prometheus.service.consul:9090/graph",
+            "consul": "http://127.0.0.1:8500/ui/",
+            "nomad": "http://127.0.0.1:4646",
+        },
+    }
+
+
+def test_what_keeps_data_is_protected_and_nothing_else(released: Ran[list[str]]) -> None:
+    """A mistake in the stack or the program cannot remove it; everything else may come and go."""
+    stores = {"postgres", "redis-state", "object-store"}
+    protected = {(made.type.rpartition(":")[2], made.name) for made in released.resources if made.protected}
+
+    assert protected == {
+        ("Namespace", "namespace"),
+        *(("Job", name) for name in stores),
+        *(("Variable", name) for name in stores),
+    }
+    assert {name for name, made in released.jobs.items() if not made.inputs["purgeOnDestroy"]} == stores
 
 
 def test_a_release_that_must_wait_changes_nothing_at_all(nomad: Nomad) -> None:

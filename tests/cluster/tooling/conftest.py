@@ -1,5 +1,6 @@
 """The programs of `make cluster-tools`, a Nomad agent for all tests, and a stack of Pulumi for each."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import pytest
 from tests.support.cluster.tooling.nomad_agent import Agent, running_agent
 from tests.support.cluster.tooling.pulumi_stack import Stack
 from tests.support.paths import ROOT
+from tools.cluster.plugin_fallback import project_plugins
 
 STAND_INS = [ROOT / "tools" / "pulumi-language-python", ROOT / "tools" / "pulumi-resource-nomad"]
 
@@ -48,6 +50,9 @@ def project(programs: Path, agent: Agent, tmp_path: Path) -> Iterator[Stack]:
 def copy_program(folder: Path) -> None:
     """And the job files and rules beside it, for Pulumi writes the stack's settings into its project."""
     shutil.copytree(ROOT / "pulumi", folder / "project")
+    description = folder / "project" / "Pulumi.yaml"
+    plugins = f"plugins: {json.dumps(project_plugins(STAND_INS))}\n"
+    description.write_text(description.read_text(encoding="utf-8") + plugins, encoding="utf-8")
     shutil.copytree(ROOT / "jobs", folder / "jobs")
     shutil.copytree(ROOT / "monitoring", folder / "monitoring")
     # What each process may do in the stores.
@@ -61,4 +66,5 @@ def stack_in(folder: Path, programs: Path, agent: Agent) -> Iterator[Stack]:
     made = Stack(folder, [*STAND_INS, programs], agent.environment)
     yield made
     if made.resources():
+        made.unprotect()
         made.destroy().expect_success()

@@ -113,8 +113,79 @@ def test_one_up_defines_all_a_second_changes_nothing_and_destroy_leaves_nothing(
     marks = [secret.splitlines()[-1] for secret in SECRETS.values()]
     assert not [mark for mark in marks if mark in project.everything_written() + str(found)]
 
+    project.unprotect()
     project.destroy().expect_success()
     assert agent.status("namespace/whole") == 404
+
+
+def test_what_keeps_data_is_removed_by_nobody_by_mistake(project: Stack, agent: Agent) -> None:
+    """Neither by `destroy`, nor by a stack or a program that leaves it out, until its protection is taken away."""
+    configure(project, CONFIGURATION, SECRETS)
+    project.up().expect_success()
+    destroyed = project.destroy()
+    configure(project, {"postgresAddress": "postgres.example.org:5432"}, {})
+    moved = project.up()
+
+    assert (destroyed.code, moved.code) != (0, 0)
+    assert "protected" in destroyed.output
+    assert "protected" in moved.output
+    for job in ("postgres", "redis-state", "object-store"):
+        assert agent.call("GET", f"job/{job}", namespace="whole")["Stop"] is False
+        assert agent.status(f"var/nomad/jobs/{job}", namespace="whole") == 200
+
+    (protected,) = [urn for urn in project.resources_by_urn() if urn.endswith("nomad:index/job:Job::postgres")]
+    (variable,) = [urn for urn in project.resources_by_urn() if urn.endswith("nomad:index/variable:Variable::postgres")]
+    for urn in (protected, variable):
+        project.run("state", "unprotect", urn, "--yes").expect_success()
+    project.up().expect_success()
+    # It is stopped, but not purged: Nomad can start it again.
+    assert agent.call("GET", "job/postgres", namespace="whole")["Stop"] is True
+
+
+def test_a_preview_has_nothing_but_the_changes(project: Stack) -> None:
+    """Who is used to warnings overlooks the one that matters."""
+    configure(project, {**CONFIGURATION, "release": manifest("1")}, SECRETS)
+    before = project.preview().expect_success().output
+    project.up().expect_success()
+    after = project.run("up", "--yes", "--refresh").expect_success().output
+
+    for word in ("warning", "Warning", "Diagnostics"):
+        assert word not in before
+        assert word not in after
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "reason"),
+    [
+        ("jobs/redis.nomad.hcl", "= var.user\n", '= "root"\n', "would run as root"),
+        ("jobs/postgres.nomad.hcl", "read_only = false\n", "read_only = true\n", "keeps data"),
+        (
+            "project/components/access.py",
+            'namespace "{namespace}" {{',
+            'namespace "*" {{',
+            "a name with * allows what does not exist yet",
+        ),
+        (
+            "project/parts/edge.py",
+            "**traefik_variables(settings)}",
+            '**traefik_variables(settings), "domain": secrets["traefikConsulToken"]}',
+            "the secret traefikConsulToken would stand in the clear",
+        ),
+    ],
+    ids=["root", "no volume", "wildcard", "secret"],
+)
+def test_what_must_never_be_is_refused_in_a_preview(project: Stack, file: str, old: str, new: str, reason: str) -> None:
+    """By real job files, as the real Nomad reads them; another file of the program is all it takes."""
+    changed = project.project.parent / file
+    text = changed.read_text(encoding="utf-8")
+    assert old in text
+    changed.write_text(text.replace(old, new), encoding="utf-8")
+    configure(project, CONFIGURATION, SECRETS)
+    refused = project.preview()
+
+    assert refused.code != 0
+    assert reason in refused.output
+    assert SECRETS["traefikConsulToken"] not in refused.output
 
 
 def test_the_deploy_token_may_release_but_neither_read_secrets_nor_change_access(project: Stack, agent: Agent) -> None:

@@ -6,21 +6,15 @@ from typing import Any
 
 from tools.pulumi_plugins.nomad.resource import FAILURES, ResourceError
 from tools.pulumi_plugins.nomad.values import Values
+from upschedule.deploy.job_files import parse_job_file
 from upschedule.deploy.nomad import NomadClient
 
 DECLARATION = re.compile(r'^\s*variable\s+"([^"]+)"', re.MULTILINE)
-ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 
 
 def parse(nomad: NomadClient, inputs: Values) -> Values:
     """The job as Nomad reads it. Raises ServerRefused with Nomad's message about the wrong line."""
-    given = variables(inputs)
-    body = {
-        "JobHCL": inputs["jobspec"],
-        "Canonicalize": False,
-        "Variables": "".join(f"{name} = {literal(value)}\n" for name, value in given.items()),
-    }
-    job = nomad.call("POST", "jobs", "parse", body=body)
+    job = parse_job_file(nomad, inputs["jobspec"], variables(inputs))
     if not job.get("ID"):
         raise ResourceError("The job specification names no job.")
     return job
@@ -46,12 +40,6 @@ def namespace_of(job: Values) -> str:
 
 def variables(inputs: Values) -> dict[str, str]:
     return (inputs.get("hcl2") or {}).get("vars") or {}
-
-
-def literal(text: str) -> str:
-    """A text of HCL that means exactly `text`: nothing in it is evaluated."""
-    quoted = "".join(ESCAPES.get(letter) or (letter if letter >= " " else f"\\u{ord(letter):04x}") for letter in text)
-    return '"' + quoted.replace("${", "$${").replace("%{", "%%{") + '"'
 
 
 def submission(inputs: Values, secret_texts: set[str]) -> Values:

@@ -13,6 +13,26 @@ from typing import Any
 LOOPBACK = "127.0.0.1"
 
 
+#: What violates no policy. `tests/cluster/tooling` reads the real job files.
+WELL_FORMED: dict[str, Any] = {
+    "ID": "job",
+    "TaskGroups": [
+        {
+            "Name": "group",
+            "Volumes": {"data": {"Type": "host", "Source": "data", "ReadOnly": False}},
+            "Tasks": [
+                {
+                    "Name": "task",
+                    "User": "upschedule-task",
+                    "Resources": {"CPU": 100, "MemoryMB": 64},
+                    "VolumeMounts": [{"Volume": "data", "ReadOnly": False}],
+                }
+            ],
+        }
+    ],
+}
+
+
 @dataclass(kw_only=True)
 class Asked:
     """Path with its query, and the token that came with it."""
@@ -23,11 +43,15 @@ class Asked:
 
 @dataclass(kw_only=True)
 class Nomad:
-    """`answers` are whole answers by path, the query left out; other paths are not found."""
+    """`answers` are whole answers to questions by path, the query left out; other paths are not found.
+
+    Every job file is read as `job`.
+    """
 
     address: str
     answers: dict[str, bytes] = field(default_factory=dict[str, bytes])
     asked: list[Asked] = field(default_factory=list[Asked])
+    job: dict[str, Any] = field(default_factory=lambda: WELL_FORMED)
 
     def runs(self, job: str, release: str, **deployment: Any) -> None:
         """`deployment` is its last one; none: null, as Nomad says it."""
@@ -53,6 +77,12 @@ def running_nomad(context: ssl.SSLContext | None = None) -> Iterator[Nomad]:
             nomad.asked.append(Asked(path=self.path, token=self.headers.get("X-Nomad-Token", "")))
             path = self.path.partition("?")[0]
             self.wfile.write(nomad.answers.get(path, raw(b"job not found", HTTPStatus.NOT_FOUND)))
+            self.close_connection = True
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            known = self.path.partition("?")[0] == "/v1/jobs/parse"
+            self.wfile.write(answer(nomad.job) if known else raw(b"not here", HTTPStatus.NOT_FOUND))
             self.close_connection = True
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as the base names it

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextvars
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -23,7 +22,8 @@ T = TypeVar("T")
 class Made:
     """A resource as it was asked for.
 
-    `secret` are the inputs that the engine encrypts; `after` are those that exist first, by type and name.
+    `secret` are the inputs that the engine encrypts; `after` are those that exist first, by type and name. The engine
+    refuses to remove what is `protected`.
     """
 
     type: str
@@ -31,6 +31,7 @@ class Made:
     inputs: dict[str, Any]
     secret: frozenset[str]
     after: frozenset[tuple[str, str]]
+    protected: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +82,7 @@ class Monitor(MockMonitor):
             inputs={name: rpc.unwrap_rpc_secret(value) for name, value in inputs.items()},
             secret=frozenset(name for name, value in inputs.items() if rpc.is_rpc_secret(value)),
             after=frozenset(_type_and_name(urn) for urn in request.dependencies),
+            protected=request.protect,
         )
         self._made.append(made)
         with asyncio.Runner() as runner:
@@ -110,10 +112,7 @@ def token_of(name: str) -> str:
 def run(program: Callable[[], pulumi.Input[T]], *, into: Ran[T] | None = None) -> Ran[T]:
     """In a context of its own: Pulumi keeps its state in context variables. `into` has the rest after an error, too."""
     ran = into or Ran[T]()
-    with warnings.catch_warnings():
-        # The provider advises an ephemeral resource for a token, of which its library for Python has none.
-        warnings.filterwarnings("ignore", message="Use the AclToken ephemeral resource", category=UserWarning)
-        contextvars.copy_context().run(_run, program, ran)
+    contextvars.copy_context().run(_run, program, ran)
     return ran
 
 

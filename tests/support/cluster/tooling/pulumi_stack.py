@@ -72,6 +72,10 @@ class Stack:
     def refresh(self) -> Ran:
         return self.run("refresh", "--yes", "--skip-preview", "--diff")
 
+    def unprotect(self) -> None:
+        """Allows everything to be removed, as docs/production.md says it."""
+        self.run("state", "unprotect", "--all", "--yes").expect_success()
+
     def destroy(self) -> Ran:
         return self.run("destroy", "--yes", "--skip-preview")
 
@@ -110,10 +114,14 @@ class Stack:
 
     def resources(self) -> dict[str, dict[str, Any]]:
         """What the state holds, by the name in the program; the stack and its providers are left out."""
+        return {urn.rpartition("::")[2]: resource for urn, resource in self.resources_by_urn().items()}
+
+    def resources_by_urn(self) -> dict[str, dict[str, Any]]:
+        """The same, where resources of several types have one name."""
         (file,) = self._state.glob(".pulumi/stacks/*/dev.json")
         state = json.loads(file.read_text(encoding="utf-8"))
         return {
-            resource["urn"].rpartition("::")[2]: resource
+            resource["urn"]: resource
             for resource in state["checkpoint"]["latest"].get("resources") or []
             if resource["type"].startswith("nomad:")
         }

@@ -1,0 +1,33 @@
+"""What the stack says of itself: `pulumi stack output`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from config import Configuration
+from parts import application, cluster, monitoring, stores
+
+
+def describe(stack: Configuration) -> Mapping[str, Any]:
+    """URL, release (empty: none yet), addresses, versions, and where to look; nothing of it is secret."""
+    shared = cluster.Cluster(namespace="", settings=stack.of(cluster.ClusterConfig))
+    served = stack.of(application.ApplicationConfig)
+    watched = stack.of(monitoring.MonitoringConfig)
+    manifest = application.parse_manifest(served) if served.release else None
+    prometheus = monitoring.address(shared, watched)
+    return {
+        "url": served.public_url,
+        "release": manifest.version if manifest else "",
+        "addresses": {**stores.store_addresses(shared, stack.of(stores.StoresConfig)), "prometheus": prometheus},
+        "versions": {
+            "commit": manifest.commit,
+            "environment": manifest.environment.name,
+            "sources": manifest.sources.name,
+        }
+        if manifest
+        else {},
+        "dashboards": {
+            "prometheus": f"http://{prometheus}/graph",
+            "consul": f"http://{served.consul_address}/ui/",
+            "nomad": watched.nomad_address,
+        },
+    }
