@@ -74,7 +74,19 @@ def cluster_quick(session: nox.Session) -> None:
     """What every change is held to: types, plugins, program and job files on a real Nomad, in a few minutes."""
     session.run("pyright", *OF_THE_CLUSTER)
     session.run("python", "-m", "tools.cluster.build")
-    parts = ("access", "build", "common_blocks", "encryption", "failures", "jobs", "program", "secrets")
+    parts = (
+        "access",
+        "build",
+        "certificates",
+        "common_blocks",
+        "encryption",
+        "failures",
+        "hosts",
+        "jobs",
+        "nomad_backup",
+        "program",
+        "secrets",
+    )
     chosen = ("tests/cluster/program", *(f"tests/cluster/tooling/test_{part}.py" for part in parts))
     session.run("pytest", *chosen, *session.posargs)
 

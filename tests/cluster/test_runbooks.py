@@ -21,6 +21,7 @@ from tests.support.cluster.whole.releases import (
     version_of,
 )
 from tests.support.cluster.whole.runbooks import follow, shell
+from tests.support.paths import ROOT
 from tests.support.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
 
@@ -156,11 +157,18 @@ def test_nomad_is_killed_and_comes_back_with_what_was_saved(
 ) -> None:
     """Tasks outlive it (R10.3)."""
     before = serving(cluster)
-    follow("nomad-down", "Save", environment=sre, folder=tmp_path)
+    server = {
+        **sre,
+        "PATH": os.pathsep.join([str(ROOT / "hosts" / "sbin"), sre["PATH"]]),
+        "NOMAD_DATA": str(cluster.nomad.folder / "data"),
+        "BACKUP": str(tmp_path / "backup"),
+    }
+    follow("nomad-down", "Save", environment=server)
     kill(cluster.nomad.process.pid())
     wait_until(lambda: cluster.nomad.process.pid() is None)
+    follow("nomad-down", "Give a fresh server the keys", environment=server)
     cluster.nomad.start()
     cluster.nomad.await_node()
     follow("nomad-down", "Is it over?", environment=sre)
-    follow("nomad-down", "Restore", "Is it over?", environment=sre, folder=tmp_path)
+    follow("nomad-down", "Restore", "Is it over?", environment=server)
     assert serving(cluster) == before

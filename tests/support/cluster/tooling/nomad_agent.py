@@ -8,7 +8,7 @@ import ssl
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -68,11 +68,12 @@ plugin "raw_exec" {{
 
 @dataclass(frozen=True, kw_only=True)
 class Agent:
-    """`token` may do everything; `call` uses it."""
+    """`token` may do everything; `call` uses it. `data` is the agent's `data_dir`."""
 
     program: Path
     address: str
     token: str
+    data: Path
     verify: ssl.SSLContext | bool = True
 
     @property
@@ -111,8 +112,17 @@ class Agent:
 
 
 @contextmanager
-def running_agent(program: Path, more: str = "", *, certificates: Certificates | None = None) -> Iterator[Agent]:
-    """Ends the agent and every task it started, and removes what it wrote. `more` is configuration in HCL."""
+def running_agent(
+    program: Path,
+    more: str = "",
+    *,
+    certificates: Certificates | None = None,
+    prepare: Callable[[Path], None] | None = None,
+) -> Iterator[Agent]:
+    """Ends the agent and every task it started, and removes what it wrote.
+
+    `more` is configuration in HCL. `prepare` is given the `data_dir` before the agent starts.
+    """
     with tempfile.TemporaryDirectory(prefix="upschedule-nomad-") as folder:
         data = Path(folder)
         http, rpc, serf = (free_port() for _ in range(3))
@@ -123,11 +133,14 @@ def running_agent(program: Path, more: str = "", *, certificates: Certificates |
         (data / "more.hcl").write_text(more + (certificates.configuration if certificates else ""), encoding="utf-8")
         address = f"{'https' if certificates else 'http'}://127.0.0.1:{http}"
         command = [program, "agent", *(f"-config={data / name}" for name in ("agent.hcl", "more.hcl"))]
+        if prepare:
+            prepare(data / "data")
         with (data / "log").open("wb") as log:
             process = subprocess.Popen(command, stdout=log, stderr=log)
         try:
             verify = certificates.context() if certificates else True
-            yield ready(process, data / "log", Agent(program=program, address=address, token="", verify=verify))
+            agent = Agent(program=program, address=address, token="", data=data / "data", verify=verify)
+            yield ready(process, data / "log", agent)
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(STOP_SECONDS)

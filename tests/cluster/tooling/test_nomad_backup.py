@@ -1,0 +1,94 @@
+"""A backup of Nomad restores its secrets on a fresh server, which a snapshot alone does not (R8.2)."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.cluster.tooling.nomad_agent import Agent, running_agent
+from tests.support.paths import ROOT
+
+COMMANDS = ROOT / "hosts" / "sbin"
+ITEMS = {"owner_password": "s3cret-word"}
+PATH = "nomad/jobs/postgres"
+
+
+def command(name: str, folder: Path, data: Path, agent: Agent | None = None) -> subprocess.CompletedProcess[str]:
+    """As root runs it on a server, where `nomad` is on PATH."""
+    programs = [str(agent.program.parent)] if agent else []
+    environment = {
+        **os.environ,
+        **(agent.environment if agent else {}),
+        "PATH": os.pathsep.join([*programs, os.environ["PATH"]]),
+        "NOMAD_DATA": str(data),
+    }
+    return subprocess.run(
+        [COMMANDS / name, folder], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.fixture
+def first(programs: Path) -> Iterator[Agent]:
+    """A server with a secret."""
+    with running_agent(programs / "nomad") as running:
+        running.call("PUT", f"var/{PATH}", {"Path": PATH, "Items": ITEMS})
+        yield running
+
+
+@pytest.fixture
+def backup(first: Agent, tmp_path: Path) -> Path:
+    folder = tmp_path / "backup"
+    done = command("upschedule-nomad-backup", folder, first.data, first)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def restore(agent: Agent, backup: Path) -> None:
+    """With the fresh server's own token, which does not count any more afterwards."""
+    done = agent.nomad("operator", "snapshot", "restore", str(backup / "nomad.snap"))
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_backup_is_for_its_owner_only_and_has_every_key(first: Agent, backup: Path) -> None:
+    """Whoever has both files can read every secret."""
+    saved = {file.name: file.stat().st_mode & 0o077 for file in backup.iterdir()}
+    listed = subprocess.run(["tar", "-tf", backup / "nomad-keystore.tar"], capture_output=True, text=True, check=True)
+
+    assert saved == {"nomad.snap": 0, "nomad-keystore.tar": 0}
+    for key in first.call("GET", "operator/keyring/keys"):
+        assert key["KeyID"] in listed.stdout
+
+
+def test_a_backup_that_lacks_a_key_is_none(first: Agent, tmp_path: Path) -> None:
+    """As on a server that has not fetched the newest yet; an earlier backup stays."""
+    (tmp_path / "empty" / "server" / "keystore").mkdir(parents=True)
+    failed = command("upschedule-nomad-backup", tmp_path / "backup", tmp_path / "empty", first)
+
+    assert failed.returncode != 0
+    assert "has no file of the key" in failed.stderr
+    assert not (tmp_path / "backup" / "nomad.snap").exists()
+
+
+def test_with_the_keys_a_fresh_server_reads_every_secret(first: Agent, backup: Path, programs: Path) -> None:
+    """The keys are there before it starts."""
+
+    def prepare(data: Path) -> None:
+        done = command("upschedule-nomad-keystore", backup, data)
+        assert done.returncode == 0, done.stderr
+
+    with running_agent(programs / "nomad", prepare=prepare) as fresh:
+        restore(fresh, backup)
+
+        assert fresh.call("GET", f"var/{PATH}", token=first.token)["Items"] == ITEMS
+        assert {file.stat().st_mode & 0o077 for file in (fresh.data / "server/keystore").iterdir()} == {0}
+
+
+def test_a_snapshot_alone_restores_no_secret(first: Agent, backup: Path, programs: Path) -> None:
+    """It has the variable, but nothing decrypts it. Should that change, the runbook can be shorter."""
+    with running_agent(programs / "nomad") as fresh:
+        restore(fresh, backup)
+
+        assert [found["Path"] for found in fresh.call("GET", "vars", token=first.token)] == [PATH]
+        assert fresh.status(f"var/{PATH}", token=first.token) == 500
