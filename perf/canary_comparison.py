@@ -33,7 +33,7 @@ def gate(traffic: Traffic, limits: ComparisonLimits) -> tuple[Verdict, int]:
     seen: list[Slice] = []
     for each in traffic.slices(LOOKS):
         seen.append(each)
-        verdict = compare(seen, limits.events(), limits.sureness()).verdict
+        verdict = compare(seen, limits.events(), limits.sureness(looks=LOOKS)).verdict
         last_share = len(seen) > SHARES.index(SHARES[-1])
         if verdict is Verdict.WORSE or (verdict is Verdict.NOT_WORSE and last_share):
             return verdict, len(seen)

@@ -24,6 +24,17 @@ http:
       service: noop@internal
     # For the check of the same name.
     routes: {rule: "Path(`/routes`)", entryPoints: [inside], middlewares: [headers, public], service: ping@internal}
+{{- if nomadVarExists "nomad/jobs/traefik/traefik" }}{{ with nomadVar "nomad/jobs/traefik/traefik" }}
+    # A canary's share of the visitors (upschedule.deploy.share). Where Traefik cannot build these, the API's route of the
+    # old release, which is lower, serves everybody; requests with the canary's header have a higher one.
+    shared: {rule: '{{ env "SITE" }}', priority: 12, entryPoints: [websecure], middlewares: [public], service: shared}
+    shared-feeds:
+      rule: '{{ env "SITE" }} && PathRegexp(`^/calendars/[^/]+[.]ics$`)'
+      priority: 13
+      entryPoints: [websecure]
+      middlewares: [public]
+      service: shared-feeds
+{{- end }}{{ end }}
     unreachable: {rule: "Path(`/faults/502`)", entryPoints: [inside], middlewares: [unreachable], service: noop@internal}
     slow: {rule: "Path(`/faults/504`)", entryPoints: [inside], middlewares: [slow], service: noop@internal}
   middlewares:
@@ -49,6 +60,29 @@ http:
     not-found: {plugin: {faults: {status: 404, detail: "There is nothing at this address."}}}
   services:
     faults: {loadBalancer: {servers: [{url: "http://{{ env "NOMAD_ADDR_inside" }}"}]}}
+{{- if nomadVarExists "nomad/jobs/traefik/traefik" }}{{ with nomadVar "nomad/jobs/traefik/traefik" }}
+    shared:
+      weighted:
+        services: &shares
+          - {name: "old-{{ .percent }}", weight: {{ subtract (.percent.Value | parseInt) 100 }}}
+          - {name: "canary-{{ .instance }}", weight: {{ .percent }}}
+        # A visitor stays with one release. The old one's name changes with each step, so that some of its visitors move
+        # to the canary then; the canary's stays. Nothing in the cookie is a visitor's own.
+        sticky: {cookie: {name: upschedule-share, httpOnly: true, secure: true, sameSite: lax, maxAge: 3600}}
+    # Calendar programs get no cookie.
+    shared-feeds: {weighted: {services: *shares}}
+    "old-{{ .percent }}": {weighted: {services: [{name: api@consulcatalog, weight: 1}]}}
+    # Without its own check, which needs neither Consul nor the command that set the share, the canary gets nothing.
+    "canary-{{ .instance }}": {failover: {service: canary, fallback: api@consulcatalog}}
+    canary:
+      loadBalancer:
+        servers: [{url: "http://{{ .address }}"}]
+        healthCheck:
+          path: "/health/ready/share?instance={{ .instance }}&until={{ .until }}"
+          interval: 1s
+          unhealthyInterval: 1s
+          timeout: 1s
+{{- end }}{{ end }}
 tls:
   options:
     default:

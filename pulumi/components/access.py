@@ -24,7 +24,8 @@ def deploy_rules(namespace: str) -> str:
     """Allows to start releases, promote or fail canaries, and scale, but not to enter a task or change access.
 
     The token cannot read a secret, but a job that it submits can read the secrets of the job of that name. It keeps the
-    records of releases, and reads what the stack last applied.
+    records of releases, and reads what the stack last applied, and sets the
+    canary's share of the visitors, which Traefik's routes follow.
     """
     return f"""namespace "{namespace}" {{
   capabilities = ["list-jobs", "parse-job", "read-job", "read-job-scaling", "read-logs", "scale-job", "submit-job"]
@@ -36,6 +37,10 @@ def deploy_rules(namespace: str) -> str:
 
     path "stack/applied" {{
       capabilities = ["read"]
+    }}
+
+    path "nomad/jobs/traefik/traefik" {{
+      capabilities = ["read", "write", "destroy"]
     }}
   }}
 }}

@@ -12,6 +12,7 @@ from tests.support.cluster.whole.bad_releases import (
     ANSWERS_500,
     BLOCKS,
     CRASHES,
+    DELAYS_SOME,
     FAILS_ITS_CHECK,
     FAILS_ITS_MIGRATION,
     HANGS,
@@ -53,6 +54,7 @@ pytestmark = pytest.mark.timeout(900)
         pytest.param(REMOVES_WHAT_IS_NEEDED, id="removes-what-is-needed", marks=pytest.mark.long),
         pytest.param(READS_WRONGLY, id="reads-wrongly", marks=pytest.mark.long),
         pytest.param(WORKER_DIES, id="worker-dies", marks=pytest.mark.long),
+        pytest.param(DELAYS_SOME, id="delays-some", marks=pytest.mark.long),
         pytest.param(LEAVES_OUT_AN_EXAM, id="leaves-out-an-exam", marks=pytest.mark.long),
         pytest.param(LEAVES_AN_EXAM_OUT_OF_CALENDARS, id="leaves-an-exam-out-of-calendars", marks=pytest.mark.long),
     ],
@@ -69,7 +71,7 @@ def test_a_bad_release_goes_back_and_says_why_while_the_one_before_serves(
         with tried(cluster, {"release": manifest, "releaseHealthySeconds": str(bad.healthy_seconds)}):
             before = {identity: serving(cluster)[identity] for identity in others(cluster, manifest)}
             uploads = students.upload(documents, at_once=2)
-            promotion = deploy(cluster, "promote")
+            promotion = deploy(cluster, "promote", *bad.options)
             figure("seconds from `pulumi up` until a bad release has gone back", time.monotonic() - began)
             # What was promoted has replaced instances.
             assert promotion.code != GATE_NOT_PASSED or is_undisturbed(cluster, before, may_grow=bad.slows)

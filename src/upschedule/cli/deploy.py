@@ -13,7 +13,8 @@ import msgspec
 
 from upschedule import golden
 from upschedule.deploy.clock import Clock
-from upschedule.deploy.environment import RECORDS_MAX, SILENCE_SECONDS, Cluster, cluster_from
+from upschedule.deploy.comparison.rules import ComparisonLimits
+from upschedule.deploy.environment import API, RECORDS_MAX, SILENCE_SECONDS, Cluster, cluster_from
 from upschedule.deploy.errors import DeployError, ExitCode
 from upschedule.deploy.findings import failures, table
 from upschedule.deploy.gate import GateLimits, ReleaseContext, run_gate
@@ -24,7 +25,10 @@ from upschedule.deploy.promote import Promotion
 from upschedule.deploy.recording import record_release
 from upschedule.deploy.records.recorder import RECORDS_MIN
 from upschedule.deploy.rollback import revert as revert_release
-from upschedule.deploy.status import await_healthy, exit_code, is_healthy, job_reports, lines
+from upschedule.deploy.rollout_state import Phase
+from upschedule.deploy.share_status import share_report
+from upschedule.deploy.shared_traffic import ShareLimits
+from upschedule.deploy.status import JobReport, await_healthy, exit_code, is_healthy, job_reports, lines
 from upschedule.deploy.watch import Watcher
 from upschedule.deploy.watch import watch as watch_release
 
@@ -32,6 +36,8 @@ P = ParamSpec("P")
 _DEFAULTS = GateLimits()
 # A proxy may answer with a whole page.
 _ERROR_CHARACTERS = 1_000
+_ALL_PERCENT = 100
+_NO_SHARE = "none"
 
 
 def _exits(run: Callable[P, ExitCode]) -> Callable[P, None]:
@@ -51,6 +57,60 @@ def _exits(run: Callable[P, ExitCode]) -> Callable[P, None]:
         sys.exit(code)
 
     return command_with_exit
+
+
+def _numbers(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...]:
+    """Whole per cents, separated by commas, or a word for none: an empty environment variable would count as unset."""
+    if text == _NO_SHARE:
+        return ()
+    try:
+        found = tuple(int(word) for word in text.split(","))
+    except ValueError:
+        found = (0,)
+    if not all(0 < each < _ALL_PERCENT for each in found):
+        raise click.BadParameter(f"whole numbers from 1 to 99, separated by commas, or `{_NO_SHARE}`")
+    return found
+
+
+def _share_options(run: Callable[P, None]) -> Callable[P, None]:
+    """Adds the options of the commands that give the canary a share of the visitors."""
+    share, comparison = _DEFAULTS.share, _DEFAULTS.share.comparison
+    number, ratio = click.FloatRange(0, min_open=True), click.FloatRange(0, 1, min_open=True)
+    options = (
+        click.option(
+            "--shares",
+            envvar="UPSCHEDULE_DEPLOY_SHARES",
+            default=",".join(map(str, share.percents)),
+            show_default=True,
+            callback=_numbers,
+            help="Per cents of the visitors that the canary gets, one after the other, or `none`.",
+        ),
+        *(
+            click.option(
+                f"--{name.replace('_', '-')}",
+                envvar=f"UPSCHEDULE_DEPLOY_{name.upper()}",
+                type=kind,
+                default=default,
+                show_default=True,
+                help=text,
+            )
+            for name, kind, default, text in (
+                ("share_step_seconds", number, share.step_seconds, "Shortest time of each share."),
+                ("share_last_seconds", number, share.last_seconds, "Longest time of the last one."),
+                (
+                    "synthetic_per_second",
+                    number,
+                    share.synthetic_per_second,
+                    "Requests of the gate's own, where needed.",
+                ),
+                ("faults_more_max", ratio, comparison.faults_more_max, "How much more often the canary may fail."),
+                ("slower_more_max", ratio, comparison.slower_more_max, "How much more often it may be slow."),
+                ("false_alarm_max", ratio, comparison.false_alarm_max, "Chance that an equally good one is refused."),
+                ("confidence", ratio, comparison.confidence, "With which a canary is called not worse."),
+            )
+        ),
+    )
+    return functools.reduce(lambda decorated, option: option(decorated), reversed(options), run)
 
 
 def _probe_options(run: Callable[P, None]) -> Callable[P, None]:
@@ -122,11 +182,19 @@ def command(context: click.Context, *, records_max: int, silence_seconds: float)
     show_default=True,
     help="Ask again until nothing is under way and all instances are well, which is then success in any case.",
 )
+@click.option(
+    "--prometheus",
+    envvar="UPSCHEDULE_DEPLOY_PROMETHEUS",
+    default="",
+    help="Address of Prometheus, for the comparison while the canary has a share of the visitors.",
+)
 @_exits
-def status(*, as_json: bool, wait_seconds: float) -> ExitCode:
+def status(*, as_json: bool, wait_seconds: float, prometheus: str) -> ExitCode:
     """Show every job, its release, its instances and their checks."""
     cluster = _cluster()
     reports = await_healthy(cluster, seconds=wait_seconds) if wait_seconds else job_reports(cluster)
+    if prometheus and any(each.phase is Phase.WAITING for each in reports):
+        reports = _with_share(cluster, reports, _prometheus(prometheus))
     click.echo(msgspec.json.encode(reports).decode() if as_json else "\n".join(lines(reports)))
     record_release(_cluster(report=_print_to_stderr))
     return ExitCode.DONE if wait_seconds and is_healthy(reports) else exit_code(reports)
@@ -145,21 +213,25 @@ def watch(*, wait_seconds: float) -> ExitCode:
 
 @command.command()
 @_probe_options
+@_share_options
 @_exits
 def gate(**options: object) -> ExitCode:
-    """Check the canaries of the release under way; change nothing."""
+    """Check the canaries of the release under way; change nothing but the share of visitors, which ends."""
     result = run_gate(_context(options))
     if not result.findings:
         click.echo("No canary waits: there is nothing to check.")
         return ExitCode.NOTHING_TO_GATE
     for line in [*table(result.findings), *(f"Not ok: {each}" for each in failures(result.findings))]:
         click.echo(line)
+    if result.unsure:
+        return ExitCode.NOT_SURE
     return ExitCode.DONE if result.passed else ExitCode.GATE_NOT_PASSED
 
 
 @command.command()
 @click.option("--gate/--no-gate", "gated", default=True, help="Whether the gate decides.")
 @_probe_options
+@_share_options
 @_exits
 def promote(*, gated: bool, **options: object) -> ExitCode:
     """Gate, promote all jobs, follow, verify; go back at any failure."""
@@ -173,6 +245,20 @@ def revert(*, wait_seconds: float) -> ExitCode:
     """Fail what is under way; when nothing is, start the release recorded before this one again."""
     cluster = _cluster()
     return revert_release(cluster, Watcher(cluster), seconds=wait_seconds)
+
+
+def _with_share(cluster: Cluster, reports: list[JobReport], prometheus: Prometheus) -> list[JobReport]:
+    """What cannot be read of the share is said beside the report, which is complete without it."""
+    try:
+        share = share_report(cluster.nomad, prometheus)
+    except DeployError as error:
+        click.echo(f"The canary's share: {error}"[:_ERROR_CHARACTERS], err=True)
+        return reports
+    return [msgspec.structs.replace(each, share=share) if each.job == API else each for each in reports]
+
+
+def _prometheus(address: str) -> Prometheus:
+    return Prometheus(Endpoint(name="Prometheus", address=address))
 
 
 def _print_line(line: str) -> None:
@@ -194,15 +280,32 @@ def _context(values: dict[str, object]) -> ReleaseContext:
     cluster = _cluster()
     site = Endpoint(name="The service", address=options.url, ca_file=str(options.ca_file) if options.ca_file else None)
     bounds = MetricBounds(error_ratio_max=options.error_ratio_max, p95_seconds_max=options.p95_seconds_max)
-    limits = GateLimits(canary_seconds=options.wait_seconds, requests=options.requests, bounds=bounds)
+    limits = GateLimits(
+        canary_seconds=options.wait_seconds, requests=options.requests, bounds=bounds, share=_share_limits(options)
+    )
     probe = Probe(
         site=site,
-        prometheus=Prometheus(Endpoint(name="Prometheus", address=options.prometheus)),
+        prometheus=_prometheus(options.prometheus),
         golden=golden.load(),
         clock=cluster.clock,
         golden_seconds=limits.golden_seconds,
     )
     return ReleaseContext(cluster=cluster, probe=probe, limits=limits, watcher=Watcher(cluster))
+
+
+def _share_limits(options: "_Options") -> ShareLimits:
+    return ShareLimits(
+        percents=options.shares,
+        step_seconds=options.share_step_seconds,
+        last_seconds=options.share_last_seconds,
+        synthetic_per_second=options.synthetic_per_second,
+        comparison=ComparisonLimits(
+            faults_more_max=options.faults_more_max,
+            slower_more_max=options.slower_more_max,
+            false_alarm_max=options.false_alarm_max,
+            confidence=options.confidence,
+        ),
+    )
 
 
 class _Options(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,3 +316,11 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
     error_ratio_max: float
     p95_seconds_max: float
     wait_seconds: float
+    shares: tuple[int, ...]
+    share_step_seconds: float
+    share_last_seconds: float
+    synthetic_per_second: float
+    faults_more_max: float
+    slower_more_max: float
+    false_alarm_max: float
+    confidence: float

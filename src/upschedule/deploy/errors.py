@@ -21,6 +21,7 @@ class ExitCode(enum.IntEnum):
     SUPERSEDED = 25
     TOO_LONG = 26
     PARTLY_KNOWN = 27
+    NOT_SURE = 28
     INTERRUPTED = 130
 
 

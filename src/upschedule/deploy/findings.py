@@ -6,11 +6,15 @@ import msgspec
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """The result of one check. `detail` describes what was found; it is a sentence where `ok` is false."""
+    """The result of one check. `detail` describes what was found; it is a sentence where `ok` is false.
+
+    `unsure`: the check could not decide, and is not ok for that reason alone.
+    """
 
     subject: str
     ok: bool
     detail: str
+    unsure: bool = False
 
 
 def passed(findings: Iterable[Finding]) -> bool:

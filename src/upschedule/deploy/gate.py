@@ -1,4 +1,4 @@
-"""The gate before promotion: canaries healthy, checks passing, a golden extraction, errors and latency."""
+"""The gate before promotion: canaries healthy, checks passing, golden documents, and a share of the visitors."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,6 +16,8 @@ from upschedule.deploy.probe import Probe
 from upschedule.deploy.probe.metrics import MetricBounds
 from upschedule.deploy.restarts import check_restarts, restart_sentences
 from upschedule.deploy.rollout_state import Phase, RolloutState
+from upschedule.deploy.share import address_of
+from upschedule.deploy.shared_traffic import SUBJECT, Canary, SharedTraffic, ShareLimits
 from upschedule.deploy.watch import Watcher
 
 _CHECKS_EVERY_SECONDS = 2.0
@@ -37,6 +39,7 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True):
     return_seconds: float = 900.0
     requests: int = 40
     bounds: MetricBounds = MetricBounds()
+    share: ShareLimits = ShareLimits()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +95,14 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     def passed(self) -> bool:
         return passed(self.findings)
 
+    @property
+    def unsure(self) -> bool:
+        """Nothing is wrong, but the comparison with the old release is not sure."""
+        return not self.passed and all(finding.ok or finding.unsure for finding in self.findings)
+
 
 def run_gate(context: ReleaseContext) -> GateResult:
-    """Stops at the first step that fails. Changes nothing in the cluster."""
+    """Stops at the first step that fails. Changes nothing in the cluster but the canary's share, which it removes."""
     result = await_canaries(context)
     findings, waiting = result.findings, result.waiting
     if waiting and passed(findings):
@@ -105,6 +113,8 @@ def run_gate(context: ReleaseContext) -> GateResult:
         findings += [_canary_checks(context, each) for each in waiting.values()]
     if waiting and passed(findings):
         findings += _probe_canaries(context, waiting)
+        if API in waiting and passed(findings):
+            findings += _shared_traffic(context, waiting)
         findings.append(_same_canaries(context, waiting))
         findings.append(context.check_restarts(waiting, name="the canaries"))
     return result
@@ -145,15 +155,38 @@ def _probe_canaries(context: ReleaseContext, waiting: States) -> list[Finding]:
     )
 
 
+def _shared_traffic(context: ReleaseContext, waiting: States) -> list[Finding]:
+    cluster, state = context.cluster, waiting[API]
+    instance = state.canaries[0].id
+    try:
+        canary = Canary(instance=instance, address=address_of(cluster.nomad, instance))
+    except DeployError as error:
+        return [Finding(subject=SUBJECT, ok=False, detail=str(error))]
+    traffic = SharedTraffic(
+        nomad=cluster.nomad,
+        prometheus=context.probe.prometheus,
+        site=context.probe.site,
+        clock=cluster.clock,
+        report=cluster.report,
+        limits=context.limits.share,
+    )
+    live = len(state.instances) - len(state.canaries)
+    return traffic.findings(canary, live=live, still_well=lambda: _still_waiting(context, waiting))
+
+
 def _same_canaries(context: ReleaseContext, waiting: States) -> Finding:
     """Canaries that were healthy before the probe must still be healthy after it."""
+    same = _still_waiting(context, waiting)
+    detail = "the same ones as at the beginning" if same else "a canary failed, or was replaced, meanwhile"
+    return Finding(subject="canaries after all that", ok=same, detail=detail)
+
+
+def _still_waiting(context: ReleaseContext, waiting: States) -> bool:
     states = context.watcher.poll()
-    same = all(
+    return all(
         states[name].phase is Phase.WAITING and states[name].deployment == before.deployment
         for name, before in waiting.items()
     )
-    detail = "the same ones as at the beginning" if same else "a canary failed, or was replaced, meanwhile"
-    return Finding(subject="canaries after all that", ok=same, detail=detail)
 
 
 def _canary(state: RolloutState, limits: GateLimits) -> Finding:

@@ -34,7 +34,7 @@ class Promotion:
         if not under_way:
             return self._verify_only(result)
         if not result.passed:
-            return self._roll_back(goals, ExitCode.GATE_NOT_PASSED, "The gate is not passed")
+            return self._not_passed(result, goals)
         if not self._promote(result.waiting):
             return self._roll_back(goals, ExitCode.ROLLED_BACK, "Nomad did not promote")
         if failure := self._await_rollout(result):
@@ -44,6 +44,15 @@ class Promotion:
         record_release(context.cluster)
         context.cluster.report("Promoted and verified.")
         return ExitCode.DONE
+
+    def _not_passed(self, result: GateResult, goals: list[Goal]) -> ExitCode:
+        if not result.unsure:
+            return self._roll_back(goals, ExitCode.GATE_NOT_PASSED, "The gate is not passed")
+        self.context.cluster.report(
+            "The gate is not sure, and nothing is promoted. The canaries wait, without visitors: promote again, with "
+            "more time or at a busier hour, or decide with `promote --no-gate` or `revert`."
+        )
+        return ExitCode.NOT_SURE
 
     def _verify_only(self, result: GateResult) -> ExitCode:
         if any(each.is_lost for each in result.states.values()):

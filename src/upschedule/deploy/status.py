@@ -11,6 +11,8 @@ from upschedule.deploy.errors import ExitCode, ServerError
 from upschedule.deploy.explain import describe, explain_failure, explain_troubles, short_id
 from upschedule.deploy.nomad_model import JobSnapshot
 from upschedule.deploy.rollout_state import UNDER_WAY, Phase, RolloutState, derive
+from upschedule.deploy.share_status import ShareReport
+from upschedule.deploy.share_status import lines as share_lines
 
 _EVERY_SECONDS = 2.0
 
@@ -32,7 +34,8 @@ class JobReport(msgspec.Struct, frozen=True, kw_only=True):
     `said` is the state in one line, `reasons` why the release under way waits, or the last one failed.
 
     While the number of instances changes, `wanted_before` is the earlier number. `as_stack` is whether the version is
-    what the stack last applied, None where no stack says that.
+    what the stack last applied, None where no stack says that. `share` is the
+    API canary's share of the visitors, with the comparison.
     """
 
     job: str
@@ -46,6 +49,7 @@ class JobReport(msgspec.Struct, frozen=True, kw_only=True):
     said: str
     reasons: list[str]
     instances: list[InstanceReport]
+    share: ShareReport | None = None
 
 
 def job_reports(cluster: Cluster) -> list[JobReport]:
@@ -116,6 +120,7 @@ def lines(reports: Iterable[JobReport]) -> list[str]:
             kind = "canary" if each.canary else "instance"
             found.append(f"  {kind} {short_id(each.id)} on {each.node}, version {each.version}: {state}")
             found += [f"    {complaint}" for complaint in each.complaints]
+        found += share_lines(job.share) if job.share else []
     return found
 
 

@@ -72,7 +72,7 @@ def create_app(live: LiveSettings, *, instance: str = "") -> Application:
     async def lifespan(app: Litestar) -> AsyncGenerator[None]:
         drain = Drain(grace_seconds=web.drain_grace_seconds)
         async with open_services(live, role="api") as services, drain.on_signal():
-            app.state.context = _context(services, live.current, drain)
+            app.state.context = _context(services, live.current, drain, instance)
             ending = asyncio.create_task(_end_streams(drain, services))
             try:
                 yield
@@ -100,7 +100,7 @@ async def _end_streams(drain: Drain, services: Services) -> None:
     services.jobs.end_watches()
 
 
-def _context(services: Services, settings: Settings, drain: Drain) -> WebContext:
+def _context(services: Services, settings: Settings, drain: Drain, instance: str) -> WebContext:
     web = settings.web
     clients = ClientAddresses(web.trusted_proxies)
     rate_limits = RateLimits(services.redis_state, clients)
@@ -125,6 +125,6 @@ def _context(services: Services, settings: Settings, drain: Drain) -> WebContext
         receiver=receiver,
         streams=Streams(),
         drain=drain,
-        rotation=Rotation(services.readiness, drain),
+        rotation=Rotation(services.readiness, drain, instance=instance),
         origins=frozenset(map(origin_of, (web.public_url, *web.origins))),
     )

@@ -22,14 +22,17 @@ def test_a_token_has_its_policy_and_no_other() -> None:
 
 @pytest.mark.parametrize(
     ("rules", "variables"),
-    [(deploy_rules("whole"), ["releases/*", "stack/applied"]), (autoscaler_rules("whole"), [])],
+    [
+        (deploy_rules("whole"), ["releases/*", "stack/applied", "nomad/jobs/traefik/traefik"]),
+        (autoscaler_rules("whole"), []),
+    ],
     ids=["deploy", "autoscaler"],
 )
 def test_rules_are_for_one_namespace_and_name_each_right(rules: str, variables: list[str]) -> None:
     """No `policy`, which gives many at once; none that enters a task, reads secrets or changes who may do what."""
     assert rules.startswith('namespace "whole" {')
     assert rules.count("namespace") == 1
-    # Secrets are below `nomad/jobs`.
+    # Secrets are below `nomad/jobs`, but none is in the variable of a group.
     assert re.findall(r'path "(.*)" {', rules) == variables
     assert ("variables" in rules) is bool(variables)
     for word in (

@@ -1,8 +1,7 @@
 """Gate, promotion and verification of the real processes behind Traefik, measured by Prometheus (R12.2 to R12.4)."""
 
 import json
-import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import pytest
 
 from tests.support.cluster.tooling import releases
 from tests.support.cluster.tooling.deploy_site import CommandOutput, Site, running_node, site_in
+from tests.support.cluster.tooling.prometheus_server import measuring, running
 from tests.support.cluster.tooling.releases import JOBS, Release
 from tests.support.cluster.whole.bad_releases import LEAVES_AN_EXAM_OUT_OF_CALENDARS, LEAVES_OUT_AN_EXAM
 from tests.support.servers import wait_until
@@ -20,7 +20,6 @@ from upschedule.deploy.http import BRIEF
 from upschedule.operations.embedded import executables
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 
-PROMETHEUS = "/usr/bin/prometheus"
 DONE, GATE_NOT_PASSED = 0, 20
 STARTING_SECONDS = 60
 
@@ -68,7 +67,9 @@ class Service:
         self.targets.write_text(json.dumps(targets), encoding="utf-8")
 
     def promote(self) -> CommandOutput:
-        return self.site.deploy("promote", "--url", self.url, "--prometheus", self.prometheus, "--requests", "12")
+        """Its Traefik has no routes of the job's, and so no share for the canary."""
+        where = ("--url", self.url, "--prometheus", self.prometheus)
+        return self.site.deploy("promote", *where, "--requests", "12", "--shares", "none")
 
 
 @pytest.fixture
@@ -94,55 +95,8 @@ def traefik(folder: Path, consul: str) -> Iterator[str]:
         "--providers.consulcatalog.refreshinterval=1s",
         "--global.checknewversion=false",
     ]
-    with _running(command, folder / "traefik.log", lambda: httpx.get(f"http://{LOOPBACK}:{port}/").status_code == 404):
+    with running(command, folder / "traefik.log", lambda: httpx.get(f"http://{LOOPBACK}:{port}/").status_code == 404):
         yield f"http://{LOOPBACK}:{port}"
-
-
-@contextmanager
-def measuring(folder: Path, targets: Path) -> Iterator[str]:
-    """A Prometheus that scrapes each second."""
-    port, configuration = free_port(), folder / "prometheus.yml"
-    targets.write_text("[]", encoding="utf-8")
-    configuration.write_text(
-        f"""
-global: {{scrape_interval: 1s, scrape_timeout: 1s}}
-scrape_configs:
-  - job_name: services
-    file_sd_configs:
-      - {{files: ["{targets}"], refresh_interval: 1s}}
-""",
-        encoding="utf-8",
-    )
-    address = f"{LOOPBACK}:{port}"
-    command = [
-        PROMETHEUS,
-        f"--config.file={configuration}",
-        f"--storage.tsdb.path={folder / 'tsdb'}",
-        f"--web.listen-address={address}",
-    ]
-    ready = f"http://{address}/-/ready"
-    with _running(command, folder / "prometheus.log", lambda: httpx.get(ready).status_code == 200):
-        yield f"http://{address}"
-
-
-@contextmanager
-def _running(command: Sequence[str], log: Path, answers: Callable[[], bool]) -> Iterator[None]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)
-
-    def ready() -> bool:
-        assert process.poll() is None, log.read_text(errors="replace")
-        try:
-            return answers()
-        except httpx.TransportError:
-            return False
-
-    try:
-        wait_until(ready)
-        yield
-    finally:
-        process.terminate()
-        process.wait(20)
 
 
 @pytest.mark.timeout(400)

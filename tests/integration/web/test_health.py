@@ -1,6 +1,8 @@
 """Health and metrics of a process (R6.1, R6.2)."""
 
 import re
+import time
+from typing import Any
 
 import httpx
 
@@ -25,11 +27,32 @@ def test_an_instance_that_could_never_work_does_not_enter_the_rotation(start_api
     assert (answer.status_code, answer.json()) == (503, {"status": "starting"})
 
 
+def test_a_share_of_the_visitors_is_for_one_instance_and_ends_by_itself(start_api: StartApi) -> None:
+    """Though the proxy and the command that set it know nothing of that (issue 11, R12.2)."""
+    api = start_api(NOMAD_ALLOC_ID="8a0c1b1e")
+
+    def asked(**changed: object) -> tuple[int, str]:
+        query: dict[str, Any] = {"instance": "8a0c1b1e", "until": time.time() + 60} | changed
+        answer = httpx.get(f"{api.url}/health/ready/share", params=query)
+        return answer.status_code, answer.json()["status"]
+
+    assert asked() == (200, "serving")
+    assert asked(instance="9b1d2c2f") == (503, "another instance")
+    assert asked(until=time.time() - 1) == (503, "over")
+
+
+def test_an_instance_without_a_name_takes_no_share(api: ApiProcess) -> None:
+    """Outside a cluster it is nobody's canary."""
+    answer = httpx.get(f"{api.url}/health/ready/share", params={"instance": "", "until": time.time() + 60})
+    assert (answer.status_code, answer.json()) == (503, {"status": "another instance"})
+
+
 def test_readiness_and_metrics_are_not_for_those_who_come_through_the_proxy(client: httpx.Client) -> None:
     """The routes leave them out, too."""
     assert client.get("/health/live").status_code == 200
     assert client.get("/health/ready").status_code == 404
     assert client.get("/health/ready/instance").status_code == 404
+    assert client.get("/health/ready/share", params={"instance": "x", "until": 0}).status_code == 404
     assert client.get("/metrics").status_code == 404
 
 

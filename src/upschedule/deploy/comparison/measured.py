@@ -1,6 +1,7 @@
 """The API's counters in Prometheus, by instance: read at one moment, and the difference between two moments."""
 
 from collections.abc import Collection, Iterable, Mapping
+from typing import Self
 
 import msgspec
 
@@ -10,10 +11,12 @@ from upschedule.deploy.probe.metrics import Prometheus, Sample
 FAULTS = "faults"
 _STREAM = "/stream"
 _NO_LIMIT = "+Inf"
-_QUERY = (
+_SELECTOR = (
     '{__name__=~"upschedule_http_request_seconds_bucket|upschedule_http_requests_total",service="api",'
     'route!~"/health/.*|/metrics"}'
 )
+#: A busy instance may miss a scrape; its counters then are those of its last one.
+_LOOK_BACK = "60s"
 
 
 class _Key(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,6 +28,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """All counters at one moment, since the start of each instance. Opaque: only differences have a meaning."""
 
     counters: Mapping[_Key, Histogram]
+
+    def after(self, earlier: Self) -> "Snapshot":
+        """With what is known of instances that are missing now: when they are back, only their news count."""
+        return Snapshot(counters={**earlier.counters, **self.counters})
 
 
 class Period(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,14 +46,20 @@ class Period(msgspec.Struct, frozen=True, kw_only=True):
         return Slice(old=_counts(self.old, bounds), new=_counts(self.new, bounds))
 
 
+def without_streams(side: Mapping[str, Histogram]) -> Histogram:
+    """All requests of one release whose time is that of an answer."""
+    return together(each for subject, each in side.items() if not subject.endswith(_STREAM))
+
+
 def slower_than(seconds: float) -> str:
     """The event's name."""
     return f"slower than {seconds:g} s"
 
 
-def read(prometheus: Prometheus) -> Snapshot:
-    """The counters of now. Raises DeployError."""
-    return snapshot_of(prometheus.samples(_QUERY))
+def read(prometheus: Prometheus, *, at: float | None = None) -> Snapshot:
+    """The counters of now, or of `at` in seconds since 1970. Raises DeployError."""
+    moment = "" if at is None else f" @ {at:.3f}"
+    return snapshot_of(prometheus.samples(f"last_over_time({_SELECTOR}[{_LOOK_BACK}]{moment})"))
 
 
 def snapshot_of(samples: Iterable[Sample]) -> Snapshot:

@@ -18,7 +18,6 @@ class ComparisonLimits(msgspec.Struct, frozen=True, kw_only=True):
     slower_than_seconds: tuple[float, ...] = (0.5, 1.0, 2.0, 5.0)
     false_alarm_max: float = 0.01
     confidence: float = 0.99
-    looks_max: int = 60
 
     def events(self) -> dict[str, Relevance]:
         """What is compared."""
@@ -26,6 +25,6 @@ class ComparisonLimits(msgspec.Struct, frozen=True, kw_only=True):
         faults = Relevance(more_max=self.faults_more_max, in_bursts=False)
         return {FAULTS: faults, **{slower_than(each): slow for each in self.slower_than_seconds}}
 
-    def sureness(self) -> Sureness:
+    def sureness(self, *, looks: int) -> Sureness:
         """For all looks of one gate together."""
-        return Sureness(false_alarm_max=self.false_alarm_max, confidence=self.confidence, looks=self.looks_max)
+        return Sureness(false_alarm_max=self.false_alarm_max, confidence=self.confidence, looks=looks)

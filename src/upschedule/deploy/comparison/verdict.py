@@ -13,10 +13,10 @@ ALL = "all"
 
 
 class Verdict(enum.StrEnum):
-    """`unsure`: too few trials to say either."""
+    """`UNSURE`: too few trials to say either."""
 
     NOT_WORSE = "not worse"
-    UNSURE = "unsure"
+    UNSURE = "not sure"
     WORSE = "worse"
 
 
@@ -37,9 +37,9 @@ class Sureness(msgspec.Struct, frozen=True, kw_only=True):
     `confidence` is that with which a release is called not worse.
     """
 
-    false_alarm_max: float = 0.01
-    confidence: float = 0.99
-    looks: int = 60
+    false_alarm_max: float
+    confidence: float
+    looks: int
 
 
 class Measure(msgspec.Struct, frozen=True, kw_only=True):

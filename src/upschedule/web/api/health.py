@@ -1,8 +1,11 @@
 """Whether the process lives, whether it can work, and what it counts (R6.1, R6.2)."""
 
+from typing import Annotated
+
 import msgspec
 from litestar import Controller, Response, get, route
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import Parameter
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from upschedule.services import Services
@@ -12,7 +15,7 @@ from upschedule.web.http.errors import NotFound
 from upschedule.web.http.guards import OUTSIDE_LIMITS, only_inside
 from upschedule.web.http.openapi import READING, by_method
 from upschedule.web.http.problems import problems
-from upschedule.web.http.rotation import Rotation, RotationState
+from upschedule.web.http.rotation import Rotation, RotationState, ShareState
 
 
 class Liveness(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +35,12 @@ class InstanceReadiness(msgspec.Struct, frozen=True, kw_only=True):
     """`serving`, `starting` until every needed dependency has answered once, or `draining`."""
 
     status: RotationState
+
+
+class ShareReadiness(msgspec.Struct, frozen=True, kw_only=True):
+    """As of the instance; or `another instance` than the named one, or `over` when the time is up."""
+
+    status: ShareState
 
 
 class HealthController(Controller):
@@ -83,6 +92,28 @@ class HealthController(Controller):
         """For Traefik and Consul: without any instance people would get an answer of the proxy's for everything."""
         status = await rotation.state()
         return Response(InstanceReadiness(status=status), status_code=200 if status == "serving" else 503)
+
+    @get(
+        "/ready/share",
+        operation_id="GetShareReadiness",
+        summary="Whether a canary should get its share of the visitors",
+        guards=[only_inside],
+        responses={
+            **problems(NotFound),
+            503: ResponseSpec(ShareReadiness, description="Not now.", generate_examples=False),
+        },
+        description="503 as for the instance; also from another instance than the named one, and when the time is up. "
+        "Not on the public route.",
+    )
+    async def share(
+        self,
+        rotation: Rotation,
+        instance: Annotated[str, Parameter(description="The allocation that the share is meant for", max_length=100)],
+        until: Annotated[float, Parameter(description="The share's end in seconds since 1970")],
+    ) -> Response[ShareReadiness]:
+        """For Traefik, which asks each second while a share is set."""
+        status = await rotation.share_state(instance=instance, until=until)
+        return Response(ShareReadiness(status=status), status_code=200 if status == "serving" else 503)
 
 
 class MetricsController(Controller):

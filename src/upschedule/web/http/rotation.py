@@ -1,5 +1,6 @@
 """Whether a load balancer should send requests to this instance."""
 
+import time
 from collections.abc import Awaitable, Callable
 from typing import Literal
 
@@ -7,6 +8,7 @@ from upschedule.stores.readiness import DependencyStatus, is_ready
 from upschedule.web.http.drain import Drain
 
 RotationState = Literal["starting", "serving", "draining"]
+ShareState = Literal[RotationState, "another instance", "over"]
 
 
 class Rotation:
@@ -16,9 +18,19 @@ class Rotation:
     takes no instance out: requests wait for it or get a problem with `Retry-After`, and what needs nothing is served.
     """
 
-    def __init__(self, readiness: Callable[[], Awaitable[list[DependencyStatus]]], drain: Drain) -> None:
+    def __init__(
+        self,
+        readiness: Callable[[], Awaitable[list[DependencyStatus]]],
+        drain: Drain,
+        *,
+        instance: str = "",
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        """`instance` is the allocation that this process is; `now` gives seconds since 1970."""
         self._readiness = readiness
         self._drain = drain
+        self._instance = instance
+        self._now = now
         self._entered = False
 
     async def dependencies(self) -> list[DependencyStatus]:
@@ -34,3 +46,15 @@ class Rotation:
         if self._drain.begun:
             return "draining"
         return "serving" if self._entered else "starting"
+
+    async def share_state(self, *, instance: str, until: float) -> ShareState:
+        """Whether a share of the visitors that was meant for `instance` until then may come to this process.
+
+        The proxy cannot know either: another process may listen at the address meanwhile, and the command that set the
+        share may have been killed.
+        """
+        if not self._instance or instance != self._instance:
+            return "another instance"
+        if self._now() >= until:
+            return "over"
+        return await self.state()

@@ -2,7 +2,7 @@
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -15,6 +15,7 @@ from upschedule.operations.embedded.ports import LOOPBACK, free_port
 
 TAGS = (
     "traefik.enable=true",
+    "traefik.http.routers.api.priority=10",
     "traefik.http.routers.api.entrypoints=websecure",
     "traefik.http.routers.api.tls=true",
     "traefik.http.routers.api.middlewares=public@file",
@@ -96,12 +97,13 @@ def running_echo(address: str, rule: str) -> Iterator[Echo]:
             thread.join()
 
 
-def register(agent: Any, port: int, rule: str) -> None:
+def register(agent: Any, port: int, rule: str, *, id_: str = "echo", tags: Sequence[str] = ()) -> None:
+    """With the API's own tags unless `tags` are given."""
     assert agent.service.register(
         "api",
-        service_id="echo",
+        service_id=id_,
         address=LOOPBACK,
         port=port,
-        tags=[*TAGS, f"traefik.http.routers.api.rule={rule}"],
+        tags=list(tags) or [*TAGS, f"traefik.http.routers.api.rule={rule}"],
         check=consul.Check.http(f"http://{LOOPBACK}:{port}/health", "1s", timeout="1s"),
     )

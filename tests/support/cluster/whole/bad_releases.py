@@ -36,6 +36,12 @@ LEAVE_OUT = (
 RUN = ("src/upschedule/processing/runner.py", "                run.reading_started()\n")
 READ_EXAMS = ("src/upschedule/pdf/layouts/exams.py", "    for entry in entries:\n        exam = _exam(entry)\n")
 READY = ("src/upschedule/web/http/rotation.py", 'return "serving" if self._entered else "starting"')
+BOUNDARY = ("src/upschedule/web/http/boundary.py", "        body, exchange = Body(scope, receive)")
+DELAY = (
+    '        if not scope["path"].startswith("/health"):\n'
+    "            self._turn = getattr(self, '_turn', 0) + 1\n"
+    "            await __import__('asyncio').sleep(0 if self._turn % 22 else 3)\n"
+)
 READ = ("src/upschedule/pdf/reader.py", "return Extraction(events=tuple(events),")
 
 
@@ -47,6 +53,8 @@ class BadRelease:
 
     Nomad gives up a canary that is not healthy after `healthy_seconds`. If it `slows` requests meanwhile, the
     autoscaler may add instances of the release before.
+
+    `options` are those of the promotion.
     """
 
     change: Change
@@ -56,6 +64,7 @@ class BadRelease:
     codes: Collection[int] = (GATE_NOT_PASSED,)
     documents: int = 6
     failed_max: int = 0
+    options: Sequence[str] = ()
 
 
 CRASHES = BadRelease(
@@ -141,6 +150,14 @@ WORKER_DIES = BadRelease(
     documents=120,
 )
 
+# One request in 22: the 95th percentile stays what it was.
+DELAYS_SOME = BadRelease(
+    change=replacing(*BOUNDARY, f"{DELAY}{BOUNDARY[1]}"),
+    reasons=["Not ok: canary beside the old release: ", "slower than 2 s", "by chance once in"],
+    healthy_seconds=600,
+    options=("--shares", "10,50", "--share-step-seconds", "30"),
+)
+
 BAD_RELEASES = {
     "crashes": CRASHES,
     "hangs": HANGS,
@@ -153,5 +170,6 @@ BAD_RELEASES = {
     "leaves-out-an-exam": LEAVES_OUT_AN_EXAM,
     "leaks": LEAKS,
     "worker-dies": WORKER_DIES,
+    "delays-some": DELAYS_SOME,
     "leaves-an-exam-out-of-calendars": LEAVES_AN_EXAM_OUT_OF_CALENDARS,
 }

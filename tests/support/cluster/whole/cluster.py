@@ -22,6 +22,8 @@ from upschedule.operations.privileges.identities import SHARED_ROLE, Process, ro
 DATABASE = "upschedule"
 #: Settings that only shorten waits: an instance counts as healthy once its checks have passed for so long.
 QUICK = {"releaseMinHealthySeconds": "3"}
+#: The gate's step on real traffic takes minutes. A test of it names its shares.
+NO_SHARES = {"UPSCHEDULE_DEPLOY_SHARES": "none"}
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.support.cluster.whole.cluster import consul_with
+from tests.support.cluster.whole.cluster import NO_SHARES, consul_with
 from tests.support.cluster.whole.traffic import Traffic, traffic
 from tests.support.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
@@ -101,14 +101,14 @@ def version_of(manifest: str) -> str:
 
 
 def deploy(cluster: LocalCluster, *arguments: str) -> Done:
-    """`upschedule deploy`, with the tokens that may release and nothing more."""
+    """`upschedule deploy`, with the tokens that may release and nothing more; a test of shares names them."""
     tokens = {
         "NOMAD_TOKEN": cluster.stack.output("deployToken"),
         "CONSUL_HTTP_TOKEN": cluster.credentials.token("consul-deploy"),
     }
     done = subprocess.run(
         [sys.executable, "-m", "upschedule", "deploy", *arguments],
-        env={**os.environ, **cluster.environment, **tokens},
+        env={**os.environ, **cluster.environment, **NO_SHARES, **tokens},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

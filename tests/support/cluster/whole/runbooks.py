@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.cluster.whole.cluster import NO_SHARES
 from tests.support.paths import ROOT
 from tools.local_cluster.cluster import LocalCluster
 
@@ -64,4 +65,4 @@ def follow(name: str, *headings: str, environment: Mapping[str, str], folder: Pa
 def shell(cluster: LocalCluster) -> dict[str, str]:
     """What an SRE has after `source .cluster/env`."""
     path = os.pathsep.join([*map(str, cluster.path), os.environ.get("PATH", os.defpath)])
-    return {**cluster.environment, "PATH": path}
+    return {**cluster.environment, **NO_SHARES, "PATH": path}

@@ -52,6 +52,15 @@ def test_an_instance_that_has_ended_counts_for_nothing() -> None:
     assert (found.old, found.new) == ({}, {})
 
 
+def test_an_instance_that_was_missing_for_a_moment_counts_with_its_news_only() -> None:
+    """Not with all that it has answered since it started: a scrape may fail while the machine is busy."""
+    first = at(instance("old", quick=90_000))
+    second = at().after(first)
+    third = at(instance("old", quick=90_007)).after(second)
+    assert period(first, second, canaries=()).old["GET /"].requests == 0
+    assert period(second, third, canaries=()).old["GET /"].requests == 7
+
+
 def test_a_stream_is_not_slow() -> None:
     """It lasts as long as what it follows; its faults count."""
     route = "/api/v1/jobs/{job_id}/stream"

@@ -15,7 +15,7 @@ UPLOADS = "POST /api/v1/uploads"
 
 
 def judged(slices: Sequence[Slice]) -> Comparison:
-    return compare(slices, LIMITS.events(), LIMITS.sureness())
+    return compare(slices, LIMITS.events(), LIMITS.sureness(looks=60))
 
 
 def verdicts(change: Change, seeds: int = 12) -> set[Verdict]:
