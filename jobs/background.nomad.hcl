@@ -1,6 +1,7 @@
 # The two processes that serve no requests, one job each: `worker` reads documents (R10.2), `scheduler` finds lost jobs
 # and removes expired data. The Nomad Variable nomad/jobs/PROCESS/PROCESS/TASK has the secrets of a task, by environment
-# variable, and `authority` in PEM; that of the task `wait` has only the URL of the database.
+# variable, and `authority` in PEM; that of the task `wait` has only the URL of the database. nomad/jobs/worker/worker,
+# where it exists, gives a canary a share of the documents: `instance`, its allocation, `percent`, and `until`, a Unix time.
 
 variable "namespace" { type = string }
 
@@ -414,11 +415,13 @@ job "background" {
           }
 
           # `canary` or `live`, from the tags of this instance's registration in Consul. Without Consul the file stays as it is.
+          # A canary that may take a share of the documents reads `canary PERCENT UNTIL`: the variable names the instance that
+          # it is meant for, so a share that was left behind never applies to another release.
           template {
             destination = "${NOMAD_TASK_DIR}/standing"
             change_mode = "noop"
             data        = <<-EOF
-              {{ range service "${var.process}|any" }}{{ if .ID | regexMatch (env "NOMAD_ALLOC_ID") }}{{ if .Tags | contains "canary" }}canary{{ else }}live{{ end }}{{ end }}{{ end }}
+              {{ range service "${var.process}|any" }}{{ if .ID | regexMatch (env "NOMAD_ALLOC_ID") }}{{ if .Tags | contains "canary" }}canary{{ if nomadVarExists "${local.secrets}" }}{{ with nomadVar "${local.secrets}" }}{{ if eq .instance.Value (env "NOMAD_ALLOC_ID") }} {{ .percent }} {{ .until }}{{ end }}{{ end }}{{ end }}{{ else }}live{{ end }}{{ end }}{{ end }}
             EOF
           }
 
