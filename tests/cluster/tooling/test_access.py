@@ -33,6 +33,26 @@ nomad.Job("job", jobspec='''{sleeper(name, namespace=name)}''', opts=pulumi.Reso
     assert agent.status(f"namespace/{second}") == 404
 
 
+def test_a_namespace_with_a_variable_of_others_is_not_called_deleted(stack: Stack, agent: Agent) -> None:
+    """Nomad answers that it deleted it, but keeps it."""
+    name = unique("ns")
+    timeouts = 'pulumi.CustomTimeouts(delete="2s")'
+    stack.program(
+        f'nomad.Namespace("namespace", name={name!r}, opts=pulumi.ResourceOptions(custom_timeouts={timeouts}))'
+    )
+    stack.up().expect_success()
+    agent.call("PUT", "var/theirs", {"Path": "theirs", "Items": {"a": "1"}}, namespace=name)
+
+    destroyed = stack.destroy()
+    assert destroyed.code != 0
+    assert f"Nomad does not delete the namespace {name}" in destroyed.output
+    assert agent.status(f"namespace/{name}") == 200
+
+    agent.call("DELETE", "var/theirs", namespace=name)
+    stack.destroy().expect_success()
+    assert agent.status(f"namespace/{name}") == 404
+
+
 def test_a_variable_is_made_drifts_moves_and_is_destroyed(stack: Stack, agent: Agent) -> None:
     """Its items are what the program says, and nothing else."""
     old, new = unique("nomad/jobs/old"), unique("nomad/jobs/new")

@@ -2,7 +2,7 @@
 
 import time
 
-from tools.pulumi_plugins.nomad.resource import Resource, ResourceType, Work, managed
+from tools.pulumi_plugins.nomad.resource import Resource, ResourceError, ResourceType, Work, managed
 from tools.pulumi_plugins.nomad.values import Values
 from upschedule.deploy.errors import ServerRefused
 
@@ -59,16 +59,26 @@ class Namespace(ResourceType):
         return Resource(id=id_, inputs=managed(live, inputs), computed={})
 
     def delete(self, work: Work, id_: str, outputs: Values) -> None:
-        """Jobs that were stopped a moment ago still end: waits for them."""
+        """Waits for jobs that were stopped a moment ago and still end. Raises ResourceError when time is up.
+
+        Nomad 1.6 also answers that it deleted a namespace when its state store refused that because of a job or a
+        variable: only its log says so.
+        """
         del outputs
         deadline = time.monotonic() + (work.timeout_seconds or EMPTYING_SECONDS)
-        while True:
-            try:
-                work.nomad.delete("namespace", id_)
-            except ServerRefused as refused:
-                if "non-terminal" not in refused.reason or time.monotonic() > deadline:
-                    raise
-                if work.cancelled.wait(POLL_SECONDS):
-                    raise
-            else:
-                return
+        while not self._is_deleted(work, id_):
+            if time.monotonic() > deadline or work.cancelled.wait(POLL_SECONDS):
+                raise ResourceError(
+                    f"Nomad does not delete the namespace {id_}: a job in it has not ended, or it has volumes or "
+                    f"variables. `nomad job status -namespace {id_}` and `nomad var list -namespace {id_}` list them."
+                )
+
+    @staticmethod
+    def _is_deleted(work: Work, id_: str) -> bool:
+        try:
+            work.nomad.delete("namespace", id_)
+        except ServerRefused as refused:
+            if "non-terminal" not in refused.reason:
+                raise
+            return False
+        return work.nomad.find("namespace", id_) is None
