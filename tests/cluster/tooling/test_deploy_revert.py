@@ -17,6 +17,10 @@ from tests.support.cluster.tooling.deploy_site import CommandOutput, Site, runni
 from tests.support.cluster.tooling.nomad_agent import Agent
 from tests.support.cluster.tooling.releases import JOBS, SERVES, Release
 from tests.support.fault_proxy import FaultProxy
+from tests.support.servers import wait_until
+from upschedule.deploy.clock import Clock
+from upschedule.deploy.environment import cluster_from
+from upschedule.deploy.preflight import problems_of
 
 ONE, TWO = Release(name="one"), Release(name="two")
 BAD = Release(name="bad", program=releases.CRASHES)
@@ -115,6 +119,20 @@ def test_all_jobs_go_back_or_none(site: Site, tmp_path: Path) -> None:
     assert runs(site, "one")
 
 
+def test_a_recorded_job_that_fits_on_no_node_is_known_before_the_first_change(site: Site) -> None:
+    settle(site, ONE)
+    large = {**site.versions("worker")[0]}
+    large["TaskGroups"][0]["Tasks"][0]["Resources"]["MemoryMB"] = 10_000_000
+    wrong = {**site.versions("api")[0], "Priority": 1_000}
+    cluster = cluster_from(site.environment, clock=Clock(), report=print)
+
+    room, refused = problems_of(cluster, {"worker": large, "api": wrong})
+
+    assert room == "worker: no node takes an instance: not enough memory on 1 nodes"
+    assert refused.startswith("api: Nomad refuses PUT v1/job/api/plan: ")
+    assert site.versions("worker")[0]["Version"] == site.versions("api")[0]["Version"] == 0
+
+
 @pytest.mark.timeout(300)
 def test_nomads_own_commands_and_ours_mix(site: Site) -> None:
     """Promotion of one job, and failing another."""
@@ -130,6 +148,32 @@ def test_nomads_own_commands_and_ours_mix(site: Site) -> None:
     assert back.code == DONE, back.text
     assert runs(site, "one")
     assert site.deploy("revert").text.count("Nothing to revert") == 1
+
+
+@pytest.mark.timeout(300)
+def test_a_revert_of_one_job_by_nomad_mixes_with_ours_and_a_stopped_instance_is_no_release(site: Site) -> None:
+    settle(site, ONE)
+    site.release(TWO)
+    site.await_phase("waiting")
+    site.promote()
+    assert site.deploy("status").code == DONE
+    number = next(each["Version"] for each in site.versions("api") if each["Meta"]["release"] == "one")
+    assert site.nomad("job", "revert", "-detach", "api", str(number)).returncode == 0
+    site.await_phase("waiting", "api")
+    assert site.deploy("status").code == UNDER_WAY
+    undone = site.deploy("revert")
+    assert undone.code == DONE, undone.text
+    assert runs(site, "two")
+
+    (instance, *_) = [
+        each
+        for each in site.agent.call("GET", "job/api/allocations", namespace=site.namespace)
+        if each["ClientStatus"] == "running" and each["DesiredStatus"] == "run"
+    ]
+    stopped = site.agent.nomad("alloc", "stop", "-detach", f"-namespace={site.namespace}", instance["ID"])
+    assert stopped.returncode == 0, stopped.stderr
+    wait_until(lambda: site.running("api") == {"two"} and site.deploy("status").code in {DONE, FAILED})
+    assert site.deploy("status", "--wait-seconds", "30").code == DONE
 
 
 @pytest.mark.timeout(300)
