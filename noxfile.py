@@ -77,6 +77,7 @@ def cluster_quick(session: nox.Session) -> None:
     parts = (
         "access",
         "build",
+        "canary_share",
         "certificates",
         "common_blocks",
         "encryption",
