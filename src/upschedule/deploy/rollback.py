@@ -56,7 +56,9 @@ def undo_goals(states: States, jobs: Iterable[str], record: ReleaseRecord | None
     Make them before the first change. `record` is the last release that ran everywhere.
     """
     named = list(jobs)
-    leaving = {state.job.release for name in named if (state := states[name]).job and state.is_under_way}
+    under_way = [state for name in named if (state := states[name]).job and state.is_under_way]
+    # After a failure Nomad has registered the earlier release again: the release to leave is then the one that failed.
+    leaving = {state.failed_release or state.job.release for state in under_way if state.job}
     goals: list[Goal] = []
     for name, state in states.items():
         recorded = exact_goal(record, name) if record and name in record.specifications else Goal(job=name)
