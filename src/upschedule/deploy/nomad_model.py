@@ -37,6 +37,10 @@ class Group(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     services: list[ServiceBlock] | None = None
 
 
+#: The meta data that the jobs of one release have in common.
+_RELEASE_META = ("release", "commit", "secrets", "settings")
+
+
 class Job(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     """One version. `stable`: a deployment of it once succeeded."""
 
@@ -53,6 +57,12 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
         meta = self.meta or {}
         commit = f" ({meta['commit'][:10]})" if meta.get("commit") else ""
         return f"{meta.get('release') or 'without a name'}{commit}"
+
+    @property
+    def release_key(self) -> tuple[str, ...]:
+        """Equal for the jobs of one release; `release` is also equal for two releases that differ in a setting."""
+        meta = self.meta or {}
+        return tuple(meta.get(name, "") for name in _RELEASE_META)
 
     @property
     def count(self) -> int:

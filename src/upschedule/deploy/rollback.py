@@ -33,6 +33,7 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
     target: dict[str, Any] | None = None
     fingerprint: str = ""
     label: str = ""
+    key: tuple[str, ...] = ()
 
     def is_met(self, state: RolloutState) -> bool:
         """Whether the newest version is the wanted one, in whatever phase."""
@@ -40,13 +41,18 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
             return False
         if self.bad is None:
             return state.fingerprint == self.fingerprint
-        return state.fingerprint != self.bad and (self.target is None or state.job.release == self.label)
+        return state.fingerprint != self.bad and (self.target is None or state.job.release_key == self.key)
 
 
 def exact_goal(record: ReleaseRecord, job: str) -> Goal:
     """The recorded version, and no other."""
+    recorded = record.job(job)
     return Goal(
-        job=job, target=record.specifications[job], fingerprint=record.fingerprint(job), label=record.job(job).release
+        job=job,
+        target=record.specifications[job],
+        fingerprint=record.fingerprint(job),
+        label=recorded.release,
+        key=recorded.release_key,
     )
 
 
@@ -58,13 +64,15 @@ def undo_goals(states: States, jobs: Iterable[str], record: ReleaseRecord | None
     named = list(jobs)
     under_way = [state for name in named if (state := states[name]).job and state.is_under_way]
     # After a failure Nomad has registered the earlier release again: the release to leave is then the one that failed.
-    leaving = {state.failed_release or state.job.release for state in under_way if state.job}
+    leaving = {state.failed_key or state.job.release_key for state in under_way if state.job}
     goals: list[Goal] = []
     for name, state in states.items():
         recorded = exact_goal(record, name) if record and name in record.specifications else Goal(job=name)
-        ahead = state.job and state.job.release in leaving and recorded.target and not recorded.is_met(state)
+        ahead = state.job and state.job.release_key in leaving and recorded.target and not recorded.is_met(state)
         if state.job and (name in named or ahead):
-            goals.append(msgspec.structs.replace(recorded, bad=state.failed_fingerprint or state.fingerprint))
+            bad = state.failed_fingerprint or state.fingerprint
+            # The recorded version may have failed as well, on an earlier way back: then only that version will do.
+            goals.append(msgspec.structs.replace(recorded, bad=bad if bad != recorded.fingerprint else None))
     return goals
 
 
@@ -223,12 +231,12 @@ def jobs_to_revert(states: States) -> list[str]:
     under_way = [name for name, each in states.items() if each.is_under_way]
     if under_way:
         return under_way
-    failed = {each.failed_release for each in states.values() if each.phase is Phase.RETURNED}
+    failed = {each.failed_key for each in states.values() if each.phase is Phase.RETURNED}
     return [
         name
         for name, each in states.items()
         if each.job
-        and (each.phase is Phase.FAILED or (each.phase is Phase.SETTLED and (not failed or each.job.release in failed)))
+        and (each.phase is Phase.FAILED or (each.phase is Phase.SETTLED and (not failed or each.job.release_key in failed)))
     ]
 
 

@@ -33,8 +33,9 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
 
     `leaving` should stop and still run, `canaries` belong to `deployment`, `promotable` is true while all of them are
     healthy and not promoted. `fingerprint` and `index` are of the newest version's specification and registration,
-    `failed_fingerprint` is of the version that was given up, while Nomad knows it. `is_scaling`: the newest version
-    differs from the one before in the number of instances only, and not all of them are there yet.
+    `failed_fingerprint` and `failed_key` (`Job.release_key`) are of the version that was given up, while Nomad knows it.
+    `is_scaling`: the newest version differs from the one before in the number of instances only, and not all of them
+    are there yet.
     """
 
     name: str
@@ -44,6 +45,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
     failed: Deployment | None = None
     failed_release: str = ""
     failed_fingerprint: str = ""
+    failed_key: tuple[str, ...] = ()
     specification: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
     fingerprint: str = ""
     index: int = 0
@@ -84,14 +86,16 @@ def derive(snapshot: JobSnapshot) -> RolloutState:
     failed = before if before and before.reverts_automatically else None
     canaries = _canaries(snapshot, deployment)
     given_up = failed or (deployment if deployment and deployment.status == "failed" else None)
+    failed_job = history.find_version(snapshot, given_up.job_version) if given_up else None
     return RolloutState(
         name=snapshot.name,
         phase=Phase.SETTLED if scaled_from else _phase(snapshot, job, deployment, failed, canaries),
         job=job,
         deployment=deployment,
         failed=given_up,
-        failed_release=_release_of(snapshot, given_up.job_version) if given_up else "",
+        failed_release=(failed_job.release if failed_job else "no longer known") if given_up else "",
         failed_fingerprint=_fingerprint_of(snapshot, given_up.job_version) if given_up else "",
+        failed_key=failed_job.release_key if failed_job else (),
         specification=snapshot.specifications[0],
         fingerprint=history.fingerprint(snapshot.specifications[0]),
         index=snapshot.specifications[0]["JobModifyIndex"],
@@ -169,8 +173,3 @@ def _runs_everywhere(snapshot: JobSnapshot, job: Job) -> bool:
 def _fingerprint_of(snapshot: JobSnapshot, version: int) -> str:
     found = (each for each in snapshot.specifications if each["Version"] == version)
     return next(map(history.fingerprint, found), "")
-
-
-def _release_of(snapshot: JobSnapshot, version: int) -> str:
-    job = history.find_version(snapshot, version)
-    return job.release if job else "no longer known"

@@ -8,7 +8,7 @@ from upschedule.deploy.nomad_model import Allocation, Deployment, Evaluation, Jo
 
 
 def specification(
-    version: int, release: str, *, stable: bool = True, count: int = 2, stop: bool = False
+    version: int, release: str, *, stable: bool = True, count: int = 2, stop: bool = False, settings: str = ""
 ) -> dict[str, Any]:
     return {
         "ID": "api",
@@ -17,7 +17,7 @@ def specification(
         "Stop": stop,
         "JobModifyIndex": 100 + version,
         "SubmitTime": version,
-        "Meta": {"release": release},
+        "Meta": {"release": release, **({"settings": settings} if settings else {})},
         "TaskGroups": [
             {
                 "Name": "api",

@@ -27,6 +27,22 @@ RETURNED = derive(
     )
 )
 OLD = derive(snapshot([specification(0, "one")], [deployment(0, "successful")]))
+RED, BLUE = specification(0, "one", settings="red"), specification(1, "one", settings="blue", stable=False)
+ROLLING_BACK = "Failed due to unhealthy allocations - rolling back to job version 0"
+RED_AGAIN = specification(2, "one", settings="red")
+BACK_AT_RED = derive(
+    snapshot([RED_AGAIN, BLUE, RED], [deployment(2, "successful"), deployment(1, "failed", ROLLING_BACK)])
+)
+SCALED_RED = derive(
+    snapshot(
+        [specification(3, "one", settings="red", count=3), RED_AGAIN, BLUE, RED],
+        [
+            deployment(3, "successful"),
+            deployment(2, "successful"),
+            deployment(1, "failed", ROLLING_BACK),
+        ],
+    )
+)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +54,8 @@ OLD = derive(snapshot([specification(0, "one")], [deployment(0, "successful")]))
         # Of a release, one job went back by itself: the other follows, but not if it never ran that release.
         (RETURNED, SETTLED, ["api"]),
         (RETURNED, OLD, []),
+        # Two settings of one release are two releases: the one that came back is not left when it was scaled.
+        (BACK_AT_RED, SCALED_RED, []),
     ],
 )
 def test_revert_concerns_what_is_under_way_or_else_the_release_that_is_to_go(

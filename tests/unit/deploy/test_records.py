@@ -13,6 +13,7 @@ from upschedule.deploy.records.model import RecordUnreadable, decode, encode, ma
 from upschedule.deploy.records.recorder import known_to_nomad, settled_release
 
 ONE, TWO = specification(0, "one"), specification(1, "two")
+RED, BLUE = specification(0, "one", settings="red"), specification(1, "one", settings="blue")
 
 
 def record_of(**specifications: dict[str, Any]) -> Any:
@@ -103,6 +104,9 @@ def test_what_has_settled_is_recorded_and_a_release_under_way_is_not() -> None:
     assert settled_release({"api": waiting(TWO, ONE), "worker": settled(TWO, ONE)}) is None
     # Two releases together are none that could be gone back to.
     assert settled_release({"api": settled(ONE), "worker": settled(TWO, ONE)}) is None
+    # So are two settings of one release.
+    assert settled_release({"api": settled(RED), "worker": settled(BLUE, RED)}) is None
+    assert settled_release({"api": settled(BLUE, RED), "worker": settled(BLUE, RED)})
 
 
 def test_what_nomad_still_knows_is_recorded_where_nothing_was() -> None:
@@ -116,5 +120,7 @@ def test_what_nomad_still_knows_is_recorded_where_nothing_was() -> None:
     assert labels(waiting(bad, TWO, ONE), waiting(bad, TWO, ONE)) == ["one", "two"]
     # Scaled so often that Nomad forgot release one.
     assert labels(settled(specification(9, "two"), specification(8, "two", count=3)), settled(TWO, ONE)) == ["two"]
+    # A changed setting is a release of its own.
+    assert labels(settled(BLUE, RED), settled(BLUE, RED)) == ["one", "one"]
     # Promoted in one job only.
     assert labels(settled(TWO, ONE), waiting({**TWO, "Stable": False}, ONE)) == ["one"]

@@ -28,3 +28,14 @@ def test_jobs_that_settled_on_the_release_that_failed_elsewhere_leave_it_as_well
 
     assert [goal.job for goal in goals] == ["worker", "api"]
     assert {goal.bad for goal in goals} == {SETTLED_ON_TWO.fingerprint}
+
+
+def test_the_recorded_version_is_no_version_to_leave() -> None:
+    """It failed in an earlier rollback, and Nomad registered the other one again: the goal could never be reached."""
+    record_two = make_record("two", {"api": TWO})
+
+    (goal,) = undo_goals({"api": RETURNING_TO_ONE}, ["api"], record_two)
+
+    assert (goal.target, goal.bad) == (record_two.specifications["api"], None)
+    assert goal.is_met(SETTLED_ON_TWO)
+    assert not goal.is_met(RETURNING_TO_ONE)

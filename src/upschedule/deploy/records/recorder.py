@@ -84,10 +84,11 @@ class Recorder:
 def settled_release(snapshots: Mapping[str, JobSnapshot]) -> ReleaseRecord | None:
     """The release that all jobs run, None while a job changes, or where the jobs run different releases. Pure."""
     states = [derive(each) for each in snapshots.values()]
-    labels = {state.job.release for state in states if state.job}
-    if len(labels) != 1 or not all(state.phase in _GOOD for state in states):
+    releases = {state.job.release_key: state.job.release for state in states if state.job}
+    if len(releases) != 1 or not all(state.phase in _GOOD for state in states):
         return None
-    return make_record(labels.pop(), {name: each.specifications[0] for name, each in snapshots.items()})
+    (label,) = releases.values()
+    return make_record(label, {name: each.specifications[0] for name, each in snapshots.items()})
 
 
 def known_to_nomad(snapshots: Mapping[str, JobSnapshot]) -> list[ReleaseRecord]:
@@ -95,10 +96,10 @@ def known_to_nomad(snapshots: Mapping[str, JobSnapshot]) -> list[ReleaseRecord]:
     found: list[ReleaseRecord] = []
     chains = {name: history.stable_chain(each) for name, each in snapshots.items()}
     first, *_ = chains.values()
-    for label in dict.fromkeys(each.job.release for each in first):
-        of_label = {name: [each for each in chain if each.job.release == label] for name, chain in chains.items()}
-        if all(of_label.values()):
-            found.append(make_record(label, {name: each[0].specification for name, each in of_label.items()}))
+    for key, label in {each.job.release_key: each.job.release for each in first}.items():
+        of_release = {name: [each for each in chain if each.job.release_key == key] for name, chain in chains.items()}
+        if all(of_release.values()):
+            found.append(make_record(label, {name: each[0].specification for name, each in of_release.items()}))
     return found[::-1]
 
 
