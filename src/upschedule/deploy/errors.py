@@ -72,12 +72,19 @@ class Superseded(DeployError):
 
 
 class PartlyKnown(DeployError):
-    """Nomad fell silent while the jobs changed, so that it is not known how far the change went."""
+    """Nomad fell silent while the jobs changed, so that it is not known how far the change went.
+
+    `then` says what to do once Nomad answers.
+    """
 
     exit_code = ExitCode.PARTLY_KNOWN
 
-    def __init__(self, what: str, known: str, reason: str) -> None:
-        super().__init__(
-            f"Nomad fell silent during {what}: {reason}. Known: {known}. Once Nomad answers, "
-            "`upschedule deploy promote` finishes it, and `upschedule deploy revert` undoes it."
-        )
+    def __init__(
+        self,
+        what: str,
+        known: str,
+        reason: str,
+        *,
+        then: str = "`upschedule deploy promote` finishes it, and `upschedule deploy revert` undoes it",
+    ) -> None:
+        super().__init__(f"Nomad fell silent during {what}: {reason}. Known: {known}. Once Nomad answers, {then}.")

@@ -1,22 +1,25 @@
 """`upschedule deploy revert`, and the rollback of all jobs to the release before."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
+from upschedule.deploy.applied import Applied, read_applied
 from upschedule.deploy.environment import Cluster
 from upschedule.deploy.errors import ExitCode, PartlyKnown, ServerRefused, ServerUnreachable
 from upschedule.deploy.preflight import problems_of
 from upschedule.deploy.recording import record_release
 from upschedule.deploy.records.model import ReleaseRecord, identity_of, make_record, with_counts
+from upschedule.deploy.records.recorder import record_before
 from upschedule.deploy.rollout_state import Phase, RolloutState
 from upschedule.deploy.watch import Watcher
 
 States = Mapping[str, RolloutState]
 _BACK = frozenset({Phase.SETTLED, Phase.RETURNED})
 _GONE = frozenset({Phase.ABSENT, Phase.STOPPED})
+_FAILED_BEFORE = frozenset({Phase.RETURNING, Phase.RETURNED})
 #: Nomad's words for a job that changed since it was read.
 _CHANGED_MEANWHILE = "Enforcing job modify index"
 
@@ -108,7 +111,8 @@ class Rollback:
         try:
             in_time, _ = self._watcher.wait_until(ended, seconds=seconds)
         except ServerUnreachable as error:
-            raise PartlyKnown("the way back", self._known(last), error.reason) from error
+            then = "`upschedule deploy revert` continues it"
+            raise PartlyKnown("the way back", self._known(last), error.reason, then=then) from error
         if not in_time:
             self._cluster.report(
                 f"The earlier release is not back after {seconds:g} s: look at `upschedule deploy status`."
@@ -236,26 +240,64 @@ def jobs_to_revert(states: States) -> list[str]:
         name
         for name, each in states.items()
         if each.job
-        and (each.phase is Phase.FAILED or (each.phase is Phase.SETTLED and (not failed or each.job.release_key in failed)))
+        and (
+            each.phase is Phase.FAILED
+            or (each.phase is Phase.SETTLED and (not failed or each.job.release_key in failed))
+        )
     ]
+
+
+def unfinished_revert(
+    states: States, records: Sequence[ReleaseRecord], applied: Applied | None
+) -> ReleaseRecord | None:
+    """The record that an interrupted `revert` has registered all jobs from, while they change. Pure.
+
+    `records` begin with the newest. A release that the stack names was started by `pulumi up`, even if it ran before.
+    """
+    if not any(each.is_under_way for each in states.values()):
+        return None
+    found = next((each for each in records[1:] if _is_registered(each, states)), None)
+    if found and applied and all(applied.is_run_by(found.job(name)) for name in found.specifications):
+        return None
+    return found
+
+
+def _is_registered(record: ReleaseRecord, states: States) -> bool:
+    """Whether each job's newest version is of the record, or was until it failed."""
+    return set(states) <= set(record.specifications) and all(
+        record.fingerprint(name) == each.fingerprint
+        or (each.phase in _FAILED_BEFORE and record.fingerprint(name) == each.failed_fingerprint)
+        for name, each in states.items()
+    )
 
 
 def revert(cluster: Cluster, watcher: Watcher, *, seconds: float) -> ExitCode:
     """Fails what is under way; else starts the release recorded before the present one, with as many instances.
 
+    Continues a revert that was interrupted.
+
     Either all jobs change or none does. `seconds` limits the time until the earlier release runs everywhere.
     """
     record_release(cluster)
     states = watcher.poll()
+    records = list(cluster.records.newest_first())
+    unfinished = unfinished_revert(states, records, read_applied(cluster.nomad))
     jobs = jobs_to_revert(states)
-    record = cluster.records.before(identity_of({name: each.fingerprint for name, each in states.items()}))
-    if not jobs and not _failed_to_return(states, record):
+    record = record_before(records, identity_of({name: each.fingerprint for name, each in states.items()}))
+    if unfinished:
+        cluster.report("An earlier `revert` did not finish: it continues.")
+        code = _return_to_record(cluster, watcher, states, unfinished, before=records[0], seconds=seconds)
+    elif not jobs and not _failed_to_return(states, record):
         cluster.report("Nothing to revert: the earlier release is back already, or none was ever started.")
         return ExitCode.DONE
-    if jobs and any(each.is_under_way or each.phase is Phase.RETURNED for each in states.values()):
-        code = _undo(cluster, watcher, states, jobs, seconds=seconds)
+    elif jobs and any(each.is_under_way or each.phase is Phase.RETURNED for each in states.values()):
+        goals = undo_goals(states, jobs, records[0] if records else None)
+        names = ", ".join(goal.job for goal in goals)
+        done = roll_back(cluster, watcher, goals, states, f"A change of {names} is under way", seconds=seconds)
+        code = ExitCode.DONE if done else ExitCode.NOT_REVERTED
     else:
-        code = _return_to_record(cluster, watcher, states, record, seconds=seconds)
+        before = make_record("what ran", {name: each.specification for name, each in states.items() if each.job})
+        code = _return_to_record(cluster, watcher, states, record, before=before, seconds=seconds)
     if code is ExitCode.DONE:
         record_release(cluster)
         cluster.report("The earlier release runs on all instances. The stack still names the other: set it back.")
@@ -272,14 +314,6 @@ def _failed_to_return(states: States, record: ReleaseRecord | None) -> bool:
     )
 
 
-def _undo(cluster: Cluster, watcher: Watcher, states: States, jobs: list[str], *, seconds: float) -> ExitCode:
-    goals = undo_goals(states, jobs, cluster.records.newest())
-    names = ", ".join(goal.job for goal in goals)
-    if not roll_back(cluster, watcher, goals, states, f"A change of {names} is under way", seconds=seconds):
-        return ExitCode.NOT_REVERTED
-    return ExitCode.DONE
-
-
 def roll_back(
     cluster: Cluster, watcher: Watcher, goals: list[Goal], states: States, reason: str, *, seconds: float
 ) -> bool:
@@ -292,26 +326,33 @@ def roll_back(
 
 
 def _return_to_record(
-    cluster: Cluster, watcher: Watcher, states: States, record: ReleaseRecord | None, *, seconds: float
+    cluster: Cluster,
+    watcher: Watcher,
+    states: States,
+    record: ReleaseRecord | None,
+    *,
+    before: ReleaseRecord,
+    seconds: float,
 ) -> ExitCode:
+    """Also where some jobs are on their way to the record. Where it does not start, all jobs return to `before`."""
     if record is None or not set(states) <= set(record.specifications):
         cluster.report(
             "No earlier release is recorded, and Nomad knows no earlier stable version of all jobs; nothing was "
             "changed. Set the earlier release in the stack, `pulumi up`."
         )
         return ExitCode.NOT_REVERTED
-    goals = [goal for name in states if not (goal := exact_goal(record, name)).is_met(states[name])]
-    if not _can_start(cluster, goals, states):
+    goals = [exact_goal(record, name) for name in states]
+    goals = [goal for goal in goals if states[goal.job].is_under_way or not goal.is_met(states[goal.job])]
+    if not _can_start(cluster, [goal for goal in goals if not goal.is_met(states[goal.job])], states):
         return ExitCode.NOT_REVERTED
     names = ", ".join(goal.job for goal in goals)
-    cluster.report(f"Nothing is under way: {names} go back to the release recorded before, {record.label}.")
-    before = make_record("what ran", {name: each.specification for name, each in states.items() if each.job})
+    cluster.report(f"{names} go back to the release recorded before, {record.label}.")
     rollback = Rollback(cluster, watcher, goals, together=True)
     if rollback.run(seconds=seconds):
         return ExitCode.DONE
     if not rollback.has_promoted or any(each.is_lost for each in watcher.poll().values()):
         cluster.report("The earlier release does not start everywhere: all jobs stay at the release that ran.")
-        again = [exact_goal(before, goal.job) for goal in goals if goal.job in before.specifications]
+        again = [exact_goal(before, name) for name in states if name in before.specifications]
         Rollback(cluster, watcher, again).run(seconds=seconds)
     return ExitCode.NOT_REVERTED
 

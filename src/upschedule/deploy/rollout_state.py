@@ -33,9 +33,9 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
 
     `leaving` should stop and still run, `canaries` belong to `deployment`, `promotable` is true while all of them are
     healthy and not promoted. `fingerprint` and `index` are of the newest version's specification and registration,
-    `failed_fingerprint` and `failed_key` (`Job.release_key`) are of the version that was given up, while Nomad knows it.
-    `is_scaling`: the newest version differs from the one before in the number of instances only, and not all of them
-    are there yet.
+    `failed_fingerprint` and `failed_key` (`Job.release_key`) are of the version that was given up, while Nomad knows
+    it. `is_scaling`: the newest version differs from the one before in the number of instances only, and not all of
+    them are there yet.
     """
 
     name: str

@@ -177,6 +177,35 @@ def test_a_revert_of_one_job_by_nomad_mixes_with_ours_and_a_stopped_instance_is_
 
 
 @pytest.mark.timeout(300)
+def test_a_second_revert_continues_one_that_was_interrupted(site: Site) -> None:
+    """It left canaries of the earlier release, as this registration does: undone, they would leave the bad one."""
+    settle(site, ONE, TWO)
+    site.stack_applied("two")
+    site.release(ONE)
+    site.await_phase("waiting")
+
+    again = site.deploy("revert")
+
+    assert again.code == DONE, again.text
+    assert "An earlier `revert` did not finish" in again.text
+    assert runs(site, "one")
+    assert [each["release"] for each in site.records()] == ["one (c0ffeeone)"]
+
+
+@pytest.mark.timeout(300)
+def test_an_earlier_release_that_the_stack_names_is_undone_like_any_other(site: Site) -> None:
+    settle(site, ONE, TWO)
+    site.release(ONE)
+    site.await_phase("waiting")
+    site.stack_applied("one")
+
+    back = site.deploy("revert")
+
+    assert back.code == DONE, back.text
+    assert runs(site, "two")
+
+
+@pytest.mark.timeout(300)
 async def test_a_promotion_goes_on_after_nomad_was_silent(site: Site) -> None:
     """The answer to the first promotion is lost, and Nomad is away after it: all jobs are promoted, none twice."""
     settle(site, ONE)

@@ -7,7 +7,7 @@ from upschedule.deploy.rollout_state import Phase, derive
 
 ONE, TWO = specification(0, "one"), specification(1, "two")
 ROLLING_BACK = "Failed due to progress deadline - rolling back to job version 0"
-RECORD_ONE = make_record("one", {name: ONE for name in ("worker", "api")})
+RECORD_ONE = make_record("one", dict.fromkeys(("worker", "api"), ONE))
 SETTLED_ON_TWO = derive(
     snapshot([TWO, ONE], [deployment(1, "successful")], [allocation("a", 1), allocation("b", 1)]),
 )

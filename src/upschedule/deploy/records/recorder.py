@@ -1,6 +1,6 @@
 """Records each release that has settled, and finds the one before it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -62,16 +62,11 @@ class Recorder:
 
     def newest(self) -> ReleaseRecord | None:
         """The last release that ran everywhere."""
-        return self._first_readable(self._store.list())
+        return next(self.newest_first(), None)
 
-    def before(self, identity: str) -> ReleaseRecord | None:
-        """The newest record from before that release, or of any other where it was never recorded."""
-        stored = self._store.list()
-        known = [place for place, each in enumerate(stored) if each.identity == identity]
-        return self._first_readable(stored[: known[-1]] if known else stored)
-
-    def _first_readable(self, stored: Sequence[StoredRecord]) -> ReleaseRecord | None:
-        return next((record for each in reversed(stored) if (record := self._store.read(each))), None)
+    def newest_first(self) -> Iterator[ReleaseRecord]:
+        """Without those that cannot be read."""
+        return (record for each in reversed(self._store.list()) if (record := self._store.read(each)))
 
     def _add_all(self, records: Sequence[ReleaseRecord]) -> list[str]:
         return [each.label for number, each in enumerate(records) if self._store.add(each, number=number)]
@@ -101,6 +96,16 @@ def known_to_nomad(snapshots: Mapping[str, JobSnapshot]) -> list[ReleaseRecord]:
         if all(of_release.values()):
             found.append(make_record(label, {name: each[0].specification for name, each in of_release.items()}))
     return found[::-1]
+
+
+def record_before(records: Sequence[ReleaseRecord], identity: str) -> ReleaseRecord | None:
+    """The newest record from before that release, or of all where it was never recorded. Pure.
+
+    `records` begin with the newest.
+    """
+    places = [place for place, each in enumerate(records) if each.identity == identity]
+    earlier = records[places[0] + 1 :] if places else records
+    return earlier[0] if earlier else None
 
 
 def present_identity(snapshots: Mapping[str, JobSnapshot]) -> str:
