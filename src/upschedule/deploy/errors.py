@@ -1,6 +1,8 @@
 """Exit codes of `upschedule deploy`, and the errors that end a command early."""
 
 import enum
+from collections.abc import Generator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -88,3 +90,12 @@ class PartlyKnown(DeployError):
         then: str = "`upschedule deploy promote` finishes it, and `upschedule deploy revert` undoes it",
     ) -> None:
         super().__init__(f"Nomad fell silent during {what}: {reason}. Known: {known}. Once Nomad answers, {then}.")
+
+
+@contextmanager
+def silence_leaves_partly_known(what: str, known: str) -> Generator[None]:
+    """Around whatever follows the first change, so that a silent server is never reported as "nothing was changed"."""
+    try:
+        yield
+    except ServerUnreachable as error:
+        raise PartlyKnown(what, known, error.reason) from error

@@ -4,10 +4,17 @@ from dataclasses import dataclass
 
 from upschedule.backoff import jittered
 from upschedule.deploy.environment import JOBS
-from upschedule.deploy.errors import ExitCode, PartlyKnown, ServerRefused, ServerUnreachable, Superseded
+from upschedule.deploy.errors import (
+    ExitCode,
+    PartlyKnown,
+    ServerRefused,
+    ServerUnreachable,
+    Superseded,
+    silence_leaves_partly_known,
+)
 from upschedule.deploy.findings import Finding, failures, passed, table
 from upschedule.deploy.gate import GateResult, ReleaseContext, States, await_canaries, run_gate
-from upschedule.deploy.recording import record_release
+from upschedule.deploy.recording import record_release, record_result
 from upschedule.deploy.rollback import Goal, roll_back, undo_goals
 from upschedule.deploy.rollout_state import RolloutState
 from upschedule.deploy.verify import verify
@@ -35,14 +42,18 @@ class Promotion:
             return self._verify_only(result)
         if not result.passed:
             return self._not_passed(result, goals)
+        with silence_leaves_partly_known("the promotion or the way back from it", "the promotion had begun"):
+            return self._complete(result, goals)
+
+    def _complete(self, result: GateResult, goals: list[Goal]) -> ExitCode:
         if not self._promote(result.waiting):
             return self._roll_back(goals, ExitCode.ROLLED_BACK, "Nomad did not promote")
         if failure := self._await_rollout(result):
             return self._roll_back(goals, ExitCode.ROLLED_BACK, failure)
         if not self._verify(result.waiting):
             return self._roll_back(goals, ExitCode.NOT_VERIFIED, "The final verification is not passed")
-        record_release(context.cluster)
-        context.cluster.report("Promoted and verified.")
+        record_result(self.context.cluster)
+        self.context.cluster.report("Promoted and verified.")
         return ExitCode.DONE
 
     def _not_passed(self, result: GateResult, goals: list[Goal]) -> ExitCode:
@@ -120,10 +131,8 @@ class Promotion:
 
         restarts: list[str] = []
         seconds = self.context.limits.rolling_seconds
-        try:
+        with silence_leaves_partly_known("the roll-out", "all jobs are promoted"):
             in_time, last = self.context.watcher.wait_until(ended, seconds=seconds)
-        except ServerUnreachable as error:
-            raise PartlyKnown("the roll-out", "all jobs are promoted", error.reason) from error
         lost = [name for name, each in last.items() if each.is_lost]
         if lost:
             return f"The roll-out of {', '.join(lost)} failed"
@@ -140,12 +149,10 @@ class Promotion:
 
     def _verify(self, promoted: States) -> bool:
         """`promoted` are the states before the promotion; without any, restarts of long ago do not count."""
-        try:
+        with silence_leaves_partly_known("the verification", "all jobs are rolled out"):
             findings = verify(self.context)
-        except ServerUnreachable as error:
-            raise PartlyKnown("the verification", "all jobs are rolled out", error.reason) from error
-        if promoted:
-            findings.append(self.context.check_restarts(promoted, name="the release's instances"))
+            if promoted:
+                findings.append(self.context.check_restarts(promoted, name="the release's instances"))
         self._print("Verification", findings)
         return passed(findings)
 

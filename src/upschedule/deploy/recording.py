@@ -1,7 +1,7 @@
 """Records what runs on behalf of a command, which goes on where that is refused."""
 
 from upschedule.deploy.environment import Cluster
-from upschedule.deploy.errors import ServerRefused
+from upschedule.deploy.errors import ServerRefused, ServerUnreachable
 from upschedule.deploy.records.store import RecordTooLarge
 
 
@@ -14,3 +14,11 @@ def record_release(cluster: Cluster) -> None:
         return
     for label in recorded.added:
         cluster.report(f"Release {label} is recorded: `upschedule deploy revert` can start it again.")
+
+
+def record_result(cluster: Cluster) -> None:
+    """As `record_release`, at the end of a command whose result does not depend on it."""
+    try:
+        record_release(cluster)
+    except ServerUnreachable as error:
+        cluster.report(f"The release is not recorded yet, the next command does it: {error}")

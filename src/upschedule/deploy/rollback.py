@@ -10,7 +10,7 @@ from upschedule.deploy.applied import Applied, read_applied
 from upschedule.deploy.environment import Cluster
 from upschedule.deploy.errors import ExitCode, PartlyKnown, ServerRefused, ServerUnreachable
 from upschedule.deploy.preflight import problems_of
-from upschedule.deploy.recording import record_release
+from upschedule.deploy.recording import record_release, record_result
 from upschedule.deploy.records.model import ReleaseRecord, identity_of, make_record, with_counts
 from upschedule.deploy.records.recorder import record_before
 from upschedule.deploy.rollout_state import Phase, RolloutState
@@ -94,25 +94,29 @@ class Rollback:
         self._taken: set[str] = set()
         self._given_up: set[str] = set()
         self._is_promoting = False
+        self._last: States = {}
 
     @property
     def has_promoted(self) -> bool:
         return self._is_promoting
 
+    @property
+    def has_lost_job(self) -> bool:
+        """As of the last poll of `run`."""
+        return any(each.is_lost for each in self._last.values())
+
     def run(self, *, seconds: float) -> bool:
         """Whether all jobs run their goal. Raises PartlyKnown when Nomad stays silent."""
-        last: States = {}
 
         def ended(states: States) -> bool:
-            nonlocal last
-            last = states
+            self._last = states
             return self._step(states)
 
         try:
             in_time, _ = self._watcher.wait_until(ended, seconds=seconds)
         except ServerUnreachable as error:
             then = "`upschedule deploy revert` continues it"
-            raise PartlyKnown("the way back", self._known(last), error.reason, then=then) from error
+            raise PartlyKnown("the way back", self._known(self._last), error.reason, then=then) from error
         if not in_time:
             self._cluster.report(
                 f"The earlier release is not back after {seconds:g} s: look at `upschedule deploy status`."
@@ -299,7 +303,7 @@ def revert(cluster: Cluster, watcher: Watcher, *, seconds: float) -> ExitCode:
         before = make_record("what ran", {name: each.specification for name, each in states.items() if each.job})
         code = _return_to_record(cluster, watcher, states, record, before=before, seconds=seconds)
     if code is ExitCode.DONE:
-        record_release(cluster)
+        record_result(cluster)
         cluster.report("The earlier release runs on all instances. The stack still names the other: set it back.")
     return code
 
@@ -350,7 +354,7 @@ def _return_to_record(
     rollback = Rollback(cluster, watcher, goals, together=True)
     if rollback.run(seconds=seconds):
         return ExitCode.DONE
-    if not rollback.has_promoted or any(each.is_lost for each in watcher.poll().values()):
+    if not rollback.has_promoted or rollback.has_lost_job:
         cluster.report("The earlier release does not start everywhere: all jobs stay at the release that ran.")
         again = [exact_goal(before, name) for name in states if name in before.specifications]
         Rollback(cluster, watcher, again).run(seconds=seconds)

@@ -18,9 +18,17 @@ from tests.support.cluster.tooling.nomad_agent import Agent
 from tests.support.cluster.tooling.releases import JOBS, SERVES, Release
 from tests.support.fault_proxy import FaultProxy
 from tests.support.servers import wait_until
+from upschedule import golden
 from upschedule.deploy.clock import Clock
 from upschedule.deploy.environment import cluster_from
+from upschedule.deploy.errors import PartlyKnown
+from upschedule.deploy.gate import GateLimits, ReleaseContext
+from upschedule.deploy.http import Endpoint
 from upschedule.deploy.preflight import problems_of
+from upschedule.deploy.probe import Probe
+from upschedule.deploy.probe.metrics import Prometheus
+from upschedule.deploy.promote import Promotion
+from upschedule.deploy.watch import Watcher
 
 ONE, TWO = Release(name="one"), Release(name="two")
 BAD = Release(name="bad", program=releases.CRASHES)
@@ -242,6 +250,35 @@ async def test_a_promotion_that_nomad_left_half_done_says_what_is_known_and_can_
     assert said.code == PARTLY_KNOWN, said.text
     assert "worker may be promoted, scheduler is not promoted, api is not promoted" in said.text
     site.await_phase("settled", "worker")
+    back = await asyncio.to_thread(site.deploy, "revert")
+    assert back.code == DONE, back.text
+    assert runs(site, "one")
+
+
+@pytest.mark.timeout(300)
+async def test_a_silence_before_the_way_back_is_not_reported_as_no_change(site: Site) -> None:
+    """Everything is promoted by then, and nothing could be verified."""
+    settle(site, ONE)
+    site.release(TWO)
+    site.await_phase("waiting")
+    async with FaultProxy(urlsplit(site.agent.address).port or 0) as proxy:
+        loop = asyncio.get_running_loop()
+
+        def report(line: str) -> None:
+            if line == "Verification:":
+                asyncio.run_coroutine_threadsafe(proxy.refuse(), loop).result(30)
+
+        environment = {**site.environment, "NOMAD_ADDR": f"http://127.0.0.1:{proxy.port}"}
+        cluster = cluster_from(environment, clock=Clock(), report=report, silence_seconds=2)
+        nowhere = Endpoint(name="nowhere", address="http://127.0.0.1:1")
+        probe = Probe(
+            site=nowhere, prometheus=Prometheus(nowhere), golden=golden.load(), clock=cluster.clock, golden_seconds=1
+        )
+        context = ReleaseContext(cluster=cluster, probe=probe, limits=GateLimits(), watcher=Watcher(cluster))
+        with pytest.raises(PartlyKnown, match="the promotion had begun"):
+            await asyncio.to_thread(Promotion(context=context).run, gated=False)
+
+    assert runs(site, "two")
     back = await asyncio.to_thread(site.deploy, "revert")
     assert back.code == DONE, back.text
     assert runs(site, "one")
