@@ -2,6 +2,7 @@
 
 import msgspec
 
+from upschedule.deploy.errors import ServerRefused
 from upschedule.deploy.nomad import NomadClient
 from upschedule.deploy.nomad_model import Job
 
@@ -34,3 +35,13 @@ def read_applied(nomad: NomadClient) -> Applied | None:
         return msgspec.convert(found["Items"], Applied) if found else None
     except msgspec.ValidationError:
         return None
+
+
+def read_applied_if_allowed(nomad: NomadClient) -> Applied | None:
+    """None also where the token is one from before `stack/applied`. Raises ServerUnreachable and ServerRefused."""
+    try:
+        return read_applied(nomad)
+    except ServerRefused as error:
+        if error.is_forbidden:
+            return None
+        raise

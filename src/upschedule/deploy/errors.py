@@ -60,6 +60,11 @@ class ServerRefused(ServerError):
         super().__init__(f"{server} refuses {request}: {reason}{hint}", reason)
         self.status = status
 
+    @property
+    def is_forbidden(self) -> bool:
+        """This token may not do that; one with other rights may."""
+        return self.status == HTTPStatus.FORBIDDEN
+
 
 class Superseded(DeployError):
     """Another change of the same jobs began during a promotion."""

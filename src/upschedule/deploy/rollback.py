@@ -1,12 +1,11 @@
 """`upschedule deploy revert`, and the rollback of all jobs to the release before."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from http import HTTPStatus
 from typing import Any
 
 import msgspec
 
-from upschedule.deploy.applied import Applied, read_applied
+from upschedule.deploy.applied import Applied, read_applied_if_allowed
 from upschedule.deploy.environment import Cluster
 from upschedule.deploy.errors import ExitCode, PartlyKnown, ServerRefused, ServerUnreachable
 from upschedule.deploy.preflight import problems_of
@@ -200,7 +199,7 @@ class Rollback:
             self._cluster.report(f"  {error}")
         except ServerRefused as error:
             self._cluster.report(f"  {error}")
-            if error.status == HTTPStatus.FORBIDDEN and not self._registered:
+            if error.is_forbidden and not self._registered:
                 raise
             if _CHANGED_MEANWHILE not in error.reason:
                 self._give_up(state.name, "Nomad refuses the earlier release")
@@ -215,7 +214,7 @@ class Rollback:
         try:
             (nomad.fail_deployment if action == "fail" else nomad.promote_deployment)(deployment)
         except ServerRefused as error:
-            if error.status == HTTPStatus.FORBIDDEN:
+            if error.is_forbidden:
                 raise
             # The deployment ended or changed since the poll: the next poll decides.
             self._cluster.report(f"  {error}")
@@ -285,7 +284,7 @@ def revert(cluster: Cluster, watcher: Watcher, *, seconds: float) -> ExitCode:
     record_release(cluster)
     states = watcher.poll()
     records = list(cluster.records.newest_first())
-    unfinished = unfinished_revert(states, records, read_applied(cluster.nomad))
+    unfinished = unfinished_revert(states, records, read_applied_if_allowed(cluster.nomad))
     jobs = jobs_to_revert(states)
     record = record_before(records, identity_of({name: each.fingerprint for name, each in states.items()}))
     if unfinished:

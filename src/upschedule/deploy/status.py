@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
-from upschedule.deploy.applied import NOT_AS_APPLIED, Applied, read_applied
+from upschedule.deploy.applied import NOT_AS_APPLIED, Applied, read_applied_if_allowed
 from upschedule.deploy.consul import instance_checks
 from upschedule.deploy.environment import JOBS, Cluster
 from upschedule.deploy.errors import ExitCode, ServerError
@@ -34,7 +34,7 @@ class JobReport(msgspec.Struct, frozen=True, kw_only=True):
     `said` is the state in one line, `reasons` why the release under way waits, or the last one failed.
 
     While the number of instances changes, `wanted_before` is the earlier number. `as_stack` is whether the version is
-    what the stack last applied, None where no stack says that. `share` is the
+    what the stack last applied, None where no stack says that or this token may not read it. `share` is the
     API canary's share of the visitors, with the comparison.
     """
 
@@ -54,7 +54,7 @@ class JobReport(msgspec.Struct, frozen=True, kw_only=True):
 
 def job_reports(cluster: Cluster) -> list[JobReport]:
     """Raises DeployError."""
-    applied = read_applied(cluster.nomad)
+    applied = read_applied_if_allowed(cluster.nomad)
     return [_job_report(cluster, name, applied) for name in JOBS]
 
 

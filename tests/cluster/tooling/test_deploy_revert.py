@@ -98,6 +98,25 @@ def test_after_seven_scalings_a_revert_works_and_a_bad_release_goes_back(site: S
 
 
 @pytest.mark.timeout(300)
+def test_a_token_from_before_the_records_can_revert(site: Site) -> None:
+    """To what Nomad still knows. The next `pulumi up` gives the token the right to read records."""
+    old = site.with_old_token()
+    for release in (ONE, TWO):
+        old.release(release)
+        old.await_phase("waiting" if release is TWO else "settled")
+    assert old.deploy("status").code == UNDER_WAY
+    old.promote()
+    old.await_phase("settled")
+    status = old.deploy("status", "--wait-seconds", "30")
+    assert (status.code, "may this token do that?" in status.text) == (DONE, True)
+
+    back = old.deploy("revert")
+
+    assert back.code == DONE, back.text
+    assert runs(old, "one")
+
+
+@pytest.mark.timeout(300)
 def test_all_jobs_go_back_or_none(site: Site, tmp_path: Path) -> None:
     """Refused before the first change; or undone, when one of the jobs turns out not to start."""
     (tmp_path / "one.tar.gz").write_bytes(b"an archive")

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from upschedule.deploy import history
+from upschedule.deploy.errors import ServerRefused
 from upschedule.deploy.nomad import NomadClient
 from upschedule.deploy.nomad_model import JobSnapshot
 from upschedule.deploy.records.model import ReleaseRecord, identity_of, make_record
@@ -40,7 +41,7 @@ class Recorder:
 
         Raises ServerUnreachable, ServerRefused and RecordTooLarge.
         """
-        snapshots = {name: self._nomad.job_snapshot(name) for name in self._jobs}
+        snapshots = self._snapshots()
         if not all(each.versions for each in snapshots.values()):
             return Recorded()
         stored = self._store.list()
@@ -65,8 +66,20 @@ class Recorder:
         return next(self.newest_first(), None)
 
     def newest_first(self) -> Iterator[ReleaseRecord]:
-        """Without those that cannot be read."""
-        return (record for each in reversed(self._store.list()) if (record := self._store.read(each)))
+        """Without those that cannot be read. The releases that Nomad still knows, where the token may not read records.
+
+        Such a token is from before the records; `pulumi up` makes one that may.
+        """
+        try:
+            stored = self._store.list()
+        except ServerRefused as error:
+            if not error.is_forbidden:
+                raise
+            return reversed(known_to_nomad(self._snapshots()))
+        return (record for each in reversed(stored) if (record := self._store.read(each)))
+
+    def _snapshots(self) -> dict[str, JobSnapshot]:
+        return {name: self._nomad.job_snapshot(name) for name in self._jobs}
 
     def _add_all(self, records: Sequence[ReleaseRecord]) -> list[str]:
         return [each.label for number, each in enumerate(records) if self._store.add(each, number=number)]

@@ -1,12 +1,13 @@
 """A namespace of a real Nomad in which releases go out, and `upschedule deploy` with a deploy token for it."""
 
 import os
+import re
 import runpy
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -107,6 +108,11 @@ class Site:
         body = {"Path": "stack/applied", "Items": {"release": release}}
         self.agent.call("PUT", "var/stack%2Fapplied", body, namespace=self.namespace)
 
+    def with_old_token(self) -> "Site":
+        """With a deploy token from before the records, which may read no Variable."""
+        rules = re.sub(r"\n  variables \{.*?\n  \}\n", "\n", _deploy_rules(self.namespace), flags=re.DOTALL)
+        return replace(self, token=_token(self.agent, f"{self.namespace}-old", rules))
+
     def phases(self) -> dict[str, str]:
         cluster = cluster_from(self.environment, clock=Clock(), report=print)
         return {name: str(derive(cluster.nomad.job_snapshot(name)).phase) for name in JOBS}
@@ -148,9 +154,18 @@ def site_in(agent: Agent, consul: str) -> Iterator[Site]:
     """Its jobs end with it."""
     name = unique("deploy")
     agent.call("POST", f"namespace/{name}", {"Name": name})
-    rules = runpy.run_path(str(ROOT / "pulumi" / "components" / "access.py"))["deploy_rules"](name)
-    agent.call("POST", f"acl/policy/{name}", {"Name": name, "Rules": rules})
-    made = agent.call("POST", "acl/token", {"Name": name, "Type": "client", "Policies": [name]})
-    yield Site(agent=agent, consul=consul, namespace=name, token=made["SecretID"])
+    yield Site(agent=agent, consul=consul, namespace=name, token=_token(agent, name, _deploy_rules(name)))
     for job in agent.call("GET", "jobs", namespace=name):
         agent.call("DELETE", f"job/{job['ID']}", namespace=name, purge="true")
+
+
+def _deploy_rules(namespace: str) -> str:
+    rules: str = runpy.run_path(str(ROOT / "pulumi" / "components" / "access.py"))["deploy_rules"](namespace)
+    return rules
+
+
+def _token(agent: Agent, name: str, rules: str) -> str:
+    agent.call("POST", f"acl/policy/{name}", {"Name": name, "Rules": rules})
+    made = agent.call("POST", "acl/token", {"Name": name, "Type": "client", "Policies": [name]})
+    secret: str = made["SecretID"]
+    return secret
