@@ -230,24 +230,30 @@ class Rollback:
         self._given_up.add(job)
 
 
-def jobs_to_revert(states: States) -> list[str]:
+def jobs_to_revert(states: States, applied: Applied | None = None) -> list[str]:
     """The jobs under way. Else, after a failure, those that still run the release that failed elsewhere. Else all.
 
-    Pure. So a second call right after a rollback changes nothing.
+    Pure. So a second call right after a rollback changes nothing. Once the stack names what runs, the failure is past.
     """
     under_way = [name for name, each in states.items() if each.is_under_way]
     if under_way:
         return under_way
-    failed = {each.failed_key for each in states.values() if each.phase is Phase.RETURNED}
+    failed = {each.failed_key for each in states.values() if _has_returned(each, applied)}
     return [
         name
         for name, each in states.items()
         if each.job
-        and (
-            each.phase is Phase.FAILED
-            or (each.phase is Phase.SETTLED and (not failed or each.job.release_key in failed))
-        )
+        and (each.phase is Phase.FAILED or (_runs(each, applied) and (not failed or each.job.release_key in failed)))
     ]
+
+
+def _has_returned(state: RolloutState, applied: Applied | None) -> bool:
+    """Whether a release failed, and the stack does not name yet what runs instead."""
+    return state.phase is Phase.RETURNED and not (state.job and applied and applied.is_run_by(state.job))
+
+
+def _runs(state: RolloutState, applied: Applied | None) -> bool:
+    return state.phase in _BACK and not _has_returned(state, applied)
 
 
 def unfinished_revert(
@@ -284,16 +290,16 @@ def revert(cluster: Cluster, watcher: Watcher, *, seconds: float) -> ExitCode:
     record_release(cluster)
     states = watcher.poll()
     records = list(cluster.records.newest_first())
-    unfinished = unfinished_revert(states, records, read_applied_if_allowed(cluster.nomad))
-    jobs = jobs_to_revert(states)
+    applied = read_applied_if_allowed(cluster.nomad)
+    unfinished = unfinished_revert(states, records, applied)
+    jobs = jobs_to_revert(states, applied)
     record = record_before(records, identity_of({name: each.fingerprint for name, each in states.items()}))
     if unfinished:
         cluster.report("An earlier `revert` did not finish: it continues.")
         code = _return_to_record(cluster, watcher, states, unfinished, before=records[0], seconds=seconds)
     elif not jobs and not _failed_to_return(states, record):
-        cluster.report("Nothing to revert: the earlier release is back already, or none was ever started.")
-        return ExitCode.DONE
-    elif jobs and any(each.is_under_way or each.phase is Phase.RETURNED for each in states.values()):
+        return _nothing_to_revert(cluster, record)
+    elif jobs and any(each.is_under_way or _has_returned(each, applied) for each in states.values()):
         goals = undo_goals(states, jobs, records[0] if records else None)
         names = ", ".join(goal.job for goal in goals)
         done = roll_back(cluster, watcher, goals, states, f"A change of {names} is under way", seconds=seconds)
@@ -305,6 +311,17 @@ def revert(cluster: Cluster, watcher: Watcher, *, seconds: float) -> ExitCode:
         record_result(cluster)
         cluster.report("The earlier release runs on all instances. The stack still names the other: set it back.")
     return code
+
+
+def _nothing_to_revert(cluster: Cluster, record: ReleaseRecord | None) -> ExitCode:
+    cluster.report("Nothing to revert: the earlier release is back already, or none was ever started.")
+    if record is None:
+        return ExitCode.DONE
+    cluster.report(
+        "If the release that runs is to go as well: set the stack back to it (docs/runbooks/revert.md), then `revert` "
+        f"starts the one before, {record.label}."
+    )
+    return ExitCode.FAILED
 
 
 def _failed_to_return(states: States, record: ReleaseRecord | None) -> bool:

@@ -98,6 +98,24 @@ def test_after_seven_scalings_a_revert_works_and_a_bad_release_goes_back(site: S
 
 
 @pytest.mark.timeout(300)
+def test_a_release_can_be_left_after_the_next_one_failed(site: Site) -> None:
+    """A second call after a failure changes nothing, and does not claim success while an earlier release could run."""
+    settle(site, ONE, TWO)
+    site.stack_applied("bad")
+    site.release(BAD)
+    site.await_phase("returned")
+
+    nothing = site.deploy("revert")
+    assert (nothing.code, "starts the one before, one (c0ffeeone)" in nothing.text) == (FAILED, True), nothing.text
+    assert runs(site, "two")
+
+    site.stack_applied("two")
+    back = site.deploy("revert")
+    assert back.code == DONE, back.text
+    assert runs(site, "one")
+
+
+@pytest.mark.timeout(300)
 def test_a_token_from_before_the_records_can_revert(site: Site) -> None:
     """To what Nomad still knows. The next `pulumi up` gives the token the right to read records."""
     old = site.with_old_token()

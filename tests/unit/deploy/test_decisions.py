@@ -3,6 +3,7 @@
 import pytest
 
 from tests.support.builders.nomad_answers import allocation, deployment, snapshot, specification
+from upschedule.deploy.applied import Applied
 from upschedule.deploy.consul import ConsulCheck, Registration, failing_checks
 from upschedule.deploy.errors import ExitCode
 from upschedule.deploy.rollback import jobs_to_revert
@@ -62,6 +63,14 @@ def test_revert_concerns_what_is_under_way_or_else_the_release_that_is_to_go(
     worker: RolloutState, api: RolloutState, expected: list[str]
 ) -> None:
     assert jobs_to_revert({"worker": worker, "api": api}) == expected
+
+
+def test_once_the_stack_names_what_runs_that_release_can_be_left_as_well() -> None:
+    """The one that failed before it is past then."""
+    states = {"worker": RETURNED, "api": RETURNED}
+
+    assert jobs_to_revert(states, Applied(release="two")) == []
+    assert jobs_to_revert(states, Applied(release="one")) == ["worker", "api"]
 
 
 def job(phase: Phase, *, complaint: str = "") -> JobReport:
