@@ -298,7 +298,7 @@ def revert(cluster: Cluster, watcher: Watcher, *, seconds: float) -> ExitCode:
         cluster.report("An earlier `revert` did not finish: it continues.")
         code = _return_to_record(cluster, watcher, states, unfinished, before=records[0], seconds=seconds)
     elif not jobs and not _failed_to_return(states, record):
-        return _nothing_to_revert(cluster, record)
+        return _nothing_to_revert(cluster, states, record)
     elif jobs and any(each.is_under_way or _has_returned(each, applied) for each in states.values()):
         goals = undo_goals(states, jobs, records[0] if records else None)
         names = ", ".join(goal.job for goal in goals)
@@ -313,9 +313,9 @@ def revert(cluster: Cluster, watcher: Watcher, *, seconds: float) -> ExitCode:
     return code
 
 
-def _nothing_to_revert(cluster: Cluster, record: ReleaseRecord | None) -> ExitCode:
+def _nothing_to_revert(cluster: Cluster, states: States, record: ReleaseRecord | None) -> ExitCode:
     cluster.report("Nothing to revert: the earlier release is back already, or none was ever started.")
-    if record is None:
+    if record is None or all(each.phase in _GONE for each in states.values()):
         return ExitCode.DONE
     cluster.report(
         "If the release that runs is to go as well: set the stack back to it (docs/runbooks/revert.md), then `revert` "
