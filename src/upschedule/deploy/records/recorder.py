@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping, Sequence
 import msgspec
 
 from upschedule.deploy import history
-from upschedule.deploy.errors import ServerRefused
 from upschedule.deploy.nomad import NomadClient
 from upschedule.deploy.nomad_model import JobSnapshot
 from upschedule.deploy.records.model import ReleaseRecord, identity_of, make_record
@@ -66,15 +65,12 @@ class Recorder:
         return next(self.newest_first(), None)
 
     def newest_first(self) -> Iterator[ReleaseRecord]:
-        """Without those that cannot be read. The releases that Nomad still knows, where the token may not read records.
+        """Without those that cannot be read. Where there is none, the releases that Nomad still knows.
 
-        Such a token is from before the records; `pulumi up` makes one that may.
+        A token from before the records sees none: Nomad leaves out of a list what a token may not read.
         """
-        try:
-            stored = self._store.list()
-        except ServerRefused as error:
-            if not error.is_forbidden:
-                raise
+        stored = self._store.list()
+        if not stored:
             return reversed(known_to_nomad(self._snapshots()))
         return (record for each in reversed(stored) if (record := self._store.read(each)))
 
