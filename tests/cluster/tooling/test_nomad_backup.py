@@ -15,9 +15,20 @@ ITEMS = {"owner_password": "s3cret-word"}
 PATH = "nomad/jobs/postgres"
 
 
-def command(name: str, folder: Path, data: Path, agent: Agent | None = None) -> subprocess.CompletedProcess[str]:
-    """As root runs it on a server, where `nomad` is on PATH."""
-    programs = [str(agent.program.parent)] if agent else []
+#: Nomad's own command line in front of a server that falls silent after the snapshot, or that names no key.
+FAILING = """#!/bin/sh
+case "$*" in
+  "operator api"*) {answer} ;;
+esac
+exec {program} "$@"
+"""
+
+
+def command(
+    name: str, folder: Path, data: Path, agent: Agent | None = None, *, before: Path | None = None
+) -> subprocess.CompletedProcess[str]:
+    """As root runs it on a server, where `nomad` is on PATH; `before` is a folder in front of it."""
+    programs = [*([str(before)] if before else []), *([str(agent.program.parent)] if agent else [])]
     environment = {
         **os.environ,
         **(agent.environment if agent else {}),
@@ -68,6 +79,19 @@ def test_a_backup_that_lacks_a_key_is_none(first: Agent, tmp_path: Path) -> None
 
     assert failed.returncode != 0
     assert "has no file of the key" in failed.stderr
+    assert not (tmp_path / "backup" / "nomad.snap").exists()
+
+
+@pytest.mark.parametrize("answer", ["exit 1", "echo '[]'; exit 0", "echo 'no leader'; exit 0"])
+def test_a_backup_whose_keys_cannot_be_checked_is_none(first: Agent, tmp_path: Path, answer: str) -> None:
+    """The files would be kept for years, and the fault found at the restore."""
+    failing = tmp_path / "bin" / "nomad"
+    failing.parent.mkdir()
+    failing.write_text(FAILING.format(answer=answer, program=first.program), encoding="utf-8")
+    failing.chmod(0o755)
+    failed = command("upschedule-nomad-backup", tmp_path / "backup", first.data, first, before=failing.parent)
+
+    assert failed.returncode != 0
     assert not (tmp_path / "backup" / "nomad.snap").exists()
 
 
