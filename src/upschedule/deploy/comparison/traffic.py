@@ -6,7 +6,10 @@ import msgspec
 
 
 class Count(msgspec.Struct, frozen=True, kw_only=True):
-    """Trials of one subject, such as requests of a route, and its events by name, such as `faults`."""
+    """Trials of one subject, such as requests of a route, and its events by name, such as `faults`.
+
+    An event that has no meaning for the subject, as slowness for a stream, is left out: 0 says that it was looked for.
+    """
 
     trials: int
     events: Mapping[str, int]

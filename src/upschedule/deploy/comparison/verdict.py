@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from upschedule.deploy.comparison.statistics import Table, chance_of_excess, difference_at_most
-from upschedule.deploy.comparison.traffic import Slice
+from upschedule.deploy.comparison.traffic import Count, Slice
 
 #: The subject of what is compared over all subjects.
 ALL = "all"
@@ -108,13 +108,14 @@ def _without_the_worst(by_slice: Sequence[Sequence[Table]]) -> list[Table]:
 
 
 def _table(slice_: Slice, subject: str, event: str) -> Table:
-    old, new = slice_.old.get(subject), slice_.new.get(subject)
-    return Table(
-        old_trials=old.trials if old else 0,
-        old_events=old.events.get(event, 0) if old else 0,
-        new_trials=new.trials if new else 0,
-        new_events=new.events.get(event, 0) if new else 0,
-    )
+    old_trials, old_events = _counted(slice_.old.get(subject), event)
+    new_trials, new_events = _counted(slice_.new.get(subject), event)
+    return Table(old_trials=old_trials, old_events=old_events, new_trials=new_trials, new_events=new_events)
+
+
+def _counted(count: Count | None, event: str) -> tuple[int, int]:
+    """Trials and events. Where the event is not counted there are no trials of it either."""
+    return (count.trials, count.events[event]) if count and event in count.events else (0, 0)
 
 
 def _sum(tables: Iterable[Table]) -> Table:

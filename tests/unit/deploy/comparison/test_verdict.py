@@ -11,6 +11,7 @@ from upschedule.deploy.comparison.verdict import ALL, Comparison, Verdict, compa
 
 LIMITS = ComparisonLimits()
 SLICES = 30
+SLOW = "slower than 1 s"
 UPLOADS = "POST /api/v1/uploads"
 
 
@@ -23,10 +24,10 @@ def verdicts(change: Change, seeds: int = 12) -> set[Verdict]:
 
 
 def slice_of(old: int, new: int, *, new_slow: int = 0, new_faults: int = 0) -> Slice:
-    name = "slower than 1 s"
+    none = dict.fromkeys(LIMITS.events(), 0)
     return Slice(
-        old={"GET /": Count(trials=old, events={})},
-        new={"GET /": Count(trials=new, events={name: new_slow, "faults": new_faults})},
+        old={"GET /": Count(trials=old, events=none)},
+        new={"GET /": Count(trials=new, events={**none, SLOW: new_slow, "faults": new_faults})},
     )
 
 
@@ -65,6 +66,17 @@ def test_one_pause_decides_nothing_and_two_do() -> None:
     assert judged([quiet] * 4 + [slice_of(200, 100, new_slow=60)]).verdict is not Verdict.WORSE
     assert judged([quiet] * 3 + [slice_of(200, 100, new_slow=30)] * 2).verdict is Verdict.WORSE
     assert judged([quiet] * 4 + [slice_of(200, 100, new_faults=60)]).verdict is Verdict.WORSE
+
+
+def test_requests_whose_time_does_not_count_do_not_dilute_the_others() -> None:
+    """A page that is followed asks for many streams: they have faults, and no latency."""
+    streams = Count(trials=5_000, events={"faults": 0})
+    page = slice_of(400, 400, new_slow=20)
+    found = judged([Slice(old={**page.old, "GET /stream": streams}, new={**page.new, "GET /stream": streams})] * 5)
+    overall = {each.event: each for each in found.overall}
+
+    assert (overall[SLOW].table.new_trials, overall["faults"].table.new_trials) == (5 * 400, 5 * 5_400)
+    assert overall[SLOW].verdict is Verdict.WORSE
 
 
 def test_a_difference_that_is_sure_but_irrelevant_is_no_reason() -> None:
