@@ -171,7 +171,12 @@ def _shared_traffic(context: ReleaseContext, waiting: States) -> list[Finding]:
         limits=context.limits.share,
     )
     live = len(state.instances) - len(state.canaries)
-    return traffic.findings(canary, live=live, still_well=lambda: _still_waiting(context, waiting))
+    return traffic.findings(canary, live=live, still_well=lambda: canaries_well(context, waiting))
+
+
+def canaries_well(context: ReleaseContext, waiting: States) -> bool:
+    """Polls. A canary that Nomad has started again waits as before, so its restarts count as well."""
+    return _still_waiting(context, waiting) and not context.restarts(waiting)
 
 
 def _same_canaries(context: ReleaseContext, waiting: States) -> Finding:

@@ -124,7 +124,7 @@ class _Run:
                 if comparison.verdict is Verdict.WORSE:
                     return self._result(comparison)
                 if not self.still_well():
-                    return [Finding(subject=SUBJECT, ok=False, detail="a canary failed or was replaced meanwhile")]
+                    return [Finding(subject=SUBJECT, ok=False, detail="a canary failed, restarted or was replaced meanwhile")]
         return self._result(comparison)
 
     def _slice(self, percent: int, *, synthetic: bool) -> None:
