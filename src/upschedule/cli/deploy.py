@@ -159,7 +159,7 @@ def _probe_options(run: Callable[P, None]) -> Callable[P, None]:
     type=click.FloatRange(0),
     default=SILENCE_SECONDS,
     show_default=True,
-    help="How long a command that has begun waits for a Nomad or Consul that does not answer.",
+    help="How long a command that has begun waits for a server that does not answer.",
 )
 @click.pass_context
 def command(context: click.Context, *, records_max: int, silence_seconds: float) -> None:

@@ -40,6 +40,11 @@ class ServerError(DeployError):
         super().__init__(text)
         self.reason = reason
 
+    @property
+    def is_silence(self) -> bool:
+        """Whether the server may do the same later, as after the election of a leader."""
+        return True
+
 
 class ServerUnreachable(ServerError):
     """No answer arrived in time, or the answer could not be read."""
@@ -64,6 +69,10 @@ class ServerRefused(ServerError):
     def is_forbidden(self) -> bool:
         """This token may not do that; one with other rights may."""
         return self.status == HTTPStatus.FORBIDDEN
+
+    @property
+    def is_silence(self) -> bool:
+        return self.status == HTTPStatus.TOO_MANY_REQUESTS or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 class Superseded(DeployError):

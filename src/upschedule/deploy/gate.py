@@ -17,7 +17,7 @@ from upschedule.deploy.probe.metrics import MetricBounds
 from upschedule.deploy.restarts import check_restarts, restart_sentences
 from upschedule.deploy.rollout_state import Phase, RolloutState
 from upschedule.deploy.share import address_of
-from upschedule.deploy.shared_traffic import SUBJECT, Canary, SharedTraffic, ShareLimits
+from upschedule.deploy.shared_traffic import Canary, SharedTraffic, ShareLimits, not_compared
 from upschedule.deploy.watch import Watcher
 
 _CHECKS_EVERY_SECONDS = 2.0
@@ -97,7 +97,7 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def unsure(self) -> bool:
-        """Nothing is wrong, but the comparison with the old release is not sure."""
+        """Nothing is wrong, but the comparison with the old release is not sure, or a server was silent during it."""
         return not self.passed and all(finding.ok or finding.unsure for finding in self.findings)
 
 
@@ -161,7 +161,7 @@ def _shared_traffic(context: ReleaseContext, waiting: States) -> list[Finding]:
     try:
         canary = Canary(instance=instance, address=address_of(cluster.nomad, instance))
     except DeployError as error:
-        return [Finding(subject=SUBJECT, ok=False, detail=str(error))]
+        return [not_compared(error)]
     traffic = SharedTraffic(
         nomad=cluster.nomad,
         prometheus=context.probe.prometheus,
@@ -169,6 +169,7 @@ def _shared_traffic(context: ReleaseContext, waiting: States) -> list[Finding]:
         clock=cluster.clock,
         report=cluster.report,
         limits=context.limits.share,
+        silence_seconds=cluster.silence_seconds,
     )
     live = len(state.instances) - len(state.canaries)
     return traffic.findings(canary, live=live, still_well=lambda: canaries_well(context, waiting))

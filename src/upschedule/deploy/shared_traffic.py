@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import msgspec
 
@@ -12,14 +13,16 @@ from upschedule.deploy.comparison.report import describe_measure, describe_overa
 from upschedule.deploy.comparison.rules import ComparisonLimits
 from upschedule.deploy.comparison.traffic import Slice
 from upschedule.deploy.comparison.verdict import Comparison, Verdict, compare
-from upschedule.deploy.errors import DeployError, ServerUnreachable
+from upschedule.deploy.errors import DeployError, ServerError, ServerUnreachable
 from upschedule.deploy.findings import Finding
 from upschedule.deploy.http import Endpoint
 from upschedule.deploy.nomad import NomadClient
 from upschedule.deploy.probe.metrics import Prometheus
 from upschedule.deploy.probe.visitors import SyntheticVisitors
 from upschedule.deploy.share import Share, ShareVariable
+from upschedule.deploy.silence import repeat_while_silent
 
+T = TypeVar("T")
 SUBJECT = "canary beside the old release"
 
 
@@ -59,7 +62,11 @@ class Canary(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class SharedTraffic:
-    """Sets and removes the share. `site` is the public address; `report` prints a line."""
+    """Sets and removes the share. `site` is the public address; `report` prints a line.
+
+    Waits while Nomad or Prometheus is silent, for `silence_seconds` at most. The share ends meanwhile, so that the
+    visitors need neither.
+    """
 
     nomad: NomadClient
     prometheus: Prometheus
@@ -67,6 +74,7 @@ class SharedTraffic:
     clock: Clock
     report: Callable[[str], None]
     limits: ShareLimits
+    silence_seconds: float
 
     def findings(self, canary: Canary, *, live: int, still_well: Callable[[], bool]) -> list[Finding]:
         """`live` is the number of the other instances.
@@ -80,7 +88,7 @@ class SharedTraffic:
         try:
             return _Run(traffic=self, canary=canary, still_well=still_well, share=share).steps(steps)
         except DeployError as error:
-            return [Finding(subject=SUBJECT, ok=False, detail=str(error))]
+            return [not_compared(error)]
         finally:
             self._remove(share)
 
@@ -89,6 +97,12 @@ class SharedTraffic:
             share.remove()
         except DeployError as error:
             self.report(f"The canary's share is not removed: {error}. It ends by itself.")
+
+
+def not_compared(error: DeployError) -> Finding:
+    """A server that is silent says nothing against the canary."""
+    unsure = isinstance(error, ServerError) and error.is_silence
+    return Finding(subject=SUBJECT, ok=False, unsure=unsure, detail=str(error))
 
 
 @dataclass(kw_only=True)
@@ -103,8 +117,8 @@ class _Run:
         traffic = self.traffic
         self.canaries = {self.canary.instance}
         self.visitors = SyntheticVisitors(site=traffic.site, clock=traffic.clock, canaries=self.canaries)
-        self.began = self._prometheus_now()
-        self.first: Snapshot = read(traffic.prometheus)
+        self.began = self._patiently(self._prometheus_now)
+        self.first: Snapshot = self._patiently(self._read)
         self.last = self.first
 
     def steps(self, percents: Sequence[int]) -> list[Finding]:
@@ -123,30 +137,43 @@ class _Run:
                 comparison = self._compare()
                 if comparison.verdict is Verdict.WORSE:
                     return self._result(comparison)
-                if not self.still_well():
-                    return [Finding(subject=SUBJECT, ok=False, detail="a canary failed, restarted or was replaced meanwhile")]
+                if not self._patiently(self.still_well):
+                    return [
+                        Finding(
+                            subject=SUBJECT, ok=False, detail="a canary failed, restarted or was replaced meanwhile"
+                        )
+                    ]
         return self._result(comparison)
 
     def _slice(self, percent: int, *, synthetic: bool) -> None:
         limits = self.traffic.limits
-        now = self._prometheus_now()
+        self._patiently(lambda: self._write_share(percent))
+        if synthetic:
+            self.visitors.ask(seconds=limits.slice_seconds, per_second=limits.synthetic_per_second)
+        else:
+            self.traffic.clock.sleep(limits.slice_seconds)
+        after = self._patiently(self._read).after(self.last)
+        between = period(self.last, after, canaries=self.canaries)
+        self.slices.append(between.counted(limits.comparison.slower_than_seconds))
+        self.last = after
+
+    def _write_share(self, percent: int) -> None:
         self.share.write(
             Share(
                 instance=self.canary.instance,
                 address=self.canary.address,
                 percent=percent,
-                until=math.ceil(now + limits.expiry_seconds),
+                until=math.ceil(self._prometheus_now() + self.traffic.limits.expiry_seconds),
                 since=int(self.began),
             )
         )
-        if synthetic:
-            self.visitors.ask(seconds=limits.slice_seconds, per_second=limits.synthetic_per_second)
-        else:
-            self.traffic.clock.sleep(limits.slice_seconds)
-        after = read(self.traffic.prometheus).after(self.last)
-        between = period(self.last, after, canaries=self.canaries)
-        self.slices.append(between.counted(limits.comparison.slower_than_seconds))
-        self.last = after
+
+    def _read(self) -> Snapshot:
+        return read(self.traffic.prometheus)
+
+    def _patiently(self, call: Callable[[], T]) -> T:
+        traffic = self.traffic
+        return repeat_while_silent(call, clock=traffic.clock, seconds=traffic.silence_seconds, report=traffic.report)
 
     def _compare(self) -> Comparison:
         limits = self.traffic.limits

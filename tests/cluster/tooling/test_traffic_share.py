@@ -317,6 +317,7 @@ def compared(site: Site, folder: Path, *, limits: ShareLimits = LIMITS) -> Itera
             clock=Clock(),
             report=print,
             limits=limits,
+            silence_seconds=60,
         )
 
 

@@ -45,13 +45,15 @@ class Asked:
 class Nomad:
     """`answers` are whole answers to questions by path, the query left out; other paths are not found.
 
-    Every job file is read as `job`.
+    Every job file is read as `job`. `changes` are answers to requests that change something, by method and path: one
+    for each request, the last for all further ones.
     """
 
     address: str
     answers: dict[str, bytes] = field(default_factory=dict[str, bytes])
     asked: list[Asked] = field(default_factory=list[Asked])
     job: dict[str, Any] = field(default_factory=lambda: WELL_FORMED)
+    changes: dict[str, list[bytes]] = field(default_factory=dict[str, list[bytes]])
 
     def runs(self, job: str, release: str, **deployment: Any) -> None:
         """`deployment` is its last one; none: null, as Nomad says it."""
@@ -83,6 +85,20 @@ def running_nomad(context: ssl.SSLContext | None = None) -> Iterator[Nomad]:
             self.rfile.read(int(self.headers["Content-Length"]))
             known = self.path.partition("?")[0] == "/v1/jobs/parse"
             self.wfile.write(answer(nomad.job) if known else raw(b"not here", HTTPStatus.NOT_FOUND))
+            self.close_connection = True
+
+        def do_PUT(self) -> None:
+            self._change()
+
+        def do_DELETE(self) -> None:
+            self._change()
+
+        def _change(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            request = f"{self.command} {self.path.partition('?')[0]}"
+            nomad.asked.append(Asked(path=request, token=self.headers.get("X-Nomad-Token", "")))
+            given = nomad.changes.get(request, [raw(b"not here", HTTPStatus.NOT_FOUND)])
+            self.wfile.write(given.pop(0) if len(given) > 1 else given[0])
             self.close_connection = True
 
         def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 - as the base names it

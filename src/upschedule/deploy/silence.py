@@ -1,0 +1,32 @@
+"""Repeats a call while its server is silent: for calls that change nothing, or the same however often they are made."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from upschedule.deploy.clock import Clock
+from upschedule.deploy.errors import ServerError
+
+T = TypeVar("T")
+_RETRY_SECONDS = 2.0
+
+
+def repeat_while_silent(call: Callable[[], T], *, clock: Clock, seconds: float, report: Callable[[str], None]) -> T:
+    """The result of the first call that is answered. Raises the last error after `seconds`, a refusal at once."""
+    results: list[T] = []
+    errors: list[ServerError] = []
+
+    def answered() -> bool:
+        try:
+            results.append(call())
+        except ServerError as error:
+            if not error.is_silence:
+                raise
+            if not errors:
+                report(f"{error}: asking again for {seconds:g} s")
+            errors.append(error)
+            return False
+        return True
+
+    if clock.wait_until(answered, seconds=seconds, every_seconds=_RETRY_SECONDS):
+        return results[0]
+    raise errors[-1]

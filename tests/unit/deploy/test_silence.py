@@ -1,0 +1,103 @@
+"""A gate while Nomad or Prometheus is silent for a moment, or for longer, as during an election (R12.2, R12.4)."""
+
+from collections.abc import Iterator
+from http import HTTPStatus
+
+import pytest
+
+from tests.support.cluster.program.nomad_server import Nomad, answer, raw, running_nomad
+from upschedule.deploy.clock import Clock
+from upschedule.deploy.errors import ServerRefused, ServerUnreachable
+from upschedule.deploy.findings import Finding
+from upschedule.deploy.http import Endpoint
+from upschedule.deploy.nomad import NomadClient, nomad_at
+from upschedule.deploy.probe.metrics import Prometheus
+from upschedule.deploy.shared_traffic import Canary, SharedTraffic, ShareLimits
+from upschedule.deploy.silence import repeat_while_silent
+
+VARIABLE = "/v1/var/nomad/jobs/traefik/traefik"
+WRITE, REMOVE = f"PUT {VARIABLE}", f"DELETE {VARIABLE}"
+NO_LEADER = raw(b"No cluster leader", HTTPStatus.INTERNAL_SERVER_ERROR)
+FORBIDDEN = raw(b"Permission denied", HTTPStatus.FORBIDDEN)
+TIME = {"status": "success", "data": {"result": [{"metric": {}, "value": [0.0, "1000"]}]}}
+SILENCE_SECONDS = 30.0
+
+
+class Passing:
+    """A clock whose time passes in pauses only."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def clock(self) -> Clock:
+        return Clock(sleep=self._sleep, now=lambda: self.seconds, random=lambda: 0.5)
+
+    def _sleep(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+@pytest.fixture
+def server() -> Iterator[Nomad]:
+    """Nomad and Prometheus in one; nothing was asked of the API."""
+    with running_nomad() as running:
+        running.answers["/api/v1/query"] = answer(TIME)
+        running.changes = {WRITE: [answer({})], REMOVE: [answer({})]}
+        yield running
+
+
+def shared(server: Nomad) -> tuple[list[Finding], list[str]]:
+    """The findings of a share of one slice, and what was printed."""
+    printed: list[str] = []
+    traffic = SharedTraffic(
+        nomad=NomadClient(nomad_at(server.address, "")),
+        prometheus=Prometheus(Endpoint(name="Prometheus", address=server.address)),
+        site=Endpoint(name="The service", address=server.address),
+        clock=Passing().clock(),
+        report=printed.append,
+        limits=ShareLimits(percents=(5,), step_seconds=10, last_seconds=10, slice_seconds=10),
+        silence_seconds=SILENCE_SECONDS,
+    )
+    return traffic.findings(Canary(instance="a", address="127.0.0.1:1"), live=2, still_well=lambda: True), printed
+
+
+def test_an_election_while_the_share_is_set_says_nothing_against_the_canary(server: Nomad) -> None:
+    server.changes[WRITE] = [NO_LEADER, NO_LEADER, answer({})]
+    (finding,), printed = shared(server)
+
+    assert finding.detail.startswith("not sure after 0 requests")
+    assert "500 No cluster leader: asking again for 30 s" in printed[1]
+    assert [each.path for each in server.asked if "traefik" in each.path] == [WRITE, WRITE, WRITE, REMOVE]
+
+
+def test_a_silence_that_lasts_makes_the_gate_unsure_and_not_the_release_bad(server: Nomad) -> None:
+    server.changes[WRITE] = [NO_LEADER]
+    (finding,), _ = shared(server)
+    assert (finding.ok, finding.unsure, "No cluster leader" in finding.detail) == (False, True, True)
+
+
+def test_a_token_that_may_not_set_the_share_fails_the_gate_at_once(server: Nomad) -> None:
+    server.changes[WRITE] = [FORBIDDEN]
+    (finding,), _ = shared(server)
+    assert (finding.ok, finding.unsure, "403" in finding.detail) == (False, False, True)
+    assert [each.path for each in server.asked if "PUT" in each.path] == [WRITE]
+
+
+def test_a_call_is_repeated_for_so_long_and_no_longer() -> None:
+    passing, calls, printed = Passing(), list[float](), list[str]()
+
+    def call() -> str:
+        calls.append(passing.seconds)
+        if passing.seconds < 20:
+            raise ServerUnreachable("Prometheus", "connection refused")
+        return "answer"
+
+    assert repeat_while_silent(call, clock=passing.clock(), seconds=30, report=printed.append) == "answer"
+    assert printed == ["Prometheus cannot be asked: connection refused: asking again for 30 s"]
+    passing.seconds = 0.0
+    with pytest.raises(ServerUnreachable):
+        repeat_while_silent(call, clock=passing.clock(), seconds=10, report=printed.append)
+
+
+@pytest.mark.parametrize(("status", "silent"), [(403, False), (404, False), (409, False), (429, True), (500, True)])
+def test_a_refusal_is_told_from_a_server_that_cannot_do_it_now(status: int, *, silent: bool) -> None:
+    assert ServerRefused("Nomad", "PUT var", status, "why").is_silence is silent
