@@ -26,6 +26,7 @@ from upschedule.deploy.recording import record_release
 from upschedule.deploy.records.recorder import RECORDS_MIN
 from upschedule.deploy.rollback import revert as revert_release
 from upschedule.deploy.rollout_state import Phase
+from upschedule.deploy.share import remove_share
 from upschedule.deploy.share_status import share_report
 from upschedule.deploy.shared_traffic import ShareLimits
 from upschedule.deploy.status import JobReport, await_healthy, exit_code, is_healthy, job_reports, lines
@@ -235,7 +236,9 @@ def gate(**options: object) -> ExitCode:
 @_exits
 def promote(*, gated: bool, **options: object) -> ExitCode:
     """Gate, promote all jobs, follow, verify; go back at any failure."""
-    return Promotion(context=_context(options)).run(gated=gated)
+    context = _context(options)
+    remove_share(context.cluster.nomad, context.cluster.report)
+    return Promotion(context=context).run(gated=gated)
 
 
 @command.command()
@@ -244,6 +247,7 @@ def promote(*, gated: bool, **options: object) -> ExitCode:
 def revert(*, wait_seconds: float) -> ExitCode:
     """Fail what is under way; when nothing is, start the release recorded before this one again."""
     cluster = _cluster()
+    remove_share(cluster.nomad, cluster.report)
     return revert_release(cluster, Watcher(cluster), seconds=wait_seconds)
 
 

@@ -1,8 +1,10 @@
 """The share of real visitors that a canary of the API gets: one variable of Nomad, which Traefik's routes follow."""
 
+from collections.abc import Callable
+
 import msgspec
 
-from upschedule.deploy.errors import ServerUnreachable
+from upschedule.deploy.errors import DeployError, ServerUnreachable
 from upschedule.deploy.nomad import NomadClient
 
 #: The variable of Traefik's group, which the job's own identity may read (jobs/traefik/routes.yml.tpl).
@@ -63,3 +65,15 @@ class ShareVariable:
     def remove(self) -> None:
         """Also succeeds when there is none."""
         self._nomad.delete("var", *_PATH)
+
+
+def remove_share(nomad: NomadClient, report: Callable[[str], None]) -> None:
+    """Prints a line where that fails: the share ends by itself, and what remains costs little.
+
+    Call it also before a change: a command that was killed has left its variable, and Traefik would ask that canary
+    again after each change of the routes, until its first check.
+    """
+    try:
+        ShareVariable(nomad).remove()
+    except DeployError as error:
+        report(f"The canary's share, if one is set, is not removed: {error}. It ends by itself.")

@@ -19,7 +19,7 @@ from upschedule.deploy.http import Endpoint
 from upschedule.deploy.nomad import NomadClient
 from upschedule.deploy.probe.metrics import Prometheus
 from upschedule.deploy.probe.visitors import SyntheticVisitors
-from upschedule.deploy.share import Share, ShareVariable
+from upschedule.deploy.share import Share, ShareVariable, remove_share
 from upschedule.deploy.silence import repeat_while_silent
 
 T = TypeVar("T")
@@ -90,13 +90,7 @@ class SharedTraffic:
         except DeployError as error:
             return [not_compared(error)]
         finally:
-            self._remove(share)
-
-    def _remove(self, share: ShareVariable) -> None:
-        try:
-            share.remove()
-        except DeployError as error:
-            self.report(f"The canary's share is not removed: {error}. It ends by itself.")
+            remove_share(self.nomad, self.report)
 
 
 def not_compared(error: DeployError) -> Finding:
