@@ -8,8 +8,8 @@ from typing import Any
 
 import pulumi
 
-from upschedule.deploy.applied import read_applied
-from upschedule.deploy.environment import RECORDS_MAX
+from upschedule.deploy.applied import Applied, read_applied
+from upschedule.deploy.environment import records_max_from
 from upschedule.deploy.errors import DeployError, ServerError, ServerUnreachable
 from upschedule.deploy.http import BRIEF
 from upschedule.deploy.nomad import NomadClient, nomad_endpoint
@@ -26,13 +26,21 @@ _ANSWER_SECONDS = 15
 class Rollout:
     """The release that the job was last registered with (empty: none), and the state of its last deployment.
 
-    `scaling`: that deployment only changes the number of instances, as the autoscaler does.
+    `scaling`: that deployment only changes the number of instances, as the autoscaler does. `secrets` and `settings`
+    are the hashes in its meta data; a job of an earlier program has none.
     """
 
     job: str
     release: str
     deployment: str
     scaling: bool = False
+    secrets: str | None = None
+    settings: str | None = None
+
+    def differences(self, applied: Applied) -> list[str]:
+        """What of the applied release, secrets and settings the job does not have."""
+        named = {"release": self.release, "secrets": self.secrets, "settings": self.settings}
+        return applied.differences({name: value for name, value in named.items() if value is not None})
 
 
 class ReleaseUnderWay(pulumi.RunError):
@@ -93,27 +101,41 @@ def warn_of_drift(wanted: str, jobs: Iterable[str], namespace: str) -> None:
         last = read_applied(_nomad(namespace))
     except ServerError as error:
         raise NomadSilent(nomad_endpoint(os.environ).address, error.reason) from error
-    if last and (text := drift(wanted, last.release, read_rollouts(jobs, namespace))):
+    if last and (text := drift(wanted, last, read_rollouts(jobs, namespace))):
         pulumi.log.warn(text)
 
 
-def drift(wanted: str, last_applied: str, rollouts: Iterable[Rollout]) -> str:
-    """How to put right that another release runs than the stack believes; empty where `up` does. Pure."""
-    others = {each.job: each.release for each in rollouts if each.release not in ("", wanted)}
-    if wanted != last_applied or not others:
+def drift(wanted: str, last: Applied, rollouts: Iterable[Rollout]) -> str:
+    """How to put right that something else runs than the stack believes; empty where `up` does. Pure.
+
+    Secrets and settings of the stack are not known before its resources are defined, so it is not known whether `up`
+    will change them.
+    """
+    if wanted != last.release:
         return ""
-    running = ", ".join(f"{job} runs {release}" for job, release in others.items())
+    left = {each: found for each in rollouts if each.release and (found := each.differences(last))}
+    if not left:
+        return ""
+    running = ", ".join(f"{each.job} runs {each.release}{_with(found)}" for each, found in left.items())
+    if any("release" in found for found in left.values()):
+        what, unless = "that release", ""
+    else:
+        what, unless = "what the stack applied", ", unless you have changed the stack since"
     return (
-        f"The stack names release {wanted} and has applied it before, but {running}: that release was left. "
-        "`pulumi up` alone changes nothing. To stay with what runs, set the stack back as docs/runbooks/revert.md "
-        f"says; to start {wanted} again, run `pulumi up --refresh`."
+        f"The stack names release {wanted} and has applied it before, but {running}: {what} was left. "
+        f"`pulumi up` alone changes nothing{unless}. To stay with what runs, set the stack back as "
+        f"docs/runbooks/revert.md says; to start {wanted} again, run `pulumi up --refresh`."
     )
+
+
+def _with(differences: Sequence[str]) -> str:
+    return "" if "release" in differences else f" with other {' and '.join(differences)}"
 
 
 def record_what_runs(jobs: Sequence[str], namespace: str) -> None:
     """Records the release that has settled, so that the next one can be reverted however it is promoted."""
     try:
-        Recorder(_nomad(namespace), jobs=jobs, records_max=RECORDS_MAX).record()
+        Recorder(_nomad(namespace), jobs=jobs, records_max=records_max_from(os.environ)).record()
     except ServerUnreachable as error:
         raise NomadSilent(nomad_endpoint(os.environ).address, error.reason) from error
     except DeployError as error:
@@ -128,11 +150,14 @@ def _nomad(namespace: str) -> NomadClient:
 def _read_rollout(nomad: NomadClient, job: str) -> Rollout:
     specification = nomad.find("job", job) or {}
     deployment = (nomad.find("job", job, "deployment") or {}) if specification else {}
+    meta = specification.get("Meta") or {}
     return Rollout(
         job=job,
-        release=(specification.get("Meta") or {}).get("release", ""),
+        release=meta.get("release", ""),
         deployment=deployment.get("Status", ""),
         scaling=_is_scaling(deployment),
+        secrets=meta.get("secrets"),
+        settings=meta.get("settings"),
     )
 
 

@@ -14,7 +14,7 @@ import msgspec
 from upschedule import golden
 from upschedule.deploy.clock import Clock
 from upschedule.deploy.comparison.rules import ComparisonLimits
-from upschedule.deploy.environment import API, RECORDS_MAX, SILENCE_SECONDS, Cluster, cluster_from
+from upschedule.deploy.environment import API, RECORDS_MAX, RECORDS_MAX_VARIABLE, SILENCE_SECONDS, Cluster, cluster_from
 from upschedule.deploy.errors import DeployError, ExitCode
 from upschedule.deploy.findings import failures, table
 from upschedule.deploy.gate import GateLimits, ReleaseContext, run_gate
@@ -148,7 +148,7 @@ def _probe_options(run: Callable[P, None]) -> Callable[P, None]:
 @click.group(name="deploy")
 @click.option(
     "--records-max",
-    envvar="UPSCHEDULE_DEPLOY_RECORDS_MAX",
+    envvar=RECORDS_MAX_VARIABLE,
     type=click.IntRange(RECORDS_MIN),
     default=RECORDS_MAX,
     show_default=True,

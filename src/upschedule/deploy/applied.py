@@ -1,5 +1,7 @@
 """What the stack last applied, which `pulumi up` writes to a Nomad Variable after it has registered the jobs."""
 
+from collections.abc import Mapping
+
 import msgspec
 
 from upschedule.deploy.errors import ServerRefused
@@ -22,10 +24,18 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
     settings: str = ""
 
     def is_run_by(self, job: Job) -> bool:
-        """A job of an earlier program names no settings; those are not compared."""
-        meta = job.meta or {}
-        named = {name: meta[name] for name in ("secrets", "settings") if name in meta}
-        return meta.get("release") == self.release and all(getattr(self, name) == each for name, each in named.items())
+        """Whether the job was registered with all of this."""
+        return not self.differences(job.meta or {})
+
+    def differences(self, meta: Mapping[str, str]) -> list[str]:
+        """What a job with these meta data has otherwise: `release`, `secrets`, `settings`.
+
+        A job of an earlier program names neither secrets nor settings; those are not compared.
+        """
+        release = [] if meta.get("release") == self.release else ["release"]
+        return release + [
+            name for name in ("secrets", "settings") if name in meta and meta[name] != getattr(self, name)
+        ]
 
 
 def read_applied(nomad: NomadClient) -> Applied | None:

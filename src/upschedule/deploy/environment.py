@@ -5,14 +5,16 @@ from dataclasses import dataclass
 
 from upschedule.deploy.clock import Clock
 from upschedule.deploy.consul import ConsulHealth, consul_client
+from upschedule.deploy.errors import InvalidVariable
 from upschedule.deploy.nomad import NomadClient, nomad_endpoint
-from upschedule.deploy.records.recorder import Recorder
+from upschedule.deploy.records.recorder import RECORDS_MIN, Recorder
 
 #: In the order of promotion: workers before the API that sends them work, so that no old worker reads a new message.
 JOBS = ("worker", "scheduler", "api")
 API = "api"
 #: How many records of releases Nomad keeps, unless the command says otherwise.
 RECORDS_MAX = 10
+RECORDS_MAX_VARIABLE = "UPSCHEDULE_DEPLOY_RECORDS_MAX"
 #: As long as a server's restart may take, unless the command says otherwise.
 SILENCE_SECONDS = 300.0
 _NAMESPACE = "upschedule"
@@ -49,6 +51,14 @@ def cluster_from(
         report=report,
         silence_seconds=silence_seconds,
     )
+
+
+def records_max_from(environment: Mapping[str, str]) -> int:
+    """For programs without the option: what the commands take from the same environment. Raises InvalidVariable."""
+    text = environment.get(RECORDS_MAX_VARIABLE) or str(RECORDS_MAX)
+    if not text.isdecimal() or int(text) < RECORDS_MIN:
+        raise InvalidVariable(RECORDS_MAX_VARIABLE, f"a whole number, at least {RECORDS_MIN}")
+    return int(text)
 
 
 def _consul_from(environment: Mapping[str, str]) -> ConsulHealth:

@@ -33,6 +33,13 @@ class DeployError(Exception):
     exit_code: ClassVar[ExitCode] = ExitCode.UNREACHABLE
 
 
+class InvalidVariable(DeployError):
+    """An environment variable has a value that is not allowed."""
+
+    def __init__(self, name: str, allowed: str) -> None:
+        super().__init__(f"{name} must be {allowed}")
+
+
 class ServerError(DeployError):
     """A server did not do what was requested; `reason` is the text without the server's name."""
 

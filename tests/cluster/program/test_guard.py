@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from guard import PATIENCE_SECONDS, ReleaseUnderWay, Rollout, drift, refuse_a_second_release
+from upschedule.deploy.applied import Applied
 
 # Of a deployment, as Nomad has them.
 UNDER_WAY = ("initializing", "pending", "blocked", "unblocking", "running", "paused")
@@ -123,12 +124,40 @@ def test_what_a_plain_up_would_not_put_right_is_said(
     wanted: str, last_applied: str, running: str, *, warned: bool
 ) -> None:
     """After any way back Pulumi's state still says that the release runs which was left."""
-    said = drift(wanted, last_applied, [Rollout(job=job, release=running, deployment="") for job in ("api", "worker")])
+    said = drift(
+        wanted,
+        Applied(release=last_applied),
+        [Rollout(job=job, release=running, deployment="") for job in ("api", "worker")],
+    )
 
     assert bool(said) is warned
     if warned:
         assert "api runs 1, worker runs 1: that release was left" in said
         assert "to start 2 again, run `pulumi up --refresh`" in said
+
+
+APPLIED = Applied(release="2", secrets="a", settings="b")
+
+
+@pytest.mark.parametrize(
+    ("secrets", "settings", "said"),
+    [
+        ("a", "b", ""),
+        (None, None, ""),
+        ("a", "old", "api runs 2 with other settings: what the stack applied was left"),
+        ("old", "b", "api runs 2 with other secrets: what the stack applied was left"),
+        ("old", "old", "api runs 2 with other secrets and settings: what the stack applied was left"),
+    ],
+)
+def test_settings_and_secrets_that_were_left_are_said_as_well(
+    secrets: str | None, settings: str | None, said: str
+) -> None:
+    """They are promoted and left as a release is. A job of an earlier program names none."""
+    found = drift("2", APPLIED, [Rollout(job="api", release="2", deployment="", secrets=secrets, settings=settings)])
+
+    assert said in found
+    assert bool(found) is bool(said)
+    assert not found or "changes nothing, unless you have changed the stack since" in found
 
 
 @given(st.lists(ROLLOUTS, max_size=6), st.sampled_from(["1", "2", "3"]))

@@ -6,7 +6,7 @@ from http import HTTPStatus
 import pytest
 
 import guard
-from guard import NomadSilent, Rollout, read_rollouts
+from guard import NomadSilent, Rollout, read_rollouts, record_what_runs, warn_of_drift
 from tests.support.cluster.program.nomad_server import LOOPBACK, Asked, Nomad, answer, raw
 
 CANARIES = {"api": {"DesiredCanaries": 1}}
@@ -133,3 +133,32 @@ def test_a_token_with_the_end_of_its_line_is_a_token(nomad: Nomad, monkeypatch: 
 
     assert read().release == ""
     assert [asked.token for asked in nomad.asked] == ["token-3f9c"]
+
+
+def test_a_job_names_its_secrets_and_settings_by_hashes(nomad: Nomad) -> None:
+    """By which what was applied is told from what runs."""
+    nomad.answers[JOB] = answer({"ID": "api", "Meta": {"release": "1", "secrets": "0a", "settings": "1b"}})
+
+    assert read() == Rollout(job="api", release="1", deployment="", secrets="0a", settings="1b")
+
+
+def test_a_plain_up_that_leaves_other_settings_running_is_warned_of(
+    nomad: Nomad, capsys: pytest.CaptureFixture[str]
+) -> None:
+    nomad.answers[JOB] = answer({"ID": "api", "Meta": {"release": "1", "secrets": "0a", "settings": "old"}})
+    applied = {"release": "1", "secrets": "0a", "settings": "new"}
+    nomad.answers["/v1/var/stack/applied"] = answer({"Items": applied})
+
+    warn_of_drift("1", ["api"], "whole")
+    assert "api runs 1 with other settings" in capsys.readouterr().err
+
+
+def test_the_guard_keeps_as_many_records_as_the_commands(
+    nomad: Nomad, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Fewer would remove what the commands kept; a number that none is stops no release, and removes nothing."""
+    monkeypatch.setenv("UPSCHEDULE_DEPLOY_RECORDS_MAX", "many")
+
+    record_what_runs(["api"], "whole")
+    assert "UPSCHEDULE_DEPLOY_RECORDS_MAX must be a whole number, at least 2" in capsys.readouterr().err
+    assert nomad.asked == []

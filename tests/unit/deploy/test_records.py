@@ -8,6 +8,8 @@ import msgspec
 import pytest
 
 from tests.support.builders.nomad_answers import allocation, deployment, snapshot, specification
+from upschedule.deploy.environment import records_max_from
+from upschedule.deploy.errors import InvalidVariable
 from upschedule.deploy.nomad_model import JobSnapshot
 from upschedule.deploy.records.model import RecordUnreadable, decode, encode, make_record, with_counts
 from upschedule.deploy.records.recorder import known_to_nomad, settled_release
@@ -124,3 +126,15 @@ def test_what_nomad_still_knows_is_recorded_where_nothing_was() -> None:
     assert labels(settled(BLUE, RED), settled(BLUE, RED)) == ["one", "one"]
     # Promoted in one job only.
     assert labels(settled(TWO, ONE), waiting({**TWO, "Stable": False}, ONE)) == ["one"]
+
+
+@pytest.mark.parametrize(("text", "number"), [(None, 10), ("", 10), ("2", 2), ("30", 30)])
+def test_the_number_of_records_is_that_of_the_environment(text: str | None, number: int) -> None:
+    """An empty variable counts as unset, as for the commands."""
+    assert records_max_from({} if text is None else {"UPSCHEDULE_DEPLOY_RECORDS_MAX": text}) == number
+
+
+@pytest.mark.parametrize("text", ["1", "0", "-3", "2.5", "many"])
+def test_a_number_of_records_that_is_none_is_refused_in_words(text: str) -> None:
+    with pytest.raises(InvalidVariable, match="at least 2"):
+        records_max_from({"UPSCHEDULE_DEPLOY_RECORDS_MAX": text})
