@@ -148,7 +148,8 @@ locals {
     "traefik.http.routers.api.service=api",
     "traefik.http.services.api.loadbalancer.server.scheme=http",
   ]
-  # A canary gets only requests with this header, no live traffic.
+  # Before the promotion Consul's catalogue sends a canary only requests with this header. Its share of the visitors comes
+  # by the routes of Traefik's own file (jobs/traefik/routes.yml.tpl).
   canary_tags = [
     "prometheus",
     "traefik.enable=true",

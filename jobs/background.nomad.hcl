@@ -92,7 +92,7 @@ variable "disk_mb" {
 
 locals {
   processes = {
-    # The canary of a release reads a golden document, and takes no live work.
+    # The canary of a release reads a golden document, and of live work only the share that it is given.
     worker = {
       task         = "work"
       max_parallel = 2

@@ -35,7 +35,7 @@ ATTEMPT_SECONDS = Histogram(
     ["outcome"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300),
 )
-# By these two the canary of a release is compared with the release before, as the processes of each show their own.
+# Each process shows its own, which tells those of a canary from those of the release before.
 READINGS = Counter(
     "upschedule_readings",
     "Documents whose reading ended; `layout`: lectures, tests, exams, mixed, none, or unknown of a failed one;"

@@ -14,10 +14,10 @@ from upschedule.deploy.findings import Finding, passed
 from upschedule.deploy.nomad_model import Allocation, Job
 from upschedule.deploy.probe import Probe
 from upschedule.deploy.probe.metrics import MetricBounds
-from upschedule.deploy.restarts import check_restarts, restart_sentences
+from upschedule.deploy.restarts import restart_sentences, restarts_finding
 from upschedule.deploy.rollout_state import Phase, RolloutState
 from upschedule.deploy.share import address_of
-from upschedule.deploy.shared_traffic import Canary, SharedTraffic, ShareLimits, not_compared
+from upschedule.deploy.shared_traffic import CanaryInstance, SharedTraffic, ShareLimits, not_compared
 from upschedule.deploy.watch import Watcher
 
 _CHECKS_EVERY_SECONDS = 2.0
@@ -81,7 +81,7 @@ class ReleaseContext:
         """Polls, and also asks Prometheus for the starts of processes. `name` says whose restarts they are."""
         states = self.watcher.poll()
         instances = [each.id for job in waiting for each in states[job].instances]
-        return check_restarts(self.restarts(waiting, self.probe.process_starts(instances)), name=name)
+        return restarts_finding(self.restarts(waiting, self.probe.process_starts(instances)), name=name)
 
 
 class GateResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -159,7 +159,7 @@ def _shared_traffic(context: ReleaseContext, waiting: States) -> list[Finding]:
     cluster, state = context.cluster, waiting[API]
     instance = state.canaries[0].id
     try:
-        canary = Canary(instance=instance, address=address_of(cluster.nomad, instance))
+        canary = CanaryInstance(instance=instance, address=address_of(cluster.nomad, instance))
     except DeployError as error:
         return [not_compared(error)]
     traffic = SharedTraffic(

@@ -33,7 +33,7 @@ def restart_sentences(
     ]
 
 
-def check_restarts(sentences: Iterable[str], *, name: str) -> Finding:
+def restarts_finding(sentences: Iterable[str], *, name: str) -> Finding:
     """`name` says whose restarts they are."""
     known = list(sentences)
     return Finding(subject=f"restarts of {name}", ok=not known, detail="; ".join(known) or "none")

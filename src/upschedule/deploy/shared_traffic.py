@@ -53,7 +53,7 @@ class ShareLimits(msgspec.Struct, frozen=True, kw_only=True):
         return math.ceil(seconds / self.slice_seconds) + len(self.percents)
 
 
-class Canary(msgspec.Struct, frozen=True, kw_only=True):
+class CanaryInstance(msgspec.Struct, frozen=True, kw_only=True):
     """An allocation of the API, and its HOST:PORT."""
 
     instance: str
@@ -76,7 +76,7 @@ class SharedTraffic:
     limits: ShareLimits
     silence_seconds: float
 
-    def findings(self, canary: Canary, *, live: int, still_well: Callable[[], bool]) -> list[Finding]:
+    def findings(self, canary: CanaryInstance, *, live: int, still_well: Callable[[], bool]) -> list[Finding]:
         """`live` is the number of the other instances.
 
         Ends at once when the canary is worse, or is not `still_well`. Whatever happens, the share is removed.
@@ -102,7 +102,7 @@ def not_compared(error: DeployError) -> Finding:
 @dataclass(kw_only=True)
 class _Run:
     traffic: SharedTraffic
-    canary: Canary
+    canary: CanaryInstance
     still_well: Callable[[], bool]
     share: ShareVariable
     slices: list[Slice] = field(default_factory=list[Slice])

@@ -17,7 +17,7 @@ _CANARY = "canary"
 _POLL_SECONDS = 1.0
 
 
-class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
+class LiveState(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the process may take live work, and the share of the documents, from 0 to 1, that a canary may take."""
 
     live: bool
@@ -29,20 +29,20 @@ def state_file(settings: RolloutSettings) -> Path | None:
     return Path(settings.standing_file) if settings.standing_file else None
 
 
-def state_of(rollout_state_file: Path | None, *, clock: Callable[[], float] = time.time) -> RolloutState:
+def state_of(rollout_state_file: Path | None, *, clock: Callable[[], float] = time.time) -> LiveState:
     """What the file says now: `live`, `canary`, or `canary PERCENT UNTIL` for a share that ends at that Unix time.
 
     Anything else, an unreadable file included, is a canary without a share.
     """
     if rollout_state_file is None:
-        return RolloutState(live=True)
+        return LiveState(live=True)
     try:
         words = rollout_state_file.read_text(encoding="utf-8").split()
     except (OSError, UnicodeDecodeError):
         words = []
     if words == [_LIVE]:
-        return RolloutState(live=True)
-    return RolloutState(live=False, share=_share(words, clock()))
+        return LiveState(live=True)
+    return LiveState(live=False, share=_share(words, clock()))
 
 
 def _share(words: list[str], now: float) -> float:
@@ -57,7 +57,7 @@ def _share(words: list[str], now: float) -> float:
             return 0.0
 
 
-async def until_state(rollout_state_file: Path | None, wanted: Callable[[RolloutState], bool]) -> RolloutState:
+async def until_state(rollout_state_file: Path | None, wanted: Callable[[LiveState], bool]) -> LiveState:
     """Returns once the file's state is `wanted`."""
     while not wanted(state := state_of(rollout_state_file)):  # noqa: ASYNC110 - Nomad writes a file, it sets no event
         await asyncio.sleep(_POLL_SECONDS)

@@ -11,7 +11,7 @@ from tests.support.cluster.program.job_files import text_with_names
 from tests.support.cluster.tooling.consul_agent import running_consul
 from tests.support.cluster.tooling.nomad_agent import Agent, running_agent
 from tests.support.servers import wait_until
-from upschedule.runtime.rollout_gate import RolloutState, state_of
+from upschedule.runtime.rollout_gate import LiveState, state_of
 
 _TEMPLATE = re.compile(
     r'destination = "\$\{NOMAD_TASK_DIR\}/standing"\s+change_mode = "noop"\s+data += <<-EOF\n(.*?)\n +EOF', re.DOTALL
@@ -64,7 +64,7 @@ class Canary:
     def take_away(self) -> None:
         self._agent.call("DELETE", f"var/{VARIABLE}")
 
-    def await_state(self, folder: Path, state: RolloutState) -> None:
+    def await_state(self, folder: Path, state: LiveState) -> None:
         """As the worker itself understands the file."""
 
         def reached() -> bool:
@@ -93,14 +93,14 @@ def canary(programs: Path, tmp_path: Path) -> Iterator[Canary]:
 
 def test_a_share_reaches_the_canary_that_it_is_meant_for_and_no_other(canary: Canary, tmp_path: Path) -> None:
     """It changes and ends while the worker runs, with the identity that Nomad gives to its task."""
-    none, live = RolloutState(live=False), RolloutState(live=True)
+    none, live = LiveState(live=False), LiveState(live=True)
     canary.give("an earlier canary", 50)
     canary.tag("prometheus", "canary")
     canary.await_state(tmp_path, none)
     canary.give(canary.id, 5)
-    canary.await_state(tmp_path, RolloutState(live=False, share=0.05))
+    canary.await_state(tmp_path, LiveState(live=False, share=0.05))
     canary.give(canary.id, 20)
-    canary.await_state(tmp_path, RolloutState(live=False, share=0.2))
+    canary.await_state(tmp_path, LiveState(live=False, share=0.2))
     canary.take_away()
     canary.await_state(tmp_path, none)
     canary.give(canary.id, 5)

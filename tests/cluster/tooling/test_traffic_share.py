@@ -30,7 +30,7 @@ from upschedule.deploy.http import BRIEF, Endpoint
 from upschedule.deploy.nomad import NomadClient, nomad_endpoint
 from upschedule.deploy.probe.metrics import Prometheus
 from upschedule.deploy.share import Share, ShareVariable
-from upschedule.deploy.shared_traffic import Canary, SharedTraffic, ShareLimits
+from upschedule.deploy.shared_traffic import CanaryInstance, SharedTraffic, ShareLimits
 from upschedule.operations.embedded.ports import LOOPBACK
 
 VISITORS = 600
@@ -343,8 +343,8 @@ def visitors(site: Site, count: int = 20) -> Iterator[None]:
         each.result()
 
 
-def canary_of(site: Site) -> Canary:
-    return Canary(instance="canary", address=f"{LOOPBACK}:{site.canary.port}")
+def canary_of(site: Site) -> CanaryInstance:
+    return CanaryInstance(instance="canary", address=f"{LOOPBACK}:{site.canary.port}")
 
 
 def test_a_canary_as_good_as_the_old_release_is_not_worse_at_night(site: Site, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from upschedule.deploy.probe.client import RequestRecord
 from upschedule.deploy.probe.metrics import (
     CanaryMetrics,
     MetricBounds,
-    check_instances,
+    check_answers,
     check_metrics,
     check_requests,
     p95,
@@ -31,7 +31,7 @@ def test_five_slow_answers_in_a_hundred_are_allowed_and_six_are_not() -> None:
 
 def test_no_request_at_all_is_not_passed() -> None:
     assert not check_requests([], BOUNDS).ok
-    assert not check_instances([SILENT], {"canary"}, name="the canary").ok
+    assert not check_answers([SILENT], {"canary"}, name="the canary").ok
     assert not passed([])
 
 
@@ -54,7 +54,7 @@ def test_prometheus_decides_by_the_same_bounds() -> None:
 
 def test_answers_of_another_instance_are_named() -> None:
     """As when the canary's route is missing, and the release before answers."""
-    strange = check_instances(
+    strange = check_answers(
         [WELL, RequestRecord(request="GET /", status=200, seconds=0.1)], {"canary"}, name="the canary"
     )
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.builders.nomad_answers import allocation, events, snapshot, specification
 from upschedule.deploy.nomad_model import JobSnapshot
-from upschedule.deploy.restarts import check_restarts, restart_sentences
+from upschedule.deploy.restarts import restart_sentences, restarts_finding
 
 ONE, TWO = specification(0, "one"), specification(1, "two", stable=False)
 SECOND = 1_000_000_000
@@ -103,6 +103,6 @@ def test_a_process_that_began_long_after_its_task_was_started_again_unseen() -> 
 
 
 def test_the_finding_says_why() -> None:
-    assert check_restarts([], name="the canaries").ok
-    failed = check_restarts(["instance abc crashed"], name="the canaries")
+    assert restarts_finding([], name="the canaries").ok
+    failed = restarts_finding(["instance abc crashed"], name="the canaries")
     assert (failed.ok, failed.subject, failed.detail) == (False, "restarts of the canaries", "instance abc crashed")

@@ -12,7 +12,7 @@ from upschedule.deploy.findings import Finding
 from upschedule.deploy.http import Endpoint
 from upschedule.deploy.nomad import NomadClient, nomad_at
 from upschedule.deploy.probe.metrics import Prometheus
-from upschedule.deploy.shared_traffic import Canary, SharedTraffic, ShareLimits
+from upschedule.deploy.shared_traffic import CanaryInstance, SharedTraffic, ShareLimits
 from upschedule.deploy.silence import repeat_while_silent
 
 VARIABLE = "/v1/var/nomad/jobs/traefik/traefik"
@@ -57,7 +57,8 @@ def shared(server: Nomad) -> tuple[list[Finding], list[str]]:
         limits=ShareLimits(percents=(5,), step_seconds=10, last_seconds=10, slice_seconds=10),
         silence_seconds=SILENCE_SECONDS,
     )
-    return traffic.findings(Canary(instance="a", address="127.0.0.1:1"), live=2, still_well=lambda: True), printed
+    canary = CanaryInstance(instance="a", address="127.0.0.1:1")
+    return traffic.findings(canary, live=2, still_well=lambda: True), printed
 
 
 def test_an_election_while_the_share_is_set_says_nothing_against_the_canary(server: Nomad) -> None:

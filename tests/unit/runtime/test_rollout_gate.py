@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from upschedule.runtime.rollout_gate import RolloutState, state_of, wait_until_promoted
+from upschedule.runtime.rollout_gate import LiveState, state_of, wait_until_promoted
 
 
 async def test_without_a_file_it_is_live() -> None:
@@ -51,4 +51,4 @@ def test_a_share_is_read_whole_and_ends_in_time(tmp_path: Path, content: str, sh
     """A share that a command left behind ends by itself (R12.2)."""
     file = tmp_path / "standing"
     file.write_text(content)
-    assert state_of(file, clock=lambda: 999.0) == RolloutState(live=False, share=share)
+    assert state_of(file, clock=lambda: 999.0) == LiveState(live=False, share=share)

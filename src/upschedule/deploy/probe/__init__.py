@@ -13,13 +13,13 @@ from upschedule.deploy.probe.metrics import (
     CanaryMetrics,
     MetricBounds,
     Prometheus,
-    check_instances,
+    check_answers,
     check_metrics,
     check_requests,
 )
+from upschedule.deploy.probe.visitors import PATHS
 from upschedule.golden import GoldenSet
 
-_PATHS = ("/", "/api/v1/capacity")
 _PAUSE_SECONDS = 0.1
 _SCRAPE_SECONDS = 3.0
 
@@ -45,13 +45,13 @@ class Probe:
         site = replace(self.site, headers=CANARY_HEADER)
         reader = ProbeClient(site, self.clock)
         for number in range(requests):
-            reader.request("GET", _PATHS[number % len(_PATHS)])
+            reader.request("GET", PATHS[number % len(PATHS)])
             self.clock.sleep(_PAUSE_SECONDS)
         findings, records = self._golden(ProbeClient(site, self.clock))
         records = [*reader.records, *records]
         return [
             *findings,
-            check_instances(records, instances, name="the canary"),
+            check_answers(records, instances, name="the canary"),
             check_requests(records, bounds),
             self._metrics(instances, since or 0.0, records, bounds, seconds),
         ]
@@ -66,7 +66,7 @@ class Probe:
     def public(self, instances: Collection[str]) -> list[Finding]:
         """Without the canary's header. `instances` are the allocations that may answer."""
         findings, records = self._golden(ProbeClient(self.site, self.clock))
-        return [*findings, check_instances(records, instances, name="the release's instances")]
+        return [*findings, check_answers(records, instances, name="the release's instances")]
 
     def _golden(self, client: ProbeClient) -> tuple[list[Finding], list[RequestRecord]]:
         run = GoldenRun(client=client, golden=self.golden, clock=self.clock, seconds=self.golden_seconds)

@@ -129,7 +129,7 @@ def check_metrics(metrics: CanaryMetrics, bounds: MetricBounds, *, sent: int) ->
     return Finding(subject=subject, ok=good, detail=detail + ("" if good else _allowed(bounds)))
 
 
-def check_instances(records: Sequence[RequestRecord], expected: Collection[str], *, name: str) -> Finding:
+def check_answers(records: Sequence[RequestRecord], expected: Collection[str], *, name: str) -> Finding:
     """Whether all answers came from these allocations; requests without an answer are ignored. Pure."""
     answers = [each for each in records if each.status]
     others = sorted({each.instance for each in answers} - set(expected))
