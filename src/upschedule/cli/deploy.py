@@ -293,6 +293,8 @@ def _context(values: dict[str, object]) -> ReleaseContext:
         golden=golden.load(),
         clock=cluster.clock,
         golden_seconds=limits.golden_seconds,
+        silence_seconds=cluster.silence_seconds,
+        report=cluster.report,
     )
     return ReleaseContext(cluster=cluster, probe=probe, limits=limits, watcher=Watcher(cluster))
 

@@ -32,6 +32,11 @@ class DeployError(Exception):
 
     exit_code: ClassVar[ExitCode] = ExitCode.UNREACHABLE
 
+    @property
+    def is_silence(self) -> bool:
+        """Whether a server did not do now what it may do later, as after the election of a leader."""
+        return False
+
 
 class InvalidVariable(DeployError):
     """An environment variable has a value that is not allowed."""
@@ -49,7 +54,6 @@ class ServerError(DeployError):
 
     @property
     def is_silence(self) -> bool:
-        """Whether the server may do the same later, as after the election of a leader."""
         return True
 
 

@@ -18,6 +18,7 @@ from upschedule.deploy.restarts import restart_sentences, restarts_finding
 from upschedule.deploy.rollout_state import Phase, RolloutState
 from upschedule.deploy.share import address_of
 from upschedule.deploy.shared_traffic import CanaryInstance, SharedTraffic, ShareLimits, not_compared
+from upschedule.deploy.silence import repeat_while_silent
 from upschedule.deploy.watch import Watcher
 
 _CHECKS_EVERY_SECONDS = 2.0
@@ -52,22 +53,30 @@ class ReleaseContext:
     watcher: Watcher
 
     def check_instances(self, job: Job, instances: Iterable[Allocation], *, kind: str) -> Finding:
-        """Waits until Consul passes every check of the instances. `kind` is their plural for the finding."""
-        known = list(instances)
+        """Waits until Consul passes every check of the instances, and while Consul is silent.
+
+        `kind` is their plural for the finding.
+        """
+        cluster, known = self.cluster, list(instances)
         failing: Mapping[str, list[str]] = {}
 
         def all_pass() -> bool:
             nonlocal failing
-            failing = instance_checks(self.cluster.consul, job, known)
+            failing = repeat_while_silent(
+                lambda: instance_checks(cluster.consul, job, known),
+                clock=cluster.clock,
+                seconds=cluster.silence_seconds,
+                report=cluster.report,
+            )
             return not any(failing.values())
 
         subject = f"{job.id}: checks in Consul"
         try:
-            passing = self.cluster.clock.wait_until(
+            passing = cluster.clock.wait_until(
                 all_pass, seconds=self.limits.checks_seconds, every_seconds=_CHECKS_EVERY_SECONDS
             )
         except DeployError as error:
-            return Finding(subject=subject, ok=False, detail=str(error))
+            return Finding(subject=subject, ok=False, unsure=error.is_silence, detail=str(error))
         sentences = [f"instance {short_id(id_)} {each}" for id_, checks in failing.items() for each in checks]
         detail = f"all pass on {len(known)} {kind}" if passing else "; ".join(sentences)
         return Finding(subject=subject, ok=passing and bool(known), detail=detail)
@@ -97,7 +106,7 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def unsure(self) -> bool:
-        """Nothing is wrong, but the comparison with the old release is not sure, or a server was silent during it."""
+        """Nothing is wrong, but the comparison with the old release is not sure, or a server was silent."""
         return not self.passed and all(finding.ok or finding.unsure for finding in self.findings)
 
 

@@ -13,7 +13,7 @@ from upschedule.deploy.comparison.report import describe_measure, describe_overa
 from upschedule.deploy.comparison.rules import ComparisonLimits
 from upschedule.deploy.comparison.traffic import Slice
 from upschedule.deploy.comparison.verdict import Comparison, Verdict, compare
-from upschedule.deploy.errors import DeployError, ServerError, ServerUnreachable
+from upschedule.deploy.errors import DeployError, ServerUnreachable
 from upschedule.deploy.findings import Finding
 from upschedule.deploy.http import Endpoint
 from upschedule.deploy.nomad import NomadClient
@@ -95,8 +95,7 @@ class SharedTraffic:
 
 def not_compared(error: DeployError) -> Finding:
     """A server that is silent says nothing against the canary."""
-    unsure = isinstance(error, ServerError) and error.is_silence
-    return Finding(subject=SUBJECT, ok=False, unsure=unsure, detail=str(error))
+    return Finding(subject=SUBJECT, ok=False, unsure=error.is_silence, detail=str(error))
 
 
 @dataclass(kw_only=True)

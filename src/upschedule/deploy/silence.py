@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from upschedule.deploy.clock import Clock
-from upschedule.deploy.errors import ServerError
+from upschedule.deploy.errors import DeployError
 
 T = TypeVar("T")
 _RETRY_SECONDS = 2.0
@@ -13,12 +13,12 @@ _RETRY_SECONDS = 2.0
 def repeat_while_silent(call: Callable[[], T], *, clock: Clock, seconds: float, report: Callable[[str], None]) -> T:
     """The result of the first call that is answered. Raises the last error after `seconds`, a refusal at once."""
     results: list[T] = []
-    errors: list[ServerError] = []
+    errors: list[DeployError] = []
 
     def answered() -> bool:
         try:
             results.append(call())
-        except ServerError as error:
+        except DeployError as error:
             if not error.is_silence:
                 raise
             if not errors:

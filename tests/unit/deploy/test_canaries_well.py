@@ -6,16 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
+from tests.support.builders.gate_context import gate_context
 from tests.support.builders.nomad_answers import allocation, deployment, events, specification
 from tests.support.cluster.program.nomad_server import Nomad, answer, running_nomad
-from upschedule import golden
 from upschedule.deploy.clock import Clock
-from upschedule.deploy.environment import cluster_from
-from upschedule.deploy.gate import GateLimits, ReleaseContext, canaries_well
-from upschedule.deploy.http import Endpoint
-from upschedule.deploy.probe import Probe
-from upschedule.deploy.probe.metrics import Prometheus
-from upschedule.deploy.watch import Watcher
+from upschedule.deploy.gate import canaries_well
 
 API = "/v1/job/api"
 STARTED = ("Started", "Task started by client", 0)
@@ -42,22 +37,9 @@ def runs(server: Nomad, *told: tuple[str, str, int], restarts: int = 0, status: 
     server.answers[f"{API}/deployments"] = answer([msgspec.to_builtins(release)])
 
 
-def context_of(server: Nomad) -> ReleaseContext:
-    environment = {"NOMAD_ADDR": server.address, "CONSUL_HTTP_ADDR": server.address}
-    cluster = cluster_from(environment, clock=Clock(), report=lambda _: None)
-    probe = Probe(
-        site=Endpoint(name="The service", address=server.address),
-        prometheus=Prometheus(Endpoint(name="Prometheus", address=server.address)),
-        golden=golden.load(),
-        clock=cluster.clock,
-        golden_seconds=1,
-    )
-    return ReleaseContext(cluster=cluster, probe=probe, limits=GateLimits(), watcher=Watcher(cluster, ["api"]))
-
-
 def test_a_canary_that_was_killed_gets_no_more_visitors_though_it_runs_again(server: Nomad) -> None:
     """Nomad starts it in its place, and it is healthy and waits as before."""
-    context = context_of(server)
+    context = gate_context(server.address, clock=Clock())
     runs(server, STARTED)
     waiting = context.watcher.poll()
     assert canaries_well(context, waiting)
@@ -67,7 +49,7 @@ def test_a_canary_that_was_killed_gets_no_more_visitors_though_it_runs_again(ser
 
 
 def test_a_deployment_that_failed_ends_the_share(server: Nomad) -> None:
-    context = context_of(server)
+    context = gate_context(server.address, clock=Clock())
     runs(server, STARTED)
     waiting = context.watcher.poll()
 

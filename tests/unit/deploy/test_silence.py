@@ -1,16 +1,20 @@
-"""A gate while Nomad or Prometheus is silent for a moment, or for longer, as during an election (R12.2, R12.4)."""
+"""A gate while Nomad, Consul or Prometheus is silent for a moment, or for longer, as in an election (R12.2, R12.4)."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http import HTTPStatus
 
+import msgspec
 import pytest
 
+from tests.support.builders.gate_context import gate_context
+from tests.support.builders.nomad_answers import allocation, specification
 from tests.support.cluster.program.nomad_server import Nomad, answer, raw, running_nomad
 from upschedule.deploy.clock import Clock
 from upschedule.deploy.errors import ServerRefused, ServerUnreachable
 from upschedule.deploy.findings import Finding
 from upschedule.deploy.http import Endpoint
 from upschedule.deploy.nomad import NomadClient, nomad_at
+from upschedule.deploy.nomad_model import Job
 from upschedule.deploy.probe.metrics import Prometheus
 from upschedule.deploy.shared_traffic import CanaryInstance, SharedTraffic, ShareLimits
 from upschedule.deploy.silence import repeat_while_silent
@@ -26,14 +30,16 @@ SILENCE_SECONDS = 30.0
 class Passing:
     """A clock whose time passes in pauses only."""
 
-    def __init__(self) -> None:
+    def __init__(self, meanwhile: Callable[[], None] = lambda: None) -> None:
         self.seconds = 0.0
+        self._meanwhile = meanwhile
 
     def clock(self) -> Clock:
         return Clock(sleep=self._sleep, now=lambda: self.seconds, random=lambda: 0.5)
 
     def _sleep(self, seconds: float) -> None:
         self.seconds += seconds
+        self._meanwhile()
 
 
 @pytest.fixture
@@ -81,6 +87,46 @@ def test_a_token_that_may_not_set_the_share_fails_the_gate_at_once(server: Nomad
     (finding,), _ = shared(server)
     assert (finding.ok, finding.unsure, "403" in finding.detail) == (False, False, True)
     assert [each.path for each in server.asked if "PUT" in each.path] == [WRITE]
+
+
+HEALTH = "/v1/health/service/api"
+INSTANCE = "11111111-2222-3333-4444-555555555555"
+#: As Consul answers, with the index that its client looks for.
+REGISTERED = answer(
+    [
+        {
+            "Service": {"ID": f"_nomad-task-{INSTANCE}-group-api-api-http"},
+            "Checks": [{"Name": "ready", "Status": "passing", "Output": ""}],
+        }
+    ]
+).replace(b"\r\n", b"\r\nX-Consul-Index: 7\r\n", 1)
+
+
+def checked(server: Nomad, passing: Passing) -> Finding:
+    """What the gate finds in Consul of one instance."""
+    context = gate_context(server.address, clock=passing.clock(), silence_seconds=SILENCE_SECONDS)
+    job = msgspec.convert(specification(1, "two"), Job)
+    return context.check_instances(job, [allocation(INSTANCE, 1)], kind="canaries")
+
+
+def test_an_election_in_consul_says_nothing_against_the_canary(server: Nomad) -> None:
+    server.answers[HEALTH] = NO_LEADER
+
+    def elect() -> None:
+        server.answers[HEALTH] = REGISTERED
+
+    assert checked(server, Passing(elect)).detail == "all pass on 1 canaries"
+
+
+def test_a_consul_that_stays_silent_makes_the_gate_unsure_and_a_refusal_fails_it(server: Nomad) -> None:
+    server.answers[HEALTH] = NO_LEADER
+    passing = Passing()
+    silent = checked(server, passing)
+    assert (silent.ok, silent.unsure, passing.seconds) == (False, True, SILENCE_SECONDS)
+
+    server.answers[HEALTH] = FORBIDDEN
+    refused = checked(server, Passing())
+    assert (refused.ok, refused.unsure) == (False, False)
 
 
 def test_a_call_is_repeated_for_so_long_and_no_longer() -> None:

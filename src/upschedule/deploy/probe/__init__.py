@@ -1,7 +1,8 @@
 """Requests through the public address: to the canary by its header, or to all instances as any visitor's."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from upschedule.deploy.clock import Clock
 from upschedule.deploy.errors import DeployError
@@ -18,28 +19,35 @@ from upschedule.deploy.probe.metrics import (
     check_requests,
 )
 from upschedule.deploy.probe.visitors import PATHS
+from upschedule.deploy.silence import repeat_while_silent
 from upschedule.golden import GoldenSet
 
+T = TypeVar("T")
 _PAUSE_SECONDS = 0.1
 _SCRAPE_SECONDS = 3.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Probe:
-    """`site` is the public address. `golden_seconds` limits queue and extraction of all golden documents together."""
+    """`site` is the public address. `golden_seconds` limits queue and extraction of all golden documents together.
+
+    Waits for a silent Prometheus for `silence_seconds`; `report` prints a line then.
+    """
 
     site: Endpoint
     prometheus: Prometheus
     golden: GoldenSet
     clock: Clock
     golden_seconds: float
+    silence_seconds: float
+    report: Callable[[str], None]
 
     def canary(
         self, instances: Collection[str], *, requests: int, bounds: MetricBounds, seconds: float
     ) -> list[Finding]:
         """`seconds` limits the wait until Prometheus has counted the requests."""
         try:
-            since = self.prometheus.now()
+            since = self._patiently(self.prometheus.now)
         except DeployError as error:
             return [_prometheus_failed(error)]
         site = replace(self.site, headers=CANARY_HEADER)
@@ -85,7 +93,7 @@ class Probe:
 
         def complete() -> bool:
             nonlocal metrics
-            metrics = self.prometheus.canary_metrics(instances, since=since)
+            metrics = self._patiently(lambda: self.prometheus.canary_metrics(instances, since=since))
             return metrics.requests is not None and metrics.requests >= sent
 
         try:
@@ -94,6 +102,9 @@ class Probe:
             return _prometheus_failed(error)
         return check_metrics(metrics, bounds, sent=sent)
 
+    def _patiently(self, call: Callable[[], T]) -> T:
+        return repeat_while_silent(call, clock=self.clock, seconds=self.silence_seconds, report=self.report)
+
 
 def _prometheus_failed(error: DeployError) -> Finding:
-    return Finding(subject="canary in Prometheus", ok=False, detail=str(error))
+    return Finding(subject="canary in Prometheus", ok=False, unsure=error.is_silence, detail=str(error))
