@@ -52,7 +52,7 @@ class Documents(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def documents(jobs: Iterable[JobStatus], read: Mapping[UUID, Extraction]) -> Documents:
-    """`read` holds what each completed job says, by its id."""
+    """`read` holds the result of each job that has a result, by its id."""
     return Documents(cards=tuple(_card(job, read.get(job.id)) for job in jobs))
 
 

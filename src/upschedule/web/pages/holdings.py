@@ -17,7 +17,7 @@ _DOCUMENTS_MAX = 50
 
 
 class Holdings:
-    """`jobs` are newest first; `read` holds what each completed one says; `calendar` is the newest."""
+    """`jobs` are newest first; `read` holds the result of each one that has a result; `calendar` is the newest."""
 
     def __init__(
         self, jobs: Sequence[JobStatus], read: Mapping[UUID, Extraction], calendar: OwnedCalendar | None
@@ -59,7 +59,8 @@ async def holdings_of(account_id: UUID, jobs: JobService, calendars: CalendarSer
     recent = (await jobs.recent(account_id, cursor=None, limit=_DOCUMENTS_MAX)).jobs
     read: dict[UUID, Extraction] = {}
     for job in recent:
-        if job.status is Status.COMPLETED:
+        # A job that waits or is read has a result if the service itself reads it again.
+        if job.status is not Status.FAILED:
             try:
                 read[job.id] = await jobs.timetable(account_id, job.id)
             except (JobNotFound, NotCompleted):
