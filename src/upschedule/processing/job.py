@@ -27,7 +27,11 @@ class Move(msgspec.Struct, frozen=True):
 #: Every permitted move. The trigger `jobs_move` of the schema refuses all others.
 MOVES: tuple[Move, ...] = (
     Move(Status.QUEUED, Status.PROCESSING, "a worker claims it"),
-    Move(Status.PROCESSING, Status.COMPLETED, "the current run stores its result"),
+    Move(
+        Status.PROCESSING,
+        Status.COMPLETED,
+        "the current run stores its result, or it reads a document again and fails for a cause outside the file",
+    ),
     Move(
         Status.PROCESSING,
         Status.QUEUED,

@@ -15,6 +15,14 @@ from upschedule.processing.repository import optional_job
 from upschedule.stores.database import Connection
 from upschedule.timetable.event import Event, Extraction
 
+_NOT_READ_AGAIN = {
+    "page": 1,
+    "message": (
+        "This schedule was read by a version of the service that was withdrawn, and reading it again failed. "
+        "Upload the file again to have it read again."
+    ),
+}
+
 
 class RunRepository:
     """The caller owns the transaction. Times are the database's: workers' clocks may differ."""
@@ -146,23 +154,45 @@ class RunRepository:
         WHERE id = %(job_id)s AND run = %(run)s AND status = 'processing'
         RETURNING *
     """
+    # Without the version of the reader, the same file sent again is read again.
+    _KEEP_EARLIER = """
+        UPDATE jobs
+        SET status = 'completed', lease_until = NULL, finished_at = now(), pages_read = coalesce(pages, pages_read),
+            reader_version = NULL, warnings = warnings || %(warnings)s, version = version + 1,
+            provisional_release = CASE WHEN release_confirmed(run_release) THEN NULL ELSE run_release END
+        WHERE id = %(job_id)s AND run = %(run)s AND status = 'processing' AND provisional_release IS NOT NULL
+          AND EXISTS (SELECT FROM events WHERE job_id = %(job_id)s)
+        RETURNING *
+    """
     _DEAD_LETTER = """
         INSERT INTO dead_letters (job_id, attempt, code, detail, traceback)
         VALUES (%(job_id)s, %(attempt)s, %(code)s, %(detail)s, %(traceback)s)
     """
 
     async def fail(self, job: Job, error: JobError, *, traceback: str, reader_version: str) -> Job | None:
-        """Also inserts a dead letter (R2.5). None if the job is lost."""
-        values = _key(job) | {"error": Jsonb(_storable_error(error)), "reader_version": reader_version}
-        cursor = await self._connection.execute(self._FAIL, values)
-        failed = optional_job(await cursor.fetchone())
-        if failed and error.in_file and job.is_read_again:
-            # The release that was left read entries where this one finds no schedule.
+        """Also inserts a dead letter (R2.5). None if the job is lost.
+
+        A job that the service itself reads again keeps its earlier result, with a warning to its owner, unless the
+        cause lies in the file: then the release that was left read entries where this one finds no schedule.
+        """
+        ended = None if error.in_file else await self._keep_earlier(job)
+        if ended is None:
+            values = _key(job) | {"error": Jsonb(_storable_error(error)), "reader_version": reader_version}
+            cursor = await self._connection.execute(self._FAIL, values)
+            ended = optional_job(await cursor.fetchone())
+        if ended is None:
+            return None
+        if error.in_file and job.is_read_again:
             await self._connection.execute(self._CLEAR_EVENTS, {"job_id": job.id})
-        if failed:
-            letter = {"job_id": job.id, "attempt": job.attempt, "code": error.code, "detail": _storable(error.detail)}
-            await self._connection.execute(self._DEAD_LETTER, letter | {"traceback": _storable(traceback)})
-        return failed
+        letter = {"job_id": job.id, "attempt": job.attempt, "code": error.code, "detail": _storable(error.detail)}
+        await self._connection.execute(self._DEAD_LETTER, letter | {"traceback": _storable(traceback)})
+        return ended
+
+    async def _keep_earlier(self, job: Job) -> Job | None:
+        """None if there is no earlier result to keep, or the job is lost."""
+        values = _key(job) | {"warnings": Jsonb([_NOT_READ_AGAIN])}
+        cursor = await self._connection.execute(self._KEEP_EARLIER, values)
+        return optional_job(await cursor.fetchone())
 
 
 def _storable_error(error: JobError) -> dict[str, object]:

@@ -6,7 +6,7 @@ from uuid import UUID
 import pytest
 
 from tests.integration.processing.test_intake import accept, move
-from tests.support.job_rows import an_extraction, change, queued, read
+from tests.support.job_rows import an_extraction, change, count, queued, read
 from tests.support.services import Addresses, a_document, new_account, opened
 from upschedule.pdf import READER_VERSION
 from upschedule.processing.errors import NotCompleted, QueueFull
@@ -155,6 +155,45 @@ async def test_entries_go_where_the_new_reading_finds_no_schedule(
         async with services.database.transaction() as connection:
             rows = await (await connection.execute("SELECT FROM events")).fetchall()
         assert len(rows) == kept
+
+
+async def test_a_new_reading_that_fails_outside_the_file_leaves_the_earlier_result(addresses: Addresses) -> None:
+    """With a warning and a dead letter, and the same file sent again is read again (R2.5)."""
+    async with opened(addresses, settings=of(OLD)) as services:
+        account_id, data = await new_account(services), a_document()
+        job = (await accept(services, account_id, data)).job
+        await read_by(services, job, "COS132", release=NEW)
+        await fall_silent(services)
+        await services.provisional_readings().settle()
+        ended = await refused_by(services, job, DEFECT, release=OLD)
+        assert (ended.status, ended.error, ended.provisional_release) == (Status.COMPLETED, None, OLD)
+        timetable = await services.jobs.timetable(account_id, job.id)
+        assert timetable.events == an_extraction("COS132").events
+        (warning,) = timetable.warnings
+        assert "reading it again failed" in warning.message
+        assert await count(services, "dead_letters") == 1
+        assert (await accept(services, account_id, data)).created
+
+
+async def test_a_new_reading_whose_workers_die_leaves_the_earlier_result(addresses: Addresses) -> None:
+    """The sweeper gives it up after the last retry (R2.1, R2.3)."""
+    async with opened(addresses, settings=of(OLD)) as services:
+        account_id = await new_account(services)
+        job = await a_left_reading(services, account_id, "COS132")
+        await services.provisional_readings().settle()
+        await claim(services, job, release=OLD)
+        await change(services, job.id, attempt="4", lease_until="now() - interval '1 second'")
+        await services.sweeper().sweep()
+        assert (await services.jobs.status(account_id, job.id)).status is Status.COMPLETED
+        assert (await services.jobs.timetable(account_id, job.id)).events == an_extraction("COS132").events
+
+
+async def test_a_new_reading_that_fails_without_an_earlier_result_has_failed(addresses: Addresses) -> None:
+    async with opened(addresses, settings=of(OLD)) as services:
+        job = await refused_by(services, await queued(services, await new_account(services)), IN_FILE, release=NEW)
+        await fall_silent(services)
+        await services.provisional_readings().settle()
+        assert (await refused_by(services, job, DEFECT, release=OLD)).status is Status.FAILED
 
 
 async def test_a_release_whose_worker_runs_is_not_left(addresses: Addresses) -> None:
