@@ -42,6 +42,13 @@ _END_THE_WATCH = """
     WHERE query LIKE '%FROM pg_locks held%' AND pid <> pg_backend_pid()
 """
 
+_MANY_JOBS = """
+    WITH one AS (INSERT INTO accounts DEFAULT VALUES RETURNING id)
+    INSERT INTO jobs (id, account_id, sha256, file_name, size_bytes, object_key, stored_at)
+    SELECT gen_random_uuid(), one.id, decode(md5(number::text), 'hex'), 'a.pdf', 10, number::text, now()
+    FROM one, generate_series(1, 20000) AS number
+"""
+
 
 def _write(directory: Path, files: dict[str, str]) -> Path:
     for name, text in files.items():
@@ -78,6 +85,19 @@ def test_the_real_migrations_apply_once_and_a_second_run_changes_nothing(empty_d
     assert first.applied == [path.name for path in sorted(MIGRATIONS.glob("*.sql"))]
     assert (second.applied, second.present) == ([], first.applied)
     assert _rows(empty_database.dsn, "SELECT * FROM schema_migrations") == history
+
+
+def test_the_few_rows_with_a_mark_are_found_by_their_index_at_once(empty_database: Database) -> None:
+    """The leading scheduler looks for them every few seconds, long before PostgreSQL analyses the table by itself."""
+    # Not with `migrate`, which grants rights to columns of all migrations.
+    with psycopg.connect(empty_database.owner_dsn, autocommit=True) as conn:
+        for migration in read_migrations(MIGRATIONS):
+            if migration.name == "0010_expand_provisional_readings.sql":
+                conn.execute(_MANY_JOBS)
+            for statement in migration.statements:
+                conn.execute(statement.encode())
+    plan = _rows(empty_database.owner_dsn, "EXPLAIN SELECT id FROM jobs WHERE provisional_release IS NOT NULL")
+    assert "jobs_provisional_idx" in str(plan)
 
 
 def test_three_releases_that_start_at_once_migrate_once(empty_database: Database, tmp_path: Path) -> None:
