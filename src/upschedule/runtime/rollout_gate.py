@@ -57,11 +57,29 @@ def _share(words: list[str], now: float) -> float:
             return 0.0
 
 
-async def until_state(rollout_state_file: Path | None, wanted: Callable[[LiveState], bool]) -> LiveState:
-    """Returns once the file's state is `wanted`."""
-    while not wanted(state := state_of(rollout_state_file)):  # noqa: ASYNC110 - Nomad writes a file, it sets no event
-        await asyncio.sleep(_POLL_SECONDS)
-    return state
+class RolloutGate:
+    """The state of this process. Once it is live it stays so, whatever the file says.
+
+    An instance never becomes a canary again. But Nomad also writes an empty file when Consul gives no instances, after
+    a restored snapshot or without a right to read them for example.
+    """
+
+    def __init__(self, rollout_state_file: Path | None) -> None:
+        self._file = rollout_state_file
+        self._live = False
+
+    def state(self) -> LiveState:
+        if self._live:
+            return LiveState(live=True)
+        found = state_of(self._file)
+        self._live = found.live
+        return found
+
+    async def until(self, wanted: Callable[[LiveState], bool]) -> LiveState:
+        """Returns once the state is `wanted`."""
+        while not wanted(state := self.state()):  # noqa: ASYNC110 - Nomad writes a file, it sets no event
+            await asyncio.sleep(_POLL_SECONDS)
+        return state
 
 
 async def wait_until_promoted(rollout_state_file: Path | None) -> None:
@@ -69,8 +87,9 @@ async def wait_until_promoted(rollout_state_file: Path | None) -> None:
 
     An empty or unreadable file counts as not promoted.
     """
-    if state_of(rollout_state_file).live:
+    gate = RolloutGate(rollout_state_file)
+    if gate.state().live:
         return
     _log.info("waiting_for_promotion", reason="a canary takes no live work until its release is promoted")
-    await until_state(rollout_state_file, lambda state: state.live)
+    await gate.until(lambda state: state.live)
     _log.info("promoted")

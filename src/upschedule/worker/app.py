@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -18,7 +17,7 @@ from upschedule.pdf.sandbox import Sandbox
 from upschedule.processing.runner import Runner
 from upschedule.runtime.endpoint import Probes, serving
 from upschedule.runtime.periodic import every
-from upschedule.runtime.rollout_gate import state_file, state_of, until_state
+from upschedule.runtime.rollout_gate import RolloutGate, state_file
 from upschedule.services import Services
 from upschedule.settings import Settings
 from upschedule.stores.readiness import DependencyStatus, ping_all
@@ -41,14 +40,15 @@ async def work(
             _log.warning("sandbox_protections_missing", refused=sorted(sandbox.refused))
         self_check = SelfCheck(sandbox, golden)
         runner = services.runner(sandbox)
-        register(services.broker, _hearing(services, runner, settings))
+        gate = RolloutGate(state_file(settings.rollout))
+        register(services.broker, _hearing(services, runner, gate))
         port = owned.enter_context(
             serving(settings.worker.host, settings.worker.port, _probes(services, sandbox, self_check))
         )
         _log.info("worker_started", port=port, concurrency=settings.worker.concurrency)
         async with _release_renewed(services, settings):
             if await _before(stop, self_check.run()):
-                await _read_documents(services.broker, runner, settings, stop)
+                await _read_documents(services.broker, runner, settings, gate, stop)
         _log.info("worker_stopped")
 
 
@@ -64,13 +64,12 @@ async def _release_renewed(services: Services, settings: Settings) -> AsyncGener
         await asyncio.gather(renewing, return_exceptions=True)
 
 
-def _hearing(services: Services, runner: Runner, settings: Settings) -> Callable[[UUID], Awaitable[None]]:
+def _hearing(services: Services, runner: Runner, gate: RolloutGate) -> Callable[[UUID], Awaitable[None]]:
     """What a wake-up message starts."""
-    file = state_file(settings.rollout)
-    canary = services.canary(runner, lambda: state_of(file).share)
+    canary = services.canary(runner, lambda: gate.state().share)
 
     async def hear(job_id: UUID) -> None:
-        if state_of(file).live:
+        if gate.state().live:
             await runner.run()
         else:
             await canary.hear(job_id)
@@ -78,11 +77,13 @@ def _hearing(services: Services, runner: Runner, settings: Settings) -> Callable
     return hear
 
 
-async def _read_documents(broker: AsyncBroker, runner: Runner, settings: Settings, stop: asyncio.Event) -> None:
+async def _read_documents(
+    broker: AsyncBroker, runner: Runner, settings: Settings, gate: RolloutGate, stop: asyncio.Event
+) -> None:
     """Fetches messages until `stop`, as a canary those of its share. Jobs not finished in time go back to the queue."""
     stopping = asyncio.create_task(_stop_claiming(runner, stop))
     try:
-        await _read_share(broker, settings, stop)
+        await _read_share(broker, settings, gate, stop)
         if not stop.is_set():
             await _listen(broker, settings, concurrency=settings.worker.concurrency, finish=stop)
     finally:
@@ -91,29 +92,28 @@ async def _read_documents(broker: AsyncBroker, runner: Runner, settings: Setting
         await asyncio.gather(stopping, return_exceptions=True)
 
 
-async def _read_share(broker: AsyncBroker, settings: Settings, stop: asyncio.Event) -> None:
+async def _read_share(broker: AsyncBroker, settings: Settings, gate: RolloutGate, stop: asyncio.Event) -> None:
     """Returns once the release is promoted, or `stop` is set. Without a share it fetches nothing."""
-    file = state_file(settings.rollout)
-    state = state_of(file)
+    state = gate.state()
     if not state.live:
         _log.info("waiting_for_promotion", reason="a canary reads no more than the share that its release is given")
     while not (state.live or stop.is_set()):
         if state.share:
             _log.info("canary_share_begins", share=state.share)
             finish = asyncio.Event()
-            ending = asyncio.create_task(_set_after_share(finish, file, stop))
+            ending = asyncio.create_task(_set_after_share(finish, gate, stop))
             try:
                 await _listen(broker, settings, concurrency=1, finish=finish)
             finally:
                 ending.cancel()
                 await asyncio.gather(ending, return_exceptions=True)
             _log.info("canary_share_ends")
-        await _before(stop, until_state(file, lambda state: state.live or state.share > 0))
-        state = state_of(file)
+        await _before(stop, gate.until(lambda state: state.live or state.share > 0))
+        state = gate.state()
 
 
-async def _set_after_share(finish: asyncio.Event, file: Path | None, stop: asyncio.Event) -> None:
-    await _before(stop, until_state(file, lambda state: state.live or not state.share))
+async def _set_after_share(finish: asyncio.Event, gate: RolloutGate, stop: asyncio.Event) -> None:
+    await _before(stop, gate.until(lambda state: state.live or not state.share))
     finish.set()
 
 

@@ -79,6 +79,23 @@ async def test_a_canary_is_ready_and_reads_only_once_it_stands_live(
         assert (await until_final(services, account_id, job.id)).attempt == 1
 
 
+async def test_a_promoted_worker_reads_on_while_its_file_says_nothing(
+    addresses: Addresses, start_worker: StartWorker, tmp_path: Path
+) -> None:
+    """Nomad writes an empty one when Consul gives no instances, and no worker may stop reading for that (R12.2)."""
+    port, standing = free_port(), tmp_path / "standing"
+    standing.write_text("live\n")
+    start_worker(addresses, {PORT: str(port), "ROLLOUT_STANDING_FILE": str(standing)})
+    await asyncio.to_thread(await_ready, port)
+    async with opened(addresses) as services:
+        account_id = await new_account(services)
+        first = (await accept(services, account_id, a_document())).job
+        await until_final(services, account_id, first.id)
+        standing.write_text("")
+        second = (await accept(services, account_id, a_document())).job
+        assert (await until_final(services, account_id, second.id, timeout_seconds=20)).attempt == 1
+
+
 async def test_a_worker_that_reads_a_golden_document_wrongly_ends_and_reads_nothing(
     addresses: Addresses, start_worker: StartWorker, tmp_path: Path
 ) -> None:

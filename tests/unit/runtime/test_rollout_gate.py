@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from upschedule.runtime.rollout_gate import LiveState, state_of, wait_until_promoted
+from upschedule.runtime.rollout_gate import RolloutGate, LiveState, state_of, wait_until_promoted
 
 
 async def test_without_a_file_it_is_live() -> None:
@@ -52,3 +52,18 @@ def test_a_share_is_read_whole_and_ends_in_time(tmp_path: Path, content: str, sh
     file = tmp_path / "standing"
     file.write_text(content)
     assert state_of(file, clock=lambda: 999.0) == LiveState(live=False, share=share)
+
+
+@pytest.mark.parametrize("content", ["", "canary\n", "canary 5 4000000000\n"])
+def test_a_promoted_process_never_becomes_a_canary_again(tmp_path: Path, content: str) -> None:
+    """Nomad writes an empty file when Consul gives no instances."""
+    file = tmp_path / "standing"
+    file.write_text("canary\n")
+    gate = RolloutGate(file)
+    assert not gate.state().live
+    file.write_text("live\n")
+    assert gate.state().live
+    file.write_text(content)
+    assert gate.state() == LiveState(live=True)
+    file.unlink()
+    assert gate.state() == LiveState(live=True)
