@@ -48,7 +48,11 @@ CANARY_MESSAGES = Counter(
 )
 PAGES_READ = Counter("upschedule_pages_read", "Pages read completely")
 # The schedulers' own three: labelled, so that other processes do not show them as 0.
-QUEUE_DEPTH = Gauge("upschedule_queue_depth", "Jobs that are due, that wait for their retry, that are read", ["state"])
+QUEUE_DEPTH = Gauge(
+    "upschedule_queue_depth",
+    "Jobs that are due, that wait for their retry, that wait to be read again, that are read",
+    ["state"],
+)
 QUEUE_AGE_SECONDS = Gauge("upschedule_queue_age_seconds", "How long the oldest due job has been due", ["state"])
 QUEUE_FINISHED_PER_MINUTE = Gauge(
     "upschedule_queue_finished_per_minute", "Runs finished a minute of the time in which any was under way", ["window"]

@@ -10,14 +10,18 @@ from upschedule.stores.readiness import failure_of
 
 _log = structlog.get_logger(__name__)
 
+# People wait for no document that the service itself reads again, so these are neither due nor delayed: workers that
+# are added for them would help no person.
 _COUNTED = """
-    SELECT count(*) FILTER (WHERE status = 'queued' AND run_after <= now()) AS due,
-           count(*) FILTER (WHERE status = 'queued' AND run_after > now()) AS delayed,
+    SELECT count(*) FILTER (WHERE waits AND run_after <= now()) AS due,
+           count(*) FILTER (WHERE waits AND run_after > now()) AS delayed,
+           count(*) FILTER (WHERE status = 'queued' AND NOT waits) AS "read-again",
            count(*) FILTER (WHERE status = 'processing') AS processing,
-           coalesce(extract(epoch FROM now() - min(run_after) FILTER (WHERE status = 'queued')), 0)::float8 AS age
-    FROM jobs WHERE status IN ('queued', 'processing')
+           coalesce(extract(epoch FROM now() - min(run_after) FILTER (WHERE waits)), 0)::float8 AS age
+    FROM jobs, LATERAL (SELECT status = 'queued' AND provisional_release IS NULL AS waits) AS person
+    WHERE status IN ('queued', 'processing')
 """
-_STATES = ("due", "delayed", "processing")
+_STATES = ("due", "delayed", "read-again", "processing")
 _GAUGES = (QUEUE_DEPTH, QUEUE_AGE_SECONDS, QUEUE_FINISHED_PER_MINUTE)
 
 

@@ -10,7 +10,8 @@ import msgspec
 import pytest
 
 from tests.integration.conftest import StartScheduler
-from tests.support.job_rows import claimed, queued, read
+from tests.integration.processing.test_provisional import OLD, a_left_reading, claim, of
+from tests.support.job_rows import change, claimed, queued, read
 from tests.support.processes.health_pages import await_alive, await_ready, dependencies, get, metric
 from tests.support.servers import migrate_now, wait_until
 from tests.support.services import Addresses, new_account, opened, until
@@ -81,6 +82,30 @@ async def test_every_scheduler_measures_the_queue_when_it_is_asked(
         age_seconds = metric(port, "upschedule_queue_age_seconds", state="due") or 0
         assert 40 <= age_seconds <= 40 + time.monotonic() - began
         assert metric(port, "upschedule_queue_finished_per_minute", window="60s") == 60
+
+
+async def test_documents_that_wait_to_be_read_again_bring_no_workers(
+    addresses: Addresses, start_scheduler: StartScheduler
+) -> None:
+    """People wait for none of them, so they are neither due nor old; one whose owner queued it again is (R10.1)."""
+    port = free_port()
+    async with opened(addresses, settings=of(OLD)) as services:
+        account_id = await new_account(services)
+        jobs = [await a_left_reading(services, account_id, "COS132") for _ in range(4)]
+        await services.provisional_readings().settle()
+        for job in jobs:
+            await change(services, job.id, run_after="now() - interval '40 seconds'")
+        await claim(services, jobs[0], release=OLD)
+        await change(services, jobs[1].id, run_after="now() + interval '1 hour'")
+        start_scheduler(addresses, {PORT: str(port)})
+        await asyncio.to_thread(await_alive, port)
+        states = ("due", "delayed", "read-again", "processing")
+        depths = {state: metric(port, "upschedule_queue_depth", state=state) for state in states}
+        assert depths == {"due": 0, "delayed": 0, "read-again": 3, "processing": 1}
+        assert metric(port, "upschedule_queue_age_seconds", state="due") == 0
+        await change(services, jobs[2].id, provisional_release="NULL")
+        wait_until(lambda: metric(port, "upschedule_queue_depth", state="due") == 1)
+        assert (metric(port, "upschedule_queue_age_seconds", state="due") or 0) >= 40
 
 
 async def test_a_killed_leader_is_followed_by_another(addresses: Addresses, start_scheduler: StartScheduler) -> None:
