@@ -73,6 +73,12 @@ _FORGET = """
     WHERE release IS DISTINCT FROM %(release)s AND renewed_at < now() - %(silent_seconds)s * interval '1 second'
       AND NOT EXISTS (SELECT FROM jobs WHERE provisional_release = reader.release AND status IN ('completed', 'failed'))
 """
+# What cannot be forgotten yet must be confirmed anew as well if it is deployed once more.
+_CONFIRM_ANEW = """
+    UPDATE worker_releases SET live_since = NULL, confirmed_at = NULL
+    WHERE release IS DISTINCT FROM %(release)s AND renewed_at < now() - %(silent_seconds)s * interval '1 second'
+      AND live_since IS NOT NULL
+"""
 _WARNING = {
     "page": 1,
     "message": (
@@ -129,6 +135,7 @@ class ProvisionalReadings:
             kept = await self._keep_without_file(connection)
             queued = await self._queue_again(connection)
             await connection.execute(_FORGET, self._values)
+            await connection.execute(_CONFIRM_ANEW, self._values)
         PROVISIONAL_READINGS.labels(outcome="confirmed").inc(confirmed)
         for job in kept:
             PROVISIONAL_READINGS.labels(outcome="file-gone").inc()

@@ -234,6 +234,27 @@ async def test_a_left_release_is_forgotten_so_that_it_must_be_confirmed_anew(add
         assert await releases(services) == {OLD: False}
 
 
+@pytest.mark.parametrize("confirmed_at", ["NULL", LONG_AGO], ids=["not yet confirmed", "confirmed"])
+async def test_a_left_release_is_confirmed_anew_if_it_comes_back_before_all_it_read_was_settled(
+    addresses: Addresses, confirmed_at: str
+) -> None:
+    old = opened(addresses, settings=of(OLD, read_again_max="1"))
+    new = opened(addresses, settings=of(NEW, provisional_seconds="600"))
+    async with old as services, new as returning:
+        account_id = await new_account(services)
+        for _ in range(2):
+            await a_left_reading(services, account_id, "COS132")
+        async with services.database.transaction() as connection:
+            statement = f"INSERT INTO worker_releases VALUES (%s, {LONG_AGO}, {LONG_AGO}, {confirmed_at})"
+            await connection.execute(statement.encode(), [NEW])
+        await services.provisional_readings().settle()
+        await returning.worker_release().renew()
+        await returning.provisional_readings().settle()
+        assert (await releases(services))[NEW] is False
+        again = await read_by(services, await queued(services, account_id), "COS132", release=NEW)
+        assert again.provisional_release == NEW
+
+
 async def test_a_bounded_number_is_read_again_at_once_and_takes_no_place_from_uploads(addresses: Addresses) -> None:
     settings = of(OLD, read_again_max="3") | {"JOBS_PENDING_MAX": "1", "JOBS_PENDING_RESERVE": "0"}
     async with opened(addresses, settings=settings) as services:
