@@ -77,10 +77,17 @@ def test_a_bad_start_names_every_wrong_setting_at_once() -> None:
         ("UPSCHEDULE_WEB_PUBLIC_URL", "schedule.example.org", "Expected `str` matching regex"),
         ("UPSCHEDULE_POSTGRES_POOL_SIZE_MIN", "81", "is 81, above UPSCHEDULE_POSTGRES_POOL_SIZE_MAX, which is 80"),
         ("UPSCHEDULE_POSTGRES_WORKER_POOL_SIZE_MAX", "1", "UPSCHEDULE_POSTGRES_WORKER_POOL_SIZE_MIN: is 2, above"),
+        ("UPSCHEDULE_JOBS_HEARTBEAT_SECONDS", "8", "is 8.0, not below UPSCHEDULE_JOBS_LEASE_SECONDS, which is 8.0"),
+        ("UPSCHEDULE_JOBS_LEASE_SECONDS", "2", "UPSCHEDULE_JOBS_HEARTBEAT_SECONDS: is 2.5, not below"),
+        ("UPSCHEDULE_SCHEDULER_LEASE_SECONDS", "2", "UPSCHEDULE_SCHEDULER_HEARTBEAT_SECONDS: is 2.0, not below"),
+        ("UPSCHEDULE_ROLLOUT_RENEW_SECONDS", "31.5", "is 31.5, not below UPSCHEDULE_ROLLOUT_SILENT_SECONDS"),
     ],
 )
 def test_what_would_end_a_process_later_is_told_at_its_start(variable: str, value: str, reason: str) -> None:
-    """A network that is none and a pool that cannot be opened ended it in the middle, with a traceback."""
+    """A network that is none and a pool that cannot be opened ended it in the middle, with a traceback.
+
+    A lease that is not renewed in time would be lost by each worker and leader, again and again.
+    """
     with pytest.raises(loading.SettingsError) as raised:
         loading.load({variable: value})
 

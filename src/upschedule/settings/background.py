@@ -5,6 +5,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from upschedule.settings.metadata import below
+
 
 class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The process that finds lost jobs and removes what is past its time."""
@@ -14,7 +16,11 @@ class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True):
     lease_seconds: Annotated[
         float, Meta(gt=0, description="A leader that has not renewed its lease for so long is replaced (R2.3)")
     ] = 6.0
-    heartbeat_seconds: Annotated[float, Meta(gt=0, description="How often the leader renews its lease")] = 2.0
+    heartbeat_seconds: Annotated[
+        float,
+        Meta(gt=0, description="How often the leader renews its lease; less than the lease"),
+        below("lease_seconds"),
+    ] = 2.0
 
 
 class RolloutSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -28,7 +34,9 @@ class RolloutSettings(msgspec.Struct, frozen=True, kw_only=True):
         str | None, Meta(description="Version of this release; unset: what it reads is final at once")
     ] = None
     renew_seconds: Annotated[
-        float, Meta(gt=0, description="How often a worker notes that its release runs, and how often that is looked at")
+        float,
+        Meta(gt=0, description="How often a worker notes that its release runs, and how often that is looked at"),
+        below("silent_seconds"),
     ] = 5.0
     silent_seconds: Annotated[
         float,

@@ -3,6 +3,7 @@
 import difflib
 import ipaddress
 import math
+import operator
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -23,7 +24,7 @@ class SettingsError(Exception):
 
 
 class SettingField(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting as documented: `required` ones have no default. The last five are as in `metadata`."""
+    """One setting as documented: `required` ones have no default. The last six are as in `metadata`."""
 
     variable: str
     group: str
@@ -37,6 +38,7 @@ class SettingField(msgspec.Struct, frozen=True, kw_only=True):
     api_only: bool
     networks: bool
     at_most: str | None
+    below: str | None
 
     def parse(self, text: str) -> object:
         """As a variable or a key says it. Raises msgspec.ValidationError, without the text if the setting is secret."""
@@ -72,6 +74,7 @@ def fields(settings: type[msgspec.Struct] = Settings) -> Iterator[SettingField]:
                 api_only=_extra(metas, "api_only") is not None,
                 networks=_extra(metas, "networks") is not None,
                 at_most=_extra(metas, "at_most"),
+                below=_extra(metas, "below"),
             )
 
 
@@ -118,15 +121,19 @@ def unknown(name: str, known: Iterable[str]) -> str:
 
 
 def _too_large(values: Mapping[str, object], known: Mapping[str, SettingField]) -> dict[str, str]:
-    """Settings that are above one that bounds them, be it set or a default."""
+    """Settings that are above one that bounds them, or not below it, be it set or a default."""
     problems: dict[str, str] = {}
     for variable, field in known.items():
-        bound = variable.removesuffix(field.name.upper()) + (field.at_most or "").upper()
-        if field.at_most is None or not {variable, bound} & values.keys():
-            continue
-        value, most = (values.get(name, known[name].default) for name in (variable, bound))
-        if isinstance(value, int) and isinstance(most, int) and value > most:
-            problems[variable] = f"is {value}, above {bound}, which is {most}"
+        for bound_name, wrong, words in (
+            (field.at_most, operator.gt, "above"),
+            (field.below, operator.ge, "not below"),
+        ):
+            bound = variable.removesuffix(field.name.upper()) + (bound_name or "").upper()
+            if bound_name is None or not {variable, bound} & values.keys():
+                continue
+            value, most = (values.get(name, known[name].default) for name in (variable, bound))
+            if isinstance(value, int | float) and isinstance(most, int | float) and wrong(value, most):
+                problems[variable] = f"is {value}, {words} {bound}, which is {most}"
     return problems
 
 

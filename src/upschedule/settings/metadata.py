@@ -17,6 +17,11 @@ def at_most(name: str) -> Meta:
     return Meta(extra={"at_most": name})
 
 
+def below(name: str) -> Meta:
+    """The setting must be less than the setting of this name in the same group."""
+    return Meta(extra={"below": name})
+
+
 #: Refuses a typing error; it is no limit of the service. Redis and PostgreSQL cannot count to every number.
 AMOUNT_MAX = 1_000_000_000
 #: Bounds times that clients count in whole milliseconds.

@@ -39,6 +39,7 @@ class SettingDescription(msgspec.Struct, frozen=True, kw_only=True, omit_default
     api_only: bool = False
     networks: bool = False
     at_most: str | None = None
+    below: str | None = None
 
 
 def describe() -> dict[str, SettingDescription]:
@@ -52,6 +53,7 @@ def describe() -> dict[str, SettingDescription]:
             api_only=field.api_only,
             networks=field.networks,
             at_most=field.at_most,
+            below=field.below,
         )
         for field in fields()
     }
@@ -76,6 +78,7 @@ def restore(descriptions: Mapping[str, SettingDescription]) -> dict[str, Setting
             api_only=description.api_only,
             networks=description.networks,
             at_most=description.at_most,
+            below=description.below,
         )
     return restored
 

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from upschedule.settings.metadata import AMOUNT_MAX, LIVE
+from upschedule.settings.metadata import AMOUNT_MAX, LIVE, below
 
 MEBIBYTE = 1024 * 1024
 
@@ -48,7 +48,11 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(gt=0, description="How long the queue keeps the keyed hash of an address, in whatever place")
     ] = 24.0
     lease_seconds: Annotated[float, Meta(gt=0, description="A worker silent for so long has lost its job (R2.3)")] = 8.0
-    heartbeat_seconds: Annotated[float, Meta(gt=0, description="How often a worker renews its lease")] = 2.5
+    heartbeat_seconds: Annotated[
+        float,
+        Meta(gt=0, description="How often a worker renews its lease; less than the lease"),
+        below("lease_seconds"),
+    ] = 2.5
     sweep_seconds: Annotated[
         float, Meta(gt=0, description="How often lost and due jobs are looked for; with the lease under 30 s (R2.3)")
     ] = 1.0

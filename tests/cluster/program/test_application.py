@@ -153,7 +153,7 @@ def test_settings_of_the_stack_win_over_those_that_are_worked_out(nomad: Nomad) 
         "UPSCHEDULE_OBJECTS_ENDPOINT": "s3.example.org:443",
         "UPSCHEDULE_OBJECTS_SECURE": True,
         "UPSCHEDULE_LOG_LEVEL": "debug",
-        "UPSCHEDULE_JOBS_LEASE_SECONDS": 1.5,
+        "UPSCHEDULE_JOBS_LEASE_SECONDS": 9.5,
     }
     found = settings_of({"settings": json.dumps(chosen)})
 
@@ -161,7 +161,7 @@ def test_settings_of_the_stack_win_over_those_that_are_worked_out(nomad: Nomad) 
     assert found["UPSCHEDULE_OBJECTS_ENDPOINT"] == "s3.example.org:443"
     assert found["UPSCHEDULE_OBJECTS_SECURE"] == "true"
     assert found["UPSCHEDULE_LOG_LEVEL"] == "debug"
-    assert found["UPSCHEDULE_JOBS_LEASE_SECONDS"] == "1.5"
+    assert found["UPSCHEDULE_JOBS_LEASE_SECONDS"] == "9.5"
     assert found["UPSCHEDULE_POSTGRES_POOL_SIZE_MIN"] == "4"
 
 

@@ -42,6 +42,7 @@ def test_everything_that_no_process_accepts_is_told_at_once() -> None:
         "UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR": 0,
         "UPSCHEDULE_LIMIT_STREAMS_MAX": "4000",
         "UPSCHEDULE_POSTGRES_POOL_SIZE_MAX": 2,
+        "UPSCHEDULE_JOBS_LEASE_SECONDS": 2,
         "UPSCHEDULE_WEB_FEED_SECRET": "0123456789abcdef0123456789abcdef",
         "JOBS_PENDING_MAX": "500",
     }
@@ -51,6 +52,7 @@ def test_everything_that_no_process_accepts_is_told_at_once() -> None:
         "settings.UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR": "Expected `int` >= 1",
         "settings.UPSCHEDULE_LIMIT_STREAMS_MAX": "no such setting; the nearest is UPSCHEDULE_LIMITS_STREAMS_MAX",
         "settings.UPSCHEDULE_POSTGRES_POOL_SIZE_MIN": "is 4, above UPSCHEDULE_POSTGRES_POOL_SIZE_MAX, which is 2",
+        "settings.UPSCHEDULE_JOBS_HEARTBEAT_SECONDS": "is 2.5, not below UPSCHEDULE_JOBS_LEASE_SECONDS, which is 2.0",
         "settings.UPSCHEDULE_WEB_FEED_SECRET": (
             "is a secret, which everybody who may read jobs would see; the program sets it"
         ),
