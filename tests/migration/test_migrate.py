@@ -15,6 +15,7 @@ import pytest
 
 from tests.support.servers import MIGRATIONS, Database
 from upschedule.operations.embedded.postgres import APPLICATION_ROLE
+from upschedule.operations.migration.blocking import watching
 from upschedule.operations.migration.errors import (
     ContractedByNewerRelease,
     LockAttemptsExhausted,
@@ -233,6 +234,18 @@ def test_a_migration_whose_locks_cannot_be_watched_is_cancelled(empty_database: 
             assert not migrating.done()
         with pytest.raises(MigrationUnwatched, match=r"0003_expand_slow\.sql was cancelled"):
             migrating.result()
+
+
+def test_each_statement_is_cancelled_once_locks_cannot_be_watched(empty_database: Database) -> None:
+    """A cancellation between two statements of a migration has no effect, and the next statement may run for long."""
+    with psycopg.connect(empty_database.owner_dsn, autocommit=True) as conn:
+        with watching(empty_database.owner_dsn, conn, seconds_max=50, clock=time.monotonic) as watch:
+            while not _rows(empty_database.owner_dsn, _END_THE_WATCH):
+                assert watch.failure is None
+            for _ in range(3):
+                with pytest.raises(psycopg.errors.QueryCanceled):
+                    conn.execute("SELECT pg_sleep(10)")
+        assert watch.failure is not None
 
 
 def test_waiting_for_another_release_ends(empty_database: Database, tmp_path: Path) -> None:

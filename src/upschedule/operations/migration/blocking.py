@@ -86,11 +86,18 @@ class BlockingWatch:
                     self._own.execute("SELECT pg_cancel_backend(%s)", [self._pid])
         except psycopg.Error as error:
             self.failure = error
-            with suppress(psycopg.Error):
-                self._watched.cancel()
+            self._cancel_until_stopped()
 
     def stop(self) -> None:
         self._stopped.set()
+
+    def _cancel_until_stopped(self) -> None:
+        """Again and again, as a cancellation between two statements has no effect."""
+        while True:
+            with suppress(psycopg.Error):
+                self._watched.cancel_safe(timeout=_CONNECT_SECONDS)
+            if self._stopped.wait(_LOOK_SECONDS):
+                return
 
     def _blocked(self) -> str | None:
         return self._own.cursor(row_factory=scalar_row).execute(_BLOCKED, {"pid": self._pid}).fetchone()
