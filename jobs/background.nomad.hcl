@@ -92,7 +92,7 @@ variable "disk_mb" {
 
 locals {
   processes = {
-    # The canary of a release reads a golden document, and of live work only the share that it is given.
+    # The canary of a release reads a golden document, and of the live work no more than the share that it is given.
     worker = {
       task         = "work"
       max_parallel = 2
