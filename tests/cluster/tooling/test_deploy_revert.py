@@ -309,7 +309,13 @@ async def test_a_silence_before_the_way_back_is_not_reported_as_no_change(site: 
         cluster = cluster_from(environment, clock=Clock(), report=report, silence_seconds=2)
         nowhere = Endpoint(name="nowhere", address="http://127.0.0.1:1")
         probe = Probe(
-            site=nowhere, prometheus=Prometheus(nowhere), golden=golden.load(), clock=cluster.clock, golden_seconds=1
+            site=nowhere,
+            prometheus=Prometheus(nowhere),
+            golden=golden.load(),
+            clock=cluster.clock,
+            golden_seconds=1,
+            silence_seconds=1,
+            report=report,
         )
         context = ReleaseContext(cluster=cluster, probe=probe, limits=GateLimits(), watcher=Watcher(cluster))
         with pytest.raises(PartlyKnown, match="the promotion had begun"):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from upschedule.runtime.rollout_gate import RolloutGate, LiveState, state_of, wait_until_promoted
+from upschedule.runtime.rollout_gate import LiveState, RolloutGate, state_of, wait_until_promoted
 
 
 async def test_without_a_file_it_is_live() -> None:
