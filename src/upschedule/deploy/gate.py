@@ -141,7 +141,7 @@ def await_canaries(context: ReleaseContext) -> GateResult:
 
     _, last = context.watcher.wait_until(decided, seconds=context.limits.canary_seconds)
     findings = [_canary(last[name], context.limits) for name in concerned]
-    findings += _failed_before(last, concerned)
+    findings += failed_before(last, concerned)
     waiting = {name: last[name] for name in concerned if last[name].phase is Phase.WAITING}
     return GateResult(findings=findings, states=dict(last), waiting=waiting)
 
@@ -217,11 +217,11 @@ def _canary(state: RolloutState, limits: GateLimits) -> Finding:
     return Finding(subject=subject, ok=False, detail=detail)
 
 
-def _failed_before(last: States, concerned: list[str]) -> list[Finding]:
-    """A release is promoted as a whole: not when another of its jobs has failed already."""
-    releases = {job.release for name in concerned if (job := last[name].job)}
+def failed_before(last: States, concerned: list[str]) -> list[Finding]:
+    """A release is promoted as a whole: not when another of its jobs has failed already. Pure."""
+    releases = {job.release_key for name in concerned if (job := last[name].job)}
     return [
         Finding(subject=f"{name}: canary in Nomad", ok=False, detail=f"release {each.failed_release} failed before")
         for name, each in last.items()
-        if name not in concerned and each.is_lost and each.failed_release in releases
+        if name not in concerned and each.is_lost and each.failed_key in releases
     ]

@@ -7,7 +7,7 @@ import msgspec
 from upschedule.deploy import history
 from upschedule.deploy.nomad import NomadClient
 from upschedule.deploy.nomad_model import JobSnapshot
-from upschedule.deploy.records.model import ReleaseRecord, identity_of, make_record
+from upschedule.deploy.records.model import ReleaseRecord, make_record
 from upschedule.deploy.records.store import RecordStore, StoredRecord
 from upschedule.deploy.rollout_state import Phase, derive
 
@@ -115,11 +115,6 @@ def record_before(records: Sequence[ReleaseRecord], identity: str) -> ReleaseRec
     places = [place for place, each in enumerate(records) if each.identity == identity]
     earlier = records[places[0] + 1 :] if places else records
     return earlier[0] if earlier else None
-
-
-def present_identity(snapshots: Mapping[str, JobSnapshot]) -> str:
-    """Of the newest versions, whatever their state. Pure."""
-    return identity_of({name: history.fingerprint(each.specifications[0]) for name, each in snapshots.items()})
 
 
 def _next(stored: Sequence[StoredRecord]) -> int:
