@@ -145,7 +145,9 @@ def test_nomad_refuses_more_and_fewer_than_the_bounds(cluster: LocalCluster, job
     assert wanted(cluster, job) == before
 
 
-@pytest.mark.parametrize(("workers", "documents"), [(4, 240), pytest.param(40, 480, marks=pytest.mark.long, id="full")])
+# Not in CI: on two cores the autoscaler starts 35 workers for this queue, and requests then wait for the processor.
+@pytest.mark.long
+@pytest.mark.parametrize(("workers", "documents"), [(4, 240), pytest.param(40, 480, id="full")])
 def test_a_queue_brings_workers_and_quiet_sends_them_away(
     cluster: LocalCluster, figure: Figure, request: pytest.FixtureRequest, workers: int, documents: int
 ) -> None:
@@ -162,7 +164,7 @@ def test_a_queue_brings_workers_and_quiet_sends_them_away(
         read.result()
         figure(f"s until {documents} documents of up to 27 pages are read", time.monotonic() - began)
         figure("s that a request took at most", students.seen.slowest_seconds)
-        if request.node.get_closest_marker("long"):
+        if request.node.callspec.id == "full":
             quiet = time.monotonic()
             wait_until(lambda: running(cluster, "worker") == FEW, timeout_seconds=HEALTHY_SECONDS)
             figure(f"s from the last document until {FEW} workers are left", time.monotonic() - quiet)
