@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from uuid import UUID
 
+import msgspec
+
 from upschedule.calendars.model import Calendar, Choices, Document, KnownYear
-from upschedule.timetable.academic_year import OFFERED, SEMESTERS, AcademicYear, Term, YearDates, merge
+from upschedule.timetable.academic_year import OFFERED, SEMESTERS, AcademicYear, Period, Term, YearDates, merge
+from upschedule.timetable.estimate import Estimate
 from upschedule.timetable.event import Event, Lecture
 from upschedule.timetable.merge import identity
 from upschedule.timetable.merge import merge as merge_events
@@ -20,17 +23,27 @@ class CalendarAssembly:
     """All data derived from a calendar's rows. Documents are ordered from oldest to newest."""
 
     def __init__(
-        self, calendar: Calendar, known: KnownYear | None, documents: Sequence[Document], *, exam_minutes: int
+        self,
+        calendar: Calendar,
+        known: KnownYear | None,
+        documents: Sequence[Document],
+        *,
+        exam_minutes: int,
+        estimate: Estimate | None = None,
     ) -> None:
         self.calendar = calendar
         self.known = known
         self.documents = documents
+        self.estimate = estimate
         self._exam_minutes = exam_minutes
-        base = known.dates if known else YearDates()
         year = calendar.academic_year
-        self.year = AcademicYear(year, merge(base, calendar.dates), public_holidays(year))
         merged = merge_events(document.events for document in documents)
         self.named = entry_ids(merged, calendar_id=str(calendar.id), year=year)
+        given = merge(known.dates if known else YearDates(), calendar.dates)
+        estimated = _estimated_terms(AcademicYear(year, given, {}), self.needed_terms, estimate)
+        self.estimated_terms = tuple(estimated)
+        dates = msgspec.structs.replace(given, terms=given.terms | estimated)
+        self.year = AcademicYear(year, dates, public_holidays(year))
 
     @cached_property
     def visible(self) -> list[tuple[str, Event]]:
@@ -61,7 +74,22 @@ class CalendarAssembly:
     @property
     def dates_confirmed(self) -> bool:
         """Whether an operator has confirmed the dates, or the owner gave them."""
+        if self.estimated_terms:
+            return False
         return bool(self.known and self.known.confirmed) or set(self.needed_terms) <= dated_terms(self.calendar.dates)
+
+
+def source_of_dates(assembly: CalendarAssembly) -> str:
+    """Where the dates of the year come from, for people."""
+    if assembly.estimated_terms and assembly.estimate:
+        return f"An estimate from the dates of {assembly.estimate.from_year}"
+    return assembly.known.source if assembly.known else "Your own dates"
+
+
+def _estimated_terms(given: AcademicYear, needed: Sequence[Term], estimate: Estimate | None) -> dict[Term, Period]:
+    """Only what is needed and was not given, so that an estimate can contradict no dates that somebody gave."""
+    terms = estimate.terms if estimate else {}
+    return {term: terms[term] for term in needed if term in terms and given.periods(term) is None}
 
 
 def is_shown(entry_id: str, event: Event, choices: Choices) -> bool:

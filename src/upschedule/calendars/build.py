@@ -26,6 +26,8 @@ def basis_of(inputs: CalendarInputs, options: CalendarOptions) -> bytes:
     """A hash of everything that a file depends on: a cached file with the same basis is still right."""
     holidays = sorted(public_holidays(inputs.calendar.academic_year).items())
     parts = (_FORMAT, inputs.calendar, inputs.documents, inputs.known, holidays, options)
+    # Only where there is one: other calendars keep the files that they have.
+    parts += (inputs.estimate,) if inputs.estimate else ()
     return hashlib.sha256(_encoder.encode(parts)).digest()
 
 
@@ -82,6 +84,11 @@ def _file(
 
 def _description(assembly: CalendarAssembly) -> str:
     lines = [f"Made from {len(assembly.documents)} schedule(s) of the University of Pretoria."]
-    if assembly.needed_terms and not assembly.dates_confirmed:
+    if assembly.estimated_terms and assembly.estimate:
+        lines.append(
+            f"The term dates of {assembly.year.year} are an estimate from those of {assembly.estimate.from_year}: "
+            "check them."
+        )
+    elif assembly.needed_terms and not assembly.dates_confirmed:
         lines.append(f"The term dates of {assembly.year.year} are not confirmed: check them.")
     return "\n".join(lines)

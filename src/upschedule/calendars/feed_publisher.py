@@ -78,7 +78,11 @@ class FeedPublisher:
                 return cached
             documents = await SourceRepository(connection).documents(inputs.job_ids)
             assembly = CalendarAssembly(
-                inputs.calendar, inputs.known, documents, exam_minutes=self._options.exam_minutes
+                inputs.calendar,
+                inputs.known,
+                documents,
+                exam_minutes=self._options.exam_minutes,
+                estimate=inputs.estimate,
             )
             return _Draft(calendar_id=calendar_id, basis=basis, assembly=assembly, previous=await records.entries())
 

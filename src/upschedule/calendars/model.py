@@ -10,6 +10,7 @@ from msgspec import UNSET, Meta, UnsetType
 from upschedule.timetable.academic_year import YearDates
 from upschedule.timetable.colours import Colour
 from upschedule.timetable.entry import Reminders
+from upschedule.timetable.estimate import Estimate
 from upschedule.timetable.event import Event, ReadingWarning
 from upschedule.timetable.text import EntryKind
 
@@ -51,11 +52,16 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     job_ids: tuple[UUID, ...] | UnsetType = UNSET
     academic_year: YearChoice | UnsetType = UNSET
     choices: Choices | UnsetType = UNSET
+    estimate_dates: bool | UnsetType = UNSET
     rotate_feed: bool = False
 
 
-class Calendar(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of `calendars`. `dates` override those of the year; the year follows the documents unless `year_chosen`."""
+class Calendar(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A row of `calendars`. `dates` override those of the year; the year follows the documents unless `year_chosen`.
+
+    With `estimate_dates`, terms of which nothing is known are estimated until somebody gives their dates. A field with
+    a default is left out of the hash of a cached file, so that a new one makes no file outdated.
+    """
 
     id: UUID
     account_id: UUID
@@ -67,6 +73,7 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True):
     choices: Choices
     created_at: dt.datetime
     updated_at: dt.datetime
+    estimate_dates: bool = False
 
 
 # A row of `academic_years`. Operators edit it without a release. The docstring is part of the public OpenAPI document.
@@ -89,11 +96,15 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CalendarInputs(msgspec.Struct, frozen=True, kw_only=True):
-    """The rows that a calendar's content depends on. `documents`: jobs, oldest first, with the end of their reading."""
+    """The rows that a calendar's content depends on. `documents`: jobs, oldest first, with the end of their reading.
+
+    `estimate` is None unless the calendar takes estimated dates.
+    """
 
     calendar: Calendar
     known: KnownYear | None
     documents: tuple[tuple[UUID, dt.datetime | None], ...]
+    estimate: Estimate | None = None
 
     @property
     def job_ids(self) -> tuple[UUID, ...]:

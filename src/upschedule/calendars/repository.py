@@ -14,6 +14,7 @@ from psycopg.types.json import Jsonb
 
 from upschedule.calendars.model import Calendar, CalendarInputs, KnownYear
 from upschedule.stores.database import Connection
+from upschedule.timetable.estimate import Estimate, estimate_terms
 
 
 class CalendarRepository:
@@ -36,9 +37,9 @@ class CalendarRepository:
 
     _INSERT = """
         INSERT INTO calendars (id, account_id, name, token_hash, token_generation, academic_year, year_chosen, dates,
-                               choices, created_at, updated_at)
+                               choices, estimate_dates, created_at, updated_at)
         VALUES (%(id)s, %(account_id)s, %(name)s, %(token_hash)s, %(token_generation)s, %(academic_year)s,
-                %(year_chosen)s, %(dates)s, %(choices)s, %(created_at)s, %(updated_at)s)
+                %(year_chosen)s, %(dates)s, %(choices)s, %(estimate_dates)s, %(created_at)s, %(updated_at)s)
     """
 
     async def insert(self, calendar: Calendar, token_hash: bytes) -> None:
@@ -48,7 +49,7 @@ class CalendarRepository:
         UPDATE calendars
         SET name = %(name)s, token_hash = %(token_hash)s, token_generation = %(token_generation)s,
             academic_year = %(academic_year)s, year_chosen = %(year_chosen)s, dates = %(dates)s,
-            choices = %(choices)s, updated_at = %(updated_at)s
+            choices = %(choices)s, estimate_dates = %(estimate_dates)s, updated_at = %(updated_at)s
         WHERE id = %(id)s
     """
 
@@ -116,6 +117,10 @@ class CalendarRepository:
         cursor = await self._connection.execute(self._YEARS)
         return msgspec.convert(await cursor.fetchall(), list[KnownYear])
 
+    async def estimate(self, year: int) -> Estimate | None:
+        """The terms of this year by the pattern of the other years."""
+        return estimate_terms({known.year: known.dates for known in await self.years()}, year)
+
     _DOCUMENTS = """
         SELECT j.id, j.finished_at FROM calendar_jobs JOIN jobs j ON j.id = job_id
         WHERE calendar_id = %(calendar_id)s ORDER BY j.created_at, j.id
@@ -129,8 +134,13 @@ class CalendarRepository:
         documents: list[tuple[UUID, dt.datetime | None]] = [
             (found["id"], found["finished_at"]) for found in await cursor.fetchall()
         ]
-        known = await self.year(calendar.academic_year)
-        return CalendarInputs(calendar=calendar, known=known, documents=tuple(documents))
+        year = calendar.academic_year
+        return CalendarInputs(
+            calendar=calendar,
+            known=await self.year(year),
+            documents=tuple(documents),
+            estimate=await self.estimate(year) if calendar.estimate_dates else None,
+        )
 
     async def _one(self, query: Any, **values: object) -> DictRow | None:
         return await (await self._connection.execute(query, values)).fetchone()
@@ -147,6 +157,7 @@ def _values(calendar: Calendar, token_hash: bytes) -> dict[str, object]:
         "year_chosen": calendar.year_chosen,
         "dates": Jsonb(msgspec.to_builtins(calendar.dates)),
         "choices": Jsonb(msgspec.to_builtins(calendar.choices)),
+        "estimate_dates": calendar.estimate_dates,
         "created_at": calendar.created_at,
         "updated_at": calendar.updated_at,
     }

@@ -1,7 +1,7 @@
 """The use cases of a calendar's owner."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from uuid import UUID
 
 import msgspec
@@ -19,12 +19,14 @@ from upschedule.calendars.model import (
     KnownYear,
     YearChoice,
 )
+from upschedule.calendars.previews import YearAdvice, advise
 from upschedule.calendars.repository import CalendarRepository
 from upschedule.calendars.sources import SourceRepository
 from upschedule.calendars.tokens import feed_token, token_hash
 from upschedule.calendars.validation import check_bounds, check_complete, check_dates, check_jobs, checked_name
 from upschedule.settings import LimitSettings
 from upschedule.stores.database import Connection, Database
+from upschedule.timetable.estimate import Estimate
 
 #: South African time, which decides the present year.
 _SAST = dt.timezone(dt.timedelta(hours=2))
@@ -58,6 +60,14 @@ class OwnedCalendar(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class _Year(msgspec.Struct, frozen=True, kw_only=True):
+    """A year with what is known of it. `estimate` is None where none is wanted."""
+
+    number: int
+    known: KnownYear | None
+    estimate: Estimate | None
+
+
 class CalendarService:
     """Every method may raise StoreError; another owner's calendar is CalendarNotFound.
 
@@ -88,6 +98,7 @@ class CalendarService:
         name: str | None = None,
         academic_year: YearChoice | None = None,
         choices: Choices | None = None,
+        estimate_dates: bool = False,
         limits: LimitSettings,
     ) -> OwnedCalendar:
         """Raises InvalidCalendar, ScheduleNotRead, DatesMissing, TooManyCalendars. `job_ids`: completed jobs."""
@@ -98,10 +109,12 @@ class CalendarService:
                 raise TooManyCalendars
             documents = await _documents(connection, account_id, job_ids)
             choice = academic_year or YearChoice()
-            year, known = await self._resolve_year(calendars, choice, documents)
-            calendar = self._new(account_id, name, year, choice, choices or Choices())
+            year = await self._resolve_year(calendars, choice, documents, estimate=estimate_dates)
+            calendar = self._new(
+                account_id, name, year.number, choice, choices or Choices(), estimate_dates=estimate_dates
+            )
             check_bounds(calendar)
-            assembly = self._assembly(calendar, known, documents)
+            assembly = self._assembly(calendar, year.known, documents, year.estimate)
             check_complete(assembly, events_max=limits.events_per_calendar)
             await calendars.insert(calendar, self._token_hash(calendar))
             await calendars.join(calendar.id, job_ids)
@@ -133,9 +146,9 @@ class CalendarService:
             await calendars.lock_account(account_id)
             inputs = await _owned(calendars, account_id, calendar_id)
             documents = await self._documents_after(connection, inputs, changes)
-            calendar, known = await self._apply(calendars, inputs, changes, documents)
+            calendar, year = await self._apply(calendars, inputs, changes, documents)
             check_bounds(calendar)
-            assembly = self._assembly(calendar, known, documents)
+            assembly = self._assembly(calendar, year.known, documents, year.estimate)
             check_complete(assembly, events_max=limits.events_per_calendar)
             await calendars.update(calendar, self._token_hash(calendar))
             await calendars.join(calendar.id, [document.job_id for document in documents])
@@ -160,6 +173,21 @@ class CalendarService:
             raise YearNotFound
         return known
 
+    def today(self) -> dt.date:
+        """The date in South Africa, which decides the present year."""
+        return self._now().astimezone(_SAST).date()
+
+    async def advise(self, assembly: CalendarAssembly) -> YearAdvice:
+        """What helps the owner of this calendar, or of this draft, to choose a year and confirm its dates."""
+        return advise(assembly, await self.years(), self.today())
+
+    async def draft(self, account_id: UUID, documents: Sequence[Document]) -> CalendarAssembly:
+        """The calendar that `create` would make of these documents with estimated dates. Nothing is stored."""
+        async with self._database.transaction() as connection:
+            year = await self._resolve_year(CalendarRepository(connection), YearChoice(), documents, estimate=True)
+        calendar = self._new(account_id, None, year.number, YearChoice(), Choices(), estimate_dates=True)
+        return self._assembly(calendar, year.known, documents, year.estimate)
+
     async def _documents_after(
         self, connection: Connection, inputs: CalendarInputs, changes: Changes
     ) -> tuple[Document, ...]:
@@ -169,39 +197,54 @@ class CalendarService:
 
     async def _apply(
         self, calendars: CalendarRepository, inputs: CalendarInputs, changes: Changes, documents: tuple[Document, ...]
-    ) -> tuple[Calendar, KnownYear | None]:
+    ) -> tuple[Calendar, _Year]:
         before = inputs.calendar
-        choice, year, known = changes.academic_year, before.academic_year, inputs.known
+        choice = changes.academic_year
+        estimate_dates = before.estimate_dates if changes.estimate_dates is UNSET else changes.estimate_dates
         if choice is UNSET and changes.job_ids is not UNSET and not before.year_chosen:
             # A document that joins later may be the first to print a year.
             choice = YearChoice()
-        if choice is not UNSET:
-            year, known = await self._resolve_year(calendars, choice, documents)
+        if choice is UNSET:
+            number = before.academic_year
+            estimate = await calendars.estimate(number) if estimate_dates else None
+            year = _Year(number=number, known=inputs.known, estimate=estimate)
+        else:
+            year = await self._resolve_year(calendars, choice, documents, estimate=estimate_dates)
         name = changes.name
         if name is UNSET:
-            name = _default_name(year) if before.name == _default_name(before.academic_year) else before.name
+            name = _default_name(year.number) if before.name == _default_name(before.academic_year) else before.name
         calendar = msgspec.structs.replace(
             before,
             name=checked_name(name),
-            academic_year=year,
+            academic_year=year.number,
             year_chosen=before.year_chosen if choice is UNSET else choice.is_explicit,
             dates=before.dates if choice is UNSET else choice.dates,
             choices=before.choices if changes.choices is UNSET else changes.choices,
             token_generation=before.token_generation + changes.rotate_feed,
             updated_at=self._now(),
+            estimate_dates=estimate_dates,
         )
-        return calendar, known
+        return calendar, year
 
     async def _resolve_year(
-        self, calendars: CalendarRepository, choice: YearChoice, documents: tuple[Document, ...]
-    ) -> tuple[int, KnownYear | None]:
+        self, calendars: CalendarRepository, choice: YearChoice, documents: Sequence[Document], *, estimate: bool
+    ) -> _Year:
         events = [event for document in documents for event in document.events]
-        year = likeliest_year(events, self._now().astimezone(_SAST).date()) if choice.year is None else choice.year
+        year = likeliest_year(events, self.today()) if choice.year is None else choice.year
         known = await calendars.year(year)
         check_dates(year, choice, known)
-        return year, known
+        return _Year(number=year, known=known, estimate=await calendars.estimate(year) if estimate else None)
 
-    def _new(self, account_id: UUID, name: str | None, year: int, choice: YearChoice, choices: Choices) -> Calendar:
+    def _new(
+        self,
+        account_id: UUID,
+        name: str | None,
+        year: int,
+        choice: YearChoice,
+        choices: Choices,
+        *,
+        estimate_dates: bool,
+    ) -> Calendar:
         now = self._now()
         return Calendar(
             id=self._new_id(),
@@ -214,16 +257,21 @@ class CalendarService:
             choices=choices,
             created_at=now,
             updated_at=now,
+            estimate_dates=estimate_dates,
         )
 
     async def _load(self, connection: Connection, inputs: CalendarInputs) -> CalendarAssembly:
         documents = await SourceRepository(connection).documents(inputs.job_ids)
-        return self._assembly(inputs.calendar, inputs.known, documents)
+        return self._assembly(inputs.calendar, inputs.known, documents, inputs.estimate)
 
     def _assembly(
-        self, calendar: Calendar, known: KnownYear | None, documents: tuple[Document, ...]
+        self,
+        calendar: Calendar,
+        known: KnownYear | None,
+        documents: Sequence[Document],
+        estimate: Estimate | None,
     ) -> CalendarAssembly:
-        return CalendarAssembly(calendar, known, documents, exam_minutes=self._options.exam_minutes)
+        return CalendarAssembly(calendar, known, documents, exam_minutes=self._options.exam_minutes, estimate=estimate)
 
     def _token_hash(self, calendar: Calendar) -> bytes:
         return token_hash(feed_token(self._feed_secret, calendar.id, calendar.token_generation))

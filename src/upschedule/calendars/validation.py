@@ -8,7 +8,7 @@ from upschedule.calendars.assembly import CalendarAssembly, needed_terms
 from upschedule.calendars.errors import DatesMissing, InvalidCalendar, ScheduleNotRead
 from upschedule.calendars.model import Calendar, KnownYear, YearChoice
 from upschedule.errors import FieldError
-from upschedule.timetable.academic_year import OFFERED, YearDates, merge
+from upschedule.timetable.academic_year import OFFERED, TERM_TITLES, Term, YearDates, merge
 from upschedule.timetable.event import Lecture
 from upschedule.timetable.text import clean
 from upschedule.timetable.year_validation import find_year_errors
@@ -72,10 +72,11 @@ def check_complete(assembly: CalendarAssembly, *, events_max: int) -> None:
         for _, event in assembly.named
         if isinstance(event, Lecture) and event.offered in OFFERED and assembly.year.periods(event.offered) is None
     ]
-    missing = [term for term in needed_terms(undated) if assembly.year.periods(term) is None]
+    missing: list[Term] = [term for term in needed_terms(undated) if assembly.year.periods(term) is None]
     if missing:
         raise DatesMissing(tuple(_missing(term, assembly.year.year) for term in missing))
 
 
-def _missing(term: str, year: int) -> FieldError:
-    return FieldError(field=f"{_TERMS_FIELD}.{term}", detail=f"Give the first and the last day of {term} in {year}.")
+def _missing(term: Term, year: int) -> FieldError:
+    detail = f"Give the first and the last day of the {TERM_TITLES[term]} in {year}."
+    return FieldError(field=f"{_TERMS_FIELD}.{term}", detail=detail)

@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 
 from upschedule.calendars.assembly import CalendarAssembly
+from upschedule.timetable.academic_year import TERM_TITLES
 
 
 class CalendarWarning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -28,7 +29,14 @@ def _of_dates(assembly: CalendarAssembly) -> Iterator[CalendarWarning]:
     if not assembly.needed_terms:
         return
     year = assembly.year
-    if not assembly.dates_confirmed:
+    if assembly.estimated_terms and assembly.estimate:
+        terms = " and of the ".join(TERM_TITLES[term] for term in assembly.estimated_terms)
+        message = (
+            f"The dates of the {terms} in {year.year} are not known yet. They are an estimate from those of "
+            f"{assembly.estimate.from_year}: please confirm them, or give the right ones."
+        )
+        yield CalendarWarning(code="dates-estimated", message=message)
+    elif not assembly.dates_confirmed:
         message = f"Please confirm the term dates of {year.year}: they come from us, not from the university."
         yield CalendarWarning(code="dates-unconfirmed", message=message)
     if year.dates.recesses is None:

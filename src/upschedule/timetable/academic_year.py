@@ -15,6 +15,11 @@ from upschedule.timetable.event import Day, weekday_of
 Term = Literal["Q1", "Q2", "Q3", "Q4", "S1", "S2"]
 #: The first and the last quarter of each semester.
 SEMESTERS: dict[Term, tuple[Term, Term]] = {"S1": ("Q1", "Q2"), "S2": ("Q3", "Q4")}
+#: As people call them; schedules print the short names.
+TERM_TITLES: dict[Term, str] = {
+    "S1": "first semester (S1)", "S2": "second semester (S2)",
+    "Q1": "first quarter (Q1)", "Q2": "second quarter (Q2)", "Q3": "third quarter (Q3)", "Q4": "fourth quarter (Q4)",
+}  # fmt: skip
 #: The terms in which a module is taught, by the text that schedules print under Offered.
 OFFERED: dict[str, tuple[Term, ...]] = {
     "Q1": ("Q1",), "Q2": ("Q2",), "Q3": ("Q3",), "Q4": ("Q4",), "S1": ("S1",), "S2": ("S2",), "Y": ("S1", "S2"),

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterator
 
 from upschedule.errors import FieldError
-from upschedule.timetable.academic_year import SEMESTERS, Period, Term, YearDates
+from upschedule.timetable.academic_year import SEMESTERS, TERM_TITLES, Period, Term, YearDates
 
 YEAR_MIN, YEAR_MAX = 2000, 2100
 _ORDER: tuple[tuple[Term, Term], ...] = (*SEMESTERS.values(), ("S1", "S2"))
@@ -45,11 +45,14 @@ def _terms(dates: YearDates, field: str) -> Iterator[tuple[str, str]]:
         for quarter in quarters:
             part = terms.get(quarter)
             if whole and part and (part.start not in whole or part.end not in whole):
-                yield f"{field}.{quarter}", f"{quarter} must lie within {semester}, {whole.start} to {whole.end}."
+                part_title, whole_title = TERM_TITLES[quarter], TERM_TITLES[semester]
+                detail = f"The {part_title} must lie within the {whole_title}, {whole.start} to {whole.end}."
+                yield f"{field}.{quarter}", detail
     for earlier, later in _ORDER:
         before, after = terms.get(earlier), terms.get(later)
         if before and after and after.start <= before.end:
-            yield f"{field}.{later}.start", f"{later} must begin after {earlier} ends on {before.end}."
+            detail = f"The {TERM_TITLES[later]} must begin after the {TERM_TITLES[earlier]} ends on {before.end}."
+            yield f"{field}.{later}.start", detail
 
 
 def _follows(year: int, dates: YearDates, field: str) -> Iterator[tuple[str, str]]:

@@ -15,9 +15,11 @@ from upschedule.calendars.errors import (
     TooManyCalendars,
     YearNotFound,
 )
-from upschedule.calendars.model import Changes, Choices, YearChoice
+from upschedule.calendars.model import Changes, Choices, Document, YearChoice
 from upschedule.calendars.service import CalendarService
 from upschedule.calendars.warnings import warnings
+from upschedule.calendars.years import AcademicYearConfig, AcademicYearStore
+from upschedule.stores.database import Database
 from upschedule.timetable.academic_year import YearDates
 from upschedule.timetable.event import Lecture
 
@@ -94,6 +96,46 @@ async def test_a_year_without_data_needs_the_dates_of_the_terms_that_are_taught(
         await calendars.create(person, job_ids=(job,), academic_year=YearChoice(year=2031), limits=LIMITS)
 
     assert [error.field.rpartition(".")[2] for error in caught.value.errors] == ["Q1", "S1", "S2"]
+
+
+async def test_dates_that_are_not_known_are_estimated_only_for_those_who_ask(
+    calendars: CalendarService, campus: Campus, store: Database, clock: Clock
+) -> None:
+    """An operator's dates replace them without anything that the owner must do."""
+    person = campus.account()
+    jobs = (campus.job(person, [lecture(), semester_test(date=dt.date(2027, 3, 13))]),)
+    with pytest.raises(DatesMissing):
+        await calendars.create(person, job_ids=jobs, limits=LIMITS)
+
+    made = (await calendars.create(person, job_ids=jobs, estimate_dates=True, limits=LIMITS)).assembly
+    calendar_id = made.calendar.id
+    found = await calendars.get(person, calendar_id)
+    kept = await calendars.change(person, calendar_id, Changes(name="Mine"), limits=LIMITS)
+
+    assert made.estimated_terms == found.assembly.estimated_terms == kept.assembly.estimated_terms == ("S1",)
+    assert made.year.periods("S1") == (period("2027-02-08", "2027-05-21"),)
+    with pytest.raises(DatesMissing):
+        await calendars.change(person, calendar_id, Changes(estimate_dates=False), limits=LIMITS)
+
+    config = AcademicYearConfig(
+        source="UP yearbook", confirmed=True, dates=YearDates(terms={"S1": period("2027-02-15", "2027-05-28")})
+    )
+    await AcademicYearStore(store, now=clock.now).upsert(2027, config)
+    entered = (await calendars.get(person, calendar_id)).assembly
+    assert (entered.estimated_terms, entered.dates_confirmed) == ((), True)
+    assert entered.year.periods("S1") == (period("2027-02-15", "2027-05-28"),)
+    assert [entry_id for entry_id, _ in entered.named] == [entry_id for entry_id, _ in made.named]
+
+
+async def test_a_draft_is_what_would_be_made_and_makes_nothing(calendars: CalendarService, campus: Campus) -> None:
+    person = campus.account()
+    documents = (Document(job_id=uuid.uuid4(), events=(lecture(), exam(date=dt.date(2031, 6, 3))), warnings=()),)
+
+    draft = await calendars.draft(person, documents)
+
+    assert (draft.year.year, draft.estimated_terms) == (2031, ("S1",))
+    assert await calendars.recent(person) == []
+    assert [preview.year for preview in (await calendars.advise(draft)).years] == [2026, 2027, 2031]
 
 
 async def test_tests_and_exams_need_no_dates(calendars: CalendarService, campus: Campus) -> None:

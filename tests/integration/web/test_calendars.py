@@ -150,6 +150,25 @@ def test_a_change_keeps_what_it_does_not_name_and_null_goes_back_to_known_dates(
     assert person.get(address).json() == reset
 
 
+def test_missing_dates_are_a_problem_unless_an_estimate_is_asked_for(person: httpx.Client, jobs: list[str]) -> None:
+    """The problem explains the short names of the terms that it names."""
+    body = {"jobs": jobs, "academic_year": 2031}
+    refused = person.post("/api/v1/calendars", json=body)
+    created = person.post("/api/v1/calendars", json=body | {"estimate_dates": True})
+
+    assert (refused.status_code, problem_code(refused)) == (400, "academic-year-dates-missing")
+    for error in refused.json()["errors"]:
+        term = error["field"].removeprefix("academic_year.terms.")
+        assert f"({term}) in 2031" in error["detail"]
+    assert created.status_code == 201
+    year = created.json()["academic_year"]
+    assert {error["field"].rpartition(".")[2] for error in refused.json()["errors"]} == set(year["estimated"])
+    assert (year["confirmed"], year["source"]) == (False, "An estimate from the dates of 2026")
+    assert "dates-estimated" in {warning["code"] for warning in created.json()["warnings"]}
+    off = person.patch(f"/api/v1/calendars/{created.json()['id']}", json={"estimate_dates": False})
+    assert problem_code(off) == "academic-year-dates-missing"
+
+
 def test_calendars_are_listed_and_deleted(person: httpx.Client, jobs: list[str]) -> None:
     first, second = _create(person, jobs), _create(person, jobs[:1])
 

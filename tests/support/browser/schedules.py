@@ -34,10 +34,14 @@ def lectures(directory: Path, rows: Sequence[tuple[object, ...]] = LECTURE_ROWS,
     return _printed(directory / name, LECTURES, map(_lecture_row, rows))
 
 
-def semester_tests(directory: Path, *, weekday: str = "") -> Path:
-    """Of 2026, which decides the year of the lectures. `weekday` is printed instead of the right one."""
+def semester_tests(directory: Path, *, weekday: str = "", years_later: int = 0) -> Path:
+    """Of 2026, which decides the year of the lectures. `weekday` is printed instead of the right one.
+
+    Tests of another year are on the same weekdays.
+    """
     rows: list[Row] = []
-    for module, name, date, time, venues in TEST_ROWS:
+    for module, name, first_date, time, venues in TEST_ROWS:
+        date = first_date + dt.timedelta(weeks=52 * years_later)
         day = weekday or DAYS[date.weekday()]
         cells = [[module], [name], [day], [f"{date:%d %b %Y}"], [time], ["HATFIELD"], list(venues)]
         rows.append(Row(cells, [], []))

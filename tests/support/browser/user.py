@@ -69,6 +69,10 @@ class User:
         """Whether the page is wider than its window."""
         return self.page.evaluate("document.documentElement.scrollWidth > innerWidth")
 
+    def keep_screenshot(self, path: Path) -> None:
+        """Of the whole page."""
+        self.page.screenshot(path=path, full_page=True)
+
     def _record(self, message: ConsoleMessage) -> None:
         if message.type in {"error", "warning"} and not _REFUSED.match(message.text):
             self.console_errors.append(message.text)

@@ -1,6 +1,7 @@
 """What a calendar shows of its documents, and which dates it needs."""
 
 import datetime as dt
+from typing import Any
 
 import msgspec
 import pytest
@@ -8,8 +9,11 @@ import pytest
 from tests.support.builders.calendars import KNOWN, assembly, calendar, document
 from tests.support.builders.timetable import exam, lecture, period, semester_test
 from upschedule.calendars.assembly import CalendarAssembly, likeliest_year, needed_terms
-from upschedule.calendars.model import Choices
+from upschedule.calendars.model import Choices, KnownYear
+from upschedule.calendars.warnings import warnings
 from upschedule.timetable.academic_year import YearDates
+from upschedule.timetable.estimate import Estimate
+from upschedule.timetable.event import Event
 
 
 def test_chosen_groups_leave_the_other_groups_and_no_test_out() -> None:
@@ -72,3 +76,42 @@ def test_the_likeliest_year_is_that_of_most_dated_entries() -> None:
     assert likeliest_year([lecture()], today) == 2027
     assert likeliest_year([lecture(), earlier, semester_test(), exam()], today) == 2026
     assert likeliest_year([earlier, semester_test()], today) == 2026
+
+
+_ESTIMATE = Estimate(
+    from_year=2026, terms={"S1": period("2027-02-08", "2027-05-21"), "S2": period("2027-07-12", "2027-10-15")}
+)
+
+
+def _of_2027(*events: Event, known: KnownYear | None = None, **changes: Any) -> CalendarAssembly:
+    return CalendarAssembly(
+        calendar(academic_year=2027, **changes), known, (document(1, *events),), exam_minutes=180, estimate=_ESTIMATE
+    )
+
+
+def test_an_estimate_fills_only_terms_that_are_needed_and_not_given() -> None:
+    """The owner's dates of the first semester may contradict the estimate of the second, which nobody needs."""
+    own = YearDates(terms={"S1": period("2027-02-08", "2027-07-20")})
+    whole = _of_2027(lecture(offered="Y"), dates=own)
+    first = _of_2027(lecture(offered="S1"), dates=own)
+
+    assert (whole.estimated_terms, whole.dates_confirmed) == (("S2",), False)
+    assert whole.year.dates.terms == own.terms | {"S2": _ESTIMATE.terms["S2"]}
+    assert (first.estimated_terms, first.dates_confirmed) == ((), True)
+    assert first.year.dates.terms == own.terms
+
+
+def test_dates_that_an_operator_enters_replace_the_estimate() -> None:
+    known = msgspec.structs.replace(KNOWN, year=2027, dates=YearDates(terms={"S1": period("2027-02-15", "2027-05-28")}))
+    found = _of_2027(lecture(), known=known)
+
+    assert found.estimated_terms == ()
+    assert found.year.periods("S1") == (period("2027-02-15", "2027-05-28"),)
+
+
+def test_what_is_estimated_is_said() -> None:
+    (estimated, recesses) = warnings(_of_2027(lecture(offered="S2")))
+
+    assert (estimated.code, recesses.code) == ("dates-estimated", "recesses-unknown")
+    assert "second semester (S2) in 2027" in estimated.message
+    assert "2026" in estimated.message

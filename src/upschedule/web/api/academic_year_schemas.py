@@ -6,7 +6,7 @@ from typing import Annotated, get_args
 import msgspec
 from msgspec import Meta
 
-from upschedule.calendars.assembly import CalendarAssembly
+from upschedule.calendars.assembly import CalendarAssembly, source_of_dates
 from upschedule.calendars.model import KnownYear, YearChoice
 from upschedule.timetable.academic_year import (
     FollowedDay,
@@ -72,7 +72,8 @@ class Holiday(msgspec.Struct, frozen=True, kw_only=True):
 class AcademicYearView(msgspec.Struct, frozen=True, kw_only=True):
     """The year that a calendar follows. `confirmed`: by an operator, or by the owner who gave the dates.
 
-    `recesses` is null while they are not known; `overridden` names what the owner changed.
+    `recesses` is null while they are not known; `overridden` names what the owner changed; `estimated` names the terms
+    whose dates are an estimate from another year.
     """
 
     year: int
@@ -80,6 +81,7 @@ class AcademicYearView(msgspec.Struct, frozen=True, kw_only=True):
     confirmed: bool
     updated_at: dt.datetime | None
     overridden: tuple[str, ...]
+    estimated: tuple[Term, ...]
     terms: dict[Term, Period]
     recesses: tuple[Period, ...] | None
     no_lectures: tuple[Period, ...]
@@ -109,10 +111,11 @@ def academic_year_view(assembly: CalendarAssembly) -> AcademicYearView:
     overridden = [name for name in YearDates.__struct_fields__ if getattr(own, name)]
     return AcademicYearView(
         year=assembly.year.year,
-        source=known.source if known else "Your own dates",
+        source=source_of_dates(assembly),
         confirmed=assembly.dates_confirmed,
         updated_at=known.updated_at if known else None,
         overridden=tuple(overridden),
+        estimated=assembly.estimated_terms,
         terms=dates.terms,
         recesses=dates.recesses,
         no_lectures=dates.no_lectures or (),

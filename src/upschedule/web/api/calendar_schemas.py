@@ -35,6 +35,9 @@ class NewCalendar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     name: _Name | None = None
     academic_year: RequestedYear = None
     choices: Choices | None = None
+    estimate_dates: Annotated[
+        bool, Meta(description="Estimate the terms of which nothing is known from other years, instead of refusing")
+    ] = False
 
 
 class CalendarChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,6 +51,7 @@ class CalendarChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     jobs: _Jobs | UnsetType = UNSET
     academic_year: RequestedYear | UnsetType = UNSET
     choices: Choices | UnsetType = UNSET
+    estimate_dates: bool | UnsetType = UNSET
     rotate_feed: bool = False
 
 
@@ -107,6 +111,7 @@ def changes(requested: CalendarChange) -> Changes:
         job_ids=requested.jobs if requested.jobs is UNSET else unique(requested.jobs),
         academic_year=UNSET if year is UNSET else year_choice(year),
         choices=requested.choices,
+        estimate_dates=requested.estimate_dates,
         rotate_feed=requested.rotate_feed,
     )
 

@@ -64,6 +64,7 @@ class CalendarController(Controller):
             name=data.name,
             academic_year=year_choice(data.academic_year),
             choices=data.choices,
+            estimate_dates=data.estimate_dates,
             limits=settings.limits,
         )
         view = await asyncio.to_thread(calendar_view, owned)

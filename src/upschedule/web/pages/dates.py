@@ -1,84 +1,174 @@
 """The dates between which classes repeat: shown to be confirmed, and read back from the form. Pure."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from typing import get_args
 
 import msgspec
 
-from upschedule.calendars.assembly import CalendarAssembly, needed_terms
+from upschedule.calendars.assembly import CalendarAssembly, source_of_dates
 from upschedule.calendars.model import YearChoice
+from upschedule.calendars.previews import YearAdvice
 from upschedule.errors import FieldError
-from upschedule.timetable.academic_year import AcademicYear, Period, Term, YearDates
-from upschedule.timetable.event import Event
+from upschedule.timetable.academic_year import TERM_TITLES, AcademicYear, Period, Term, YearDates
 from upschedule.web.http.errors import InvalidRequest
 
-_TITLES: dict[Term, str] = {
-    "S1": "First semester", "S2": "Second semester",
-    "Q1": "First quarter", "Q2": "Second quarter", "Q3": "Third quarter", "Q4": "Fourth quarter",
-}  # fmt: skip
+#: The row of the form in which another recess can be given.
+_NEW_RECESS = "recess0"
+_RECESS, _PROPOSED = "recess", "proposed"
 
 
 class TermDates(msgspec.Struct, frozen=True, kw_only=True):
-    """First and last day in ISO 8601, empty while unknown."""
+    """First and last day in ISO 8601, empty while unknown. `error` says what is wrong with what was typed."""
 
     code: Term
     title: str
     start: str = ""
     end: str = ""
+    error: str = ""
+
+
+class RecessDates(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the form, whose fields begin with `key`. A `proposed` one counts only if it is `used`."""
+
+    key: str
+    name: str = ""
+    start: str = ""
+    end: str = ""
+    proposed: bool = False
+    used: bool = False
+    error: str = ""
 
 
 class Dates(msgspec.Struct, frozen=True, kw_only=True):
     """`source` says where they come from, empty where the visitor gave them."""
 
+    year: int
     terms: tuple[TermDates, ...]
-    recesses: tuple[Period, ...] = ()
+    recesses: tuple[RecessDates, ...] = ()
+    recesses_known: bool = False
     confirmed: bool = False
+    estimated_from: int | None = None
     source: str = ""
 
+    @property
+    def missing(self) -> bool:
+        """Whether there are terms of which nothing is known, not even an estimate."""
+        return any(not term.start for term in self.terms)
 
-def unknown_dates(events: Sequence[Event]) -> Dates:
-    """Before there is a calendar: to be filled in only if its making asks for them."""
-    return Dates(terms=tuple(TermDates(code=term, title=_TITLES[term]) for term in needed_terms(events)))
 
-
-def calendar_dates(assembly: CalendarAssembly) -> Dates:
-    """Those that the calendar uses now."""
+def dates_of(assembly: CalendarAssembly, advice: YearAdvice) -> Dates:
+    """Those that the calendar uses now, or that a draft would use, with the recesses that are proposed."""
     own = set(assembly.needed_terms) <= set(assembly.calendar.dates.terms)
+    known = assembly.year.dates.recesses
+    rows = [_row(f"{_RECESS}{number}", period) for number, period in enumerate(known or (), 1)]
+    rows += [_row(f"{_PROPOSED}{number}", period) for number, period in enumerate(advice.recesses, 1)]
+    sourced = assembly.known or assembly.estimated_terms
     return Dates(
+        year=assembly.year.year,
         terms=tuple(_term(term, assembly.year) for term in assembly.needed_terms),
-        recesses=assembly.year.dates.recesses or (),
+        recesses=(*rows, RecessDates(key=_NEW_RECESS)),
+        recesses_known=known is not None,
         confirmed=assembly.dates_confirmed,
-        source=assembly.known.source if assembly.known and not own else "",
+        estimated_from=assembly.estimate.from_year if assembly.estimated_terms and assembly.estimate else None,
+        source=source_of_dates(assembly) if sourced and not own else "",
+    )
+
+
+def refused_dates(shown: Dates, form: Sequence[tuple[str, str]], errors: Sequence[FieldError]) -> Dates:
+    """The form as it was sent, with what is wrong beside the fields."""
+    typed = dict(form)
+    keys = _recess_keys(typed)
+    return msgspec.structs.replace(
+        shown,
+        terms=tuple(
+            msgspec.structs.replace(
+                term,
+                start=typed.get(f"{term.code}_start", term.start),
+                end=typed.get(f"{term.code}_end", term.end),
+                error=_error_of(errors, term.code, f"terms.{term.code}"),
+            )
+            for term in shown.terms
+        ),
+        recesses=tuple(
+            msgspec.structs.replace(
+                row,
+                start=typed.get(f"{row.key}_start", row.start),
+                end=typed.get(f"{row.key}_end", row.end),
+                used=f"{row.key}_use" in typed,
+                error=_error_of(errors, row.key, _recess_path(row.key, keys)),
+            )
+            for row in shown.recesses
+        ),
+    )
+
+
+def complaint(shown: Dates, fallback: str) -> str:
+    """One sentence for each field that is wrong, with its name."""
+    named = [(term.title, term.error) for term in shown.terms]
+    named += [(row.name or "Recess", row.error) for row in shown.recesses]
+    found = [f"{title[:1].upper()}{title[1:]}: {error}" for title, error in named if error]
+    return " ".join(found) or fallback
+
+
+def year_choice(form: Sequence[tuple[str, str]], before: YearDates) -> YearChoice:
+    """From the form's fields in order; what it does not ask for stays as `before`. Raises InvalidRequest."""
+    typed = dict(form)
+    terms: dict[Term, Period] = {term: _period(typed, term) for term in get_args(Term) if _is_given(typed, term)}
+    recesses = tuple(_period(typed, key) for key in _recess_keys(typed))
+    recesses = tuple(sorted(recesses, key=lambda period: period.start))
+    year = min((period.start.year for period in terms.values()), default=None)
+    return YearChoice(year=year, dates=msgspec.structs.replace(before, terms=terms, recesses=recesses))
+
+
+def _row(key: str, period: Period) -> RecessDates:
+    return RecessDates(
+        key=key,
+        name=period.name,
+        start=period.start.isoformat(),
+        end=period.end.isoformat(),
+        proposed=key.startswith(_PROPOSED),
     )
 
 
 def _term(term: Term, year: AcademicYear) -> TermDates:
     found = year.periods(term)
     if not found:
-        return TermDates(code=term, title=_TITLES[term])
+        return TermDates(code=term, title=TERM_TITLES[term])
     start, end = found[0].start.isoformat(), found[-1].end.isoformat()
-    return TermDates(code=term, title=_TITLES[term], start=start, end=end)
+    return TermDates(code=term, title=TERM_TITLES[term], start=start, end=end)
 
 
-def year_choice(form: Sequence[tuple[str, str]], before: YearDates) -> YearChoice:
-    """From the form's fields in order; what it does not ask for stays as `before`. Raises InvalidRequest."""
-    starts = {name.removesuffix("_start"): value for name, value in form if name.endswith("_start") and value}
-    ends = {name.removesuffix("_end"): value for name, value in form if name.endswith("_end") and value}
-    periods = {name: _period(starts.get(name, ""), ends.get(name, ""), name) for name in (starts | ends)}
-    terms: dict[Term, Period] = {term: periods[term] for term in get_args(Term) if term in periods}
-    recesses = tuple(sorted(_recesses(periods), key=lambda period: period.start))
-    year = min((period.start.year for period in terms.values()), default=None)
-    return YearChoice(year=year, dates=msgspec.structs.replace(before, terms=terms, recesses=recesses))
+def _recess_keys(typed: Mapping[str, str]) -> list[str]:
+    """The recesses that the form gives, in the order of their first days, as a calendar keeps them."""
+    keys = dict.fromkeys(name.rpartition("_")[0] for name in typed if name.startswith((_RECESS, _PROPOSED)))
+    given = [key for key in keys if _is_given(typed, key) and (key.startswith(_RECESS) or f"{key}_use" in typed)]
+    return sorted(given, key=lambda key: typed.get(f"{key}_start", ""))
 
 
-def _recesses(periods: dict[str, Period]) -> Iterable[Period]:
-    return (period for name, period in periods.items() if name.startswith("recess"))
+def _is_given(typed: Mapping[str, str], key: str) -> bool:
+    return bool(typed.get(f"{key}_start") or typed.get(f"{key}_end"))
 
 
-def _period(start: str, end: str, name: str) -> Period:
+def _period(typed: Mapping[str, str], key: str) -> Period:
     try:
-        return Period(start=dt.date.fromisoformat(start), end=dt.date.fromisoformat(end))
+        return Period(
+            start=dt.date.fromisoformat(typed.get(f"{key}_start", "")),
+            end=dt.date.fromisoformat(typed.get(f"{key}_end", "")),
+            name=typed.get(f"{key}_name", ""),
+        )
     except ValueError as error:
         detail = "Give both its first and its last day."
-        raise InvalidRequest(detail, (FieldError(field=name, detail=detail),)) from error
+        raise InvalidRequest(detail, (FieldError(field=key, detail=detail),)) from error
+
+
+def _recess_path(key: str, keys: Sequence[str]) -> str:
+    """As the service names it, by its number in the list; empty for a row that gives no recess."""
+    return f"recesses.{keys.index(key)}" if key in keys else ""
+
+
+def _error_of(errors: Sequence[FieldError], key: str, path: str) -> str:
+    """The errors of the row itself, and of its first and last day as the service names them."""
+    prefix = f"academic_year.{path}."
+    found = [error.detail for error in errors if error.field == key or (path and f"{error.field}.".startswith(prefix))]
+    return " ".join(dict.fromkeys(found))

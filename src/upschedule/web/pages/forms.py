@@ -3,24 +3,29 @@
 from uuid import UUID
 
 import msgspec
-from litestar import Controller, post
+from litestar import Controller, Response, post
 from litestar.response import Redirect
 from msgspec import UNSET
 
 from upschedule.accounts.service import Visitor
-from upschedule.calendars.model import Changes, Choices
+from upschedule.calendars.errors import InvalidCalendar
+from upschedule.calendars.model import Changes, Choices, YearChoice
 from upschedule.calendars.service import CalendarService
+from upschedule.errors import FieldError
 from upschedule.processing.service import JobService
 from upschedule.settings import LimitSettings, Settings
 from upschedule.timetable.academic_year import YearDates
+from upschedule.web.http.errors import InvalidRequest
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.uploads import UploadReceiver
 from upschedule.web.pages.dates import year_choice
 from upschedule.web.pages.holdings import Holdings, holdings_of
+from upschedule.web.pages.home import page_of_refused_dates
 from upschedule.web.pages.modules import choices_from_form
 from upschedule.web.pages.rendering import error_handlers
 
 _SEE_OTHER = 303
+_YEAR_DIGITS = 4
 
 
 def _back(part: str) -> Redirect:
@@ -78,13 +83,31 @@ class CalendarForms(Controller):
         job_service: JobService,
         calendars: CalendarService,
         settings: Settings,
-    ) -> Redirect:
-        """The owner's dates count as confirmed."""
+    ) -> Redirect | Response[bytes]:
+        """The owner's dates count as confirmed. Where they cannot be, the form is shown again with the reason."""
         form = await _fields(request)
         holdings = await holdings_of(known.account_id, job_service, calendars)
         before = holdings.calendar.assembly.calendar.dates if holdings.calendar else YearDates()
-        changes = Changes(academic_year=year_choice(form, before))
-        await _save(calendars, known, holdings, changes, limits=settings.limits)
+        try:
+            changes = Changes(academic_year=year_choice(form, before))
+            await _save(calendars, known, holdings, changes, limits=settings.limits)
+        except (InvalidCalendar, InvalidRequest) as error:
+            return page_of_refused_dates(request, holdings, form, error)
+        return _back("dates")
+
+    @post("/year")
+    async def set_year(
+        self,
+        request: AnyRequest,
+        known: Visitor,
+        job_service: JobService,
+        calendars: CalendarService,
+        settings: Settings,
+    ) -> Redirect:
+        """The year of the classes, with the dates that are known or estimated of it. Own dates of another year go."""
+        choice = YearChoice(year=_year(await _fields(request)))
+        holdings = await holdings_of(known.account_id, job_service, calendars)
+        await _save(calendars, known, holdings, Changes(academic_year=choice), limits=settings.limits)
         return _back("dates")
 
     @post("/choices")
@@ -105,6 +128,15 @@ class CalendarForms(Controller):
         return _back("check")
 
 
+def _year(form: list[tuple[str, str]]) -> int:
+    """Raises InvalidRequest."""
+    typed = dict(form).get("year", "")
+    if not (typed.isascii() and typed.isdecimal() and len(typed) == _YEAR_DIGITS):
+        detail = "Choose a year."
+        raise InvalidRequest(detail, (FieldError(field="year", detail=detail),))
+    return int(typed)
+
+
 async def _fields(request: AnyRequest) -> list[tuple[str, str]]:
     form = await request.form()
     return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
@@ -113,11 +145,11 @@ async def _fields(request: AnyRequest) -> list[tuple[str, str]]:
 async def _save(
     calendars: CalendarService, owner: Visitor, holdings: Holdings, changes: Changes, *, limits: LimitSettings
 ) -> None:
-    """All that was read, in the calendar that there is or in a new one."""
+    """All that was read, in the calendar that there is or in a new one. Dates that nobody has entered are estimated."""
     job_ids = tuple(holdings.read)
     if holdings.calendar:
         calendar_id = holdings.calendar.assembly.calendar.id
-        changes = msgspec.structs.replace(changes, job_ids=job_ids)
+        changes = msgspec.structs.replace(changes, job_ids=job_ids, estimate_dates=True)
         await calendars.change(owner.account_id, calendar_id, changes, limits=limits)
         return
     await calendars.create(
@@ -125,5 +157,6 @@ async def _save(
         job_ids=job_ids,
         academic_year=None if changes.academic_year is UNSET else changes.academic_year,
         choices=None if changes.choices is UNSET else changes.choices,
+        estimate_dates=True,
         limits=limits,
     )

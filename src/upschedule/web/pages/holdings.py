@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from functools import cached_property
 from uuid import UUID
 
+from upschedule.calendars.assembly import CalendarAssembly
+from upschedule.calendars.model import Document
+from upschedule.calendars.previews import YearAdvice
 from upschedule.calendars.service import CalendarService, OwnedCalendar
 from upschedule.processing.errors import JobNotFound, NotCompleted
 from upschedule.processing.job import JobStatus, Status
@@ -17,14 +20,30 @@ _DOCUMENTS_MAX = 50
 
 
 class Holdings:
-    """`jobs` are newest first; `read` holds the result of each one that has a result; `calendar` is the newest."""
+    """`jobs` are newest first; `read` holds the result of each one that has a result; `calendar` is the newest.
+
+    `draft` is what a calendar of the documents would be while there is none. `advice` is about the one or the other.
+    """
 
     def __init__(
-        self, jobs: Sequence[JobStatus], read: Mapping[UUID, Extraction], calendar: OwnedCalendar | None
+        self,
+        jobs: Sequence[JobStatus],
+        read: Mapping[UUID, Extraction],
+        calendar: OwnedCalendar | None,
+        *,
+        draft: CalendarAssembly | None = None,
+        advice: YearAdvice | None = None,
     ) -> None:
         self.jobs = jobs
         self.read = read
         self.calendar = calendar
+        self.draft = draft
+        self.advice = advice
+
+    @property
+    def assembly(self) -> CalendarAssembly | None:
+        """The calendar's, or the draft."""
+        return self.calendar.assembly if self.calendar else self.draft
 
     @property
     def current(self) -> bool:
@@ -65,4 +84,16 @@ async def holdings_of(account_id: UUID, jobs: JobService, calendars: CalendarSer
                 read[job.id] = await jobs.timetable(account_id, job.id)
             except (JobNotFound, NotCompleted):
                 continue
-    return Holdings(recent, read, await calendars.newest(account_id))
+    newest = await calendars.newest(account_id)
+    draft = None if newest or not read else await calendars.draft(account_id, _documents(recent, read))
+    assembly = newest.assembly if newest else draft
+    advice = await calendars.advise(assembly) if assembly else None
+    return Holdings(recent, read, newest, draft=draft, advice=advice)
+
+
+def _documents(jobs: Sequence[JobStatus], read: Mapping[UUID, Extraction]) -> tuple[Document, ...]:
+    return tuple(
+        Document(job_id=job.id, events=read[job.id].events, warnings=read[job.id].warnings)
+        for job in reversed(jobs)
+        if job.id in read
+    )

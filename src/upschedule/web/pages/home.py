@@ -1,5 +1,6 @@
 """The page: everything a visitor has, at one address."""
 
+from collections.abc import Sequence
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -7,17 +8,21 @@ from litestar import Controller, Response, route
 
 from upschedule.accounts.service import Visitor
 from upschedule.calendars.assembly import CalendarAssembly
+from upschedule.calendars.errors import InvalidCalendar
 from upschedule.calendars.model import Choices
 from upschedule.calendars.service import CalendarService
 from upschedule.processing.service import JobService
 from upschedule.timetable.event import Exam
+from upschedule.web.http.errors import InvalidRequest
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.openapi import READING
-from upschedule.web.pages.dates import calendar_dates, unknown_dates
+from upschedule.web.http.problems import http_status_for
+from upschedule.web.pages.dates import Dates, complaint, dates_of, refused_dates
 from upschedule.web.pages.documents import documents
 from upschedule.web.pages.holdings import Holdings, holdings_of
 from upschedule.web.pages.rendering import error_handlers, page
 from upschedule.web.pages.schedule import schedule
+from upschedule.web.pages.years import YearQuestion, year_question
 
 
 class Links(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,23 +49,59 @@ class HomeController(Controller):
     ) -> Response[bytes]:
         """Empty for a person who has made nothing yet."""
         if visitor is None:
-            return _page(request, Holdings((), {}, None), known=False)
-        return _page(request, await holdings_of(visitor.account_id, job_service, calendars), known=True)
+            return _page(request, Holdings((), {}, None), None, known=False)
+        holdings = await holdings_of(visitor.account_id, job_service, calendars)
+        return _page(request, holdings, _dates(holdings), known=True)
 
 
-def _page(request: AnyRequest, holdings: Holdings, *, known: bool) -> Response[bytes]:
+def page_of_refused_dates(
+    request: AnyRequest, holdings: Holdings, form: Sequence[tuple[str, str]], error: InvalidCalendar | InvalidRequest
+) -> Response[bytes]:
+    """The page with the dates form as it was sent, and what is wrong beside its fields."""
+    dates = _dates(holdings)
+    shown = refused_dates(dates, form, error.errors) if dates else None
+    message = complaint(shown, error.detail) if shown else error.detail
+    status_code = http_status_for(type(error))
+    return _page(request, holdings, shown, known=True, message=message, status_code=status_code)
+
+
+def _page(
+    request: AnyRequest,
+    holdings: Holdings,
+    dates: Dates | None,
+    *,
+    known: bool,
+    message: str = "",
+    status_code: int = 200,
+) -> Response[bytes]:
     assembly = holdings.calendar.assembly if holdings.calendar else None
     choices = assembly.calendar.choices if assembly else Choices()
     return page(
         request,
         "index.html",
+        status_code=status_code,
         known=known,
+        message=message,
         documents=documents(holdings.jobs, holdings.read),
         schedule=schedule(holdings.named, holdings.warnings, choices, _exam_ends(assembly)) if holdings.named else None,
-        dates=calendar_dates(assembly) if assembly else unknown_dates([event for _, event in holdings.named]),
+        dates=dates,
+        years=_years(holdings),
         calendar=_links(holdings),
         reading_key=" ".join(sorted(str(job_id) for job_id in holdings.read)),
     )
+
+
+def _dates(holdings: Holdings) -> Dates | None:
+    if holdings.assembly is None or holdings.advice is None:
+        return None
+    return dates_of(holdings.assembly, holdings.advice)
+
+
+def _years(holdings: Holdings) -> YearQuestion:
+    if holdings.assembly is None or holdings.advice is None:
+        return YearQuestion()
+    events = [event for _, event in holdings.named]
+    return year_question(holdings.assembly, holdings.advice, events, made=holdings.calendar is not None)
 
 
 def _exam_ends(assembly: CalendarAssembly | None) -> dict[str, str]:

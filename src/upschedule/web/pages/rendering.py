@@ -36,9 +36,14 @@ def _address(name: str) -> str:
     return minijinja.safe(ASSETS.url(name))
 
 
+def _capitalize_first(text: str) -> str:
+    # The filter `capitalize` would make "(S2)" small.
+    return text[:1].upper() + text[1:]
+
+
 _ENVIRONMENT = minijinja.Environment(
     loader=_load,
-    filters={"asset": _address},
+    filters={"asset": _address, "capitalize_first": _capitalize_first},
     undefined_behavior="strict",
     # Its error messages would quote the variables, and with them a person's schedule, into the logs.
     debug=False,

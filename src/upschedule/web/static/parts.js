@@ -34,6 +34,9 @@ export function refresh() {
 /** @param {HTMLFormElement} form @param {HTMLElement | null} [submitter] */
 export async function send(form, submitter) {
   const body = new URLSearchParams(new FormData(form));
+  if (submitter?.name) {
+    body.append(submitter.name, submitter.value);
+  }
   form.dataset.sent = "yes";
   submitter?.setAttribute("aria-disabled", "true");
   const done = await request(form.action, { method: "POST", body });
@@ -57,6 +60,7 @@ async function exchange(url, options) {
     const text = await response.text();
     if (!response.ok) {
       complain(sentence(response.headers.get("Content-Type") ?? "", text));
+      showRefused(text);
       return false;
     }
     complain("");
@@ -65,6 +69,15 @@ async function exchange(url, options) {
   } catch {
     complain(OFFLINE);
     return false;
+  }
+}
+
+/** A form that was refused comes back with what is wrong beside its fields. @param {string} text */
+function showRefused(text) {
+  const page = new DOMParser().parseFromString(text, "text/html");
+  if (page.querySelector("[aria-invalid]")) {
+    swap(page);
+    document.querySelector("[aria-invalid]").focus();
   }
 }
 
@@ -88,8 +101,11 @@ function swap(page) {
 function carry(old, fresh) {
   for (const input of old.querySelectorAll("input[id]")) {
     const twin = fresh.querySelector(`#${CSS.escape(input.id)}`);
-    if (twin && input.type === "date" && input.value !== input.defaultValue && input.form.dataset.sent !== "yes") {
+    const unsent = twin && input.form?.dataset.sent !== "yes";
+    if (unsent && input.type === "date" && input.value !== input.defaultValue) {
       twin.value = input.value;
+    } else if (unsent && input.type === "checkbox" && input.checked !== input.defaultChecked) {
+      twin.checked = input.checked;
     } else if (twin && input.name === "view") {
       twin.checked = input.checked;
     }
