@@ -46,7 +46,11 @@ edge.define(target, stack.of(edge.EdgeConfig), stack.secrets)
 monitoring.define(target, stack.of(monitoring.MonitoringConfig))
 application.define(target, stack.of(application.ApplicationConfig), stack.secrets, addresses)
 
-deploy = AccessToken("deploy", title=f"{shared.namespace}-deploy", rules=deploy_rules(shared.namespace))
+deploy = AccessToken(
+    "deploy",
+    title=f"{shared.namespace}-deploy",
+    rules=deploy_rules(shared.namespace, release_volume=stack.of(application.ApplicationConfig).release_volume),
+)
 
 pulumi.export("namespace", namespace.name)
 pulumi.export("deployToken", deploy.token)

@@ -20,12 +20,13 @@ class AccessToken(pulumi.ComponentResource):
         self.register_outputs({"token": self.token})
 
 
-def deploy_rules(namespace: str) -> str:
+def deploy_rules(namespace: str, *, release_volume: str) -> str:
     """Allows to start releases, promote or fail canaries, and scale, but not to enter a task or change access.
 
     The token cannot read a secret, but a job that it submits can read the secrets of the job of that name. It keeps the
-    records of releases, and reads what the stack last applied, and sets the
-    canary's share of the visitors, which Traefik's routes follow.
+    records of releases, reads what the stack last applied, and sets the canary's share of the visitors, which Traefik's
+    routes follow. `release_volume` is the nodes' host volume for unpacked releases: Nomad refuses a job that mounts a
+    host volume from a token that may not mount it.
     """
     return f"""namespace "{namespace}" {{
   capabilities = ["list-jobs", "parse-job", "read-job", "read-job-scaling", "read-logs", "scale-job", "submit-job"]
@@ -43,6 +44,10 @@ def deploy_rules(namespace: str) -> str:
       capabilities = ["read", "write", "destroy"]
     }}
   }}
+}}
+
+host_volume "{release_volume}" {{
+  capabilities = ["mount-readwrite"]
 }}
 """
 

@@ -10,11 +10,15 @@ from tests.support.cluster.program.recorded_engine import run, token_of
 
 def test_a_token_has_its_policy_and_no_other() -> None:
     """Neither is the management token, whose type would pass every policy by."""
-    ran = run(lambda: AccessToken("deploy", title="whole-deploy", rules=deploy_rules("whole")).token)
+    ran = run(
+        lambda: (
+            AccessToken("deploy", title="whole-deploy", rules=deploy_rules("whole", release_volume="unpacked")).token
+        )
+    )
     (policy,) = ran.of("AclPolicy").values()
     (token,) = ran.of("AclToken").values()
 
-    assert policy.inputs == {"name": "whole-deploy", "rulesHcl": deploy_rules("whole")}
+    assert policy.inputs == {"name": "whole-deploy", "rulesHcl": deploy_rules("whole", release_volume="unpacked")}
     assert token.inputs == {"name": "whole-deploy", "type": "client", "policies": ["whole-deploy"]}
     assert token.after == {("AclPolicy", "deploy")}
     assert ran.result == token_of("deploy")
@@ -23,7 +27,10 @@ def test_a_token_has_its_policy_and_no_other() -> None:
 @pytest.mark.parametrize(
     ("rules", "variables"),
     [
-        (deploy_rules("whole"), ["releases/*", "stack/applied", "nomad/jobs/traefik/traefik"]),
+        (
+            deploy_rules("whole", release_volume="unpacked"),
+            ["releases/*", "stack/applied", "nomad/jobs/traefik/traefik"],
+        ),
         (autoscaler_rules("whole"), []),
     ],
     ids=["deploy", "autoscaler"],

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from tests.support.cluster.tooling.consul_agent import running_consul
 from tests.support.cluster.tooling.nomad_agent import Agent, running_agent
-from tests.support.cluster.tooling.releases import JOBS, Release
+from tests.support.cluster.tooling.releases import JOBS, RELEASE_VOLUME, Release
 from tests.support.cluster.tooling.sleeper_jobs import unique
 from tests.support.paths import ROOT
 from tests.support.servers import wait_until
@@ -144,8 +144,18 @@ class Site:
 @contextmanager
 def running_node(programs: Path, log: Path) -> Iterator[tuple[Agent, str]]:
     """Nomad, and the address of the Consul that it registers instances with."""
-    with running_consul(programs / "consul", log) as consul:  # noqa: SIM117 - the second needs the first
-        with running_agent(programs / "nomad", f'consul {{\n  address = "{consul}"\n}}\n') as agent:
+    with running_consul(programs / "consul", log) as consul:
+        configuration = f"""
+consul {{
+  address = "{consul}"
+}}
+client {{
+  host_volume "{RELEASE_VOLUME}" {{
+    path = "{log.parent}"
+  }}
+}}
+"""
+        with running_agent(programs / "nomad", configuration) as agent:
             yield agent, consul
 
 
@@ -160,7 +170,9 @@ def site_in(agent: Agent, consul: str) -> Iterator[Site]:
 
 
 def _deploy_rules(namespace: str) -> str:
-    rules: str = runpy.run_path(str(ROOT / "pulumi" / "components" / "access.py"))["deploy_rules"](namespace)
+    rules: str = runpy.run_path(str(ROOT / "pulumi" / "components" / "access.py"))["deploy_rules"](
+        namespace, release_volume=RELEASE_VOLUME
+    )
     return rules
 
 

@@ -12,6 +12,7 @@ from tests.support.cluster.whole.releases import Change
 from tests.support.paths import ROOT
 
 JOBS = ("worker", "scheduler", "api")
+RELEASE_VOLUME = "releases"
 #: Answers every request with 200, unless told another program.
 SERVES = """
 import http.server, os
@@ -122,6 +123,11 @@ job "{job}" {{
     reschedule {{
       attempts  = 0
       unlimited = false
+    }}
+    # As the real jobs do: Nomad registers such a job for a token that may mount the volume only.
+    volume "releases" {{
+      type   = "host"
+      source = "{RELEASE_VOLUME}"
     }}
     # Out of Consul first: nobody is sent here any more when it stops.
     shutdown_delay = "3s"
