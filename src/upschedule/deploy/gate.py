@@ -52,13 +52,19 @@ class ReleaseContext:
     limits: GateLimits
     watcher: Watcher
 
-    def check_instances(self, job: Job, instances: Iterable[Allocation], *, kind: str) -> Finding:
-        """Waits until Consul passes every check of the instances, and while Consul is silent.
+    def check_instances(
+        self, job: Job, instances: Iterable[Allocation], *, kind: str, enough: int | None = None
+    ) -> Finding:
+        """Waits until Consul passes every check of `enough` instances, or of all, and while Consul is silent.
 
         `kind` is their plural for the finding.
         """
         cluster, known = self.cluster, list(instances)
         failing: Mapping[str, list[str]] = {}
+        needed = len(known) if enough is None else enough
+
+        def passing_now() -> int:
+            return sum(not failing.get(each.id) for each in known)
 
         def all_pass() -> bool:
             nonlocal failing
@@ -68,7 +74,7 @@ class ReleaseContext:
                 seconds=cluster.silence_seconds,
                 report=cluster.report,
             )
-            return not any(failing.values())
+            return passing_now() >= needed
 
         subject = f"{job.id}: checks in Consul"
         try:
@@ -78,7 +84,7 @@ class ReleaseContext:
         except DeployError as error:
             return Finding(subject=subject, ok=False, unsure=error.is_silence, detail=str(error))
         sentences = [f"instance {short_id(id_)} {each}" for id_, checks in failing.items() for each in checks]
-        detail = f"all pass on {len(known)} {kind}" if passing else "; ".join(sentences)
+        detail = f"all pass on {passing_now()} {kind}" if passing else "; ".join(sentences)
         return Finding(subject=subject, ok=passing and bool(known), detail=detail)
 
     def restarts(self, waiting: States, process_starts: Mapping[str, float] = MappingProxyType({})) -> list[str]:

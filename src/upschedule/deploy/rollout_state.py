@@ -1,6 +1,8 @@
 """The state of a job's release, derived from one snapshot of Nomad. Pure."""
 
 import enum
+import itertools
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -35,7 +37,8 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
     healthy and not promoted. `fingerprint` and `index` are of the newest version's specification and registration,
     `failed_fingerprint` and `failed_key` (`Job.release_key`) are of the version that was given up, while Nomad knows
     it. `is_scaling`: the newest version differs from the one before in the number of instances only, and not all of
-    them are there yet.
+    them are there yet; `count_before` is then the lowest number since the last one that was reached.
+    `release_versions` are the newest version and those from which it was scaled.
     """
 
     name: str
@@ -51,6 +54,7 @@ class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
     index: int = 0
     is_scaling: bool = False
     count_before: int = 0
+    release_versions: frozenset[int] = frozenset()
     instances: tuple[Allocation, ...] = ()
     leaving: tuple[Allocation, ...] = ()
     canaries: tuple[Allocation, ...] = ()
@@ -82,6 +86,7 @@ def derive(snapshot: JobSnapshot) -> RolloutState:
     job = snapshot.versions[0]
     deployment = _deployment_of(snapshot, job.version)
     scaled_from = _scaled_from(snapshot, deployment)
+    scalings = _scalings(snapshot)
     before = _deployment_of(snapshot, job.version - 1)
     failed = before if before and before.reverts_automatically else None
     canaries = _canaries(snapshot, deployment)
@@ -100,7 +105,8 @@ def derive(snapshot: JobSnapshot) -> RolloutState:
         fingerprint=history.fingerprint(snapshot.specifications[0]),
         index=snapshot.specifications[0]["JobModifyIndex"],
         is_scaling=scaled_from is not None,
-        count_before=scaled_from.count if scaled_from else job.count,
+        count_before=_lowest_count(snapshot, scalings[1:]) if scaled_from else job.count,
+        release_versions=frozenset(each.version for each in scalings),
         instances=tuple(each for each in snapshot.allocations if each.is_wanted),
         leaving=tuple(each for each in snapshot.allocations if each.is_leaving),
         canaries=canaries,
@@ -118,6 +124,24 @@ def _scaled_from(snapshot: JobSnapshot, deployment: Deployment | None) -> Job | 
         return None
     ended = not deployment.is_active if deployment else _runs_everywhere(snapshot, job)
     return None if ended else earlier[0]
+
+
+def _scalings(snapshot: JobSnapshot) -> list[Job]:
+    """The newest version and, newest first, those before it that differ in the number of instances only."""
+    newest = history.fingerprint(snapshot.specifications[0])
+    pairs = zip(snapshot.versions, snapshot.specifications, strict=True)
+    return [job for job, _ in itertools.takewhile(lambda pair: history.fingerprint(pair[1]) == newest, pairs)]
+
+
+def _lowest_count(snapshot: JobSnapshot, scalings: Iterable[Job]) -> int:
+    """Of `scalings` until the last that ended: what was asked for in between may not have been reached."""
+    counts: list[int] = []
+    for job in scalings:
+        counts.append(job.count)
+        deployment = _deployment_of(snapshot, job.version)
+        if deployment and deployment.status == "successful":
+            break
+    return min(counts)
 
 
 def _phase(

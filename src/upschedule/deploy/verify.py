@@ -6,18 +6,29 @@ from upschedule.deploy.environment import API
 from upschedule.deploy.explain import short_id
 from upschedule.deploy.findings import Finding
 from upschedule.deploy.gate import ReleaseContext
+from upschedule.deploy.nomad_model import Allocation
 from upschedule.deploy.rollout_state import RolloutState
 
 
 def verify(context: ReleaseContext) -> list[Finding]:
-    """Of jobs that have settled. Changes nothing in the cluster."""
+    """Of jobs that have settled, which the autoscaler may change meanwhile. Changes nothing in the cluster."""
     states, drained = _await_drained(context)
-    findings = [_instances(each) for each in states.values()]
+    findings = [instances_finding(each) for each in states.values()]
     findings += [_one_release(states), drained]
     findings += [
-        context.check_instances(each.job, each.instances, kind="instances") for each in states.values() if each.job
+        context.check_instances(each.job, _running(each), kind="instances", enough=_needed(each))
+        for each in states.values()
+        if each.job
     ]
-    return [*findings, *context.probe.public([each.id for each in states[API].instances])]
+    return [*findings, *context.probe.public(lambda: _may_answer(states[API], context.watcher.poll()[API]))]
+
+
+def _may_answer(before: RolloutState, after: RolloutState) -> set[str]:
+    """The release's instances, those included that the autoscaler added or removed meanwhile."""
+    added_or_leaving = (*after.instances, *after.leaving)
+    return {each.id for each in before.instances} | {
+        each.id for each in added_or_leaving if each.job_version in after.release_versions
+    }
 
 
 def _await_drained(context: ReleaseContext) -> tuple[Mapping[str, RolloutState], Finding]:
@@ -33,16 +44,36 @@ def _await_drained(context: ReleaseContext) -> tuple[Mapping[str, RolloutState],
     return last, Finding(subject="instances before", ok=ok, detail=detail)
 
 
-def _instances(state: RolloutState) -> Finding:
+def instances_finding(state: RolloutState) -> Finding:
+    """Whether the release, and no other, runs on as many instances as the job wants. Pure."""
     subject, job = f"{state.name}: instances", state.job
     if job is None:
         return Finding(subject=subject, ok=False, detail="there is no such job")
-    right = [each for each in state.instances if each.job_version == job.version and each.client_status == "running"]
-    ok = len(right) == len(state.instances) == job.count
-    detail = f"{len(right)} of {job.count} run release {job.release}, version {job.version}"
-    if others := len(state.instances) - len(right):
-        detail += f", {others} run another version or do not run"
-    return Finding(subject=subject, ok=ok, detail=detail)
+    running = _running(state)
+    others = sum(each.job_version not in state.release_versions for each in state.instances)
+    detail = f"{len(running)} of {job.count} run release {job.release}, version {job.version}"
+    if others:
+        detail += f", {others} run another release"
+    if waiting := len(state.instances) - len(running) - others:
+        detail += f", {waiting} do not run yet"
+    if state.is_scaling:
+        detail += f", while Nomad scales from {state.count_before}"
+    return Finding(subject=subject, ok=not others and len(running) >= _needed(state), detail=detail)
+
+
+def _running(state: RolloutState) -> list[Allocation]:
+    """The instances of the release that run."""
+    return [
+        each
+        for each in state.instances
+        if each.job_version in state.release_versions and each.client_status == "running"
+    ]
+
+
+def _needed(state: RolloutState) -> int:
+    """How many instances must run: while Nomad changes their number, those that it is not adding or removing."""
+    count = state.job.count if state.job else 0
+    return min(count, state.count_before) if state.is_scaling else count
 
 
 def _one_release(states: Mapping[str, RolloutState]) -> Finding:

@@ -71,10 +71,10 @@ class Probe:
         except DeployError:
             return {}
 
-    def public(self, instances: Collection[str]) -> list[Finding]:
-        """Without the canary's header. `instances` are the allocations that may answer."""
+    def public(self, instances: Callable[[], Collection[str]]) -> list[Finding]:
+        """Without the canary's header. `instances` gives, once asked, the allocations that may have answered."""
         findings, records = self._golden(ProbeClient(self.site, self.clock))
-        return [*findings, check_answers(records, instances, name="the release's instances")]
+        return [*findings, check_answers(records, instances(), name="the release's instances")]
 
     def _golden(self, client: ProbeClient) -> tuple[list[Finding], list[RequestRecord]]:
         run = GoldenRun(client=client, golden=self.golden, clock=self.clock, seconds=self.golden_seconds)
