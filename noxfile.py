@@ -89,7 +89,8 @@ def cluster_quick(session: nox.Session) -> None:
         "secrets",
     )
     chosen = ("tests/cluster/program", *(f"tests/cluster/tooling/test_{part}.py" for part in parts))
-    session.run("pytest", *chosen, *session.posargs)
+    # Each process has a Nomad of its own.
+    session.run("pytest", *chosen, *TWO_PROCESSES, *session.posargs)
 
 
 @nox.session
