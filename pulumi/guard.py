@@ -4,7 +4,6 @@ import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import pulumi
 
@@ -15,6 +14,7 @@ from upschedule.deploy.http import BRIEF
 from upschedule.deploy.nomad import NomadClient, nomad_endpoint
 from upschedule.deploy.nomad_model import ACTIVE
 from upschedule.deploy.records.recorder import Recorder
+from upschedule.deploy.rollout_state import derive
 
 #: Bound of the wait for a change of the number of instances, which ends by itself once they have started.
 PATIENCE_SECONDS = 180
@@ -26,8 +26,8 @@ _ANSWER_SECONDS = 15
 class Rollout:
     """The release that the job was last registered with (empty: none), and the state of its last deployment.
 
-    `scaling`: that deployment only changes the number of instances, as the autoscaler does. `secrets` and `settings`
-    are the hashes in its meta data; a job of an earlier program has none.
+    `scaling`: that deployment only changes the number of instances, as the autoscaler does (`RolloutState.is_scaling`).
+    `secrets` and `settings` are the hashes in its meta data; a job of an earlier program has none.
     """
 
     job: str
@@ -148,20 +148,14 @@ def _nomad(namespace: str) -> NomadClient:
 
 
 def _read_rollout(nomad: NomadClient, job: str) -> Rollout:
-    specification = nomad.find("job", job) or {}
-    deployment = (nomad.find("job", job, "deployment") or {}) if specification else {}
-    meta = specification.get("Meta") or {}
+    snapshot = nomad.job_snapshot(job)
+    state = derive(snapshot)
+    meta = (state.job.meta or {}) if state.job else {}
     return Rollout(
         job=job,
         release=meta.get("release", ""),
-        deployment=deployment.get("Status", ""),
-        scaling=_is_scaling(deployment),
+        deployment=snapshot.deployments[0].status if snapshot.deployments else "",
+        scaling=state.is_scaling,
         secrets=meta.get("secrets"),
         settings=meta.get("settings"),
     )
-
-
-def _is_scaling(deployment: dict[str, Any]) -> bool:
-    """True if the deployment replaces no instance: it has no canary, and is not the job's first one."""
-    groups = (deployment.get("TaskGroups") or {}).values()
-    return deployment.get("JobVersion", 0) > 0 and not any(group["DesiredCanaries"] for group in groups)

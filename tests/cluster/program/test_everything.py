@@ -132,7 +132,7 @@ def test_what_keeps_data_is_protected_and_nothing_else(released: Ran[list[str]])
 
 def test_a_release_that_must_wait_changes_nothing_at_all(nomad: Nomad) -> None:
     """Neither stores nor edge: what Pulumi was asked for before an error it would make all the same (R12.4)."""
-    nomad.runs("worker", "1", Status="running", JobVersion=2, TaskGroups={"worker": {"DesiredCanaries": 1}})
+    nomad.runs("worker", "1", counts=(2, 2, 2), Status="running", TaskGroups={"worker": {"DesiredCanaries": 1}})
     ran = Ran[list[str]]()
     with pytest.raises(ReleaseUnderWay, match=r"Release 2 must wait: .* in worker \(1, running\)"):
         up({**RELEASED, "release": manifest("2")}, into=ran)
@@ -143,14 +143,14 @@ def test_a_release_that_must_wait_changes_nothing_at_all(nomad: Nomad) -> None:
 
 def test_the_same_release_is_repeated_while_it_is_under_way(nomad: Nomad) -> None:
     """As to mend an `up` that was cut off, or to change a setting of a store."""
-    nomad.runs("worker", "1", Status="running", JobVersion=2, TaskGroups={"worker": {"DesiredCanaries": 1}})
+    nomad.runs("worker", "1", counts=(2, 2, 2), Status="running", TaskGroups={"worker": {"DesiredCanaries": 1}})
 
     assert set(up(RELEASED).jobs) == set(JOBS)
 
 
 def test_a_nomad_that_says_nothing_changes_nothing(nomad: Nomad) -> None:
     """An `up` without a release asks nobody."""
-    nomad.answers["/v1/job/api"] = b""
+    nomad.answers["/v1/job/api/versions"] = b""
     ran = Ran[list[str]]()
     with pytest.raises(NomadSilent):
         up(RELEASED, into=ran)

@@ -11,7 +11,7 @@ from tests.support.cluster.program.nomad_server import LOOPBACK, Asked, Nomad, a
 
 CANARIES = {"api": {"DesiredCanaries": 1}}
 NONE = {"api": {"DesiredCanaries": 0}}
-JOB = "/v1/job/api"
+VERSIONS = "/v1/job/api/versions"
 
 
 def read() -> Rollout:
@@ -28,12 +28,12 @@ def silent() -> str:
 def test_a_job_that_is_not_there_has_no_release(nomad: Nomad) -> None:
     """And is not asked for its deployment; the question comes with namespace and token."""
     assert read() == Rollout(job="api", release="", deployment="")
-    assert nomad.asked == [Asked(path="/v1/job/api?namespace=whole", token="token-3f9c")]
+    assert nomad.asked == [Asked(path=f"{VERSIONS}?namespace=whole", token="token-3f9c")]
 
 
 def test_each_job_is_asked_for(nomad: Nomad) -> None:
     """In the order that they are told in."""
-    nomad.runs("worker", "1", Status="running", JobVersion=1, TaskGroups=CANARIES)
+    nomad.runs("worker", "1", Status="running", TaskGroups=CANARIES)
     nomad.runs("scheduler", "2")
 
     assert read_rollouts(["api", "worker", "scheduler"], "whole") == [
@@ -45,26 +45,37 @@ def test_each_job_is_asked_for(nomad: Nomad) -> None:
 
 @pytest.mark.parametrize("metadata", [{}, {"Meta": None}, {"Meta": {"other": "1"}}])
 def test_a_job_without_a_release_has_none(nomad: Nomad, metadata: dict[str, object]) -> None:
-    """Whoever started it by hand; Nomad says null where there is no metadata."""
-    nomad.answers[JOB] = answer({"ID": "api", **metadata})
+    """A job that was started by hand; Nomad says null where there is no metadata."""
+    nomad.runs("api", "")
+    version = {"ID": "api", "Version": 0, "Stable": True, "Stop": False, "JobModifyIndex": 1, "TaskGroups": []}
+    nomad.says("api", "versions", {"Versions": [{**version, **metadata}]})
 
     assert read().release == ""
 
 
 @pytest.mark.parametrize(
-    ("version", "groups", "scaling"),
+    ("counts", "earlier", "groups", "scaling"),
     [
-        pytest.param(3, NONE, True, id="instances are added to what runs"),
-        pytest.param(3, CANARIES, False, id="a canary is the start of a release"),
-        pytest.param(3, {**NONE, "other": {"DesiredCanaries": 2}}, False, id="a canary in one group of two"),
-        pytest.param(0, NONE, False, id="the first version starts everything"),
+        pytest.param((3, 2), None, NONE, True, id="instances are added to what runs"),
+        pytest.param((2, 3), None, NONE, True, id="instances are removed"),
+        pytest.param((3, 2), None, CANARIES, False, id="a canary is the start of a release"),
+        pytest.param((3, 2), None, {**NONE, "other": {"DesiredCanaries": 2}}, False, id="a canary in one group of two"),
+        pytest.param((2,), None, NONE, False, id="the first version starts everything"),
+        pytest.param((2, 2), {"release": "0"}, NONE, False, id="another release without canaries"),
+        pytest.param((3, 2), {"release": "0"}, NONE, False, id="another release with another number"),
+        pytest.param((2, 2), None, NONE, False, id="the same release registered again"),
     ],
 )
 def test_a_change_of_the_number_of_instances_is_told_from_a_release(
-    nomad: Nomad, version: int, groups: dict[str, dict[str, int]], *, scaling: bool
+    nomad: Nomad,
+    counts: tuple[int, ...],
+    earlier: dict[str, str] | None,
+    groups: dict[str, dict[str, int]],
+    *,
+    scaling: bool,
 ) -> None:
-    """Both are deployments that run."""
-    nomad.runs("api", "1", Status="running", JobVersion=version, TaskGroups=groups)
+    """By the rule of `upschedule deploy`; both are deployments that run."""
+    nomad.runs("api", "1", counts=counts, earlier=earlier, Status="running", TaskGroups=groups)
 
     assert read() == Rollout(job="api", release="1", deployment="running", scaling=scaling)
 
@@ -82,10 +93,10 @@ def test_a_change_of_the_number_of_instances_is_told_from_a_release(
     ],
     ids=["error", "forbidden", "no JSON", "no text", "no HTTP", "half an answer", "none"],
 )
-@pytest.mark.parametrize("path", [JOB, f"{JOB}/deployment"])
+@pytest.mark.parametrize("path", [VERSIONS, "/v1/job/api/deployments"])
 def test_an_answer_that_says_nothing_stops_the_release(nomad: Nomad, path: str, given: bytes, reason: str) -> None:
     """In words: what is not known is not risked."""
-    nomad.runs("api", "1", Status="successful", JobVersion=1, TaskGroups=CANARIES)
+    nomad.runs("api", "1", Status="successful", TaskGroups=CANARIES)
     nomad.answers[path] = given
 
     assert silent() == f"Nomad at {nomad.address} does not say whether a release is on its way: {reason}"
@@ -137,7 +148,7 @@ def test_a_token_with_the_end_of_its_line_is_a_token(nomad: Nomad, monkeypatch: 
 
 def test_a_job_names_its_secrets_and_settings_by_hashes(nomad: Nomad) -> None:
     """By which what was applied is told from what runs."""
-    nomad.answers[JOB] = answer({"ID": "api", "Meta": {"release": "1", "secrets": "0a", "settings": "1b"}})
+    nomad.runs("api", "1", meta={"secrets": "0a", "settings": "1b"})
 
     assert read() == Rollout(job="api", release="1", deployment="", secrets="0a", settings="1b")
 
@@ -145,7 +156,7 @@ def test_a_job_names_its_secrets_and_settings_by_hashes(nomad: Nomad) -> None:
 def test_a_plain_up_that_leaves_other_settings_running_is_warned_of(
     nomad: Nomad, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    nomad.answers[JOB] = answer({"ID": "api", "Meta": {"release": "1", "secrets": "0a", "settings": "old"}})
+    nomad.runs("api", "1", meta={"secrets": "0a", "settings": "old"})
     applied = {"release": "1", "secrets": "0a", "settings": "new"}
     nomad.answers["/v1/var/stack/applied"] = answer({"Items": applied})
 

@@ -29,7 +29,7 @@ def read(nomad: Nomad, monkeypatch: pytest.MonkeyPatch, **variables: Path) -> li
         monkeypatch.delenv(name, raising=False)
     for name, file in variables.items():
         monkeypatch.setenv(name, str(file))
-    nomad.runs("api", "1", Status="running", JobVersion=1, TaskGroups={"api": {"DesiredCanaries": 0}})
+    nomad.runs("api", "1", counts=(3, 2), Status="running")
     return read_rollouts(["api"], "whole")
 
 

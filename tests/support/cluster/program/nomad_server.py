@@ -3,7 +3,7 @@
 import json
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -55,10 +55,53 @@ class Nomad:
     job: dict[str, Any] = field(default_factory=lambda: WELL_FORMED)
     changes: dict[str, list[bytes]] = field(default_factory=dict[str, list[bytes]])
 
-    def runs(self, job: str, release: str, **deployment: Any) -> None:
-        """`deployment` is its last one; none: null, as Nomad says it."""
-        self.answers[f"/v1/job/{job}"] = answer({"ID": job, "Meta": {"release": release}})
-        self.answers[f"/v1/job/{job}/deployment"] = answer(deployment or None)
+    def runs(
+        self,
+        job: str,
+        release: str,
+        *,
+        counts: Sequence[int] = (2,),
+        meta: Mapping[str, str] | None = None,
+        earlier: Mapping[str, str] | None = None,
+        **deployment: Any,
+    ) -> None:
+        """`deployment` is its last one, of the newest version unless it names another; none: Nomad knows none.
+
+        `counts` are the numbers of instances of its versions, newest first. `meta` is what is said beside the release,
+        `earlier` is what all other versions have as their meta data; without it they have the newest one's.
+        """
+        newest = {"release": release, **(meta or {})}
+        versions = [
+            _version(job, len(counts) - 1 - place, count, newest if place == 0 or earlier is None else earlier)
+            for place, count in enumerate(counts)
+        ]
+        deployments = [_deployment(job, {"JobVersion": len(counts) - 1, **deployment})] if deployment else []
+        self.says(job, "versions", {"Versions": versions})
+        self.says(job, "deployments", deployments)
+        self.says(job, "evaluations", [])
+        self.says(job, "allocations", [])
+
+    def says(self, job: str, subject: str, value: Any) -> None:
+        """The answer about one subject of a job."""
+        self.answers[f"/v1/job/{job}/{subject}"] = answer(value)
+
+
+def _version(job: str, number: int, count: int, meta: Mapping[str, str]) -> dict[str, Any]:
+    return {
+        "ID": job,
+        "Version": number,
+        "Stable": True,
+        "Stop": False,
+        "JobModifyIndex": number,
+        "Meta": meta,
+        "TaskGroups": [{"Name": job, "Count": count, "Tasks": [{"Name": "run"}]}],
+    }
+
+
+def _deployment(job: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    group = {"Promoted": False, "PlacedCanaries": None, "DesiredCanaries": 0, "DesiredTotal": 2, "HealthyAllocs": 0}
+    groups = {name: {**group, **values} for name, values in given.get("TaskGroups", {job: {}}).items()}
+    return {"ID": f"deployment-{job}", "StatusDescription": "", "CreateIndex": 1, **given, "TaskGroups": groups}
 
 
 def answer(value: Any, status: HTTPStatus = HTTPStatus.OK) -> bytes:
