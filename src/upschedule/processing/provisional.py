@@ -19,24 +19,30 @@ from upschedule.stores.database import Connection, Database
 
 _log = structlog.get_logger(__name__)
 
+# A row with `confirmed_at` and without `live_since` is that of a confirmed release that was left (`_NOTE_LEFT`): if it
+# is deployed once more, it is confirmed anew.
 # Many workers renew one row, so each first looks whether another one has just done it.
 _RENEW = """
     INSERT INTO worker_releases (release, renewed_at) VALUES (%(release)s, now())
-    ON CONFLICT (release) DO UPDATE SET renewed_at = now()
+    ON CONFLICT (release) DO UPDATE
+    SET renewed_at = now(),
+        confirmed_at = CASE WHEN worker_releases.live_since IS NOT NULL THEN worker_releases.confirmed_at END
     WHERE worker_releases.renewed_at < now() - %(renew_seconds)s / 2.0 * interval '1 second'
 """
 _LEAD = """
     INSERT INTO worker_releases AS mine (release, renewed_at, live_since) VALUES (%(release)s, now(), now())
     ON CONFLICT (release) DO UPDATE
     SET renewed_at = now(), live_since = coalesce(mine.live_since, now()),
-        confirmed_at = coalesce(mine.confirmed_at, CASE
+        confirmed_at = CASE WHEN mine.live_since IS NOT NULL THEN coalesce(mine.confirmed_at, CASE
             WHEN mine.live_since <= now() - %(provisional_seconds)s * interval '1 second' THEN now()
-        END)
+        END) END
 """
+# Of every confirmed release, also one that was left while its marks were being removed.
 _CONFIRM = """
     UPDATE jobs SET provisional_release = NULL WHERE id = ANY (ARRAY (
         SELECT id FROM jobs
-        WHERE provisional_release = %(release)s AND status IN ('completed', 'failed') AND release_confirmed(%(release)s)
+        WHERE provisional_release IS NOT NULL AND status IN ('completed', 'failed')
+          AND provisional_release IN (SELECT release FROM worker_releases WHERE confirmed_at IS NOT NULL)
         LIMIT %(rows_max)s
         FOR UPDATE SKIP LOCKED
     ))
@@ -45,7 +51,7 @@ _CONFIRM = """
 _LEFT = """
     SELECT jobs.id FROM jobs LEFT JOIN worker_releases AS reader ON reader.release = provisional_release
     WHERE provisional_release IS NOT NULL AND provisional_release IS DISTINCT FROM %(release)s
-      AND status IN ('completed', 'failed') AND (object_key IS NULL) = %(without_file)s
+      AND status IN ('completed', 'failed') AND (object_key IS NULL) = %(without_file)s AND reader.confirmed_at IS NULL
       AND coalesce(reader.renewed_at, finished_at) < now() - %(silent_seconds)s * interval '1 second'
     ORDER BY finished_at LIMIT %(rows_max)s
     FOR UPDATE OF jobs SKIP LOCKED
@@ -68,16 +74,26 @@ _KEEP = """
     WHERE id = ANY (%(job_ids)s)
     RETURNING *
 """
+# Both leave out rows that another transaction has locked. Two leaders of different releases, each of which has locked
+# its own row and takes the other's release for left, would otherwise wait for each other.
 _FORGET = """
-    DELETE FROM worker_releases AS reader
-    WHERE release IS DISTINCT FROM %(release)s AND renewed_at < now() - %(silent_seconds)s * interval '1 second'
-      AND NOT EXISTS (SELECT FROM jobs WHERE provisional_release = reader.release AND status IN ('completed', 'failed'))
+    DELETE FROM worker_releases WHERE release IN (
+        SELECT release FROM worker_releases AS reader
+        WHERE release IS DISTINCT FROM %(release)s AND renewed_at < now() - %(silent_seconds)s * interval '1 second'
+          AND NOT EXISTS (
+              SELECT FROM jobs WHERE provisional_release = reader.release AND status IN ('completed', 'failed')
+          )
+        FOR UPDATE SKIP LOCKED
+    )
 """
 # What cannot be forgotten yet must be confirmed anew as well if it is deployed once more.
-_CONFIRM_ANEW = """
-    UPDATE worker_releases SET live_since = NULL, confirmed_at = NULL
-    WHERE release IS DISTINCT FROM %(release)s AND renewed_at < now() - %(silent_seconds)s * interval '1 second'
-      AND live_since IS NOT NULL
+_NOTE_LEFT = """
+    UPDATE worker_releases SET live_since = NULL WHERE release IN (
+        SELECT release FROM worker_releases
+        WHERE release IS DISTINCT FROM %(release)s AND renewed_at < now() - %(silent_seconds)s * interval '1 second'
+          AND live_since IS NOT NULL
+        FOR UPDATE SKIP LOCKED
+    )
 """
 _WARNING = {
     "page": 1,
@@ -135,7 +151,7 @@ class ProvisionalReadings:
             kept = await self._keep_without_file(connection)
             queued = await self._queue_again(connection)
             await connection.execute(_FORGET, self._values)
-            await connection.execute(_CONFIRM_ANEW, self._values)
+            await connection.execute(_NOTE_LEFT, self._values)
         PROVISIONAL_READINGS.labels(outcome="confirmed").inc(confirmed)
         for job in kept:
             PROVISIONAL_READINGS.labels(outcome="file-gone").inc()
@@ -149,9 +165,8 @@ class ProvisionalReadings:
                 break
 
     async def _confirm(self, connection: Connection) -> int:
-        if self._settings.release is None:
-            return 0
-        await connection.execute(_LEAD, self._values)
+        if self._settings.release is not None:
+            await connection.execute(_LEAD, self._values)
         return (await connection.execute(_CONFIRM, self._values)).rowcount
 
     async def _keep_without_file(self, connection: Connection) -> list[Job]:

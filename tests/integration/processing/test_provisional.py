@@ -255,6 +255,59 @@ async def test_a_left_release_is_confirmed_anew_if_it_comes_back_before_all_it_r
         assert again.provisional_release == NEW
 
 
+async def a_confirmed_release(services: Services) -> None:
+    """That was left an hour ago."""
+    async with services.database.transaction() as connection:
+        statement = f"INSERT INTO worker_releases VALUES (%s, {LONG_AGO}, {LONG_AGO}, {LONG_AGO})"
+        await connection.execute(statement.encode(), [NEW])
+
+
+async def test_what_a_confirmed_release_read_is_not_read_again_if_it_is_left_before_its_marks_are_gone(
+    addresses: Addresses,
+) -> None:
+    """A release's marks are removed in several rounds."""
+    async with opened(addresses, settings=of(OLD)) as services:
+        job = await a_left_reading(services, await new_account(services), "COS132")
+        await a_confirmed_release(services)
+        await services.provisional_readings().settle()
+        after = await read(services, job.id)
+        assert (after.status, after.provisional_release) == (Status.COMPLETED, None)
+        assert await releases(services) == {OLD: False}
+
+
+async def test_a_confirmed_release_that_comes_back_before_its_marks_are_gone_is_confirmed_anew(
+    addresses: Addresses,
+) -> None:
+    old = opened(addresses, settings=of(OLD) | {"JOBS_SWEEP_ROWS_MAX": "1"})
+    new = opened(addresses, settings=of(NEW, provisional_seconds="600"))
+    async with old as services, new as returning:
+        account_id = await new_account(services)
+        for _ in range(2):
+            await a_left_reading(services, account_id, "COS132")
+        await a_confirmed_release(services)
+        await services.provisional_readings().settle()
+        assert await releases(services) == {NEW: True, OLD: False}
+        await returning.worker_release().renew()
+        await returning.provisional_readings().settle()
+        assert (await releases(services))[NEW] is False
+        again = await read_by(services, await queued(services, account_id), "COS132", release=NEW)
+        assert again.provisional_release == NEW
+
+
+async def test_a_leader_does_not_wait_for_the_row_of_a_release_that_it_takes_for_left(addresses: Addresses) -> None:
+    """That release's own leader locks it first, and may take this leader's release for left: neither waits."""
+    async with opened(addresses, settings=of(OLD)) as services:
+        await a_left_reading(services, await new_account(services), "COS132")
+        await a_confirmed_release(services)
+        async with services.database.transaction() as other:
+            await other.execute("SELECT FROM worker_releases WHERE release = %s FOR UPDATE", [NEW])
+            async with asyncio.timeout(10):
+                await services.provisional_readings().settle()
+        assert set(await releases(services)) == {OLD, NEW}
+        await services.provisional_readings().settle()
+        assert set(await releases(services)) == {OLD}
+
+
 async def test_a_bounded_number_is_read_again_at_once_and_takes_no_place_from_uploads(addresses: Addresses) -> None:
     settings = of(OLD, read_again_max="3") | {"JOBS_PENDING_MAX": "1", "JOBS_PENDING_RESERVE": "0"}
     async with opened(addresses, settings=settings) as services:
