@@ -10,11 +10,10 @@ from upschedule.calendars.model import Document
 from upschedule.stores.database import Connection
 from upschedule.timetable.event import Event, ReadingWarning
 
-# A document that the service itself reads again keeps its earlier result until the new one replaces it.
+# A document that is read again keeps its earlier result until the new one replaces it.
 _STATUSES = """
     SELECT id, CASE
-        WHEN status IN ('queued', 'processing') AND provisional_release IS NOT NULL
-             AND EXISTS (SELECT FROM events WHERE job_id = jobs.id) THEN 'completed'
+        WHEN status IN ('queued', 'processing') AND EXISTS (SELECT FROM events WHERE job_id = jobs.id) THEN 'completed'
         ELSE status
     END AS status
     FROM jobs WHERE id = ANY(%(job_ids)s) AND account_id = %(account_id)s

@@ -203,15 +203,14 @@ class JobRepository:
 
     _READ_JOB = """
         SELECT status = 'completed' OR (
-                   status IN ('queued', 'processing') AND provisional_release IS NOT NULL
-                   AND EXISTS (SELECT FROM events WHERE job_id = %(job_id)s)
+                   status IN ('queued', 'processing') AND EXISTS (SELECT FROM events WHERE job_id = %(job_id)s)
                ) AS has_result, pages, warnings
         FROM jobs WHERE id = %(job_id)s AND account_id = %(account_id)s
     """
     _EVENTS = "SELECT body FROM events WHERE job_id = %(job_id)s ORDER BY ordinal"
 
     async def extraction(self, account_id: UUID, job_id: UUID) -> Extraction:
-        """The result of a completed job; of one that the service itself reads again, the earlier result.
+        """The result of a completed job; of one that is read again, the earlier result until the new one replaces it.
 
         Raises JobNotFound or NotCompleted.
         """

@@ -15,13 +15,9 @@ from upschedule.processing.repository import optional_job
 from upschedule.stores.database import Connection
 from upschedule.timetable.event import Event, Extraction
 
-_NOT_READ_AGAIN = {
-    "page": 1,
-    "message": (
-        "This schedule was read by a version of the service that was withdrawn, and reading it again failed. "
-        "Upload the file again to have it read again."
-    ),
-}
+_WITHDRAWN = "This schedule was read by a version of the service that was withdrawn"
+_EARLIER = "This schedule is the one that was read from this file before"
+_NOT_READ_AGAIN = "{}, and reading it again failed. Upload the file again to have it read again."
 
 
 class RunRepository:
@@ -160,7 +156,7 @@ class RunRepository:
         SET status = 'completed', lease_until = NULL, finished_at = now(), pages_read = coalesce(pages, pages_read),
             reader_version = NULL, warnings = warnings || %(warnings)s, version = version + 1,
             provisional_release = CASE WHEN release_confirmed(run_release) THEN NULL ELSE run_release END
-        WHERE id = %(job_id)s AND run = %(run)s AND status = 'processing' AND provisional_release IS NOT NULL
+        WHERE id = %(job_id)s AND run = %(run)s AND status = 'processing'
           AND EXISTS (SELECT FROM events WHERE job_id = %(job_id)s)
         RETURNING *
     """
@@ -172,8 +168,8 @@ class RunRepository:
     async def fail(self, job: Job, error: JobError, *, traceback: str, reader_version: str) -> Job | None:
         """Also inserts a dead letter (R2.5). None if the job is lost.
 
-        A job that the service itself reads again keeps its earlier result, with a warning to its owner, unless the
-        cause lies in the file: then the release that was left read entries where this one finds no schedule.
+        A job that is read again keeps its earlier result, with a warning to its owner, unless the cause lies in the
+        file: then an earlier reader found entries where this one finds no schedule. So no failed job has entries.
         """
         ended = None if error.in_file else await self._keep_earlier(job)
         if ended is None:
@@ -182,7 +178,7 @@ class RunRepository:
             ended = optional_job(await cursor.fetchone())
         if ended is None:
             return None
-        if error.in_file and job.is_read_again:
+        if error.in_file:
             await self._connection.execute(self._CLEAR_EVENTS, {"job_id": job.id})
         letter = {"job_id": job.id, "attempt": job.attempt, "code": error.code, "detail": _storable(error.detail)}
         await self._connection.execute(self._DEAD_LETTER, letter | {"traceback": _storable(traceback)})
@@ -190,7 +186,8 @@ class RunRepository:
 
     async def _keep_earlier(self, job: Job) -> Job | None:
         """None if there is no earlier result to keep, or the job is lost."""
-        values = _key(job) | {"warnings": Jsonb([_NOT_READ_AGAIN])}
+        message = _NOT_READ_AGAIN.format(_WITHDRAWN if job.is_read_again else _EARLIER)
+        values = _key(job) | {"warnings": Jsonb([{"page": 1, "message": message}])}
         cursor = await self._connection.execute(self._KEEP_EARLIER, values)
         return optional_job(await cursor.fetchone())
 

@@ -375,6 +375,49 @@ async def test_an_owner_who_queues_the_job_again_takes_it_over(addresses: Addres
         assert not again.job.is_read_again
 
 
+async def sent_again(services: Services, account_id: UUID) -> Job:
+    """A document that an older reader has read, sent again by its owner."""
+    data = a_document()
+    job = (await accept(services, account_id, data)).job
+    await read_by(services, job, "COS132", release=None)
+    await change(services, job.id, reader_version="'older'")
+    return (await accept(services, account_id, data)).job
+
+
+async def test_a_document_that_its_owner_sends_again_keeps_its_result_until_it_is_read(addresses: Addresses) -> None:
+    """As one that the service itself reads again does."""
+    async with opened(addresses) as services:
+        account_id = await new_account(services)
+        job = await sent_again(services, account_id)
+        assert await services.jobs.timetable(account_id, job.id) == an_extraction("COS132")
+        await read_by(services, job, "WTW114", release=None)
+        assert await services.jobs.timetable(account_id, job.id) == an_extraction("WTW114")
+
+
+async def test_a_document_sent_again_that_cannot_be_read_for_another_cause_keeps_its_result(
+    addresses: Addresses,
+) -> None:
+    async with opened(addresses) as services:
+        account_id = await new_account(services)
+        job = await sent_again(services, account_id)
+        ended = await refused_by(services, job, DEFECT, release=OLD)
+        assert ended.status is Status.COMPLETED
+        timetable = await services.jobs.timetable(account_id, job.id)
+        assert timetable.events == an_extraction("COS132").events
+        (warning,) = timetable.warnings
+        assert warning.message.startswith("This schedule is the one that was read from this file before, and reading")
+        assert await count(services, "dead_letters") == 1
+
+
+async def test_a_document_sent_again_without_a_schedule_has_no_entries(addresses: Addresses) -> None:
+    """Also in the calendars that have joined it: what the job says and what they hold agree."""
+    async with opened(addresses) as services:
+        account_id = await new_account(services)
+        job = await sent_again(services, account_id)
+        assert (await refused_by(services, job, IN_FILE, release=OLD)).status is Status.FAILED
+        assert await count(services, "events") == 0
+
+
 async def test_a_document_without_its_file_keeps_its_result_with_a_warning(addresses: Addresses) -> None:
     """The same file sent again is read again, though the reader may call itself the same."""
     async with opened(addresses, settings=of(OLD)) as services:

@@ -1,4 +1,4 @@
-"""The page and its forms while the service itself reads a document again."""
+"""The page and its forms while a document is read again."""
 
 import asyncio
 from uuid import UUID
@@ -7,7 +7,7 @@ import httpx
 
 from tests.integration.processing.test_provisional import NEW, OLD, claim, fall_silent, of, read_by
 from tests.integration.web.conftest import StartApi
-from tests.support.job_rows import read
+from tests.support.job_rows import change, read
 from tests.support.services import Addresses, opened
 from tests.support.web.requests import pdf_like, upload
 from upschedule.processing.job import Job, Status
@@ -47,3 +47,28 @@ async def test_a_document_stays_on_the_page_and_in_the_calendar_while_it_is_read
             path = created.headers["location"]
             after = (await asyncio.to_thread(client.get, path)).json()
             assert set(after["jobs"]) == {str(job.id) for job in jobs}
+
+
+async def test_a_document_that_is_sent_again_stays_on_the_page_and_in_the_calendar(
+    addresses: Addresses, start_api: StartApi
+) -> None:
+    """A newer reader reads it; meanwhile its owner changes a choice (R12.3)."""
+    api, modules, data = start_api(), ("COS 132", "WTW 114"), pdf_like()
+    with httpx.Client(base_url=api.url, timeout=30) as client:
+        async with opened(addresses) as services:
+            sent = (await asyncio.to_thread(upload, client, data)).json()["id"]
+            job = await read_by(services, await read(services, UUID(sent)), *modules, release=None)
+            body = {"jobs": [sent], "academic_year": {"year": 2025, "terms": _TERMS}}
+            created = await asyncio.to_thread(lambda: client.post("/api/v1/calendars", json=body))
+            assert created.status_code == 201, created.text
+            await change(services, job.id, reader_version="'older'")
+            again = await asyncio.to_thread(upload, client, data)
+            assert (again.status_code, again.json()["id"]) == (202, sent)
+
+            chosen = {"module": list(modules), "show": modules[0]}
+            answer = await asyncio.to_thread(lambda: client.post("/calendar/choices", data=chosen))
+            assert answer.status_code == 303
+            page = await asyncio.to_thread(client.get, "/")
+            assert all(module in page.text for module in modules)
+            after = (await asyncio.to_thread(client.get, created.headers["location"])).json()
+            assert after["jobs"] == [sent]

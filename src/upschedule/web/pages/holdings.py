@@ -78,7 +78,7 @@ async def holdings_of(account_id: UUID, jobs: JobService, calendars: CalendarSer
     recent = (await jobs.recent(account_id, cursor=None, limit=_DOCUMENTS_MAX)).jobs
     read: dict[UUID, Extraction] = {}
     for job in recent:
-        # A job that waits or is read has a result if the service itself reads it again.
+        # A job that waits or is read has a result if it is read again.
         if job.status is not Status.FAILED:
             try:
                 read[job.id] = await jobs.timetable(account_id, job.id)
