@@ -8,7 +8,8 @@ from uuid import UUID
 
 import msgspec
 
-from upschedule.calendars.model import Calendar, Choices, Document, KnownYear
+from upschedule.calendars.model import Calendar, Choices, Document, KnownYear, Replaced
+from upschedule.calendars.replacing import without_replaced
 from upschedule.timetable.academic_year import OFFERED, SEMESTERS, AcademicYear, Period, Term, YearDates, merge
 from upschedule.timetable.estimate import Estimate
 from upschedule.timetable.event import Event, Lecture
@@ -20,7 +21,10 @@ from upschedule.timetable.uid import entry_ids
 
 
 class CalendarAssembly:
-    """All data derived from a calendar's rows. Documents are ordered from oldest to newest."""
+    """All data derived from a calendar's rows.
+
+    Documents are ordered from oldest to newest, and have no entries that a newer one replaces.
+    """
 
     def __init__(
         self,
@@ -30,14 +34,16 @@ class CalendarAssembly:
         *,
         exam_minutes: int,
         estimate: Estimate | None = None,
+        replaced: tuple[Replaced, ...] = (),
     ) -> None:
         self.calendar = calendar
         self.known = known
-        self.documents = documents
+        self.documents = without_replaced(documents, replaced)
+        self.replaced = replaced
         self.estimate = estimate
         self._exam_minutes = exam_minutes
         year = calendar.academic_year
-        merged = merge_events(document.events for document in documents)
+        merged = merge_events(document.events for document in self.documents)
         self.named = entry_ids(merged, calendar_id=str(calendar.id), year=year)
         given = merge(known.dates if known else YearDates(), calendar.dates)
         estimated = _estimated_terms(AcademicYear(year, given, {}), self.needed_terms, estimate)

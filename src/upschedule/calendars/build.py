@@ -26,8 +26,10 @@ def basis_of(inputs: CalendarInputs, options: CalendarOptions) -> bytes:
     """A hash of everything that a file depends on: a cached file with the same basis is still right."""
     holidays = sorted(public_holidays(inputs.calendar.academic_year).items())
     parts = (_FORMAT, inputs.calendar, inputs.documents, inputs.known, holidays, options)
-    # Only where there is one: other calendars keep the files that they have.
+    # Only where there is something: other calendars keep the files that they have.
     parts += (inputs.estimate,) if inputs.estimate else ()
+    partly = tuple(pair for pair in inputs.replaced if pair[0] in inputs.job_ids)
+    parts += (partly,) if partly else ()
     return hashlib.sha256(_encoder.encode(parts)).digest()
 
 

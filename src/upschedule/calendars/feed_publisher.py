@@ -83,6 +83,7 @@ class FeedPublisher:
                 documents,
                 exam_minutes=self._options.exam_minutes,
                 estimate=inputs.estimate,
+                replaced=inputs.replaced,
             )
             return _Draft(calendar_id=calendar_id, basis=basis, assembly=assembly, previous=await records.entries())
 

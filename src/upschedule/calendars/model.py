@@ -14,6 +14,9 @@ from upschedule.timetable.estimate import Estimate
 from upschedule.timetable.event import Event, ReadingWarning
 from upschedule.timetable.text import EntryKind
 
+#: The jobs of an older document and of a newer one that replaces it.
+Replaced = tuple[UUID, UUID]
+
 _Text = Annotated[str, Meta(max_length=100)]
 _Many = Meta(max_length=500)
 #: The library leaves the names of a literal out of the schema that it makes.
@@ -46,10 +49,14 @@ class YearChoice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
-    """The changes of a request; unset fields stay as they are. `rotate_feed` ends the present feed address."""
+    """The changes of a request; unset fields stay as they are. `rotate_feed` ends the present feed address.
+
+    With `job_ids` alone, all documents count in full, and none is replaced by another.
+    """
 
     name: str | UnsetType = UNSET
     job_ids: tuple[UUID, ...] | UnsetType = UNSET
+    replaced: tuple[Replaced, ...] | UnsetType = UNSET
     academic_year: YearChoice | UnsetType = UNSET
     choices: Choices | UnsetType = UNSET
     estimate_dates: bool | UnsetType = UNSET
@@ -98,12 +105,14 @@ class Document(msgspec.Struct, frozen=True, kw_only=True):
 class CalendarInputs(msgspec.Struct, frozen=True, kw_only=True):
     """The rows that a calendar's content depends on. `documents`: jobs, oldest first, with the end of their reading.
 
-    `estimate` is None unless the calendar takes estimated dates.
+    `replaced` also names older documents that are no longer among `documents`. `estimate` is None unless the calendar
+    takes estimated dates.
     """
 
     calendar: Calendar
     known: KnownYear | None
     documents: tuple[tuple[UUID, dt.datetime | None], ...]
+    replaced: tuple[Replaced, ...] = ()
     estimate: Estimate | None = None
 
     @property

@@ -12,7 +12,7 @@ import msgspec
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from upschedule.calendars.model import Calendar, CalendarInputs, KnownYear
+from upschedule.calendars.model import Calendar, CalendarInputs, KnownYear, Replaced
 from upschedule.stores.database import Connection
 from upschedule.timetable.estimate import Estimate, estimate_terms
 
@@ -68,6 +68,21 @@ class CalendarRepository:
         values = {"calendar_id": calendar_id, "job_ids": list(job_ids)}
         await self._connection.execute(self._CLEAR_JOBS, values)
         await self._connection.execute(self._JOIN_JOBS, values)
+
+    _CLEAR_REPLACED = "DELETE FROM calendar_replacements WHERE calendar_id = %(calendar_id)s"
+    _REPLACE = """
+        INSERT INTO calendar_replacements (calendar_id, job_id, replaced_by)
+        SELECT %(calendar_id)s, older, newer
+        FROM unnest(%(older)s::uuid[], %(newer)s::uuid[]) AS pairs (older, newer)
+        JOIN jobs o ON o.id = older JOIN jobs n ON n.id = newer
+    """
+
+    async def replace(self, calendar_id: UUID, replaced: Sequence[Replaced]) -> None:
+        """Makes these the only replacements of the calendar, without those of a job that was deleted meanwhile."""
+        older, newer = [old for old, _ in replaced], [new for _, new in replaced]
+        values = {"calendar_id": calendar_id, "older": older, "newer": newer}
+        await self._connection.execute(self._CLEAR_REPLACED, values)
+        await self._connection.execute(self._REPLACE, values)
 
     _DELETE = "DELETE FROM calendars WHERE id = %(calendar_id)s AND account_id = %(account_id)s"
 
@@ -126,6 +141,11 @@ class CalendarRepository:
         WHERE calendar_id = %(calendar_id)s ORDER BY j.created_at, j.id
     """
 
+    _REPLACED = """
+        SELECT job_id, replaced_by FROM calendar_replacements WHERE calendar_id = %(calendar_id)s
+        ORDER BY job_id, replaced_by
+    """
+
     async def _inputs(self, row: DictRow | None) -> CalendarInputs | None:
         return None if row is None else await self._complete(msgspec.convert(row, Calendar))
 
@@ -134,11 +154,14 @@ class CalendarRepository:
         documents: list[tuple[UUID, dt.datetime | None]] = [
             (found["id"], found["finished_at"]) for found in await cursor.fetchall()
         ]
+        cursor = await self._connection.execute(self._REPLACED, {"calendar_id": calendar.id})
+        replaced: list[Replaced] = [(row["job_id"], row["replaced_by"]) for row in await cursor.fetchall()]
         year = calendar.academic_year
         return CalendarInputs(
             calendar=calendar,
             known=await self.year(year),
             documents=tuple(documents),
+            replaced=tuple(replaced),
             estimate=await self.estimate(year) if calendar.estimate_dates else None,
         )
 

@@ -17,6 +17,7 @@ from upschedule.calendars.model import (
     Choices,
     Document,
     KnownYear,
+    Replaced,
     YearChoice,
 )
 from upschedule.calendars.previews import YearAdvice, advise
@@ -114,7 +115,7 @@ class CalendarService:
                 account_id, name, year.number, choice, choices or Choices(), estimate_dates=estimate_dates
             )
             check_bounds(calendar)
-            assembly = self._assembly(calendar, year.known, documents, year.estimate)
+            assembly = self._assembly(calendar, year, documents, ())
             check_complete(assembly, events_max=limits.events_per_calendar)
             await calendars.insert(calendar, self._token_hash(calendar))
             await calendars.join(calendar.id, job_ids)
@@ -147,11 +148,13 @@ class CalendarService:
             inputs = await _owned(calendars, account_id, calendar_id)
             documents = await self._documents_after(connection, inputs, changes)
             calendar, year = await self._apply(calendars, inputs, changes, documents)
+            replaced = _replaced_after(inputs, changes)
             check_bounds(calendar)
-            assembly = self._assembly(calendar, year.known, documents, year.estimate)
+            assembly = self._assembly(calendar, year, documents, replaced)
             check_complete(assembly, events_max=limits.events_per_calendar)
             await calendars.update(calendar, self._token_hash(calendar))
             await calendars.join(calendar.id, [document.job_id for document in documents])
+            await calendars.replace(calendar.id, replaced)
             return self._owned(assembly)
 
     async def delete(self, account_id: UUID, calendar_id: UUID) -> None:
@@ -186,7 +189,7 @@ class CalendarService:
         async with self._database.transaction() as connection:
             year = await self._resolve_year(CalendarRepository(connection), YearChoice(), documents, estimate=True)
         calendar = self._new(account_id, None, year.number, YearChoice(), Choices(), estimate_dates=True)
-        return self._assembly(calendar, year.known, documents, year.estimate)
+        return self._assembly(calendar, year, documents, ())
 
     async def _documents_after(
         self, connection: Connection, inputs: CalendarInputs, changes: Changes
@@ -262,16 +265,20 @@ class CalendarService:
 
     async def _load(self, connection: Connection, inputs: CalendarInputs) -> CalendarAssembly:
         documents = await SourceRepository(connection).documents(inputs.job_ids)
-        return self._assembly(inputs.calendar, inputs.known, documents, inputs.estimate)
+        year = _Year(number=inputs.calendar.academic_year, known=inputs.known, estimate=inputs.estimate)
+        return self._assembly(inputs.calendar, year, documents, inputs.replaced)
 
     def _assembly(
-        self,
-        calendar: Calendar,
-        known: KnownYear | None,
-        documents: Sequence[Document],
-        estimate: Estimate | None,
+        self, calendar: Calendar, year: _Year, documents: Sequence[Document], replaced: tuple[Replaced, ...]
     ) -> CalendarAssembly:
-        return CalendarAssembly(calendar, known, documents, exam_minutes=self._options.exam_minutes, estimate=estimate)
+        return CalendarAssembly(
+            calendar,
+            year.known,
+            documents,
+            exam_minutes=self._options.exam_minutes,
+            estimate=year.estimate,
+            replaced=replaced,
+        )
 
     def _token_hash(self, calendar: Calendar) -> bytes:
         return token_hash(feed_token(self._feed_secret, calendar.id, calendar.token_generation))
@@ -310,6 +317,12 @@ async def _documents(connection: Connection, account_id: UUID, job_ids: tuple[UU
     sources = SourceRepository(connection)
     check_jobs(job_ids, await sources.statuses(account_id, job_ids))
     return await sources.documents(job_ids)
+
+
+def _replaced_after(inputs: CalendarInputs, changes: Changes) -> tuple[Replaced, ...]:
+    if changes.replaced is not UNSET:
+        return changes.replaced
+    return inputs.replaced if changes.job_ids is UNSET else ()
 
 
 async def _owned(calendars: CalendarRepository, account_id: UUID, calendar_id: UUID) -> CalendarInputs:

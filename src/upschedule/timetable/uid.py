@@ -22,8 +22,8 @@ def entry_ids(events: Iterable[Event], *, calendar_id: str, year: int) -> list[t
     """
     slots: Counter[tuple[str, ...]] = Counter()
     named: list[tuple[str, Event]] = []
-    for event in sorted(events, key=_slot_order):
-        key = _key(event, year)
+    for event in sorted(events, key=slot_order):
+        key = name_of(event, year)
         slots[key] += 1
         named.append((_digest(calendar_id, *key, str(slots[key])), event))
     return named
@@ -34,7 +34,8 @@ def followed_id(entry_id: str, date: dt.date) -> str:
     return _digest(entry_id, "follows", date.isoformat())
 
 
-def _key(event: Event, year: int) -> tuple[str, ...]:
+def name_of(event: Event, year: int) -> tuple[str, ...]:
+    """What names an entry however it moves, its kind and module first. Weekly slots of one activity share it."""
     match event:
         case Lecture():
             words = ("lecture", event.module, event.group, event.activity, str(year), event.offered)
@@ -51,7 +52,8 @@ def _half(date: dt.date) -> str:
     return "S1" if date.month <= _LAST_MONTH_OF_FIRST_HALF else "S2"
 
 
-def _slot_order(event: Event) -> tuple[str, ...]:
+def slot_order(event: Event) -> tuple[str, ...]:
+    """The order in which entries of one name are numbered."""
     if isinstance(event, Lecture):
         return (str(DAYS.index(event.day)), event.start, event.end, event.language)
     return (event.date.isoformat(), event.start)

@@ -295,3 +295,50 @@ async def test_a_feed_keeps_a_reading_that_is_repeated_until_the_new_one_correct
     for name, entry in before.items():
         assert after[name]["UID"] == entry["UID"]
         assert (entry["SEQUENCE"], after[name]["SEQUENCE"]) == (0, 1)
+
+
+async def test_a_newer_document_replaces_an_older_one_and_entries_keep_their_uids(
+    calendars: CalendarService, feeds: FeedService, campus: Campus
+) -> None:
+    """Without it both classes are in the feed; when the newer document is deleted, the older one counts again."""
+    person = campus.account()
+    old, new = campus.job(person, [lecture(), exam()]), campus.job(person, [lecture(day="Tuesday")])
+    owned = await calendars.create(person, job_ids=(old,), limits=LIMITS)
+    calendar_id = owned.assembly.calendar.id
+    before = (await feeds.feed(_token(owned))).body
+
+    # Only the lectures are printed again, so the older document stays with its exam.
+    changes = Changes(job_ids=(old, new), replaced=((old, new),))
+    changed = await calendars.change(person, calendar_id, changes, limits=LIMITS)
+    replaced = (await feeds.feed(_token(owned))).body
+    await calendars.change(person, calendar_id, Changes(name="Mine"), limits=LIMITS)
+    renamed = await calendars.get(person, calendar_id)
+
+    assert changed.assembly.source_of(lecture(day="Tuesday")) == new
+    assert by_icalendar(replaced).keys() == by_icalendar(before).keys()
+    assert _entries(replaced)["ABC 123 L1 G01"]["SEQUENCE"] == 1
+    assert _entries(replaced)["ABC 123 exam paper 1"]["SEQUENCE"] == 0
+    assert renamed.assembly.replaced == ((old, new),)
+
+    # The API joins what it is given.
+    joined = await calendars.change(person, calendar_id, Changes(job_ids=(old, new)), limits=LIMITS)
+    assert joined.assembly.replaced == ()
+    assert len(by_icalendar((await feeds.feed(_token(owned))).body)) == 3
+
+    await calendars.change(person, calendar_id, changes, limits=LIMITS)
+    campus.execute("DELETE FROM jobs WHERE id = %s", new)
+    assert by_icalendar((await feeds.feed(_token(owned))).body) == by_icalendar(before)
+    assert campus.execute("SELECT count(*) FROM calendar_replacements") == [(0,)]
+
+
+async def test_a_replacement_by_a_document_that_was_deleted_meanwhile_is_left_out(
+    calendars: CalendarService, campus: Campus
+) -> None:
+    """Another tab may delete the older document while the decision is on its way."""
+    person = campus.account()
+    new = campus.job(person, [lecture()])
+    owned = await calendars.create(person, job_ids=(new,), limits=LIMITS)
+    changes = Changes(job_ids=(new,), replaced=((UUID(int=5), new),))
+    await calendars.change(person, owned.assembly.calendar.id, changes, limits=LIMITS)
+
+    assert (await calendars.get(person, owned.assembly.calendar.id)).assembly.replaced == ()

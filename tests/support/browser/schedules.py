@@ -19,6 +19,14 @@ LECTURE_ROWS = (
     ("ABC 123", "P02", ("P1", 2, "14:30 - 17:20", "Computatorium Grey Lab")),
     ("XYZ 214", "G01", ("L1", 0, "08:30 - 10:20", "Great Hall")),
 )
+#: The same, printed again: a class moved, one at another time, one in another room, one gone and one new.
+NEWER_LECTURE_ROWS = (
+    ("ABC 123", "G01", ("L1", 1, "08:30 - 09:20", "Maple 3-7")),
+    ("ABC 123", "P01", ("P1", 1, "14:30 - 17:20", "Computatorium Red Lab")),
+    ("ABC 123", "P02", ("P1", 2, "13:30 - 16:20", "Computatorium Grey Lab")),
+    ("XYZ 214", "G01", ("L1", 0, "08:30 - 10:20", "Small Hall")),
+    ("NEW 999", "G01", ("L1", 4, "08:30 - 09:20", "Oak 2-26")),
+)
 TEST_ROWS = (
     ("ABC 123", "Test1", dt.date(2026, 8, 22), "10:00 - 11:30", ("Maple 3-7", "Oak 2-26")),
     ("XYZ 214", "Test1", dt.date(2026, 9, 12), "08:00 - 09:30", ("Great Hall",)),

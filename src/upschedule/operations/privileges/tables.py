@@ -41,6 +41,7 @@ TABLES: Mapping[str, Mapping[Process, str]] = {
     # The scheduler publishes calendars whose documents were deleted, and locks them for it.
     "calendars": {"api": _EVERY_ROW, "scheduler": "SELECT, UPDATE (updated_at)"},
     "calendar_jobs": {"api": _EVERY_ROW, "scheduler": "SELECT"},
+    "calendar_replacements": {"api": "SELECT, INSERT, DELETE", "scheduler": "SELECT"},
     "calendar_entries": {"api": _EVERY_ROW, "scheduler": _EVERY_ROW},
     "calendar_feeds": {"api": _EVERY_ROW, "scheduler": _EVERY_ROW},
     # A migration inserts the one row.

@@ -10,6 +10,7 @@ from msgspec import UNSET
 from upschedule.accounts.service import Visitor
 from upschedule.calendars.errors import InvalidCalendar
 from upschedule.calendars.model import Changes, Choices, YearChoice
+from upschedule.calendars.replacing import accepted, plan
 from upschedule.calendars.service import CalendarService
 from upschedule.errors import FieldError
 from upschedule.processing.service import JobService
@@ -127,6 +128,51 @@ class CalendarForms(Controller):
         await _save(calendars, known, holdings, Changes(choices=choices), limits=settings.limits)
         return _back("check")
 
+    @post("/replacements")
+    async def decide(
+        self,
+        request: AnyRequest,
+        known: Visitor,
+        job_service: JobService,
+        calendars: CalendarService,
+        settings: Settings,
+    ) -> Redirect:
+        """Replaces the older printing, or keeps both. A question that was answered meanwhile changes nothing."""
+        form = dict(await _fields(request))
+        holdings = await holdings_of(known.account_id, job_service, calendars)
+        question = next((q for q in holdings.plan.questions if str(q.document) == form.get("document")), None)
+        # Before there is a calendar nothing can double; its year may have to be chosen first.
+        if question and holdings.calendar:
+            replaced = holdings.replaced
+            if form.get("answer") == "replace":
+                replaced = accepted(holdings.documents, question, replaced)
+            in_calendar = (*holdings.plan.joined, question.document)
+            after = plan(holdings.documents, in_calendar, replaced)
+            changes = Changes(job_ids=after.joined, replaced=replaced)
+            await _save(calendars, known, holdings, changes, limits=settings.limits)
+        return _back("results")
+
+    @post("/replacements/undo")
+    async def undo(
+        self,
+        request: AnyRequest,
+        known: Visitor,
+        job_service: JobService,
+        calendars: CalendarService,
+        settings: Settings,
+    ) -> Redirect:
+        """The older printing counts again, and the newer one is to be decided on again."""
+        document = dict(await _fields(request)).get("document")
+        holdings = await holdings_of(known.account_id, job_service, calendars)
+        back = {old for old, new in holdings.replaced if str(new) == document}
+        if back:
+            replaced = tuple(pair for pair in holdings.replaced if str(pair[1]) != document)
+            in_calendar = {*back, *(job_id for job_id in holdings.in_calendar if str(job_id) != document)}
+            after = plan(holdings.documents, in_calendar, replaced)
+            changes = Changes(job_ids=after.joined, replaced=replaced)
+            await _save(calendars, known, holdings, changes, limits=settings.limits)
+        return _back("results")
+
 
 def _year(form: list[tuple[str, str]]) -> int:
     """Raises InvalidRequest."""
@@ -146,10 +192,11 @@ async def _save(
     calendars: CalendarService, owner: Visitor, holdings: Holdings, changes: Changes, *, limits: LimitSettings
 ) -> None:
     """All that was read, in the calendar that there is or in a new one. Dates that nobody has entered are estimated."""
-    job_ids = tuple(holdings.read)
+    job_ids = holdings.plan.joined if changes.job_ids is UNSET else changes.job_ids
     if holdings.calendar:
         calendar_id = holdings.calendar.assembly.calendar.id
-        changes = msgspec.structs.replace(changes, job_ids=job_ids, estimate_dates=True)
+        replaced = holdings.replaced if changes.replaced is UNSET else changes.replaced
+        changes = msgspec.structs.replace(changes, job_ids=job_ids, replaced=replaced, estimate_dates=True)
         await calendars.change(owner.account_id, calendar_id, changes, limits=limits)
         return
     await calendars.create(

@@ -5,8 +5,9 @@ from functools import cached_property
 from uuid import UUID
 
 from upschedule.calendars.assembly import CalendarAssembly
-from upschedule.calendars.model import Document
+from upschedule.calendars.model import Document, Replaced
 from upschedule.calendars.previews import YearAdvice
+from upschedule.calendars.replacing import Plan, plan, without_replaced
 from upschedule.calendars.service import CalendarService, OwnedCalendar
 from upschedule.processing.errors import JobNotFound, NotCompleted
 from upschedule.processing.job import JobStatus, Status
@@ -20,56 +21,80 @@ _DOCUMENTS_MAX = 50
 
 
 class Holdings:
-    """`jobs` are newest first; `read` holds the result of each one that has a result; `calendar` is the newest.
+    """`jobs` are newest first; `read` holds the result of each one that has a result; `calendar` is the newest."""
 
-    `draft` is what a calendar of the documents would be while there is none. `advice` is about the one or the other.
-    """
+    #: What a calendar of the documents would be while there is none.
+    draft: CalendarAssembly | None = None
+    #: About the calendar or the draft.
+    advice: YearAdvice | None = None
 
     def __init__(
-        self,
-        jobs: Sequence[JobStatus],
-        read: Mapping[UUID, Extraction],
-        calendar: OwnedCalendar | None,
-        *,
-        draft: CalendarAssembly | None = None,
-        advice: YearAdvice | None = None,
+        self, jobs: Sequence[JobStatus], read: Mapping[UUID, Extraction], calendar: OwnedCalendar | None
     ) -> None:
         self.jobs = jobs
         self.read = read
         self.calendar = calendar
-        self.draft = draft
-        self.advice = advice
 
     @property
     def assembly(self) -> CalendarAssembly | None:
         """The calendar's, or the draft."""
         return self.calendar.assembly if self.calendar else self.draft
 
+    @cached_property
+    def documents(self) -> tuple[Document, ...]:
+        """All that was read, oldest first."""
+        return tuple(
+            Document(job_id=job.id, events=self.read[job.id].events, warnings=self.read[job.id].warnings)
+            for job in reversed(self.jobs)
+            if job.id in self.read
+        )
+
+    @property
+    def in_calendar(self) -> tuple[UUID, ...]:
+        """The documents that the calendar joins now."""
+        return tuple(document.job_id for document in self.calendar.assembly.documents) if self.calendar else ()
+
+    @property
+    def replaced(self) -> tuple[Replaced, ...]:
+        """The documents that newer ones replace, as the owner decided."""
+        return self.calendar.assembly.replaced if self.calendar else ()
+
+    @cached_property
+    def plan(self) -> Plan:
+        """The documents that the calendar should join, and those to decide on."""
+        return plan(self.documents, self.in_calendar, self.replaced)
+
     @property
     def current(self) -> bool:
-        """Whether the calendar joins all that was read."""
-        return self.calendar is not None and {d.job_id for d in self.calendar.assembly.documents} == set(self.read)
+        """Whether the calendar joins all that it should."""
+        return self.calendar is not None and set(self.in_calendar) == set(self.plan.joined)
+
+    @cached_property
+    def joined(self) -> tuple[Document, ...]:
+        """What counts, without entries that a newer document replaces."""
+        joined = [document for document in self.documents if document.job_id in self.plan.joined]
+        return without_replaced(joined, self.replaced)
 
     @cached_property
     def named(self) -> Sequence[tuple[str, Event]]:
         """Every entry with its id in the calendar, or a passing one before there is a calendar."""
         if self.calendar and self.current:
             return self.calendar.assembly.named
-        oldest_first = [self.read[job.id].events for job in reversed(self.jobs) if job.id in self.read]
-        return [(f"entry-{number}", event) for number, event in enumerate(merge(oldest_first), 1)]
+        merged = merge(document.events for document in self.joined)
+        return [(f"entry-{number}", event) for number, event in enumerate(merged, 1)]
 
     @cached_property
     def warnings(self) -> EntryWarnings:
-        """The warnings of all documents, by entry."""
+        """The warnings of all documents that count, by entry, those of the newest document first."""
         ids = {identity(event): entry_id for entry_id, event in self.named}
+        names = {job.id: job.file_name for job in self.jobs}
         return joined_warnings(
             entry_warnings(
-                [(ids[identity(event)], event) for event in self.read[job.id].events],
-                self.read[job.id].warnings,
-                document=job.file_name,
+                [(ids[identity(event)], event) for event in document.events],
+                document.warnings,
+                document=names[document.job_id],
             )
-            for job in self.jobs
-            if job.id in self.read
+            for document in reversed(self.joined)
         )
 
 
@@ -84,16 +109,9 @@ async def holdings_of(account_id: UUID, jobs: JobService, calendars: CalendarSer
                 read[job.id] = await jobs.timetable(account_id, job.id)
             except (JobNotFound, NotCompleted):
                 continue
-    newest = await calendars.newest(account_id)
-    draft = None if newest or not read else await calendars.draft(account_id, _documents(recent, read))
-    assembly = newest.assembly if newest else draft
-    advice = await calendars.advise(assembly) if assembly else None
-    return Holdings(recent, read, newest, draft=draft, advice=advice)
-
-
-def _documents(jobs: Sequence[JobStatus], read: Mapping[UUID, Extraction]) -> tuple[Document, ...]:
-    return tuple(
-        Document(job_id=job.id, events=read[job.id].events, warnings=read[job.id].warnings)
-        for job in reversed(jobs)
-        if job.id in read
-    )
+    holdings = Holdings(recent, read, await calendars.newest(account_id))
+    if read and not holdings.calendar:
+        holdings.draft = await calendars.draft(account_id, holdings.joined)
+    if holdings.assembly:
+        holdings.advice = await calendars.advise(holdings.assembly)
+    return holdings

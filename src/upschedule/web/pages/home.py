@@ -21,6 +21,7 @@ from upschedule.web.pages.dates import Dates, complaint, dates_of, refused_dates
 from upschedule.web.pages.documents import documents
 from upschedule.web.pages.holdings import Holdings, holdings_of
 from upschedule.web.pages.rendering import error_handlers, page
+from upschedule.web.pages.replacements import replacement_views
 from upschedule.web.pages.schedule import schedule
 from upschedule.web.pages.years import YearQuestion, year_question
 
@@ -86,8 +87,9 @@ def _page(
         schedule=schedule(holdings.named, holdings.warnings, choices, _exam_ends(assembly)) if holdings.named else None,
         dates=dates,
         years=_years(holdings),
+        replacements=replacement_views(holdings.plan, holdings.jobs),
         calendar=_links(holdings),
-        reading_key=" ".join(sorted(str(job_id) for job_id in holdings.read)),
+        reading_key=" ".join(sorted(str(job_id) for job_id in holdings.plan.joined)),
     )
 
 

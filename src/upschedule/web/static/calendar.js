@@ -17,6 +17,9 @@ function prepare() {
   }
   const form = document.querySelector("form[data-make]");
   const pending = document.querySelector('#cards [data-status="queued"], #cards [data-status="processing"]');
+  if (!form) {
+    made = "";
+  }
   // Once for the same documents: where it was refused, the button remains.
   if (form && !pending && form.dataset.make !== made) {
     made = form.dataset.make;

@@ -43,6 +43,8 @@ export async function send(form, submitter) {
   submitter?.removeAttribute("aria-disabled");
   if (done && form.dataset.done) {
     announce(form.dataset.done);
+    // The form is gone with its question: what took its place is read next.
+    document.getElementById(form.dataset.focus)?.focus();
   }
 }
 
