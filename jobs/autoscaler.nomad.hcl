@@ -1,7 +1,7 @@
 # Sets the number of API and worker instances to what the rules of Prometheus want, within the bounds of their jobs
 # (R1.3, R10.1, R10.2). Its token, which may read jobs and scale them, is in the Nomad Variable nomad/jobs/autoscaler.
 #
-# It scales each group with a block like this one; `upschedule:SERVICE:wanted` is a rule in monitoring/rules.yml:
+# It scales each group with a block like this one; `upschedule:SERVICE:wanted` is a rule in monitoring/rules/recorded.yml:
 #
 #   scaling {
 #     enabled = true

@@ -32,7 +32,17 @@ variable "port" {
 
 variable "rules" {
   type        = string
-  description = "Text of monitoring/rules.yml"
+  description = "Texts of the files of rules in monitoring/, by name, as JSON"
+}
+
+variable "runbooks_url" {
+  type        = string
+  description = "Address of docs/runbooks/alerts, to which each alert links"
+}
+
+variable "alertmanager_address" {
+  type        = string
+  description = "HOST:PORT"
 }
 
 variable "scrape_seconds" {
@@ -43,14 +53,14 @@ variable "scrape_seconds" {
 
 variable "keep_days" {
   type        = number
-  description = "Older measurements are removed"
-  default     = 15
+  description = "Older measurements are removed; docs/slo.md needs those of 30 days"
+  default     = 40
 }
 
 variable "keep_mb" {
   type        = number
   description = "Maximal size of the measurements; the oldest are removed first"
-  default     = 4096
+  default     = 16384
 }
 
 variable "memory_mb" {
@@ -154,7 +164,14 @@ job "prometheus" {
             scrape_interval: ${var.scrape_seconds}s
             scrape_timeout: ${var.scrape_seconds}s
             evaluation_interval: ${var.scrape_seconds}s
-          rule_files: [rules.yml]
+            external_labels: {runbooks: ${jsonencode(var.runbooks_url)}}
+          # Texts of alerts hold this label; the alerts themselves need not.
+          rule_files: [rules/*.yml]
+          alerting:
+            alert_relabel_configs:
+              - {regex: runbooks, action: labeldrop}
+            alertmanagers:
+              - {static_configs: [{targets: ["${var.alertmanager_address}"]}]}
           scrape_configs:
             - job_name: services
               file_sd_configs:
@@ -185,14 +202,18 @@ job "prometheus" {
         EOF
       }
 
-      # Its own delimiters: rules may hold those of templates.
-      template {
-        destination     = "${NOMAD_TASK_DIR}/rules.yml"
-        change_mode     = "signal"
-        change_signal   = "SIGHUP"
-        left_delimiter  = "<<<<"
-        right_delimiter = ">>>>"
-        data            = var.rules
+      # Their own delimiters: rules hold those of Prometheus' templates.
+      dynamic "template" {
+        for_each = jsondecode(var.rules)
+
+        content {
+          destination     = "${NOMAD_TASK_DIR}/rules/${template.key}"
+          change_mode     = "signal"
+          change_signal   = "SIGHUP"
+          left_delimiter  = "<<<<"
+          right_delimiter = ">>>>"
+          data            = template.value
+        }
       }
 
       resources {

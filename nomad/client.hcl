@@ -63,6 +63,7 @@ client {
     "/usr/share/postgresql/15"              = "/usr/share/postgresql/15"
     "/usr/sbin/pgbouncer"                   = "/usr/sbin/pgbouncer"
     "/usr/bin/prometheus"                   = "/usr/bin/prometheus"
+    "/usr/bin/prometheus-alertmanager"      = "/usr/bin/prometheus-alertmanager"
     "/usr/local/bin/nomad-autoscaler"       = "/usr/bin/nomad-autoscaler"
     "/usr/local/bin/traefik"                = "/usr/bin/traefik"
     "/usr/local/bin/valkey-server"          = "/usr/bin/valkey-server"

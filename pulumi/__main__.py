@@ -8,14 +8,15 @@ from components.access import AccessToken, deploy_rules
 from config import load
 from job_parser import parse_job
 from outputs import describe
-from parts import application, cluster, edge, monitoring, stores
+from parts import alerting, application, cluster, edge, monitoring, stores
 
-PARTS = (stores, edge, monitoring, application)
+PARTS = (stores, edge, monitoring, alerting, application)
 CONFIGS = (
     cluster.ClusterConfig,
     stores.StoresConfig,
     edge.EdgeConfig,
     monitoring.MonitoringConfig,
+    alerting.AlertingConfig,
     application.ApplicationConfig,
 )
 
@@ -23,10 +24,11 @@ stack = load(
     pulumi.Config(),
     CONFIGS,
     [name for part in PARTS for name in part.SECRETS],
-    optional_secrets=(*stores.OPTIONAL_SECRETS, *edge.OPTIONAL_SECRETS),
-    forms=stores.FORMS | edge.FORMS,
+    optional_secrets=(*stores.OPTIONAL_SECRETS, *edge.OPTIONAL_SECRETS, *alerting.OPTIONAL_SECRETS),
+    forms=stores.FORMS | edge.FORMS | alerting.FORMS,
     checks={
         edge.EdgeConfig: edge.certificate_problems,
+        alerting.AlertingConfig: alerting.alerting_problems,
         application.ApplicationConfig: application.application_problems,
     },
     stack=pulumi.get_stack(),
@@ -43,7 +45,9 @@ namespace = nomad.Namespace(
 target = cluster.Cluster(namespace=namespace.name, settings=shared)
 addresses = stores.define(target, stack.of(stores.StoresConfig), stack.secrets)
 edge.define(target, stack.of(edge.EdgeConfig), stack.secrets)
-monitoring.define(target, stack.of(monitoring.MonitoringConfig))
+watching = stack.of(alerting.AlertingConfig)
+monitoring.define(target, stack.of(monitoring.MonitoringConfig), watching)
+alerting.define(target, watching, stack.secrets)
 application.define(target, stack.of(application.ApplicationConfig), stack.secrets, addresses)
 
 deploy = AccessToken(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from config import Configuration
-from parts import application, cluster, monitoring, stores
+from parts import alerting, application, cluster, monitoring, stores
 
 
 def describe(stack: Configuration) -> Mapping[str, Any]:
@@ -14,10 +14,15 @@ def describe(stack: Configuration) -> Mapping[str, Any]:
     watched = stack.of(monitoring.MonitoringConfig)
     manifest = application.parse_manifest(served) if served.release else None
     prometheus = monitoring.address(shared, watched)
+    alertmanager = alerting.address(shared, stack.of(alerting.AlertingConfig))
     return {
         "url": served.public_url,
         "release": manifest.version if manifest else "",
-        "addresses": {**stores.store_addresses(shared, stack.of(stores.StoresConfig)), "prometheus": prometheus},
+        "addresses": {
+            **stores.store_addresses(shared, stack.of(stores.StoresConfig)),
+            "prometheus": prometheus,
+            "alertmanager": alertmanager,
+        },
         "versions": {
             "commit": manifest.commit,
             "environment": manifest.environment.name,
@@ -27,6 +32,7 @@ def describe(stack: Configuration) -> Mapping[str, Any]:
         else {},
         "dashboards": {
             "prometheus": f"http://{prometheus}/graph",
+            "alertmanager": f"http://{alertmanager}/",
             "consul": f"http://{served.consul_address}/ui/",
             "nomad": watched.nomad_address,
         },

@@ -89,6 +89,7 @@ PARTS = {
         Prerequisite(package="pebble", present=_command("pebble")),
         Prerequisite(package="pgbouncer", present=_path("/usr/sbin/pgbouncer")),
         Prerequisite(package="prometheus", present=_command("prometheus")),
+        Prerequisite(package="prometheus-alertmanager", present=_command("prometheus-alertmanager")),
         Prerequisite(package="python3.11", present=_path("/usr/bin/python3.11")),
     ),
     "fresh_machine": (Prerequisite(package="debootstrap", present=_path("/usr/sbin/debootstrap")),),

@@ -1,5 +1,6 @@
 """Prometheus, and the autoscaler, which sets the number of instances by its figures."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -8,11 +9,12 @@ import msgspec
 from components.access import AccessToken, autoscaler_rules
 from components.service import Service, ServiceArgs
 from config import Megabytes, Port, Text
+from parts import alerting
 from parts.cluster import Cluster
 
 # The program itself creates the autoscaler's token.
 SECRETS = ()
-RULES = Path(__file__).resolve().parents[2] / "monitoring" / "rules.yml"
+RULES = Path(__file__).resolve().parents[2] / "monitoring" / "rules"
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -24,8 +26,8 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     prometheus_volume: Text = "prometheus"
     prometheus_port: Port = 9090
     prometheus_memory_mb: Megabytes = 512
-    prometheus_keep_days: Count = 15
-    prometheus_keep_mb: Megabytes = 4096
+    prometheus_keep_days: Count = 40
+    prometheus_keep_mb: Megabytes = 16_384
     scrape_seconds: Count = 5
     autoscaler_program: Text = "/usr/bin/nomad-autoscaler"
     autoscaler_cooldown_seconds: Count = 20
@@ -39,7 +41,12 @@ def address(cluster: Cluster, settings: MonitoringConfig) -> str:
     return f"{cluster.host('prometheus')}:{settings.prometheus_port}"
 
 
-def define(cluster: Cluster, settings: MonitoringConfig) -> None:
+def rules() -> dict[str, str]:
+    """Texts of the files of rules, by name."""
+    return {file.name: file.read_text(encoding="utf-8") for file in sorted(RULES.glob("*.yml"))}
+
+
+def define(cluster: Cluster, settings: MonitoringConfig, alerts: alerting.AlertingConfig) -> None:
     """Defines Prometheus (R6.2) and the autoscaler that queries it (R1.3, R10.1, R10.2)."""
     Service(
         "prometheus",
@@ -54,7 +61,9 @@ def define(cluster: Cluster, settings: MonitoringConfig) -> None:
                 "keep_days": str(settings.prometheus_keep_days),
                 "keep_mb": str(settings.prometheus_keep_mb),
                 "scrape_seconds": str(settings.scrape_seconds),
-                "rules": RULES.read_text(encoding="utf-8"),
+                "rules": json.dumps(rules()),
+                "runbooks_url": alerts.runbooks_url,
+                "alertmanager_address": alerting.address(cluster, alerts),
             },
         ),
     )

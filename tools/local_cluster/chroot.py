@@ -22,6 +22,7 @@ DEBIAN = (
     "/usr/share/postgresql/15",
     "/usr/sbin/pgbouncer",
     "/usr/bin/prometheus",
+    "/usr/bin/prometheus-alertmanager",
     "/usr/share/zoneinfo",
     "/usr/lib/locale/C.utf8",
 )

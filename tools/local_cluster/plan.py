@@ -28,6 +28,7 @@ SERVICE_PORTS = {
     "objectStorePort": 8333,
     "objectStoreMasterPort": 9333,
     "prometheusPort": 9090,
+    "alertmanagerPort": 9093,
 }
 DEFAULT_PORTS = AGENT_PORTS | SERVICE_PORTS
 

@@ -24,6 +24,7 @@ The cluster is healthy.
   Consul       {plan.consul_url}/ui/ (token: $CONSUL_HTTP_TOKEN)
   Nomad        {plan.nomad_url} (`nomad status`; this release has no pages of its own)
   Prometheus   http://{plan.address("prometheusPort")}/
+  Alertmanager http://{plan.address("alertmanagerPort")}/
   Logs         {plan.data}/consul/consul.log, {plan.data}/nomad/nomad.log, `nomad alloc logs ALLOCATION TASK`
 
 Next, in a shell of yours:

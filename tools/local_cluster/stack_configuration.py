@@ -36,6 +36,7 @@ def settings(plan: Plan) -> Mapping[str, str]:
         "objectStoreVolume": "object-store",
         "prometheusVolume": "prometheus",
         "traefikVolume": "traefik",
+        "alertsUnsent": "true",
         "serviceHost": LOOPBACK,
         # Shares instead of whole cores, since Nomad allocates more than this machine has. Workers get small shares:
         # users wait for the API, but documents can wait in the queue.

@@ -20,6 +20,7 @@ UIDS: Mapping[str, int] = {
     "autoscaler": 7111,
     "prepare": 7112,
     "release": 7113,
+    "alertmanager": 7114,
 }
 
 

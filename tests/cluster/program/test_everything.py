@@ -107,10 +107,12 @@ def test_the_stack_says_where_everything_is(released: Ran[list[str]]) -> None:
             "redis-cache": "redis-cache.service.consul:6380",
             "object-store": "object-store.service.consul:8333",
             "prometheus": "prometheus.service.consul:9090",
+            "alertmanager": "alertmanager.service.consul:9093",
         },
         "versions": {"commit": "0" * 40, "environment": "environment-1.tar.gz", "sources": "sources-1.tar.gz"},
         "dashboards": {
             "prometheus": "http://prometheus.service.consul:9090/graph",
+            "alertmanager": "http://alertmanager.service.consul:9093/",
             "consul": "http://127.0.0.1:8500/ui/",
             "nomad": "http://127.0.0.1:4646",
         },

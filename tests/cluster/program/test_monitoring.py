@@ -1,13 +1,15 @@
 """What watches the system finds what it watches (R6.2, R10.1, R10.2)."""
 
+import json
+
 import pytest
 
-from tests.support.cluster.program.configurations import REQUIRED
+from tests.support.cluster.program.configurations import GIVEN, REQUIRED, problems
 from tests.support.cluster.program.recorded_engine import token_of
 from tests.support.cluster.program.whole_program import up
 from tests.support.paths import ROOT
 
-RULES = ROOT / "monitoring" / "rules.yml"
+RULES = ROOT / "monitoring" / "rules"
 
 
 @pytest.mark.parametrize(
@@ -49,5 +51,73 @@ def test_prometheus_has_the_rules_and_no_secret() -> None:
     """The alerts of this commit, not of the node."""
     ran = up()
 
-    assert ran.variables("prometheus")["rules"] == RULES.read_text(encoding="utf-8")
+    given = json.loads(ran.variables("prometheus")["rules"])
+    assert given == {file.name: file.read_text(encoding="utf-8") for file in RULES.iterdir()}
     assert "nomad/jobs/prometheus" not in ran.items
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, "alertmanager.service.consul:9093"),
+        ({"alertmanagerPort": "19093"}, "alertmanager.service.consul:19093"),
+        ({"serviceHost": "127.0.0.1"}, "127.0.0.1:9093"),
+    ],
+)
+def test_prometheus_sends_its_alerts_where_alertmanager_is(settings: dict[str, str], expected: str) -> None:
+    """And Alertmanager's messages link to itself by the same address."""
+    ran = up({**REQUIRED, **settings})
+
+    assert ran.variables("prometheus")["alertmanager_address"] == expected
+    assert ran.variables("alertmanager")["external_url"] == f"http://{expected}"
+
+
+def test_alertmanager_gets_the_receivers_of_the_stack_in_its_variable_alone() -> None:
+    """It holds a password and addresses with tokens (R8.2)."""
+    ran = up({**REQUIRED, "alertTicketMailTo": "morning@example.org", "alertRepeatSeconds": "600"})
+    items = ran.items["nomad/jobs/alertmanager"]
+    written = json.loads(items["configuration"])
+    receivers = {each["name"]: each for each in written["receivers"]}
+
+    assert items.keys() == {"configuration"}
+    assert written["global"]["smtp_smarthost"] == "mail.example.org:587"
+    assert written["global"]["smtp_auth_password"] == GIVEN["alertSmtpPassword"]
+    assert written["global"]["smtp_require_tls"] is True
+    assert [mail["to"] for mail in receivers["page"]["email_configs"]] == ["operations@example.org"]
+    assert [mail["to"] for mail in receivers["ticket"]["email_configs"]] == ["morning@example.org"]
+    assert receivers["page"]["webhook_configs"][0]["url"] == GIVEN["alertWebhookUrl"]
+    assert receivers["watchdog"]["webhook_configs"][0]["url"] == GIVEN["alertWatchdogUrl"]
+    assert written["route"]["repeat_interval"] == "600s"
+
+
+def test_a_stack_that_sends_nothing_says_so() -> None:
+    """Then Alertmanager runs without receivers."""
+    without = {name: value for name, value in REQUIRED.items() if not name.startswith("alert")}
+    silent = {name: value for name, value in GIVEN.items() if not name.startswith("alert")}
+    ran = up({**without, "alertsUnsent": "true"}, silent)
+    written = json.loads(ran.items["nomad/jobs/alertmanager"]["configuration"])
+
+    assert [each for each in written["receivers"] if each.keys() != {"name"}] == []
+    assert set(problems(without, silent)) == {"alertMailTo"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "wrong"),
+    [
+        ({"alertSmtpAddress": ""}, {"alertSmtpAddress"}),
+        ({"alertMailFrom": ""}, {"alertMailFrom"}),
+        ({"alertSmtpTls": "false"}, {"alertSmtpTls"}),
+        ({"alertsUnsent": "true"}, {"alertsUnsent"}),
+    ],
+)
+def test_receivers_that_cannot_work_are_refused(settings: dict[str, str], wrong: set[str]) -> None:
+    """In a preview, and not by an alert that is never sent."""
+    assert set(problems({**REQUIRED, **settings})) == wrong
+
+
+def test_a_user_of_the_mail_server_needs_a_password() -> None:
+    """And an address of a receiver is one that can be sent to."""
+    silent = {name: value for name, value in GIVEN.items() if name != "alertSmtpPassword"}
+
+    assert set(problems(REQUIRED, silent)) == {"alertSmtpPassword"}
+    assert set(problems(REQUIRED, {**GIVEN, "alertWebhookUrl": "hooks.example.org"})) == {"alertWebhookUrl"}

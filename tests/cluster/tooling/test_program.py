@@ -17,6 +17,7 @@ SERVICES = (
     "object-store",
     "traefik",
     "prometheus",
+    "alertmanager",
     "autoscaler",
 )
 COMMON = {"namespace": "default", "user": "nobody"}
@@ -35,7 +36,14 @@ OWN = {
         "routes": "http: {}",
         "faults_plugin": "package faults",
     },
-    "prometheus": {"volume": "data", "port": "9090", "rules": "groups: []"},
+    "prometheus": {
+        "volume": "data",
+        "port": "9090",
+        "rules": '{"rules.yml": "groups: []"}',
+        "runbooks_url": "https://runbooks.example.org",
+        "alertmanager_address": "127.0.0.1:9093",
+    },
+    "alertmanager": {"port": "9093", "external_url": "http://127.0.0.1:9093"},
     "autoscaler": {
         **PROGRAM,
         "nomad_address": "http://127.0.0.1:4646",
@@ -51,6 +59,7 @@ CONFIGURATION = {
     "httpPort": "8080",
     "httpsPort": "8443",
     "publicUrl": "https://schedules.example.org",
+    "alertsUnsent": "true",
 }
 SECRETS = {
     "postgresOwnerPassword": "owner-c2d7",

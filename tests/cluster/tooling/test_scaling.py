@@ -92,7 +92,7 @@ def cluster(programs: Path) -> Iterator[Cluster]:
         consul = losable.enter_context(running_consul(programs / "consul", folder / "consul.log"))
         agent = owned.enter_context(running_agent(programs / "nomad", node(programs, consul, volume)))
         port = free_port()
-        rules = (ROOT / "monitoring/rules.yml").read_text(encoding="utf-8")
+        rules = (ROOT / "monitoring/rules/recorded.yml").read_text(encoding="utf-8")
         run(agent, "prometheus", volume="prometheus", port=str(port), rules=rules, scrape_seconds="1")
         token = start_autoscaler(agent, f"http://127.0.0.1:{port}")
         wait_until(lambda: all(passing(consul, name) for name in ("prometheus", "autoscaler")), timeout_seconds=60)
@@ -239,8 +239,8 @@ def test_workers_follow_the_queue_pause_for_a_canary_and_targets_outlive_consul(
 def test_the_rules_say_what_their_own_tests_expect() -> None:
     """With Prometheus's own tool."""
     done = subprocess.run(
-        ["promtool", "test", "rules", "rules_test.yml"],
-        cwd=ROOT / "monitoring",
+        ["promtool", "test", "rules", *sorted(map(str, (ROOT / "monitoring" / "tests").glob("*.yml")))],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,

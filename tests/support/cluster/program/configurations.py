@@ -6,27 +6,36 @@ import msgspec
 import pulumi
 
 from config import Configuration, ConfigurationError, load
-from parts import application, cluster, edge, monitoring, stores
+from parts import alerting, application, cluster, edge, monitoring, stores
 from tests.support.cluster.program.recorded_engine import PROJECT, STACK, run
 
-PARTS = (cluster, stores, edge, monitoring, application)
+PARTS = (cluster, stores, edge, monitoring, alerting, application)
 SETTINGS: tuple[type[msgspec.Struct], ...] = (
     cluster.ClusterConfig,
     stores.StoresConfig,
     edge.EdgeConfig,
     monitoring.MonitoringConfig,
+    alerting.AlertingConfig,
     application.ApplicationConfig,
 )
-SECRETS = (*stores.SECRETS, *edge.SECRETS, *monitoring.SECRETS, *application.SECRETS)
-OPTIONAL_SECRETS = (*stores.OPTIONAL_SECRETS, *edge.OPTIONAL_SECRETS)
-CHECKS = {edge.EdgeConfig: edge.certificate_problems, application.ApplicationConfig: application.application_problems}
+SECRETS = (*stores.SECRETS, *edge.SECRETS, *monitoring.SECRETS, *alerting.SECRETS, *application.SECRETS)
+OPTIONAL_SECRETS = (*stores.OPTIONAL_SECRETS, *edge.OPTIONAL_SECRETS, *alerting.OPTIONAL_SECRETS)
+CHECKS = {
+    edge.EdgeConfig: edge.certificate_problems,
+    alerting.AlertingConfig: alerting.alerting_problems,
+    application.ApplicationConfig: application.application_problems,
+}
 
 REQUIRED = {
     "redisProgram": "/usr/bin/valkey-server",
     "traefikProgram": "/usr/bin/traefik",
     "publicUrl": "https://schedule.example.org",
+    "alertMailTo": "operations@example.org",
+    "alertMailFrom": "alerts@example.org",
+    "alertSmtpAddress": "mail.example.org:587",
+    "alertSmtpUser": "alerts",
 }
-FORMS = {**stores.FORMS, **edge.FORMS}
+FORMS = {**stores.FORMS, **edge.FORMS, **alerting.FORMS}
 
 
 def pem(label: str, mark: str) -> str:
@@ -44,6 +53,9 @@ GIVEN = {
     **{name: document(name) if name in FORMS else f"<{name}>of/this:stack@0123456789" for name in SECRETS},
     "traefikCertificate": document("traefikCertificate"),
     "traefikCertificateKey": document("traefikCertificateKey"),
+    "alertSmtpPassword": "<alertSmtpPassword>",
+    "alertWebhookUrl": "https://hooks.example.org/<alertWebhookUrl>",
+    "alertWatchdogUrl": "https://watch.example.org/<alertWatchdogUrl>",
 }
 
 
