@@ -60,3 +60,12 @@ def test_every_text_stands_out_from_its_ground(
     assert user.page.evaluate(_TOO_FAINT) == []
     user.view_by_date()
     assert user.page.evaluate(_TOO_FAINT) == []
+    user.choose(schedules.lectures(tmp_path, schedules.NEWER_LECTURE_ROWS, "lectures-new.pdf"))
+    expect(user.page.locator(".replacement .changes li")).to_have_count(5)
+    assert user.page.evaluate(_TOO_FAINT) == []
+    user.page.get_by_role("button", name="Use the newer one").click()
+    expect(user.page.get_by_role("button", name="Undo")).to_be_visible()
+    user.page.locator("[name=recess0_start]").fill("2026-09-26")
+    user.page.get_by_role("button", name="Confirm these dates").click()
+    expect(user.page.locator("#recess0_error")).to_be_visible()
+    assert user.page.evaluate(_TOO_FAINT) == []

@@ -12,10 +12,13 @@ export function startDocuments() {
   const form = document.getElementById("upload");
   const input = form.elements.file;
   input.multiple = true;
-  input.addEventListener("change", () => {
+  const takeChosen = () => {
     take(form, [...input.files]);
     input.value = "";
-  });
+  };
+  input.addEventListener("change", takeChosen);
+  // Chosen before this script came.
+  takeChosen();
   acceptDrops(form);
   followPending();
   document.addEventListener("parts:new", followPending);

@@ -6,3 +6,5 @@ import { startParts } from "./parts.js";
 startParts();
 startDocuments();
 startCalendar();
+// Hides what is there only for a page whose scripts are blocked, or have not come yet.
+document.documentElement.dataset.scripts = "ready";
