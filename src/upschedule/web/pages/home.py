@@ -18,6 +18,7 @@ from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.openapi import READING
 from upschedule.web.http.problems import http_status_for
 from upschedule.web.pages.dates import Dates, complaint, dates_of, refused_dates
+from upschedule.web.pages.devices import device_of
 from upschedule.web.pages.documents import documents
 from upschedule.web.pages.holdings import Holdings, holdings_of
 from upschedule.web.pages.rendering import error_handlers, page
@@ -27,12 +28,16 @@ from upschedule.web.pages.years import YearQuestion, year_question
 
 
 class Links(msgspec.Struct, frozen=True, kw_only=True):
-    """`current`: everything that was read is in it. Apple takes `webcal:`, the others fetch by `https:`."""
+    """`current`: everything that was read is in it. Apple takes `webcal:`, the others fetch by `https:`.
+
+    `google_from_url` is Google's own page on which a link can be pasted.
+    """
 
     feed_url: str
     ics_url: str
     apple_url: str
     google_url: str
+    google_from_url: str
     outlook_url: str
     current: bool
 
@@ -82,6 +87,7 @@ def _page(
         "index.html",
         status_code=status_code,
         known=known,
+        device=device_of(request.headers.get("user-agent", "")),
         message=message,
         documents=documents(holdings.jobs, holdings.read),
         schedule=schedule(holdings.named, holdings.warnings, choices, _exam_ends(assembly)) if holdings.named else None,
@@ -132,6 +138,7 @@ def calendar_links(*, feed_url: str, ics_url: str, name: str, current: bool) -> 
         ics_url=ics_url,
         apple_url=urlsplit(feed_url)._replace(scheme="webcal").geturl(),
         google_url=f"https://calendar.google.com/calendar/r?{urlencode({'cid': feed_url})}",
+        google_from_url="https://calendar.google.com/calendar/r/settings/addbyurl",
         outlook_url="https://outlook.office.com/calendar/0/addfromweb?"
         + urlencode({"url": feed_url, "name": name}, quote_via=quote),
         current=current,
