@@ -6,7 +6,7 @@ Device = Literal["android", "iphone", "computer"]
 
 
 def device_of(user_agent: str) -> Device:
-    """What the browser says; an iPad that asks for pages of computers is one, and is offered Apple's calendar as well."""
+    """By what the browser says. An iPad that asks for the pages of a computer counts as one."""
     if "Android" in user_agent:
         return "android"
     return "iphone" if any(name in user_agent for name in ("iPhone", "iPad", "iPod")) else "computer"
