@@ -99,9 +99,9 @@ class Superseded(DeployError):
 
 
 class PartlyKnown(DeployError):
-    """Nomad fell silent while the jobs changed, so that it is not known how far the change went.
+    """A server did not answer while the jobs changed, so that it is not known how far the change went.
 
-    `then` says what to do once Nomad answers.
+    `then` says what to do once the server answers.
     """
 
     exit_code = ExitCode.PARTLY_KNOWN
@@ -114,7 +114,7 @@ class PartlyKnown(DeployError):
         *,
         then: str = "`upschedule deploy promote` finishes it, and `upschedule deploy revert` undoes it",
     ) -> None:
-        super().__init__(f"Nomad fell silent during {what}: {reason}. Known: {known}. Once Nomad answers, {then}.")
+        super().__init__(f"A server did not answer during {what}: {reason}. Known: {known}. Once it answers, {then}.")
 
 
 @contextmanager

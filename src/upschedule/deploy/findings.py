@@ -23,6 +23,12 @@ def passed(findings: Iterable[Finding]) -> bool:
     return bool(known) and all(finding.ok for finding in known)
 
 
+def undecided(findings: Iterable[Finding]) -> bool:
+    """Whether nothing is wrong, but at least one check could not decide."""
+    known = list(findings)
+    return any(not each.ok for each in known) and all(each.ok or each.unsure for each in known)
+
+
 def table(findings: Iterable[Finding]) -> list[str]:
     """One aligned line for each finding."""
     known = list(findings)

@@ -10,7 +10,7 @@ from upschedule.deploy.consul import instance_checks
 from upschedule.deploy.environment import API, Cluster
 from upschedule.deploy.errors import DeployError
 from upschedule.deploy.explain import short_id
-from upschedule.deploy.findings import Finding, passed
+from upschedule.deploy.findings import Finding, passed, undecided
 from upschedule.deploy.nomad_model import Allocation, Job
 from upschedule.deploy.probe import Probe
 from upschedule.deploy.probe.metrics import MetricBounds
@@ -113,7 +113,7 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def unsure(self) -> bool:
         """Nothing is wrong, but the comparison with the old release is not sure, or a server was silent."""
-        return not self.passed and all(finding.ok or finding.unsure for finding in self.findings)
+        return undecided(self.findings)
 
 
 def run_gate(context: ReleaseContext) -> GateResult:

@@ -12,7 +12,7 @@ from upschedule.deploy.errors import (
     Superseded,
     silence_leaves_partly_known,
 )
-from upschedule.deploy.findings import Finding, failures, passed, table
+from upschedule.deploy.findings import Finding, failures, passed, table, undecided
 from upschedule.deploy.gate import GateResult, ReleaseContext, States, await_canaries, run_gate
 from upschedule.deploy.recording import record_release, record_result
 from upschedule.deploy.rollback import Goal, roll_back, undo_goals
@@ -21,6 +21,9 @@ from upschedule.deploy.verify import verify
 from upschedule.deploy.watch import settled
 
 _RETRY_SECONDS, _JITTER = 2.0, 0.3
+_VERIFY_AGAIN = (
+    "`upschedule deploy promote` verifies what runs, and `upschedule deploy revert` starts the release before it"
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,12 +151,18 @@ class Promotion:
                 raise Superseded(name, before.job.version if before.job else 0, each.job.version)
 
     def _verify(self, promoted: States) -> bool:
-        """`promoted` are the states before the promotion; without any, restarts of long ago do not count."""
+        """`promoted` are the states before the promotion; without any, restarts of long ago do not count.
+
+        Raises PartlyKnown when a server stays silent: that says nothing against the release.
+        """
         with silence_leaves_partly_known("the verification", "all jobs are rolled out"):
             findings = verify(self.context)
             if promoted:
                 findings.append(self.context.check_restarts(promoted, name="the release's instances"))
         self._print("Verification", findings)
+        if undecided(findings):
+            known = "all jobs are rolled out" if promoted else "nothing was changed"
+            raise PartlyKnown("the verification", known, "; ".join(failures(findings)), then=_VERIFY_AGAIN)
         return passed(findings)
 
     def _roll_back(self, goals: list[Goal], code: ExitCode, reason: str) -> ExitCode:

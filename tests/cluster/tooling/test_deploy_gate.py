@@ -20,7 +20,7 @@ from upschedule.deploy.http import BRIEF
 from upschedule.operations.embedded import executables
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 
-DONE, GATE_NOT_PASSED = 0, 20
+DONE, GATE_NOT_PASSED, PARTLY_KNOWN = 0, 20, 27
 STARTING_SECONDS = 60
 
 
@@ -66,10 +66,10 @@ class Service:
         ]
         self.targets.write_text(json.dumps(targets), encoding="utf-8")
 
-    def promote(self) -> CommandOutput:
+    def promote(self, **environment: str) -> CommandOutput:
         """Its Traefik has no routes of the job's, and so no share for the canary."""
         where = ("--url", self.url, "--prometheus", self.prometheus)
-        return self.site.deploy("promote", *where, "--requests", "12", "--shares", "none")
+        return self.site.deploy("promote", *where, "--requests", "12", "--shares", "none", **environment)
 
 
 @pytest.fixture
@@ -108,6 +108,11 @@ def test_a_good_release_is_promoted_and_a_bad_one_goes_back(service: Service, tm
     first = service.promote()
     assert first.code == DONE, first.text
     assert "Nothing waits for promotion. What runs is verified" in first.text
+
+    away = service.promote(CONSUL_HTTP_ADDR=f"{LOOPBACK}:{free_port()}", UPSCHEDULE_DEPLOY_SILENCE_SECONDS="1")
+    assert away.code == PARTLY_KNOWN, away.text
+    assert "A server did not answer during the verification: worker: checks in Consul: Consul at " in away.text
+    assert "Known: nothing was changed" in away.text
 
     service.release("two")
     good = service.promote()

@@ -52,10 +52,12 @@ class Site:
             "CONSUL_HTTP_ADDR": self.consul,
         }
 
-    def deploy(self, *arguments: str) -> CommandOutput:
+    def deploy(self, *arguments: str, **environment: str) -> CommandOutput:
+        """`environment` goes before the site's own."""
         command = [sys.executable, "-m", "upschedule", "deploy", *arguments]
+        variables = {**self.environment, **environment}
         done = subprocess.run(
-            command, env=self.environment, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
+            command, env=variables, capture_output=True, text=True, timeout=COMMAND_SECONDS, check=False
         )
         return CommandOutput(code=done.returncode, text=done.stdout + done.stderr)
 
