@@ -9,16 +9,22 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 import msgspec
 import pulumi
 
 from upschedule.settings.loading import unknown
+from upschedule.settings.metadata import url_of
+from upschedule.settings.urls import kind_of, url_problem
 
 Megabytes = Annotated[int, msgspec.Meta(ge=16)]
 Port = Annotated[int, msgspec.Meta(ge=1, le=65_535)]
 Text = Annotated[str, msgspec.Meta(min_length=1)]
+#: HOST:PORT.
+Address = Annotated[Text, url_of("address")]
+#: With http:// or https://.
+Url = Annotated[Text, url_of("page")]
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -133,6 +139,11 @@ def _holds(text: str, label: str) -> bool:
     return any(name == label or name.endswith(f" {label}") for name, _ in blocks)
 
 
+def _url_problem(annotation: Any, text: str) -> str | None:
+    kind = kind_of(get_args(annotation)[1:])
+    return url_problem(kind, text) if kind else None
+
+
 def read_settings(
     config: pulumi.Config, settings: Iterable[type[msgspec.Struct]]
 ) -> tuple[dict[str, Any], dict[str, str]]:
@@ -143,6 +154,8 @@ def read_settings(
         text = config.get(each.encode_name)
         if text is None and each.required:
             problems[each.encode_name] = "is missing"
+        elif text is not None and text != each.default and (problem := _url_problem(each.type, text)):
+            problems[each.encode_name] = f"{problem}, not {text!r}"
         elif text is not None:
             try:
                 values[each.encode_name] = msgspec.convert(text, each.type, strict=False)

@@ -11,13 +11,14 @@ import pulumi_nomad as nomad
 
 from components.service import JOBS as JOB_FILES
 from components.service import Service, ServiceArgs
-from config import Megabytes, Text
+from config import Address, Megabytes, Text
 from guard import read_rollouts, record_what_runs, refuse_a_second_release, warn_of_drift
 from parts.cluster import Cluster
 from parts.release_settings import Accepted, accepted_settings, known_only, manifest_problem, setting_problems
 from parts.stores import Stores
 from upschedule.deploy import applied
 from upschedule.operations.release.manifest import Manifest
+from upschedule.settings.metadata import url_of
 from upschedule.settings.servers import DEFAULT_REGION
 
 SECRETS = ("feedSecret", "applicationConsulToken")
@@ -59,11 +60,11 @@ class ApplicationConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel
     """
 
     release: str = ""
-    release_source: str = ""
+    release_source: Annotated[str, url_of("page")] = ""
     settings: str = "{}"
     public_url: Text
     domain: str = ""
-    consul_address: Text = "127.0.0.1:8500"
+    consul_address: Address = "127.0.0.1:8500"
     object_store_region: Text = DEFAULT_REGION
     # Networks that Traefik's instances are in.
     proxy_networks: Text = "127.0.0.1/32"

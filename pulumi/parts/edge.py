@@ -7,7 +7,7 @@ import msgspec
 import pulumi
 
 from components.service import JOBS, Service, ServiceArgs
-from config import Megabytes, Port, Text, certificate_problem, key_problem
+from config import Address, Megabytes, Port, Text, Url, certificate_problem, key_problem
 from parts.cluster import Cluster
 
 SECRETS = ("traefikConsulToken",)
@@ -27,13 +27,13 @@ class EdgeConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     trusted_ips: str = ""
     hsts_seconds: Annotated[int, msgspec.Meta(ge=0)] = 31_536_000
     acme_email: str = ""
-    acme_server: Text = "https://acme-v02.api.letsencrypt.org/directory"
+    acme_server: Url = "https://acme-v02.api.letsencrypt.org/directory"
     acme_ca_certificate: str = ""
     acme_certificates_duration_hours: Annotated[int, msgspec.Meta(ge=1)] = 2160
     traefik_volume: Text = "traefik"
     # Enough for 9,000 open pages.
     traefik_memory_mb: Megabytes = 2048
-    consul_address: Text = "127.0.0.1:8500"
+    consul_address: Address = "127.0.0.1:8500"
 
 
 def certificate_problems(settings: EdgeConfig, secrets: Collection[str]) -> dict[str, str]:

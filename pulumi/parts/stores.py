@@ -14,6 +14,7 @@ from parts.cluster import Cluster
 from parts.identities import derive_output, object_store_identities, process_passwords, redis_rules
 from upschedule.operations.privileges.identities import PROCESSES
 from upschedule.operations.privileges.redis import Redis
+from upschedule.settings.metadata import url_of
 from upschedule.settings.servers import DEFAULT_REGION
 
 SECRETS = (
@@ -35,7 +36,7 @@ AUTHORITY_FILE = "/secrets/stores-authority.pem"
 
 Secrets = Mapping[str, pulumi.Output[str]]
 # HOST:PORT, or empty. PgBouncer gets host and port as two variables.
-Address = Annotated[str, msgspec.Meta(pattern="^(.+:[0-9]+)?$")]
+ElsewhereAddress = Annotated[str, url_of("address")]
 
 
 class KeyPair(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -71,7 +72,7 @@ class StoresConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """
 
     redis_program: Text
-    postgres_address: Address = ""
+    postgres_address: ElsewhereAddress = ""
     postgres_volume: Text = "postgres"
     postgres_port: Port = 5432
     postgres_memory_mb: Megabytes = 1024
@@ -81,7 +82,7 @@ class StoresConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     redis_state_memory_mb: Megabytes = 1024
     redis_cache_port: Port = 6380
     redis_cache_memory_mb: Megabytes = 2048
-    object_store_address: str = ""
+    object_store_address: ElsewhereAddress = ""
     object_store_secure: bool = False
     object_store_region: Text = DEFAULT_REGION
     object_store_application_access_key: Text = "upschedule"

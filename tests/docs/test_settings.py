@@ -74,7 +74,11 @@ def test_a_bad_start_names_every_wrong_setting_at_once() -> None:
         ("UPSCHEDULE_XYZ", "3", "no such setting"),
         ("UPSCHEDULE_WEB_TRUSTED_PROXIES", "10.0.0.5/24", "10.0.0.5/24 has host bits set"),
         ("UPSCHEDULE_WEB_TRUSTED_PROXIES", "traefik", "'traefik' does not appear to be an IPv4 or IPv6 network"),
-        ("UPSCHEDULE_WEB_PUBLIC_URL", "schedule.example.org", "Expected `str` matching regex"),
+        (
+            "UPSCHEDULE_WEB_PUBLIC_URL",
+            "schedule.example.org",
+            "cannot be used: write http://HOST:PORT/ or https://HOST/",
+        ),
         ("UPSCHEDULE_POSTGRES_POOL_SIZE_MIN", "81", "is 81, above UPSCHEDULE_POSTGRES_POOL_SIZE_MAX, which is 80"),
         ("UPSCHEDULE_POSTGRES_WORKER_POOL_SIZE_MAX", "1", "UPSCHEDULE_POSTGRES_WORKER_POOL_SIZE_MIN: is 2, above"),
         ("UPSCHEDULE_JOBS_HEARTBEAT_SECONDS", "8", "is 8.0, not below UPSCHEDULE_JOBS_LEASE_SECONDS, which is 8.0"),

@@ -47,7 +47,7 @@ def test_every_setting_is_described() -> None:
     for variable, field in FIELDS.items():
         same = RESTORED[variable]
         assert (same.required, same.secret, same.api_only) == (field.required, field.secret, field.api_only)
-        assert (same.networks, same.name) == (field.networks, field.name)
+        assert (same.networks, same.name, same.url) == (field.networks, field.name, field.url)
         assert (same.at_most, same.below) == (field.at_most, field.below)
 
 

@@ -6,6 +6,7 @@ import click
 import msgspec
 import psycopg
 
+from upschedule.cli import migration_options
 from upschedule.cli.failing import fail
 from upschedule.operations.migration.errors import MigrationError
 from upschedule.operations.migration.files import read_migrations
@@ -24,14 +25,7 @@ _UNREACHABLE, _REFUSED = 3, 4
     help="Where the SQL files are.",
 )
 @click.option("--application-role", default="upschedule_app", show_default=True, help="The role that gets the grants.")
-@click.option(
-    "--blocking-seconds",
-    envvar="UPSCHEDULE_MIGRATION_BLOCKING_SECONDS",
-    type=click.FloatRange(min=0, min_open=True),
-    default=MigrationPolicy.blocking_seconds_max,
-    show_default=True,
-    help="A migration that keeps others from a table for longer is cancelled.",
-)
+@migration_options.blocking_seconds
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option(
     "--owner-url",
@@ -46,7 +40,7 @@ def command(directory: Path, application_role: str, owner_url: str, *, blocking_
     """
     try:
         report = migrate(
-            owner_url,
+            migration_options.database_url("UPSCHEDULE_POSTGRES_OWNER_URL", owner_url),
             read_migrations(directory),
             application_role=application_role,
             policy=MigrationPolicy(blocking_seconds_max=blocking_seconds),

@@ -11,9 +11,10 @@ import structlog
 
 import upschedule
 from upschedule import logging
+from upschedule.cli import migration_options
 from upschedule.cli.failing import fail
 from upschedule.operations.migration.errors import MigrationError
-from upschedule.operations.migration.migrate import MigrationPolicy, Timing
+from upschedule.operations.migration.migrate import Timing
 from upschedule.operations.prepare.backup import BackupOptions
 from upschedule.operations.prepare.errors import BackupFailed, NotMarked, PrepareError, TurnNotTaken
 from upschedule.operations.prepare.prepare import PrepareOptions, prepare
@@ -48,14 +49,7 @@ _NEEDED = ("UPSCHEDULE_POSTGRES_OWNER_URL", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_
 @click.option("--bucket", default="backups", show_default=True, help="Where the backup goes.")
 @click.option("--turn-seconds", default=600.0, show_default=True, help="Longest wait for another that prepares.")
 @click.option("--drain-seconds", default=60.0, show_default=True, help="Before anything is removed from the schema.")
-@click.option(
-    "--blocking-seconds",
-    envvar="UPSCHEDULE_MIGRATION_BLOCKING_SECONDS",
-    type=click.FloatRange(min=0, min_open=True),
-    default=MigrationPolicy.blocking_seconds_max,
-    show_default=True,
-    help="A migration that keeps others from a table for longer is cancelled.",
-)
+@migration_options.blocking_seconds
 def command(
     *,
     folder: Path,
@@ -79,13 +73,13 @@ def command(
     try:
         release = read_release(folder)
         if wait is not None:
-            url = _environment("UPSCHEDULE_POSTGRES_URL")
+            url = _database("UPSCHEDULE_POSTGRES_URL")
             wait_until_prepared(url, release, timeout_seconds=wait, timing=Timing())
             structlog.get_logger(__name__).info("release_is_prepared", release=release.version)
             return
         options = PrepareOptions(
-            owner_url=_environment("UPSCHEDULE_POSTGRES_OWNER_URL"),
-            backup_url=_environment("UPSCHEDULE_POSTGRES_BACKUP_URL"),
+            owner_url=_database("UPSCHEDULE_POSTGRES_OWNER_URL"),
+            backup_url=_database("UPSCHEDULE_POSTGRES_BACKUP_URL"),
             application_role=application_role,
             backup=BackupOptions(store=_store(bucket), programs=postgres_programs),
             running=running,
@@ -115,6 +109,10 @@ def _environment(name: str) -> str:
     if value := os.environ.get(name):
         return value
     raise click.UsageError(f"{name} is not set.")
+
+
+def _database(name: str) -> str:
+    return migration_options.database_url(name, _environment(name))
 
 
 def _fail(error: Exception) -> NoReturn:

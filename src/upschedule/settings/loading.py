@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from upschedule.settings.groups import Settings
+from upschedule.settings.urls import kind_of, url_problem
 
 PREFIX = "UPSCHEDULE_"
 #: Of `difflib`: below it, a name is no help.
@@ -24,7 +25,7 @@ class SettingsError(Exception):
 
 
 class SettingField(msgspec.Struct, frozen=True, kw_only=True):
-    """One setting as documented: `required` ones have no default. The last six are as in `metadata`."""
+    """One setting as documented: `required` ones have no default. The last seven are as in `metadata`."""
 
     variable: str
     group: str
@@ -39,12 +40,17 @@ class SettingField(msgspec.Struct, frozen=True, kw_only=True):
     networks: bool
     at_most: str | None
     below: str | None
+    url: str | None
 
     def parse(self, text: str) -> object:
         """As a variable or a key says it. Raises msgspec.ValidationError, without the text if the setting is secret."""
         base = typing.get_args(self.annotation)[0]
-        if typing.get_origin(base) is tuple:
-            items = [part.strip() for part in text.split(",") if part.strip()]
+        is_list = typing.get_origin(base) is tuple
+        items = [part.strip() for part in text.split(",") if part.strip()] if is_list else [text]
+        # A default may be empty where no URL is needed.
+        if self.url and text != self.default:
+            _ensure_urls(self.url, items)
+        if is_list:
             if self.networks:
                 _ensure_networks(items)
             return msgspec.convert(items, self.annotation)
@@ -75,6 +81,7 @@ def fields(settings: type[msgspec.Struct] = Settings) -> Iterator[SettingField]:
                 networks=_extra(metas, "networks") is not None,
                 at_most=_extra(metas, "at_most"),
                 below=_extra(metas, "below"),
+                url=kind_of(metas),
             )
 
 
@@ -143,6 +150,12 @@ def _ensure_networks(items: Iterable[str]) -> None:
             ipaddress.ip_network(item)
         except ValueError as error:
             raise msgspec.ValidationError(f"{error}; a network is written as in 10.0.0.0/24") from error
+
+
+def _ensure_urls(kind: str, items: Iterable[str]) -> None:
+    for item in items:
+        if problem := url_problem(kind, item):
+            raise msgspec.ValidationError(problem)
 
 
 def _extra(metas: list[Meta], name: str) -> Any:

@@ -22,12 +22,16 @@ def below(name: str) -> Meta:
     return Meta(extra={"below": name})
 
 
+def url_of(kind: str) -> Meta:
+    """The setting, or each of its items, is a URL or an address of this kind of `settings.urls`."""
+    return Meta(extra={"url": kind})
+
+
 #: Refuses a typing error; it is no limit of the service. Redis and PostgreSQL cannot count to every number.
 AMOUNT_MAX = 1_000_000_000
 #: Bounds times that clients count in whole milliseconds.
 DAY_SECONDS = 86_400
+#: A port in a pattern, from 1 to 65535.
+PORT = r"(6553[0-5]|655[0-2]\d|65[0-4]\d{2}|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3})"
 #: HOST or HOST:PORT in a pattern; an IPv6 address is in brackets.
-AUTHORITY = (
-    r"(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)"
-    r"(:(6553[0-5]|655[0-2]\d|65[0-4]\d{2}|6[0-4]\d{3}|[1-5]\d{4}|[1-9]\d{0,3}))?"
-)
+AUTHORITY = rf"(\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(:{PORT})?"

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Meta
 
 from upschedule.settings.loading import SettingField, fields
+from upschedule.settings.urls import KINDS
 
 _TYPES: Mapping[str, type] = {"integer": int, "number": float, "boolean": bool, "string": str}
 #: Keywords of JSON Schema, and what msgspec calls them.
@@ -40,6 +41,7 @@ class SettingDescription(msgspec.Struct, frozen=True, kw_only=True, omit_default
     networks: bool = False
     at_most: str | None = None
     below: str | None = None
+    url: str | None = None
 
 
 def describe() -> dict[str, SettingDescription]:
@@ -54,6 +56,7 @@ def describe() -> dict[str, SettingDescription]:
             networks=field.networks,
             at_most=field.at_most,
             below=field.below,
+            url=field.url,
         )
         for field in fields()
     }
@@ -79,8 +82,15 @@ def restore(descriptions: Mapping[str, SettingDescription]) -> dict[str, Setting
             networks=description.networks,
             at_most=description.at_most,
             below=description.below,
+            url=_known_kind(description.url),
         )
     return restored
+
+
+def _known_kind(kind: str | None) -> str | None:
+    if kind is not None and kind not in KINDS:
+        raise SchemaUnreadable(f"the kind of URL {kind} is not known here")
+    return kind
 
 
 def _schema(field: SettingField) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from upschedule.settings.metadata import AUTHORITY, DAY_SECONDS, LIVE, SECRET, at_most
+from upschedule.settings.metadata import AUTHORITY, DAY_SECONDS, LIVE, SECRET, at_most, url_of
 
 #: S3 stores without regions accept it.
 DEFAULT_REGION = "us-east-1"
@@ -18,13 +18,22 @@ class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True):
     """PostgreSQL holds the truth: accounts, jobs, entries, calendars."""
 
     url: Annotated[
-        str, Meta(description="Connection string of the application's role", pattern="^postgres(ql)?://"), SECRET
+        str,
+        Meta(description="Connection string of the application's role", pattern="^postgres(ql)?://"),
+        SECRET,
+        url_of("postgresql"),
     ]
     owner_url: Annotated[
-        str | None, Meta(description="Connection string of the role that owns the tables; migrations only"), SECRET
+        str | None,
+        Meta(description="Connection string of the role that owns the tables; migrations only"),
+        SECRET,
+        url_of("postgresql"),
     ] = None
     backup_url: Annotated[
-        str | None, Meta(description="Connection string of the role that reads everything; backups only"), SECRET
+        str | None,
+        Meta(description="Connection string of the role that reads everything; backups only"),
+        SECRET,
+        url_of("postgresql"),
     ] = None
     pool_size_min: Annotated[
         int, Meta(ge=0, description="Connections an API process keeps open (R3.1)"), at_most("pool_size_max")
@@ -49,9 +58,13 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(description="Queue, limits, and sessions for a minute: noeviction, AOF", pattern=_REDIS_URL),
         SECRET,
+        url_of("redis"),
     ]
     cache_url: Annotated[
-        str, Meta(description="Status cache and status events: allkeys-lru", pattern=_REDIS_URL), SECRET
+        str,
+        Meta(description="Status cache and status events: allkeys-lru", pattern=_REDIS_URL),
+        SECRET,
+        url_of("redis"),
     ]
     command_seconds: Annotated[
         float, Meta(gt=0, le=DAY_SECONDS, description="Longest command, and longest attempt to connect")
@@ -62,7 +75,7 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
 class ObjectSettings(msgspec.Struct, frozen=True, kw_only=True):
     """The S3 store that keeps uploaded files for a day."""
 
-    endpoint: Annotated[str, Meta(description="host:port of the S3 store", pattern=f"^{AUTHORITY}$")]
+    endpoint: Annotated[str, Meta(description="host:port of the S3 store", pattern=f"^{AUTHORITY}$"), url_of("host")]
     access_key: Annotated[str, Meta(min_length=1, description="Access key"), SECRET]
     secret_key: Annotated[str, Meta(min_length=1, description="Secret key"), SECRET]
     bucket: Annotated[str, Meta(description="Bucket of the uploads")] = "uploads"
@@ -81,8 +94,9 @@ class ConsulSettings(msgspec.Struct, frozen=True, kw_only=True):
         str,
         Meta(
             description="http://host:port of an agent, or https; empty: nothing is watched",
-            pattern="^(https?://[^/]+)?$",
+            pattern=f"^(https?://{AUTHORITY})?$",
         ),
+        url_of("origin"),
     ] = ""
     token: Annotated[str | None, Meta(description='May read keys below "upschedule/", and no more'), SECRET] = None
     wait_seconds: Annotated[

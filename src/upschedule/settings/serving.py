@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from upschedule.settings.metadata import AMOUNT_MAX, API_ONLY, AUTHORITY, LIVE, NETWORKS, SECRET
+from upschedule.settings.metadata import AMOUNT_MAX, API_ONLY, AUTHORITY, LIVE, NETWORKS, SECRET, url_of
 
 
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,10 +79,12 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
             description="Where people reach the service; feeds use it, and changes are accepted from its pages",
             pattern=rf"^https?://{AUTHORITY}([/?#].*)?$",
         ),
+        url_of("page"),
     ] = "http://127.0.0.1:8080"
     origins: Annotated[
         tuple[Annotated[str, Meta(pattern=f"^https?://{AUTHORITY}$")], ...],
         Meta(description="Further public URLs, comma separated, from whose pages changes are accepted as well"),
+        url_of("origin"),
     ] = ()
     trusted_proxies: Annotated[
         tuple[str, ...],

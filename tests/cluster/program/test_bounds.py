@@ -139,11 +139,22 @@ def test_a_switch_is_true_or_false(name: str) -> None:
         ("database.example.org:", False),
         (":5432", False),
         ("database.example.org:postgres", False),
+        ("postgresql://database.example.org:5432", False),
+        ("database.example.org:99999", False),
     ],
 )
-def test_a_database_elsewhere_is_a_host_and_a_port(address: str, taken: bool) -> None:  # noqa: FBT001 - a parameter
-    """PgBouncer is told each by itself, and a job without a port is refused in the middle of an `up` only."""
-    assert (problems({**REQUIRED, "postgresAddress": address}) == {}) is taken
+@pytest.mark.parametrize("name", ["postgresAddress", "objectStoreAddress", "consulAddress"])
+def test_a_server_elsewhere_is_a_host_and_a_port(name: str, address: str, taken: bool) -> None:  # noqa: FBT001 - a parameter
+    """PgBouncer gets each by itself, and a job without a port is refused in the middle of an `up` only."""
+    refused = f"cannot be used: write HOST:PORT without http://, the port from 1 to 65535, not {address!r}"
+    assert problems({**REQUIRED, name: address}).get(name, "") == ("" if taken else refused)
+
+
+@pytest.mark.parametrize("name", ["acmeServer", "releaseSource"])
+def test_a_url_of_the_stack_is_checked(name: str) -> None:
+    said = problems({**REQUIRED, name: "https://h:99999/x"}).get(name, "")
+    assert said.startswith("cannot be used: write http://HOST:PORT/")
+    assert name not in problems({**REQUIRED, name: "https://h.example:8443/x"})
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_everything_that_no_process_accepts_is_told_at_once() -> None:
         ),
         "settings.JOBS_PENDING_MAX": "is no setting: the names begin with UPSCHEDULE_",
         "proxyNetworks": "10.0.0.5/24 has host bits set; a network is written as in 10.0.0.0/24",
-        "publicUrl": f"Expected `str` matching regex {SETTINGS['web/public_url'].schema['pattern']!r}",
+        "publicUrl": "cannot be used: write http://HOST:PORT/ or https://HOST/, as people reach the service",
     }
 
 

@@ -18,6 +18,9 @@ VALUES = (
     *("", " ", "x", "a b", "ü", "0", "-1", "inf", "nan", "1e308", "99999999999999999999", "127.0.0.1/33"),
     *("h:abc", "h:99999", "h/p", "::1", "http://h", "http://h:abc", "http://h:99999", "http://[::1", "http://"),
     *("redis://h:abc", "redis://h:99999", "redis://", "postgresql://h:abc/x"),
+    *("redis://h/x", "redis://h?db=x", "redis://h?foo=1", "redis://h?socket_timeout=a", "redis://h?ssl_cert_reqs=none"),
+    *("rediss://h/1?ssl_check_hostname=false&protocol=2", "redis://h?protocol=9", "rediss://h?ssl_cert_reqs=x"),
+    *("redis://h?db=3&client_name=a", "rediss://h?ssl_ca_certs=/a", "redis://h?db"),
 )
 #: The groups that pools and clients are made of.
 GROUPS = ("postgres", "redis", "objects", "web", "consul")
@@ -54,6 +57,9 @@ async def test_a_process_starts_with_every_value_that_is_accepted(field: Setting
             continue
         async with open_services(LiveSettings(settings), role="api") as services:
             assert services.calendars
+            # A wrong option of a URL is known only to the connection.
+            for redis in (services.redis_state, services.redis_cache):
+                assert redis.connection_pool.make_connection()
         assert ClientAddresses(settings.web.trusted_proxies)
         assert all(origin_of(url) for url in (settings.web.public_url, *settings.web.origins))
 
@@ -72,3 +78,43 @@ def test_other_processes_need_no_key_of_feeds() -> None:
     """They may be given an empty one."""
     for process in ("worker", "scheduler"):
         assert load(environment() | {"UPSCHEDULE_WEB_FEED_SECRET": ""}, process=process).web.feed_secret == ""
+
+
+@pytest.mark.parametrize(
+    ("variable", "texts"),
+    [
+        (
+            "UPSCHEDULE_POSTGRES_URL",
+            (
+                *("postgresql://h:abc/x", "postgresql://h:99999/x", "postgresql://u:p@w@h/x", "postgresql://h/x?foo=1"),
+                *("postgresql://h/x?sslmode=full", "postgresql://[::1/x", "postgresql://u:%zz@h/x", "http://h"),
+                "postgresql://a b/x",
+            ),
+        ),
+        ("UPSCHEDULE_POSTGRES_OWNER_URL", ("owner", "postgresql://h:abc/x")),
+        ("UPSCHEDULE_REDIS_STATE_URL", ("redis://h?socket_timeout=a", "redis://h?foo=1", "redis://h/first", "h:6379")),
+        ("UPSCHEDULE_OBJECTS_ENDPOINT", ("http://h:1", "h:99999")),
+        ("UPSCHEDULE_CONSUL_ADDRESS", ("h:8500", "http://h:abc", "http://h:8500/v1")),
+        ("UPSCHEDULE_WEB_PUBLIC_URL", ("schedule.example", "https://h:99999/")),
+        ("UPSCHEDULE_WEB_ORIGINS", ("https://a, b", "https://a/b")),
+    ],
+)
+def test_a_url_that_cannot_be_used_is_refused_with_a_sentence(variable: str, texts: tuple[str, ...]) -> None:
+    """Without it, a process would start and never become ready, or end with an error of a library."""
+    for text in texts:
+        with pytest.raises(SettingsError) as caught:
+            load(environment() | {variable: text}, process="api")
+        assert f"{variable}: cannot be used: write " in str(caught.value), text
+        assert text not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("postgres://h", "postgresql://u:p%40w@h:5432/x?sslmode=verify-full&sslrootcert=/a.pem&connect_timeout=3"),
+        *("postgresql://[::1]:5432/x", "postgresql://a:1,b:2/x?target_session_attrs=read-write"),
+        "postgresql:///x?host=/run/postgresql",
+    ],
+)
+def test_a_url_of_postgresql_that_its_library_takes_is_accepted(text: str) -> None:
+    assert load(environment() | {"UPSCHEDULE_POSTGRES_URL": text}).postgres.url == text
