@@ -263,7 +263,7 @@ job "postgres" {
       }
 
       # Who connects through PgBouncer cannot bring options of its own: what bounds a statement belongs to the role.
-      # What each may do with tables is granted after the migrations. `upschedule_app` is for releases whose processes share it.
+      # What each may do with tables is granted after the migrations. The scheduler sees the statements of all, for `upschedule ops slow`. `upschedule_app` is for releases whose processes share it.
       template {
         destination = "${NOMAD_SECRETS_DIR}/roles.sql"
         change_mode = "noop"
@@ -287,6 +287,7 @@ job "postgres" {
             \gexec
           SELECT 'CREATE DATABASE upschedule OWNER upschedule_owner'
             WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'upschedule') \gexec
+          GRANT pg_read_all_stats TO upschedule_scheduler;
           REVOKE ALL ON DATABASE upschedule FROM PUBLIC;
           GRANT CONNECT ON DATABASE upschedule
             TO upschedule_backup, upschedule_api, upschedule_worker, upschedule_scheduler, upschedule_app;

@@ -4,7 +4,7 @@ import pulumi
 import pulumi_nomad as nomad
 
 import policies
-from components.access import AccessToken, deploy_rules
+from components.access import AccessToken, deploy_rules, operator_rules
 from config import load
 from job_parser import parse_job
 from outputs import describe
@@ -55,8 +55,10 @@ deploy = AccessToken(
     title=f"{shared.namespace}-deploy",
     rules=deploy_rules(shared.namespace, release_volume=stack.of(application.ApplicationConfig).release_volume),
 )
+operator = AccessToken("operator", title=f"{shared.namespace}-operator", rules=operator_rules(shared.namespace))
 
 pulumi.export("namespace", namespace.name)
 pulumi.export("deployToken", deploy.token)
+pulumi.export("operatorToken", operator.token)
 for name, value in describe(stack).items():
     pulumi.export(name, value)

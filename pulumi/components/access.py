@@ -3,6 +3,9 @@
 import pulumi
 import pulumi_nomad as nomad
 
+#: Where operators find the token for the scheduler's endpoint. No task reads it.
+OPERATOR_VARIABLE = "operators/ops"
+
 
 class AccessToken(pulumi.ComponentResource):
     """A policy, and a token that has this policy only. `token` is the token's secret."""
@@ -48,6 +51,18 @@ def deploy_rules(namespace: str, *, release_volume: str) -> str:
 
 host_volume "{release_volume}" {{
   capabilities = ["mount-readwrite"]
+}}
+"""
+
+
+def operator_rules(namespace: str) -> str:
+    """Allows to read the token for `upschedule ops`, and nothing else."""
+    return f"""namespace "{namespace}" {{
+  variables {{
+    path "{OPERATOR_VARIABLE}" {{
+      capabilities = ["read"]
+    }}
+  }}
 }}
 """
 

@@ -9,11 +9,13 @@ import msgspec
 import pulumi
 import pulumi_nomad as nomad
 
+from components.access import OPERATOR_VARIABLE
 from components.service import JOBS as JOB_FILES
 from components.service import Service, ServiceArgs
 from config import Address, Megabytes, Text
 from guard import read_rollouts, record_what_runs, refuse_a_second_release, warn_of_drift
 from parts.cluster import Cluster
+from parts.identities import derive_output
 from parts.release_settings import Accepted, accepted_settings, known_only, manifest_problem, setting_problems
 from parts.stores import Stores
 from upschedule.deploy import applied
@@ -32,6 +34,7 @@ SETTING_SOURCES = {
     "UPSCHEDULE_CONSUL_ADDRESS": "consulAddress",
     "UPSCHEDULE_OBJECTS_REGION": "objectStoreRegion",
 }
+OPERATOR_TOKEN = "UPSCHEDULE_SCHEDULER_OPERATOR_TOKEN"  # noqa: S105 - the name of a variable
 RELEASE_SETTING = "UPSCHEDULE_ROLLOUT_RELEASE"
 #: What a release does by itself that does not know the variable.
 NEUTRAL = {"UPSCHEDULE_OBJECTS_REGION": DEFAULT_REGION}
@@ -158,7 +161,9 @@ def define(cluster: Cluster, settings: ApplicationConfig, secrets: Secrets, stor
     accepted = accepted_settings(manifest)
     if accepted is None:
         pulumi.log.warn(f"Release {manifest.version} does not say which settings it accepts: they are not checked.")
+    operator_token = derive_output(pulumi.Output.from_input(secrets["postgresApplicationPassword"]), "operators")
     own = {process: known_only(process_secrets(process, secrets, stores), accepted) for process in JOBS}
+    own["scheduler"] |= known_only({OPERATOR_TOKEN: operator_token}, accepted)
     lines = application_settings(settings, stores, accepted)
     shared = {
         "release": release_variable(settings, manifest, stores, user=f"{cluster.settings.user_prefix}release"),
@@ -200,6 +205,12 @@ def define(cluster: Cluster, settings: ApplicationConfig, secrets: Secrets, stor
                 "scheduler/wait": wait_task_secrets(own["scheduler"]),
             },
         ),
+    )
+    nomad.Variable(
+        "operators",
+        namespace=cluster.namespace,
+        path=OPERATOR_VARIABLE,
+        items={"token": operator_token},
     )
     nomad.Variable(
         "applied",

@@ -1,4 +1,4 @@
-"""The base of every error that a person is told about.
+"""The base of every error that a person is told about, and the form in which it travels (RFC 9457).
 
 A subclass's docstring is its sentence: what is wrong and what to do. Facts of the occasion go into `detail`. What a
 cause means in HTTP is decided once, in `web/http/problems.py`; here is only what it means to a person.
@@ -8,12 +8,30 @@ from typing import ClassVar
 
 import msgspec
 
+PROBLEM_TYPE = "application/problem+json"
+
 
 class FieldError(msgspec.Struct, frozen=True, kw_only=True):
     """One field of a request, as a path such as `academic_year.terms.S1.end`, and what is wrong with it."""
 
     field: str
     detail: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An error as told to people and programs. `type` is stable and explains itself; `instance` is the request's id."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str | None = None
+    errors: tuple[FieldError, ...] | None = None
+
+
+def reference(code: str) -> str:
+    """The address that explains a code."""
+    return f"/problems/{code}"
 
 
 class Refusal(Exception):

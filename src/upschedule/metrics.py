@@ -47,7 +47,7 @@ CANARY_MESSAGES = Counter(
     "upschedule_canary_messages", "Wake-up messages that a canary heard, by what it did", ["outcome"]
 )
 PAGES_READ = Counter("upschedule_pages_read", "Pages read completely")
-# The schedulers' own three: labelled, so that other processes do not show them as 0.
+# The schedulers' own: labelled, so that other processes do not show them as 0.
 QUEUE_DEPTH = Gauge(
     "upschedule_queue_depth",
     "Jobs that are due, that wait for their retry, that wait to be read again, that are read",
@@ -57,6 +57,8 @@ QUEUE_AGE_SECONDS = Gauge("upschedule_queue_age_seconds", "How long the oldest d
 QUEUE_FINISHED_PER_MINUTE = Gauge(
     "upschedule_queue_finished_per_minute", "Runs finished a minute of the time in which any was under way", ["window"]
 )
+QUEUE_PAUSED = Gauge("upschedule_queue_paused", "1 while an operator has paused the queue", ["queue"])
+OPERATOR_ACTIONS = Counter("upschedule_operator_actions", "Changes by `upschedule ops`", ["action"])
 LEADING = Gauge("upschedule_scheduler_leading", "1 for the scheduler that leads")
 JOBS_SWEPT = Counter("upschedule_jobs_swept", "Jobs that the sweeper moved or announced again", ["reason"])
 PROVISIONAL_READINGS = Counter(

@@ -198,11 +198,16 @@ def test_traefiks_consul_token(cluster: LocalCluster, sre: dict[str, str], figur
     assert is_revoked(cluster, before)
 
 
-def test_nomads_tokens_for_releases_and_for_the_autoscaler(cluster: LocalCluster, sre: dict[str, str]) -> None:
+def test_nomads_tokens_for_releases_for_operators_and_for_the_autoscaler(
+    cluster: LocalCluster, sre: dict[str, str]
+) -> None:
     """The old ones are no tokens any more."""
     before = tokens(cluster)
-    said = follow("rotate-secrets", "Nomad's tokens for releases and for the autoscaler", environment=sre)
+    said = follow(
+        "rotate-secrets", "Nomad's tokens for releases, for operators and for the autoscaler", environment=sre
+    )
     assert cluster.stack.output("deployToken") in said
+    assert cluster.stack.output("operatorToken") in said
     after = tokens(cluster)
     replaced = {accessor for accessor, token in before.items() if token["Type"] == "client"}
     assert replaced

@@ -4,7 +4,19 @@ import importlib
 
 import click
 
-COMMANDS = ("deploy", "extract", "local", "migrate", "prepare", "release", "schedule", "serve", "settings", "work")
+COMMANDS = (
+    "deploy",
+    "extract",
+    "local",
+    "migrate",
+    "ops",
+    "prepare",
+    "release",
+    "schedule",
+    "serve",
+    "settings",
+    "work",
+)
 
 
 class LazyGroup(click.Group):

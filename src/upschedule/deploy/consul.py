@@ -18,6 +18,7 @@ from upschedule.deploy.http import CONNECT_SECONDS, PATIENT, READ_SECONDS, reaso
 from upschedule.deploy.nomad_model import Allocation, Job
 
 _ALLOCATION = re.compile(r"^_nomad-task-([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-")
+_CANARY_TAG = "canary"
 #: What a call of the client raises: py-consul's own errors, and those of `requests`, which are OSErrors.
 ConsulErrors = (consul.ConsulException, OSError)
 
@@ -86,11 +87,19 @@ class Registration(msgspec.Struct, frozen=True, kw_only=True):
 
 class _Service(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     id: str = field(name="ID")
+    address: str = ""
+    port: int = 0
+    tags: list[str] | None = None
+
+
+class _Node(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
+    address: str = ""
 
 
 class _Entry(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
     service: _Service
     checks: list[ConsulCheck]
+    node: _Node = _Node()
 
 
 #: Registrations by the id of Nomad's allocation.
@@ -112,6 +121,14 @@ class ConsulHealth:
                     registration = Registration(service=service, checks=tuple(entry.checks))
                     found[allocation[1]] = (*found.get(allocation[1], ()), registration)
         return found
+
+    def addresses(self, service: str) -> list[str]:
+        """The URLs of the healthy instances of a service, without canaries."""
+        return [
+            f"http://{_authority(entry.service.address or entry.node.address, entry.service.port)}"
+            for entry in self._entries(service)
+            if _CANARY_TAG not in (entry.service.tags or []) and all(check.is_passing for check in entry.checks)
+        ]
 
     def _entries(self, service: str) -> list[_Entry]:
         try:
@@ -142,6 +159,10 @@ def failing_checks(registrations: Iterable[Registration], services: Iterable[str
             if not check.is_passing
         ),
     ]
+
+
+def _authority(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _reason(error: Exception) -> object:

@@ -17,7 +17,7 @@ RECORDS_MAX = 10
 RECORDS_MAX_VARIABLE = "UPSCHEDULE_DEPLOY_RECORDS_MAX"
 #: As long as a server's restart may take, unless the command says otherwise.
 SILENCE_SECONDS = 300.0
-_NAMESPACE = "upschedule"
+NAMESPACE = "upschedule"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,12 +41,12 @@ def cluster_from(
     silence_seconds: float = SILENCE_SECONDS,
 ) -> Cluster:
     """Opens no connection yet."""
-    namespace = environment.get("NOMAD_NAMESPACE", _NAMESPACE)
+    namespace = environment.get("NOMAD_NAMESPACE", NAMESPACE)
     nomad = NomadClient(nomad_endpoint(environment), query={"namespace": namespace})
     return Cluster(
         nomad=nomad,
         records=Recorder(nomad, jobs=JOBS, records_max=records_max),
-        consul=_consul_from(environment),
+        consul=consul_from(environment),
         clock=clock,
         report=report,
         silence_seconds=silence_seconds,
@@ -61,7 +61,8 @@ def records_max_from(environment: Mapping[str, str]) -> int:
     return int(text)
 
 
-def _consul_from(environment: Mapping[str, str]) -> ConsulHealth:
+def consul_from(environment: Mapping[str, str]) -> ConsulHealth:
+    """Consul as the environment variables of its own command line name it."""
     address = environment.get("CONSUL_HTTP_ADDR") or "127.0.0.1:8500"
     if "://" not in address:
         secure = environment.get("CONSUL_HTTP_SSL", "").lower() in {"1", "true"}

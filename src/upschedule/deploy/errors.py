@@ -75,6 +75,7 @@ class ServerRefused(ServerError):
         reason = f"{status} {text.strip()}"
         super().__init__(f"{server} refuses {request}: {reason}{hint}", reason)
         self.status = status
+        self.text = text
 
     @property
     def is_forbidden(self) -> bool:

@@ -91,5 +91,12 @@ class ReadingFailed(Refusal):
     title = "The file could not be read"
 
 
+class ReadingCancelled(Refusal):
+    """The operators of this service stopped the reading of this file. Try again later."""
+
+    code = "reading-cancelled"
+    title = "Reading was stopped"
+
+
 class Stalled(Exception):
     """The worker stopped renewing its lease, and the lease expired."""

@@ -27,6 +27,7 @@ class Move(msgspec.Struct, frozen=True):
 #: Every permitted move. The trigger `jobs_move` of the schema refuses all others.
 MOVES: tuple[Move, ...] = (
     Move(Status.QUEUED, Status.PROCESSING, "a worker claims it"),
+    Move(Status.QUEUED, Status.FAILED, "an operator cancels it"),
     Move(
         Status.PROCESSING,
         Status.COMPLETED,
@@ -37,8 +38,12 @@ MOVES: tuple[Move, ...] = (
         Status.QUEUED,
         "a first reading that used up its processor time, a passing failure, an expired lease or a stopping worker",
     ),
-    Move(Status.PROCESSING, Status.FAILED, "the cause lies in the file, time is up or retries are used up"),
-    Move(Status.FAILED, Status.QUEUED, "its owner tries again, or the release that read it was left"),
+    Move(
+        Status.PROCESSING,
+        Status.FAILED,
+        "the cause lies in the file, time is up, retries are used up or an operator cancels it",
+    ),
+    Move(Status.FAILED, Status.QUEUED, "its owner or an operator tries again, or the release that read it was left"),
     Move(
         Status.COMPLETED,
         Status.QUEUED,

@@ -80,6 +80,10 @@ class Queue:
             snapshot = await self._newer_than(asked_at)
         return snapshot.positions.get(job_id)
 
+    async def positions(self) -> Mapping[UUID, int]:
+        """Those of all queued jobs, by a snapshot that is at most a second old."""
+        return (await self._newer_than(self._monotonic() - _FRESH_SECONDS)).positions
+
     async def capacity(self, address_hash: bytes | None = None, *, pending_max: int) -> Capacity:
         """For a new visitor from that address; `pending_max` is the live setting."""
         snapshot = await self._newer_than(self._monotonic() - _FRESH_SECONDS)

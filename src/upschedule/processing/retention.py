@@ -1,4 +1,4 @@
-"""Removes old files (R11.5), messages (R2.4) and dead letters (R2.5), and objects without a row."""
+"""Removes old files (R11.5), messages (R2.4), dead letters (R2.5), records of operators, and objects without a row."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -9,7 +9,7 @@ from redis.asyncio import Redis
 
 from upschedule.processing.intake import OBJECT_PREFIX
 from upschedule.processing.repository import JobRepository
-from upschedule.settings import JobSettings, UploadSettings
+from upschedule.settings import JobSettings, SchedulerSettings, UploadSettings
 from upschedule.stores.database import Database
 from upschedule.stores.objects import ObjectStore
 from upschedule.stores.retention import remove_part
@@ -38,6 +38,12 @@ _OLD_LETTERS = """
         ORDER BY failed_at LIMIT %(rows_max)s
     )
 """
+_OLD_ACTIONS = """
+    DELETE FROM operator_actions WHERE id IN (
+        SELECT id FROM operator_actions WHERE done_at < now() - %(keep_seconds)s * interval '1 second'
+        ORDER BY done_at LIMIT %(rows_max)s
+    )
+"""
 # Several rows may hold the same hash, and each of them expires by its own time.
 _OLD_ADDRESSES = (
     """
@@ -51,6 +57,7 @@ _OLD_ADDRESSES = (
     "DELETE FROM visitor_shares WHERE used_at < now() - %(keep_seconds)s * interval '1 second'",
 )
 _HOUR_SECONDS = 3600
+_DAY_SECONDS = 24 * _HOUR_SECONDS
 _POINTED_AT = "SELECT object_key FROM jobs WHERE object_key = ANY(%(keys)s)"
 
 
@@ -73,6 +80,7 @@ class Retention:
         stream: StreamName,
         uploads: UploadSettings,
         jobs: JobSettings,
+        scheduler: SchedulerSettings,
         now: Callable[[], datetime],
     ) -> None:
         self._database = database
@@ -81,12 +89,14 @@ class Retention:
         self._stream = stream
         self._uploads = uploads
         self._jobs = jobs
+        self._scheduler = scheduler
         self._now = now
 
     async def remove_old(self) -> None:
         """One pass, bounded in size. A StoreError interrupts only the part that needs that store."""
         await remove_part("files", self._remove_files)
         await remove_part("dead-letters", self._remove_letters)
+        await remove_part("operator-actions", self._remove_actions)
         await remove_part("addresses", self._forget_addresses)
         await remove_part("messages", self._remove_messages)
 
@@ -119,6 +129,11 @@ class Retention:
         values = {"keep_seconds": _HOUR_SECONDS * self._jobs.dead_letter_hours, "rows_max": _ROWS_MAX}
         async with self._database.transaction() as connection:
             return (await connection.execute(_OLD_LETTERS, values)).rowcount
+
+    async def _remove_actions(self) -> int:
+        values = {"keep_seconds": _DAY_SECONDS * self._scheduler.operator_actions_days, "rows_max": _ROWS_MAX}
+        async with self._database.transaction() as connection:
+            return (await connection.execute(_OLD_ACTIONS, values)).rowcount
 
     async def _forget_addresses(self) -> int:
         """Forgets addresses, and the used time of visitors, after `address_hours`."""

@@ -65,6 +65,7 @@ class ShareRepository:
         LEFT JOIN address_shares AS address USING (address_hash)
         LEFT JOIN visitor_shares AS visitor USING (account_id)
         WHERE status = 'queued' AND run_after <= now() AND (NOT slow OR %(with_slow)s)
+          AND NOT EXISTS (SELECT FROM queue_pauses WHERE name = 'jobs' AND paused_at IS NOT NULL)
         ORDER BY provisional_release IS NOT NULL AND run_after > now() - %(yield_seconds)s * interval '1 second',
                  share_used(address.used_seconds, address.used_at, %(half_life_seconds)s)
                      + CASE WHEN slow THEN %(slow_seconds)s ELSE %(quick_seconds)s END,
@@ -76,7 +77,7 @@ class ShareRepository:
     """
 
     async def fairest(self, *, with_slow: bool) -> UUID | None:
-        """Locks and returns the due job whose turn it is. None if there is none that is not locked."""
+        """Locks and returns the due job whose turn it is; None if all are locked or the queue is paused."""
         values = msgspec.structs.asdict(self._options) | {"with_slow": with_slow}
         row = await (await self._connection.execute(self._FAIREST, values)).fetchone()
         return row["id"] if row else None

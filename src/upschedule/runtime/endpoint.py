@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable
+from collections.abc import Awaitable, Callable, Coroutine, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from http import HTTPStatus
 from typing import TYPE_CHECKING, TypeVar
@@ -15,7 +15,7 @@ from prometheus_client.exposition import ThreadingWSGIServer
 from upschedule.stores.readiness import DependencyStatus, is_ready
 
 if TYPE_CHECKING:
-    from wsgiref.types import StartResponse, WSGIEnvironment
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 T = TypeVar("T")
 
@@ -39,8 +39,9 @@ class _Readiness(msgspec.Struct, frozen=True, kw_only=True):
 class _Pages:
     """The WSGI application; it runs in the threads of the server."""
 
-    def __init__(self, probes: Probes, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, probes: Probes, loop: asyncio.AbstractEventLoop, more: "Mapping[str, WSGIApplication]") -> None:
         self._probes = probes
+        self._more = more
         self._loop = loop
         self._pages: dict[str, Callable[[], _Response]] = {
             "/health/live": self._live,
@@ -49,7 +50,11 @@ class _Pages:
         }
 
     def __call__(self, environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        page = self._pages.get(environ.get("PATH_INFO", ""), _unknown)
+        path = environ.get("PATH_INFO", "")
+        for prefix, application in self._more.items():
+            if path.startswith(prefix):
+                return application(environ, start_response)
+        page = self._pages.get(path, _unknown)
         try:
             status, content_type, body = page()
         except TimeoutError:
@@ -90,9 +95,14 @@ class _Handler(WSGIRequestHandler):
 
 
 @contextmanager
-def serving(host: str, port: int, probes: Probes) -> Generator[int]:
-    """Serves until the block is left, and yields the port; 0 picks a free one. Raises OSError if it is in use."""
-    pages = _Pages(probes, asyncio.get_running_loop())
+def serving(
+    host: str, port: int, probes: Probes, more: "Mapping[str, WSGIApplication] | None" = None
+) -> Generator[int]:
+    """Serves until the block is left, and yields the port; 0 picks a free one. Raises OSError if it is in use.
+
+    `more` are applications by the beginning of the paths that they answer, in threads of the server.
+    """
+    pages = _Pages(probes, asyncio.get_running_loop(), more or {})
     server = make_server(host, port, pages, ThreadingWSGIServer, _Handler)
     thread = threading.Thread(target=server.serve_forever, name="health", daemon=True)
     thread.start()

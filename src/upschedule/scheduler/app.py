@@ -1,4 +1,4 @@
-"""Starts the scheduler process: the leader sweeps and cleans up; all instances measure the queue."""
+"""Starts the scheduler process: the leader sweeps and cleans up; all measure the queue and answer operators."""
 
 import asyncio
 
@@ -9,6 +9,7 @@ from upschedule.runtime.endpoint import Probes, serving
 from upschedule.runtime.leadership import Leadership
 from upschedule.runtime.periodic import every
 from upschedule.runtime.rollout_gate import state_file, wait_until_promoted
+from upschedule.scheduler.operator_pages import PREFIX, OperatorPages
 from upschedule.services import Services
 from upschedule.settings import Settings
 
@@ -17,7 +18,8 @@ _log = structlog.get_logger(__name__)
 
 async def schedule(services: Services, settings: Settings, *, stop: asyncio.Event) -> None:
     """Returns once `stop` is set. An interrupted round is rolled back or completed by the next. Raises OSError."""
-    with serving(settings.scheduler.host, settings.scheduler.port, _probes(services)) as port:
+    pages = {PREFIX: OperatorPages(services, settings.scheduler)}
+    with serving(settings.scheduler.host, settings.scheduler.port, _probes(services), pages) as port:
         _log.info("scheduler_started", port=port)
         async with asyncio.TaskGroup() as owned:
             leading = owned.create_task(_lead(services, settings))

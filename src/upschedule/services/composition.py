@@ -24,6 +24,8 @@ from upschedule.processing.canary import Canary
 from upschedule.processing.canary_share import CanaryShare
 from upschedule.processing.doorbell import Doorbell
 from upschedule.processing.intake import Intake
+from upschedule.processing.operators.changes import OperatorChanges
+from upschedule.processing.operators.questions import OperatorQuestions
 from upschedule.processing.provisional import ProvisionalReadings, WorkerRelease
 from upschedule.processing.queue import Queue
 from upschedule.processing.queue_metrics import QueueMetrics
@@ -59,7 +61,7 @@ class Services:
         )
         self.broadcaster = StatusBroadcaster(stores.redis_cache, cache)
         self._doorbell = Doorbell(stores.broker)
-        queue = Queue(stores.database, settings=settings.jobs, shares=_shares(settings))
+        queue = self._queue = Queue(stores.database, settings=settings.jobs, shares=_shares(settings))
         self.intake = self._intake(queue)
         self.jobs = JobService(
             database=stores.database,
@@ -150,6 +152,7 @@ class Services:
             stream=QUEUE,
             uploads=self.settings.uploads,
             jobs=self.settings.jobs,
+            scheduler=self.settings.scheduler,
             now=now,
         )
 
@@ -167,6 +170,14 @@ class Services:
     def queue_metrics(self) -> QueueMetrics:
         """For a scheduler."""
         return QueueMetrics(self.database, self.settings.jobs)
+
+    def operator_questions(self) -> OperatorQuestions:
+        """For a scheduler."""
+        return OperatorQuestions(self.database, self._queue, settings=self.settings, reader_version=READER_VERSION)
+
+    def operator_changes(self) -> OperatorChanges:
+        """For a scheduler."""
+        return OperatorChanges(self.database, self.broadcaster, self._doorbell, reader_version=READER_VERSION)
 
     def academic_year_store(self) -> AcademicYearStore:
         """For the watch of Consul's keys, which hands it an operator's dates."""

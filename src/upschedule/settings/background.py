@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from upschedule.settings.metadata import below
+from upschedule.settings.metadata import DAY_SECONDS, SECRET, below
 
 
 class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,6 +21,26 @@ class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True):
         Meta(gt=0, description="How often the leader renews its lease; less than the lease"),
         below("lease_seconds"),
     ] = 2.0
+    operator_token: Annotated[
+        str,
+        Meta(
+            description="Token for `upschedule ops`, at least 32 characters; empty: this process answers no operator",
+            pattern="^(.{32,})?$",
+        ),
+        SECRET,
+    ] = ""
+    operator_answer_seconds: Annotated[
+        float, Meta(gt=0, le=DAY_SECONDS, description="Longest time in which an operator's request is answered")
+    ] = 8.0
+    operator_concurrency: Annotated[
+        int, Meta(ge=1, le=64, description="Requests of operators that are answered at once; others are refused")
+    ] = 4
+    operator_rows_max: Annotated[
+        int, Meta(ge=1, le=10_000, description="Most rows of one kind in an answer for an operator")
+    ] = 200
+    operator_actions_days: Annotated[
+        float, Meta(gt=0, description="How long the record of what operators changed is kept")
+    ] = 90.0
 
 
 class RolloutSettings(msgspec.Struct, frozen=True, kw_only=True):

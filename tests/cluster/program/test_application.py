@@ -1,6 +1,7 @@
 """API, workers and scheduler of one release: where it comes from, how many there are, and their settings."""
 
 import json
+import re
 from collections.abc import Mapping
 
 import pulumi
@@ -58,9 +59,20 @@ def test_each_task_has_what_it_needs_and_the_owner_is_in_one(released: Ran[list[
         "api/api/serve": {*SERVED, "UPSCHEDULE_WEB_FEED_SECRET"},
         "worker/worker/work": SERVED,
         "worker/worker/wait": {"authority", "UPSCHEDULE_POSTGRES_URL"},
-        "scheduler/scheduler/schedule": SERVED,
+        "scheduler/scheduler/schedule": {*SERVED, "UPSCHEDULE_SCHEDULER_OPERATOR_TOKEN"},
         "scheduler/scheduler/wait": {"authority", "UPSCHEDULE_POSTGRES_URL"},
     }
+
+
+def test_operators_read_the_token_that_the_scheduler_has(released: Ran[list[str]]) -> None:
+    """From a variable that no task reads; it gives away no other secret (R8.1)."""
+    token = released.items["operators/ops"]["token"]
+    given = released.items["nomad/jobs/scheduler/scheduler/schedule"]
+
+    assert released.items["operators/ops"].keys() == {"token"}
+    assert token == given["UPSCHEDULE_SCHEDULER_OPERATOR_TOKEN"]
+    assert re.fullmatch("[0-9a-f]{64}", token)
+    assert not [name for name, value in given.items() if token in value and "OPERATOR" not in name]
 
 
 def test_all_three_jobs_are_of_the_one_release(released: Ran[list[str]]) -> None:

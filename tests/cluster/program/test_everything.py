@@ -12,6 +12,9 @@ from tests.support.cluster.program.recorded_engine import Ran, token_of
 from tests.support.cluster.program.secret_readers import ALL, READERS
 from tests.support.cluster.program.whole_program import RELEASED, manifest, up
 
+#: Outputs that say what the stack is for, and those that are secret.
+NOT_PLACES = {"namespace", "deployToken", "operatorToken"}
+
 
 def marks(name: str) -> tuple[str, str]:
     """A secret's own part, plain and as a URL has it."""
@@ -67,14 +70,14 @@ def test_what_is_secret_is_encrypted_and_nowhere_else(released: Ran[list[str]]) 
     for made in released.resources:
         open_ones = str({name: value for name, value in made.inputs.items() if name not in made.secret})
         assert not [name for name in ALL if any(mark in open_ones for mark in marks(name))]
-        assert not [name for name in ("autoscaler", "deploy") if token_of(name) in open_ones]
+        assert not [name for name in ("autoscaler", "deploy", "operator") if token_of(name) in open_ones]
     assert all(made.secret == {"items"} for made in released.of("Variable").values())
 
 
 def test_every_secret_item_is_read_by_a_template_of_its_job(released: Ran[list[str]]) -> None:
     """Under the path and the name that the file says; what nobody reads would be given away for nothing."""
     of_jobs = {path: items for path, items in released.items.items() if path.startswith("nomad/jobs/")}
-    assert set(released.items) - set(of_jobs) == {"stack/applied"}
+    assert set(released.items) - set(of_jobs) == {"stack/applied", "operators/ops"}
     for path, items in of_jobs.items():
         job = path.split("/")[2]
         blocks = [part.partition("nomadVar")[0] for part in templates(job).split(f'nomadVar "{path}"')[1:]]
@@ -89,15 +92,20 @@ def templates(job: str) -> str:
 
 
 def test_the_stack_tells_its_namespace_and_keeps_its_token(released: Ran[list[str]]) -> None:
-    """`pulumi stack output deployToken` shows it only when asked to."""
+    """`pulumi stack output deployToken` shows it only when asked to, and so does `operatorToken`."""
     assert (released.outputs["namespace"], released.outputs["deployToken"]) == ("whole", token_of("deploy"))
-    assert released.secret == {"deployToken"}
-    assert {made.inputs["name"] for made in released.of("AclPolicy").values()} == {"whole-deploy", "whole-autoscaler"}
+    assert released.outputs["operatorToken"] == token_of("operator")
+    assert released.secret == {"deployToken", "operatorToken"}
+    assert {made.inputs["name"] for made in released.of("AclPolicy").values()} == {
+        "whole-deploy",
+        "whole-operator",
+        "whole-autoscaler",
+    }
 
 
 def test_the_stack_says_where_everything_is(released: Ran[list[str]]) -> None:
     """Nobody has to put an address together from the settings; nothing of it is secret."""
-    assert {name: released.outputs[name] for name in released.outputs.keys() - {"namespace", "deployToken"}} == {
+    assert {name: released.outputs[name] for name in released.outputs.keys() - NOT_PLACES} == {
         "url": "https://schedule.example.org",
         "release": "1",
         "addresses": {

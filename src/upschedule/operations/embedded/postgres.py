@@ -108,6 +108,8 @@ class Postgres(Server):
                     conn.execute(_role_sql(role, self._passwords.get(role)))
             if conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
                 create_database(conn, DATABASE)
+            # `upschedule ops slow` shows what the statements of all processes do.
+            conn.execute(sql.SQL("GRANT pg_read_all_stats TO {}").format(sql.Identifier(role_of("scheduler"))))
             # A database of an earlier release does not know the roles that were added since.
             allow_to_connect(conn, DATABASE)
 

@@ -28,7 +28,8 @@ class LocalStack:
         self.state = Valkey(data / "redis-state", STATE)
         self.cache = Valkey(data / "redis-cache", CACHE)
         self.objects = SeaweedFS(data / "objects")
-        self._feed_secret = PasswordFile(data / "passwords.json").get("feed")
+        passwords = PasswordFile(data / "passwords.json")
+        self._feed_secret, self._operator_token = passwords.get("feed"), passwords.get("operators")
         # A user may open the page by either name.
         defaults = {**_DEFAULTS, "UPSCHEDULE_WEB_ORIGINS": f"http://localhost:{port}"}
         self._settings = {**defaults, **environment}
@@ -105,4 +106,5 @@ class LocalStack:
             "UPSCHEDULE_OBJECTS_BUCKET": objects.bucket,
             "UPSCHEDULE_WEB_PUBLIC_URL": self.public_url,
             "UPSCHEDULE_WEB_FEED_SECRET": self._feed_secret if process == "api" else "",
+            "UPSCHEDULE_SCHEDULER_OPERATOR_TOKEN": self._operator_token if process == "scheduler" else "",
         }

@@ -33,7 +33,7 @@ TABLES: Mapping[str, Mapping[Process, str]] = {
         "scheduler": f"SELECT, UPDATE ({_RUN}, object_key, stored_at, address_hash, address_noted_at)",
     },
     "events": {"api": "SELECT", "worker": "SELECT, INSERT, DELETE", "scheduler": "SELECT"},
-    "dead_letters": {"worker": "INSERT", "scheduler": "INSERT, SELECT (id, failed_at), DELETE"},
+    "dead_letters": {"worker": "INSERT", "scheduler": "SELECT, INSERT, DELETE"},
     # The CPU shares of readings: the API reads them, workers add to them, and the scheduler deletes old ones.
     "visitor_shares": {"api": "SELECT", "worker": "SELECT, INSERT, UPDATE", "scheduler": "SELECT, DELETE"},
     "address_shares": {"api": "SELECT", "worker": "SELECT, INSERT, UPDATE", "scheduler": "SELECT, DELETE"},
@@ -44,6 +44,10 @@ TABLES: Mapping[str, Mapping[Process, str]] = {
     "calendar_replacements": {"api": "SELECT, INSERT, DELETE", "scheduler": "SELECT"},
     "calendar_entries": {"api": _EVERY_ROW, "scheduler": _EVERY_ROW},
     "calendar_feeds": {"api": _EVERY_ROW, "scheduler": _EVERY_ROW},
+    # Each change of an operator is recorded by the scheduler that makes it, which also removes old records.
+    "operator_actions": {"scheduler": "SELECT, INSERT, DELETE"},
+    # A migration inserts the one row.
+    "queue_pauses": {"worker": "SELECT", "scheduler": "SELECT, UPDATE (paused_at)"},
     # A migration inserts the one row.
     "leaderships": {"scheduler": "SELECT, UPDATE (term, held_until)"},
     # Workers renew the row of their release; the leading scheduler confirms it, and forgets those that were left.

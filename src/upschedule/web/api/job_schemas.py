@@ -6,11 +6,11 @@ from uuid import UUID
 
 import msgspec
 
-from upschedule.errors import FieldError
+from upschedule.errors import FieldError, Problem, reference
 from upschedule.processing.job import JobError, JobStatus, Status
 from upschedule.processing.service import Cursor, JobPage
 from upschedule.web.http.errors import InvalidRequest
-from upschedule.web.http.problems import Problem, causes, http_status_for, reference
+from upschedule.web.http.problems import causes, http_status_for
 
 JOBS_PATH = "/api/v1/jobs"
 

@@ -16,10 +16,11 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.routes import HTTPRoute
 
+from upschedule.errors import Problem
 from upschedule.web.api.job_schemas import JobView
 from upschedule.web.http.client_addresses import Connection
 from upschedule.web.http.errors import NotFound, RequestTooLarge, UnsupportedMediaType
-from upschedule.web.http.problems import Problem, describe, http_status_for
+from upschedule.web.http.problems import describe, http_status_for
 
 PATH = "/api/v1/openapi.json"
 _API_VERSION = "1"

@@ -5,11 +5,12 @@ import html
 import msgspec
 from litestar import Controller, MediaType, Response, route
 
+from upschedule.errors import reference
 from upschedule.web.http.errors import NotFound
 from upschedule.web.http.guards import OUTSIDE_LIMITS
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.openapi import READING, by_method
-from upschedule.web.http.problems import causes, describe, http_status_for, problems, reference
+from upschedule.web.http.problems import causes, describe, http_status_for, problems
 
 _PAGE = """<!doctype html>
 <html lang="en">

@@ -5,7 +5,6 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
@@ -13,14 +12,13 @@ from litestar.openapi.datastructures import ResponseSpec
 
 from upschedule.accounts import errors as accounts
 from upschedule.calendars import errors as calendars
-from upschedule.errors import FieldError, Refusal
+from upschedule.errors import PROBLEM_TYPE, FieldError, Problem, Refusal, reference
 from upschedule.pdf import errors as pdf
 from upschedule.processing import errors as processing
 from upschedule.stores.errors import StoreError, StoreFull
 from upschedule.web.http import errors as web
 from upschedule.web.http.exchange import exchange_of
 
-MEDIA_TYPE = "application/problem+json"
 _TEMPORARY_RETRY_SECONDS = 5
 _MEANT = (processing.QueueFull, accounts.SignInBusy, calendars.CalendarBusy, web.ServerBusy, web.UnderMaintenance)
 
@@ -44,6 +42,7 @@ STATUSES: Mapping[type[Refusal], http.HTTPStatus] = {
     processing.ReadingTimeUsedUp: http.HTTPStatus.TOO_MANY_REQUESTS,
     processing.ReadingTimedOut: http.HTTPStatus.INTERNAL_SERVER_ERROR,
     processing.ReadingFailed: http.HTTPStatus.INTERNAL_SERVER_ERROR,
+    processing.ReadingCancelled: http.HTTPStatus.SERVICE_UNAVAILABLE,
     accounts.AlreadySignedUp: http.HTTPStatus.CONFLICT,
     accounts.WrongCredentials: http.HTTPStatus.UNAUTHORIZED,
     accounts.NoVisitor: http.HTTPStatus.UNAUTHORIZED,
@@ -76,17 +75,6 @@ _FRAMEWORK: Mapping[int, type[Refusal]] = {
 }
 
 
-class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An error as told to people and programs. `type` is stable and explains itself; `instance` is the request's id."""
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    instance: str | None = None
-    errors: tuple[FieldError, ...] | None = None
-
-
 def http_status_for(cause: type[Refusal]) -> http.HTTPStatus:
     """Of the class itself or of the nearest that it inherits from."""
     return next(STATUSES[base] for base in cause.__mro__ if base in STATUSES)
@@ -106,11 +94,6 @@ def causes() -> dict[str, type[Refusal]]:
 def describe(cause: type[Refusal]) -> str:
     """The sentence of the class: what is wrong and what to do."""
     return " ".join((cause.__doc__ or "").split())
-
-
-def reference(code: str) -> str:
-    """The address that explains a code."""
-    return f"/problems/{code}"
 
 
 def problems(*expected: type[Refusal]) -> dict[int, ResponseSpec]:
@@ -139,7 +122,7 @@ def handlers() -> dict[int | type[Exception], Any]:
 
 def _specification(group: list[type[Refusal]]) -> ResponseSpec:
     described = "\n".join(f"- `{cause.code}`: {describe(cause)}" for cause in group)
-    return ResponseSpec(data_container=Problem, description=described, media_type=MEDIA_TYPE, generate_examples=False)
+    return ResponseSpec(data_container=Problem, description=described, media_type=PROBLEM_TYPE, generate_examples=False)
 
 
 def _answer(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
@@ -179,7 +162,7 @@ def _respond(request: Request[Any, Any, Any], cause: Refusal, error: Exception) 
         instance=exchange.request_id,
         errors=errors or None,
     )
-    return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=_headers(cause, error))
+    return Response(problem, status_code=status, media_type=PROBLEM_TYPE, headers=_headers(cause, error))
 
 
 def _headers(cause: Refusal, error: Exception) -> dict[str, str]:

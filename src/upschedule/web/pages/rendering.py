@@ -9,10 +9,10 @@ from typing import Any, cast
 import minijinja
 from litestar import MediaType, Request, Response
 
+from upschedule.errors import Problem
 from upschedule.web.http import problems
 from upschedule.web.http.exchange import settings_of
 from upschedule.web.http.identity import AnyRequest
-from upschedule.web.http.problems import Problem
 from upschedule.web.pages.assets import ASSETS, ENCODED, VARY, accepts_gzip
 
 Handler = Callable[[Request[Any, Any, Any], Any], Response[Any]]

@@ -1,0 +1,271 @@
+"""`upschedule ops`: what the service does, why a job failed, and the few changes that operators make by hand."""
+
+import functools
+import getpass
+import math
+import os
+from collections.abc import Callable, Iterable, Sequence
+from http import HTTPStatus
+from typing import ParamSpec, TypeVar
+from uuid import UUID
+
+import click
+import msgspec
+
+from upschedule.cli import operator_text as text
+from upschedule.cli.failing import fail
+from upschedule.cli.operator_client import OperatorClient, operator_client, problem_of, prometheus_client
+from upschedule.deploy.errors import DeployError, ServerRefused
+from upschedule.deploy.probe.metrics import Prometheus
+from upschedule.processing.operators.answers import (
+    Changed,
+    DeadLetters,
+    JobLife,
+    QueueListing,
+    ServiceStatus,
+    Statements,
+    Users,
+)
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_REASON_CHARACTERS = 500
+_NO_PAGES = 'route!~"/health/.*|/metrics"'
+_SLOWEST = 10
+
+
+class Latency(msgspec.Struct, frozen=True, kw_only=True):
+    """Of an instance or a route: the time within which 95 of 100 requests were answered, and how many came."""
+
+    name: str
+    p95_seconds: float
+    requests_per_second: float
+
+
+class Slow(msgspec.Struct, frozen=True, kw_only=True):
+    """`instances` and `routes` are None where there is no Prometheus."""
+
+    instances: tuple[Latency, ...] | None
+    routes: tuple[Latency, ...] | None
+    statements: Statements
+
+
+class _Scheduler(msgspec.Struct, frozen=True, kw_only=True):
+    """Where it is, and the token for it; empty: to be found."""
+
+    address: str
+    token: str
+
+
+def _answers(run: Callable[P, None]) -> Callable[P, None]:
+    """Ends the process with a sentence and an exit code where the scheduler does not do what was asked."""
+
+    @functools.wraps(run)
+    def command_with_exit(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            run(*args, **kwargs)
+        except ServerRefused as error:
+            fail(_exit_code(error), problem_of(error) or error)
+        except DeployError as error:
+            fail(os.EX_UNAVAILABLE, error)
+
+    return command_with_exit
+
+
+def _exit_code(error: ServerRefused) -> int:
+    if error.status in {HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN}:
+        return os.EX_NOPERM
+    return os.EX_UNAVAILABLE if error.status >= HTTPStatus.INTERNAL_SERVER_ERROR else os.EX_DATAERR
+
+
+_as_json = click.option("--json", "as_json", is_flag=True, help="Print the scheduler's answer as JSON.")
+
+
+def _change_options(run: Callable[P, None]) -> Callable[P, None]:
+    """Adds who makes the change and why, which are recorded."""
+    options = (
+        click.option(
+            "--operator",
+            envvar="UPSCHEDULE_OPS_OPERATOR",
+            default=getpass.getuser,
+            help="Your name for the record; by default that of your account on this machine.",
+        ),
+        click.option("--reason", default="", help="Why, for the record."),
+        _as_json,
+    )
+    return functools.reduce(lambda decorated, option: option(decorated), reversed(options), run)
+
+
+@click.group("ops")
+@click.option("--address", envvar="UPSCHEDULE_OPS_ADDRESS", default="", help="A scheduler's URL, instead of Consul's.")
+@click.option(
+    "--token",
+    envvar="UPSCHEDULE_OPS_TOKEN",
+    default="",
+    help="The operators' token, instead of Nomad's. In the variable: others on this machine can see a command line.",
+)
+@click.pass_context
+def command(context: click.Context, *, address: str, token: str) -> None:
+    """See what the service does and why, and retry, cancel, pause or resume by hand.
+
+    Finds a scheduler by Consul (CONSUL_HTTP_ADDR, CONSUL_HTTP_TOKEN) and the operators' token in Nomad (NOMAD_ADDR,
+    NOMAD_TOKEN, NOMAD_NAMESPACE). docs/operators.md says which rights these tokens need. Exit codes: 0 done, 65 refused
+    for the state of the job, 69 no answer, 77 the token is missing or wrong.
+    """
+    context.obj = _Scheduler(address=address, token=token)
+
+
+@command.command()
+@_as_json
+@_answers
+def status(*, as_json: bool) -> None:
+    """Show the queue, the leader, dependencies, releases, failures of the last hour and the latest changes."""
+    _show("status", ServiceStatus, text.status_lines, as_json=as_json)
+
+
+@command.command()
+@click.argument("job", type=click.UUID)
+@_as_json
+@_answers
+def why(job: UUID, *, as_json: bool) -> None:
+    """Show the life of JOB: its times, attempts, error and traceback."""
+    _show(f"jobs/{job}", JobLife, text.life_lines, as_json=as_json)
+
+
+@command.command()
+@_as_json
+@_answers
+def queue(*, as_json: bool) -> None:
+    """Show the jobs that are read and those that wait, in their order."""
+    _show("queue", QueueListing, text.queue_lines, as_json=as_json)
+
+
+@command.command()
+@_as_json
+@_answers
+def who(*, as_json: bool) -> None:
+    """Show the accounts and addresses that use the queue. An address is the beginning of its keyed hash."""
+    _show("users", Users, text.user_lines, as_json=as_json)
+
+
+@command.command("dead-letters")
+@_as_json
+@_answers
+def dead_letters(*, as_json: bool) -> None:
+    """Show the jobs that failed, the newest first."""
+    _show("dead-letters", DeadLetters, text.letter_lines, as_json=as_json)
+
+
+@command.command()
+@click.option(
+    "--prometheus",
+    envvar="UPSCHEDULE_DEPLOY_PROMETHEUS",
+    default="",
+    help="Address of Prometheus; by default Consul names it.",
+)
+@click.option("--minutes", type=click.IntRange(1, 1440), default=5, show_default=True, help="How far to look back.")
+@_as_json
+@_answers
+def slow(*, prometheus: str, minutes: int, as_json: bool) -> None:
+    """Show the slowest instances, routes and statements."""
+    _, statements = _client().ask("statements", Statements)
+    # Without Consul the scheduler was named by hand, and so must Prometheus be.
+    by_hand = bool(_scheduler().address) and not prometheus
+    measured = None if by_hand else prometheus_client(os.environ, prometheus)
+    found = Slow(
+        instances=_latencies(measured, "alloc", minutes) if measured else None,
+        routes=_latencies(measured, "route", minutes) if measured else None,
+        statements=statements,
+    )
+    _print(found, _slow_lines(found, minutes), as_json=as_json)
+
+
+@command.command()
+@click.argument("jobs", metavar="JOB...", type=click.UUID, nargs=-1, required=True)
+@_change_options
+@_answers
+def retry(jobs: Sequence[UUID], *, operator: str, reason: str, as_json: bool) -> None:
+    """Queue each failed JOB again, beyond the bound of the queue; the first refusal ends the command."""
+    for job in jobs:
+        _change(f"jobs/{job}/retry", operator, reason, as_json=as_json)
+
+
+@command.command()
+@click.argument("jobs", metavar="JOB...", type=click.UUID, nargs=-1, required=True)
+@_change_options
+@_answers
+def cancel(jobs: Sequence[UUID], *, operator: str, reason: str, as_json: bool) -> None:
+    """End each JOB that waits or is read, as failed; the first refusal ends the command. Owners may try again."""
+    for job in jobs:
+        _change(f"jobs/{job}/cancel", operator, reason, as_json=as_json)
+
+
+@command.command()
+@_change_options
+@_answers
+def pause(*, operator: str, reason: str, as_json: bool) -> None:
+    """Let workers take no new job. Uploads are accepted up to the bound of the queue."""
+    _change("queue/pause", operator, reason, as_json=as_json)
+
+
+@command.command()
+@_change_options
+@_answers
+def resume(*, operator: str, reason: str, as_json: bool) -> None:
+    """Let workers take jobs again."""
+    _change("queue/resume", operator, reason, as_json=as_json)
+
+
+def _scheduler() -> _Scheduler:
+    return click.get_current_context().find_object(_Scheduler) or _Scheduler(address="", token="")
+
+
+def _client() -> OperatorClient:
+    return operator_client(os.environ, address=_scheduler().address, token=_scheduler().token)
+
+
+def _show(path: str, kind: type[T], lines: Callable[[T], Iterable[str]], *, as_json: bool) -> None:
+    data, answer = _client().ask(path, kind)
+    click.echo(data.decode() if as_json else "\n".join(lines(answer)))
+
+
+def _change(path: str, operator: str, reason: str, *, as_json: bool) -> None:
+    client = _client()
+    data, changed = client.change(path, Changed, operator=operator, reason=reason[:_REASON_CHARACTERS])
+    click.echo(data.decode() if as_json else text.change_line(changed))
+
+
+def _print(answer: msgspec.Struct, lines: Iterable[str], *, as_json: bool) -> None:
+    click.echo(msgspec.json.encode(answer).decode() if as_json else "\n".join(lines))
+
+
+def _latencies(prometheus: Prometheus, label: str, minutes: int) -> tuple[Latency, ...]:
+    """The slowest first. A series without requests in that time has no number, and is left out."""
+    seconds = prometheus.samples(
+        f"histogram_quantile(0.95, sum by ({label}, le) "
+        f"(rate(upschedule_http_request_seconds_bucket{{{_NO_PAGES}}}[{minutes}m])))"
+    )
+    rates = prometheus.samples(
+        f"sum by ({label}) (rate(upschedule_http_request_seconds_count{{{_NO_PAGES}}}[{minutes}m]))"
+    )
+    per_second = {each.metric.get(label, ""): float(each.value[1]) for each in rates}
+    found = [
+        Latency(name=name, p95_seconds=float(each.value[1]), requests_per_second=per_second.get(name, 0.0))
+        for each in seconds
+        if not math.isnan(float(each.value[1])) and (name := each.metric.get(label, ""))
+    ]
+    return tuple(sorted(found, key=lambda each: -each.p95_seconds)[:_SLOWEST])
+
+
+def _slow_lines(found: Slow, minutes: int) -> Iterable[str]:
+    for name, latencies in (("instances", found.instances), ("routes", found.routes)):
+        if latencies is None:
+            yield f"{name}: no Prometheus was found; name it with --prometheus"
+            continue
+        yield f"{name}, the slowest first, in the last {minutes} min:"
+        yield from text.table(
+            (name.removesuffix("s"), "95 % within s", "requests per s"),
+            [(each.name, f"{each.p95_seconds:.3f}", f"{each.requests_per_second:.2f}") for each in latencies],
+        )
+    yield from text.statement_lines(found.statements)

@@ -1,0 +1,45 @@
+"""Reasons why a request of an operator is refused. The sentences are for operators, not for visitors."""
+
+from upschedule.errors import Refusal
+
+
+class UnknownJob(Refusal):
+    """There is no job of this id. Its owner may have deleted it, which leaves nothing to look at."""
+
+    code = "unknown-job"
+    title = "No such job"
+
+
+class HasNotFailed(Refusal):
+    """Only a job that has failed can be tried again, and this one has not. `upschedule ops why` shows its state."""
+
+    code = "has-not-failed"
+    title = "Has not failed"
+
+
+class SameAnswer(Refusal):
+    """The cause lies in the file, and this release's reader refuses the same bytes again. Fix the reader first."""
+
+    code = "same-answer"
+    title = "Trying again cannot help"
+
+
+class FileDeleted(Refusal):
+    """The file is no longer stored, so there is nothing to read. Only its owner can send it again."""
+
+    code = "file-deleted"
+    title = "The file was deleted"
+
+
+class HasEnded(Refusal):
+    """This job has ended already, so there is nothing to cancel. `upschedule ops why` shows its state."""
+
+    code = "has-ended"
+    title = "Has ended"
+
+
+class HasEarlierResult(Refusal):
+    """This document is read again, and its owner uses the earlier result until then: cancelling would take it."""
+
+    code = "has-earlier-result"
+    title = "Has an earlier result"

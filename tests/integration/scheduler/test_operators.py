@@ -1,0 +1,393 @@
+"""`upschedule ops` against a real scheduler: what it shows, what it changes, and whom it refuses."""
+
+import asyncio
+import http.client
+import json
+from collections.abc import AsyncGenerator, Callable
+from contextlib import closing
+from typing import Any
+from uuid import UUID, uuid4
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.integration.conftest import StartScheduler, StartWorker
+from tests.support.job_rows import change, claimed, count, queued, read
+from tests.support.processes.health_pages import await_ready, metric
+from tests.support.services import Addresses, a_document, new_account, opened, until, until_final
+from upschedule.cli import main
+from upschedule.operations.embedded.ports import free_port
+from upschedule.pdf import READER_VERSION
+from upschedule.processing.job import JobError, Status
+from upschedule.processing.runs import RunRepository
+from upschedule.processing.shares import ShareOptions, ShareRepository
+from upschedule.services import Services
+from upschedule.services.opening import QUEUE
+
+TOKEN = "for tests, and longer than thirty-two characters"
+OURS = {"JOBS_SWEEP_SECONDS": "0.2", "JOBS_RING_AGAIN_SECONDS": "300", "JOBS_HEARTBEAT_SECONDS": "0.3"}
+OUTSIDE = JobError(code="reading-failed", title="Failed", detail="The reader fell over.", in_file=False)
+IN_FILE = JobError(code="no-schedule", title="No schedule", detail="There is none.", in_file=True)
+
+ANY_SHARES = ShareOptions(quick_seconds=1, slow_seconds=10, half_life_seconds=600)
+
+Ops = Callable[..., Result]
+
+
+@pytest.fixture
+def port() -> int:
+    return free_port()
+
+
+@pytest.fixture
+async def services(addresses: Addresses, start_scheduler: StartScheduler, port: int) -> AsyncGenerator[Services]:
+    """Of a test that plays API and worker, beside a scheduler that answers operators."""
+    start_scheduler(addresses, OURS | {"SCHEDULER_PORT": str(port), "SCHEDULER_OPERATOR_TOKEN": TOKEN})
+    async with opened(addresses, settings=OURS) as ours:
+        await asyncio.to_thread(await_ready, port)
+        yield ours
+
+
+@pytest.fixture
+def ops(port: int) -> Ops:
+    """Run `upschedule ops` with these words."""
+
+    def run(*words: str, token: str = TOKEN) -> Result:
+        environment = {"UPSCHEDULE_OPS_ADDRESS": f"http://127.0.0.1:{port}", "UPSCHEDULE_OPS_TOKEN": token}
+        return CliRunner().invoke(main, ["ops", *words], env=environment)
+
+    return run
+
+
+def shown(ops: Ops, *words: str) -> Any:
+    """The JSON of an answer."""
+    result = ops(*words, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+async def failed(services: Services, account_id: UUID, error: JobError = OUTSIDE, **columns: str) -> UUID:
+    run = await claimed(services, account_id)
+    async with services.database.transaction() as connection:
+        await RunRepository(connection).fail(
+            run, error, traceback="Traceback (most recent call last):\n  the cause", reader_version="0"
+        )
+    await change(services, run.id, **columns)
+    return run.id
+
+
+async def actions(services: Services) -> list[tuple[str, str, str, UUID | None]]:
+    async with services.database.transaction() as connection:
+        rows = await (await connection.execute("SELECT * FROM operator_actions ORDER BY id")).fetchall()
+    return [(row["action"], row["operator"], row["reason"], row["job_id"]) for row in rows]
+
+
+async def test_status_says_how_the_service_is(services: Services, ops: Ops) -> None:
+    """The queue, who leads, what answers, what failed lately (R6.1, R6.2)."""
+    account_id = await new_account(services)
+    await queued(services, account_id, run_after="now() + interval '1 hour'")
+    await claimed(services, account_id)
+    await failed(services, account_id)
+
+    status = await until_status(ops, lambda found: found["leader"]["held"])
+    assert (status["queue"]["delayed"], status["queue"]["processing"], status["paused_at"]) == (1, 1, None)
+    assert [each["name"] for each in status["dependencies"] if each["ok"]] == [
+        "postgres",
+        "redis-state",
+        "redis-cache",
+        "objects",
+    ]
+    assert [(each["code"], each["count"]) for each in status["failures"]] == [("reading-failed", 1)]
+    told = ops("status").stdout
+    assert "queue: open" in told
+    assert "1 wait for a retry" in told
+    assert "reading-failed" in told
+
+
+async def until_status(ops: Ops, wanted: Callable[[Any], bool]) -> Any:
+    async def found() -> Any:
+        status = await asyncio.to_thread(shown, ops, "status")
+        return status if wanted(status) else None
+
+    return await until(found)
+
+
+async def test_why_tells_the_life_of_a_job_and_its_traceback(services: Services, ops: Ops) -> None:
+    """And nothing that its owner wrote: no file name (R2.5, R6.3)."""
+    job_id = await failed(services, await new_account(services), file_name="'Jane Doe.pdf'", request_id="'r-1'")
+
+    life = shown(ops, "why", str(job_id))
+    assert (life["status"], life["attempt"], life["error"]["code"]) == ("failed", 1, "reading-failed")
+    assert [letter["traceback"] for letter in life["letters"]] == ["Traceback (most recent call last):\n  the cause"]
+    assert life["created_at"] <= life["started_at"] <= life["finished_at"]
+    told = ops("why", str(job_id)).stdout
+    assert "error reading-failed (cause outside the file): The reader fell over." in told
+    assert "  the cause" in told
+    assert "request r-1" in told
+    assert "Jane" not in told + json.dumps(life)
+
+
+async def test_the_queue_is_shown_in_its_order_and_within_its_bound(
+    addresses: Addresses, start_scheduler: StartScheduler, port: int, ops: Ops
+) -> None:
+    """What is left out is counted."""
+    start_scheduler(
+        addresses,
+        OURS | {"SCHEDULER_PORT": str(port), "SCHEDULER_OPERATOR_TOKEN": TOKEN, "SCHEDULER_OPERATOR_ROWS_MAX": "3"},
+    )
+    async with opened(addresses) as services:
+        account_id = await new_account(services)
+        read_now = await claimed(services, account_id)
+        waiting = [await queued(services, account_id, run_after=f"now() - interval '{4 - n} s'") for n in range(4)]
+        await asyncio.to_thread(await_ready, port)
+        listing = shown(ops, "queue")
+    assert [(job["id"], job["position"]) for job in listing["jobs"]] == [
+        (str(read_now.id), None),
+        (str(waiting[0].id), 1),
+        (str(waiting[1].id), 2),
+    ]
+    assert listing["left_out"] == 2
+    assert "and 2 more" in ops("queue").stdout
+
+
+async def test_who_names_those_that_fill_the_queue(services: Services, ops: Ops) -> None:
+    """By account and by the hash of the address, most jobs first."""
+    few, many = await new_account(services), await new_account(services)
+    await queued(services, few, address_hash=r"'\x0011223344556677'::bytea")
+    for _ in range(3):
+        await queued(services, many, address_hash=r"'\xaabbccddeeff0011'::bytea")
+    users = shown(ops, "who")
+    assert [(each["id"], each["queued"]) for each in users["accounts"]] == [(str(many), 3), (str(few), 1)]
+    assert [(each["id"], each["queued"]) for each in users["addresses"]] == [("aabbccddeeff", 3), ("001122334455", 1)]
+    assert "aabbccddeeff" in ops("who").stdout
+
+
+async def test_slow_shows_the_statement_that_holds_a_lock_and_the_one_that_waits(
+    services: Services, ops: Ops, postgres_dsn: str
+) -> None:
+    """With the process to end, and without the texts that a statement holds."""
+    job = await queued(services, await new_account(services))
+    with psycopg.connect(postgres_dsn) as holder:
+        holder.execute("UPDATE jobs SET file_name = 'Jane Doe' WHERE id = %s", [job.id])
+        holding = holder.info.backend_pid
+        async with services.database.transaction() as connection:
+            waiting = asyncio.create_task(connection.execute("SELECT * FROM jobs WHERE id = %s FOR UPDATE", [job.id]))
+
+            async def blocked() -> Any:
+                found = await asyncio.to_thread(shown, ops, "slow")
+                return next((each for each in found["statements"]["running"] if each["blocked_by"]), None)
+
+            found = await until(blocked)
+            holder.rollback()
+            await waiting
+    assert found["blocked_by"] == [holding]
+    assert "FOR UPDATE" in found["text"]
+    assert found["waits_for"].startswith("Lock: ")
+    assert "Jane" not in ops("slow").stdout
+
+
+async def test_retry_queues_a_dead_letter_again(services: Services, ops: Ops) -> None:
+    """Recorded with who and why; what cannot help is refused, and so is what did not fail."""
+    account_id = await new_account(services)
+    job_id, refused = await failed(services, account_id, attempt="4"), await failed(services, account_id, IN_FILE)
+    gone = await failed(services, account_id, object_key="NULL, stored_at = NULL")
+    letters = shown(ops, "dead-letters")["letters"]
+    assert {letter["job_id"]: letter["can_retry"] for letter in letters} == {
+        str(job_id): True,
+        str(refused): True,
+        str(gone): False,
+    }
+
+    result = ops("retry", str(job_id), "--operator", "thandi", "--reason", "the store is back")
+    assert (result.exit_code, result.stdout) == (0, f"Job {job_id} is queued, with all its attempts.\n")
+    job = await read(services, job_id)
+    assert (job.status, job.attempt, job.error) == (Status.QUEUED, 0, None)
+    assert await actions(services) == [("retry", "thandi", "the store is back", job_id)]
+    for wrong, sentence in ((job_id, "has not"), (gone, "no longer stored"), (uuid4(), "no job of this id")):
+        result = ops("retry", str(wrong))
+        assert result.exit_code == 65
+        assert sentence in result.stderr
+    assert len(await actions(services)) == 1
+    assert "thandi" in ops("why", str(job_id)).stdout
+
+
+async def test_a_retry_that_gives_the_same_answer_is_refused(services: Services, ops: Ops) -> None:
+    """The same reader refuses the same bytes again."""
+    settled = await failed(services, await new_account(services), IN_FILE)
+    await change(services, settled, reader_version=f"'{READER_VERSION}'")
+    assert [letter["can_retry"] for letter in shown(ops, "dead-letters")["letters"]] == [False]
+    result = ops("retry", str(settled))
+    assert (result.exit_code, await count(services, "operator_actions")) == (65, 0)
+    assert "Fix the reader first" in result.stderr
+
+
+async def test_cancel_ends_a_job_that_waits_and_one_that_is_read(
+    services: Services, ops: Ops, addresses: Addresses, start_worker: StartWorker
+) -> None:
+    """The worker stops reading at its next heartbeat and stores nothing (R2.3)."""
+    account_id = await new_account(services)
+    waits = await queued(services, account_id, run_after="now() + interval '1 hour'")
+    start_worker(addresses, OURS)
+    accepted = await services.intake.accept(
+        account_id,
+        file_name="a.pdf",
+        data=a_document("slow 60 2 x"),
+        request_id=None,
+        settings=services.settings,
+    )
+
+    async def is_read() -> bool:
+        return (await read(services, accepted.job.id)).status is Status.PROCESSING
+
+    await until(is_read)
+    assert ops("cancel", str(waits.id), str(accepted.job.id)).exit_code == 0
+    for job_id in (waits.id, accepted.job.id):
+        ended = await until_final(services, account_id, job_id)
+        assert ended.error is not None
+        assert (ended.status, ended.error.code, ended.error.in_file) == (Status.FAILED, "reading-cancelled", False)
+    result = ops("cancel", str(waits.id))
+    assert (result.exit_code, "has ended already" in result.stderr) == (65, True)
+    assert [action[0] for action in await actions(services)] == ["cancel", "cancel"]
+
+
+async def test_a_document_with_an_earlier_result_is_not_cancelled(services: Services, ops: Ops) -> None:
+    """Its owner uses the earlier result (decision 28)."""
+    job = await queued(services, await new_account(services))
+    async with services.database.transaction() as connection:
+        await connection.execute("INSERT INTO events (job_id, ordinal, body) VALUES (%s, 1, '{}')", [job.id])
+    result = ops("cancel", str(job.id))
+    assert (result.exit_code, "earlier result" in result.stderr) == (65, True)
+    assert (await read(services, job.id)).status is Status.QUEUED
+
+
+async def test_while_the_queue_is_paused_workers_take_no_job_and_uploads_wait(
+    services: Services, ops: Ops, addresses: Addresses, start_worker: StartWorker, port: int
+) -> None:
+    """Up to the bound of the queue, which refuses as always; resumed, what waits is read at once."""
+    account_id = await new_account(services)
+    assert ops("pause", "--operator", "thandi", "--reason", "the store is moved").exit_code == 0
+    assert "Uploads wait" in ops("pause").stdout
+    worker = free_port()
+    start_worker(addresses, OURS | {"WORKER_PORT": str(worker)})
+    await asyncio.to_thread(await_ready, worker)
+    accepted = await services.intake.accept(
+        account_id, file_name="a.pdf", data=a_document(), request_id=None, settings=services.settings
+    )
+
+    async def heard() -> bool:
+        return await services.redis_state.xlen(QUEUE.stream) == 0
+
+    await until(heard)
+    async with services.database.transaction() as connection:
+        assert await ShareRepository(connection, ANY_SHARES).fairest(with_slow=True) is None
+    assert (await read(services, accepted.job.id)).status is Status.QUEUED
+    assert metric(port, "upschedule_queue_paused", queue="jobs") == 1
+    assert "queue: paused since" in ops("status").stdout
+    assert ops("resume").stdout == "The queue is open: workers take jobs again.\n"
+    assert (await until_final(services, account_id, accepted.job.id, timeout_seconds=20)).status is Status.COMPLETED
+    assert metric(port, "upschedule_queue_paused", queue="jobs") == 0
+    assert next(action[:2] for action in await actions(services)) == ("pause", "thandi")
+
+
+async def test_a_stranger_learns_and_changes_nothing(services: Services, ops: Ops) -> None:
+    """With a wrong token, with none, and on a path that does not exist (R8.1)."""
+    for words in (["status"], ["queue"], ["why", str(uuid4())], ["pause"]):
+        result = ops(*words, token="another, and longer than thirty-two characters")
+        assert result.exit_code == 77
+        assert "This token is not the one of the operators" in result.stderr
+    assert await count(services, "operator_actions") == 0
+
+
+Sent = Callable[..., tuple[int, dict[str, str], bytes]]
+
+
+@pytest.fixture
+def send(port: int) -> Sent:
+    """Send one request with the operators' token, and return status, headers and body."""
+
+    def sent(method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
+        with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+            connection.request(method, path, body, {"Authorization": f"Bearer {TOKEN}"} | headers)
+            answer = connection.getresponse()
+            return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "code"),
+    [
+        ("GET", "/ops/", None, 404, "unknown-page"),
+        ("GET", "/ops/jobs/nonsense", None, 404, "unknown-job"),
+        ("GET", "/ops/queue/pause", None, 405, "wrong-method"),
+        ("POST", "/ops/status", b"{}", 405, "wrong-method"),
+        ("POST", "/ops/queue/pause", None, 400, "invalid-body"),
+        ("POST", "/ops/queue/pause", b"{", 400, "invalid-body"),
+        ("POST", "/ops/queue/pause", b'{"operator":""}', 400, "invalid-body"),
+        ("POST", "/ops/queue/pause", b'{"operator":"a\\nb"}', 400, "invalid-body"),
+        ("POST", "/ops/queue/pause", b'{"operator":"a","more":1}', 400, "invalid-body"),
+        ("POST", "/ops/queue/pause", b'{"operator":"' + 4096 * b"a" + b'"}', 400, "invalid-body"),
+    ],
+)
+async def test_a_wrong_request_is_answered_with_a_problem(  # noqa: PLR0917 - the columns of the table
+    services: Services, send: Sent, method: str, path: str, body: bytes | None, status: int, code: str
+) -> None:
+    """RFC 9457, with an id that is in the log as well."""
+    answered, headers, content = await asyncio.to_thread(send, method, path, body)
+    problem = json.loads(content)
+    assert (answered, headers["content-type"]) == (status, "application/problem+json")
+    assert (problem["type"], problem["status"]) == (f"/problems/{code}", status)
+    assert UUID(problem["instance"])
+    assert await count(services, "operator_actions") == 0
+
+
+async def test_without_a_token_of_its_own_a_scheduler_answers_no_operator(
+    addresses: Addresses, start_scheduler: StartScheduler, port: int, ops: Ops
+) -> None:
+    """An empty token would let everybody in."""
+    start_scheduler(addresses, {"SCHEDULER_PORT": str(port)})
+    await asyncio.to_thread(await_ready, port)
+    for token in (TOKEN, " "):
+        result = ops("status", token=token)
+        assert result.exit_code == 69
+        assert "has no token for operators" in result.stderr
+
+
+def test_without_a_scheduler_a_sentence_says_so(ops: Ops) -> None:
+    """And the exit code tells it from a refusal."""
+    result = ops("status")
+    assert result.exit_code == 69
+    assert "The scheduler at http://127.0.0.1:" in result.stderr
+
+
+async def test_a_silent_database_is_reported_in_time(
+    addresses: Addresses, start_scheduler: StartScheduler, port: int, ops: Ops, postgres_dsn: str
+) -> None:
+    """A locked table makes the answer late: it is refused, and nothing has changed."""
+    start_scheduler(
+        addresses,
+        {"SCHEDULER_PORT": str(port), "SCHEDULER_OPERATOR_TOKEN": TOKEN, "SCHEDULER_OPERATOR_ANSWER_SECONDS": "0.5"},
+    )
+    await asyncio.to_thread(await_ready, port)
+    with psycopg.connect(postgres_dsn) as holder:
+        holder.execute("UPDATE queue_pauses SET paused_at = paused_at")
+        result = await asyncio.to_thread(ops, "pause")
+        assert result.exit_code == 69
+        assert "took too long" in result.stderr
+        holder.rollback()
+    async with opened(addresses) as services:
+        assert await count(services, "operator_actions") == 0
+
+
+async def test_old_records_are_removed(services: Services, ops: Ops) -> None:
+    """After `operator_actions_days`, and not before."""
+    assert ops("resume").exit_code == 0
+    assert ops("resume").exit_code == 0
+    async with services.database.transaction() as connection:
+        await connection.execute(
+            "UPDATE operator_actions SET done_at = now() - interval '91 days' WHERE id = (SELECT min(id) FROM"
+            " operator_actions)"
+        )
+    await services.retention().remove_old()
+    assert await count(services, "operator_actions") == 1
