@@ -38,7 +38,9 @@ _NEEDED = ("UPSCHEDULE_POSTGRES_OWNER_URL", "AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_
     show_default="the one that this command is part of",
     help="An unpacked archive of sources.",
 )
-@click.option("--wait", type=click.FloatRange(min=0), metavar="SECONDS", help="Only wait until somebody prepared it.")
+@click.option(
+    "--wait", type=click.FloatRange(min=0), metavar="SECONDS", help="Only wait until another task has prepared it."
+)
 @click.option(
     "--running",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),

@@ -67,7 +67,7 @@ class ServerUnreachable(ServerError):
 class ServerRefused(ServerError):
     """The server answered with a status that is not a success.
 
-    The text is complete: the stand-in of the Nomad provider removes secrets from it, which it could not find once cut.
+    The text is complete: the project's own provider of Nomad removes secrets from it, which it could not find once cut.
     """
 
     def __init__(self, server: str, request: str, status: int, text: str) -> None:
@@ -94,8 +94,9 @@ class Superseded(DeployError):
 
     def __init__(self, job: str, seen: int, version: int) -> None:
         super().__init__(
-            f"{job} changed from version {seen} to version {version} meanwhile: somebody else is at work. "
-            "Nothing more is done here; look at `upschedule deploy status`."
+            f"{job} changed from version {seen} to version {version} during this command: another command or person is "
+            "changing the same job. This command has stopped and changes nothing more. `upschedule deploy status` "
+            "shows what runs."
         )
 
 

@@ -19,7 +19,7 @@ from upschedule.deploy.nomad_model import (
 from upschedule.deploy.rollout_state import Phase, RolloutState
 
 _ID_LENGTH = 8
-_NOT_BEGUN = "registered, Nomad has not begun yet"
+_NOT_BEGUN = "registered; Nomad has started none of its instances yet"
 _LOG_LINES = 6
 _INSTANCES_MAX = 3
 #: 128 + SIGKILL. Nomad 1.6 does not report that the kernel killed the task of an `exec` driver.
@@ -69,7 +69,7 @@ def describe(snapshot: JobSnapshot, state: RolloutState) -> str:
     if job is None:
         return "is not registered: no release has been started here"
     if state.phase is Phase.STOPPED:
-        return f"was stopped by somebody (version {job.version})"
+        return f"is stopped (version {job.version}): `pulumi up --refresh` starts it again"
     return f"release {job.release}, version {job.version}: {_progress(snapshot, state)}"
 
 

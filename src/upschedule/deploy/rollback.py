@@ -309,7 +309,10 @@ def revert(cluster: Cluster, watcher: Watcher, *, seconds: float) -> ExitCode:
         code = _return_to_record(cluster, watcher, states, record, before=before, seconds=seconds)
     if code is ExitCode.DONE:
         record_result(cluster)
-        cluster.report("The earlier release runs on all instances. The stack still names the other: set it back.")
+        cluster.report(
+            "The earlier release runs on all instances. The stack still names the one that was left, and the next "
+            "`pulumi up` would start it: set the stack back now (docs/runbooks/revert.md)."
+        )
     return code
 
 
@@ -341,7 +344,7 @@ def roll_back(
     settled = [goal for goal in goals if not states[goal.job].is_under_way and not goal.is_met(states[goal.job])]
     if not _can_start(cluster, settled, states):
         return False
-    cluster.report(f"{reason}: it is failed, and what ran before stays or comes back.")
+    cluster.report(f"{reason}: this command marks it as failed, and the release before stays or returns.")
     return Rollback(cluster, watcher, goals).run(seconds=seconds)
 
 

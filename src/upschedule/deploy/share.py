@@ -76,4 +76,6 @@ def remove_share(nomad: NomadClient, report: Callable[[str], None]) -> None:
     try:
         ShareVariable(nomad).remove()
     except DeployError as error:
-        report(f"The canary's share, if one is set, is not removed: {error}. It ends by itself.")
+        report(
+            f"The canary's share, if one is set, is not removed: {error}. It ends within a minute without any action."
+        )

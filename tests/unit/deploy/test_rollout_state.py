@@ -12,13 +12,21 @@ ONE, TWO = specification(0, "one"), specification(1, "two", stable=False)
 ROLLING_BACK = "Failed due to progress deadline - rolling back to job version 0"
 CASES = {
     "absent": (snapshot([]), Phase.ABSENT, "no release has been started"),
-    "stopped": (snapshot([specification(0, "one", stop=True)]), Phase.STOPPED, "stopped by somebody"),
+    "stopped": (
+        snapshot([specification(0, "one", stop=True)]),
+        Phase.STOPPED,
+        "is stopped (version 0): `pulumi up --refresh` starts it again",
+    ),
     "settled": (
         snapshot([ONE], [deployment(0, "successful")], [allocation("a", 0), allocation("b", 0)]),
         Phase.SETTLED,
         "release one, version 0: settled, 2 of 2 instances run",
     ),
-    "not begun": (snapshot([TWO, ONE], [deployment(0, "successful")]), Phase.STARTING, "Nomad has not begun yet"),
+    "not begun": (
+        snapshot([TWO, ONE], [deployment(0, "successful")]),
+        Phase.STARTING,
+        "Nomad has started none of its instances yet",
+    ),
     "canary starting": (
         snapshot(
             [TWO, ONE],
