@@ -63,6 +63,9 @@ def test_a_newer_printing_replaces_the_older_one_after_showing_what_changed(
     assert sum(after[uid] != before[uid] for uid in before) == 2
     assert not user.overflows()
     user.keep_screenshot(tmp_path / "replaced.png")
+    # By their names alone two of the three modules would have one colour.
+    edges = user.page.locator(".module").evaluate_all("found => found.map(e => getComputedStyle(e).borderLeftColor)")
+    assert len(set(edges)) == len(edges) == 3
 
     user.page.reload()
     panel.get_by_role("button", name="Undo").click()

@@ -1,5 +1,6 @@
 """What the page's forms do. Each leads back to the page, so that reloading repeats nothing."""
 
+from collections.abc import Collection
 from uuid import UUID
 
 import msgspec
@@ -8,6 +9,7 @@ from litestar.response import Redirect
 from msgspec import UNSET
 
 from upschedule.accounts.service import Visitor
+from upschedule.calendars.colouring import distinct_colours
 from upschedule.calendars.errors import InvalidCalendar
 from upschedule.calendars.model import Changes, Choices, YearChoice
 from upschedule.calendars.replacing import accepted, plan
@@ -188,22 +190,33 @@ async def _fields(request: AnyRequest) -> list[tuple[str, str]]:
     return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
 
 
+def _coloured(choices: Choices, holdings: Holdings, job_ids: Collection[UUID]) -> Choices:
+    """With a colour for each module, so that no two of a calendar look alike while there are colours."""
+    documents = [document for document in holdings.documents if document.job_id in job_ids]
+    modules = {event.module for document in documents for event in document.events}
+    return msgspec.structs.replace(choices, colours=distinct_colours(modules, choices.colours))
+
+
 async def _save(
     calendars: CalendarService, owner: Visitor, holdings: Holdings, changes: Changes, *, limits: LimitSettings
 ) -> None:
     """All that was read, in the calendar that there is or in a new one. Dates that nobody has entered are estimated."""
     job_ids = holdings.plan.joined if changes.job_ids is UNSET else changes.job_ids
+    before = holdings.calendar.assembly.calendar.choices if holdings.calendar else Choices()
+    choices = _coloured(before if changes.choices is UNSET else changes.choices, holdings, job_ids)
     if holdings.calendar:
         calendar_id = holdings.calendar.assembly.calendar.id
         replaced = holdings.replaced if changes.replaced is UNSET else changes.replaced
-        changes = msgspec.structs.replace(changes, job_ids=job_ids, replaced=replaced, estimate_dates=True)
+        changes = msgspec.structs.replace(
+            changes, job_ids=job_ids, replaced=replaced, choices=choices, estimate_dates=True
+        )
         await calendars.change(owner.account_id, calendar_id, changes, limits=limits)
         return
     await calendars.create(
         owner.account_id,
         job_ids=job_ids,
         academic_year=None if changes.academic_year is UNSET else changes.academic_year,
-        choices=None if changes.choices is UNSET else changes.choices,
+        choices=choices,
         estimate_dates=True,
         limits=limits,
     )
