@@ -1,80 +1,144 @@
-"""Every metric of the system, declared once: name, labels and what it tells. Nothing else may create one.
+"""Every metric of the system, declared once: name, unit, what it tells, and labels. Nothing else may create one.
+
+`docs/metrics.md` is written from here by `python -m tools.metrics_page`.
 
 Labels are bounded: never an id, an address or a path with an id in it.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from prometheus_client import Counter, Gauge, Histogram
 
-REQUESTS = Counter(
+
+@dataclass(frozen=True, kw_only=True)
+class Declaration:
+    """What the page says of one metric. `name` is as a scrape shows it; a histogram also has `_bucket` and `_count`."""
+
+    name: str
+    kind: str
+    unit: str
+    labels: tuple[str, ...]
+    sentence: str
+
+
+_declared: list[Declaration] = []
+
+
+def declarations() -> Sequence[Declaration]:
+    """All metrics, in the order of this module."""
+    return tuple(_declared)
+
+
+def _counter(name: str, unit: str, sentence: str, labels: Sequence[str] = ()) -> Counter:
+    _declare(f"{name}_total", "counter", unit, sentence, labels)
+    return Counter(name, sentence, labels)
+
+
+def _gauge(name: str, unit: str, sentence: str, labels: Sequence[str] = ()) -> Gauge:
+    _declare(name, "gauge", unit, sentence, labels)
+    return Gauge(name, sentence, labels)
+
+
+def _histogram(
+    name: str, unit: str, sentence: str, labels: Sequence[str] = (), *, buckets: Sequence[float]
+) -> Histogram:
+    _declare(name, "histogram", unit, sentence, labels)
+    return Histogram(name, sentence, labels, buckets=buckets)
+
+
+def _declare(name: str, kind: str, unit: str, sentence: str, labels: Sequence[str]) -> None:
+    _declared.append(Declaration(name=name, kind=kind, unit=unit, labels=tuple(labels), sentence=sentence))
+
+
+REQUESTS = _counter(
     "upschedule_http_requests",
+    "requests",
     "Requests answered; `fault`: yes for a 5xx that is no back-pressure, which anybody can bring about",
     ["method", "route", "status", "fault"],
 )
-REQUEST_SECONDS = Histogram(
+REQUEST_SECONDS = _histogram(
     "upschedule_http_request_seconds",
+    "seconds",
     "Time to answer a request",
     ["method", "route"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30),
 )
-STREAMS_OPEN = Gauge("upschedule_status_streams_open", "Status streams open now")
-LIMITED = Counter("upschedule_limited_requests", "Requests refused by a limit", ["limit"])
-LIMITER_UNAVAILABLE = Counter(
-    "upschedule_limiter_unavailable", "Requests let through because Redis was away", ["limit"]
+STREAMS_OPEN = _gauge("upschedule_status_streams_open", "streams", "Status streams open now")
+LIMITED = _counter("upschedule_limited_requests", "requests", "Requests refused by a limit", ["limit"])
+LIMITER_UNAVAILABLE = _counter(
+    "upschedule_limiter_unavailable", "requests", "Requests let through because Redis was away", ["limit"]
 )
 
-JOBS_ACCEPTED = Counter("upschedule_jobs_accepted", "Uploads taken in", ["outcome"])
-JOBS_FINISHED = Counter("upschedule_jobs_finished", "Attempts that ended", ["outcome"])
-JOB_SECONDS = Histogram(
+JOBS_ACCEPTED = _counter("upschedule_jobs_accepted", "uploads", "Uploads taken in", ["outcome"])
+JOBS_FINISHED = _counter("upschedule_jobs_finished", "attempts", "Attempts that ended", ["outcome"])
+JOB_SECONDS = _histogram(
     "upschedule_job_seconds",
+    "seconds",
     "Time from upload to final state",
     buckets=(0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300),
 )
-ATTEMPT_SECONDS = Histogram(
+ATTEMPT_SECONDS = _histogram(
     "upschedule_attempt_seconds",
+    "seconds",
     "Time of one attempt, from claim to result",
     ["outcome"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300),
 )
 # Each process shows its own, which tells those of a canary from those of the release before.
-READINGS = Counter(
+READINGS = _counter(
     "upschedule_readings",
+    "documents",
     "Documents whose reading ended; `layout`: lectures, tests, exams, mixed, none, or unknown of a failed one;"
     " `outcome`: read, warned, or the code of the error",
     ["layout", "outcome"],
 )
-EVENTS_READ = Counter("upschedule_events_read", "Events of the documents that were read", ["layout"])
-CANARY_MESSAGES = Counter(
-    "upschedule_canary_messages", "Wake-up messages that a canary heard, by what it did", ["outcome"]
+EVENTS_READ = _counter("upschedule_events_read", "events", "Events of the documents that were read", ["layout"])
+CANARY_MESSAGES = _counter(
+    "upschedule_canary_messages", "messages", "Wake-up messages that a canary heard, by what it did", ["outcome"]
 )
-PAGES_READ = Counter("upschedule_pages_read", "Pages read completely")
+PAGES_READ = _counter("upschedule_pages_read", "pages", "Pages read completely")
 # The schedulers' own: labelled, so that other processes do not show them as 0.
-QUEUE_DEPTH = Gauge(
+QUEUE_DEPTH = _gauge(
     "upschedule_queue_depth",
+    "jobs",
     "Jobs that are due, that wait for their retry, that wait to be read again, that are read",
     ["state"],
 )
-QUEUE_AGE_SECONDS = Gauge("upschedule_queue_age_seconds", "How long the oldest due job has been due", ["state"])
-QUEUE_FINISHED_PER_MINUTE = Gauge(
-    "upschedule_queue_finished_per_minute", "Runs finished a minute of the time in which any was under way", ["window"]
+QUEUE_AGE_SECONDS = _gauge(
+    "upschedule_queue_age_seconds", "seconds", "How long the oldest due job has been due", ["state"]
 )
-QUEUE_PAUSED = Gauge("upschedule_queue_paused", "1 while an operator has paused the queue", ["queue"])
-OPERATOR_ACTIONS = Counter("upschedule_operator_actions", "Changes by `upschedule ops`", ["action"])
-LEADING = Gauge("upschedule_scheduler_leading", "1 for the scheduler that leads")
-JOBS_SWEPT = Counter("upschedule_jobs_swept", "Jobs that the sweeper moved or announced again", ["reason"])
-PROVISIONAL_READINGS = Counter(
+QUEUE_FINISHED_PER_MINUTE = _gauge(
+    "upschedule_queue_finished_per_minute",
+    "jobs a minute",
+    "Runs finished a minute of the time in which any was under way",
+    ["window"],
+)
+QUEUE_PAUSED = _gauge("upschedule_queue_paused", "0 or 1", "1 while an operator has paused the queue", ["queue"])
+OPERATOR_ACTIONS = _counter("upschedule_operator_actions", "changes", "Changes by `upschedule ops`", ["action"])
+LEADING = _gauge("upschedule_scheduler_leading", "0 or 1", "1 for the scheduler that leads")
+JOBS_SWEPT = _counter("upschedule_jobs_swept", "jobs", "Jobs that the sweeper moved or announced again", ["reason"])
+PROVISIONAL_READINGS = _counter(
     "upschedule_provisional_readings",
+    "documents",
     "Readings of a release that were confirmed or, after the release was left, read again or kept without their file",
     ["outcome"],
 )
-STALE_RESULTS = Counter("upschedule_stale_results", "Results refused because the attempt was no longer the owner")
-CACHE_LOOKUPS = Counter("upschedule_status_cache_lookups", "Lookups of the status cache", ["outcome"])
-RETENTION_REMOVED = Counter("upschedule_retention_removed", "Things removed at the end of their time", ["kind"])
-
-DEPENDENCY_UP = Gauge("upschedule_dependency_up", "1 while the dependency answers", ["dependency"])
-POOL_CONNECTIONS = Gauge("upschedule_postgres_pool_connections", "Connections of the pool", ["state"])
-POOL_WAITING = Gauge("upschedule_postgres_pool_waiting", "Requests that wait for a connection")
-SETTINGS_AGE_SECONDS = Gauge(
-    "upschedule_settings_age_seconds", "Time since Consul last answered; 0 where nothing is watched"
+STALE_RESULTS = _counter(
+    "upschedule_stale_results", "results", "Results refused because the attempt was no longer the owner"
 )
-SETTINGS_CHANGED = Counter("upschedule_settings_changed", "Settings that took another value from Consul's keys")
-SETTINGS_REFUSED = Counter("upschedule_settings_refused", "Values of Consul's keys that were refused")
+CACHE_LOOKUPS = _counter("upschedule_status_cache_lookups", "lookups", "Lookups of the status cache", ["outcome"])
+RETENTION_REMOVED = _counter(
+    "upschedule_retention_removed", "things", "Things removed at the end of their time", ["kind"]
+)
+
+DEPENDENCY_UP = _gauge("upschedule_dependency_up", "0 or 1", "1 while the dependency answers", ["dependency"])
+POOL_CONNECTIONS = _gauge("upschedule_postgres_pool_connections", "connections", "Connections of the pool", ["state"])
+POOL_WAITING = _gauge("upschedule_postgres_pool_waiting", "requests", "Requests that wait for a connection")
+SETTINGS_AGE_SECONDS = _gauge(
+    "upschedule_settings_age_seconds", "seconds", "Time since Consul last answered; 0 where nothing is watched"
+)
+SETTINGS_CHANGED = _counter(
+    "upschedule_settings_changed", "settings", "Settings that took another value from Consul's keys"
+)
+SETTINGS_REFUSED = _counter("upschedule_settings_refused", "values", "Values of Consul's keys that were refused")
