@@ -76,6 +76,7 @@ def cluster_quick(session: nox.Session) -> None:
     session.run("python", "-m", "tools.cluster.build")
     parts = (
         "access",
+        "alerts",
         "build",
         "canary_share",
         "certificates",

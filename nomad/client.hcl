@@ -64,6 +64,7 @@ client {
     "/usr/sbin/pgbouncer"                   = "/usr/sbin/pgbouncer"
     "/usr/bin/prometheus"                   = "/usr/bin/prometheus"
     "/usr/bin/prometheus-alertmanager"      = "/usr/bin/prometheus-alertmanager"
+    "/usr/share/prometheus/alertmanager"    = "/usr/share/prometheus/alertmanager"
     "/usr/local/bin/nomad-autoscaler"       = "/usr/bin/nomad-autoscaler"
     "/usr/local/bin/traefik"                = "/usr/bin/traefik"
     "/usr/local/bin/valkey-server"          = "/usr/bin/valkey-server"

@@ -23,6 +23,7 @@ DEBIAN = (
     "/usr/sbin/pgbouncer",
     "/usr/bin/prometheus",
     "/usr/bin/prometheus-alertmanager",
+    "/usr/share/prometheus/alertmanager",
     "/usr/share/zoneinfo",
     "/usr/lib/locale/C.utf8",
 )

@@ -1,7 +1,7 @@
 """A Prometheus of a test's own, which scrapes what the test names."""
 
 import subprocess
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,9 +41,12 @@ scrape_configs:
 
 
 @contextmanager
-def running(command: Sequence[str], log: Path, answers: Callable[[], bool]) -> Iterator[None]:
+def running(
+    command: Sequence[str], log: Path, answers: Callable[[], bool], environment: Mapping[str, str] | None = None
+) -> Iterator[None]:
+    """Without `environment` it has that of the tests."""
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
 
     def ready() -> bool:
         assert process.poll() is None, log.read_text(errors="replace")
