@@ -8,9 +8,9 @@ from components.access import AccessToken, deploy_rules, operator_rules
 from config import load
 from job_parser import parse_job
 from outputs import describe
-from parts import alerting, application, cluster, edge, monitoring, stores
+from parts import alerting, application, cluster, edge, monitoring, stores, supervision
 
-PARTS = (stores, edge, monitoring, alerting, application)
+PARTS = (stores, edge, monitoring, alerting, application, supervision)
 CONFIGS = (
     cluster.ClusterConfig,
     stores.StoresConfig,
@@ -18,6 +18,7 @@ CONFIGS = (
     monitoring.MonitoringConfig,
     alerting.AlertingConfig,
     application.ApplicationConfig,
+    supervision.SupervisionConfig,
 )
 
 stack = load(
@@ -48,7 +49,15 @@ edge.define(target, stack.of(edge.EdgeConfig), stack.secrets)
 watching = stack.of(alerting.AlertingConfig)
 monitoring.define(target, stack.of(monitoring.MonitoringConfig), watching)
 alerting.define(target, watching, stack.secrets)
-application.define(target, stack.of(application.ApplicationConfig), stack.secrets, addresses)
+jobs = application.define(target, stack.of(application.ApplicationConfig), stack.secrets, addresses)
+supervision.define(
+    target,
+    stack.of(supervision.SupervisionConfig),
+    application=stack.of(application.ApplicationConfig),
+    monitored=stack.of(monitoring.MonitoringConfig),
+    stores=addresses,
+    after=jobs,
+)
 
 deploy = AccessToken(
     "deploy",

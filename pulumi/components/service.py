@@ -1,6 +1,6 @@
 """The component for one of the project's services on Nomad: its secrets and its job."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,8 @@ class ServiceArgs:
     """`variables` are those of the job's file, `secrets` the items of the Nomad Variable that all its tasks may read.
 
     `task_secrets` are for one task each, by GROUP/TASK. `file` names a job file that several services share; without
-    it the file has the service's name. `keeps_data` protects job and secrets from being removed.
+    it the file has the service's name. `keeps_data` protects job and secrets from being removed. The job is registered
+    `after` those resources.
     """
 
     namespace: pulumi.Input[str]
@@ -24,6 +25,7 @@ class ServiceArgs:
     secrets: Mapping[str, pulumi.Input[str]] = field(default_factory=dict)
     task_secrets: Mapping[str, Mapping[str, pulumi.Input[str]]] = field(default_factory=dict)
     keeps_data: bool = False
+    after: Sequence[pulumi.Resource] = ()
 
 
 class Service(pulumi.ComponentResource):
@@ -53,6 +55,8 @@ class Service(pulumi.ComponentResource):
             preserve_counts=True,
             # What was purged cannot be started again from Nomad's own record.
             purge_on_destroy=not args.keeps_data,
-            opts=pulumi.ResourceOptions(parent=self, depends_on=secret_variables, protect=args.keeps_data),
+            opts=pulumi.ResourceOptions(
+                parent=self, depends_on=[*secret_variables, *args.after], protect=args.keeps_data
+            ),
         )
         self.register_outputs({"job": self.job.name})

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import msgspec
@@ -153,10 +153,12 @@ def ensure_no_other_release(settings: ApplicationConfig, namespace: str) -> None
             record_what_runs(JOBS, namespace)
 
 
-def define(cluster: Cluster, settings: ApplicationConfig, secrets: Secrets, stores: Stores) -> None:
-    """Defines API (R10.1), workers (R10.2) and scheduler."""
+def define(
+    cluster: Cluster, settings: ApplicationConfig, secrets: Secrets, stores: Stores
+) -> Sequence[pulumi.Resource]:
+    """Defines API (R10.1), workers (R10.2) and scheduler. Returns their jobs."""
     if not settings.release:
-        return
+        return ()
     manifest = parse_manifest(settings)
     accepted = accepted_settings(manifest)
     if accepted is None:
@@ -206,6 +208,7 @@ def define(cluster: Cluster, settings: ApplicationConfig, secrets: Secrets, stor
             },
         ),
     )
+    jobs = [each.job for each in (api, worker, scheduler)]
     nomad.Variable(
         "operators",
         namespace=cluster.namespace,
@@ -222,8 +225,9 @@ def define(cluster: Cluster, settings: ApplicationConfig, secrets: Secrets, stor
             "settings": hashlib.sha256(lines.encode()).hexdigest()[:12],
         },
         # Of the jobs, not of their components: what is said here has been registered.
-        opts=pulumi.ResourceOptions(depends_on=[each.job for each in (api, worker, scheduler)]),
+        opts=pulumi.ResourceOptions(depends_on=jobs),
     )
+    return jobs
 
 
 def define_api(

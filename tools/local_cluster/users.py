@@ -21,6 +21,7 @@ UIDS: Mapping[str, int] = {
     "prepare": 7112,
     "release": 7113,
     "alertmanager": 7114,
+    "supervisor": 7115,
 }
 
 

@@ -1,5 +1,6 @@
 """`upschedule deploy`: status, watch, gate, promotion and rollback of a release."""
 
+import dataclasses
 import datetime as dt
 import functools
 import os
@@ -14,6 +15,7 @@ import msgspec
 from upschedule import golden
 from upschedule.deploy.clock import Clock
 from upschedule.deploy.comparison.rules import ComparisonLimits
+from upschedule.deploy.consul import NoConsul
 from upschedule.deploy.environment import API, RECORDS_MAX, RECORDS_MAX_VARIABLE, SILENCE_SECONDS, Cluster, cluster_from
 from upschedule.deploy.errors import DeployError, ExitCode
 from upschedule.deploy.findings import failures, table
@@ -30,6 +32,13 @@ from upschedule.deploy.share import remove_share
 from upschedule.deploy.share_status import share_report
 from upschedule.deploy.shared_traffic import ShareLimits
 from upschedule.deploy.status import JobReport, await_healthy, exit_code, is_healthy, job_reports, lines
+from upschedule.deploy.supervision.decisions import accept as accept_release
+from upschedule.deploy.supervision.decisions import lines as watch_lines
+from upschedule.deploy.supervision.decisions import note, watch_report
+from upschedule.deploy.supervision.limits import WatchLimits
+from upschedule.deploy.supervision.own_job import OwnJob
+from upschedule.deploy.supervision.process import supervise as run_supervisor
+from upschedule.deploy.supervision.supervisor import Supervisor
 from upschedule.deploy.watch import Watcher
 from upschedule.deploy.watch import watch as watch_release
 
@@ -196,7 +205,11 @@ def status(*, as_json: bool, wait_seconds: float, prometheus: str) -> ExitCode:
     reports = await_healthy(cluster, seconds=wait_seconds) if wait_seconds else job_reports(cluster)
     if prometheus and any(each.phase is Phase.WAITING for each in reports):
         reports = _with_share(cluster, reports, _prometheus(prometheus))
-    click.echo(msgspec.json.encode(reports).decode() if as_json else "\n".join(lines(reports)))
+    watched = watch_report(cluster)
+    if watched:
+        reports = [msgspec.structs.replace(each, watch=watched) if each.job == API else each for each in reports]
+    text = [*lines(reports), *(watch_lines(watched) if watched else ())]
+    click.echo(msgspec.json.encode(reports).decode() if as_json else "\n".join(text))
     record_release(_cluster(report=_print_to_stderr))
     return ExitCode.DONE if wait_seconds and is_healthy(reports) else exit_code(reports)
 
@@ -238,6 +251,8 @@ def promote(*, gated: bool, **options: object) -> ExitCode:
     """Gate, promote all jobs, follow, verify; go back at any failure."""
     context = _context(options)
     remove_share(context.cluster.nomad, context.cluster.report)
+    if not gated:
+        note(context.cluster, "promoted without the gate", now=_now())
     return Promotion(context=context).run(gated=gated)
 
 
@@ -249,6 +264,67 @@ def revert(*, wait_seconds: float) -> ExitCode:
     cluster = _cluster()
     remove_share(cluster.nomad, cluster.report)
     return revert_release(cluster, Watcher(cluster), seconds=wait_seconds)
+
+
+@command.command()
+@click.option("--reason", required=True, help="Why it stays; it is recorded.")
+@_exits
+def accept(*, reason: str) -> ExitCode:
+    """End the watch of the promoted release: it stays, whatever its figures."""
+    return accept_release(_cluster(), reason, now=_now())
+
+
+def _watch_options(run: Callable[P, None]) -> Callable[P, None]:
+    """Adds the limits of the watch after a promotion."""
+    limits = WatchLimits()
+    number, ratio = click.FloatRange(0, min_open=True), click.FloatRange(0, 1, min_open=True)
+    options = (
+        click.option(
+            f"--{name.replace('_', '-')}",
+            envvar=f"UPSCHEDULE_WATCH_{name.upper()}",
+            type=kind,
+            default=getattr(limits, name),
+            show_default=True,
+            help=text,
+        )
+        for name, kind, text in (
+            ("seconds", number, "How long a promoted release is watched."),
+            ("baseline_seconds", number, "The time before the promotion that it is compared with."),
+            ("slice_seconds", number, "Length of one slice of the figures."),
+            ("restarts_max", click.IntRange(0), "Tolerable failures of tasks of its instances."),
+            ("requests_min", click.IntRange(1), "Fewer requests of a route are not judged by themselves."),
+            ("faults_max", ratio, "Largest ratio of faults of a route."),
+            ("faults_more_max", ratio, "How much it may exceed that of the release before."),
+            ("slower_max", ratio, "Largest ratio of slow requests of a route."),
+            ("slower_more_max", ratio, "How much it may exceed that of the release before."),
+            ("false_alarm_max", ratio, "Chance that an equally good release is called worse."),
+        )
+    )
+    return functools.reduce(lambda decorated, option: option(decorated), reversed(list(options)), run)
+
+
+@command.command()
+@click.option("--prometheus", envvar="UPSCHEDULE_DEPLOY_PROMETHEUS", required=True, help="Address of Prometheus.")
+@click.option("--host", envvar="UPSCHEDULE_WATCH_HOST", default="127.0.0.1", show_default=True)
+@click.option("--port", envvar="UPSCHEDULE_WATCH_PORT", type=click.IntRange(0, 65535), default=0, show_default=True)
+@_watch_options
+@_exits
+def supervise(*, prometheus: str, host: str, port: int, **options: object) -> ExitCode:
+    """Watch each promoted release, and revert a bad one. A job of the cluster; it ends when it is stopped.
+
+    In a job of Nomad, NOMAD_JOB_ID and NOMAD_ALLOC_ID name what this process is; it needs no Consul.
+    """
+    cluster = dataclasses.replace(_cluster(), consul=NoConsul())
+    job, allocation = os.environ.get("NOMAD_JOB_ID"), os.environ.get("NOMAD_ALLOC_ID")
+    own = OwnJob(cluster.nomad, job=job, allocation=allocation, report=cluster.report) if job and allocation else None
+    limits = msgspec.convert(options, WatchLimits)
+    supervisor = Supervisor(cluster=cluster, prometheus=_prometheus(prometheus), limits=limits, own=own)
+    run_supervisor(supervisor, host=host, port=port)
+    return ExitCode.DONE
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(tz=dt.UTC)
 
 
 def _with_share(cluster: Cluster, reports: list[JobReport], prometheus: Prometheus) -> list[JobReport]:
@@ -266,7 +342,7 @@ def _prometheus(address: str) -> Prometheus:
 
 
 def _print_line(line: str) -> None:
-    click.echo(f"{dt.datetime.now(tz=dt.UTC).astimezone():%H:%M:%S} {line}")
+    click.echo(f"{_now().astimezone():%H:%M:%S} {line}")
 
 
 def _print_to_stderr(line: str) -> None:

@@ -140,6 +140,17 @@ class ConsulHealth:
             raise ServerUnreachable(f"Consul at {self._client.http.base_uri}", _reason(error)) from error
 
 
+class NoConsul(ConsulHealth):
+    """For programs whose decisions must not depend on Consul: no instance is registered, so no check explains one."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    def registrations(self, services: Iterable[str]) -> Registrations:  # noqa: ARG002 - the base class's argument
+        """None at all."""
+        return {}
+
+
 def instance_checks(health: ConsulHealth, job: Job, instances: Iterable[Allocation]) -> dict[str, list[str]]:
     """The failing checks by allocation id; empty lists for healthy instances."""
     registered = health.registrations(job.services)

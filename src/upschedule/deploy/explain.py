@@ -41,10 +41,11 @@ _NOT_STARTED = frozenset(
 
 
 class FailureCause(msgspec.Struct, frozen=True, kw_only=True):
-    """`task` is the task whose log has more detail; None when no log has."""
+    """`task` is the task whose log has more detail; None when no log has. `times` is how often it happened."""
 
     text: str
     task: str | None = None
+    times: int = 1
 
 
 class Trouble(msgspec.Struct, frozen=True, kw_only=True):
@@ -255,7 +256,7 @@ def _task_failure(name: str, state: TaskState, task: Task | None) -> FailureCaus
     # A task that runs again, or will, has been restarted after each of its failures.
     count = state.restarts + (state.state == "dead")
     times = f", {count} times" if count > 1 else ""
-    return FailureCause(text=f"{kind} {name} {_exit_text(ended, task)}{times}", task=name)
+    return FailureCause(text=f"{kind} {name} {_exit_text(ended, task)}{times}", task=name, times=max(count, 1))
 
 
 def _is_failed_check(event: TaskEvent) -> bool:

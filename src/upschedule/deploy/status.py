@@ -13,6 +13,7 @@ from upschedule.deploy.nomad_model import JobSnapshot
 from upschedule.deploy.rollout_state import UNDER_WAY, Phase, RolloutState, derive
 from upschedule.deploy.share_status import ShareReport
 from upschedule.deploy.share_status import lines as share_lines
+from upschedule.deploy.supervision.decisions import WatchReport
 
 _EVERY_SECONDS = 2.0
 
@@ -35,7 +36,7 @@ class JobReport(msgspec.Struct, frozen=True, kw_only=True):
 
     While the number of instances changes, `wanted_before` is the earlier number. `as_stack` is whether the version is
     what the stack last applied, None where no stack says that or this token may not read it. `share` is the
-    API canary's share of the visitors, with the comparison.
+    API canary's share of the visitors, with the comparison. `watch`, of the API, is the watch after the promotion.
     """
 
     job: str
@@ -50,6 +51,7 @@ class JobReport(msgspec.Struct, frozen=True, kw_only=True):
     reasons: list[str]
     instances: list[InstanceReport]
     share: ShareReport | None = None
+    watch: WatchReport | None = None
 
 
 def job_reports(cluster: Cluster) -> list[JobReport]:

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from components.access import AccessToken, autoscaler_rules, deploy_rules, operator_rules
+from components.access import AccessToken, autoscaler_rules, deploy_rules, operator_rules, supervisor_rules
 from tests.support.cluster.program.recorded_engine import run, token_of
 
 
@@ -29,12 +29,16 @@ def test_a_token_has_its_policy_and_no_other() -> None:
     [
         (
             deploy_rules("whole", release_volume="unpacked"),
-            ["releases/*", "stack/applied", "nomad/jobs/traefik/traefik"],
+            ["releases/*", "stack/applied", "nomad/jobs/traefik/traefik", "supervisor/watch"],
+        ),
+        (
+            supervisor_rules("whole", release_volume="unpacked"),
+            ["releases/*", "stack/applied", "supervisor/watch"],
         ),
         (operator_rules("whole"), ["operators/ops"]),
         (autoscaler_rules("whole"), []),
     ],
-    ids=["deploy", "operator", "autoscaler"],
+    ids=["deploy", "supervisor", "operator", "autoscaler"],
 )
 def test_rules_are_for_one_namespace_and_name_each_right(rules: str, variables: list[str]) -> None:
     """No `policy`, which gives many at once; none that enters a task, reads secrets or changes who may do what."""

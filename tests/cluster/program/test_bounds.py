@@ -56,6 +56,11 @@ WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
     "apiCores": ANY,
     "workerCores": ANY,
     "hstsSeconds": ANY,
+    "watchSeconds": COUNT,
+    "watchBaselineSeconds": COUNT,
+    "watchSliceSeconds": COUNT,
+    "watchRequestsMin": COUNT,
+    "watchRestartsMax": ANY,
 }
 #: Empty means something.
 MAY_BE_EMPTY = {

@@ -39,7 +39,7 @@ def test_every_job_file_has_its_job_in_the_namespace_of_the_stack(released: Ran[
 
 def test_a_stack_without_a_release_has_everything_else() -> None:
     """Its stores are there before the first release is pushed into them; nobody is asked for one on its way."""
-    assert set(up().jobs) == set(JOBS) - set(application.JOBS)
+    assert set(up().jobs) == set(JOBS) - {*application.JOBS, "supervisor"}
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -70,7 +70,8 @@ def test_what_is_secret_is_encrypted_and_nowhere_else(released: Ran[list[str]]) 
     for made in released.resources:
         open_ones = str({name: value for name, value in made.inputs.items() if name not in made.secret})
         assert not [name for name in ALL if any(mark in open_ones for mark in marks(name))]
-        assert not [name for name in ("autoscaler", "deploy", "operator") if token_of(name) in open_ones]
+        names = ("autoscaler", "deploy", "operator", "supervisor")
+        assert not [name for name in names if token_of(name) in open_ones]
     assert all(made.secret == {"items"} for made in released.of("Variable").values())
 
 
@@ -100,6 +101,7 @@ def test_the_stack_tells_its_namespace_and_keeps_its_token(released: Ran[list[st
         "whole-deploy",
         "whole-operator",
         "whole-autoscaler",
+        "whole-supervisor",
     }
 
 
@@ -166,7 +168,7 @@ def test_a_nomad_that_says_nothing_changes_nothing(nomad: Nomad) -> None:
         up(RELEASED, into=ran)
 
     assert {made.type for made in ran.resources} == {"pulumi:pulumi:Stack"}
-    assert set(up().jobs) == set(JOBS) - set(application.JOBS)
+    assert set(up().jobs) == set(JOBS) - {*application.JOBS, "supervisor"}
 
 
 def test_a_wrong_stack_changes_nothing(nomad: Nomad) -> None:

@@ -74,6 +74,10 @@ class Recorder:
             return reversed(known_to_nomad(self._snapshots()))
         return (record for each in reversed(stored) if (record := self._store.read(each)))
 
+    def identities(self) -> list[str]:
+        """Of the recorded releases, the newest first."""
+        return [each.identity for each in reversed(self._store.list())]
+
     def _snapshots(self) -> dict[str, JobSnapshot]:
         return {name: self._nomad.job_snapshot(name) for name in self._jobs}
 

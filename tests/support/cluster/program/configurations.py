@@ -6,10 +6,10 @@ import msgspec
 import pulumi
 
 from config import Configuration, ConfigurationError, load
-from parts import alerting, application, cluster, edge, monitoring, stores
+from parts import alerting, application, cluster, edge, monitoring, stores, supervision
 from tests.support.cluster.program.recorded_engine import PROJECT, STACK, run
 
-PARTS = (cluster, stores, edge, monitoring, alerting, application)
+PARTS = (cluster, stores, edge, monitoring, alerting, application, supervision)
 SETTINGS: tuple[type[msgspec.Struct], ...] = (
     cluster.ClusterConfig,
     stores.StoresConfig,
@@ -17,8 +17,16 @@ SETTINGS: tuple[type[msgspec.Struct], ...] = (
     monitoring.MonitoringConfig,
     alerting.AlertingConfig,
     application.ApplicationConfig,
+    supervision.SupervisionConfig,
 )
-SECRETS = (*stores.SECRETS, *edge.SECRETS, *monitoring.SECRETS, *alerting.SECRETS, *application.SECRETS)
+SECRETS = (
+    *stores.SECRETS,
+    *edge.SECRETS,
+    *monitoring.SECRETS,
+    *alerting.SECRETS,
+    *application.SECRETS,
+    *supervision.SECRETS,
+)
 OPTIONAL_SECRETS = (*stores.OPTIONAL_SECRETS, *edge.OPTIONAL_SECRETS, *alerting.OPTIONAL_SECRETS)
 CHECKS = {
     edge.EdgeConfig: edge.certificate_problems,

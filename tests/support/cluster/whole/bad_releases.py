@@ -42,6 +42,14 @@ DELAY = (
     "            self._turn = getattr(self, '_turn', 0) + 1\n"
     "            await __import__('asyncio').sleep(0 if self._turn % 22 else 3)\n"
 )
+CAPACITY = (
+    "src/upschedule/web/api/capacity.py",
+    "        return await services.intake.capacity(address=clients.of(request), settings=settings)\n",
+)
+LATER = (
+    "        self.began = getattr(self, 'began', 0.0) or __import__('time').monotonic()\n"
+    "        if __import__('time').monotonic() - self.began > 60:\n"
+)
 READ = ("src/upschedule/pdf/reader.py", "return Extraction(events=tuple(events),")
 
 
@@ -133,14 +141,10 @@ LEAVES_AN_EXAM_OUT_OF_CALENDARS = BadRelease(
     healthy_seconds=HEALTHY_SECONDS,
 )
 # Killed after about 55 s, again and again.
-LEAKS = BadRelease(
-    change=replacing(*APPLICATION, f"{LEAK}{APPLICATION[1]}"),
-    reasons=["task serve was killed (exit code 137), as happens above its memory limit of", "restart"],
-    healthy_seconds=HEALTHY_SECONDS,
-    # Its first kill comes after a quick promotion has ended, so only a watch after the promotion finds it for sure.
-    codes=(GATE_NOT_PASSED, ROLLED_BACK),
-    failed_max=20,
-)
+LEAKS = replacing(*APPLICATION, f"{LEAK}{APPLICATION[1]}")
+# Both turn bad when an instance has run for a minute, and on one route only.
+FAILS_LATER = replacing(*CAPACITY, f'{LATER}            raise RuntimeError("of a test")\n{CAPACITY[1]}')
+SLOW_LATER = replacing(*CAPACITY, f'{LATER}            await __import__("asyncio").sleep(3)\n{CAPACITY[1]}')
 # A canary reads no documents of users, so only the roll-out or the verification can find it.
 WORKER_DIES = BadRelease(
     change=replacing(*RUN, f'                __import__("os")._exit(9)\n{RUN[1]}'),
@@ -168,7 +172,6 @@ BAD_RELEASES = {
     "answers-500": ANSWERS_500,
     "reads-wrongly": READS_WRONGLY,
     "leaves-out-an-exam": LEAVES_OUT_AN_EXAM,
-    "leaks": LEAKS,
     "worker-dies": WORKER_DIES,
     "delays-some": DELAYS_SOME,
     "leaves-an-exam-out-of-calendars": LEAVES_AN_EXAM_OUT_OF_CALENDARS,

@@ -1,0 +1,89 @@
+"""What a person decides about a watched release, and what `status` says of the watch."""
+
+import datetime as dt
+
+import msgspec
+
+from upschedule.deploy.environment import Cluster
+from upschedule.deploy.errors import ExitCode, ServerRefused
+from upschedule.deploy.supervision.model import OPEN, Watch, WatchVerdict
+from upschedule.deploy.supervision.store import WatchStore
+
+
+def accept(cluster: Cluster, reason: str, *, now: dt.datetime) -> ExitCode:
+    """Ends the watch: the release stays, whatever its figures. Raises DeployError."""
+    store = WatchStore(cluster.nomad)
+    stored = store.read()
+    watch = stored.watch
+    if watch is None or watch.verdict not in OPEN:
+        cluster.report("No release is watched: there is nothing to accept.")
+        return ExitCode.NOTHING_TO_GATE
+    if watch.verdict is WatchVerdict.REVERTING:
+        cluster.report(f"Release {watch.release} is being reverted already: {watch.reason}")
+        return ExitCode.FAILED
+    accepted = msgspec.structs.replace(watch, verdict=WatchVerdict.ACCEPTED, reason=reason, ended=now.timestamp())
+    store.write(accepted, over=stored.index)
+    cluster.report(f"Release {watch.release} stays, and is no longer watched. Recorded: {reason}")
+    return ExitCode.DONE
+
+
+def note(cluster: Cluster, text: str, *, now: dt.datetime) -> None:
+    """Adds a line to the decisions that the watch keeps. A cluster without a watch, or an older token, has none."""
+    store = WatchStore(cluster.nomad)
+    try:
+        stored = store.read()
+        if stored.watch is None:
+            return
+        line = f"{now.isoformat(timespec='seconds')} {text}"
+        store.write(stored.watch.with_line(line), over=stored.index)
+    except ServerRefused as error:
+        cluster.report(f"The decision is not recorded: {error}")
+
+
+class WatchReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`until` and `ended` are seconds since 1970; `decisions` are earlier verdicts and what people decided."""
+
+    release: str
+    verdict: WatchVerdict
+    reason: str
+    until: float | None
+    ended: float | None
+    decisions: list[str]
+
+
+def watch_report(cluster: Cluster) -> WatchReport | None:
+    """None where nothing was ever watched, or where the token is one from before the watch."""
+    try:
+        watch = WatchStore(cluster.nomad).read().watch
+    except ServerRefused as error:
+        if error.is_forbidden:
+            return None
+        raise
+    return _report(watch) if watch else None
+
+
+def lines(report: WatchReport) -> list[str]:
+    """The text output. Pure."""
+    if report.verdict is WatchVerdict.WATCHING and report.until:
+        said = f"watched until {_time(report.until)}"
+    elif report.ended:
+        said = f"{report.verdict.value} at {_time(report.ended)}"
+    else:
+        said = report.verdict.value
+    head = f"watch: release {report.release}: {said}" + (f": {report.reason}" if report.reason else "")
+    return [head, *(f"  before: {each}" for each in report.decisions)]
+
+
+def _report(watch: Watch) -> WatchReport:
+    return WatchReport(
+        release=watch.release,
+        verdict=watch.verdict,
+        reason=watch.reason,
+        until=watch.until or None,
+        ended=watch.ended or None,
+        decisions=list(watch.earlier),
+    )
+
+
+def _time(seconds: float) -> str:
+    return dt.datetime.fromtimestamp(seconds, tz=dt.UTC).astimezone().isoformat(sep=" ", timespec="seconds")

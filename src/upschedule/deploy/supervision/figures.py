@@ -1,0 +1,56 @@
+"""What a promoted release answered, slice by slice, and the same of the release before it, from Prometheus."""
+
+from collections.abc import Collection, Mapping
+
+import msgspec
+
+from upschedule.deploy.comparison.measured import Snapshot, period, read
+from upschedule.deploy.comparison.traffic import Histogram
+from upschedule.deploy.probe.metrics import Prometheus
+from upschedule.deploy.supervision.limits import WatchLimits
+
+#: 0 while no worker and no scheduler reaches one of the stores: what fails then is no fault of a release.
+_STORES_UP = 'min(max by (dependency) (upschedule_dependency_up{{service=~"worker|scheduler"}} @ {moment:.3f}))'
+
+Side = Mapping[str, Histogram]
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """By route: the release before, and each slice of the time since the promotion."""
+
+    before: Side
+    slices: tuple[Side, ...]
+
+
+class FigureReader:
+    """Reads each slice once. All of it is in Prometheus, so that a new process continues where another was killed."""
+
+    def __init__(self, prometheus: Prometheus, limits: WatchLimits, *, began: float) -> None:
+        self._prometheus = prometheus
+        self._limits = limits
+        self._began = began
+        self._first: tuple[Snapshot, Snapshot] | None = None
+        self._last: Snapshot | None = None
+        self._read_until = began
+        self._slices: list[tuple[Snapshot, Snapshot]] = []
+
+    def read(self, instances: Collection[str], *, now: float) -> Figures:
+        """`instances` are the release's allocations of the API; `now` is Prometheus' time. Raises DeployError."""
+        if self._first is None or self._last is None:
+            earlier = read(self._prometheus, at=self._began - self._limits.baseline_seconds)
+            self._last = read(self._prometheus, at=self._began)
+            self._first = earlier, self._last
+        while self._read_until + self._limits.slice_seconds <= now:
+            until = self._read_until + self._limits.slice_seconds
+            after = read(self._prometheus, at=until).after(self._last)
+            if self._stores_are_up(until):
+                self._slices.append((self._last, after))
+            self._last, self._read_until = after, until
+        return Figures(
+            before=period(*self._first, canaries=instances).old,
+            slices=tuple(period(*each, canaries=instances).new for each in self._slices),
+        )
+
+    def _stores_are_up(self, moment: float) -> bool:
+        samples = self._prometheus.samples(_STORES_UP.format(moment=moment))
+        return not samples or float(samples[0].value[1]) > 0

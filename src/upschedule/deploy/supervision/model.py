@@ -1,0 +1,61 @@
+"""What the watch knows of a release: the content of its Nomad Variable. Pure."""
+
+import enum
+from collections.abc import Mapping
+
+import msgspec
+
+from upschedule.deploy.records.model import identity_of
+
+#: Earlier verdicts that are kept.
+_EARLIER_MAX = 20
+
+
+class WatchVerdict(enum.StrEnum):
+    """`NOT_WATCHED`: it ran before the watch, or is an earlier release that came back. `ACCEPTED`: a person's decision.
+
+    `LEFT`: another change began, or other hands brought the release before back.
+    """
+
+    WATCHING = "watching"
+    PASSED = "passed"
+    ACCEPTED = "accepted"
+    REVERTING = "reverting"
+    REVERTED = "reverted"
+    NOT_REVERTED = "not reverted"
+    LEFT = "left"
+    NOT_WATCHED = "not watched"
+
+
+#: The watch goes on.
+OPEN = frozenset({WatchVerdict.WATCHING, WatchVerdict.REVERTING})
+
+
+class Watch(msgspec.Struct, frozen=True, kw_only=True):
+    """`release` is what the verdict is about, `versions` its first version of each job that it changed.
+
+    `fingerprints` are of the specifications of the jobs that run: of another release once this one is left.
+
+    Times are in seconds since 1970 by Prometheus' clock. `attempts` counts the failed reverts. `earlier` are lines
+    about decisions and verdicts before this one, the newest first.
+    """
+
+    release: str
+    fingerprints: Mapping[str, str]
+    verdict: WatchVerdict
+    versions: Mapping[str, int] = msgspec.field(default_factory=dict[str, int])
+    began: float = 0.0
+    until: float = 0.0
+    ended: float = 0.0
+    reason: str = ""
+    attempts: int = 0
+    earlier: tuple[str, ...] = ()
+
+    @property
+    def identity(self) -> str:
+        """As that of a record."""
+        return identity_of(self.fingerprints)
+
+    def with_line(self, line: str) -> "Watch":
+        """With one more of the earlier decisions."""
+        return msgspec.structs.replace(self, earlier=(line, *self.earlier)[:_EARLIER_MAX])

@@ -1,0 +1,35 @@
+"""The supervisor as a process of the cluster, with the pages that Consul's checks read."""
+
+import asyncio
+import time
+
+from upschedule.deploy.supervision.supervisor import Supervisor
+from upschedule.runtime.endpoint import Probes, serving
+from upschedule.stores.readiness import DependencyStatus
+
+#: Above a round with a server that answers slowly.
+_FRESH_SECONDS = 60.0
+
+
+def supervise(supervisor: Supervisor, *, host: str, port: int) -> None:
+    """Runs until the process is ended. It may be killed at any moment: what it knows is in Nomad and Prometheus."""
+    asyncio.run(_supervise(supervisor, host, port))
+
+
+async def _supervise(supervisor: Supervisor, host: str, port: int) -> None:
+    answered: list[float] = []
+
+    def note() -> None:
+        answered[:] = [time.monotonic()]
+
+    async def readiness() -> list[DependencyStatus]:
+        """A new release of the supervisor that cannot ask the servers never becomes healthy, and is given up."""
+        age = time.monotonic() - answered[0] if answered else float("inf")
+        return [DependencyStatus(name="round", ok=age < _FRESH_SECONDS, seconds=0.0)]
+
+    async def measure() -> None:
+        """Nothing of its own is measured."""
+
+    supervisor.answered = note
+    with serving(host, port, Probes(readiness=readiness, measure=measure)):
+        await asyncio.to_thread(supervisor.run)
