@@ -30,7 +30,6 @@ class SupervisionConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel
     watch_baseline_seconds: Seconds = round(_LIMITS.baseline_seconds)
     watch_slice_seconds: Seconds = round(_LIMITS.slice_seconds)
     watch_restarts_max: Annotated[int, msgspec.Meta(ge=0)] = _LIMITS.restarts_max
-    watch_requests_min: Seconds = _LIMITS.requests_min
     watch_faults_max: Ratio = _LIMITS.faults_max
     watch_faults_more_max: Ratio = _LIMITS.faults_more_max
     watch_slower_max: Ratio = _LIMITS.slower_max

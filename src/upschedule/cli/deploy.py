@@ -292,7 +292,6 @@ def _watch_options(run: Callable[P, None]) -> Callable[P, None]:
             ("baseline_seconds", number, "The time before the promotion that it is compared with."),
             ("slice_seconds", number, "Length of one slice of the figures."),
             ("restarts_max", click.IntRange(0), "Tolerable failures of tasks of its instances."),
-            ("requests_min", click.IntRange(1), "Fewer requests of a route are not judged by themselves."),
             ("faults_max", ratio, "Largest ratio of faults of a route."),
             ("faults_more_max", ratio, "How much it may exceed that of the release before."),
             ("slower_max", ratio, "Largest ratio of slow requests of a route."),

@@ -59,7 +59,6 @@ WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
     "watchSeconds": COUNT,
     "watchBaselineSeconds": COUNT,
     "watchSliceSeconds": COUNT,
-    "watchRequestsMin": COUNT,
     "watchRestartsMax": ANY,
 }
 #: Empty means something.

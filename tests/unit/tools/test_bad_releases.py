@@ -5,17 +5,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cluster.whole.bad_releases import BAD_RELEASES, BadRelease
+from tests.support.cluster.whole.bad_releases import BAD_RELEASES, TURNING_BAD
+from tests.support.cluster.whole.releases import Change
 from tests.support.paths import ROOT
 
+CHANGES = {name: each.change for name, each in BAD_RELEASES.items()} | TURNING_BAD
 
-@pytest.mark.parametrize("bad", BAD_RELEASES.values(), ids=BAD_RELEASES)
-def test_a_change_applies_to_this_commit(tmp_path: Path, bad: BadRelease) -> None:
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_a_change_applies_to_this_commit(tmp_path: Path, change: Change) -> None:
     """Otherwise only the tests of the whole cluster would find that a line has moved."""
     for folder in ("src", "migrations"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     before = contents(tmp_path)
-    bad.change(tmp_path)
+    change(tmp_path)
     assert contents(tmp_path) != before
 
 

@@ -64,6 +64,19 @@ def chance_of_excess(tables: Iterable[Table]) -> float:
     return min(1.0, math.fsum(total[observed:]))
 
 
+def chance_of_events(trials: int, events: int, *, rate: float) -> float:
+    """The chance of at least so many events in so many trials, each of which has one at this rate, from 0 to 1."""
+    if events <= 0 or rate >= 1:
+        return 1.0
+    if rate <= 0:
+        return 0.0
+    terms = (
+        math.exp(_log_choose(trials, count) + count * math.log(rate) + (trials - count) * math.log1p(-rate))
+        for count in range(events, trials + 1)
+    )
+    return min(1.0, math.fsum(terms))
+
+
 def difference_at_most(table: Table, *, confidence: float) -> float:
     """The upper limit of the new release's rate minus the old one's; 1 without trials of both."""
     if not table.old_trials or not table.new_trials:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from upschedule.deploy.comparison.measured import FAULTS, slower_than
-from upschedule.deploy.comparison.statistics import Table, chance_of_excess
+from upschedule.deploy.comparison.statistics import Table, chance_of_events, chance_of_excess
 from upschedule.deploy.comparison.traffic import Histogram, together
 from upschedule.deploy.supervision.figures import Figures
 from upschedule.deploy.supervision.limits import Limit, WatchLimits
@@ -29,7 +29,6 @@ def complaints(figures: Figures, limits: WatchLimits) -> list[str]:
             figures.before.get(route, _NONE),
             [each[route] for each in figures.slices if route in each],
             _bounds(route, limits),
-            requests_min=limits.requests_min,
             chance_max=chance_max,
         )
     ]
@@ -47,7 +46,6 @@ def _of_route(
     slices: Sequence[Histogram],
     bounds: dict[float | None, Limit],
     *,
-    requests_min: int,
     chance_max: float,
 ) -> Iterator[str]:
     for bound, limit in bounds.items():
@@ -61,16 +59,24 @@ def _of_route(
             new_trials=kept.requests,
             new_events=_events(kept, bound),
         )
-        is_too_many = kept.requests >= requests_min and table.new_events > limit.ratio_max * table.new_trials
-        is_worse = before.requests > 0 and chance_of_excess([table]) <= chance_max
-        if _exceeds(table, limit) and (is_too_many or is_worse):
+        if _is_worse(table, limit, chance_max) or _is_too_much(table, limit, chance_max):
             yield _sentence(table, bound, limit)
 
 
-def _exceeds(table: Table, limit: Limit) -> bool:
-    """Whether the ratio is that much above the one of the release before; of a new route, above 0."""
-    before = table.old_events / table.old_trials if table.old_trials else 0.0
-    return table.new_events / table.new_trials > before + limit.more_max
+def _is_worse(table: Table, limit: Limit, chance_max: float) -> bool:
+    """Than the release before, by more than is tolerable."""
+    exceeds = table.new_events / table.new_trials > _ratio_before(table) + limit.more_max
+    return table.old_trials > 0 and exceeds and chance_of_excess([table]) <= chance_max
+
+
+def _is_too_much(table: Table, limit: Limit, chance_max: float) -> bool:
+    """Than is tolerable at all, unless the release before was no better."""
+    tolerable = max(limit.ratio_max, _ratio_before(table))
+    return chance_of_events(table.new_trials, table.new_events, rate=tolerable) <= chance_max
+
+
+def _ratio_before(table: Table) -> float:
+    return table.old_events / table.old_trials if table.old_trials else 0.0
 
 
 def _events(histogram: Histogram, bound: float | None) -> int:

@@ -16,15 +16,14 @@ class WatchLimits(msgspec.Struct, frozen=True, kw_only=True):
     """A release is watched for `seconds`, and compared with the `baseline_seconds` before its promotion.
 
     `restarts_max` is the number of its instances' failed tasks that is tolerated: one may be the node's fault.
-    A route with fewer than `requests_min` requests is not judged by the absolute limits. `slower_than_seconds` are
-    bounds of the histogram's buckets.
+    `slower_than_seconds` are bounds of the histogram's buckets. `false_alarm_max` is the chance that a good release
+    exceeds one of the limits at any time of the watch.
     """
 
     seconds: float = 600.0
     baseline_seconds: float = 600.0
     slice_seconds: float = 10.0
     restarts_max: int = 1
-    requests_min: int = 20
     faults_max: float = 0.05
     faults_more_max: float = 0.02
     slower_max: float = 0.05

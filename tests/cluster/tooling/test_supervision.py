@@ -1,0 +1,210 @@
+"""The supervisor on a real Nomad and a real Prometheus: what it reverts, and what it leaves alone (R12.1, R12.3)."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.cluster.tooling.deploy_site import Site, running_node, site_in
+from tests.support.cluster.tooling.metrics_server import MetricsServer, serving_metrics
+from tests.support.cluster.tooling.nomad_agent import Agent
+from tests.support.cluster.tooling.prometheus_server import measuring
+from tests.support.cluster.tooling.releases import DIES_LATER, JOBS, Release
+from tests.support.servers import wait_until
+
+ONE, TWO, THREE = Release(name="one"), Release(name="two"), Release(name="three")
+KILLED = Release(name="killed", programs={"api": DIES_LATER}, restarts=30)
+DONE, NOTHING, FAILED = 0, 21, 11
+WATCH_SECONDS = 8
+OPTIONS = ("--slice-seconds", "1")
+
+
+@pytest.fixture(scope="module")
+def node(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Agent, str]]:
+    with running_node(programs, tmp_path_factory.mktemp("consul") / "log") as running:
+        yield running
+
+
+@dataclass(kw_only=True)
+class Watched:
+    """A site whose release `one` has settled, with the figures that a test shows, and a supervisor."""
+
+    site: Site
+    metrics: MetricsServer
+    prometheus: str
+    log: Path
+    process: subprocess.Popen[bytes]
+
+    def start(self, seconds: float = 600) -> None:
+        """In the place of the one that ran."""
+        self.process = start(self.site, self.prometheus, self.log, seconds=seconds)
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(20)
+
+    def watch(self) -> dict[str, Any]:
+        """Empty before the first look."""
+        answer = self.site.deploy("status", "--json").text
+        reports = json.loads(next(line for line in answer.splitlines() if line.startswith("[")))
+        return next(each["watch"] for each in reports if each["job"] == "api") or {}
+
+    def await_verdict(self, *verdicts: str, seconds: float = 90) -> dict[str, Any]:
+        def reached() -> bool:
+            assert self.process.poll() is None, self.log.read_text(errors="replace")
+            return self.watch().get("verdict") in verdicts
+
+        wait_until(reached, timeout_seconds=seconds)
+        return self.watch()
+
+    def instances(self) -> list[str]:
+        """Of the API, that run and are to."""
+        found = self.site.agent.call("GET", "job/api/allocations", namespace=self.site.namespace)
+        return [each["ID"] for each in found if each["DesiredStatus"] == "run" and each["ClientStatus"] == "running"]
+
+    def show(self, *, requests: int, faults: int) -> None:
+        """Of the instances that run; `faults` are of one route."""
+        lines: list[str] = []
+        for instance in self.instances():
+            for route, bad in (("/", 0), ("/api/v1/calendars", faults)):
+                labels = f'alloc="{instance}",service="api",method="GET",route="{route}"'
+                counts = [('status="200",fault="no"', requests - bad), ('status="500",fault="yes"', bad)]
+                lines += [f"upschedule_http_requests_total{{{labels},{more}}} {count}" for more, count in counts]
+                lines += [
+                    f'upschedule_http_request_seconds_bucket{{{labels},le="{bound}"}} {requests}'
+                    for bound in ("0.5", "2.0", "5.0", "+Inf")
+                ]
+        self.metrics.show("\n".join(lines) + "\n")
+
+
+def start(site: Site, prometheus: str, log: Path, *, seconds: float) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "upschedule", "deploy", "supervise", "--prometheus", prometheus, *OPTIONS]
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [*command, "--seconds", str(seconds)], env=site.environment, stdout=output, stderr=output
+        )
+
+
+@contextmanager
+def watched(node: tuple[Agent, str], folder: Path, *, seconds: float = 600) -> Iterator[Watched]:
+    targets = folder / "targets.json"
+    with site_in(*node) as site, serving_metrics() as metrics, measuring(folder, targets) as prometheus:
+        targets.write_text(json.dumps([{"targets": [f"127.0.0.1:{metrics.port}"]}]), encoding="utf-8")
+        site.release(ONE)
+        site.await_phase("settled")
+        log = folder / "supervisor.log"
+        made = Watched(
+            site=site,
+            metrics=metrics,
+            prometheus=prometheus,
+            log=log,
+            process=start(site, prometheus, log, seconds=seconds),
+        )
+        try:
+            made.await_verdict("not watched")
+            yield made
+        finally:
+            made.kill()
+
+
+def promote(site: Site, release: Release) -> None:
+    """By Nomad's own command, without waiting."""
+    site.release(release)
+    site.await_phase("waiting")
+    for job in JOBS:
+        done = site.nomad("deployment", "promote", "-detach", site.deployment(job)["ID"])
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def runs(site: Site, release: str) -> bool:
+    return [site.running(job) for job in JOBS] == [{release}] * len(JOBS)
+
+
+@pytest.mark.timeout(300)
+def test_a_release_that_is_killed_again_and_again_is_reverted_although_the_supervisor_was_killed(
+    node: tuple[Agent, str], tmp_path: Path
+) -> None:
+    """One death alone may be the node's fault. A new supervisor continues the watch."""
+    with watched(node, tmp_path) as all_:
+        promote(all_.site, KILLED)
+        all_.await_verdict("watching")
+        all_.kill()
+        wait_until(lambda: all_.site.restarts("api") > 1, timeout_seconds=60)
+        assert all_.watch()["verdict"] == "watching"
+        all_.start()
+
+        found = all_.await_verdict("reverted")
+
+        assert "task serve was killed (exit code 137)" in found["reason"]
+        assert runs(all_.site, "one")
+        assert [each["release"] for each in all_.site.records()] == ["one (c0ffeeone)"]
+        said = all_.site.deploy("status")
+        assert ("watch: release killed (c0ffeekilled): reverted at " in said.text, found["reason"] in said.text) == (
+            True,
+            True,
+        ), said.text
+
+
+@pytest.mark.timeout(300)
+def test_a_route_that_fails_after_the_promotion_is_named_and_the_next_release_is_watched_as_well(
+    node: tuple[Agent, str], tmp_path: Path
+) -> None:
+    """Each kind of verdict, one after the other."""
+    with watched(node, tmp_path) as all_:
+        promote(all_.site, TWO)
+        all_.await_verdict("watching")
+        all_.site.await_phase("settled")
+        requests = faults = 0
+        while all_.watch()["verdict"] == "watching":
+            requests, faults = requests + 40, faults + 20
+            all_.show(requests=requests, faults=faults)
+            time.sleep(0.5)
+        found = all_.await_verdict("reverted")
+
+        assert found["reason"].startswith("GET /api/v1/calendars: faults ")
+        assert "against no figures before" in found["reason"]
+        assert runs(all_.site, "one")
+        all_.metrics.show("")
+
+        assert all_.site.deploy("accept", "--reason", "none").code == NOTHING
+        all_.kill()
+        all_.start(seconds=WATCH_SECONDS)
+        promote(all_.site, THREE)
+        passed = all_.await_verdict("passed")
+        assert passed["reason"] == "no figure exceeded its limit"
+        assert "two (c0ffeetwo) reverted: GET /api/v1/calendars" in passed["decisions"][0]
+        assert runs(all_.site, "three")
+        assert [each["release"] for each in all_.site.records()] == ["one (c0ffeeone)", "three (c0ffeethree)"]
+
+
+@pytest.mark.timeout(300)
+def test_a_person_keeps_a_release_against_its_figures_and_a_revert_by_hand_ends_the_watch(
+    node: tuple[Agent, str], tmp_path: Path
+) -> None:
+    """Both are recorded."""
+    with watched(node, tmp_path) as all_:
+        promote(all_.site, KILLED)
+        all_.await_verdict("watching")
+        accepted = all_.site.deploy("accept", "--reason", "the kills are known")
+        assert accepted.code == DONE, accepted.text
+        all_.site.await_phase("settled")
+        wait_until(lambda: all_.site.restarts("api") > 1, timeout_seconds=60)
+        kept = all_.watch()
+        assert (kept["verdict"], kept["reason"]) == ("accepted", "the kills are known")
+        assert runs(all_.site, "killed")
+
+        promote(all_.site, TWO)
+        all_.await_verdict("watching")
+        all_.site.await_phase("settled")
+        back = all_.site.deploy("revert")
+        assert back.code == DONE, back.text
+        left = all_.await_verdict("left")
+        assert "killed (c0ffeekilled) accepted: the kills are known" in left["decisions"][0]
