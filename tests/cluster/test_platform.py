@@ -333,9 +333,10 @@ def test_what_is_stored_outlives_destroy_and_a_stop_of_everything(cluster: Local
 
 
 def remove_release_records(cluster: LocalCluster) -> None:
-    """As docs/production.md says: Nomad deletes no namespace that has variables, and no stack knows the records."""
-    for each in cluster.nomad.api.get("vars", prefix="releases/", namespace=NAMESPACE):
-        cluster.nomad.api.delete("var", *each["Path"].split("/"), namespace=NAMESPACE)
+    """As docs/production.md says: Nomad deletes no namespace that has variables, and no stack knows these."""
+    for prefix in ("releases/", "supervisor/"):
+        for each in cluster.nomad.api.get("vars", prefix=prefix, namespace=NAMESPACE):
+            cluster.nomad.api.delete("var", *each["Path"].split("/"), namespace=NAMESPACE)
 
 
 def left_of(cluster: LocalCluster) -> list[str]:

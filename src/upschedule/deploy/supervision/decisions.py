@@ -5,7 +5,7 @@ import datetime as dt
 import msgspec
 
 from upschedule.deploy.environment import Cluster
-from upschedule.deploy.errors import ExitCode, ServerRefused
+from upschedule.deploy.errors import DeployError, ExitCode, ServerRefused
 from upschedule.deploy.supervision.model import OPEN, Watch, WatchVerdict
 from upschedule.deploy.supervision.store import WatchStore
 
@@ -28,7 +28,7 @@ def accept(cluster: Cluster, reason: str, *, now: dt.datetime) -> ExitCode:
 
 
 def note(cluster: Cluster, text: str, *, now: dt.datetime) -> None:
-    """Adds a line to the decisions that the watch keeps. A cluster without a watch, or an older token, has none."""
+    """Adds a line to the decisions that the watch keeps. Reports a failure, on which no decision depends."""
     store = WatchStore(cluster.nomad)
     try:
         stored = store.read()
@@ -36,7 +36,7 @@ def note(cluster: Cluster, text: str, *, now: dt.datetime) -> None:
             return
         line = f"{now.isoformat(timespec='seconds')} {text}"
         store.write(stored.watch.with_line(line), over=stored.index)
-    except ServerRefused as error:
+    except DeployError as error:
         cluster.report(f"The decision is not recorded: {error}")
 
 

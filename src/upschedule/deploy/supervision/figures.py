@@ -9,8 +9,11 @@ from upschedule.deploy.comparison.traffic import Histogram
 from upschedule.deploy.probe.metrics import Prometheus
 from upschedule.deploy.supervision.limits import WatchLimits
 
-#: 0 while no worker and no scheduler reaches one of the stores: what fails then is no fault of a release.
-_STORES_UP = 'min(max by (dependency) (upschedule_dependency_up{{service=~"worker|scheduler"}} @ {moment:.3f}))'
+#: 0 where at some time of a slice no worker and no scheduler reached a store: what fails then is no release's fault.
+_STORES_UP = (
+    "min(max by (dependency) (min_over_time("
+    'upschedule_dependency_up{{service=~"worker|scheduler"}}[{seconds:.0f}s] @ {moment:.3f})))'
+)
 
 Side = Mapping[str, Histogram]
 
@@ -52,5 +55,5 @@ class FigureReader:
         )
 
     def _stores_are_up(self, moment: float) -> bool:
-        samples = self._prometheus.samples(_STORES_UP.format(moment=moment))
+        samples = self._prometheus.samples(_STORES_UP.format(moment=moment, seconds=self._limits.slice_seconds))
         return not samples or float(samples[0].value[1]) > 0

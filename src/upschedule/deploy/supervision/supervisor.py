@@ -134,7 +134,7 @@ class Supervisor:
                 release=_label(states),
                 fingerprints={},
                 verdict=WatchVerdict.NOT_WATCHED,
-                earlier=watch.with_line(_line(watch)).earlier,
+                earlier=_decisions(watch),
             )
         adopted = msgspec.structs.replace(watch, fingerprints=fingerprints(states))
         self._store.write(adopted, over=stored.index)
@@ -148,7 +148,7 @@ class Supervisor:
             versions=versions,
             began=now,
             until=now + self.limits.seconds,
-            earlier=watch.with_line(_line(watch)).earlier,
+            earlier=_decisions(watch),
         )
         self._store.write(begun, over=stored.index)
         self.cluster.report(f"Release {begun.release} is promoted, and watched for {self.limits.seconds:g} s.")
@@ -243,7 +243,10 @@ def _label(states: States) -> str:
     return ", ".join(dict.fromkeys(each.job.release for each in states.values() if each.job))
 
 
-def _line(watch: Watch) -> str:
-    """What is kept of an earlier watch."""
+def _decisions(watch: Watch) -> tuple[str, ...]:
+    """What the next watch keeps of this one."""
+    if watch.verdict is WatchVerdict.NOT_WATCHED:
+        return watch.earlier
     when = dt.datetime.fromtimestamp(watch.ended, tz=dt.UTC).isoformat(timespec="seconds") if watch.ended else ""
-    return " ".join(part for part in (when, watch.release, f"{watch.verdict.value}:", watch.reason) if part)
+    line = " ".join(part for part in (when, watch.release, f"{watch.verdict.value}:", watch.reason) if part)
+    return watch.with_line(line).earlier
