@@ -334,9 +334,17 @@ def test_what_is_stored_outlives_destroy_and_a_stop_of_everything(cluster: Local
 
 def remove_release_records(cluster: LocalCluster) -> None:
     """As docs/production.md says: Nomad deletes no namespace that has variables, and no stack knows these."""
+    cluster.nomad.api.delete("job", "supervisor", namespace=NAMESPACE)
+    wait_until(lambda: not supervisors(cluster), timeout_seconds=60)
     for prefix in ("releases/", "supervisor/"):
         for each in cluster.nomad.api.get("vars", prefix=prefix, namespace=NAMESPACE):
             cluster.nomad.api.delete("var", *each["Path"].split("/"), namespace=NAMESPACE)
+
+
+def supervisors(cluster: LocalCluster) -> list[str]:
+    """Its instances that have not ended."""
+    found = cluster.nomad.api.get("job", "supervisor", "allocations", namespace=NAMESPACE)
+    return [each["ID"] for each in found if each["ClientStatus"] in {"pending", "running"}]
 
 
 def left_of(cluster: LocalCluster) -> list[str]:

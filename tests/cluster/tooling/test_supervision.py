@@ -19,6 +19,10 @@ from tests.support.cluster.tooling.nomad_agent import Agent
 from tests.support.cluster.tooling.prometheus_server import measuring
 from tests.support.cluster.tooling.releases import DIES_LATER, JOBS, Release
 from tests.support.servers import wait_until
+from upschedule.deploy.http import Endpoint
+from upschedule.deploy.probe.metrics import Prometheus
+from upschedule.deploy.supervision.figures import FigureReader
+from upschedule.deploy.supervision.limits import WatchLimits
 
 ONE, TWO, THREE = Release(name="one"), Release(name="two"), Release(name="three")
 KILLED = Release(name="killed", programs={"api": DIES_LATER}, restarts=30)
@@ -199,7 +203,8 @@ def test_a_person_keeps_a_release_against_its_figures_and_a_revert_by_hand_ends_
         wait_until(lambda: all_.site.restarts("api") > 1, timeout_seconds=60)
         kept = all_.watch()
         assert (kept["verdict"], kept["reason"]) == ("accepted", "the kills are known")
-        assert runs(all_.site, "killed")
+        # An instance that is started again at this moment does not run.
+        assert [all_.site.versions(job)[0]["Meta"]["release"] for job in JOBS] == ["killed"] * len(JOBS)
 
         promote(all_.site, TWO)
         all_.await_verdict("watching")
@@ -208,3 +213,49 @@ def test_a_person_keeps_a_release_against_its_figures_and_a_revert_by_hand_ends_
         assert back.code == DONE, back.text
         left = all_.await_verdict("left")
         assert "killed (c0ffeekilled) accepted: the kills are known" in left["decisions"][0]
+
+
+def page(counts: dict[str, int], *, stores_up: bool = True) -> str:
+    """Requests by allocation, of one route, half of them faults."""
+    lines = [f'upschedule_dependency_up{{service="worker",dependency="postgres"}} {int(stores_up)}']
+    for instance, count in counts.items():
+        labels = f'alloc="{instance}",service="api",method="GET",route="/"'
+        lines += [
+            f'upschedule_http_requests_total{{{labels},status="500",fault="yes"}} {count // 2}',
+            f'upschedule_http_requests_total{{{labels},status="200",fault="no"}} {count - count // 2}',
+            f'upschedule_http_request_seconds_bucket{{{labels},le="2.0"}} {count}',
+            f'upschedule_http_request_seconds_bucket{{{labels},le="+Inf"}} {count}',
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def test_figures_are_those_of_before_and_of_each_slice_but_where_a_store_was_away(tmp_path: Path) -> None:
+    """From a real Prometheus; a second reader, as after kill -9, reads the same."""
+    targets = tmp_path / "targets.json"
+    limits = WatchLimits(slice_seconds=3, baseline_seconds=60)
+    with serving_metrics() as metrics, measuring(tmp_path, targets) as address:
+        targets.write_text(json.dumps([{"targets": [f"127.0.0.1:{metrics.port}"]}]), encoding="utf-8")
+        prometheus = Prometheus(Endpoint(name="Prometheus", address=address))
+
+        def shown(instance: str, count: int) -> bool:
+            query = f'sum(upschedule_http_requests_total{{alloc="{instance}"}})'
+            return any(float(each.value[1]) == count for each in prometheus.samples(query))
+
+        metrics.show(page({"old": 40}))
+        wait_until(lambda: shown("old", 40), timeout_seconds=30)
+        began = prometheus.now()
+        assert began is not None
+        metrics.show(page({"old": 50, "new": 10}))
+        wait_until(lambda: shown("new", 10), timeout_seconds=30)
+        wait_until(lambda: (prometheus.now() or 0) > began + 7, timeout_seconds=30)
+        metrics.show(page({"old": 50, "new": 30}, stores_up=False))
+        wait_until(lambda: shown("new", 30), timeout_seconds=30)
+        wait_until(lambda: (prometheus.now() or 0) > began + 13, timeout_seconds=30)
+        now = began + 12.5
+
+        for reader in (FigureReader(prometheus, limits, began=began) for _ in range(2)):
+            found = reader.read(["new"], now=now)
+
+            assert {route: (each.requests, each.faults) for route, each in found.before.items()} == {"GET /": (40, 20)}
+            counted = [each["GET /"].requests for each in found.slices if "GET /" in each]
+            assert (sum(counted), len(found.slices)) == (10, 2)
