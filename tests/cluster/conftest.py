@@ -6,18 +6,29 @@ import pytest
 
 from tests.support.cluster.whole.cluster import running_cluster
 from tests.support.cluster.whole.fixed_numbers import FixedNumbers
+from tests.support.cluster.whole.releases import deploy
 from tools.local_cluster.cluster import LocalCluster
 
+CLUSTER = pytest.StashKey[LocalCluster]()
 FIGURES = pytest.StashKey[list[str]]()
 FIXED_NUMBERS = pytest.StashKey[FixedNumbers]()
 Figure = Callable[[str, float], None]
 
 
 @pytest.fixture(scope="session")
-def cluster() -> Iterator[LocalCluster]:
+def cluster(request: pytest.FixtureRequest) -> Iterator[LocalCluster]:
     """Every test leaves it healthy."""
     with running_cluster() as running:
+        request.config.stash[CLUSTER] = running
         yield running
+
+
+@pytest.fixture(scope="module", autouse=True)
+def end_of_watch(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The next module breaks parts of the cluster, which must not count against a release that was promoted before."""
+    yield
+    if running := request.config.stash.get(CLUSTER, None):
+        deploy(running, "accept", "--reason", "the tests of another module begin")
 
 
 @pytest.fixture(scope="session")

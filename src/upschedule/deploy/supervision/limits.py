@@ -26,8 +26,8 @@ class WatchLimits(msgspec.Struct, frozen=True, kw_only=True):
     restarts_max: int = 1
     faults_max: float = 0.05
     faults_more_max: float = 0.02
-    slower_max: float = 0.05
-    slower_more_max: float = 0.05
+    slower_max: float = 0.1
+    slower_more_max: float = 0.1
     slower_than_seconds: tuple[float, ...] = (2.0, 5.0)
     false_alarm_max: float = 0.001
 
