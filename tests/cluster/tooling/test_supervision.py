@@ -151,7 +151,7 @@ def test_a_release_that_is_killed_again_and_again_is_reverted_although_the_super
         assert runs(all_.site, "one")
         assert [each["release"] for each in all_.site.records()] == ["one (c0ffeeone)"]
         said = all_.site.deploy("status")
-        assert ("watch: release killed (c0ffeekilled): reverted at " in said.text, found["reason"] in said.text) == (
+        assert ("watch: release killed (c0ffeekill): reverted at " in said.text, found["reason"] in said.text) == (
             True,
             True,
         ), said.text
@@ -186,7 +186,7 @@ def test_a_route_that_fails_after_the_promotion_is_named_and_the_next_release_is
         assert passed["reason"] == "no figure exceeded its limit"
         assert "two (c0ffeetwo) reverted: GET /api/v1/calendars" in passed["decisions"][0]
         assert runs(all_.site, "three")
-        assert [each["release"] for each in all_.site.records()] == ["one (c0ffeeone)", "three (c0ffeethree)"]
+        assert [each["release"] for each in all_.site.records()] == ["one (c0ffeeone)", "three (c0ffeethre)"]
 
 
 @pytest.mark.timeout(300)
@@ -212,7 +212,7 @@ def test_a_person_keeps_a_release_against_its_figures_and_a_revert_by_hand_ends_
         back = all_.site.deploy("revert")
         assert back.code == DONE, back.text
         left = all_.await_verdict("left")
-        assert "killed (c0ffeekilled) accepted: the kills are known" in left["decisions"][0]
+        assert "killed (c0ffeekill) accepted: the kills are known" in left["decisions"][0]
 
 
 def page(counts: dict[str, int], *, stores_up: bool = True) -> str:
