@@ -95,6 +95,7 @@ def test_a_release_that_turns_bad_after_its_promotion_is_reverted(
     assert failed <= bad.failed_max, students.seen.failures[:20]
 
 
+@pytest.mark.long
 def test_a_person_ends_the_watch_and_the_supervisor_takes_the_release_over(
     cluster: LocalCluster, tmp_path: Path
 ) -> None:
