@@ -102,7 +102,7 @@ def cluster_short(session: nox.Session) -> None:
     """
     session.run("python", "-m", "tools.cluster.build")
     # Draining comes before the failures: servers that were just killed and came back would disturb it.
-    parts = ("platform", "releases", "bad_releases", "draining", "failures", "scaling")
+    parts = ("platform", "releases", "bad_releases", "draining", "failures", "restarts", "scaling")
     chosen = (f"tests/cluster/test_{part}.py" for part in parts)
     session.run("pytest", *chosen, "-m", "not long", "--maxfail", "3", *session.posargs)
 

@@ -29,11 +29,13 @@ LOAD_SECONDS = 900.0
 FIRST_SEED = 133
 
 
-def test_nobody_notices_a_release(cluster: LocalCluster, tmp_path: Path, figure: Figure) -> None:
+def test_a_release_and_its_revert_fail_no_request(cluster: LocalCluster, tmp_path: Path, figure: Figure) -> None:
     """Neither a request nor an upload fails from `pulumi up` until all instances are verified (R12.2, R12.4).
 
-    The canary waits until most of the load has been sent; half of the documents come during the roll-out.
+    The canary waits until most of the load has been sent; half of the documents come during the roll-out. Then the
+    release before starts again from its record, with the deploy token and under the same load (R12.5).
     """
+    earlier = cluster.stack.setting("release")
     documents = [document(FIRST_SEED + number, rows_max=10) for number in range(UPLOADS)]
     manifest = make_release(cluster, tmp_path / "next", harmless("noticed by nobody"))
     with unlimited_traffic(cluster, readers=16, pause_seconds=0.1) as students:
@@ -48,13 +50,22 @@ def test_nobody_notices_a_release(cluster: LocalCluster, tmp_path: Path, figure:
         seconds, answered = time.monotonic() - began, students.seen.answered - sent
         for part in (early, late):
             part.result(LOAD_SECONDS)
+        began = time.monotonic()
+        reverted = deploy(cluster, "revert")
+        seconds_back = time.monotonic() - began
 
     figure("requests during a release", answered)
     figure("of them while it was promoted and rolled out", answered - before)
     figure("documents uploaded and read right", students.seen.documents)
     figure("requests and documents that failed", len(students.seen.failures))
     figure("seconds from `pulumi up` to verified", seconds)
-    assert (students.seen.failures, students.seen.refused, promotion.code) == ([], 0, 0), promotion.output
+    figure("seconds from `revert` until the release before runs everywhere", seconds_back)
+    assert promotion.code == 0, promotion.output
+    assert reverted.code == 0, reverted.output
+    assert (students.seen.failures, students.seen.refused) == ([], 0)
+    assert set(released(cluster).values()) == {version_of(earlier)}
+    cluster.stack.configure({"release": earlier}, {})
+    cluster.stack.up()
     assert (students.seen.documents, answered >= REQUESTS) == (UPLOADS, True), students.seen.summary()
     assert set(released(cluster).values()) == {version_of(manifest)}
     assert "TABLE DATA public jobs" in contents_of_backups(cluster, tmp_path)[version_of(manifest)]

@@ -35,6 +35,7 @@ NOISE_SECONDS = 2.0
 AWAY_SECONDS = 8.0
 #: The longest `healthy_deadline` of the jobs that are tried, and a start.
 REVERTED_SECONDS = 180
+DOCUMENTS = 8
 STATIC = re.compile(r"/static/[^\"]+\.css")
 
 
@@ -49,7 +50,7 @@ class Cost:
 def cost(cluster: LocalCluster, job: str, end: Callable[[Instance], None]) -> Cost:
     """What the end of its one instance costs until all is well again, uploads included."""
     with students_at_work(cluster) as students, visiting(cluster, "/api/v1/capacity") as visits:
-        uploads = students.upload([document(seed, rows_max=20) for seed in range(8)], at_once=3)
+        uploads = students.upload([document(seed, rows_max=20) for seed in range(DOCUMENTS)], at_once=3)
         wait_until(lambda: visits.answered > 0)
         ended = instances(cluster, job)[0]
         end(ended)
@@ -78,8 +79,10 @@ def test_a_planned_restart_costs_no_more_than_a_crash(cluster: LocalCluster, fig
         figure(f"requests refused for a while at {what} of {job}", each.seen.refused)
         figure(f"requests that failed at {what} of {job}", len(each.seen.failures))
     assert planned.seconds <= crash.seconds + NOISE_SECONDS
-    if job != "traefik":  # Nobody can answer in its place.
+    if job != "traefik":  # Nothing else can answer in its place.
         assert planned.seen.failures == [], planned.seen.summary()
+        assert crash.seen.failures == [], crash.seen.summary()
+    assert (crash.seen.documents, planned.seen.documents) == (DOCUMENTS, DOCUMENTS)
 
 
 def test_without_pgbouncer_what_needs_it_waits_and_the_rest_is_served(cluster: LocalCluster, figure: Figure) -> None:
