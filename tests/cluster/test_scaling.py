@@ -145,9 +145,10 @@ def test_nomad_refuses_more_and_fewer_than_the_bounds(cluster: LocalCluster, job
     assert wanted(cluster, job) == before
 
 
-# Not in CI: on two cores the autoscaler starts 35 workers for this queue, and requests then wait for the processor.
-@pytest.mark.long
-@pytest.mark.parametrize(("workers", "documents"), [(4, 240), pytest.param(40, 480, id="full")])
+@pytest.mark.parametrize(
+    ("workers", "documents"),
+    [(4, 60), pytest.param(4, 240, marks=pytest.mark.long), pytest.param(40, 480, marks=pytest.mark.long, id="full")],
+)
 def test_a_queue_brings_workers_and_quiet_sends_them_away(
     cluster: LocalCluster, figure: Figure, request: pytest.FixtureRequest, workers: int, documents: int
 ) -> None:
