@@ -27,9 +27,10 @@ def deploy_rules(namespace: str, *, release_volume: str) -> str:
     """Allows to start releases, promote or fail canaries, and scale, but not to enter a task or change access.
 
     The token cannot read a secret, but a job that it submits can read the secrets of the job of that name. It keeps the
-    records of releases, reads what the stack last applied, sets the canary's share of the visitors, which Traefik's
-    routes follow, and can end the watch after a promotion. `release_volume` is the nodes' host volume for unpacked
-    releases: Nomad refuses a job that mounts a host volume from a token that may not mount it.
+    records of releases, reads what the stack last applied, sets the canaries' shares: of the visitors, which Traefik's
+    routes follow, and of the documents, which the worker follows; and can end the watch after a promotion.
+    `release_volume` is the nodes' host volume for unpacked releases: Nomad refuses a job that mounts a host volume from
+    a token that may not mount it.
     """
     return f"""namespace "{namespace}" {{
   capabilities = ["list-jobs", "parse-job", "read-job", "read-job-scaling", "read-logs", "scale-job", "submit-job"]
@@ -44,6 +45,10 @@ def deploy_rules(namespace: str, *, release_volume: str) -> str:
     }}
 
     path "nomad/jobs/traefik/traefik" {{
+      capabilities = ["read", "write", "destroy"]
+    }}
+
+    path "nomad/jobs/worker/worker" {{
       capabilities = ["read", "write", "destroy"]
     }}
 

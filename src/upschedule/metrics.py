@@ -93,7 +93,14 @@ READINGS = _counter(
     " `outcome`: read, warned, or the code of the error",
     ["layout", "outcome"],
 )
-EVENTS_READ = _counter("upschedule_events_read", "events", "Events of the documents that were read", ["layout"])
+# Each number of events has a bucket of its own, so that one event less shows in the comparison of two releases.
+EVENTS_READ = _histogram(
+    "upschedule_events_read",
+    "events",
+    "Events of each document that was read",
+    ["layout"],
+    buckets=(*range(61), 80, 100),
+)
 CANARY_MESSAGES = _counter(
     "upschedule_canary_messages", "messages", "Wake-up messages that a canary heard, by what it did", ["outcome"]
 )

@@ -14,9 +14,18 @@ import msgspec
 
 from upschedule import golden
 from upschedule.deploy.clock import Clock
+from upschedule.deploy.comparison.documents import DocumentLimits
 from upschedule.deploy.comparison.rules import ComparisonLimits
 from upschedule.deploy.consul import NoConsul
-from upschedule.deploy.environment import API, RECORDS_MAX, RECORDS_MAX_VARIABLE, SILENCE_SECONDS, Cluster, cluster_from
+from upschedule.deploy.environment import (
+    API,
+    RECORDS_MAX,
+    RECORDS_MAX_VARIABLE,
+    SILENCE_SECONDS,
+    WORKER,
+    Cluster,
+    cluster_from,
+)
 from upschedule.deploy.errors import DeployError, ExitCode
 from upschedule.deploy.findings import failures, table
 from upschedule.deploy.gate import GateLimits, ReleaseContext, run_gate
@@ -28,8 +37,8 @@ from upschedule.deploy.recording import record_release
 from upschedule.deploy.records.recorder import RECORDS_MIN
 from upschedule.deploy.rollback import revert as revert_release
 from upschedule.deploy.rollout_state import Phase
-from upschedule.deploy.share import remove_share
-from upschedule.deploy.share_status import share_report
+from upschedule.deploy.share import remove_shares
+from upschedule.deploy.share_status import document_share_report, share_report
 from upschedule.deploy.shared_traffic import ShareLimits
 from upschedule.deploy.status import JobReport, await_healthy, exit_code, is_healthy, job_reports, lines
 from upschedule.deploy.supervision.decisions import accept as accept_release
@@ -83,8 +92,8 @@ def _numbers(_: click.Context, __: click.Parameter, text: str) -> tuple[int, ...
 
 
 def _share_options(run: Callable[P, None]) -> Callable[P, None]:
-    """Adds the options of the commands that give the canary a share of the visitors."""
-    share, comparison = _DEFAULTS.share, _DEFAULTS.share.comparison
+    """Adds the options of the commands that give the canaries shares of live work."""
+    share, comparison, documents = _DEFAULTS.share, _DEFAULTS.share.comparison, _DEFAULTS.share.documents
     number, ratio = click.FloatRange(0, min_open=True), click.FloatRange(0, 1, min_open=True)
     options = (
         click.option(
@@ -93,7 +102,7 @@ def _share_options(run: Callable[P, None]) -> Callable[P, None]:
             default=",".join(map(str, share.percents)),
             show_default=True,
             callback=_numbers,
-            help="Per cents of the visitors that the canary gets, one after the other, or `none`.",
+            help="Per cents of the visitors and documents that the canaries get, one after the other, or `none`.",
         ),
         *(
             click.option(
@@ -115,6 +124,13 @@ def _share_options(run: Callable[P, None]) -> Callable[P, None]:
                 ),
                 ("faults_more_max", ratio, comparison.faults_more_max, "How much more often the canary may fail."),
                 ("slower_more_max", ratio, comparison.slower_more_max, "How much more often it may be slow."),
+                (
+                    "documents_more_max",
+                    ratio,
+                    documents.more_max,
+                    "How much more often the canary may refuse documents, warn, or find few events.",
+                ),
+                ("documents_min", click.IntRange(0), documents.documents_min, "With fewer read, it is not sure."),
                 ("false_alarm_max", ratio, comparison.false_alarm_max, "Chance that an equally good one is refused."),
                 ("confidence", ratio, comparison.confidence, "With which a canary is called not worse."),
             )
@@ -196,7 +212,7 @@ def command(context: click.Context, *, records_max: int, silence_seconds: float)
     "--prometheus",
     envvar="UPSCHEDULE_DEPLOY_PROMETHEUS",
     default="",
-    help="Address of Prometheus, for the comparison while the canary has a share of the visitors.",
+    help="Address of Prometheus, for the comparison while the canaries have shares.",
 )
 @_exits
 def status(*, as_json: bool, wait_seconds: float, prometheus: str) -> ExitCode:
@@ -230,7 +246,7 @@ def watch(*, wait_seconds: float) -> ExitCode:
 @_share_options
 @_exits
 def gate(**options: object) -> ExitCode:
-    """Check the canaries of the release under way; change nothing but the share of visitors, which ends."""
+    """Check the canaries of the release under way; change nothing but the canaries' shares, which end."""
     result = run_gate(_context(options))
     if not result.findings:
         click.echo("No canary waits: there is nothing to check.")
@@ -250,7 +266,7 @@ def gate(**options: object) -> ExitCode:
 def promote(*, gated: bool, **options: object) -> ExitCode:
     """Gate, promote all jobs, follow, verify; go back at any failure."""
     context = _context(options)
-    remove_share(context.cluster.nomad, context.cluster.report)
+    remove_shares(context.cluster.nomad, context.cluster.report)
     if not gated:
         note(context.cluster, "promoted without the gate", now=_now())
     return Promotion(context=context).run(gated=gated)
@@ -262,7 +278,7 @@ def promote(*, gated: bool, **options: object) -> ExitCode:
 def revert(*, wait_seconds: float) -> ExitCode:
     """Fail what is under way; when nothing is, start the release recorded before this one again."""
     cluster = _cluster()
-    remove_share(cluster.nomad, cluster.report)
+    remove_shares(cluster.nomad, cluster.report)
     return revert_release(cluster, Watcher(cluster), seconds=wait_seconds)
 
 
@@ -327,13 +343,15 @@ def _now() -> dt.datetime:
 
 
 def _with_share(cluster: Cluster, reports: list[JobReport], prometheus: Prometheus) -> list[JobReport]:
-    """What cannot be read of the share is said beside the report, which is complete without it."""
+    """What cannot be read of the shares is said beside the report, which is complete without it."""
     try:
         share = share_report(cluster.nomad, prometheus)
+        document_share = document_share_report(cluster.nomad, prometheus)
     except DeployError as error:
-        click.echo(f"The canary's share: {error}"[:_ERROR_CHARACTERS], err=True)
+        click.echo(f"The canaries' shares: {error}"[:_ERROR_CHARACTERS], err=True)
         return reports
-    return [msgspec.structs.replace(each, share=share) if each.job == API else each for each in reports]
+    shares = {API: {"share": share}, WORKER: {"document_share": document_share}}
+    return [msgspec.structs.replace(each, **shares.get(each.job, {})) for each in reports]
 
 
 def _prometheus(address: str) -> Prometheus:
@@ -386,6 +404,12 @@ def _share_limits(options: "_Options") -> ShareLimits:
             false_alarm_max=options.false_alarm_max,
             confidence=options.confidence,
         ),
+        documents=DocumentLimits(
+            more_max=options.documents_more_max,
+            documents_min=options.documents_min,
+            false_alarm_max=options.false_alarm_max,
+            confidence=options.confidence,
+        ),
     )
 
 
@@ -403,5 +427,7 @@ class _Options(msgspec.Struct, frozen=True, kw_only=True):
     synthetic_per_second: float
     faults_more_max: float
     slower_more_max: float
+    documents_more_max: float
+    documents_min: int
     false_alarm_max: float
     confidence: float

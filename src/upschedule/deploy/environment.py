@@ -11,7 +11,7 @@ from upschedule.deploy.records.recorder import RECORDS_MIN, Recorder
 
 #: In the order of promotion: workers before the API that sends them work, so that no old worker reads a new message.
 JOBS = ("worker", "scheduler", "api")
-API = "api"
+API, WORKER = "api", "worker"
 #: How many records of releases Nomad keeps, unless the command says otherwise.
 RECORDS_MAX = 10
 RECORDS_MAX_VARIABLE = "UPSCHEDULE_DEPLOY_RECORDS_MAX"

@@ -1,4 +1,4 @@
-"""The gate before promotion: canaries healthy, checks passing, golden documents, and a share of the visitors."""
+"""The gate before promotion: canaries healthy, checks passing, golden documents, and shares of live work."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -6,8 +6,9 @@ from types import MappingProxyType
 
 import msgspec
 
+from upschedule.deploy.compared_visitors import CanaryInstance
 from upschedule.deploy.consul import instance_checks
-from upschedule.deploy.environment import API, Cluster
+from upschedule.deploy.environment import API, WORKER, Cluster
 from upschedule.deploy.errors import DeployError
 from upschedule.deploy.explain import short_id
 from upschedule.deploy.findings import Finding, passed, undecided
@@ -17,7 +18,7 @@ from upschedule.deploy.probe.metrics import MetricBounds
 from upschedule.deploy.restarts import restart_sentences, restarts_finding
 from upschedule.deploy.rollout_state import Phase, RolloutState
 from upschedule.deploy.share import address_of
-from upschedule.deploy.shared_traffic import CanaryInstance, SharedTraffic, ShareLimits, not_compared
+from upschedule.deploy.shared_traffic import SharedTraffic, ShareLimits, WorkerCanary, not_compared
 from upschedule.deploy.silence import repeat_while_silent
 from upschedule.deploy.watch import Watcher
 
@@ -117,7 +118,7 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_gate(context: ReleaseContext) -> GateResult:
-    """Stops at the first step that fails. Changes nothing in the cluster but the canary's share, which it removes."""
+    """Stops at the first step that fails. Changes nothing in the cluster but the canaries' shares, which it removes."""
     result = await_canaries(context)
     findings, waiting = result.findings, result.waiting
     if waiting and passed(findings):
@@ -128,7 +129,7 @@ def run_gate(context: ReleaseContext) -> GateResult:
         findings += [_canary_checks(context, each) for each in waiting.values()]
     if waiting and passed(findings):
         findings += _probe_canaries(context, waiting)
-        if API in waiting and passed(findings):
+        if waiting.keys() & {API, WORKER} and passed(findings):
             findings += _shared_traffic(context, waiting)
         findings.append(_same_canaries(context, waiting))
         findings.append(context.check_restarts(waiting, name="the canaries"))
@@ -171,10 +172,10 @@ def _probe_canaries(context: ReleaseContext, waiting: States) -> list[Finding]:
 
 
 def _shared_traffic(context: ReleaseContext, waiting: States) -> list[Finding]:
-    cluster, state = context.cluster, waiting[API]
-    instance = state.canaries[0].id
+    cluster = context.cluster
+    api, worker = waiting.get(API), waiting.get(WORKER)
     try:
-        canary = CanaryInstance(instance=instance, address=address_of(cluster.nomad, instance))
+        canary = _api_canary(cluster, api.canaries[0].id) if api else None
     except DeployError as error:
         return [not_compared(error)]
     traffic = SharedTraffic(
@@ -186,8 +187,20 @@ def _shared_traffic(context: ReleaseContext, waiting: States) -> list[Finding]:
         limits=context.limits.share,
         silence_seconds=cluster.silence_seconds,
     )
-    live = len(state.instances) - len(state.canaries)
-    return traffic.findings(canary, live=live, still_well=lambda: canaries_well(context, waiting))
+    return traffic.findings(
+        canary,
+        live=_live(api) if api else 0,
+        worker=WorkerCanary(instance=worker.canaries[0].id, live=_live(worker)) if worker else None,
+        still_well=lambda: canaries_well(context, waiting),
+    )
+
+
+def _api_canary(cluster: Cluster, instance: str) -> CanaryInstance:
+    return CanaryInstance(instance=instance, address=address_of(cluster.nomad, instance))
+
+
+def _live(state: RolloutState) -> int:
+    return len(state.instances) - len(state.canaries)
 
 
 def canaries_well(context: ReleaseContext, waiting: States) -> bool:

@@ -1,16 +1,15 @@
-"""The canary's share of the visitors as it is now, and the comparison so far: for whoever looks while a gate runs."""
+"""The canaries' shares as they are now, and the comparisons so far: for everyone who looks while a gate runs."""
 
 import msgspec
 
-from upschedule.deploy.comparison import report
-from upschedule.deploy.comparison.measured import period, read
+from upschedule.deploy.comparison import document_report, documents, measured, report
 from upschedule.deploy.nomad import NomadClient
 from upschedule.deploy.probe.metrics import Prometheus
-from upschedule.deploy.share import ShareVariable
+from upschedule.deploy.share import DocumentShareVariable, ShareVariable
 
 
 class ShareReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`routes` begins with all requests together."""
+    """The API canary's share of the visitors. `routes` begins with all requests together."""
 
     canary: str
     percent: int
@@ -18,16 +17,46 @@ class ShareReport(msgspec.Struct, frozen=True, kw_only=True):
     routes: list[report.RouteFigures]
 
 
+class DocumentShareReport(msgspec.Struct, frozen=True, kw_only=True):
+    """The worker canary's share of the documents. `layouts` begins with all documents together."""
+
+    canary: str
+    percent: int
+    since: int
+    layouts: list[document_report.LayoutFigures]
+
+
 def share_report(nomad: NomadClient, prometheus: Prometheus) -> ShareReport | None:
     """None while no share is set, or when its time is up. Raises DeployError."""
     share, now = ShareVariable(nomad).read(), prometheus.now()
     if share is None or now is None or now >= share.until:
         return None
-    both = period(read(prometheus, at=share.since), read(prometheus), canaries={share.instance})
+    before, after = measured.read(prometheus, at=share.since), measured.read(prometheus)
+    both = measured.period(before, after, canaries={share.instance})
     return ShareReport(canary=share.instance, percent=share.percent, since=share.since, routes=report.figures(both))
+
+
+def document_share_report(nomad: NomadClient, prometheus: Prometheus) -> DocumentShareReport | None:
+    """None while no share is set, or when its time is up. Raises DeployError."""
+    share, now = DocumentShareVariable(nomad).read(), prometheus.now()
+    if share is None or now is None or now >= share.until:
+        return None
+    before, after = documents.read(prometheus, at=share.since), documents.read(prometheus)
+    both = documents.period(before, after, canaries={share.instance})
+    return DocumentShareReport(
+        canary=share.instance, percent=share.percent, since=share.since, layouts=document_report.figures(both)
+    )
 
 
 def lines(share: ShareReport) -> list[str]:
     """The text output. Pure."""
-    head = f"  the canary gets {share.percent} % of the visitors; both releases since the comparison began:"
-    return [head, *(f"  {line}" for line in report.lines(share.routes))]
+    return [_head(share.percent, "visitors"), *(f"  {line}" for line in report.lines(share.routes))]
+
+
+def document_lines(share: DocumentShareReport) -> list[str]:
+    """The text output. Pure."""
+    return [_head(share.percent, "documents"), *(f"  {line}" for line in document_report.lines(share.layouts))]
+
+
+def _head(percent: int, of: str) -> str:
+    return f"  the canary gets {percent} % of the {of}; both releases since the comparison began:"

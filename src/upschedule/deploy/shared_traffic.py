@@ -1,35 +1,32 @@
-"""The gate's step on real traffic: a small, growing share of the visitors, compared with the old release meanwhile."""
+"""The gate's step on live work: growing shares of visitors and documents, compared with the old release meanwhile."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 import msgspec
 
 from upschedule.deploy.clock import Clock
-from upschedule.deploy.comparison.measured import Period, Snapshot, period, read
-from upschedule.deploy.comparison.report import describe_measure, describe_overall
+from upschedule.deploy.compared_documents import ComparedDocuments
+from upschedule.deploy.compared_visitors import VISITORS, CanaryInstance, ComparedVisitors
+from upschedule.deploy.comparison.documents import DocumentLimits
 from upschedule.deploy.comparison.rules import ComparisonLimits
-from upschedule.deploy.comparison.traffic import Slice
-from upschedule.deploy.comparison.verdict import Comparison, Verdict, compare
 from upschedule.deploy.errors import DeployError, ServerUnreachable
 from upschedule.deploy.findings import Finding
 from upschedule.deploy.http import Endpoint
 from upschedule.deploy.nomad import NomadClient
 from upschedule.deploy.probe.metrics import Prometheus
-from upschedule.deploy.probe.visitors import SyntheticVisitors
-from upschedule.deploy.share import Share, ShareVariable, remove_share
+from upschedule.deploy.share import DocumentShareVariable, ShareVariable, remove_shares
 from upschedule.deploy.silence import repeat_while_silent
 
 T = TypeVar("T")
-SUBJECT = "canary beside the old release"
 
 
 class ShareLimits(msgspec.Struct, frozen=True, kw_only=True):
-    """The shares in per cent, one after the other, and their times; no shares: the canary gets no visitors.
+    """The shares in per cent, one after the other, and their times; no shares: the canaries get no live work.
 
-    The last step lasts until the comparison is sure, `last_seconds` at most. After `step_seconds` of it the gate adds
+    The last step lasts until the comparisons are sure, `last_seconds` at most. After `step_seconds` of it the gate adds
     `synthetic_per_second` requests to each release while the visitors' alone are too few. A share ends by itself
     `expiry_seconds` after the command that set it has ended.
     """
@@ -41,10 +38,14 @@ class ShareLimits(msgspec.Struct, frozen=True, kw_only=True):
     expiry_seconds: float = 60.0
     synthetic_per_second: float = 10.0
     comparison: ComparisonLimits = ComparisonLimits()
+    documents: DocumentLimits = DocumentLimits()
 
-    def steps(self, *, live: int) -> list[int]:
-        """No step gives the canary more than each of the `live` instances would have in a fair division."""
-        return sorted({max(1, min(percent, 100 // (live + 1))) for percent in self.percents})
+    def steps(self, *live: int) -> list[tuple[int, ...]]:
+        """Each step has one share for each canary, whose job has so many `live` instances beside it.
+
+        No canary gets more than each instance of its job would have in a fair division.
+        """
+        return sorted({tuple(max(1, min(each, 100 // (number + 1))) for number in live) for each in self.percents})
 
     @property
     def looks(self) -> int:
@@ -53,19 +54,22 @@ class ShareLimits(msgspec.Struct, frozen=True, kw_only=True):
         return math.ceil(seconds / self.slice_seconds) + len(self.percents)
 
 
-class CanaryInstance(msgspec.Struct, frozen=True, kw_only=True):
-    """An allocation of the API, and its HOST:PORT."""
+class WorkerCanary(msgspec.Struct, frozen=True, kw_only=True):
+    """An allocation of the worker; `live` is the number of the other instances."""
 
     instance: str
-    address: str
+    live: int
+
+
+Compared = ComparedVisitors | ComparedDocuments
 
 
 @dataclass(frozen=True, kw_only=True)
 class SharedTraffic:
-    """Sets and removes the share. `site` is the public address; `report` prints a line.
+    """Sets and removes the shares. `site` is the public address; `report` prints a line.
 
-    Waits while Nomad or Prometheus is silent, for `silence_seconds` at most. The share ends meanwhile, so that the
-    visitors need neither.
+    Waits while Nomad or Prometheus is silent, for `silence_seconds` at most. The shares end meanwhile, so that visitors
+    and documents need neither.
     """
 
     nomad: NomadClient
@@ -76,118 +80,122 @@ class SharedTraffic:
     limits: ShareLimits
     silence_seconds: float
 
-    def findings(self, canary: CanaryInstance, *, live: int, still_well: Callable[[], bool]) -> list[Finding]:
-        """`live` is the number of the other instances.
+    def findings(
+        self,
+        canary: CanaryInstance | None,
+        *,
+        live: int,
+        still_well: Callable[[], bool],
+        worker: WorkerCanary | None = None,
+    ) -> list[Finding]:
+        """`canary` is that of the API, beside `live` other instances. A job that does not change has none.
 
-        Ends at once when the canary is worse, or is not `still_well`. Whatever happens, the share is removed.
+        Ends at once when a canary is worse, or is not `still_well`. Whatever happens, the shares are removed.
         """
-        steps = self.limits.steps(live=live)
-        if not steps:
-            return [Finding(subject=SUBJECT, ok=True, detail="not compared: the shares are set to none")]
-        share = ShareVariable(self.nomad)
+        if not self.limits.percents:
+            return [Finding(subject=VISITORS, ok=True, detail="not compared: the shares are set to none")]
         try:
-            return _Run(traffic=self, canary=canary, still_well=still_well, share=share).steps(steps)
+            return _Run(traffic=self, still_well=still_well).steps(lambda: self._compared(canary, live, worker))
         except DeployError as error:
             return [not_compared(error)]
         finally:
-            remove_share(self.nomad, self.report)
+            remove_shares(self.nomad, self.report)
+
+    def _compared(self, canary: CanaryInstance | None, live: int, worker: WorkerCanary | None) -> list[Compared]:
+        found: list[Compared] = []
+        if canary:
+            found.append(
+                ComparedVisitors(
+                    share=ShareVariable(self.nomad),
+                    prometheus=self.prometheus,
+                    site=self.site,
+                    clock=self.clock,
+                    canary=canary,
+                    live=live,
+                    limits=self.limits.comparison,
+                    looks=self.limits.looks,
+                )
+            )
+        if worker:
+            found.append(
+                ComparedDocuments(
+                    share=DocumentShareVariable(self.nomad),
+                    prometheus=self.prometheus,
+                    canary=worker.instance,
+                    live=worker.live,
+                    limits=self.limits.documents,
+                    looks=self.limits.looks,
+                )
+            )
+        return found
 
 
 def not_compared(error: DeployError) -> Finding:
     """A server that is silent says nothing against the canary."""
-    return Finding(subject=SUBJECT, ok=False, unsure=error.is_silence, detail=str(error))
+    return Finding(subject=VISITORS, ok=False, unsure=error.is_silence, detail=str(error))
 
 
 @dataclass(kw_only=True)
 class _Run:
     traffic: SharedTraffic
-    canary: CanaryInstance
     still_well: Callable[[], bool]
-    share: ShareVariable
-    slices: list[Slice] = field(default_factory=list[Slice])
 
-    def __post_init__(self) -> None:
-        traffic = self.traffic
-        self.canaries = {self.canary.instance}
-        self.visitors = SyntheticVisitors(site=traffic.site, clock=traffic.clock, canaries=self.canaries)
+    def steps(self, begin: Callable[[], list[Compared]]) -> list[Finding]:
         self.began = self._patiently(self._prometheus_now)
-        self.first: Snapshot = self._patiently(self._read)
-        self.last = self.first
-
-    def steps(self, percents: Sequence[int]) -> list[Finding]:
+        self.compared = self._patiently(begin)
         limits = self.traffic.limits
-        comparison = self._compare()
-        for percent in percents:
-            self.traffic.report(f"The canary gets {percent} % of the visitors.")
-            is_last = percent == percents[-1]
-            began = self.traffic.clock.now()
-            while True:
-                elapsed = self.traffic.clock.now() - began
-                unsure = comparison.verdict is Verdict.UNSURE
-                if elapsed >= limits.step_seconds and not (is_last and unsure and elapsed < limits.last_seconds):
-                    break
-                self._slice(percent, synthetic=is_last and elapsed >= limits.step_seconds)
-                comparison = self._compare()
-                if comparison.verdict is Verdict.WORSE:
-                    return self._result(comparison)
+        steps = limits.steps(*(each.live for each in self.compared))
+        for percents in steps:
+            given = " and ".join(
+                f"{percent} % of the {each.name}" for percent, each in zip(percents, self.compared, strict=True)
+            )
+            self.traffic.report(f"The {'canary gets' if len(percents) == 1 else 'canaries get'} {given}.")
+            for elapsed in self._slices(is_last=percents == steps[-1]):
+                self._slice(percents, synthetic=elapsed >= limits.step_seconds)
+                if worse := [each for each in self.compared if each.is_worse]:
+                    return [finding for each in worse for finding in each.findings()]
                 if not self._patiently(self.still_well):
                     return [
                         Finding(
-                            subject=SUBJECT, ok=False, detail="a canary failed, restarted or was replaced meanwhile"
+                            subject=VISITORS, ok=False, detail="a canary failed, restarted or was replaced meanwhile"
                         )
                     ]
-        return self._result(comparison)
+        return [finding for each in self.compared for finding in each.findings()]
 
-    def _slice(self, percent: int, *, synthetic: bool) -> None:
+    def _slices(self, *, is_last: bool) -> Iterator[float]:
+        """The seconds since the step began, at the beginning of each slice."""
+        limits, clock = self.traffic.limits, self.traffic.clock
+        began = clock.now()
+        while True:
+            elapsed = clock.now() - began
+            goes_on = is_last and any(each.is_open for each in self.compared) and elapsed < limits.last_seconds
+            if elapsed >= limits.step_seconds and not goes_on:
+                return
+            yield elapsed
+
+    def _slice(self, percents: Sequence[int], *, synthetic: bool) -> None:
         limits = self.traffic.limits
-        self._patiently(lambda: self._write_share(percent))
-        if synthetic:
-            self.visitors.ask(seconds=limits.slice_seconds, per_second=limits.synthetic_per_second)
+        self._patiently(lambda: self._give(percents))
+        visitors = [each for each in self.compared if isinstance(each, ComparedVisitors) and each.is_open]
+        if synthetic and visitors:
+            visitors[0].ask(seconds=limits.slice_seconds, per_second=limits.synthetic_per_second)
         else:
             self.traffic.clock.sleep(limits.slice_seconds)
-        after = self._patiently(self._read).after(self.last)
-        between = period(self.last, after, canaries=self.canaries)
-        self.slices.append(between.counted(limits.comparison.slower_than_seconds))
-        self.last = after
+        for each in self.compared:
+            self._patiently(each.measure)
 
-    def _write_share(self, percent: int) -> None:
-        self.share.write(
-            Share(
-                instance=self.canary.instance,
-                address=self.canary.address,
-                percent=percent,
-                until=math.ceil(self._prometheus_now() + self.traffic.limits.expiry_seconds),
-                since=int(self.began),
-            )
-        )
-
-    def _read(self) -> Snapshot:
-        return read(self.traffic.prometheus)
+    def _give(self, percents: Sequence[int]) -> None:
+        until = math.ceil(self._prometheus_now() + self.traffic.limits.expiry_seconds)
+        for percent, each in zip(percents, self.compared, strict=True):
+            each.give(percent, until=until, since=int(self.began))
 
     def _patiently(self, call: Callable[[], T]) -> T:
         traffic = self.traffic
         return repeat_while_silent(call, clock=traffic.clock, seconds=traffic.silence_seconds, report=traffic.report)
 
-    def _compare(self) -> Comparison:
-        limits = self.traffic.limits
-        return compare(self.slices, limits.comparison.events(), limits.comparison.sureness(looks=limits.looks))
-
     def _prometheus_now(self) -> float:
-        """The canary, which ends the share by its own clock, is in the cluster as well; this machine may not be."""
+        """The canaries end the shares by clocks of the cluster; that of this machine may differ."""
         now = self.traffic.prometheus.now()
         if now is None:
             raise ServerUnreachable("Prometheus", "it does not say what time it is")
         return now
-
-    def _result(self, comparison: Comparison) -> list[Finding]:
-        everything: Period = period(self.first, self.last, canaries=self.canaries)
-        overall = Finding(
-            subject=SUBJECT,
-            ok=comparison.verdict is Verdict.NOT_WORSE,
-            unsure=comparison.verdict is Verdict.UNSURE,
-            detail=describe_overall(comparison, everything, canary=self.visitors.canary, old=self.visitors.old),
-        )
-        worse = [
-            Finding(subject=SUBJECT, ok=False, detail=describe_measure(each, everything)) for each in comparison.worse
-        ]
-        return [overall, *worse]

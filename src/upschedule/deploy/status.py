@@ -11,7 +11,7 @@ from upschedule.deploy.errors import ExitCode, ServerError
 from upschedule.deploy.explain import describe, explain_failure, explain_troubles, short_id
 from upschedule.deploy.nomad_model import JobSnapshot
 from upschedule.deploy.rollout_state import UNDER_WAY, Phase, RolloutState, derive
-from upschedule.deploy.share_status import ShareReport
+from upschedule.deploy.share_status import DocumentShareReport, ShareReport, document_lines
 from upschedule.deploy.share_status import lines as share_lines
 from upschedule.deploy.supervision.decisions import WatchReport
 
@@ -36,7 +36,8 @@ class JobReport(msgspec.Struct, frozen=True, kw_only=True):
 
     While the number of instances changes, `wanted_before` is the earlier number. `as_stack` is whether the version is
     what the stack last applied, None where no stack says that or this token may not read it. `share` is the
-    API canary's share of the visitors, with the comparison. `watch`, of the API, is the watch after the promotion.
+    API canary's share of the visitors, `document_share` the worker canary's share of the documents, each with the
+    comparison. `watch`, of the API, is the watch after the promotion.
     """
 
     job: str
@@ -52,6 +53,7 @@ class JobReport(msgspec.Struct, frozen=True, kw_only=True):
     instances: list[InstanceReport]
     share: ShareReport | None = None
     watch: WatchReport | None = None
+    document_share: DocumentShareReport | None = None
 
 
 def job_reports(cluster: Cluster) -> list[JobReport]:
@@ -123,6 +125,7 @@ def lines(reports: Iterable[JobReport]) -> list[str]:
             found.append(f"  {kind} {short_id(each.id)} on {each.node}, version {each.version}: {state}")
             found += [f"    {complaint}" for complaint in each.complaints]
         found += share_lines(job.share) if job.share else []
+        found += document_lines(job.document_share) if job.document_share else []
     return found
 
 

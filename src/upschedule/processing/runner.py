@@ -217,7 +217,7 @@ class Runner:
         PAGES_READ.inc(extraction.pages)
         layout = extraction.layout
         READINGS.labels(layout=layout, outcome="warned" if extraction.warnings else "read").inc()
-        EVENTS_READ.labels(layout=layout).inc(len(extraction.events))
+        EVENTS_READ.labels(layout=layout).observe(len(extraction.events))
         await self._finished(run, completed)
         return "completed"
 

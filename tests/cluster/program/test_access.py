@@ -29,7 +29,13 @@ def test_a_token_has_its_policy_and_no_other() -> None:
     [
         (
             deploy_rules("whole", release_volume="unpacked"),
-            ["releases/*", "stack/applied", "nomad/jobs/traefik/traefik", "supervisor/watch"],
+            [
+                "releases/*",
+                "stack/applied",
+                "nomad/jobs/traefik/traefik",
+                "nomad/jobs/worker/worker",
+                "supervisor/watch",
+            ],
         ),
         (
             supervisor_rules("whole", release_volume="unpacked"),

@@ -1,4 +1,4 @@
-"""A share of the visitors that a killed command has left is removed before the next change (R12.2)."""
+"""Shares of visitors and documents that a killed command has left are removed before the next change (R12.2)."""
 
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -11,6 +11,7 @@ from upschedule.cli.deploy import command
 from upschedule.deploy.errors import ExitCode
 
 REMOVE = "DELETE /v1/var/nomad/jobs/traefik/traefik"
+REMOVE_DOCUMENTS = "DELETE /v1/var/nomad/jobs/worker/worker"
 PROBE = ["--url", "http://127.0.0.1:1", "--prometheus", "http://127.0.0.1:1"]
 #: No job runs, so that there is nothing else to do.
 COMMANDS = [
@@ -30,21 +31,22 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nomad]:
 
 
 @pytest.mark.parametrize(("arguments", "code"), COMMANDS)
-def test_a_command_that_changes_the_release_removes_the_share_first(
+def test_a_command_that_changes_the_release_removes_the_shares_first(
     server: Nomad, arguments: list[str], code: ExitCode
 ) -> None:
-    server.changes[REMOVE] = [answer({})]
+    server.changes = {REMOVE: [answer({})], REMOVE_DOCUMENTS: [answer({})]}
     ended = CliRunner().invoke(command, arguments)
 
     assert ended.exit_code == code, ended.output
-    assert server.asked[0].path == REMOVE
+    assert [each.path for each in server.asked[:2]] == [REMOVE, REMOVE_DOCUMENTS]
 
 
 @pytest.mark.parametrize(("arguments", "code"), COMMANDS)
 def test_a_token_that_may_not_remove_it_stops_no_command(server: Nomad, arguments: list[str], code: ExitCode) -> None:
-    """A revert is needed more."""
-    server.changes[REMOVE] = [raw(b"Permission denied", HTTPStatus.FORBIDDEN)]
+    """A revert is needed more. The share that it may remove is removed."""
+    server.changes = {REMOVE: [raw(b"Permission denied", HTTPStatus.FORBIDDEN)], REMOVE_DOCUMENTS: [answer({})]}
     ended = CliRunner().invoke(command, arguments)
 
     assert ended.exit_code == code, ended.output
     assert "is not removed: Nomad refuses DELETE" in ended.output
+    assert [each.path for each in server.asked[:2]] == [REMOVE, REMOVE_DOCUMENTS]

@@ -15,8 +15,13 @@ from upschedule.deploy.shared_traffic import ShareLimits
 )
 def test_no_step_gives_the_canary_more_than_a_fair_part(live: int, steps: list[int]) -> None:
     """One instance among many would otherwise get half of everything."""
-    assert ShareLimits().steps(live=live) == steps
-    assert ShareLimits(percents=()).steps(live=live) == []
+    assert ShareLimits().steps(live) == [(each,) for each in steps]
+    assert ShareLimits(percents=()).steps(live) == []
+
+
+def test_the_shares_of_visitors_and_documents_grow_together_each_to_its_fair_part() -> None:
+    """Of two instances of the API and nine workers."""
+    assert ShareLimits().steps(2, 9) == [(5, 5), (20, 10), (33, 10)]
 
 
 def histogram(requests: int, slow: int = 0, faults: int = 0) -> Histogram:

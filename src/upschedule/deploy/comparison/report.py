@@ -1,4 +1,4 @@
-"""The comparison in words and figures. Pure."""
+"""The comparison of the visitors' requests in words and figures. Pure."""
 
 from collections.abc import Iterator
 
@@ -74,7 +74,7 @@ def describe_overall(comparison: Comparison, both: Period, *, canary: int, old: 
 def describe_measure(measure: Measure, both: Period) -> str:
     """One figure that makes the release worse, with both releases' numbers."""
     subject = "all requests" if measure.subject == ALL else measure.subject
-    sentence = f"{subject}: {measure.event} {_ratio(measure.table)}, by chance once in {_once_in(measure.chance)}"
+    sentence = f"{subject}: {measure.event} {ratio(measure.table)}, by chance once in {once_in(measure.chance)}"
     if measure.event == FAULTS:
         return sentence
     everything = measure.subject == ALL
@@ -93,11 +93,13 @@ def _figures(histogram: Histogram) -> Figures:
     )
 
 
-def _ratio(table: Table) -> str:
+def ratio(table: Table) -> str:
+    """Both releases' numbers."""
     return f"{table.new_events} of {table.new_trials} against {table.old_events} of {table.old_trials}"
 
 
-def _once_in(chance: float) -> str:
+def once_in(chance: float) -> str:
+    """A chance as the number of comparisons in which it comes once."""
     return f"{1 / max(chance, _CHANCE_MIN):,.0f} such comparisons"
 
 

@@ -24,6 +24,13 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
     new_events: int
 
     @property
+    def difference(self) -> float:
+        """The new release's rate minus the old one's; 0 without trials of both."""
+        if not self.old_trials or not self.new_trials:
+            return 0.0
+        return self.new_events / self.new_trials - self.old_events / self.old_trials
+
+    @property
     def excess(self) -> float:
         """Events of the new release above those that it would have at the common rate."""
         return self.new_events - self._mean

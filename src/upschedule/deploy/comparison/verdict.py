@@ -94,7 +94,7 @@ class _Judge(msgspec.Struct, frozen=True, kw_only=True):
         total, chance = _sum(tables), chance_of_excess(judged)
         at_most = difference_at_most(total, confidence=self.confidence)
         verdict = Verdict.UNSURE
-        if chance <= self.chance_max and _difference(total) > relevance.more_max:
+        if chance <= self.chance_max and total.difference > relevance.more_max:
             verdict = Verdict.WORSE
         elif at_most <= relevance.more_max:
             verdict = Verdict.NOT_WORSE
@@ -126,9 +126,3 @@ def _sum(tables: Iterable[Table]) -> Table:
         new_trials=sum(each.new_trials for each in known),
         new_events=sum(each.new_events for each in known),
     )
-
-
-def _difference(table: Table) -> float:
-    if not table.old_trials or not table.new_trials:
-        return 0.0
-    return table.new_events / table.new_trials - table.old_events / table.old_trials
