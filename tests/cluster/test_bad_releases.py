@@ -1,7 +1,9 @@
 """Releases that must not go out: each goes back, says why in words, and nobody notices (R12.1, R12.3)."""
 
+import itertools
 import time
 from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -18,6 +20,7 @@ from tests.support.cluster.whole.bad_releases import (
     HANGS,
     LEAVES_AN_EXAM_OUT_OF_CALENDARS,
     LEAVES_OUT_AN_EXAM,
+    LEAVES_OUT_AN_EXAM_OF_MANY,
     READS_WRONGLY,
     REMOVES_WHAT_IS_NEEDED,
     WORKER_DIES,
@@ -28,6 +31,7 @@ from tests.support.cluster.whole.releases import (
     GATE_NOT_PASSED,
     deploy,
     harmless,
+    has_document_share,
     make_release,
     released,
     serving,
@@ -35,11 +39,17 @@ from tests.support.cluster.whole.releases import (
     unlimited_traffic,
     version_of,
 )
-from tests.support.documents.generate import document
+from tests.support.documents.generate import document, schedule_of
+from tests.support.documents.schedules import EXAMS
+from tests.support.servers import wait_until
 from tools.local_cluster.cluster import LocalCluster
 from tools.local_cluster.errors import ClusterError
 
 pytestmark = pytest.mark.timeout(900)
+#: Documents that are uploaded one after the other, two at once.
+STEP = 8
+#: The release is silent for half a minute before its documents are read again.
+CORRECTED_SECONDS = 240.0
 
 
 @pytest.mark.parametrize(
@@ -86,6 +96,48 @@ def test_a_bad_release_goes_back_and_says_why_while_the_one_before_serves(
     assert applied(cluster) == schema
     assert failed <= bad.failed_max, (students.seen.failures, students.seen.refused, promotion.output)
     assert students.seen.documents == bad.documents
+
+
+@pytest.mark.long
+def test_a_release_that_leaves_exams_out_of_real_documents_only_is_found_by_its_share_of_them(
+    cluster: LocalCluster, tmp_path: Path, figure: Figure
+) -> None:
+    """What its canary has read is read again by itself: no timetable stays wrong (issue 11, R12.2)."""
+    bad = LEAVES_OUT_AN_EXAM_OF_MANY
+    documents = [schedule_of(seed, EXAMS, rows=40) for seed in range(400)]
+    manifest = make_release(cluster, tmp_path / "bad", bad.change)
+    with unlimited_traffic(cluster, readers=4, pause_seconds=0.2) as students:
+        with tried(cluster, {"release": manifest, "releaseHealthySeconds": str(bad.healthy_seconds)}):
+            with ThreadPoolExecutor(1) as pool:
+                promoting = pool.submit(deploy, cluster, "promote", *bad.options)
+                wait_until(lambda: has_document_share(cluster) or promoting.done(), timeout_seconds=300)
+                began = time.monotonic()
+                uploads: list[Future[None]] = []
+                for number in itertools.count(step=STEP):
+                    if promoting.done() or number >= len(documents):
+                        break
+                    part = documents[number : number + STEP]
+                    uploads.append(students.upload(part, at_once=2, correct_within_seconds=CORRECTED_SECONDS))
+                    wait_until(lambda sent=number + STEP: students.seen.delivered >= sent, timeout_seconds=120)
+                promotion = promoting.result()
+            figure(
+                "seconds from the first share until a release that reads worse has gone back", time.monotonic() - began
+            )
+            for each in uploads:
+                each.result(CORRECTED_SECONDS)
+            figure("seconds from the first share until all timetables are right", time.monotonic() - began)
+        figure("timetables that were wrong until they were read again", students.seen.corrected)
+        figure("timetables in all", students.seen.documents)
+        failed = len(students.seen.failures) + students.seen.refused
+        figure("requests failed or refused during a bad release", failed)
+
+    assert promotion.code == GATE_NOT_PASSED, promotion.output
+    assert [reason for reason in bad.reasons if reason not in promotion.output] == [], promotion.output
+    assert "The earlier release runs on all instances." in promotion.output
+    assert not has_document_share(cluster)
+    assert failed == 0, (students.seen.failures, students.seen.refusals, promotion.output)
+    assert students.seen.documents == students.seen.delivered
+    assert students.seen.corrected > 0
 
 
 def test_a_second_release_is_refused_while_the_first_waits(cluster: LocalCluster, tmp_path: Path) -> None:

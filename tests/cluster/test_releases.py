@@ -1,7 +1,9 @@
 """A good release while students use the service, and the backup before each (R12.2, R12.4, R12.5)."""
 
+import re
 import subprocess
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
@@ -12,6 +14,7 @@ from tests.support.cluster.whole.cluster import object_store, owner_url
 from tests.support.cluster.whole.releases import (
     deploy,
     harmless,
+    has_document_share,
     make_release,
     released,
     unlimited_traffic,
@@ -69,6 +72,37 @@ def test_a_release_and_its_revert_fail_no_request(cluster: LocalCluster, tmp_pat
     assert (students.seen.documents, answered >= REQUESTS) == (UPLOADS, True), students.seen.summary()
     assert set(released(cluster).values()) == {version_of(manifest)}
     assert "TABLE DATA public jobs" in contents_of_backups(cluster, tmp_path)[version_of(manifest)]
+
+
+@pytest.mark.long
+def test_a_good_release_gets_its_shares_of_visitors_and_documents_under_load_and_is_promoted(
+    cluster: LocalCluster, tmp_path: Path, figure: Figure
+) -> None:
+    """Neither a request nor an upload fails while the canaries serve a part of both (issue 11, R12.2)."""
+    documents = [document(FIRST_SEED + number, rows_max=10) for number in range(UPLOADS)]
+    manifest = make_release(cluster, tmp_path / "shared", harmless("with shares"))
+    with unlimited_traffic(cluster, readers=8, pause_seconds=0.2) as students:
+        began = time.monotonic()
+        cluster.stack.configure({"release": manifest}, {})
+        cluster.stack.up()
+        with ThreadPoolExecutor(1) as pool:
+            promoting = pool.submit(deploy, cluster, "promote", "--shares", "20,50", "--share-step-seconds", "30")
+            wait_until(lambda: has_document_share(cluster) or promoting.done(), timeout_seconds=300)
+            uploads = students.upload(documents, at_once=2)
+            promotion = promoting.result()
+        figure("seconds from `pulumi up` to verified, with shares", time.monotonic() - began)
+        uploads.result(LOAD_SECONDS)
+
+    figure("requests and documents that failed or were refused, with shares", len(students.seen.failures))
+    assert (students.seen.failures, students.seen.refused, promotion.code) == ([], 0, 0), promotion.output
+    assert students.seen.documents == UPLOADS, students.seen.summary()
+    read = re.search(r"ok +canary's documents beside the old release's +\S.* after (\d+) documents", promotion.output)
+    assert read, promotion.output
+    figure("documents that the canary read before the promotion", int(read[1]))
+    assert int(read[1]) > 0
+    assert "ok      canary beside the old release" in promotion.output
+    assert not has_document_share(cluster)
+    assert set(released(cluster).values()) == {version_of(manifest)}
 
 
 def test_a_readable_backup_was_made_before_each_release(cluster: LocalCluster, tmp_path: Path) -> None:

@@ -74,6 +74,11 @@ def print_by_portal(kind: Kind, rows: Sequence[Row], rng: Random) -> Printed:
     )
 
 
+def schedule_of(seed: int, kind: Kind, *, rows: int) -> Document:
+    """One schedule with so many rows, as a producer printed it."""
+    return _without(print_schedule(Random(seed), kind, rows), 0)  # noqa: S311 - varied, not secret
+
+
 def document(seed: int, *, rows_max: int = 40, may_lose_pages: bool = False) -> Document:
     """One to three schedules, merged and saved again, as the tools between portal and upload leave them.
 

@@ -130,6 +130,15 @@ LEAVES_OUT_AN_EXAM = BadRelease(
     reasons=[" ended with exit code 70", "golden document of exams was not read", "exams: events: 1 of"],
     healthy_seconds=HEALTHY_SECONDS,
 )
+# The golden document of exams has fewer: only documents of students can show it.
+LEAVES_OUT_AN_EXAM_OF_MANY = BadRelease(
+    change=replacing(
+        *READ_EXAMS, "    for entry in entries[1:] if len(entries) > 30 else entries:\n        exam = _exam(entry)\n"
+    ),
+    reasons=["Not ok: canary's documents beside the old release's: exams: at most 39 events in ", "by chance once in"],
+    healthy_seconds=HEALTHY_SECONDS,
+    options=("--shares", "20,50", "--share-step-seconds", "60"),
+)
 # The gate finds it, since nothing but the calendar is wrong.
 LEAVES_AN_EXAM_OUT_OF_CALENDARS = BadRelease(
     change=replacing(*PUBLISH, f"{PUBLISH_ALL}{LEAVE_OUT}"),
@@ -172,6 +181,7 @@ BAD_RELEASES = {
     "answers-500": ANSWERS_500,
     "reads-wrongly": READS_WRONGLY,
     "leaves-out-an-exam": LEAVES_OUT_AN_EXAM,
+    "leaves-out-an-exam-of-many": LEAVES_OUT_AN_EXAM_OF_MANY,
     "worker-dies": WORKER_DIES,
     "delays-some": DELAYS_SOME,
     "leaves-an-exam-out-of-calendars": LEAVES_AN_EXAM_OUT_OF_CALENDARS,

@@ -16,6 +16,7 @@ from tests.support.cluster.whole.traffic import Traffic, traffic
 from tests.support.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
 from tools.local_cluster.release_command import pack_release
+from upschedule.deploy.share import DocumentShareVariable
 
 JOBS = ("api", "worker", "scheduler")
 UNDER_WAY = 10
@@ -154,6 +155,12 @@ def released(cluster: LocalCluster) -> dict[str, str]:
         found = cluster.nomad.api.get("allocation", identity, namespace=NAMESPACE)
         versions[identity] = found["Job"]["Meta"]["release"]
     return versions
+
+
+def has_document_share(cluster: LocalCluster) -> bool:
+    """Whether a worker's canary was given a share of the documents that was not removed."""
+    path = DocumentShareVariable.path.split("/")
+    return cluster.nomad.api.find("var", *path, namespace=NAMESPACE) is not None
 
 
 @contextmanager

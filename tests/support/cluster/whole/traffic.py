@@ -20,6 +20,7 @@ PATIENCE_SECONDS = 20.0
 #: From the upload to the compared timetable, refusals and repeats in between.
 DOCUMENT_SECONDS = 120.0
 POLL_SECONDS = 0.5
+CORRECTED_POLL_SECONDS = 2.0
 
 
 @dataclass
@@ -33,6 +34,10 @@ class Seen:
     #: What was refused and why, to be shown where a test expects no refusal.
     refusals: set[str] = field(default_factory=set[str])
     slowest_seconds: float = 0.0
+    #: Documents whose job has ended.
+    delivered: int = 0
+    #: Documents that were read wrongly at first, and right when they were read again without a request.
+    corrected: int = 0
 
     def summary(self) -> str:
         """One line for a report."""
@@ -69,10 +74,14 @@ class Traffic:
         at_once: int,
         within_seconds: float = DOCUMENT_SECONDS,
         poll_seconds: float = POLL_SECONDS,
+        correct_within_seconds: float = 0,
     ) -> "Future[None]":
-        """Done once every timetable is read and compared, or has failed; each has its time from the upload on."""
+        """Done once every timetable is read and compared, or has failed; each has its time from the upload on.
+
+        A wrong timetable has so many more seconds to become right: the service reads again what a bad release has read.
+        """
         turn = asyncio.Semaphore(at_once)
-        delivering = self._upload_all(documents, turn, within_seconds, poll_seconds)
+        delivering = self._upload_all(documents, turn, within_seconds, poll_seconds, correct_within_seconds)
         return asyncio.run_coroutine_threadsafe(delivering, self._loop)
 
     async def _read(self) -> None:
@@ -90,35 +99,55 @@ class Traffic:
                 await asyncio.sleep(self._pause_seconds)
 
     async def _upload_all(
-        self, documents: Sequence[Document], turn: asyncio.Semaphore, within_seconds: float, poll_seconds: float
+        self,
+        documents: Sequence[Document],
+        turn: asyncio.Semaphore,
+        within_seconds: float,
+        poll_seconds: float,
+        correct_within_seconds: float,
     ) -> None:
         async def one(document: Document) -> None:
-            async with turn, self._client() as client:
-                try:
-                    await asyncio.wait_for(self._deliver(client, document, poll_seconds), within_seconds)
-                except TimeoutError:
-                    self.seen.failures.append(f"no timetable after {within_seconds} s")
+            async with self._client() as client:
+                async with turn:
+                    try:
+                        job = await asyncio.wait_for(self._deliver(client, document, poll_seconds), within_seconds)
+                    except TimeoutError:
+                        self.seen.failures.append(f"no timetable after {within_seconds} s")
+                        return
+                # Without a turn: a document that waits to be read again keeps no other one back.
+                if job:
+                    self.seen.delivered += 1
+                    await self._compare(client, document, job, correct_within_seconds)
 
         await asyncio.gather(*map(one, documents))
 
-    async def _deliver(self, client: httpx.AsyncClient, document: Document, poll_seconds: float) -> None:
+    async def _deliver(self, client: httpx.AsyncClient, document: Document, poll_seconds: float) -> str | None:
+        """The job once it has ended; None once a request has failed."""
         sent = await self._ask(client, "POST", "/api/v1/uploads", document.data)
         if sent is None:
-            return
-        job = sent.json()["id"]
+            return None
+        job: str = sent.json()["id"]
         while True:
             status = await self._ask(client, "GET", f"/api/v1/jobs/{job}")
             if status is None:
-                return
+                return None
             if status.json()["status"] in {"completed", "failed"}:
-                break
+                return job
             await asyncio.sleep(poll_seconds)
-        timetable = await self._ask(client, "GET", f"/api/v1/jobs/{job}/timetable")
-        if timetable is not None:
+
+    async def _compare(self, client: httpx.AsyncClient, document: Document, job: str, within_seconds: float) -> None:
+        """Once, and again until the timetable is right or the time is up."""
+        deadline, first = time.monotonic() + within_seconds, True
+        while (timetable := await self._ask(client, "GET", f"/api/v1/jobs/{job}/timetable")) is not None:
             if is_right(document, timetable.content):
                 self.seen.documents += 1
-            else:
+                self.seen.corrected += not first
+                return
+            if time.monotonic() > deadline:
                 self.seen.failures.append(f"a document ({document.made}) was read wrongly")
+                return
+            first = False
+            await asyncio.sleep(CORRECTED_POLL_SECONDS)
 
     def _client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=self._url, verify=self._verify, timeout=PATIENCE_SECONDS)
