@@ -48,8 +48,9 @@ class Boundary:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        body, exchange = Body(scope, receive), begin(scope, str(uuid.uuid4()), self._live.current)
+        # First, so that whatever a release does with a request is part of its time.
         began, status = time.perf_counter(), 0
+        body, exchange = Body(scope, receive), begin(scope, str(uuid.uuid4()), self._live.current)
 
         async def send_dressed(message: Message) -> None:
             nonlocal status
