@@ -6,12 +6,14 @@ from types import MappingProxyType
 
 import msgspec
 
-from upschedule.deploy.compared_visitors import CanaryInstance
+from upschedule.deploy.compared_documents import DOCUMENTS
+from upschedule.deploy.compared_visitors import VISITORS, CanaryInstance
 from upschedule.deploy.consul import instance_checks
+from upschedule.deploy.decisions import DecisionKind, record_gate
 from upschedule.deploy.environment import API, WORKER, Cluster
 from upschedule.deploy.errors import DeployError
 from upschedule.deploy.explain import short_id
-from upschedule.deploy.findings import Finding, passed, undecided
+from upschedule.deploy.findings import Finding, failures, passed, undecided
 from upschedule.deploy.nomad_model import Allocation, Job
 from upschedule.deploy.probe import Probe
 from upschedule.deploy.probe.metrics import MetricBounds
@@ -118,7 +120,27 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def run_gate(context: ReleaseContext) -> GateResult:
-    """Stops at the first step that fails. Changes nothing in the cluster but the canaries' shares, which it removes."""
+    """Stops at the first step that fails. Changes nothing in the cluster but the canaries' shares, which it removes.
+
+    Records its result where it checked a canary.
+    """
+    result = _checked(context)
+    if result.waiting:
+        kind, verdict = _verdict(result)
+        record_gate(context.cluster, result.states, kind, verdict)
+    return result
+
+
+def _verdict(result: GateResult) -> tuple[DecisionKind, str]:
+    """What is wrong; of a gate that is passed, what the comparisons found."""
+    if not result.passed:
+        kind = DecisionKind.GATE_NOT_SURE if result.unsure else DecisionKind.GATE_NOT_PASSED
+        return kind, "; ".join(failures(result.findings))
+    compared = [each.detail for each in result.findings if each.subject in {VISITORS, DOCUMENTS}]
+    return DecisionKind.GATE_PASSED, "; ".join(compared) or "nothing was compared"
+
+
+def _checked(context: ReleaseContext) -> GateResult:
     result = await_canaries(context)
     findings, waiting = result.findings, result.waiting
     if waiting and passed(findings):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from upschedule.backoff import jittered
+from upschedule.deploy.decisions import DecisionKind, record_decision
 from upschedule.deploy.environment import JOBS
 from upschedule.deploy.errors import (
     ExitCode,
@@ -39,6 +40,8 @@ class Promotion:
         states = context.watcher.poll()
         under_way = [name for name, each in states.items() if each.is_under_way]
         goals = undo_goals(states, under_way, context.cluster.records.newest())
+        if under_way and not gated:
+            record_decision(context.cluster, states, DecisionKind.PROMOTION_WITHOUT_GATE)
         result = run_gate(context) if gated else await_canaries(context)
         self._print("Gate", result.findings)
         if not under_way:

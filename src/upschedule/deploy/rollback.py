@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 
 from upschedule.deploy.applied import Applied, read_applied_if_allowed
+from upschedule.deploy.decisions import DecisionKind, record_decision
 from upschedule.deploy.environment import Cluster
 from upschedule.deploy.errors import ExitCode, PartlyKnown, ServerRefused, ServerUnreachable
 from upschedule.deploy.preflight import problems_of
@@ -294,11 +295,12 @@ def revert(cluster: Cluster, watcher: Watcher, *, seconds: float) -> ExitCode:
     unfinished = unfinished_revert(states, records, applied)
     jobs = jobs_to_revert(states, applied)
     record = record_before(records, identity_of({name: each.fingerprint for name, each in states.items()}))
+    if not unfinished and not jobs and not _failed_to_return(states, record):
+        return _nothing_to_revert(cluster, states, record)
+    record_decision(cluster, states, DecisionKind.REVERT)
     if unfinished:
         cluster.report("An earlier `revert` did not finish: it continues.")
         code = _return_to_record(cluster, watcher, states, unfinished, before=records[0], seconds=seconds)
-    elif not jobs and not _failed_to_return(states, record):
-        return _nothing_to_revert(cluster, states, record)
     elif jobs and any(each.is_under_way or _has_returned(each, applied) for each in states.values()):
         goals = undo_goals(states, jobs, records[0] if records else None)
         names = ", ".join(goal.job for goal in goals)

@@ -6,7 +6,9 @@ import msgspec
 
 from upschedule.deploy.applied import NOT_AS_APPLIED, Applied, read_applied_if_allowed
 from upschedule.deploy.consul import instance_checks
-from upschedule.deploy.environment import JOBS, Cluster
+from upschedule.deploy.decisions import Decision, decisions_if_allowed
+from upschedule.deploy.decisions import lines as decision_lines
+from upschedule.deploy.environment import API, JOBS, Cluster
 from upschedule.deploy.errors import ExitCode, ServerError
 from upschedule.deploy.explain import describe, explain_failure, explain_troubles, short_id
 from upschedule.deploy.nomad_model import JobSnapshot
@@ -16,6 +18,7 @@ from upschedule.deploy.share_status import lines as share_lines
 from upschedule.deploy.supervision.decisions import WatchReport
 
 _EVERY_SECONDS = 2.0
+_DECISIONS_SHOWN = 5
 
 
 class InstanceReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +40,8 @@ class JobReport(msgspec.Struct, frozen=True, kw_only=True):
     While the number of instances changes, `wanted_before` is the earlier number. `as_stack` is whether the version is
     what the stack last applied, None where no stack says that or this token may not read it. `share` is the
     API canary's share of the visitors, `document_share` the worker canary's share of the documents, each with the
-    comparison. `watch`, of the API, is the watch after the promotion.
+    comparison. `watch`, of the API, is the watch after the promotion. `decisions` are the last ones about releases as a
+    whole, which the API's report shows, the newest first.
     """
 
     job: str
@@ -54,12 +58,15 @@ class JobReport(msgspec.Struct, frozen=True, kw_only=True):
     share: ShareReport | None = None
     watch: WatchReport | None = None
     document_share: DocumentShareReport | None = None
+    decisions: list[Decision] = msgspec.field(default_factory=list[Decision])
 
 
 def job_reports(cluster: Cluster) -> list[JobReport]:
     """Raises DeployError."""
     applied = read_applied_if_allowed(cluster.nomad)
-    return [_job_report(cluster, name, applied) for name in JOBS]
+    reports = [_job_report(cluster, name, applied) for name in JOBS]
+    decisions = decisions_if_allowed(cluster.nomad)[:_DECISIONS_SHOWN]
+    return [msgspec.structs.replace(each, decisions=decisions) if each.job == API else each for each in reports]
 
 
 def await_healthy(cluster: Cluster, *, seconds: float) -> list[JobReport]:
@@ -115,7 +122,8 @@ def _has_enough(job: JobReport) -> bool:
 def lines(reports: Iterable[JobReport]) -> list[str]:
     """The text output of the command. Pure."""
     found: list[str] = []
-    for job in reports:
+    known = list(reports)
+    for job in known:
         found += [f"{job.job}: {job.said}", *(f"  {reason}" for reason in job.reasons)]
         if job.as_stack is False and job.phase not in UNDER_WAY:
             found.append(f"  {NOT_AS_APPLIED}")
@@ -126,7 +134,8 @@ def lines(reports: Iterable[JobReport]) -> list[str]:
             found += [f"    {complaint}" for complaint in each.complaints]
         found += share_lines(job.share) if job.share else []
         found += document_lines(job.document_share) if job.document_share else []
-    return found
+    decisions = [decision for job in known for decision in job.decisions]
+    return found + (["decisions:", *decision_lines(decisions)] if decisions else [])
 
 
 def _reasons(

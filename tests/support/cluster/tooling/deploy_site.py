@@ -19,6 +19,7 @@ from tests.support.cluster.tooling.sleeper_jobs import unique
 from tests.support.paths import ROOT
 from tests.support.servers import wait_until
 from upschedule.deploy.clock import Clock
+from upschedule.deploy.decisions import PATH as DECISIONS
 from upschedule.deploy.environment import cluster_from
 from upschedule.deploy.rollout_state import derive
 
@@ -98,8 +99,9 @@ class Site:
         return found
 
     def records(self) -> list[dict[str, str]]:
-        """The recorded releases, oldest first."""
-        paths = [each["Path"] for each in self.agent.call("GET", "vars", namespace=self.namespace, prefix="releases/")]
+        """The recorded releases, oldest first, without the log of decisions beside them."""
+        listed = self.agent.call("GET", "vars", namespace=self.namespace, prefix="releases/")
+        paths = [each["Path"] for each in listed if each["Path"] != DECISIONS]
         return [
             self.agent.call("GET", f"var/{quote(path, safe='')}", namespace=self.namespace)["Items"]
             for path in sorted(paths)
