@@ -128,16 +128,29 @@ def test_a_canary_that_crashes_is_given_up_within_a_minute_and_the_wait_says_why
 
 
 @pytest.mark.parametrize(
-    ("gated", "code", "reason"),
+    ("gated", "code", "reason", "decision"),
     [
-        ("--gate", GATE_NOT_PASSED, "Not ok: restarts of the canaries: instance "),
-        ("--no-gate", ROLLED_BACK, "Instances of the release restart (instance "),
+        (
+            "--gate",
+            GATE_NOT_PASSED,
+            "Not ok: restarts of the canaries: instance ",
+            "gate not passed; it found: restarts of the canaries: instance ",
+        ),
+        (
+            "--no-gate",
+            ROLLED_BACK,
+            "Instances of the release restart (instance ",
+            "promotion without the gate; the last gate: no gate has compared it",
+        ),
     ],
 )
 def test_a_release_whose_instances_are_killed_goes_back_though_each_is_healthy_again(
-    site: Site, gated: str, code: int, reason: str
+    site: Site, gated: str, code: int, reason: str, decision: str
 ) -> None:
-    """As one that takes more memory with every request: by the gate, and in the roll-out (R12.3)."""
+    """As one that takes more memory with every request: by the gate, and in the roll-out (R12.3).
+
+    `status` shows what the gate found, or that it was skipped.
+    """
     site.release(ONE)
     site.await_phase("settled")
     site.release(Release(name="bad", program=releases.DIES_LATER, healthy_seconds=900, restarts=3), "api")
@@ -150,6 +163,7 @@ def test_a_release_whose_instances_are_killed_goes_back_though_each_is_healthy_a
     assert "task serve was killed (exit code 137), as happens above its memory limit" in said.text
     assert "The earlier release runs on all instances." in said.text
     assert site.running("api") == {"one"}
+    assert f" release bad (c0ffeebad): {decision}" in site.deploy("status").text
 
 
 def test_a_canary_without_room_is_told_as_such(site: Site) -> None:
