@@ -43,7 +43,7 @@ from upschedule.deploy.shared_traffic import ShareLimits
 from upschedule.deploy.status import JobReport, await_healthy, exit_code, is_healthy, job_reports, lines
 from upschedule.deploy.supervision.decisions import accept as accept_release
 from upschedule.deploy.supervision.decisions import lines as watch_lines
-from upschedule.deploy.supervision.decisions import note, watch_report
+from upschedule.deploy.supervision.decisions import watch_report
 from upschedule.deploy.supervision.limits import WatchLimits
 from upschedule.deploy.supervision.own_job import OwnJob
 from upschedule.deploy.supervision.process import supervise as run_supervisor
@@ -267,8 +267,6 @@ def promote(*, gated: bool, **options: object) -> ExitCode:
     """Gate, promote all jobs, follow, verify; go back at any failure."""
     context = _context(options)
     remove_shares(context.cluster.nomad, context.cluster.report)
-    if not gated:
-        note(context.cluster, "promoted without the gate", now=_now())
     return Promotion(context=context).run(gated=gated)
 
 

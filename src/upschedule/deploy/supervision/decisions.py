@@ -5,7 +5,7 @@ import datetime as dt
 import msgspec
 
 from upschedule.deploy.environment import Cluster
-from upschedule.deploy.errors import DeployError, ExitCode, ServerRefused
+from upschedule.deploy.errors import ExitCode, ServerRefused
 from upschedule.deploy.supervision.model import OPEN, Watch, WatchVerdict
 from upschedule.deploy.supervision.store import WatchStore
 
@@ -27,21 +27,8 @@ def accept(cluster: Cluster, reason: str, *, now: dt.datetime) -> ExitCode:
     return ExitCode.DONE
 
 
-def note(cluster: Cluster, text: str, *, now: dt.datetime) -> None:
-    """Adds a line to the decisions that the watch keeps. Reports a failure, on which no decision depends."""
-    store = WatchStore(cluster.nomad)
-    try:
-        stored = store.read()
-        if stored.watch is None:
-            return
-        line = f"{now.isoformat(timespec='seconds')} {text}"
-        store.write(stored.watch.with_line(line), over=stored.index)
-    except DeployError as error:
-        cluster.report(f"The decision is not recorded: {error}")
-
-
 class WatchReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`until` and `ended` are seconds since 1970; `decisions` are earlier verdicts and what people decided."""
+    """`until` and `ended` are seconds since 1970; `decisions` are earlier verdicts and accepted releases."""
 
     release: str
     verdict: WatchVerdict
