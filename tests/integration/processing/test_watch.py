@@ -5,6 +5,7 @@ import inspect
 from collections.abc import AsyncGenerator
 
 import msgspec
+import pytest
 from redis.asyncio import Redis
 
 from tests.support.fault_proxy import FaultProxy
@@ -63,7 +64,10 @@ async def test_every_change_is_told_up_to_the_final_one(addresses: Addresses) ->
         assert [status async for status in stream] == []
 
 
-async def test_an_event_arrives_in_milliseconds(addresses: Addresses) -> None:
+async def test_an_event_arrives_before_the_row_is_read_again(
+    addresses: Addresses, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("upschedule.processing.service._POLL_SECONDS", 3600.0)
     async with opened(addresses) as services:
         account_id = await new_account(services)
         sender = a_broadcaster(services.redis_cache)
@@ -71,11 +75,9 @@ async def test_an_event_arrives_in_milliseconds(addresses: Addresses) -> None:
         stream = services.jobs.watch(account_id, run.id)
         await next_status(stream)
         await _subscribed(services.redis_cache)
-        waiting = asyncio.create_task(next_status(stream))
-        started = asyncio.get_running_loop().time()
+        waiting = asyncio.create_task(next_status(stream, seconds=60))
         await complete_and_announce(services, sender, run)
-        await waiting
-        assert asyncio.get_running_loop().time() - started < 1
+        assert (await waiting).status is Status.COMPLETED
 
 
 async def test_a_lost_event_only_delays(addresses: Addresses) -> None:
@@ -100,7 +102,7 @@ async def test_streams_end_when_the_process_stops(addresses: Addresses) -> None:
 
         await until(waits)
         services.jobs.end_watches()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(60):
             assert await rest == []
 
 
