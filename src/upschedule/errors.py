@@ -39,6 +39,8 @@ class Refusal(Exception):
 
     code: ClassVar[str] = "refused"
     title: ClassVar[str] = "Refused"
+    #: Whether the API explains the code at its `type`. It does not know what only another process answers with.
+    explained: ClassVar[bool] = True
 
     def __init__(self, detail: str | None = None) -> None:
         self.detail = detail or " ".join((type(self).__doc__ or "").split())

@@ -36,56 +36,63 @@ _BODY_BYTES_MAX = 4_096
 _GRACE_SECONDS = 1.0
 
 
-class NoOperator(Refusal):
+class OperatorRefusal(Refusal):
+    """The scheduler refused the request of an operator. Look at its log."""
+
+    code = "operator-refused"
+    explained = False
+
+
+class NoOperator(OperatorRefusal):
     """This token is not the one of the operators. After a rotation it changes with the scheduler's next release."""
 
     code = "no-operator"
     title = "Not an operator"
 
 
-class NotServed(Refusal):
+class NotServed(OperatorRefusal):
     """This scheduler has no token for operators, so it answers none. Set UPSCHEDULE_SCHEDULER_OPERATOR_TOKEN."""
 
     code = "not-served"
     title = "Not set up"
 
 
-class UnknownPage(Refusal):
+class UnknownPage(OperatorRefusal):
     """The scheduler has no such page. Its release may be older than this `upschedule`."""
 
     code = "unknown-page"
     title = "No such page"
 
 
-class WrongMethod(Refusal):
+class WrongMethod(OperatorRefusal):
     """This page answers another method: GET for what only asks, POST for what changes something."""
 
     code = "wrong-method"
     title = "Wrong method"
 
 
-class InvalidBody(Refusal):
+class InvalidBody(OperatorRefusal):
     """The body must be a JSON object with `operator` and `reason`, texts of at most 100 and 500 characters."""
 
     code = "invalid-body"
     title = "Wrong body"
 
 
-class Busy(Refusal):
+class Busy(OperatorRefusal):
     """The scheduler answers as many operators as it may at once. Try again in a second."""
 
     code = "busy"
     title = "Busy"
 
 
-class NoAnswerInTime(Refusal):
+class NoAnswerInTime(OperatorRefusal):
     """PostgreSQL took too long. A change may have been made: look at `upschedule ops status` before you repeat it."""
 
     code = "no-answer-in-time"
     title = "Took too long"
 
 
-class Fault(Refusal):
+class Fault(OperatorRefusal):
     """The scheduler met an error of its own, which is in its log. A change may have been made."""
 
     code = "fault"

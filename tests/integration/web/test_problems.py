@@ -8,6 +8,7 @@ import pytest
 from tests.integration.web.conftest import NewClient, StartApi
 from tests.support.processes.application import ApiProcess
 from tests.support.web.requests import pdf_like, problem_code, upload
+from upschedule.scheduler.operator_pages import OperatorRefusal
 from upschedule.web.http.problems import causes
 
 _SECURITY_HEADERS = {
@@ -112,6 +113,11 @@ def test_every_code_explains_itself_to_programs_and_to_people(client: httpx.Clie
     assert 400 <= told["status"] < 600
     assert page.headers["content-type"].startswith("text/html")
     assert f"<h1>{told['title']}</h1>" in page.text.replace("&#x27;", "'")
+
+
+def test_what_only_the_scheduler_answers_is_not_explained_by_the_api() -> None:
+    answered = {cause.code for cause in (OperatorRefusal, *OperatorRefusal.__subclasses__())}
+    assert answered & set(causes()) == set()
 
 
 def test_every_operation_documents_its_errors(api: ApiProcess, client: httpx.Client) -> None:

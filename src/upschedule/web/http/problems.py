@@ -81,12 +81,13 @@ def http_status_for(cause: type[Refusal]) -> http.HTTPStatus:
 
 
 def causes() -> dict[str, type[Refusal]]:
-    """Every cause by its code."""
+    """Every cause that the API explains, by its code."""
     found: dict[str, type[Refusal]] = {}
     waiting: list[type[Refusal]] = [Refusal]
     while waiting:
         cause = waiting.pop()
-        found.setdefault(cause.code, cause)
+        if cause.explained:
+            found.setdefault(cause.code, cause)
         waiting.extend(cause.__subclasses__())
     return found
 
