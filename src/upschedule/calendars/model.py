@@ -66,7 +66,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
 class Calendar(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A row of `calendars`. `dates` override those of the year; the year follows the documents unless `year_chosen`.
 
-    With `estimate_dates`, terms of which nothing is known are estimated until somebody gives their dates. A field with
+    With `estimate_dates`, terms of which nothing is known are estimated until their dates are entered. A field with
     a default is left out of the hash of a cached file, so that a new one makes no file outdated.
     """
 

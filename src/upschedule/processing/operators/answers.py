@@ -52,7 +52,7 @@ class QueueCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Leader(msgspec.Struct, frozen=True, kw_only=True):
-    """The lease of the leading scheduler. Nobody leads while it is expired."""
+    """The lease of the leading scheduler. No scheduler leads while it is expired."""
 
     term: int
     held_until: datetime

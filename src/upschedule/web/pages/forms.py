@@ -200,7 +200,7 @@ def _coloured(choices: Choices, holdings: Holdings, job_ids: Collection[UUID]) -
 async def _save(
     calendars: CalendarService, owner: Visitor, holdings: Holdings, changes: Changes, *, limits: LimitSettings
 ) -> None:
-    """All that was read, in the calendar that there is or in a new one. Dates that nobody has entered are estimated."""
+    """All that was read, in the calendar that there is or in a new one. Dates that are not entered are estimated."""
     job_ids = holdings.plan.joined if changes.job_ids is UNSET else changes.job_ids
     before = holdings.calendar.assembly.calendar.choices if holdings.calendar else Choices()
     choices = _coloured(before if changes.choices is UNSET else changes.choices, holdings, job_ids)

@@ -18,7 +18,7 @@ class YearOption(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class YearQuestion(msgspec.Struct, frozen=True, kw_only=True):
-    """`asked`: no document says the year, and nobody has chosen it yet.
+    """`asked`: no document prints the year, and it is not chosen yet.
 
     `doubts` are reasons why the calendar's year may be wrong; `options` are the years to choose from.
     """
