@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from upschedule.deploy.clock import Clock
-from upschedule.deploy.comparison.measured import Snapshot, period, read
+from upschedule.deploy.comparison.measured import RequestSnapshot, period, read
 from upschedule.deploy.comparison.report import describe_measure, describe_overall
 from upschedule.deploy.comparison.rules import ComparisonLimits
 from upschedule.deploy.comparison.traffic import Slice
@@ -45,7 +45,7 @@ class ComparedVisitors:
     def __post_init__(self) -> None:
         self._canaries = {self.canary.instance}
         self._synthetic = SyntheticVisitors(site=self.site, clock=self.clock, canaries=self._canaries)
-        self._first: Snapshot = read(self.prometheus)
+        self._first: RequestSnapshot = read(self.prometheus)
         self._last = self._first
         self.comparison = self._compare()
 

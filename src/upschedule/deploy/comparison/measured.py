@@ -24,14 +24,14 @@ class _Key(msgspec.Struct, frozen=True, kw_only=True):
     subject: str
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+class RequestSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """All counters at one moment, since the start of each instance. Opaque: only differences have a meaning."""
 
     counters: Mapping[_Key, Histogram]
 
-    def after(self, earlier: Self) -> "Snapshot":
+    def after(self, earlier: Self) -> "RequestSnapshot":
         """With what is known of instances that are missing now: when they are back, only their news count."""
-        return Snapshot(counters={**earlier.counters, **self.counters})
+        return RequestSnapshot(counters={**earlier.counters, **self.counters})
 
 
 class Period(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,13 +56,13 @@ def slower_than(seconds: float) -> str:
     return f"slower than {seconds:g} s"
 
 
-def read(prometheus: Prometheus, *, at: float | None = None) -> Snapshot:
+def read(prometheus: Prometheus, *, at: float | None = None) -> RequestSnapshot:
     """The counters of now, or of `at` in seconds since 1970. Raises DeployError."""
     moment = "" if at is None else f" @ {at:.3f}"
     return snapshot_of(prometheus.samples(f"last_over_time({_SELECTOR}[{_LOOK_BACK}]{moment})"))
 
 
-def snapshot_of(samples: Iterable[Sample]) -> Snapshot:
+def snapshot_of(samples: Iterable[Sample]) -> RequestSnapshot:
     """The counters that these samples hold. Pure."""
     requests: dict[_Key, int] = {}
     faults: dict[_Key, int] = {}
@@ -81,10 +81,10 @@ def snapshot_of(samples: Iterable[Sample]) -> Snapshot:
         key: Histogram(requests=count, faults=faults.get(key, 0), within=within.get(key, {}))
         for key, count in requests.items()
     }
-    return Snapshot(counters=counters)
+    return RequestSnapshot(counters=counters)
 
 
-def period(before: Snapshot, after: Snapshot, *, canaries: Collection[str]) -> Period:
+def period(before: RequestSnapshot, after: RequestSnapshot, *, canaries: Collection[str]) -> Period:
     """`canaries` are allocations; every other instance counts as the old release's."""
     old: dict[str, list[Histogram]] = {}
     new: dict[str, list[Histogram]] = {}

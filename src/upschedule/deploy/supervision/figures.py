@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 
 import msgspec
 
-from upschedule.deploy.comparison.measured import Snapshot, period, read
+from upschedule.deploy.comparison.measured import RequestSnapshot, period, read
 from upschedule.deploy.comparison.traffic import Histogram
 from upschedule.deploy.probe.metrics import Prometheus
 from upschedule.deploy.supervision.limits import WatchLimits
@@ -32,10 +32,10 @@ class FigureReader:
         self._prometheus = prometheus
         self._limits = limits
         self._began = began
-        self._first: tuple[Snapshot, Snapshot] | None = None
-        self._last: Snapshot | None = None
+        self._first: tuple[RequestSnapshot, RequestSnapshot] | None = None
+        self._last: RequestSnapshot | None = None
         self._read_until = began
-        self._slices: list[tuple[Snapshot, Snapshot]] = []
+        self._slices: list[tuple[RequestSnapshot, RequestSnapshot]] = []
 
     def read(self, instances: Collection[str], *, now: float) -> Figures:
         """`instances` are the release's allocations of the API; `now` is Prometheus' time. Raises DeployError."""

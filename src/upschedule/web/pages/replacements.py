@@ -70,8 +70,8 @@ def change_line(change: Change) -> ChangeLine:
     return ChangeLine(
         labels=tuple(_LABELS[kind] for kind in change.kinds),
         what=summary(change.event),
-        before=_told(change.before, change),
-        after=_told(change.after, change),
+        before=_described(change.before, change),
+        after=_described(change.after, change),
     )
 
 
@@ -97,7 +97,7 @@ def _counted(changes: Sequence[Change]) -> str:
     return ", ".join(f"{counts[kind]} {noun}" for kind, noun in _NOUNS.items() if counts[kind])
 
 
-def _told(event: Event | None, change: Change) -> str:
+def _described(event: Event | None, change: Change) -> str:
     if event is None:
         return ""
     parts: list[str] = []

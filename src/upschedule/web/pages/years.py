@@ -20,11 +20,11 @@ class YearOption(msgspec.Struct, frozen=True, kw_only=True):
 class YearQuestion(msgspec.Struct, frozen=True, kw_only=True):
     """`asked`: no document prints the year, and it is not chosen yet.
 
-    `doubts` are reasons why the calendar's year may be wrong; `options` are the years to choose from.
+    `warnings` are reasons why the calendar's year may be wrong; `options` are the years to choose from.
     """
 
     asked: bool = False
-    doubts: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     options: tuple[YearOption, ...] = ()
 
 
@@ -37,8 +37,8 @@ def year_question(
     asked = bool(assembly.needed_terms) and not dated and not chosen
     year = assembly.year.year
     options = [_option(preview) for preview in advice.years if asked or preview.year != year]
-    doubts = tuple(_doubts(assembly, advice.today, dated)) if made else ()
-    return YearQuestion(asked=asked, doubts=doubts, options=tuple(options))
+    warnings = tuple(_warnings(assembly, advice.today, dated)) if made else ()
+    return YearQuestion(asked=asked, warnings=warnings, options=tuple(options))
 
 
 def written(date: dt.date) -> str:
@@ -55,7 +55,7 @@ def _option(preview: YearPreview) -> YearOption:
     return YearOption(year=preview.year, meaning=f"{meaning}, already over" if preview.over else meaning)
 
 
-def _doubts(assembly: CalendarAssembly, today: dt.date, dated: Sequence[Event]) -> Iterable[str]:
+def _warnings(assembly: CalendarAssembly, today: dt.date, dated: Sequence[Event]) -> Iterable[str]:
     year = assembly.year.year
     found = [occurrence.end.date() for dates in assembly.occurrences.values() for occurrence in dates]
     if found and max(found) < today:

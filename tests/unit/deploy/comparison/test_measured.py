@@ -1,6 +1,6 @@
 """Counters of Prometheus as the two releases' traffic."""
 
-from upschedule.deploy.comparison.measured import Snapshot, period, slower_than, snapshot_of
+from upschedule.deploy.comparison.measured import RequestSnapshot, period, slower_than, snapshot_of
 from upschedule.deploy.comparison.traffic import Histogram, together
 from upschedule.deploy.probe.metrics import Sample
 
@@ -19,7 +19,7 @@ def instance(allocation: str, *, quick: int, slow: int = 0, faults: int = 0, rou
     ]
 
 
-def at(*instances: list[Sample]) -> Snapshot:
+def at(*instances: list[Sample]) -> RequestSnapshot:
     return snapshot_of(sample for each in instances for sample in each)
 
 

@@ -23,7 +23,7 @@ def test_lectures_alone_do_not_say_their_year() -> None:
         (2026, "13 July 2026 to 16 October 2026, already over"),
         (2027, "12 July 2027 to 15 October 2027, an estimate"),
     ]
-    assert question.doubts == ()
+    assert question.warnings == ()
 
 
 def test_tests_say_the_year_and_an_owner_chooses_it() -> None:
@@ -36,14 +36,14 @@ def test_tests_say_the_year_and_an_owner_chooses_it() -> None:
 def test_a_calendar_of_past_dates_is_doubted_and_other_years_are_offered() -> None:
     """Only after the last of them, which may be a test."""
     calendar = assembly(a_lecture(), a_test(date=dt.date(2026, 11, 7)))
-    assert _question(calendar, today=dt.date(2026, 11, 7)).doubts == ()
+    assert _question(calendar, today=dt.date(2026, 11, 7)).warnings == ()
     question = _question(calendar, today=dt.date(2026, 11, 8))
-    assert question.doubts == ("Every date in this calendar is over: the last one was on 7 November 2026.",)
+    assert question.warnings == ("Every date in this calendar is over: the last one was on 7 November 2026.",)
     assert [option.year for option in question.options] == [2027]
 
 
 def test_tests_of_another_year_than_the_classes_are_doubted() -> None:
     calendar = assembly(a_lecture(), a_test(date=dt.date(2027, 8, 7)), year_chosen=True)
-    assert _question(calendar).doubts == (
+    assert _question(calendar).warnings == (
         "Your tests and exams are in 2027, but your classes follow the dates of 2026.",
     )
