@@ -82,7 +82,7 @@ def test_a_planned_restart_costs_no_more_than_a_crash(cluster: LocalCluster, fig
     if job != "traefik":  # Nothing else can answer in its place.
         assert planned.seen.failures == [], planned.seen.summary()
         assert crash.seen.failures == [], crash.seen.summary()
-    assert (crash.seen.documents, planned.seen.documents) == (DOCUMENTS, DOCUMENTS)
+        assert (crash.seen.documents, planned.seen.documents) == (DOCUMENTS, DOCUMENTS)
 
 
 def test_without_pgbouncer_what_needs_it_waits_and_the_rest_is_served(cluster: LocalCluster, figure: Figure) -> None:
