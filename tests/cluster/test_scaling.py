@@ -39,6 +39,35 @@ CONNECTIONS = range(50, 101)
 FINISHED = 'sum by (alloc) (upschedule_jobs_finished_total{service="worker",outcome="completed"})'
 
 
+# The first of the module: after a test that made many workers busy it would wait for three quiet minutes.
+@pytest.mark.parametrize(
+    ("workers", "documents"),
+    [(4, 60), pytest.param(4, 240, marks=pytest.mark.long), pytest.param(40, 480, marks=pytest.mark.long, id="full")],
+)
+def test_a_queue_brings_workers_and_quiet_sends_them_away(
+    cluster: LocalCluster, figure: Figure, request: pytest.FixtureRequest, workers: int, documents: int
+) -> None:
+    """The autoscaler follows what Prometheus measures; the way back takes three minutes of quiet (R1.3, R10.2)."""
+    queue = long_documents(documents)
+    wait_until(lambda: wanted(cluster, "worker") == FEW, timeout_seconds=QUIET_SECONDS)
+    with unlimited_traffic(cluster, readers=4, pause_seconds=0.5) as students:
+        began = time.monotonic()
+        read = students.upload(queue, at_once=documents, within_seconds=HEALTHY_SECONDS, poll_seconds=documents / 60)
+        wait_until(lambda: wanted(cluster, "worker") >= workers, timeout_seconds=300)
+        figure(f"s from the first upload until Nomad wants {workers} workers", time.monotonic() - began)
+        await_passing(cluster, "worker", workers)
+        figure(f"s from the first upload until {workers} workers are healthy", time.monotonic() - began)
+        read.result()
+        figure(f"s until {documents} documents of up to 27 pages are read", time.monotonic() - began)
+        figure("s that a request took at most", students.seen.slowest_seconds)
+        if request.node.callspec.id == "full":
+            quiet = time.monotonic()
+            wait_until(lambda: running(cluster, "worker") == FEW, timeout_seconds=HEALTHY_SECONDS)
+            figure(f"s from the last document until {FEW} workers are left", time.monotonic() - quiet)
+    assert students.seen.failures == []
+    assert students.seen.documents == documents
+
+
 @pytest.mark.long
 def test_requests_bring_api_instances(cluster: LocalCluster, figure: Figure) -> None:
     """One for every 40 a second, or more when they take long (R10.1)."""
@@ -143,34 +172,6 @@ def test_nomad_refuses_more_and_fewer_than_the_bounds(cluster: LocalCluster, job
     assert refused.returncode != 0
     assert bound in refused.stderr
     assert wanted(cluster, job) == before
-
-
-@pytest.mark.parametrize(
-    ("workers", "documents"),
-    [(4, 60), pytest.param(4, 240, marks=pytest.mark.long), pytest.param(40, 480, marks=pytest.mark.long, id="full")],
-)
-def test_a_queue_brings_workers_and_quiet_sends_them_away(
-    cluster: LocalCluster, figure: Figure, request: pytest.FixtureRequest, workers: int, documents: int
-) -> None:
-    """The autoscaler follows what Prometheus measures; the way back takes three minutes of quiet (R1.3, R10.2)."""
-    queue = long_documents(documents)
-    wait_until(lambda: wanted(cluster, "worker") == FEW, timeout_seconds=QUIET_SECONDS)
-    with unlimited_traffic(cluster, readers=4, pause_seconds=0.5) as students:
-        began = time.monotonic()
-        read = students.upload(queue, at_once=documents, within_seconds=HEALTHY_SECONDS, poll_seconds=documents / 60)
-        wait_until(lambda: wanted(cluster, "worker") >= workers, timeout_seconds=300)
-        figure(f"s from the first upload until Nomad wants {workers} workers", time.monotonic() - began)
-        await_passing(cluster, "worker", workers)
-        figure(f"s from the first upload until {workers} workers are healthy", time.monotonic() - began)
-        read.result()
-        figure(f"s until {documents} documents of up to 27 pages are read", time.monotonic() - began)
-        figure("s that a request took at most", students.seen.slowest_seconds)
-        if request.node.callspec.id == "full":
-            quiet = time.monotonic()
-            wait_until(lambda: running(cluster, "worker") == FEW, timeout_seconds=HEALTHY_SECONDS)
-            figure(f"s from the last document until {FEW} workers are left", time.monotonic() - quiet)
-    assert students.seen.failures == []
-    assert students.seen.documents == documents
 
 
 def long_documents(count: int) -> list[Document]:
