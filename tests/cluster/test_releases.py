@@ -53,6 +53,7 @@ def test_a_release_and_its_revert_fail_no_request(cluster: LocalCluster, tmp_pat
         seconds, answered = time.monotonic() - began, students.seen.answered - sent
         for part in (early, late):
             part.result(LOAD_SECONDS)
+        promoted = set(released(cluster).values())
         began = time.monotonic()
         reverted = deploy(cluster, "revert")
         seconds_back = time.monotonic() - began
@@ -66,11 +67,10 @@ def test_a_release_and_its_revert_fail_no_request(cluster: LocalCluster, tmp_pat
     assert promotion.code == 0, promotion.output
     assert reverted.code == 0, reverted.output
     assert (students.seen.failures, students.seen.refused) == ([], 0)
-    assert set(released(cluster).values()) == {version_of(earlier)}
+    assert (students.seen.documents, answered >= REQUESTS) == (UPLOADS, True), students.seen.summary()
+    assert (promoted, set(released(cluster).values())) == ({version_of(manifest)}, {version_of(earlier)})
     cluster.stack.configure({"release": earlier}, {})
     cluster.stack.up()
-    assert (students.seen.documents, answered >= REQUESTS) == (UPLOADS, True), students.seen.summary()
-    assert set(released(cluster).values()) == {version_of(manifest)}
     assert "TABLE DATA public jobs" in contents_of_backups(cluster, tmp_path)[version_of(manifest)]
 
 
