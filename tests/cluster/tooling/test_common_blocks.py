@@ -10,6 +10,11 @@ from tests.cluster.tooling.test_application import JOBS, OWN, VARIABLES
 from tests.support.cluster.program.job_files import path
 from tests.support.cluster.tooling.nomad_agent import Agent
 
+SUPERVISOR = {
+    "nomad_address": "http://127.0.0.1:4646",
+    "prometheus_address": "http://127.0.0.1:9090",
+    "limits": "UPSCHEDULE_WATCH_SECONDS=600",
+}
 TASKS = {"api": ("prepare", "serve"), "worker": ("wait", "work"), "scheduler": ("wait", "schedule")}
 #: They differ on purpose: the API alone takes traffic, and prepares the database with a user of its own.
 JOB_DIFFERS = {"ID", "Name", "TaskGroups"}
@@ -23,12 +28,18 @@ def parsed(agent: Agent) -> Mapping[str, dict[str, Any]]:
     """Each job as Nomad reads its file, with equal variables."""
     found: dict[str, dict[str, Any]] = {}
     for name in JOBS:
-        given = {**VARIABLES, **OWN[name], "cores": "0", "cpu": "200", "memory_mb": "256", "instances": "2"}
-        values = [word for variable, value in given.items() for word in ("-var", f"{variable}={value}")]
-        answer = agent.nomad("job", "run", "-output", *values, str(path(name)))
-        assert answer.returncode == 0, answer.stderr
-        found[name] = json.loads(answer.stdout)["Job"]
+        sizes = {"cores": "0", "cpu": "200", "memory_mb": "256", "instances": "2"}
+        found[name] = parse(agent, name, {**VARIABLES, **OWN[name], **sizes})
     return found
+
+
+def parse(agent: Agent, name: str, variables: Mapping[str, str]) -> dict[str, Any]:
+    """The job as Nomad reads its file."""
+    values = [word for variable, value in variables.items() for word in ("-var", f"{variable}={value}")]
+    answer = agent.nomad("job", "run", "-output", *values, str(path(name)))
+    assert answer.returncode == 0, answer.stderr
+    job: dict[str, Any] = json.loads(answer.stdout)["Job"]
+    return job
 
 
 def common_blocks(name: str, job: dict[str, Any]) -> dict[str, Any]:
@@ -96,3 +107,21 @@ def test_common_blocks_of_the_application_are_equal(parsed: Mapping[str, dict[st
     }
 
     assert sorted(differing) == [], differing
+
+
+def test_the_supervisor_unpacks_and_restarts_as_the_jobs_that_it_watches(
+    agent: Agent, parsed: Mapping[str, dict[str, Any]]
+) -> None:
+    """It is of the same release, in a file of its own, and needs neither Consul nor a store."""
+    variables = {name: VARIABLES[name] for name in ("namespace", "user", "release")}
+    supervisor = parse(agent, "supervisor", {**variables, **SUPERVISOR})
+    blocks = [
+        {
+            **{key: group[key] for key in ("Volumes", "RestartPolicy", "ReschedulePolicy")},
+            "fetch": group["Tasks"][0],
+        }
+        for job in (parsed["api"], supervisor)
+        for group in job["TaskGroups"]
+    ]
+
+    assert blocks[1] == blocks[0]
