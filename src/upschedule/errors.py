@@ -1,4 +1,4 @@
-"""The base of every error that a person is told about, and the form in which it travels (RFC 9457).
+"""The base of every error that is shown to a person, and the form in which it travels (RFC 9457).
 
 A subclass's docstring is its sentence: what is wrong and what to do. Facts of the occasion go into `detail`. What a
 cause means in HTTP is decided once, in `web/http/problems.py`; here is only what it means to a person.

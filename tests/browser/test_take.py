@@ -42,7 +42,7 @@ def test_the_main_button_is_what_works_on_the_device(
     else:
         expect(page.locator('#take [href*="cid="]')).to_have_count(0)
         expect(from_url).to_have_attribute("href", "https://calendar.google.com/calendar/r/settings/addbyurl")
-    # Each way is told in three steps.
+    # Each way is explained in three steps.
     for steps in page.locator("#take .steps").all():
         expect(steps.locator("li")).to_have_count(3)
     expect(page.locator("#take")).to_contain_text("Google looks for changes every 8 to 24 hours only")

@@ -117,7 +117,7 @@ def test_a_person_ends_the_watch_and_the_supervisor_takes_the_release_over(
 
 
 def promote_by_nomad(cluster: LocalCluster) -> None:
-    """`nomad deployment promote` of all three, with the rights of whoever releases."""
+    """`nomad deployment promote` of all three, with the deploy token."""
     token = cluster.stack.output("deployToken")
     nomad = NomadClient(nomad_at(cluster.plan.nomad_url, token), query={"namespace": NAMESPACE})
     for job in ("worker", "scheduler", "api"):

@@ -121,7 +121,7 @@ def test_alertmanager_shows_no_password(site: AlertingSite) -> None:
 
 
 def test_every_diagnosis_is_a_query_that_prometheus_understands(site: AlertingSite) -> None:
-    """As it stands in the runbook."""
+    """As the runbook writes it."""
     environment = {**os.environ, "UPSCHEDULE_DEPLOY_PROMETHEUS": site.prometheus}
     pages = sorted((ROOT / "docs" / "runbooks" / "alerts").glob("*.md"))
     wrong = {

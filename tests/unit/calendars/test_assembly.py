@@ -90,7 +90,7 @@ def _of_2027(*events: Event, known: KnownYear | None = None, **changes: Any) -> 
 
 
 def test_an_estimate_fills_only_terms_that_are_needed_and_not_given() -> None:
-    """The owner's dates of the first semester may contradict the estimate of the second, which nobody needs."""
+    """The owner's dates of the first semester may contradict the estimate of the second, which is not needed."""
     own = YearDates(terms={"S1": period("2027-02-08", "2027-07-20")})
     whole = _of_2027(lecture(offered="Y"), dates=own)
     first = _of_2027(lecture(offered="S1"), dates=own)
