@@ -36,6 +36,7 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     canary_seconds: float = 1200.0
     checks_seconds: float = 60.0
+    route_seconds: float = 10.0
     golden_seconds: float = 180.0
     prometheus_seconds: float = 60.0
     drain_seconds: float = 120.0
@@ -190,6 +191,7 @@ def _probe_canaries(context: ReleaseContext, waiting: States) -> list[Finding]:
         requests=context.limits.requests,
         bounds=context.limits.bounds,
         seconds=context.limits.prometheus_seconds,
+        route_seconds=context.limits.route_seconds,
     )
 
 

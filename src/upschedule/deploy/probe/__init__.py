@@ -8,7 +8,7 @@ from upschedule.deploy.clock import Clock
 from upschedule.deploy.errors import DeployError
 from upschedule.deploy.findings import Finding
 from upschedule.deploy.http import Endpoint
-from upschedule.deploy.probe.client import CANARY_HEADER, ProbeClient, RequestRecord
+from upschedule.deploy.probe.client import CANARY_HEADER, ProbeClient, RequestRecord, await_answer_of
 from upschedule.deploy.probe.golden import GoldenRun
 from upschedule.deploy.probe.metrics import (
     CanaryMetrics,
@@ -43,14 +43,18 @@ class Probe:
     report: Callable[[str], None]
 
     def canary(
-        self, instances: Collection[str], *, requests: int, bounds: MetricBounds, seconds: float
+        self, instances: Collection[str], *, requests: int, bounds: MetricBounds, seconds: float, route_seconds: float
     ) -> list[Finding]:
-        """`seconds` limits the wait until Prometheus has counted the requests."""
+        """`seconds` limits the wait until Prometheus has counted the requests, `route_seconds` that for a first answer.
+
+        The answers until then do not count: Traefik may not know the canary yet.
+        """
         try:
             since = self._patiently(self.prometheus.now)
         except DeployError as error:
             return [_prometheus_failed(error)]
         site = replace(self.site, headers=CANARY_HEADER)
+        await_answer_of(instances, site, self.clock, path=PATHS[0], seconds=route_seconds)
         reader = ProbeClient(site, self.clock)
         for number in range(requests):
             reader.request("GET", PATHS[number % len(PATHS)])

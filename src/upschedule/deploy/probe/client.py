@@ -1,7 +1,7 @@
 """An HTTP client behind Traefik that keeps cookies and records each request; a header sends it to the canary."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from http.cookies import SimpleCookie
@@ -22,6 +22,7 @@ INSTANCE_HEADER = "X-Upschedule-Instance"
 _REFUSALS_MAX = 3
 _REFUSAL_SECONDS_MAX = 20.0
 _BUSY = frozenset({429, 503})
+_ROUTE_EVERY_SECONDS = 0.5
 
 
 class ProbeFailed(DeployError):
@@ -128,3 +129,13 @@ class ProbeClient:
         for line in lines:
             for name, morsel in SimpleCookie(line).items():
                 self._cookies[name] = morsel.value
+
+
+def await_answer_of(instances: Collection[str], site: Endpoint, clock: Clock, *, path: str, seconds: float) -> bool:
+    """Whether one of `instances` answers within `seconds`: a proxy learns of an instance some time after Consul has."""
+    client = ProbeClient(site, clock)
+
+    def answered() -> bool:
+        return client.request("GET", path).record.instance in instances
+
+    return clock.wait_until(answered, seconds=seconds, every_seconds=_ROUTE_EVERY_SECONDS)
