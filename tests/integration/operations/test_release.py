@@ -136,14 +136,18 @@ def test_only_what_is_committed_is_released(release: Release, repository: Path, 
 
 
 def test_a_push_sends_what_the_store_lacks_and_a_second_push_nothing(
-    release: Release, repository: Path, tmp_path: Path
+    release: Release, seaweedfs_server: SeaweedFS, object_store: BucketAddress, repository: Path, tmp_path: Path
 ) -> None:
-    """The dependencies of the release before are not even installed again."""
+    """The dependencies of the release before are not even installed again. The manifest is kept beside the archives."""
     pushed = release(repository, tmp_path / "cache", "--push")
     assert pushed.returncode == 0, pushed.stderr
     names = [json.loads(pushed.stdout)[part]["name"] for part in ("environment", "sources")]
     assert f"Pushed: {', '.join(names)}." in pushed.stderr
     assert "nothing" in release(repository, tmp_path / "cache", "--push").stderr
+    name = f"manifest-{json.loads(pushed.stdout)['version']}.json"
+    kept = seaweedfs_server.admin_client().get_object(bucket_name=object_store.bucket, object_name=name)
+    assert kept.read().decode() == pushed.stdout.strip()
+    kept.close()
 
     (repository / "src" / "upschedule" / "__init__.py").write_text("")
     commit(repository, "Go on")
