@@ -165,8 +165,10 @@ job "supervisor" {
 
       # A service of the task, not of the group: no check runs while the release is unpacked.
       service {
-        name = "supervisor"
-        port = "http"
+        name        = "supervisor"
+        port        = "http"
+        tags        = ["prometheus"]
+        canary_tags = ["prometheus", "canary"]
 
         # That it could ask Nomad and Prometheus: a new release of it that cannot is given up.
         check {

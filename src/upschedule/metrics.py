@@ -149,3 +149,10 @@ SETTINGS_CHANGED = _counter(
     "upschedule_settings_changed", "settings", "Settings that took another value from Consul's keys"
 )
 SETTINGS_REFUSED = _counter("upschedule_settings_refused", "values", "Values of Consul's keys that were refused")
+# A time instead of a counter: a supervisor that was killed shows it again.
+RELEASE_VERDICT_TIME = _gauge(
+    "upschedule_release_verdict_time_seconds",
+    "seconds",
+    "When the watch of the last release ended, in Unix time; `verdict`: passed, accepted, reverted, not reverted, left",
+    ["verdict"],
+)

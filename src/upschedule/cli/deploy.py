@@ -25,11 +25,13 @@ from upschedule.deploy.environment import (
     WORKER,
     Cluster,
     cluster_from,
+    nomad_from,
 )
 from upschedule.deploy.errors import DeployError, ExitCode
 from upschedule.deploy.findings import failures, table
 from upschedule.deploy.gate import GateLimits, ReleaseContext, run_gate
 from upschedule.deploy.http import Endpoint
+from upschedule.deploy.nomad import NomadWithoutLogs
 from upschedule.deploy.probe import Probe
 from upschedule.deploy.probe.metrics import MetricBounds, Prometheus
 from upschedule.deploy.promote import Promotion
@@ -327,7 +329,8 @@ def supervise(*, prometheus: str, host: str, port: int, **options: object) -> Ex
 
     In a job of Nomad, NOMAD_JOB_ID and NOMAD_ALLOC_ID name what this process is; it needs no Consul.
     """
-    cluster = dataclasses.replace(_cluster(), consul=NoConsul())
+    nomad = nomad_from(os.environ, NomadWithoutLogs)
+    cluster = dataclasses.replace(_cluster(), nomad=nomad, consul=NoConsul())
     job, allocation = os.environ.get("NOMAD_JOB_ID"), os.environ.get("NOMAD_ALLOC_ID")
     own = OwnJob(cluster.nomad, job=job, allocation=allocation, report=cluster.report) if job and allocation else None
     limits = msgspec.convert(options, WatchLimits)

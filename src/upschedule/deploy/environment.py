@@ -41,8 +41,7 @@ def cluster_from(
     silence_seconds: float = SILENCE_SECONDS,
 ) -> Cluster:
     """Opens no connection yet."""
-    namespace = environment.get("NOMAD_NAMESPACE", NAMESPACE)
-    nomad = NomadClient(nomad_endpoint(environment), query={"namespace": namespace})
+    nomad = nomad_from(environment)
     return Cluster(
         nomad=nomad,
         records=Recorder(nomad, jobs=JOBS, records_max=records_max),
@@ -51,6 +50,12 @@ def cluster_from(
         report=report,
         silence_seconds=silence_seconds,
     )
+
+
+def nomad_from(environment: Mapping[str, str], kind: type[NomadClient] = NomadClient) -> NomadClient:
+    """Nomad as the environment variables of its own command line name it."""
+    namespace = environment.get("NOMAD_NAMESPACE", NAMESPACE)
+    return kind(nomad_endpoint(environment), query={"namespace": namespace})
 
 
 def records_max_from(environment: Mapping[str, str]) -> int:

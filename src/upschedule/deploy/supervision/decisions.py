@@ -6,21 +6,24 @@ import msgspec
 
 from upschedule.deploy.environment import Cluster
 from upschedule.deploy.errors import ExitCode, ServerRefused
-from upschedule.deploy.supervision.model import OPEN, Watch, WatchVerdict
+from upschedule.deploy.supervision.model import ACCEPTABLE, Watch, WatchVerdict
 from upschedule.deploy.supervision.store import WatchStore
 
 
 def accept(cluster: Cluster, reason: str, *, now: dt.datetime) -> ExitCode:
-    """Ends the watch: the release stays, whatever its figures. Raises DeployError."""
+    """Ends the watch: the release stays, whatever its figures, also one that could not be reverted.
+
+    Raises DeployError.
+    """
     store = WatchStore(cluster.nomad)
     stored = store.read()
     watch = stored.watch
-    if watch is None or watch.verdict not in OPEN:
-        cluster.report("No release is watched: there is nothing to accept.")
-        return ExitCode.NOTHING_TO_GATE
-    if watch.verdict is WatchVerdict.REVERTING:
+    if watch and watch.verdict is WatchVerdict.REVERTING:
         cluster.report(f"Release {watch.release} is being reverted already: {watch.reason}")
         return ExitCode.FAILED
+    if watch is None or watch.verdict not in ACCEPTABLE:
+        cluster.report("No release is watched: there is nothing to accept.")
+        return ExitCode.NOTHING_TO_GATE
     accepted = msgspec.structs.replace(watch, verdict=WatchVerdict.ACCEPTED, reason=reason, ended=now.timestamp())
     store.write(accepted, over=stored.index)
     cluster.report(f"Release {watch.release} stays, and is no longer watched. Recorded: {reason}")

@@ -29,6 +29,8 @@ class WatchVerdict(enum.StrEnum):
 
 #: The watch goes on.
 OPEN = frozenset({WatchVerdict.WATCHING, WatchVerdict.REVERTING})
+#: A person may decide that the release stays.
+ACCEPTABLE = frozenset({WatchVerdict.WATCHING, WatchVerdict.NOT_REVERTED})
 
 
 class Watch(msgspec.Struct, frozen=True, kw_only=True):

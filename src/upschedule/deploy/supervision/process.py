@@ -3,7 +3,9 @@
 import asyncio
 import time
 
+from upschedule.deploy.supervision.model import OPEN, Watch, WatchVerdict
 from upschedule.deploy.supervision.supervisor import Supervisor
+from upschedule.metrics import RELEASE_VERDICT_TIME
 from upschedule.runtime.endpoint import Probes, serving
 from upschedule.stores.readiness import DependencyStatus
 
@@ -19,8 +21,9 @@ def supervise(supervisor: Supervisor, *, host: str, port: int) -> None:
 async def _supervise(supervisor: Supervisor, host: str, port: int) -> None:
     answered: list[float] = []
 
-    def note() -> None:
+    def note(watch: Watch | None) -> None:
         answered[:] = [time.monotonic()]
+        show_verdict(watch)
 
     async def readiness() -> list[DependencyStatus]:
         """A new release of the supervisor that cannot ask the servers never becomes healthy, and is given up."""
@@ -28,8 +31,15 @@ async def _supervise(supervisor: Supervisor, host: str, port: int) -> None:
         return [DependencyStatus(name="round", ok=age < _FRESH_SECONDS, seconds=0.0)]
 
     async def measure() -> None:
-        """Nothing of its own is measured."""
+        """The verdict is shown after each round."""
 
     supervisor.answered = note
     with serving(host, port, Probes(readiness=readiness, measure=measure)):
         await asyncio.to_thread(supervisor.run)
+
+
+def show_verdict(watch: Watch | None) -> None:
+    """Sets the metric of the last verdict. It shows none while a release is watched, and where none was."""
+    RELEASE_VERDICT_TIME.clear()
+    if watch and watch.verdict not in OPEN | {WatchVerdict.NOT_WATCHED}:
+        RELEASE_VERDICT_TIME.labels(watch.verdict.value).set(watch.ended)

@@ -44,14 +44,14 @@ _RETURN_SECONDS = 900.0
 class Supervisor:
     """`own` is None where the process is not a job of the cluster, as in tests: then it is never a canary.
 
-    `answered` is called after each round in which Nomad and Prometheus answered.
+    `answered` gets the watch in each round in which Nomad and Prometheus answered.
     """
 
     cluster: Cluster
     prometheus: Prometheus
     limits: WatchLimits
     own: OwnJob | None = None
-    answered: Callable[[], None] = lambda: None
+    answered: Callable[[Watch | None], None] = lambda _: None
     _reader: FigureReader | None = None
     _read_for: tuple[str, float] = ("", 0.0)
     _silent: str = ""
@@ -81,7 +81,7 @@ class Supervisor:
         stored = self._store.read()
         records = self.cluster.records.identities()
         now = self._now()
-        self.answered()
+        self.answered(stored.watch)
         if is_canary:
             return
         watch = stored.watch or self._first(states)
@@ -137,6 +137,8 @@ class Supervisor:
                 earlier=_decisions(watch),
             )
         adopted = msgspec.structs.replace(watch, fingerprints=fingerprints(states))
+        if watch.verdict is WatchVerdict.NOT_REVERTED and watch.release != _label(states):
+            adopted = msgspec.structs.replace(adopted, verdict=WatchVerdict.LEFT)
         self._store.write(adopted, over=stored.index)
 
     def _begin(self, states: States, stored: StoredWatch, watch: Watch, now: float) -> None:
