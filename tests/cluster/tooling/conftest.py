@@ -10,9 +10,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.cluster.tooling import edge
+from tests.support.cluster.tooling.deploy_site import ReleaseNode, Site, running_node, site_in
+from tests.support.cluster.tooling.edge import Node
 from tests.support.cluster.tooling.nomad_agent import Agent, running_agent
 from tests.support.cluster.tooling.pulumi_stack import Stack
 from tests.support.paths import ROOT
+from tests.support.servers import scratch_directory
 from tools.cluster.plugin_fallback import project_plugins
 
 STAND_INS = [ROOT / "tools" / "pulumi-language-python", ROOT / "tools" / "pulumi-resource-nomad"]
@@ -29,6 +33,33 @@ def programs() -> Path:
 @pytest.fixture(scope="session")
 def agent(programs: Path) -> Iterator[Agent]:
     with running_agent(programs / "nomad") as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def release_node(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReleaseNode]:
+    """Started once for all tests of releases: each has a namespace of its own."""
+    with running_node(programs, tmp_path_factory.mktemp("consul") / "log") as node:
+        yield node
+
+
+@pytest.fixture
+def site(release_node: ReleaseNode) -> Iterator[Site]:
+    with site_in(release_node) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def folder() -> Iterator[Path]:
+    """That servers without root rights can reach."""
+    with scratch_directory() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def edge_node(programs: Path, folder: Path) -> Iterator[Node]:
+    """For the job of Traefik: a module has its own, since there is one edge on a node."""
+    with edge.running_node(programs, folder) as running:
         yield running
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.cluster.tooling.test_program import CONFIGURATION, SECRETS, configure
+from tests.cluster.tooling.test_program import CONFIGURATION, RELEASE, SECRETS, configure
 from tests.support.cluster.program.job_files import path
 from tests.support.cluster.program.whole_program import manifest
 from tests.support.cluster.tooling.nomad_agent import Agent
@@ -15,19 +15,7 @@ JOBS = ("api", "worker", "scheduler")
 VARIABLES = {
     "namespace": "default",
     "user": "nobody",
-    "release": json.dumps(
-        {
-            "version": "1",
-            "environment": {"url": "http://127.0.0.1/environment.tar.gz", "sha256": "0" * 64},
-            "sources": {"url": "http://127.0.0.1/sources.tar.gz", "sha256": "0" * 64},
-            "volume": "releases",
-            "user": "nobody",
-            "program": "pass",
-            "python": "/usr/bin/python3.11",
-            "healthy_seconds": 900,
-            "min_healthy_seconds": 10,
-        }
-    ),
+    "release": RELEASE,
     "settings": "UPSCHEDULE_LOG_LEVEL=info",
 }
 SIZES = {"cpu": "200", "memory_mb": "256"}

@@ -7,14 +7,10 @@ from typing import Any
 import pytest
 
 from tests.cluster.tooling.test_application import JOBS, OWN, VARIABLES
+from tests.cluster.tooling.test_program import OWN as SERVICES
 from tests.support.cluster.program.job_files import path
 from tests.support.cluster.tooling.nomad_agent import Agent
 
-SUPERVISOR = {
-    "nomad_address": "http://127.0.0.1:4646",
-    "prometheus_address": "http://127.0.0.1:9090",
-    "limits": "UPSCHEDULE_WATCH_SECONDS=600",
-}
 TASKS = {"api": ("prepare", "serve"), "worker": ("wait", "work"), "scheduler": ("wait", "schedule")}
 #: They differ on purpose: the API alone takes traffic, and prepares the database with a user of its own.
 JOB_DIFFERS = {"ID", "Name", "TaskGroups"}
@@ -114,7 +110,7 @@ def test_the_supervisor_unpacks_and_restarts_as_the_jobs_that_it_watches(
 ) -> None:
     """It is of the same release, in a file of its own, and needs neither Consul nor a store."""
     variables = {name: VARIABLES[name] for name in ("namespace", "user", "release")}
-    supervisor = parse(agent, "supervisor", {**variables, **SUPERVISOR})
+    supervisor = parse(agent, "supervisor", {**variables, **SERVICES["supervisor"]})
     blocks = [
         {
             **{key: group[key] for key in ("Volumes", "RestartPolicy", "ReschedulePolicy")},

@@ -1,30 +1,15 @@
 """The log of what gates found and people decided, on a real Nomad with the deploy token (issue 11, R12.3)."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
-from tests.support.cluster.tooling.deploy_site import Site, running_node, site_in
-from tests.support.cluster.tooling.nomad_agent import Agent
+from tests.support.cluster.tooling.deploy_site import Site
 from tests.support.cluster.tooling.releases import Release
 from upschedule.deploy.decisions import PATH, Decision, DecisionKind, DecisionLog, decisions_if_allowed
 from upschedule.deploy.nomad import NomadClient, nomad_endpoint
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture(scope="module")
-def node(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Agent, str]]:
-    with running_node(programs, tmp_path_factory.mktemp("node") / "consul.log") as running:
-        yield running
-
-
-@pytest.fixture
-def site(node: tuple[Agent, str]) -> Iterator[Site]:
-    with site_in(*node) as made:
-        yield made
 
 
 def client(site: Site) -> NomadClient:

@@ -10,7 +10,8 @@ import httpx
 import pytest
 
 from tests.support.cluster.tooling import releases
-from tests.support.cluster.tooling.deploy_site import CommandOutput, Site, running_node, site_in
+from tests.support.cluster.tooling.consul_agent import ProtectedConsul
+from tests.support.cluster.tooling.deploy_site import CommandOutput, Site
 from tests.support.cluster.tooling.prometheus_server import measuring, running
 from tests.support.cluster.tooling.releases import JOBS, Release
 from tests.support.cluster.whole.bad_releases import LEAVES_AN_EXAM_OUT_OF_CALENDARS, LEAVES_OUT_AN_EXAM
@@ -49,7 +50,9 @@ class Service:
 
     def instances(self) -> dict[str, tuple[str, bool]]:
         """Address, and whether it is a canary, by allocation."""
-        _, entries = consul_client(f"http://{self.site.consul}", "", retries=BRIEF).health.service("api")
+        consul = self.site.node.consul
+        client = consul_client(f"http://{consul.address}", consul.tokens["deploy"], retries=BRIEF)
+        _, entries = client.health.service("api")
         return {
             entry["Service"]["ID"].removeprefix("_nomad-task-")[:36]: (
                 f"{entry['Service']['Address']}:{entry['Service']['Port']}",
@@ -73,11 +76,9 @@ class Service:
 
 
 @pytest.fixture
-def service(programs: Path, own_environment: dict[str, str], tmp_path: Path) -> Iterator[Service]:
+def service(site: Site, own_environment: dict[str, str], tmp_path: Path) -> Iterator[Service]:
     with ExitStack() as opened:
-        agent, consul = opened.enter_context(running_node(programs, tmp_path / "consul.log"))
-        site = opened.enter_context(site_in(agent, consul))
-        url = opened.enter_context(traefik(tmp_path, consul))
+        url = opened.enter_context(traefik(tmp_path, site.node.consul))
         targets = tmp_path / "targets.json"
         prometheus = opened.enter_context(measuring(tmp_path, targets))
         environment = {**own_environment, "UPSCHEDULE_WEB_PUBLIC_URL": url}
@@ -85,12 +86,13 @@ def service(programs: Path, own_environment: dict[str, str], tmp_path: Path) -> 
 
 
 @contextmanager
-def traefik(folder: Path, consul: str) -> Iterator[str]:
+def traefik(folder: Path, consul: ProtectedConsul) -> Iterator[str]:
     port = free_port()
     command = [
         str(executables.traefik()),
         f"--entrypoints.web.address={LOOPBACK}:{port}",
-        f"--providers.consulcatalog.endpoint.address={consul}",
+        f"--providers.consulcatalog.endpoint.address={consul.address}",
+        f"--providers.consulcatalog.endpoint.token={consul.tokens['traefik']}",
         "--providers.consulcatalog.exposedbydefault=false",
         "--providers.consulcatalog.refreshinterval=1s",
         "--global.checknewversion=false",

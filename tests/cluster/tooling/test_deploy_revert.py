@@ -13,8 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from tests.support.cluster.tooling import releases
-from tests.support.cluster.tooling.deploy_site import CommandOutput, Site, running_node, site_in
-from tests.support.cluster.tooling.nomad_agent import Agent
+from tests.support.cluster.tooling.deploy_site import CommandOutput, Site
 from tests.support.cluster.tooling.releases import JOBS, SERVES, Release
 from tests.support.fault_proxy import FaultProxy
 from tests.support.servers import wait_until
@@ -35,18 +34,6 @@ BAD = Release(name="bad", program=releases.CRASHES)
 DONE, UNDER_WAY, FAILED, NOT_VERIFIED, NOT_REVERTED, PARTLY_KNOWN = 0, 10, 11, 23, 24, 27
 #: Nomad keeps six versions of a job.
 SEVEN = (2, 1, 2, 1, 2, 1, 2)
-
-
-@pytest.fixture(scope="module")
-def cluster(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Agent, str]]:
-    with running_node(programs, tmp_path_factory.mktemp("consul") / "log") as node:
-        yield node
-
-
-@pytest.fixture
-def site(cluster: tuple[Agent, str]) -> Iterator[Site]:
-    with site_in(*cluster) as made:
-        yield made
 
 
 def settle(site: Site, *releases_: Release) -> None:
@@ -257,11 +244,11 @@ async def test_a_promotion_goes_on_after_nomad_was_silent(site: Site) -> None:
     site.release(TWO)
     site.await_phase("waiting")
     async with FaultProxy(urlsplit(site.agent.address).port or 0) as proxy:
-        lost = asyncio.Event()
-        promoting = asyncio.create_task(promote_through(site, proxy, lost, silence_seconds=60))
+        lost, silent = asyncio.Event(), asyncio.Event()
+        promoting = asyncio.create_task(promote_through(site, proxy, lost, silent, silence_seconds=60))
         await asyncio.wait_for(lost.wait(), 60)
         await proxy.refuse()
-        await asyncio.sleep(5)
+        await asyncio.wait_for(silent.wait(), 60)
         await proxy.restore()
         said = await promoting
 
@@ -278,8 +265,8 @@ async def test_a_promotion_that_nomad_left_half_done_says_what_is_known_and_can_
     site.release(TWO)
     site.await_phase("waiting")
     async with FaultProxy(urlsplit(site.agent.address).port or 0) as proxy:
-        lost = asyncio.Event()
-        promoting = asyncio.create_task(promote_through(site, proxy, lost, silence_seconds=2))
+        lost, silent = asyncio.Event(), asyncio.Event()
+        promoting = asyncio.create_task(promote_through(site, proxy, lost, silent, silence_seconds=2))
         await asyncio.wait_for(lost.wait(), 60)
         await proxy.refuse()
         said = await promoting
@@ -327,8 +314,10 @@ async def test_a_silence_before_the_way_back_is_not_reported_as_no_change(site: 
     assert runs(site, "one")
 
 
-async def promote_through(site: Site, proxy: FaultProxy, lost: asyncio.Event, *, silence_seconds: int) -> CommandOutput:
-    """Sets `lost` when the first answer was lost."""
+async def promote_through(
+    site: Site, proxy: FaultProxy, lost: asyncio.Event, silent: asyncio.Event, *, silence_seconds: int
+) -> CommandOutput:
+    """Sets `lost` when the first answer was lost, and `silent` when Nomad is asked again after that."""
     proxy.interrupt(after=b'"DeploymentModifyIndex"', by=b"")
     environment = {
         **site.environment,
@@ -346,6 +335,8 @@ async def promote_through(site: Site, proxy: FaultProxy, lost: asyncio.Event, *,
         text += line.decode()
         if "cannot be asked" in text:
             lost.set()
+        if ": asking again for " in text:
+            silent.set()
     return CommandOutput(code=await process.wait(), text=text)
 
 

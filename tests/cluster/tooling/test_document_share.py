@@ -15,7 +15,7 @@ from random import Random
 
 import pytest
 
-from tests.support.cluster.tooling.deploy_site import Site, running_node, site_in
+from tests.support.cluster.tooling.deploy_site import ReleaseNode, Site, site_in
 from tests.support.cluster.tooling.prometheus_server import measuring
 from tests.support.cluster.tooling.reading_server import ReadingServer, reading
 from tests.support.servers import wait_until
@@ -51,11 +51,8 @@ class Workers:
 
 
 @pytest.fixture(scope="module")
-def site(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    with (
-        running_node(programs, tmp_path_factory.mktemp("node") / "consul.log") as (agent, consul),
-        site_in(agent, consul) as made,
-    ):
+def site(release_node: ReleaseNode) -> Iterator[Site]:
+    with site_in(release_node) as made:
         yield made
 
 

@@ -1,5 +1,7 @@
 """The cluster's own program on a real Nomad, whose client runs none of its tasks (R10.1, R11.1)."""
 
+import json
+
 import pytest
 
 from tests.support.cluster.program.configurations import pem
@@ -23,6 +25,20 @@ SERVICES = (
 COMMON = {"namespace": "default", "user": "nobody"}
 PROGRAM = {"program": "/usr/bin/program"}
 RULES = {f"{process}_rules": "-@all +ping" for process in PROCESSES}
+#: As the program gives it to the jobs of a release.
+RELEASE = json.dumps(
+    {
+        "version": "1",
+        "environment": {"url": "http://127.0.0.1/environment.tar.gz", "sha256": "0" * 64},
+        "sources": {"url": "http://127.0.0.1/sources.tar.gz", "sha256": "0" * 64},
+        "volume": "releases",
+        "user": "nobody",
+        "program": "pass",
+        "python": "/usr/bin/python3.11",
+        "healthy_seconds": 900,
+        "min_healthy_seconds": 10,
+    }
+)
 OWN = {
     "postgres": {"volume": "data", "port": "5432"},
     "pgbouncer": {"port": "6432", "postgres_host": "postgres.service.consul", "postgres_port": "5432"},
@@ -48,6 +64,12 @@ OWN = {
         **PROGRAM,
         "nomad_address": "http://127.0.0.1:4646",
         "prometheus_address": "http://prometheus.service.consul:9090",
+    },
+    "supervisor": {
+        "release": RELEASE,
+        "nomad_address": "http://127.0.0.1:4646",
+        "prometheus_address": "http://127.0.0.1:9090",
+        "limits": "UPSCHEDULE_WATCH_SECONDS=600",
     },
 }
 CONFIGURATION = {
@@ -86,7 +108,8 @@ def configure(stack: Stack, settings: dict[str, str], secrets: dict[str, str]) -
     stack.run("config", "set-all", *plain, *hidden).expect_success()
 
 
-@pytest.mark.parametrize("service", SERVICES)
+# The program defines the supervisor with the first release.
+@pytest.mark.parametrize("service", [*SERVICES, "supervisor"])
 def test_each_job_file_is_accepted_as_it_stands(agent: Agent, service: str) -> None:
     """By the command that an SRE would try it with."""
     values = [word for name, value in {**COMMON, **OWN[service]}.items() for word in ("-var", f"{name}={value}")]

@@ -1,40 +1,35 @@
 """The supervisor on a real Nomad and a real Prometheus: what it reverts, and what it leaves alone (R12.1, R12.3)."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from tests.support.cluster.tooling.deploy_site import Site, running_node, site_in
+from tests.support.cluster.tooling.deploy_site import ReleaseNode, Site, site_in
 from tests.support.cluster.tooling.metrics_server import MetricsServer, serving_metrics
-from tests.support.cluster.tooling.nomad_agent import Agent
 from tests.support.cluster.tooling.prometheus_server import measuring
-from tests.support.cluster.tooling.releases import DIES_LATER, JOBS, Release
+from tests.support.cluster.tooling.releases import DIES_LATER, JOBS, SERVES, Release
 from tests.support.servers import wait_until
 from upschedule.deploy.http import Endpoint
 from upschedule.deploy.probe.metrics import Prometheus
 from upschedule.deploy.supervision.figures import FigureReader
 from upschedule.deploy.supervision.limits import WatchLimits
+from upschedule.operations.embedded.ports import free_port
 
 ONE, TWO, THREE = Release(name="one"), Release(name="two"), Release(name="three")
 KILLED = Release(name="killed", programs={"api": DIES_LATER}, restarts=30)
 DONE, NOTHING, FAILED = 0, 21, 11
 WATCH_SECONDS = 8
 OPTIONS = ("--slice-seconds", "1")
-
-
-@pytest.fixture(scope="module")
-def node(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Agent, str]]:
-    with running_node(programs, tmp_path_factory.mktemp("consul") / "log") as running:
-        yield running
 
 
 @dataclass(kw_only=True)
@@ -45,11 +40,19 @@ class Watched:
     metrics: MetricsServer
     prometheus: str
     log: Path
+    port: int
     process: subprocess.Popen[bytes]
 
     def start(self, seconds: float = 600) -> None:
         """In the place of the one that ran."""
-        self.process = start(self.site, self.prometheus, self.log, seconds=seconds)
+        self.process = start(self.site, self.prometheus, self.log, port=self.port, seconds=seconds)
+
+    def verdict_shown(self) -> str:
+        """The verdict that its metrics name; empty while there is none."""
+        page = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=5).text
+        return ", ".join(
+            re.findall(r'^upschedule_release_verdict_time_seconds\{verdict="(.*)"\} 1\.', page, re.MULTILINE)
+        )
 
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
@@ -74,6 +77,12 @@ class Watched:
         found = self.site.agent.call("GET", "job/api/allocations", namespace=self.site.namespace)
         return [each["ID"] for each in found if each["DesiredStatus"] == "run" and each["ClientStatus"] == "running"]
 
+    def faults_counted(self) -> float:
+        """By Prometheus, of the instance with the most."""
+        prometheus = Prometheus(Endpoint(name="Prometheus", address=self.prometheus))
+        found = prometheus.samples('upschedule_http_requests_total{fault="yes"}')
+        return max((float(each.value[1]) for each in found), default=0)
+
     def show(self, *, requests: int, faults: int) -> None:
         """Of the instances that run; `faults` are of one route."""
         lines: list[str] = []
@@ -89,28 +98,33 @@ class Watched:
         self.metrics.show("\n".join(lines) + "\n")
 
 
-def start(site: Site, prometheus: str, log: Path, *, seconds: float) -> subprocess.Popen[bytes]:
+def start(site: Site, prometheus: str, log: Path, *, port: int, seconds: float) -> subprocess.Popen[bytes]:
+    """With a token of the supervisor's own rights."""
     command = [sys.executable, "-m", "upschedule", "deploy", "supervise", "--prometheus", prometheus, *OPTIONS]
     with log.open("ab") as output:
         return subprocess.Popen(
-            [*command, "--seconds", str(seconds)], env=site.environment, stdout=output, stderr=output
+            [*command, "--port", str(port), "--seconds", str(seconds)],
+            env=site.with_supervisor_token().environment,
+            stdout=output,
+            stderr=output,
         )
 
 
 @contextmanager
-def watched(node: tuple[Agent, str], folder: Path, *, seconds: float = 600) -> Iterator[Watched]:
+def watched(release_node: ReleaseNode, folder: Path, *, first: Release = ONE) -> Iterator[Watched]:
     targets = folder / "targets.json"
-    with site_in(*node) as site, serving_metrics() as metrics, measuring(folder, targets) as prometheus:
+    with site_in(release_node) as site, serving_metrics() as metrics, measuring(folder, targets) as prometheus:
         targets.write_text(json.dumps([{"targets": [f"127.0.0.1:{metrics.port}"]}]), encoding="utf-8")
-        site.release(ONE)
+        site.release(first)
         site.await_phase("settled")
-        log = folder / "supervisor.log"
+        log, port = folder / "supervisor.log", free_port()
         made = Watched(
             site=site,
             metrics=metrics,
             prometheus=prometheus,
             log=log,
-            process=start(site, prometheus, log, seconds=seconds),
+            port=port,
+            process=start(site, prometheus, log, port=port, seconds=600),
         )
         try:
             made.await_verdict("not watched")
@@ -134,10 +148,10 @@ def runs(site: Site, release: str) -> bool:
 
 @pytest.mark.timeout(300)
 def test_a_release_that_is_killed_again_and_again_is_reverted_although_the_supervisor_was_killed(
-    node: tuple[Agent, str], tmp_path: Path
+    release_node: ReleaseNode, tmp_path: Path
 ) -> None:
     """One death alone may be the node's fault. A new supervisor continues the watch."""
-    with watched(node, tmp_path) as all_:
+    with watched(release_node, tmp_path) as all_:
         promote(all_.site, KILLED)
         all_.await_verdict("watching")
         all_.kill()
@@ -150,7 +164,10 @@ def test_a_release_that_is_killed_again_and_again_is_reverted_although_the_super
         assert "task serve was killed (exit code 137)" in found["reason"]
         assert runs(all_.site, "one")
         assert [each["release"] for each in all_.site.records()] == ["one (c0ffeeone)"]
+        wait_until(lambda: all_.verdict_shown() == "reverted")
         said = all_.site.deploy("status")
+        # The token may not read the logs of tasks, so the supervisor does not try.
+        assert "cannot be read" not in all_.log.read_text()
         assert ("watch: release killed (c0ffeekill): reverted at " in said.text, found["reason"] in said.text) == (
             True,
             True,
@@ -159,10 +176,10 @@ def test_a_release_that_is_killed_again_and_again_is_reverted_although_the_super
 
 @pytest.mark.timeout(300)
 def test_a_route_that_fails_after_the_promotion_is_named_and_the_next_release_is_watched_as_well(
-    node: tuple[Agent, str], tmp_path: Path
+    release_node: ReleaseNode, tmp_path: Path
 ) -> None:
     """Each kind of verdict, one after the other."""
-    with watched(node, tmp_path) as all_:
+    with watched(release_node, tmp_path) as all_:
         promote(all_.site, TWO)
         all_.await_verdict("watching")
         all_.site.await_phase("settled")
@@ -170,7 +187,7 @@ def test_a_route_that_fails_after_the_promotion_is_named_and_the_next_release_is
         while all_.watch()["verdict"] == "watching":
             requests, faults = requests + 40, faults + 20
             all_.show(requests=requests, faults=faults)
-            time.sleep(0.5)
+            wait_until(lambda faults=faults: all_.faults_counted() >= faults or all_.watch()["verdict"] != "watching")
         found = all_.await_verdict("reverted")
 
         assert found["reason"].startswith("GET /api/v1/calendars: faults ")
@@ -191,10 +208,10 @@ def test_a_route_that_fails_after_the_promotion_is_named_and_the_next_release_is
 
 @pytest.mark.timeout(300)
 def test_a_person_keeps_a_release_against_its_figures_and_a_revert_by_hand_ends_the_watch(
-    node: tuple[Agent, str], tmp_path: Path
+    release_node: ReleaseNode, tmp_path: Path
 ) -> None:
     """Both are recorded."""
-    with watched(node, tmp_path) as all_:
+    with watched(release_node, tmp_path) as all_:
         promote(all_.site, KILLED)
         all_.await_verdict("watching")
         accepted = all_.site.deploy("accept", "--reason", "the kills are known")
@@ -213,6 +230,30 @@ def test_a_person_keeps_a_release_against_its_figures_and_a_revert_by_hand_ends_
         assert back.code == DONE, back.text
         left = all_.await_verdict("left")
         assert "killed (c0ffeekill) accepted: the kills are known" in left["decisions"][0]
+
+
+@pytest.mark.timeout(400)
+def test_a_release_that_cannot_be_reverted_stays_until_a_person_does_it(
+    release_node: ReleaseNode, tmp_path: Path
+) -> None:
+    """The release before does not start at first. What the supervisor could not do is no longer said afterwards."""
+    broken = tmp_path / "broken"
+    starts = f"import os\nif os.path.exists({str(broken)!r}): raise SystemExit(7)\n{SERVES}"
+    with watched(release_node, tmp_path, first=Release(name="one", programs={"worker": starts})) as all_:
+        promote(all_.site, KILLED)
+        all_.await_verdict("watching")
+        assert all_.verdict_shown() == ""
+        broken.touch()
+
+        found = all_.await_verdict("not reverted", seconds=300)
+
+        assert "the release before could not be started" in found["reason"]
+        wait_until(lambda: all_.verdict_shown() == "not reverted")
+        broken.unlink()
+        back = all_.site.deploy("revert")
+        assert back.code == DONE, back.text
+        assert all_.await_verdict("left")["release"] == "killed (c0ffeekill)"
+        wait_until(lambda: all_.verdict_shown() == "left")
 
 
 def page(counts: dict[str, int], *, stores_up: bool = True) -> str:

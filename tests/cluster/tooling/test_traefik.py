@@ -14,18 +14,16 @@ from tests.cluster.conftest import Figure
 from tests.support.cluster.tooling.authority import self_signed
 from tests.support.cluster.tooling.consul_agent import passing
 from tests.support.cluster.tooling.echo_server import Echo, running_echo
-from tests.support.cluster.tooling.edge import DOMAIN, NOBODY, RULE, Edge, Node, put_secrets, running_edge, running_node
+from tests.support.cluster.tooling.edge import DOMAIN, NOBODY, RULE, Edge, Node, put_secrets, running_edge
 from tests.support.cluster.whole.visits import visiting
 from tests.support.processes.health_pages import metric
-from tests.support.servers import scratch_directory, wait_until
+from tests.support.servers import wait_until
 from upschedule.operations.embedded.ports import LOOPBACK
 
 CAP_NET_BIND_SERVICE = 1 << 10
 TOKEN = "token-of-the-catalog"
 YEAR_SECONDS = 31_536_000
 REQUESTS = 50
-#: The job's `healthy_deadline`, the end of the wrong instance, and the start of the right one.
-REVERTED_SECONDS = 45
 HIDDEN = ("/metrics", "/metrics/x", "/health/ready", "/health/ready/", "//metrics", "/health/./ready", "/x/../metrics")
 INSIDE = ("/ping", "/dashboard/", "/api/rawdata", "/faults/502")
 
@@ -33,21 +31,11 @@ pytestmark = pytest.mark.timeout(180)
 
 
 @pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    with scratch_directory() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def node(programs: Path, folder: Path) -> Iterator[Node]:
-    with running_node(programs, folder) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def edge(node: Node, folder: Path) -> Iterator[Edge]:
+def edge(edge_node: Node, folder: Path) -> Iterator[Edge]:
     made = self_signed(folder, "given", f"DNS:{DOMAIN}")
-    with running_edge(Edge(node=node, variables={}, roots=made.certificate), items(made.certificate, made.key)) as up:
+    with running_edge(
+        Edge(node=edge_node, variables={}, roots=made.certificate), items(made.certificate, made.key)
+    ) as up:
         yield up
 
 
@@ -298,7 +286,6 @@ def test_a_wrong_configuration_is_replaced_by_the_one_before(
     figure(f"seconds without an answer after a wrong {variable}", visits.longest_seconds)
     figure(f"requests that failed after a wrong {variable}", len(visits.failures))
     assert visits.failures
-    assert visits.longest_seconds < REVERTED_SECONDS
 
 
 def failure_at(edge: Edge) -> str | None:

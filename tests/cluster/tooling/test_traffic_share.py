@@ -18,16 +18,17 @@ import msgspec
 import pytest
 
 from tests.support.cluster.tooling.authority import self_signed
+from tests.support.cluster.tooling.deploy_site import deploy_token
 from tests.support.cluster.tooling.echo_server import register
-from tests.support.cluster.tooling.edge import Edge, Node, running_edge, running_node
+from tests.support.cluster.tooling.edge import Edge, Node, running_edge
 from tests.support.cluster.tooling.prometheus_server import measuring
 from tests.support.cluster.tooling.visited_server import Visited, visited
-from tests.support.servers import scratch_directory, wait_until
+from tests.support.servers import wait_until
 from upschedule.deploy.clock import Clock
 from upschedule.deploy.comparison.rules import ComparisonLimits
 from upschedule.deploy.consul import consul_client
 from upschedule.deploy.http import BRIEF, Endpoint
-from upschedule.deploy.nomad import NomadClient, nomad_endpoint
+from upschedule.deploy.nomad import NomadClient, nomad_at
 from upschedule.deploy.probe.metrics import Prometheus
 from upschedule.deploy.share import Share, ShareVariable
 from upschedule.deploy.shared_traffic import CanaryInstance, SharedTraffic, ShareLimits
@@ -42,18 +43,6 @@ COOKIE = "upschedule-share"
 FEED = "/calendars/abc.ics"
 
 pytestmark = pytest.mark.timeout(180)
-
-
-@pytest.fixture(scope="module")
-def folder() -> Iterator[Path]:
-    with scratch_directory() as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def node(programs: Path, folder: Path) -> Iterator[Node]:
-    with running_node(programs, folder) as running:
-        yield running
 
 
 @dataclass(kw_only=True)
@@ -120,14 +109,14 @@ class Site:
 
 
 @pytest.fixture(scope="module")
-def edge(node: Node, folder: Path) -> Iterator[Edge]:
+def edge(edge_node: Node, folder: Path) -> Iterator[Edge]:
     made = self_signed(folder, "given", f"IP:{LOOPBACK}")
     items = {
         "consul_token": "token-of-the-catalog",
         "certificate": made.certificate.read_text(),
         "key": made.key.read_text(),
     }
-    with running_edge(Edge(node=node, variables={"domain": ""}, roots=made.certificate), items) as up:
+    with running_edge(Edge(node=edge_node, variables={"domain": ""}, roots=made.certificate), items) as up:
         yield up
 
 
@@ -141,7 +130,8 @@ def site(edge: Edge, tmp_path: Path) -> Iterator[Site]:
     """With no share at the beginning, whatever a test left."""
     agent = edge.node.agent
     catalog = consul_client(f"http://{edge.node.consul}", "", retries=BRIEF).agent
-    nomad = NomadClient(nomad_endpoint(agent.environment), query={"namespace": "default"})
+    token = deploy_token(agent, "default")
+    nomad = NomadClient(nomad_at(agent.address, token), query={"namespace": "default"})
     with (
         visited("old", tmp_path) as old,
         visited("canary", tmp_path) as canary,

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from tests.support.cluster.tooling.consul_agent import running_consul
+from tests.support.cluster.tooling.consul_agent import ProtectedConsul, running_protected_consul
 from tests.support.cluster.tooling.nomad_agent import Agent, running_agent
 from tests.support.cluster.tooling.releases import JOBS, RELEASE_VOLUME, Release
 from tests.support.cluster.tooling.sleeper_jobs import unique
@@ -21,6 +21,7 @@ from tests.support.servers import wait_until
 from upschedule.deploy.clock import Clock
 from upschedule.deploy.decisions import PATH as DECISIONS
 from upschedule.deploy.environment import cluster_from
+from upschedule.deploy.nomad import NomadClient, nomad_at
 from upschedule.deploy.rollout_state import derive
 
 COMMAND_SECONDS = 150
@@ -35,13 +36,24 @@ class CommandOutput:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Site:
-    """A namespace of its own; `token` is a deploy token for it."""
+class ReleaseNode:
+    """Nomad, and the Consul that it registers instances with."""
 
     agent: Agent
-    consul: str
+    consul: ProtectedConsul
+
+
+@dataclass(frozen=True, kw_only=True)
+class Site:
+    """A namespace of its own; `token` is a deploy token for it. Its commands have the deploy policy of Consul."""
+
+    node: ReleaseNode
     namespace: str
     token: str
+
+    @property
+    def agent(self) -> Agent:
+        return self.node.agent
 
     @property
     def environment(self) -> dict[str, str]:
@@ -50,7 +62,8 @@ class Site:
             "NOMAD_ADDR": self.agent.address,
             "NOMAD_TOKEN": self.token,
             "NOMAD_NAMESPACE": self.namespace,
-            "CONSUL_HTTP_ADDR": self.consul,
+            "CONSUL_HTTP_ADDR": self.node.consul.address,
+            "CONSUL_HTTP_TOKEN": self.node.consul.tokens["deploy"],
         }
 
     def deploy(self, *arguments: str, **environment: str) -> CommandOutput:
@@ -70,6 +83,7 @@ class Site:
         )
 
     def release(self, release: Release, *jobs: str) -> None:
+        """As `pulumi up`, whose token manages Nomad."""
         release.start(self.agent, self.namespace, *jobs)
 
     def promote(self, *jobs: str) -> None:
@@ -85,10 +99,11 @@ class Site:
         return found
 
     def scale(self, job: str, *counts: int) -> None:
-        """As the autoscaler does, waiting for each change."""
+        """As the autoscaler does, with its token, waiting for each change."""
+        token = _token(self.agent, f"{self.namespace}-autoscaler", _rules("autoscaler_rules", self.namespace))
+        nomad = NomadClient(nomad_at(self.agent.address, token), query={"namespace": self.namespace})
         for count in counts:
-            body = {"Count": count, "Target": {"Group": job}, "Message": "load"}
-            self.agent.call("POST", f"job/{job}/scale", body, namespace=self.namespace)
+            nomad.call("POST", "job", job, "scale", body={"Count": count, "Target": {"Group": job}, "Message": "load"})
             wait_until(lambda: self.deployment(job)["Status"] == "successful", timeout_seconds=60)
 
     def versions(self, job: str) -> list[dict[str, Any]]:
@@ -108,7 +123,7 @@ class Site:
         ]
 
     def stack_applied(self, release: str) -> None:
-        """As `pulumi up` says it once it has registered the jobs."""
+        """As `pulumi up` says it once it has registered the jobs, with a token that manages Nomad."""
         body = {"Path": "stack/applied", "Items": {"release": release}}
         self.agent.call("PUT", "var/stack%2Fapplied", body, namespace=self.namespace)
 
@@ -117,12 +132,16 @@ class Site:
         rules = re.sub(r"\n  variables \{.*?\n  \}\n", "\n", _deploy_rules(self.namespace), flags=re.DOTALL)
         return replace(self, token=_token(self.agent, f"{self.namespace}-old", rules))
 
+    def with_supervisor_token(self) -> "Site":
+        rules = _rules("supervisor_rules", self.namespace, release_volume=RELEASE_VOLUME)
+        return replace(self, token=_token(self.agent, f"{self.namespace}-supervisor", rules))
+
     def phases(self) -> dict[str, str]:
         cluster = cluster_from(self.environment, clock=Clock(), report=print)
         return {name: str(derive(cluster.nomad.job_snapshot(name)).phase) for name in JOBS}
 
     def await_phase(self, phase: str, *jobs: str) -> None:
-        wait_until(lambda: {self.phases()[job] for job in jobs or JOBS} == {phase}, timeout_seconds=60)
+        wait_until(lambda: {self.phases()[job] for job in jobs or JOBS} == {phase}, timeout_seconds=90)
 
     def running(self, job: str) -> set[str]:
         """Releases of the instances that run and are to."""
@@ -146,12 +165,13 @@ class Site:
 
 
 @contextmanager
-def running_node(programs: Path, log: Path) -> Iterator[tuple[Agent, str]]:
-    """Nomad, and the address of the Consul that it registers instances with."""
-    with running_consul(programs / "consul", log) as consul:
+def running_node(programs: Path, log: Path) -> Iterator[ReleaseNode]:
+    """Both with ACLs."""
+    with running_protected_consul(programs / "consul", log) as consul:
         configuration = f"""
 consul {{
-  address = "{consul}"
+  address = "{consul.address}"
+  token   = "{consul.tokens["nomad"]}"
 }}
 client {{
   host_volume "{RELEASE_VOLUME}" {{
@@ -160,23 +180,31 @@ client {{
 }}
 """
         with running_agent(programs / "nomad", configuration) as agent:
-            yield agent, consul
+            yield ReleaseNode(agent=agent, consul=consul)
 
 
 @contextmanager
-def site_in(agent: Agent, consul: str) -> Iterator[Site]:
+def site_in(node: ReleaseNode) -> Iterator[Site]:
     """Its jobs end with it."""
-    name = unique("deploy")
+    name, agent = unique("deploy"), node.agent
     agent.call("POST", f"namespace/{name}", {"Name": name})
-    yield Site(agent=agent, consul=consul, namespace=name, token=_token(agent, name, _deploy_rules(name)))
+    yield Site(node=node, namespace=name, token=deploy_token(agent, name))
     for job in agent.call("GET", "jobs", namespace=name):
         agent.call("DELETE", f"job/{job['ID']}", namespace=name, purge="true")
 
 
+def deploy_token(agent: Agent, namespace: str) -> str:
+    """A new one, with the rights that `pulumi up` gives it."""
+    return _token(agent, unique("deploy"), _deploy_rules(namespace))
+
+
 def _deploy_rules(namespace: str) -> str:
-    rules: str = runpy.run_path(str(ROOT / "pulumi" / "components" / "access.py"))["deploy_rules"](
-        namespace, release_volume=RELEASE_VOLUME
-    )
+    return _rules("deploy_rules", namespace, release_volume=RELEASE_VOLUME)
+
+
+def _rules(name: str, *arguments: str, **options: str) -> str:
+    """As the program of Pulumi writes them."""
+    rules: str = runpy.run_path(str(ROOT / "pulumi" / "components" / "access.py"))[name](*arguments, **options)
     return rules
 
 

@@ -82,7 +82,7 @@ class Release:
     programs: Mapping[str, str] = field(default_factory=dict[str, str])
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     check_path: str = "/"
-    healthy_seconds: int = 14
+    healthy_seconds: int = 60
     prestart: str = PREPARES
     count: int = 1
     restarts: int = 0
