@@ -1,6 +1,8 @@
 """Releases that must not go out: each goes back, says why in words, and nobody notices (R12.1, R12.3)."""
 
+import datetime as dt
 import itertools
+import re
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -48,6 +50,12 @@ from tools.local_cluster.errors import ClusterError
 pytestmark = pytest.mark.timeout(900)
 #: Documents that are uploaded one after the other, two at once.
 STEP = 8
+#: What Nomad, the gate, the roll-out's watch or the verification has found.
+FOUND = re.compile(
+    r"^(\d\d):(\d\d):(\d\d) (?:\w+: .* failed: |The gate is not passed|Instances of the release restart|The roll-out of"
+    r"|The final verification is not passed)",
+    re.MULTILINE,
+)
 #: The release is silent for half a minute before its documents are read again.
 CORRECTED_SECONDS = 240.0
 
@@ -77,12 +85,13 @@ def test_a_bad_release_goes_back_and_says_why_while_the_one_before_serves(
     manifest = make_release(cluster, tmp_path / "bad", bad.change)
     schema = applied(cluster)
     with unlimited_traffic(cluster, readers=4, pause_seconds=0.2) as students:
-        began = time.monotonic()
+        began, began_at = time.monotonic(), dt.datetime.now().astimezone()
         with tried(cluster, {"release": manifest, "releaseHealthySeconds": str(bad.healthy_seconds)}):
             before = {identity: serving(cluster)[identity] for identity in others(cluster, manifest)}
-            uploads = students.upload(documents, at_once=2)
+            uploads = students.upload(documents, at_once=2, within_seconds=bad.document_seconds)
             promotion = deploy(cluster, "promote", *bad.options)
             figure("seconds from `pulumi up` until a bad release has gone back", time.monotonic() - began)
+            figure("seconds from `pulumi up` until a bad release is found", found_after(promotion.output, began_at))
             # What was promoted has replaced instances.
             assert promotion.code != GATE_NOT_PASSED or is_undisturbed(cluster, before, may_grow=bad.slows)
             uploads.result()
@@ -161,6 +170,14 @@ def is_undisturbed(cluster: LocalCluster, before: Mapping[str, str], *, may_grow
     if may_grow:
         now = {identity: began for identity, began in now.items() if identity in before}
     return bool(now) and now.items() <= before.items()
+
+
+def found_after(output: str, began: dt.datetime) -> float:
+    """Seconds until the command said that the release is bad, which begins each line with the time."""
+    found = FOUND.search(output)
+    assert found, output
+    at = began.replace(hour=int(found[1]), minute=int(found[2]), second=int(found[3]), microsecond=0)
+    return ((at - began) % dt.timedelta(days=1)).total_seconds()
 
 
 def others(cluster: LocalCluster, manifest: str) -> set[str]:

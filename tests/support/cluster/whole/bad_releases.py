@@ -11,6 +11,7 @@ from tests.support.cluster.whole.releases import (
     migrating,
     replacing,
 )
+from tests.support.cluster.whole.traffic import DOCUMENT_SECONDS
 
 #: The default of `releaseHealthySeconds`.
 HEALTHY_SECONDS = 900
@@ -60,7 +61,7 @@ class BadRelease:
     `failed_max` requests may fail or be refused: those that an instance had, or got, when it was killed.
 
     Nomad gives up a canary that is not healthy after `healthy_seconds`. If it `slows` requests meanwhile, the
-    autoscaler may add instances of the release before.
+    autoscaler may add instances of the release before. A document may take `document_seconds` from upload to timetable.
 
     `options` are those of the promotion.
     """
@@ -71,6 +72,7 @@ class BadRelease:
     slows: bool = False
     codes: Collection[int] = (GATE_NOT_PASSED,)
     documents: int = 6
+    document_seconds: float = DOCUMENT_SECONDS
     failed_max: int = 0
     options: Sequence[str] = ()
 
@@ -161,6 +163,8 @@ WORKER_DIES = BadRelease(
     healthy_seconds=HEALTHY_SECONDS,
     codes=(ROLLED_BACK, NOT_VERIFIED),
     documents=120,
+    # After the roll-out no worker reads until the release before is back.
+    document_seconds=300,
 )
 
 # One request in 22: the 95th percentile stays what it was.

@@ -19,7 +19,7 @@ from tools.local_cluster.release_command import pack_release
 from upschedule.deploy.share import DocumentShareVariable
 
 JOBS = ("api", "worker", "scheduler")
-UNDER_WAY = 10
+DONE, UNDER_WAY = 0, 10
 GATE_NOT_PASSED, ROLLED_BACK, NOT_VERIFIED = 20, 22, 23
 #: Above the bounds that the command sets itself.
 COMMAND_SECONDS = 1500
@@ -124,18 +124,22 @@ def deploy(cluster: LocalCluster, *arguments: str) -> Done:
 def tried(cluster: LocalCluster, settings: Mapping[str, str]) -> Iterator[None]:
     """Brings the stack up with `settings`; in the end they are as before, and what ran before runs."""
     before = {name: cluster.stack.setting(name) for name in settings}
+    kept = set(released(cluster).values())
     cluster.stack.configure(settings, {})
     try:
         cluster.stack.up()
         yield
     finally:
-        if deploy(cluster, "status").code == UNDER_WAY:
+        # Also a release that was promoted: the stack alone would start the earlier one as a canary, which waits.
+        if deploy(cluster, "status").code == UNDER_WAY or set(released(cluster).values()) != kept:
             deploy(cluster, "revert")
         cluster.stack.configure({name: value for name, value in before.items() if value}, {})
         for name in [name for name, value in before.items() if not value]:
             cluster.stack.run("config", "rm", name)
         cluster.stack.up()
         cluster.await_healthy()
+        settled = deploy(cluster, "status", "--wait-seconds", "120")
+        assert (settled.code, set(released(cluster).values())) == (DONE, kept), settled.output
 
 
 def serving(cluster: LocalCluster) -> dict[str, str]:
