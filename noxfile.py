@@ -89,7 +89,21 @@ def cluster_quick(session: nox.Session) -> None:
         "program",
         "secrets",
     )
-    chosen = ("tests/cluster/program", *(f"tests/cluster/tooling/test_{part}.py" for part in parts))
+    # Of files whose other tests CI leaves to `cluster_tooling`: one for each way in which a release is found or left.
+    ways_back = (
+        "deploy.py::test_a_canary_that_crashes_is_given_up_within_a_minute_and_the_wait_says_why",
+        "deploy.py::test_a_release_whose_instances_are_killed_goes_back_though_each_is_healthy_again",
+        "deploy_revert.py::test_after_seven_scalings_a_revert_works_and_a_bad_release_goes_back",
+        "deploy_revert.py::test_nomads_own_commands_and_ours_mix",
+        "supervision.py::test_a_release_that_is_killed_again_and_again_is_reverted_although_the_supervisor_was_killed",
+        "traffic_share.py::test_a_canary_that_is_dead_or_unwell_gets_nothing_within_seconds",
+        "traffic_share.py::test_a_canary_that_delays_one_request_in_22_is_found_by_its_visitors",
+    )
+    chosen = (
+        "tests/cluster/program",
+        *(f"tests/cluster/tooling/test_{part}.py" for part in parts),
+        *(f"tests/cluster/tooling/test_{test}" for test in ways_back),
+    )
     # Each process has a Nomad of its own.
     session.run("pytest", *chosen, *TWO_PROCESSES, *session.posargs)
 
