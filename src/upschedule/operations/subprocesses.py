@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
+from psycopg.pq import Conninfo
+
 _STDERR_CHARACTERS_MAX = 600
 
 
@@ -46,3 +48,9 @@ def run_program(
     if done.returncode != 0:
         raise ProgramFailed(name, done.stderr.decode(errors="replace").strip()[-_STDERR_CHARACTERS_MAX:])
     return done.stdout or b""
+
+
+def connection_environment(dsn: str) -> dict[str, str]:
+    """Passes the password in the environment, since all users of the machine can read a process's arguments."""
+    options = Conninfo.parse(dsn.encode())
+    return {option.envvar.decode(): option.val.decode() for option in options if option.envvar and option.val}

@@ -26,7 +26,10 @@ _FULL = frozenset({"InsufficientStorage", "XMinioStorageFull"})
 
 
 class BucketAddress(msgspec.Struct, frozen=True, kw_only=True):
-    """`endpoint` is HOST:PORT without a scheme; `region` is the one that the store expects in signatures."""
+    """`endpoint` is HOST:PORT without a scheme; `region` is the one that the store expects in signatures.
+
+    `authority_file` holds in PEM who signed the store's certificate. Empty: one that the system trusts.
+    """
 
     endpoint: str
     access_key: str
@@ -34,6 +37,7 @@ class BucketAddress(msgspec.Struct, frozen=True, kw_only=True):
     bucket: str
     secure: bool = False
     region: str = DEFAULT_REGION
+    authority_file: str = ""
 
     @property
     def url(self) -> str:
@@ -84,6 +88,7 @@ class Bucket:
         self._name = address.bucket
         self._http = urllib3.PoolManager(
             maxsize=options.connections_max,
+            ca_certs=address.authority_file or None,
             timeout=Timeout(connect=options.connect_seconds, read=options.silence_seconds),
             retries=Retry(
                 total=options.retries_max,

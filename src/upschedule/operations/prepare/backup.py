@@ -9,10 +9,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO
 
-from psycopg.pq import Conninfo
-
 from upschedule.operations.prepare.errors import BackupFailed
-from upschedule.operations.subprocesses import ProgramFailed, run_program
+from upschedule.operations.subprocesses import ProgramFailed, connection_environment, run_program
 from upschedule.stores.bucket import Bucket, ObjectMissing
 from upschedule.stores.errors import StoreError
 
@@ -39,7 +37,12 @@ def back_up(dsn: str, version: str, now: datetime, options: BackupOptions) -> st
 
 def _dump(dsn: str, file: IO[bytes], options: BackupOptions) -> None:
     wait = f"--lock-wait-timeout={options.lock_wait_seconds * 1000:.0f}"
-    _run(["pg_dump", "--format=custom", "--no-password", wait], options, connection=_environment(dsn), output=file)
+    _run(
+        ["pg_dump", "--format=custom", "--no-password", wait],
+        options,
+        connection=connection_environment(dsn),
+        output=file,
+    )
 
 
 def _read_all(file: Path, options: BackupOptions) -> None:
@@ -57,12 +60,6 @@ def _store(key: str, file: Path, store: Bucket) -> None:
         raise BackupFailed("the object store", store.explain(error)) from error
     if (stored, read) != (sha256, sha256):
         raise BackupFailed("the object store", f"{key} comes back with other bytes than were sent.")
-
-
-def _environment(dsn: str) -> dict[str, str]:
-    """Passes the password in the environment, since all users of the machine can read a process's arguments."""
-    options = Conninfo.parse(dsn.encode())
-    return {option.envvar.decode(): option.val.decode() for option in options if option.envvar and option.val}
 
 
 def _run(
