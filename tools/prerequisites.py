@@ -87,6 +87,7 @@ PARTS = {
         Prerequisite(package="gcc", present=_command("gcc")),
         Prerequisite(package="libc6-dev", present=_path("/usr/include/stdlib.h")),
         Prerequisite(package="pebble", present=_command("pebble")),
+        Prerequisite(package="pgbackrest", present=_path("/usr/bin/pgbackrest")),
         Prerequisite(package="pgbouncer", present=_path("/usr/sbin/pgbouncer")),
         Prerequisite(package="prometheus", present=_command("prometheus")),
         Prerequisite(package="prometheus-alertmanager", present=_command("prometheus-alertmanager")),

@@ -5,6 +5,7 @@ import importlib
 import click
 
 COMMANDS = (
+    "backup",
     "deploy",
     "extract",
     "local",

@@ -1,0 +1,87 @@
+"""Makes a backup, proves it, and only then removes what is too old."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import psycopg
+import structlog
+
+from upschedule.operations.cluster_backup.errors import NotVerified, StepFailed, UnknownBackup
+from upschedule.operations.cluster_backup.model import BackupSet, Record
+from upschedule.operations.cluster_backup.records import Records
+from upschedule.operations.cluster_backup.reference import ReferenceOptions, take_reference
+from upschedule.operations.cluster_backup.repository import Repository
+from upschedule.operations.cluster_backup.retention import newest_to_keep
+from upschedule.operations.cluster_backup.scratch import ScratchOptions
+from upschedule.operations.cluster_backup.verification import verify
+from upschedule.operations.migration.migrate import Timing
+
+_log = structlog.get_logger(__name__)
+
+
+def _now() -> datetime:
+    return datetime.now(tz=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backups:
+    """The backups of one cluster. Every method raises ClusterBackupError.
+
+    `keep_days` is how far back every second can be restored.
+    """
+
+    repository: Repository
+    records: Records
+    reference: ReferenceOptions
+    scratch: ScratchOptions
+    database: str
+    keep_days: float = 7.0
+    timing: Timing = field(default_factory=Timing)
+    now: Callable[[], datetime] = _now
+
+    def back_up(self) -> Record:
+        """Raises NotVerified for a backup that was made and does not count; nothing older is removed then."""
+        try:
+            self.repository.create(self.reference.dsn)
+            backup = self.repository.back_up(self.reference.dsn)
+            _log.info("backup_made", label=backup.label, size_bytes=backup.size_bytes, stored_bytes=backup.stored_bytes)
+            reference = take_reference(f"backup-{backup.label}", self.reference, self.timing, self.now)
+        except psycopg.Error as error:
+            raise StepFailed("Asking PostgreSQL", str(error).strip()) from error
+        self.records.put(Record(backup=backup, reference=reference))
+        record = self.verify(backup.label)
+        self.remove_old()
+        return record
+
+    def verify(self, label: str) -> Record:
+        """Restores the backup into a scratch server and records how that ended. Raises NotVerified, UnknownBackup."""
+        known = self.show(label)
+        verification = verify(known, self.repository, self.scratch, self.database, self.now)
+        record = Record(backup=known.backup, reference=known.reference, verification=verification)
+        self.records.put(record)
+        if verification.problems:
+            raise NotVerified(label, verification.problems)
+        _log.info("backup_verified", label=label, seconds=round(verification.seconds, 1))
+        return record
+
+    def show(self, label: str) -> Record:
+        """The record of a backup that is in the repository."""
+        if label not in {each.label for each in self.repository.backups()}:
+            raise UnknownBackup(label)
+        if (record := self.records.get(label)) is None:
+            raise StepFailed("Reading the record", f"the backup {label} was interrupted before it was recorded.")
+        return record
+
+    def list(self) -> Sequence[tuple[BackupSet, Record | None]]:
+        """The oldest first."""
+        return [(each, self.records.get(each.label)) for each in self.repository.backups()]
+
+    def remove_old(self) -> None:
+        """Removes what no second of the last `keep_days` needs."""
+        known = self.list()
+        verified = {backup.label for backup, record in known if record and record.verified}
+        kept = newest_to_keep([backup for backup, _ in known], verified, self.now(), self.keep_days)
+        if kept < len(known):
+            self.repository.keep(kept)
+            _log.info("backups_removed", count=len(known) - kept, kept=kept)

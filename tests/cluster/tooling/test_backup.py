@@ -1,0 +1,167 @@
+"""PostgreSQL's backups, on Debian's server, pgBackRest and an S3 store with TLS and an object lock (R9.1, R9.2)."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import psycopg
+import pytest
+from minio.deleteobjects import DeleteObject
+from minio.error import S3Error
+
+from tests.support.cluster.tooling.backup_site import BUCKET, BackupSite, running_site, writing
+from upschedule.operations.cluster_backup.errors import NeverQuiet, NotVerified, StepFailed, UnknownBackup
+from upschedule.operations.cluster_backup.model import Record
+from upschedule.operations.cluster_backup.reference import take_reference
+from upschedule.operations.table_sums import TableSum
+
+pytestmark = pytest.mark.timeout(300)
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[BackupSite]:
+    with running_site() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def record(site: BackupSite) -> Record:
+    """A backup that was made and verified while others wrote."""
+    site.execute("INSERT INTO accounts (email, password_hash) VALUES ('thandi@tuks.example', 'x')")
+    with writing(site):
+        return site.backups.back_up()
+
+
+def test_a_backup_counts_when_it_was_restored_and_compared(site: BackupSite, record: Record) -> None:
+    """While two clients write without a pause; nothing of the restoration is left (R9.2)."""
+    assert record.verified
+    assert record.reference.tables["accounts"].rows > 0
+    assert set(record.reference.tables) > {"accounts", "jobs", "calendars", "schema_migrations"}
+    assert list(site.backups.scratch.folder.iterdir()) == []
+    assert [(backup.label, known) for backup, known in site.backups.list()] == [(record.backup.label, record)]
+
+
+def test_contents_are_recorded_only_while_no_writer_is_open(site: BackupSite) -> None:
+    """A snapshot does not show a transaction that began after the last one ended; its rows may be in the log or not."""
+    options = replace(site.backups.reference, quiet_seconds=0.5)
+    with psycopg.connect(site.postgres.owner_dsn()) as writer:
+        writer.execute("INSERT INTO accounts (stored_bytes) VALUES (1)")
+        with pytest.raises(NeverQuiet, match="at every moment for 0 s"):
+            take_reference("open", options, site.backups.timing)
+    before = take_reference("ended", options, site.backups.timing).tables["accounts"].rows
+    site.execute("INSERT INTO accounts (stored_bytes) VALUES (1)")
+
+    assert take_reference("later", options, site.backups.timing).tables["accounts"].rows == before + 1
+
+
+def test_what_the_repository_holds_is_encrypted(site: BackupSite, record: Record) -> None:
+    """The store sees no table, no row and no name of a role."""
+    client = site.store.backup_client()
+    # The files of the log hold the rows, and the others the names of files.
+    keys = [key for key in site.objects() if key.startswith("archive/") or "pg_data" not in key]
+    seen = b"".join(
+        client.get_object(bucket_name=BUCKET, object_name=key).read() for key in keys if "records/" not in key
+    )
+
+    assert len(seen) > 10_000
+    assert [word for word in (b"thandi@tuks.example", b"upschedule_owner", b"PGDMP", b"pg_data") if word in seen] == []
+
+
+def test_contents_that_are_not_what_was_recorded_are_found(site: BackupSite, record: Record) -> None:
+    """A server that starts, and whose files are sound, is not enough (R9.2)."""
+    accounts = record.reference.tables["accounts"]
+    tables = record.reference.tables | {
+        "accounts": TableSum(accounts.rows + 1, accounts.checksum),
+        "jobs": TableSum(0, "1"),
+        "people": TableSum(1, "1"),
+    }
+    site.backups.records.put(
+        msgspec.structs.replace(record, reference=msgspec.structs.replace(record.reference, tables=tables))
+    )
+    with pytest.raises(NotVerified) as failed:
+        site.backups.verify(record.backup.label)
+    site.backups.records.put(record)
+
+    expected = f"the table accounts has {accounts.rows} rows instead of {accounts.rows + 1}"
+    assert f"{expected}; the table jobs has other contents; the table people is missing." in str(failed.value)
+
+
+def test_the_key_that_makes_backups_cannot_destroy_them(site: BackupSite, record: Record) -> None:
+    """The store keeps every version for eight days, and neither the lock nor the bucket can be removed."""
+    client = site.store.backup_client()
+    everything = list(client.list_objects(bucket_name=BUCKET, recursive=True, include_version=True))
+    versions = [each for each in everything if not each.is_delete_marker]
+    refused = list(
+        client.remove_objects(
+            bucket_name=BUCKET,
+            delete_object_list=[DeleteObject(str(each.object_name), each.version_id) for each in versions],
+        )
+    )
+    assert len(refused) == len(versions)
+    assert {each.code for each in refused} == {"AccessDenied"}
+    for attempt in (
+        lambda: client.delete_object_lock_config(bucket_name=BUCKET),
+        lambda: client.remove_bucket(bucket_name=BUCKET),
+    ):
+        with pytest.raises(S3Error, match="AccessDenied"):
+            attempt()
+
+
+def test_with_another_key_nothing_can_be_read(site: BackupSite, record: Record) -> None:
+    """The sentence asks for the right one, and repeats no byte of a file."""
+    variables = dict(site.backups.repository.variables) | {"PGBACKREST_REPO1_CIPHER_PASS": "another"}
+    other = replace(site.backups, repository=replace(site.backups.repository, variables=variables))
+    with pytest.raises(StepFailed) as failed:
+        other.list()
+
+    assert "Is it the right key?" in str(failed.value)
+    assert str(failed.value).isprintable()
+
+
+def test_a_label_that_does_not_exist_is_refused(site: BackupSite) -> None:
+    """With the command that lists those that do."""
+    with pytest.raises(UnknownBackup, match="`upschedule backup list`"):
+        site.backups.verify("20200101-000000F")
+
+
+def test_a_scratch_folder_without_room_is_no_verified_backup(site: BackupSite, record: Record, tmp_path: Path) -> None:
+    """Here it cannot even be written to."""
+    file = tmp_path / "file"
+    file.write_text("")
+    blocked = replace(site.backups, scratch=replace(site.backups.scratch, folder=file / "restored"))
+    with pytest.raises(NotVerified, match="it cannot be restored"):
+        blocked.verify(record.backup.label)
+    site.backups.records.put(record)
+
+
+def test_an_operator_reads_what_there_is(site: BackupSite, record: Record, tmp_path: Path) -> None:
+    """Each command by its exit code; what is missing has its name in the sentence."""
+    listed, shown = command(site, tmp_path, "list"), command(site, tmp_path, "show", record.backup.label)
+    unknown = command(site, tmp_path, "verify", "20200101-000000F")
+    nowhere = command(site, tmp_path, "list", without="PGBACKREST_REPO1_S3_BUCKET")
+
+    assert (listed.returncode, shown.returncode, unknown.returncode, nowhere.returncode) == (0, 0, 4, 2)
+    assert [(line.split()[0], line.split()[-1]) for line in listed.stdout.splitlines()] == [
+        (record.backup.label, "verified")
+    ]
+    assert msgspec.json.decode(shown.stdout, type=Record).reference == record.reference
+    assert "`upschedule backup list`" in unknown.stderr
+    assert "PGBACKREST_REPO1_S3_BUCKET is not set" in nowhere.stderr
+
+
+def command(site: BackupSite, scratch: Path, *arguments: str, without: str = "") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, **site.backups.repository.variables}
+    environment["UPSCHEDULE_POSTGRES_BACKUP_URL"] = site.backups.reference.dsn
+    environment.pop(without, None)
+    return subprocess.run(
+        [sys.executable, "-m", "upschedule", "backup", *arguments, "--scratch", scratch],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

@@ -1,0 +1,83 @@
+"""What happens to backups when the repository is damaged, emptied or old (R9.1, R9.2, R9.4); some minutes."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+
+from tests.support.cluster.tooling.backup_site import BUCKET, BackupSite, running_site
+from upschedule.operations.cluster_backup.errors import NotVerified
+from upschedule.operations.cluster_backup.model import Record
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[BackupSite]:
+    with running_site() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def record(site: BackupSite) -> Record:
+    return site.backups.back_up()
+
+
+def test_a_flipped_bit_in_the_repository_is_found(site: BackupSite, record: Record) -> None:
+    """The backup does not count any more, and an operator reads why (R9.2, R9.5)."""
+    client = site.store.backup_client()
+    key = max(
+        site.objects(f"backup/upschedule/{record.backup.label}/pg_data/base/"),
+        key=lambda each: client.stat_object(bucket_name=BUCKET, object_name=each).size or 0,
+    )
+    whole = client.get_object(bucket_name=BUCKET, object_name=key).read()
+    broken = bytearray(whole)
+    broken[len(broken) // 2] ^= 1
+    client.put_object(bucket_name=BUCKET, object_name=key, data=io.BytesIO(bytes(broken)), length=len(broken))
+    try:
+        with pytest.raises(
+            NotVerified, match=f"The backup {record.backup.label} does not count: it cannot be restored"
+        ):
+            site.backups.verify(record.backup.label)
+        assert not site.backups.show(record.backup.label).verified
+    finally:
+        client.put_object(bucket_name=BUCKET, object_name=key, data=io.BytesIO(whole), length=len(whole))
+    assert list(site.backups.scratch.folder.iterdir()) == []
+    assert site.backups.verify(record.backup.label).verified
+
+
+def test_what_the_key_deleted_comes_back(site: BackupSite, record: Record) -> None:
+    """It hides objects only: the owner of the store removes the marks, and the backup verifies as before (R9.4)."""
+    client, admin = site.store.backup_client(), site.store.admin_client()
+    for key in site.objects():
+        client.remove_object(bucket_name=BUCKET, object_name=key)
+    assert site.backups.list() == []
+
+    everything = list(admin.list_objects(bucket_name=BUCKET, recursive=True, include_version=True))
+    for each in everything:
+        if each.is_delete_marker:
+            admin.remove_object(bucket_name=BUCKET, object_name=str(each.object_name), version_id=each.version_id)
+    assert site.backups.verify(record.backup.label).verified
+
+
+def test_old_backups_go_when_a_newer_one_counts(site: BackupSite, record: Record) -> None:
+    """With the write-ahead log that only they needed; by an injected clock (R9.1)."""
+    later = replace(site.backups, now=lambda: datetime.now(tz=UTC) + timedelta(days=7, hours=1))
+    newest = site.backups.back_up().backup.label
+    segments = site.objects("archive/")
+    broken = msgspec.structs.replace(site.backups.show(newest), verification=None)
+    site.backups.records.put(broken)
+    before = [backup.label for backup, _ in site.backups.list()]
+    later.remove_old()
+    unverified = [backup.label for backup, _ in site.backups.list()]
+    site.backups.verify(newest)
+    later.remove_old()
+
+    # The newest that counts is the one before.
+    assert unverified == before[-2:]
+    assert [backup.label for backup, _ in site.backups.list()] == [newest]
+    assert len(site.objects("archive/")) < len(segments)
+    assert site.backups.verify(newest).verified

@@ -1,0 +1,236 @@
+"""A PostgreSQL of Debian that archives to an S3 store with TLS and an object lock, as the cluster has them."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import psycopg
+import urllib3
+from minio import Minio
+from minio.commonconfig import GOVERNANCE
+from minio.objectlockconfig import DAYS, ObjectLockConfig
+from psycopg import sql
+
+from tests.support import certificates
+from tests.support.servers import DEBIAN_POSTGRES, migrate_now, scratch_directory, started
+from upschedule.operations.cluster_backup.records import Records
+from upschedule.operations.cluster_backup.reference import ReferenceOptions
+from upschedule.operations.cluster_backup.repository import Repository, bucket_address
+from upschedule.operations.cluster_backup.run import Backups
+from upschedule.operations.cluster_backup.scratch import ScratchOptions
+from upschedule.operations.embedded.passwords import write_private
+from upschedule.operations.embedded.ports import free_port
+from upschedule.operations.embedded.postgres import DATABASE, Postgres
+from upschedule.operations.embedded.seaweedfs import SeaweedFS
+from upschedule.operations.embedded.server import Command
+from upschedule.operations.privileges.identities import BACKUP_ROLE
+from upschedule.stores.bucket import Bucket
+
+BUCKET = "repository"
+LOCK_DAYS = 8
+#: Of segments that wait for the archive, and of those that PostgreSQL keeps for itself.
+QUEUE_BYTES_MAX = 48 * 1024 * 1024
+WAL_BYTES_MAX = 80 * 1024 * 1024
+ADMIN, BACKUP = ("admin", "admin-secret"), ("backup", "backup-secret")
+
+
+class LockedStore(SeaweedFS):
+    """Also answers with TLS; the identity `backup` may read, write and list one bucket."""
+
+    def __init__(self, directory: Path, authority: Path) -> None:
+        super().__init__(directory)
+        self.authority = authority
+        self.secure_port = free_port()
+
+    def prepare(self) -> None:
+        super().prepare()
+        for name in ("store.pem", "store.key"):
+            (self.directory / name).write_bytes((self.authority.parent / name).read_bytes())
+        known = json.loads(self._config.read_bytes())
+        known["identities"] += [
+            {"name": name, "credentials": [{"accessKey": name, "secretKey": secret}], "actions": actions}
+            for (name, secret), actions in (
+                (BACKUP, [f"{action}:{BUCKET}" for action in ("Read", "Write", "List")]),
+                (("lock", "lock-secret"), ["Admin"]),
+            )
+        ]
+        write_private(self._config, json.dumps(known).encode())
+
+    def command(self) -> Command:
+        plain = super().command()
+        secure = [
+            f"-s3.port.https={self.secure_port}",
+            f"-s3.cert.file={self.directory / 'store.pem'}",
+            f"-s3.key.file={self.directory / 'store.key'}",
+        ]
+        return replace(plain, argv=[*plain.argv, *secure])
+
+    def make_bucket(self, *, locked: bool = True) -> None:
+        client = self.admin_client()
+        client.make_bucket(bucket_name=BUCKET, object_lock=locked)
+        if locked:
+            client.set_object_lock_config(
+                bucket_name=BUCKET, config=ObjectLockConfig(mode=GOVERNANCE, duration=LOCK_DAYS, duration_unit=DAYS)
+            )
+
+    def backup_client(self) -> Minio:
+        """With the key that the server and the backups have."""
+        pool = urllib3.PoolManager(ca_certs=str(self.authority), timeout=10, retries=False)
+        return Minio(
+            endpoint=f"localhost:{self.secure_port}",
+            access_key=BACKUP[0],
+            secret_key=BACKUP[1],
+            secure=True,
+            http_client=pool,
+        )
+
+
+class ArchivingPostgres(Postgres):
+    """Debian's PostgreSQL 15, with the settings of jobs/postgres.nomad.hcl that concern the archive."""
+
+    def __init__(self, directory: Path, variables: dict[str, str]) -> None:
+        super().__init__(directory, binaries=DEBIAN_POSTGRES, max_connections=30)
+        self.variables = variables | {"PGBACKREST_PG1_PATH": str(self.directory / "data")}
+
+    def command(self) -> Command:
+        plain = super().command()
+        own = {f"PGBACKREST_{name}_PATH": str(self.directory / name.lower()) for name in ("LOCK", "SPOOL")}
+        options = {
+            "archive_mode": "on",
+            "archive_command": "pgbackrest --no-config archive-push %p",
+            "archive_timeout": "30s",
+            "max_wal_size": "64MB",
+            "min_wal_size": "32MB",
+        }
+        flags = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        return replace(plain, argv=[*plain.argv, *flags], environment=self.variables | own)
+
+    def finish_start(self) -> None:
+        super().finish_start()
+        role = sql.Identifier(BACKUP_ROLE)
+        for database in ("postgres", DATABASE):
+            with psycopg.connect(self.superuser_dsn(database), autocommit=True) as connection:
+                connection.execute(sql.SQL("GRANT pg_read_all_settings TO {}").format(role))
+                connection.execute(sql.SQL(FUNCTIONS).format(role))
+
+
+#: What jobs/postgres.nomad.hcl grants the backup role in the databases `postgres` and `upschedule`.
+FUNCTIONS = """
+    GRANT EXECUTE ON FUNCTION pg_backup_start(text, boolean), pg_backup_stop(boolean), pg_create_restore_point(text),
+      pg_switch_wal() TO {}
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BackupSite:
+    postgres: ArchivingPostgres
+    store: LockedStore
+    backups: Backups
+
+    def execute(self, statement: str) -> None:
+        with psycopg.connect(self.postgres.owner_dsn(), autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+    def objects(self, prefix: str = "") -> list[str]:
+        """Keys in the repository."""
+        found = self.store.backup_client().list_objects(bucket_name=BUCKET, prefix=prefix, recursive=True)
+        return [str(each.object_name) for each in found]
+
+    def switch_segment(self) -> None:
+        """And writes a checkpoint, after which PostgreSQL removes what it needs no more."""
+        with psycopg.connect(self.postgres.superuser_dsn(), autocommit=True) as connection:
+            connection.execute("SELECT pg_switch_wal()")
+            connection.execute("CHECKPOINT")
+
+    def log_bytes(self) -> int:
+        """The size of the write-ahead log on the server's disk."""
+        with psycopg.connect(self.postgres.superuser_dsn(), autocommit=True) as connection:
+            row = connection.execute("SELECT sum(size)::bigint FROM pg_ls_waldir()").fetchone()
+        assert row
+        return row[0]
+
+
+@contextmanager
+def writing(site: BackupSite) -> Iterator[None]:
+    """Two clients add rows all the time, each in a short transaction."""
+    ended = threading.Event()
+
+    def write() -> None:
+        with psycopg.connect(site.postgres.owner_dsn(), autocommit=True) as connection:
+            while not ended.wait(0.01):
+                connection.execute("INSERT INTO accounts (stored_bytes) VALUES (1)")
+
+    threads = [threading.Thread(target=write) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for thread in threads:
+            thread.join()
+
+
+def repository_variables(store: LockedStore, folder: Path) -> dict[str, str]:
+    """As the cluster's jobs have them."""
+    words = {
+        "STANZA": "upschedule",
+        "REPO1_TYPE": "s3",
+        "REPO1_PATH": "/",
+        "REPO1_S3_BUCKET": BUCKET,
+        "REPO1_S3_ENDPOINT": "localhost",
+        "REPO1_STORAGE_PORT": str(store.secure_port),
+        "REPO1_STORAGE_CA_FILE": str(store.authority),
+        "REPO1_S3_URI_STYLE": "path",
+        "REPO1_S3_REGION": "us-east-1",
+        "REPO1_S3_KEY": BACKUP[0],
+        "REPO1_S3_KEY_SECRET": BACKUP[1],
+        "REPO1_CIPHER_TYPE": "aes-256-cbc",
+        "REPO1_CIPHER_PASS": "a-key-of-the-tests",
+        "COMPRESS_TYPE": "zst",
+        "START_FAST": "y",
+        "EXPIRE_AUTO": "n",
+        "LOG_LEVEL_FILE": "off",
+        "LOG_LEVEL_CONSOLE": "off",
+        "LOG_LEVEL_STDERR": "error",
+        "LOCK_PATH": str(folder / "lock"),
+        "SPOOL_PATH": str(folder / "spool"),
+        "ARCHIVE_PUSH_QUEUE_MAX": str(QUEUE_BYTES_MAX),
+        "IO_TIMEOUT": "10",
+    }
+    return {f"PGBACKREST_{name}": value for name, value in words.items()}
+
+
+@contextmanager
+def running_site() -> Iterator[BackupSite]:
+    """With the schema of this release, in folders of its own."""
+    with scratch_directory() as scratch, _running_site(scratch) as site:
+        yield site
+
+
+@contextmanager
+def _running_site(scratch: Path) -> Iterator[BackupSite]:
+    folder = scratch / "certificates"
+    for arguments in (("authority",), ("store", "DNS:localhost", "IP:127.0.0.1")):
+        certificates.make(folder, *arguments).check_returncode()
+    folder.chmod(0o755)
+    (folder / "authority.pem").chmod(0o644)
+    with started(LockedStore(scratch / "repository", folder / "authority.pem")) as store:
+        store.make_bucket()
+        variables = repository_variables(store, scratch)
+        with started(ArchivingPostgres(scratch / "postgres", variables)) as server:
+            migrate_now(server.owner_dsn())
+            yield BackupSite(postgres=server, store=store, backups=backups_of(server, scratch / "restored"))
+
+
+def backups_of(server: ArchivingPostgres, folder: Path) -> Backups:
+    return Backups(
+        repository=Repository(variables=server.variables, program_seconds=60),
+        records=Records(Bucket(bucket_address(server.variables))),
+        reference=ReferenceOptions(dsn=server.backup_dsn(), quiet_seconds=10, archive_seconds=30),
+        scratch=ScratchOptions(programs=DEBIAN_POSTGRES, folder=folder, start_seconds=60, check_seconds=60),
+        database=DATABASE,
+    )
