@@ -85,6 +85,14 @@ ATTEMPT_SECONDS = _histogram(
     ["outcome"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300),
 )
+SPENT_SECONDS = _histogram(
+    "upschedule_spent_seconds",
+    "seconds",
+    "Where the time of a request or an attempt went; `part`: pool (waiting for a connection), postgres (holding one),"
+    " redis, objects, sandbox",
+    ["part"],
+    buckets=(0.005, 0.025, 0.1, 0.5, 1, 5, 30),
+)
 # Each process shows its own, which tells those of a canary from those of the release before.
 READINGS = _counter(
     "upschedule_readings",

@@ -17,6 +17,7 @@ from upschedule.metrics import (
     JOBS_FINISHED,
     PAGES_READ,
     READINGS,
+    SPENT_SECONDS,
     STALE_RESULTS,
 )
 from upschedule.pdf.sandbox import Sandbox
@@ -30,6 +31,7 @@ from upschedule.processing.runs import RunRepository
 from upschedule.processing.shares import ShareOptions, ShareRepository
 from upschedule.processing.status_events import StatusBroadcaster
 from upschedule.settings import Settings
+from upschedule.spent_time import counting, fields, spent
 from upschedule.stores.bucket import ObjectMissing
 from upschedule.stores.database import Connection, Database
 from upschedule.stores.errors import StoreError
@@ -147,22 +149,37 @@ class Runner:
         structlog.contextvars.bind_contextvars(
             job_id=str(job.id), run=job.run, account_id=str(job.account_id), request_id=job.request_id
         )
-        started_at = time.monotonic()
+        with counting() as parts:
+            started_at = time.monotonic()
+            outcome = await self._outcome(run)
+            seconds = time.monotonic() - started_at
+        ATTEMPT_SECONDS.labels(outcome=outcome).observe(seconds)
+        JOBS_FINISHED.labels(outcome=outcome).inc()
+        for part, spent_seconds in parts.items():
+            SPENT_SECONDS.labels(part=part).observe(spent_seconds)
+        _log.info(
+            "run_ended",
+            outcome=outcome,
+            seconds=round(seconds, 3),
+            processor_seconds=run.spent_seconds,
+            **fields(parts),
+        )
+
+    async def _outcome(self, run: _Run) -> str:
+        """Reads the document and stores what follows from it."""
+        job = run.job
         try:
             await self._broadcaster.changed(job)
-            outcome = await while_held(self._read_and_store(run), partial(self._renew, job), self._settings.jobs)
+            return await while_held(self._read_and_store(run), partial(self._renew, job), self._settings.jobs)
         except LeaseLost:
-            outcome = _stale()
+            return _stale()
         except asyncio.CancelledError:
-            outcome = "given-back"
             await self._settle(run, self._give_back)
+            return "given-back"
         except QuantumUsedUp:
-            outcome = await self._settle(run, self._demote)
+            return await self._settle(run, self._demote)
         except Exception as error:  # noqa: BLE001 - after any error the job must reach a correct state
-            outcome = await self._settle(run, partial(self._failed, error=error))
-        ATTEMPT_SECONDS.labels(outcome=outcome).observe(time.monotonic() - started_at)
-        JOBS_FINISHED.labels(outcome=outcome).inc()
-        _log.info("run_ended", outcome=outcome, seconds=round(time.monotonic() - started_at, 3))
+            return await self._settle(run, partial(self._failed, error=error))
 
     async def _renew(self, job: Job) -> bool:
         async with self._database.transaction() as connection:
@@ -193,13 +210,14 @@ class Runner:
                     job.object_key or "", size_bytes_max=self._settings.uploads.size_bytes_max
                 )
                 run.reading_started()
-                return await self._sandbox.read(
-                    data,
-                    deadline_seconds=deadline - loop.time(),
-                    on_progress=progress.report,
-                    cpu_seconds=None if job.slow else shares.quick_seconds,
-                    on_spent=run.reading_used,
-                )
+                with spent("sandbox"):
+                    return await self._sandbox.read(
+                        data,
+                        deadline_seconds=deadline - loop.time(),
+                        on_progress=progress.report,
+                        cpu_seconds=None if job.slow else shares.quick_seconds,
+                        on_spent=run.reading_used,
+                    )
         except TimeoutError as error:
             raise ReadingTimedOut from error
         except ObjectMissing as error:

@@ -12,6 +12,7 @@ import psycopg
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
+from upschedule.spent_time import spent
 from upschedule.stores.deadline import Connection, Deadline
 from upschedule.stores.errors import PoolExhausted, StoreFull, StoreTimeout, StoreUnavailable
 
@@ -78,12 +79,13 @@ class Database:
         if seconds is None:
             seconds = self._options.statement_seconds + self._options.connect_seconds
         try:
-            connection = await self._take()
+            with spent("pool"):
+                connection = await self._take()
         except (PoolTimeout, TooManyRequests) as error:
             raise PoolExhausted(_STORE, type(error).__name__) from error
         deadline = Deadline(connection, seconds)
         try:
-            with deadline:
+            with spent(_STORE), deadline:
                 async with connection:
                     yield connection
         except psycopg.errors.DiskFull as error:

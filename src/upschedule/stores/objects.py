@@ -9,6 +9,7 @@ from typing import TypeVar
 
 import structlog
 
+from upschedule.spent_time import spent
 from upschedule.stores.bucket import STORE, Bucket, BucketAddress, ObjectMissing, RequestOptions, StoredObject
 from upschedule.stores.errors import StoreError, StoreTimeout
 
@@ -78,7 +79,8 @@ class ObjectStore:
         loop = asyncio.get_running_loop()
         try:
             # A thread that outlives this is ended by the socket's own timeout.
-            async with asyncio.timeout(self._call_seconds_max):
-                return await loop.run_in_executor(self._threads, call)
+            with spent("objects"):
+                async with asyncio.timeout(self._call_seconds_max):
+                    return await loop.run_in_executor(self._threads, call)
         except TimeoutError as error:
             raise StoreTimeout(STORE, "no answer") from error

@@ -10,6 +10,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from upschedule.spent_time import spent
 from upschedule.stores.cancelling import never_lose_cancellations
 from upschedule.stores.errors import StoreFull, StoreTimeout, StoreUnavailable
 
@@ -43,7 +44,8 @@ def connect(url: str, *, command_seconds: float, connections_max: int) -> Redis:
 def store_errors(store: str) -> Generator[None]:
     """Turns every error of the client inside into a StoreError that names `store`."""
     try:
-        yield
+        with spent("redis"):
+            yield
     except (RedisTimeoutError, TimeoutError) as error:
         raise StoreTimeout(store, type(error).__name__) from error
     except ResponseError as error:

@@ -8,6 +8,7 @@ import httpx
 
 from tests.integration.web.conftest import StartApi
 from tests.support.processes.application import ApiProcess
+from tests.support.web.requests import pdf_like, upload
 
 
 def test_an_instance_is_ready_when_everything_answers(api: ApiProcess) -> None:
@@ -87,3 +88,16 @@ def test_one_line_is_logged_for_a_request(api: ApiProcess, client: httpx.Client)
 
     assert (line["method"], line["route"], line["status"]) == ("GET", "/api/v1/capacity", 200)
     assert line["duration_ms"] >= 0
+
+
+def test_the_line_of_a_request_says_where_its_time_went(api: ApiProcess, client: httpx.Client) -> None:
+    """An upload waits for PostgreSQL, Redis and the object store (R6.3)."""
+    answer = upload(client, pdf_like())
+    line = api.awaited("request", request_id=answer.headers["x-request-id"])
+    parts = {name: line[name] for name in ("pool_ms", "postgres_ms", "redis_ms", "objects_ms")}
+
+    assert all(0 <= milliseconds <= line["duration_ms"] for milliseconds in parts.values())
+    assert parts["objects_ms"] > 0
+    exposed = httpx.get(f"{api.url}/metrics").text
+    measured = set(re.findall(r'^upschedule_spent_seconds_count\{part="(\w+)"\} [1-9]', exposed, flags=re.MULTILINE))
+    assert {"pool", "postgres", "redis", "objects"} <= measured

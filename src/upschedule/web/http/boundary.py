@@ -3,12 +3,13 @@
 import http
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 
 import structlog
 
-from upschedule.metrics import REQUEST_SECONDS, REQUESTS
+from upschedule.metrics import REQUEST_SECONDS, REQUESTS, SPENT_SECONDS
 from upschedule.services import LiveSettings
+from upschedule.spent_time import counting, fields
 from upschedule.web.http.body import Body, Message, Receive, Scope
 from upschedule.web.http.exchange import Exchange, begin
 
@@ -50,6 +51,7 @@ class Boundary:
             return
         # First, so that whatever a release does with a request is part of its time.
         began, status = time.perf_counter(), 0
+        parts: Mapping[str, float] = {}
         body, exchange = Body(scope, receive), begin(scope, str(uuid.uuid4()), self._live.current)
 
         async def send_dressed(message: Message) -> None:
@@ -62,13 +64,14 @@ class Boundary:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=exchange.request_id)
         try:
-            await self._application(scope, body.receive, send_dressed)
+            with counting() as parts:
+                await self._application(scope, body.receive, send_dressed)
         except Exception:
             # The answer has begun: the server cuts the connection, so that no client takes a part for the whole.
             _log.exception("answer_broken", **exchange.ids())
             raise
         finally:
-            _record(scope, exchange, status, time.perf_counter() - began)
+            _record(scope, exchange, status, time.perf_counter() - began, parts)
             structlog.contextvars.clear_contextvars()
         await body.discard()
 
@@ -78,12 +81,20 @@ class Boundary:
         return [*headers, *missing, *exchange.headers, (b"x-request-id", exchange.request_id.encode())]
 
 
-def _record(scope: Scope, exchange: Exchange, status: int, seconds: float) -> None:
+def _record(scope: Scope, exchange: Exchange, status: int, seconds: float, parts: Mapping[str, float]) -> None:
     route = scope.get("path_template") or _UNMATCHED
     method = scope["method"] if scope["method"] in {"GET", "HEAD", "POST", "PATCH", "PUT", "DELETE"} else "other"
     fault = status >= http.HTTPStatus.INTERNAL_SERVER_ERROR and not exchange.back_pressure
     REQUESTS.labels(method, route, str(status), "yes" if fault else "no").inc()
     REQUEST_SECONDS.labels(method, route).observe(seconds)
+    for part, spent_seconds in parts.items():
+        SPENT_SECONDS.labels(part).observe(spent_seconds)
     _log.info(
-        "request", method=method, route=route, status=status, duration_ms=round(seconds * 1000, 1), **exchange.ids()
+        "request",
+        method=method,
+        route=route,
+        status=status,
+        duration_ms=round(seconds * 1000, 1),
+        **fields(parts),
+        **exchange.ids(),
     )

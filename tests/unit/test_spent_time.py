@@ -1,0 +1,47 @@
+"""Where the time of a request goes: each part for itself, and for the request that spends it."""
+
+import asyncio
+import time
+from contextlib import suppress
+
+from upschedule.spent_time import counting, fields, spent
+
+
+def test_parts_are_added_up_and_what_nobody_counts_is_not_kept() -> None:
+    """Also when a part is used twice."""
+    with spent("redis"):
+        pass
+    with counting() as parts:
+        for _ in range(2):
+            with spent("redis"):
+                time.sleep(0.01)
+        with spent("pool"):
+            pass
+
+    assert parts.keys() == {"redis", "pool"}
+    assert parts["redis"] >= 0.02
+    assert fields({"redis": 0.0123, "pool": 1.0}) == {"pool_ms": 1000.0, "redis_ms": 12.3}
+
+
+async def test_requests_at_once_count_for_themselves_with_the_tasks_that_they_start() -> None:
+    """Each in a context of its own."""
+
+    async def request(part: str) -> set[str]:
+        with counting() as parts:
+
+            async def ask() -> None:
+                with spent(part):
+                    await asyncio.sleep(0)
+
+            await asyncio.gather(ask(), ask())
+            return set(parts)
+
+    assert await asyncio.gather(request("redis"), request("objects")) == [{"redis"}, {"objects"}]
+
+
+def test_a_part_that_fails_counts() -> None:
+    """The slowest answers are those that never came."""
+    with counting() as parts, suppress(ZeroDivisionError), spent("objects"):
+        _ = 1 / 0
+
+    assert "objects" in parts
