@@ -21,6 +21,10 @@ class PasswordFile:
             write_private(self._path, msgspec.json.encode(known))
         return known[name]
 
+    def all(self) -> dict[str, str]:
+        """The passwords that were generated so far, by name."""
+        return self._read()
+
     def _read(self) -> dict[str, str]:
         if not self._path.exists():
             return {}

@@ -6,7 +6,7 @@ The message of each refusal says what to do.
 import fcntl
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -44,12 +44,19 @@ class DiskTooFull(LocalStackRefused):
 def exclusive(data: Path) -> Generator[None]:
     """Lock the data directory for one stack. The kernel releases the lock when the process ends, however it ends."""
     data.mkdir(parents=True, exist_ok=True)
-    with (data / "lock").open("a+") as lock:
+    with locked(data / "lock", lambda process: AnotherStackRuns(data, process)):
+        yield
+
+
+@contextmanager
+def locked(path: Path, refusal: Callable[[str], Exception]) -> Generator[None]:
+    """Hold the lock file. Raises `refusal` of the process that holds it; its number may be empty."""
+    with path.open("a+") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lock.seek(0)
-            raise AnotherStackRuns(data, lock.read().strip()) from None
+            raise refusal(lock.read().strip()) from None
         lock.truncate(0)
         lock.write(str(os.getpid()))
         lock.flush()

@@ -7,12 +7,16 @@ from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import NoReturn
 
 from upschedule.operations.embedded.identity import Identity
 from upschedule.operations.embedded.postgres import APPLICATION_ROLE
 from upschedule.operations.embedded.server import Server
+from upschedule.operations.local.addresses import addresses_noted, forget_addresses
 from upschedule.operations.local.disk_watch import DiskWatch
 from upschedule.operations.local.preconditions import check_port_and_disk, exclusive
+from upschedule.operations.local.progress import TimedProgress
+from upschedule.operations.local.replacement import finish_replacement
 from upschedule.operations.local.stack import LocalStack
 from upschedule.operations.local.supervisor import Supervisor
 from upschedule.operations.migration.files import read_migrations
@@ -60,17 +64,6 @@ class StopSwitch:
             os._exit(128 + number)
 
 
-class StartupProgress:
-    """Reports one line for each step, with the time since the start."""
-
-    def __init__(self, report: Callable[[str], None]) -> None:
-        self._report = report
-        self._started_at = time.monotonic()
-
-    def report(self, text: str) -> None:
-        self._report(f"[{time.monotonic() - self._started_at:5.1f} s] {text}")
-
-
 def run(
     data: Path, *, port: int, migrations: Path, environment: Mapping[str, str], report: Callable[[str], None]
 ) -> None:
@@ -78,23 +71,30 @@ def run(
 
     Raises LocalStackRefused, EmbeddedServerError, MigrationError, RoleMissing or RestartLimitReached.
     """
-    switch, progress = StopSwitch(), StartupProgress(report)
+    switch, progress = StopSwitch(), TimedProgress(report)
     with exclusive(data):
+        forget_addresses(data)
+        finish_replacement(data, progress.report)
         check_port_and_disk(data, port=port)
         stack = LocalStack(data.resolve(), port=port, environment=environment)
         with _stopping(stack, progress):
             progress.report(f"Data: {data.resolve()}")
             _start(stack, migrations, switch, progress)
-            _report_addresses(stack, report)
-            supervisor = Supervisor(stack.servers, report=progress.report)
-            disk = DiskWatch(data, report=progress.report)
-            while True:
-                supervisor.poll()
-                disk.poll()
-                switch.pause(_CHECK_SECONDS)
+            with addresses_noted(data, postgres=stack.postgres.port, objects=stack.objects.port):
+                _report_addresses(stack, report)
+                _watch(stack, data, switch, progress)
 
 
-def _start(stack: LocalStack, migrations: Path, switch: StopSwitch, progress: StartupProgress) -> None:
+def _watch(stack: LocalStack, data: Path, switch: StopSwitch, progress: TimedProgress) -> NoReturn:
+    supervisor = Supervisor(stack.servers, report=progress.report)
+    disk = DiskWatch(data, report=progress.report)
+    while True:
+        supervisor.poll()
+        disk.poll()
+        switch.pause(_CHECK_SECONDS)
+
+
+def _start(stack: LocalStack, migrations: Path, switch: StopSwitch, progress: TimedProgress) -> None:
     _report_identities(stack, progress)
     for server in stack.stores:
         _announce(server, progress)
@@ -121,11 +121,11 @@ def _migrate(stack: LocalStack, migrations: Path, switch: StopSwitch) -> None:
     )
 
 
-def _announce(server: Server, progress: StartupProgress) -> None:
+def _announce(server: Server, progress: TimedProgress) -> None:
     progress.report(f"Starting {server.name} …")
 
 
-def _report_identities(stack: LocalStack, progress: StartupProgress) -> None:
+def _report_identities(stack: LocalStack, progress: TimedProgress) -> None:
     if os.geteuid() != 0:
         return
     for identity, sentence in _IDENTITY.items():
@@ -144,7 +144,7 @@ def _report_addresses(stack: LocalStack, report: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def _stopping(stack: LocalStack, progress: StartupProgress) -> Generator[None]:
+def _stopping(stack: LocalStack, progress: TimedProgress) -> Generator[None]:
     try:
         yield
     except StopRequested:
