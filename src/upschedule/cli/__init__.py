@@ -13,6 +13,7 @@ COMMANDS = (
     "ops",
     "prepare",
     "release",
+    "restore",
     "schedule",
     "serve",
     "settings",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from upschedule.cli.backup_options import KEY_FILE_VARIABLE
 from upschedule.cli.failing import fail
 from upschedule.operations.embedded.errors import EmbeddedServerError
 from upschedule.operations.local.preconditions import LocalStackRefused
@@ -14,14 +15,15 @@ from upschedule.operations.migration.errors import MigrationError
 from upschedule.operations.privileges.errors import RoleMissing
 from upschedule.settings.loading import PREFIX
 
-# Read by this command, not by the processes that it starts.
-_OWN = "UPSCHEDULE_DATA"
+_DATA = "UPSCHEDULE_DATA"
+# Read by commands, not by the processes that this one starts.
+_OWN = (_DATA, KEY_FILE_VARIABLE)
 
 
 @click.command(name="local")
 @click.option(
     "--data",
-    envvar=_OWN,
+    envvar=_DATA,
     type=click.Path(file_okay=False, path_type=Path),
     default=Path(".data"),
     show_default=True,
@@ -39,7 +41,7 @@ def command(data: Path, port: int, migrations: Path) -> None:
 
     Settings in the environment reach the application's processes.
     """
-    environment = {name: value for name, value in os.environ.items() if name.startswith(PREFIX) and name != _OWN}
+    environment = {name: value for name, value in os.environ.items() if name.startswith(PREFIX) and name not in _OWN}
     try:
         run(data, port=port, migrations=migrations, environment=environment, report=click.echo)
     except (LocalStackRefused, EmbeddedServerError, MigrationError, RoleMissing, RestartLimitReached) as error:

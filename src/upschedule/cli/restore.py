@@ -1,0 +1,82 @@
+"""`upschedule restore`: `file` for one machine (docs/decisions/0036-one-machine-in-one-file.md)."""
+
+import datetime as dt
+from pathlib import Path
+
+import click
+
+from upschedule.cli import backup_options
+from upschedule.operations.backup_file.building import Deletions
+from upschedule.operations.backup_file.context import BackupContext, BackupLimits
+from upschedule.operations.backup_file.errors import ExitCode
+from upschedule.operations.backup_file.keys import read_key
+from upschedule.operations.backup_file.restoring import RestoreOptions, restore_backup
+from upschedule.operations.local.replacement import REPLACED
+from upschedule.operations.migration.files import read_migrations
+from upschedule.settings import UploadSettings
+
+
+@click.group(name="restore")
+def command() -> None:
+    """Restore backups; docs/backup.md lists the exit codes."""
+
+
+@command.command(name="file")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@backup_options.data
+@backup_options.key_file
+@click.option("--replace", is_flag=True, help="Replace the data that are there.")
+@click.option("--without-deleted", is_flag=True, help="With --replace: what was deleted since stays deleted.")
+@click.option("--revive-deleted", is_flag=True, help="With --replace: what was deleted since comes back.")
+@click.option(
+    "--keep-hours",
+    envvar="UPSCHEDULE_UPLOADS_KEEP_HOURS",
+    type=click.FloatRange(0, min_open=True),
+    default=UploadSettings().keep_hours,
+    show_default=True,
+    help="Older files of finished documents are not restored (R11.5).",
+)
+@click.option(
+    "--migrations",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path("migrations"),
+    show_default=True,
+    help="Where this release's SQL files are.",
+)
+@backup_options.limits
+@backup_options.exits("Nothing was changed.")
+def restore_file(
+    file: Path,
+    data: Path,
+    key_file: Path,
+    *,
+    replace: bool,
+    without_deleted: bool,
+    revive_deleted: bool,
+    keep_hours: float,
+    migrations: Path,
+    program_seconds: float,
+    store_seconds: float,
+) -> ExitCode:
+    """Make the data of `make run` from FILE, completely or not at all. `make run` must be stopped."""
+    if without_deleted and revive_deleted:
+        raise click.UsageError("--without-deleted and --revive-deleted exclude each other.")
+    chosen: Deletions | None = "keep-deleted" if without_deleted else "revive" if revive_deleted else None
+    replaced = data / REPLACED
+    options = RestoreOptions(
+        replace=replace,
+        deletions=chosen,
+        migrations=read_migrations(migrations),
+        now=dt.datetime.now(tz=dt.UTC),
+        keep_hours=keep_hours,
+    )
+    limits = BackupLimits(program_seconds=program_seconds, store_seconds=store_seconds)
+    context = BackupContext(key=read_key(key_file), limits=limits, report=backup_options.progress())
+    manifest = restore_backup(data, file, options, context)
+    click.echo(f"{data} is restored to {manifest.created_at:%Y-%m-%d %H:%M:%S} UTC. Start it with `make run`.")
+    click.echo("What people made or changed after that time is lost.")
+    if chosen == "revive" or not replaced.exists():
+        click.echo("What they deleted after that time is there again.")
+    if replaced.exists():
+        click.echo(f"The data from before are in {replaced}: remove this folder when they are not needed.")
+    return ExitCode.DONE

@@ -1,0 +1,1 @@
+"""Backs up `make run` into one encrypted file, and restores it (docs/decisions/0036-one-machine-in-one-file.md)."""

@@ -1,0 +1,137 @@
+"""The database's part: one snapshot with sums and the files that its jobs need, the dump, and comparing."""
+
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, LiteralString
+from uuid import UUID
+
+import msgspec
+import psycopg
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from upschedule.operations.backup_file.errors import Refused
+from upschedule.operations.backup_file.manifest import AppliedName, StoredFile, TableSum
+from upschedule.operations.migration.files import AppliedMigration
+from upschedule.operations.migration.migrate import read_applied
+
+_CONNECT_SECONDS = 10
+_LOCK_MILLISECONDS = 30_000
+# A row as text depends on these; both sides of a comparison set them.
+_FORM = "SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET bytea_output = 'hex'"
+
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
+_SUM = """
+    SELECT count(*), coalesce(sum(('x' || left(encode(hash, 'hex'), 15))::bit(60)::bigint), 0)
+    FROM (SELECT sha256(convert_to(whole_row::text, 'UTF8')) AS hash FROM {table} AS whole_row) AS hashes
+"""
+_SEQUENCES = """
+    SELECT sequencename, coalesce(last_value, 0) FROM pg_sequences
+    WHERE schemaname = 'public' AND has_sequence_privilege(format('%I.%I', schemaname, sequencename), 'SELECT')
+"""
+# Files of jobs that may still be read.
+_NEEDED = """
+    SELECT id AS job, object_key AS key, encode(sha256, 'hex') AS sha256, size_bytes,
+           status IN ('completed', 'failed') AS finished, stored_at
+    FROM jobs
+    WHERE object_key IS NOT NULL AND (status <> 'completed' OR provisional_release IS NOT NULL)
+    ORDER BY object_key
+"""
+_KEY_NOW = "SELECT object_key FROM jobs WHERE id = %s"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """What the database holds at one moment; `id` is the exported snapshot, valid while its transaction lasts."""
+
+    id: str
+    taken_at: datetime
+    postgres_major: int
+    migrations: tuple[AppliedName, ...]
+    tables: dict[str, TableSum]
+    sequences: dict[str, int]
+    needed: tuple[StoredFile, ...]
+
+
+@contextmanager
+def snapshot(dsn: str) -> Generator[Snapshot]:
+    """Raises Refused if the database has no schema."""
+    with psycopg.connect(dsn, connect_timeout=_CONNECT_SECONDS) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        connection.execute(f"SET LOCAL lock_timeout = {_LOCK_MILLISECONDS}; {_FORM}".encode())
+        identity, taken_at = _row(connection, "SELECT pg_export_snapshot(), now()")
+        # Sequences are in no snapshot, so they are read before the dump.
+        yield Snapshot(
+            id=identity,
+            taken_at=taken_at,
+            postgres_major=connection.info.server_version // 10_000,
+            migrations=_migrations(connection),
+            tables=_sums(connection),
+            sequences=_sequences(connection),
+            needed=needed_files(connection),
+        )
+
+
+def needed_files(connection: psycopg.Connection) -> tuple[StoredFile, ...]:
+    """The objects that jobs may still need."""
+    rows = connection.cursor(row_factory=dict_row).execute(_NEEDED).fetchall()
+    return msgspec.convert(tuple(rows), tuple[StoredFile, ...])
+
+
+def key_now(dsn: str, job: UUID) -> tuple[str | None] | None:
+    """The key of the object that the job's row names at this moment; None if there is no such job any more."""
+    with psycopg.connect(dsn, connect_timeout=_CONNECT_SECONDS) as connection:
+        return connection.execute(_KEY_NOW, [job]).fetchone()
+
+
+def differences(dsn: str, tables: Mapping[str, TableSum], sequences: Mapping[str, int]) -> list[str]:
+    """One sentence for each table or sequence that is not as it was backed up."""
+    with psycopg.connect(dsn, connect_timeout=_CONNECT_SECONDS) as connection:
+        connection.execute(_FORM)
+        found, values = _sums(connection), _sequences(connection)
+    names = sorted(tables.keys() | found.keys())
+    wrong = [
+        _difference(name, tables.get(name), found.get(name)) for name in names if tables.get(name) != found.get(name)
+    ]
+    behind = [name for name, value in sequences.items() if values.get(name, -1) < value]
+    return [*wrong, *(f"the sequence {name} is behind" for name in behind)]
+
+
+def _difference(name: str, expected: TableSum | None, found: TableSum | None) -> str:
+    if expected is None or found is None:
+        return f"the table {name} is {'unknown' if expected is None else 'missing'}"
+    if expected.rows != found.rows:
+        return f"the table {name} has {found.rows} rows instead of {expected.rows}"
+    return f"the table {name} has other contents"
+
+
+def _migrations(connection: psycopg.Connection) -> tuple[AppliedName, ...]:
+    applied = read_applied(connection)
+    if not applied:
+        raise Refused("The database is empty: `make run` has not finished its first start yet.")
+    return tuple(AppliedName(each.number, each.name, each.checksum) for each in applied)
+
+
+def applied_migrations(names: tuple[AppliedName, ...]) -> list[AppliedMigration]:
+    """For `plan`, which compares them with the migrations of this release."""
+    return [AppliedMigration(number=each.number, name=each.name, checksum=each.checksum) for each in names]
+
+
+def _sums(connection: psycopg.Connection) -> dict[str, TableSum]:
+    sums: dict[str, TableSum] = {}
+    for (name,) in connection.execute(_TABLES).fetchall():
+        rows, checksum = _row(connection, sql.SQL(_SUM).format(table=sql.Identifier("public", name)))
+        sums[name] = TableSum(rows, str(checksum))
+    return sums
+
+
+def _sequences(connection: psycopg.Connection) -> dict[str, int]:
+    return dict(connection.execute(_SEQUENCES).fetchall())
+
+
+def _row(connection: psycopg.Connection, query: LiteralString | sql.Composed) -> tuple[Any, ...]:
+    (row,) = connection.execute(query).fetchall()
+    return row

@@ -1,0 +1,52 @@
+"""What a backup file says of itself: the last of its members."""
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+
+class TableSum(msgspec.Struct, frozen=True):
+    """`checksum` does not depend on the order of the rows."""
+
+    rows: int
+    checksum: str
+
+
+class AppliedName(msgspec.Struct, frozen=True):
+    """A row of `schema_migrations`."""
+
+    number: int
+    name: str
+    checksum: str
+
+
+class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The object of a job, as its row describes it."""
+
+    job: UUID
+    key: str
+    sha256: str
+    size_bytes: int
+    #: Whether retention may remove it: its job is finished.
+    finished: bool
+    stored_at: datetime
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """`created_at` is the moment of the snapshot, which all of the database has."""
+
+    created_at: datetime
+    release: str
+    postgres_major: int
+    migrations: tuple[AppliedName, ...]
+    tables: dict[str, TableSum]
+    #: Last value of each sequence before the dump. The dump has this one or a later one.
+    sequences: dict[str, int]
+    files: tuple[StoredFile, ...]
+    #: Deleted by retention while the backup was made: their rows forget them at a restore.
+    forgotten: tuple[StoredFile, ...]
+    #: Documents that were deleted while the backup was made, and are deleted at a restore.
+    removed: tuple[UUID, ...]
+    #: Missing or damaged in the store although their rows named them.
+    lost: tuple[StoredFile, ...]
