@@ -55,6 +55,27 @@ def _options(run: Callable[P, None]) -> Callable[P, None]:
         show_default=True,
         help="How far back every second can be restored.",
     )
+    @click.option(
+        "--hidden-days",
+        type=_POSITIVE,
+        default=9.0,
+        show_default=True,
+        help="How long an administrator can bring back what was deleted from the repository.",
+    )
+    @click.option(
+        "--quiet-seconds",
+        type=_POSITIVE,
+        default=60.0,
+        show_default=True,
+        help="Longest search for a moment without open writers.",
+    )
+    @click.option(
+        "--archive-seconds",
+        type=_POSITIVE,
+        default=120.0,
+        show_default=True,
+        help="Longest wait until PostgreSQL has archived the restore point.",
+    )
     @wraps(run)
     def decorated(*arguments: P.args, **options: P.kwargs) -> None:
         logging.configure(level="info", process="backup")
@@ -109,7 +130,16 @@ def show(label: str, **options: Any) -> None:
 COMMANDS = (now, list_, verify, show)
 
 
-def _backups(*, postgres_programs: Path, scratch: Path, program_seconds: float, keep_days: float) -> Backups:
+def _backups(
+    *,
+    postgres_programs: Path,
+    scratch: Path,
+    program_seconds: float,
+    keep_days: float,
+    hidden_days: float,
+    quiet_seconds: float,
+    archive_seconds: float,
+) -> Backups:
     variables = repository_variables(os.environ)
     try:
         bucket = Bucket(bucket_address(variables))
@@ -120,12 +150,17 @@ def _backups(*, postgres_programs: Path, scratch: Path, program_seconds: float, 
     return Backups(
         repository=Repository(variables=variables, program_seconds=program_seconds),
         records=Records(bucket),
-        reference=ReferenceOptions(dsn=migration_options.database_url(_DATABASE_URL, url)),
+        reference=ReferenceOptions(
+            dsn=migration_options.database_url(_DATABASE_URL, url),
+            quiet_seconds=quiet_seconds,
+            archive_seconds=archive_seconds,
+        ),
         scratch=ScratchOptions(
             programs=postgres_programs, folder=scratch, start_seconds=program_seconds, check_seconds=program_seconds
         ),
         database="upschedule",
         keep_days=keep_days,
+        hidden_days=hidden_days,
     )
 
 

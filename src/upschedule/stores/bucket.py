@@ -4,13 +4,14 @@ import hashlib
 import io
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import msgspec
 import urllib3
 from minio import Minio
+from minio.datatypes import Object
 from minio.error import MinioException, S3Error
 from urllib3.util import Retry, Timeout
 
@@ -20,6 +21,8 @@ from upschedule.stores.errors import StoreError, StoreFull, StoreUnavailable
 STORE = "objects"
 _LISTED_MAX = 1_000
 _PIECE_BYTES = 1024 * 1024
+# The answer for a version under an object lock, too.
+_LOCKED = "AccessDenied"
 _MISSING = frozenset({"NoSuchKey", "NoSuchObject"})
 # Some stores answer with one of these codes; others with an unspecific error.
 _FULL = frozenset({"InsufficientStorage", "XMinioStorageFull"})
@@ -160,6 +163,46 @@ class Bucket:
         with _store_errors():
             self._client.remove_object(bucket_name=self._name, object_name=key)
 
+    def renew(self, key: str, *, size_bytes_max: int) -> None:
+        """Writes the object's bytes again, as a new version with a lock of its own. Raises ObjectMissing."""
+        self.put(key, self.get(key, size_bytes_max=size_bytes_max), content_type="application/octet-stream")
+
+    def remove_hidden(self, *, hidden_before: datetime) -> int:
+        """Deletes versions that were deleted or replaced before this time, and returns how many.
+
+        Versions that the store's object lock still protects stay, and so does the mark that hides them.
+        """
+        with _store_errors():
+            listed = list(self._client.list_objects(bucket_name=self._name, recursive=True, include_version=True))
+        versions: dict[str, list[Object]] = {}
+        for each in listed:
+            versions.setdefault(str(each.object_name), []).append(each)
+        return sum(self._remove_hidden(of_one, hidden_before) for of_one in versions.values())
+
+    def _remove_hidden(self, versions: list[Object], hidden_before: datetime) -> int:
+        """Of one key."""
+        newest, *hidden = sorted(versions, key=_place)
+        limits = [newest, *hidden]
+        old = [each for each, newer in zip(hidden, limits, strict=False) if _modified_at(newer) < hidden_before]
+        removed = sum(map(self._remove_version, old))
+        # Without it the version before would be the present one again.
+        if newest.is_delete_marker and removed == len(hidden) and _modified_at(newest) < hidden_before:
+            removed += self._remove_version(newest)
+        return removed
+
+    def _remove_version(self, version: Object) -> bool:
+        """False if the object lock protects it."""
+        try:
+            with _store_errors():
+                self._client.remove_object(
+                    bucket_name=self._name, object_name=str(version.object_name), version_id=version.version_id
+                )
+        except StoreUnavailable as error:
+            if error.reason == _LOCKED:
+                return False
+            raise
+        return True
+
     def find(self, prefix: str, *, after: str = "") -> list[StoredObject]:
         """At most 1,000 objects with keys after `after`, in the order of their keys; empty at the end."""
         with _store_errors():
@@ -186,6 +229,15 @@ class Bucket:
             finally:
                 response.close()
                 response.release_conn()
+
+
+def _modified_at(version: Object) -> datetime:
+    return version.last_modified or datetime.max.replace(tzinfo=UTC)
+
+
+def _place(version: Object) -> tuple[bool, float]:
+    """The newest first; several may be of one second."""
+    return (version.is_latest != "true", -_modified_at(version).timestamp())
 
 
 @contextmanager

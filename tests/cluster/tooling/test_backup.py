@@ -1,8 +1,5 @@
 """PostgreSQL's backups, on Debian's server, pgBackRest and an S3 store with TLS and an object lock (R9.1, R9.2)."""
 
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -91,7 +88,7 @@ def test_contents_that_are_not_what_was_recorded_are_found(site: BackupSite, rec
 
 
 def test_the_key_that_makes_backups_cannot_destroy_them(site: BackupSite, record: Record) -> None:
-    """The store keeps every version for eight days, and neither the lock nor the bucket can be removed."""
+    """The store keeps every version for nine days, and neither the lock nor the bucket can be removed."""
     client = site.store.backup_client()
     everything = list(client.list_objects(bucket_name=BUCKET, recursive=True, include_version=True))
     versions = [each for each in everything if not each.is_delete_marker]
@@ -109,6 +106,15 @@ def test_the_key_that_makes_backups_cannot_destroy_them(site: BackupSite, record
     ):
         with pytest.raises(S3Error, match="AccessDenied"):
             attempt()
+
+
+def test_the_keys_of_the_archive_are_locked_anew_by_each_backup(site: BackupSite, record: Record) -> None:
+    """Otherwise written once only; without them no segment of the log can be read (R9.4)."""
+    found = site.store.backup_client().list_objects(bucket_name=BUCKET, prefix="archive/upschedule/archive.info")
+    written = {str(each.object_name): each.last_modified for each in found}
+
+    assert written.keys() == {"archive/upschedule/archive.info", "archive/upschedule/archive.info.copy"}
+    assert all(at and at >= record.backup.finished_at for at in written.values())
 
 
 def test_with_another_key_nothing_can_be_read(site: BackupSite, record: Record) -> None:
@@ -138,30 +144,21 @@ def test_a_scratch_folder_without_room_is_no_verified_backup(site: BackupSite, r
     site.backups.records.put(record)
 
 
-def test_an_operator_reads_what_there_is(site: BackupSite, record: Record, tmp_path: Path) -> None:
+def test_an_operator_reads_what_there_is(site: BackupSite, record: Record) -> None:
     """Each command by its exit code; what is missing has its name in the sentence."""
-    listed, shown = command(site, tmp_path, "list"), command(site, tmp_path, "show", record.backup.label)
-    unknown = command(site, tmp_path, "verify", "20200101-000000F")
-    nowhere = command(site, tmp_path, "list", without="PGBACKREST_REPO1_S3_BUCKET")
+    listed, shown = ended(site, "list"), ended(site, "show", record.backup.label)
+    unknown = ended(site, "verify", "20200101-000000F")
 
-    assert (listed.returncode, shown.returncode, unknown.returncode, nowhere.returncode) == (0, 0, 4, 2)
-    assert [(line.split()[0], line.split()[-1]) for line in listed.stdout.splitlines()] == [
+    assert (listed[0], shown[0], unknown[0]) == (0, 0, 4)
+    assert [(line.split()[0], line.split()[-1]) for line in listed[1].splitlines()] == [
         (record.backup.label, "verified")
     ]
-    assert msgspec.json.decode(shown.stdout, type=Record).reference == record.reference
-    assert "`upschedule backup list`" in unknown.stderr
-    assert "PGBACKREST_REPO1_S3_BUCKET is not set" in nowhere.stderr
+    assert msgspec.json.decode(shown[1], type=Record).reference == record.reference
+    assert "`upschedule backup list`" in unknown[2]
 
 
-def command(site: BackupSite, scratch: Path, *arguments: str, without: str = "") -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, **site.backups.repository.variables}
-    environment["UPSCHEDULE_POSTGRES_BACKUP_URL"] = site.backups.reference.dsn
-    environment.pop(without, None)
-    return subprocess.run(
-        [sys.executable, "-m", "upschedule", "backup", *arguments, "--scratch", scratch],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+def ended(site: BackupSite, *arguments: str) -> tuple[int, str, str]:
+    """Exit code, standard output and standard error."""
+    with site.started(*arguments) as process:
+        output, said = process.communicate(timeout=60)
+    return process.returncode, output, said

@@ -1,6 +1,8 @@
-"""What happens to backups when the repository is damaged, emptied or old (R9.1, R9.2, R9.4); some minutes."""
+"""Backups whose repository is damaged, emptied or old, or whose process is killed (R9); some minutes."""
 
 import io
+import os
+import signal
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -9,6 +11,7 @@ import msgspec
 import pytest
 
 from tests.support.cluster.tooling.backup_site import BUCKET, BackupSite, running_site
+from tests.support.servers import wait_until
 from upschedule.operations.cluster_backup.errors import NotVerified
 from upschedule.operations.cluster_backup.model import Record
 
@@ -81,3 +84,30 @@ def test_old_backups_go_when_a_newer_one_counts(site: BackupSite, record: Record
     assert [backup.label for backup, _ in site.backups.list()] == [newest]
     assert len(site.objects("archive/")) < len(segments)
     assert site.backups.verify(newest).verified
+
+
+@pytest.mark.parametrize("stage", ["copying", "restoring"])
+def test_a_backup_whose_process_is_killed_does_not_count(site: BackupSite, record: Record, stage: str) -> None:
+    """Neither while pgBackRest copies nor while the backup is verified; the next one does (R9.2, R9.5)."""
+    known = {backup.label for backup, _ in site.backups.list()}
+    process = site.started("now")
+    try:
+        if stage == "copying":
+            wait_until(lambda: copied(site) - known, timeout_seconds=120)
+        else:
+            wait_until(
+                lambda: any(site.backups.scratch.folder.glob("restored-*/server/data/base")), timeout_seconds=200
+            )
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate(timeout=30)
+
+    counting = {backup.label for backup, each in site.backups.list() if each and each.verified}
+    assert counting <= known
+    assert site.backups.back_up().verified
+    assert list(site.backups.scratch.folder.iterdir()) == []
+
+
+def copied(site: BackupSite) -> set[str]:
+    """Labels of backups of which something is in the repository."""
+    return {key.split("/")[2] for key in site.objects("backup/upschedule/2")}

@@ -1,5 +1,7 @@
 """The records of backups: objects beside the repository, in its bucket."""
 
+from datetime import datetime
+
 import msgspec
 
 from upschedule.operations.cluster_backup.errors import StepFailed
@@ -35,6 +37,21 @@ class Records:
             raise StepFailed("Reading the record", self._bucket.explain(error)) from error
         except msgspec.DecodeError as error:
             raise StepFailed("Reading the record", f"{_key(label)} is damaged: {error}.") from error
+
+    def renew_locks(self, stanza: str) -> None:
+        """Writes the keys of the archive again: pgBackRest wrote them once, and the object lock on them ends."""
+        try:
+            for name in ("archive.info", "archive.info.copy"):
+                self._bucket.renew(f"archive/{stanza}/{name}", size_bytes_max=_RECORD_BYTES_MAX)
+        except (StoreError, ObjectMissing) as error:
+            raise StepFailed("Renewing the locks", self._bucket.explain(error)) from error
+
+    def remove_hidden(self, hidden_before: datetime) -> int:
+        """Removes what was deleted or replaced before this time, as far as the object lock permits."""
+        try:
+            return self._bucket.remove_hidden(hidden_before=hidden_before)
+        except StoreError as error:
+            raise StepFailed("Removing hidden versions", self._bucket.explain(error)) from error
 
 
 def _key(label: str) -> str:

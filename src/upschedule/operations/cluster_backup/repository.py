@@ -32,6 +32,11 @@ class Repository:
     program: Path = Path("pgbackrest")
     program_seconds: float = 3600.0
 
+    @property
+    def stanza(self) -> str:
+        """The name of this server's part of the repository."""
+        return self.variables["PGBACKREST_STANZA"]
+
     def create(self, dsn: str) -> None:
         """Makes the repository ready for this server, once or again."""
         self._run("stanza-create", dsn=dsn)
@@ -84,6 +89,8 @@ def repository_variables(environment: Mapping[str, str]) -> dict[str, str]:
 
 def bucket_address(variables: Mapping[str, str]) -> BucketAddress:
     """The bucket of the repository. Raises KeyError with the name of the first variable that is missing."""
+    # Not of the bucket, but `Repository` needs it.
+    _ = variables["PGBACKREST_STANZA"]
     host, port = (variables[f"PGBACKREST_REPO1_{name}"] for name in ("S3_ENDPOINT", "STORAGE_PORT"))
     return BucketAddress(
         endpoint=f"{host}:{port}",

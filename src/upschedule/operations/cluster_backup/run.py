@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import structlog
@@ -28,7 +28,8 @@ def _now() -> datetime:
 class Backups:
     """The backups of one cluster. Every method raises ClusterBackupError.
 
-    `keep_days` is how far back every second can be restored.
+    `keep_days` is how far back every second can be restored. What was deleted or replaced in the repository stays
+    hidden there for `hidden_days`, in which an administrator can bring it back.
     """
 
     repository: Repository
@@ -37,6 +38,7 @@ class Backups:
     scratch: ScratchOptions
     database: str
     keep_days: float = 7.0
+    hidden_days: float = 9.0
     timing: Timing = field(default_factory=Timing)
     now: Callable[[], datetime] = _now
 
@@ -50,6 +52,7 @@ class Backups:
         except psycopg.Error as error:
             raise StepFailed("Asking PostgreSQL", str(error).strip()) from error
         self.records.put(Record(backup=backup, reference=reference))
+        self.records.renew_locks(self.repository.stanza)
         record = self.verify(backup.label)
         self.remove_old()
         return record
@@ -78,10 +81,12 @@ class Backups:
         return [(each, self.records.get(each.label)) for each in self.repository.backups()]
 
     def remove_old(self) -> None:
-        """Removes what no second of the last `keep_days` needs."""
+        """Removes what no second of the last `keep_days` needs, and what has been hidden for long enough."""
         known = self.list()
         verified = {backup.label for backup, record in known if record and record.verified}
         kept = newest_to_keep([backup for backup, _ in known], verified, self.now(), self.keep_days)
         if kept < len(known):
             self.repository.keep(kept)
             _log.info("backups_removed", count=len(known) - kept, kept=kept)
+        if removed := self.records.remove_hidden(self.now() - timedelta(days=self.hidden_days)):
+            _log.info("hidden_versions_removed", count=removed)

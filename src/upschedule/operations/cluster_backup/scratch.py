@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -77,6 +78,9 @@ class ScratchServer(Server):
             argv=[str(self._programs / "postgres"), "-D", str(self.directory / "data"), *flags],
             # For the command that fetches the write-ahead log from the repository.
             environment={**self._variables, "PGBACKREST_LOCK_PATH": str(self.directory / "lock")},
+            # At once, without a checkpoint: it is thrown away.
+            stop_signal=signal.SIGQUIT,
+            death_signal=signal.SIGQUIT,
         )
 
     def probe(self) -> None:

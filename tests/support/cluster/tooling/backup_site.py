@@ -1,6 +1,9 @@
 """A PostgreSQL of Debian that archives to an S3 store with TLS and an object lock, as the cluster has them."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -30,7 +33,7 @@ from upschedule.operations.privileges.identities import BACKUP_ROLE
 from upschedule.stores.bucket import Bucket
 
 BUCKET = "repository"
-LOCK_DAYS = 8
+LOCK_DAYS = 9
 #: Of segments that wait for the archive, and of those that PostgreSQL keeps for itself.
 QUEUE_BYTES_MAX = 48 * 1024 * 1024
 WAL_BYTES_MAX = 80 * 1024 * 1024
@@ -104,6 +107,8 @@ class ArchivingPostgres(Postgres):
             "archive_timeout": "30s",
             "max_wal_size": "64MB",
             "min_wal_size": "32MB",
+            # A restored server answers once it may be written to.
+            "hot_standby": "off",
         }
         flags = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
         return replace(plain, argv=[*plain.argv, *flags], environment=self.variables | own)
@@ -139,11 +144,34 @@ class BackupSite:
         found = self.store.backup_client().list_objects(bucket_name=BUCKET, prefix=prefix, recursive=True)
         return [str(each.object_name) for each in found]
 
-    def switch_segment(self) -> None:
-        """And writes a checkpoint, after which PostgreSQL removes what it needs no more."""
+    def started(self, *arguments: str) -> "subprocess.Popen[str]":
+        """A real `upschedule backup`, in a process group of its own."""
+        environment = {**os.environ, **self.backups.repository.variables}
+        environment["UPSCHEDULE_POSTGRES_BACKUP_URL"] = self.backups.reference.dsn
+        return subprocess.Popen(
+            [sys.executable, "-m", "upschedule", "backup", *arguments, "--scratch", self.backups.scratch.folder],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+
+    def switch_segment(self) -> str:
+        """Ends the present segment, and returns its name."""
         with psycopg.connect(self.postgres.superuser_dsn(), autocommit=True) as connection:
-            connection.execute("SELECT pg_switch_wal()")
+            row = connection.execute("SELECT pg_walfile_name(pg_switch_wal())").fetchone()
+        assert row
+        return row[0]
+
+    def checkpoint(self) -> None:
+        """After it PostgreSQL removes the segments that it needs no more."""
+        with psycopg.connect(self.postgres.superuser_dsn(), autocommit=True) as connection:
             connection.execute("CHECKPOINT")
+
+    def archived(self, segment: str) -> bool:
+        """Whether the repository has this segment."""
+        return any(segment in key for key in self.objects(f"archive/upschedule/15-1/{segment[:16]}/"))
 
     def log_bytes(self) -> int:
         """The size of the write-ahead log on the server's disk."""

@@ -1,0 +1,81 @@
+"""PostgreSQL is lost, or its repository is away (R9.1, R9.3, R9.5); some minutes."""
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from tests.support.cluster.tooling.backup_site import QUEUE_BYTES_MAX, WAL_BYTES_MAX, BackupSite, running_site
+from tests.support.servers import wait_until
+from upschedule.operations.cluster_backup.errors import NotArchived, StepFailed
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[BackupSite]:
+    with running_site() as running:
+        yield running
+
+
+def test_a_store_that_is_away_stops_no_writer_and_fills_no_disk(site: BackupSite) -> None:
+    """The backup fails with the reason; once the store is back, the next one counts (R9.5)."""
+    short = replace(
+        site.backups,
+        repository=replace(site.backups.repository, program_seconds=60),
+        reference=replace(site.backups.reference, archive_seconds=3),
+    )
+    site.backups.repository.create(site.backups.reference.dsn)
+    site.store.kill()
+    for _ in range(12):
+        site.execute("INSERT INTO accounts (stored_bytes) VALUES (1)")
+        site.switch_segment()
+    full = site.log_bytes()
+    with pytest.raises((StepFailed, NotArchived), match=r"pgbackrest|archive"):
+        short.back_up()
+
+    def bounded() -> bool:
+        site.checkpoint()
+        return site.log_bytes() <= QUEUE_BYTES_MAX + WAL_BYTES_MAX
+
+    assert full > QUEUE_BYTES_MAX + WAL_BYTES_MAX
+    wait_until(bounded, timeout_seconds=200)
+    site.execute("INSERT INTO accounts (stored_bytes) VALUES (1)")
+    site.store.start()
+
+    assert site.backups.back_up().verified
+
+
+def test_a_server_that_is_lost_comes_back_as_of_a_second(site: BackupSite) -> None:
+    """By the commands of docs/cluster-backup.md: what was committed before it is there, and nothing from after it."""
+    site.backups.repository.create(site.backups.reference.dsn)
+    site.backups.repository.back_up(site.backups.reference.dsn)
+    site.execute("INSERT INTO accounts (email, password_hash) VALUES ('before@tuks.example', 'x')")
+    with psycopg.connect(site.postgres.superuser_dsn(), autocommit=True) as connection:
+        moment = connection.execute("SELECT clock_timestamp()::text").fetchone()
+    site.execute("INSERT INTO accounts (email, password_hash) VALUES ('after@tuks.example', 'x')")
+    segment = site.switch_segment()
+    wait_until(lambda: site.archived(segment), timeout_seconds=60)
+    site.postgres.kill()
+    data = site.postgres.directory / "data"
+    shutil.rmtree(data)
+    data.mkdir(mode=0o700)
+    assert moment
+
+    command = [
+        "pgbackrest",
+        "--no-config",
+        "restore",
+        "--type=time",
+        f"--target={moment[0]}",
+        "--target-action=promote",
+    ]
+    subprocess.run(command, env={"PATH": "/usr/bin:/bin", **site.postgres.variables}, check=True, timeout=120)
+    site.postgres.start(timeout_seconds=120)
+
+    with psycopg.connect(site.postgres.owner_dsn(), autocommit=True) as connection:
+        rows = connection.execute("SELECT email FROM accounts WHERE email IS NOT NULL").fetchall()
+    assert rows == [("before@tuks.example",)]
