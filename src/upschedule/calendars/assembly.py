@@ -10,6 +10,7 @@ import msgspec
 
 from upschedule.calendars.model import Calendar, Choices, Document, KnownYear, Replaced
 from upschedule.calendars.replacing import without_replaced
+from upschedule.planning.groups import attends
 from upschedule.timetable.academic_year import OFFERED, SEMESTERS, AcademicYear, Period, Term, YearDates, merge
 from upschedule.timetable.estimate import Estimate
 from upschedule.timetable.event import Event, Lecture
@@ -103,7 +104,7 @@ def is_shown(entry_id: str, event: Event, choices: Choices) -> bool:
     if entry_id in choices.hidden_events or event.module in choices.hidden_modules:
         return False
     attended = choices.groups.get(event.module)
-    return attended is None or not isinstance(event, Lecture) or event.group in attended
+    return attended is None or not isinstance(event, Lecture) or attends(event, attended)
 
 
 def needed_terms(events: Sequence[Event]) -> tuple[Term, ...]:

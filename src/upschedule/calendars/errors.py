@@ -62,3 +62,10 @@ class TooManyCalendars(Refusal):
 
     code = "too-many-calendars"
     title = "Too many calendars"
+
+
+class TooManyGroups(Refusal):
+    """There are too many classes to look for combinations. Hide the modules that you do not attend."""
+
+    code = "too-many-groups"
+    title = "Too many groups to choose from"

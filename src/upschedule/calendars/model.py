@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from upschedule.planning.wishes import Wishes
 from upschedule.timetable.academic_year import YearDates
 from upschedule.timetable.colours import Colour
 from upschedule.timetable.entry import Reminders
@@ -26,6 +27,8 @@ _KINDS = Meta(extra_json_schema={"propertyNames": {"enum": list(get_args(EntryKi
 class Choices(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """What the owner wants to see. `groups`: those attended, by module; a module that is not named keeps all.
 
+    A group is named alone (`G01`), or with the kind and the language of its classes (`G01/P`, `G01/P/E`).
+
     `hidden_events` holds ids of entries; `reminders` are minutes before the start, by kind.
     """
 
@@ -34,6 +37,13 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
     groups: Annotated[dict[_Text, Annotated[tuple[_Text, ...], _Many]], _Many] = {}
     reminders: Annotated[dict[EntryKind, Reminders], _KINDS] = {}
     colours: Annotated[dict[_Text, Colour], _Many] = {}
+
+
+class Planning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
+    """How the owner chooses groups. `dismissed_clashes` holds ids of clashes that are not to be shown as such."""
+
+    wishes: Wishes = Wishes()
+    dismissed_clashes: Annotated[tuple[_Text, ...], _Many] = ()
 
 
 class YearChoice(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,6 +69,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     replaced: tuple[Replaced, ...] | UnsetType = UNSET
     academic_year: YearChoice | UnsetType = UNSET
     choices: Choices | UnsetType = UNSET
+    planning: Planning | UnsetType = UNSET
     estimate_dates: bool | UnsetType = UNSET
     rotate_feed: bool = False
 
@@ -81,6 +92,7 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     created_at: dt.datetime
     updated_at: dt.datetime
     estimate_dates: bool = False
+    planning: Planning = Planning()
 
 
 # A row of `academic_years`. Operators edit it without a release. The docstring is part of the public OpenAPI document.

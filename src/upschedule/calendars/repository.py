@@ -37,9 +37,10 @@ class CalendarRepository:
 
     _INSERT = """
         INSERT INTO calendars (id, account_id, name, token_hash, token_generation, academic_year, year_chosen, dates,
-                               choices, estimate_dates, created_at, updated_at)
+                               choices, planning, estimate_dates, created_at, updated_at)
         VALUES (%(id)s, %(account_id)s, %(name)s, %(token_hash)s, %(token_generation)s, %(academic_year)s,
-                %(year_chosen)s, %(dates)s, %(choices)s, %(estimate_dates)s, %(created_at)s, %(updated_at)s)
+                %(year_chosen)s, %(dates)s, %(choices)s, %(planning)s, %(estimate_dates)s, %(created_at)s,
+                %(updated_at)s)
     """
 
     async def insert(self, calendar: Calendar, token_hash: bytes) -> None:
@@ -49,7 +50,8 @@ class CalendarRepository:
         UPDATE calendars
         SET name = %(name)s, token_hash = %(token_hash)s, token_generation = %(token_generation)s,
             academic_year = %(academic_year)s, year_chosen = %(year_chosen)s, dates = %(dates)s,
-            choices = %(choices)s, estimate_dates = %(estimate_dates)s, updated_at = %(updated_at)s
+            choices = %(choices)s, planning = %(planning)s, estimate_dates = %(estimate_dates)s,
+            updated_at = %(updated_at)s
         WHERE id = %(id)s
     """
 
@@ -180,6 +182,7 @@ def _values(calendar: Calendar, token_hash: bytes) -> dict[str, object]:
         "year_chosen": calendar.year_chosen,
         "dates": Jsonb(msgspec.to_builtins(calendar.dates)),
         "choices": Jsonb(msgspec.to_builtins(calendar.choices)),
+        "planning": Jsonb(msgspec.to_builtins(calendar.planning)),
         "estimate_dates": calendar.estimate_dates,
         "created_at": calendar.created_at,
         "updated_at": calendar.updated_at,

@@ -1,6 +1,8 @@
 """The use cases of a calendar's owner."""
 
+import asyncio
 import datetime as dt
+import time
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
@@ -21,11 +23,13 @@ from upschedule.calendars.model import (
     YearChoice,
 )
 from upschedule.calendars.previews import YearAdvice, advise
+from upschedule.calendars.proposals import GroupProposals, check_searchable, propose_groups
 from upschedule.calendars.repository import CalendarRepository
 from upschedule.calendars.sources import SourceRepository
 from upschedule.calendars.tokens import feed_token, token_hash
 from upschedule.calendars.validation import check_bounds, check_complete, check_dates, check_jobs, checked_name
-from upschedule.settings import LimitSettings
+from upschedule.planning.wishes import Wishes
+from upschedule.settings import CalendarSettings, LimitSettings
 from upschedule.stores.database import Connection, Database
 from upschedule.timetable.estimate import Estimate
 
@@ -84,12 +88,16 @@ class CalendarService:
         feed_secret: str,
         new_id: Callable[[], UUID],
         now: Callable[[], dt.datetime],
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._database = database
         self._options = options
         self._feed_secret = feed_secret
         self._new_id = new_id
         self._now = now
+        self._monotonic = monotonic
+        # Each search uses a processor for its whole time, and threads share one.
+        self._searching = asyncio.Lock()
 
     async def create(
         self,
@@ -184,6 +192,12 @@ class CalendarService:
         """What helps the owner of this calendar, or of this draft, to choose a year and confirm its dates."""
         return advise(assembly, await self.years(), self.today())
 
+    async def propose(self, assembly: CalendarAssembly, wishes: Wishes, settings: CalendarSettings) -> GroupProposals:
+        """Combinations of groups for this calendar, best first. Raises TooManyGroups."""
+        check_searchable(assembly, classes_max=settings.proposal_classes_max)
+        async with self._searching:
+            return await asyncio.to_thread(propose_groups, assembly, wishes, settings, clock=self._monotonic)
+
     async def draft(self, account_id: UUID, documents: Sequence[Document]) -> CalendarAssembly:
         """The calendar that `create` would make of these documents with estimated dates. Nothing is stored."""
         async with self._database.transaction() as connection:
@@ -223,6 +237,7 @@ class CalendarService:
             year_chosen=before.year_chosen if choice is UNSET else choice.is_explicit,
             dates=before.dates if choice is UNSET else choice.dates,
             choices=before.choices if changes.choices is UNSET else changes.choices,
+            planning=before.planning if changes.planning is UNSET else changes.planning,
             token_generation=before.token_generation + changes.rotate_feed,
             updated_at=self._now(),
             estimate_dates=estimate_dates,

@@ -141,3 +141,33 @@ class CalendarSettings(msgspec.Struct, frozen=True, kw_only=True):
     uid_domain: Annotated[
         str, Meta(description="Right-hand side of every UID; a change duplicates everybody's entries")
     ] = "upschedule.app"
+    proposals_max: Annotated[int, Meta(ge=1, le=20, description="Combinations of groups that are proposed at once")] = 5
+    proposal_milliseconds_max: Annotated[
+        int, Meta(ge=10, le=10_000, description="Time for finding them; then the best until then are answered"), LIVE
+    ] = 80
+    proposal_nodes_max: Annotated[
+        int, Meta(ge=100, le=AMOUNT_MAX, description="Steps for finding them; then the best until then are answered")
+    ] = 100_000
+    proposal_count_steps_max: Annotated[
+        int, Meta(ge=0, le=AMOUNT_MAX, description="Steps for counting the combinations without a clash")
+    ] = 4_000
+    proposal_classes_max: Annotated[
+        int, Meta(ge=1, le=2000, description="Weekly classes of all groups among which combinations are looked for")
+    ] = 800
+    travel_minutes: Annotated[
+        tuple[Annotated[str, Meta(pattern=r"^[^:]+ - [^:]+: ?[0-9]{1,3}$")], ...],
+        Meta(
+            description="Time from one campus to another, in either direction, comma separated: Hatfield - Mamelodi: 40"
+        ),
+    ] = (
+        "Hatfield - Hillcrest: 15",
+        "Hatfield - Groenkloof: 30",
+        "Hatfield - Prinshof: 40",
+        "Hatfield - Mamelodi: 45",
+        "Hatfield - Onderstepoort: 60",
+        "Groenkloof - Prinshof: 40",
+        "Groenkloof - Hillcrest: 40",
+    )
+    travel_minutes_otherwise: Annotated[
+        int, Meta(ge=0, le=999, description="Time between campuses that are not named there")
+    ] = 60

@@ -49,9 +49,17 @@ def summary(event: Event) -> str:
 
 def location(event: Event) -> str:
     """All rooms, then the campus."""
-    code = (event.exam_campus or event.module_campus) if isinstance(event, Exam) else event.campus
-    campus = _CAMPUSES.get(code.strip().upper(), code)
-    return "; ".join(place for place in map(clean, (*event.venues, campus)) if place)
+    return "; ".join(place for place in map(clean, (*event.venues, campus_of(event))) if place)
+
+
+def campus_of(event: Event) -> str:
+    """Where the event takes place: its full name, or the code as printed if it is unknown."""
+    return campus_name((event.exam_campus or event.module_campus) if isinstance(event, Exam) else event.campus)
+
+
+def campus_name(code: str) -> str:
+    """The full name of a campus by what schedules print."""
+    return _CAMPUSES.get(code.strip().upper(), code)
 
 
 def tentative_reasons(event: Event) -> list[str]:

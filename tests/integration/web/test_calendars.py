@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 import pytest
 
+from tests.support.browser import schedules
 from tests.support.calendar_parsers import by_icalendar, by_vobject, content_lines
 from tests.support.documents.refused import schedule
 from tests.support.documents.schedules import LECTURES, TESTS
@@ -219,3 +222,44 @@ def test_known_years_are_public(reading_api: ApiProcess) -> None:
     assert one["confirmed"] is False
     assert one["dates"]["terms"]["S2"] == {"start": "2026-07-13", "end": "2026-10-16", "name": ""}
     assert (none.status_code, problem_code(none)) == (404, "academic-year-not-found")
+
+
+def test_proposed_groups_can_be_taken_and_their_clashes_dismissed(person: httpx.Client) -> None:
+    """Two groups of practicals, of which one clashes, and a lecture against a lecture, which clashes anyhow."""
+    rows = (
+        ("ABC 123", "G01", ("L1", 0, "08:30 - 09:20", "Maple 3-7")),
+        ("ABC 123", "P01", ("P1", 1, "14:30 - 17:20", "Red Lab")),
+        ("ABC 123", "P02", ("P1", 2, "14:30 - 17:20", "Grey Lab")),
+        ("XYZ 214", "G01", ("L1", 0, "08:30 - 10:20", "Great Hall"), ("L2", 1, "15:30 - 16:20", "Great Hall")),
+    )
+    with TemporaryDirectory() as directory:
+        job = _read(person, schedules.lectures(Path(directory), rows).read_bytes())
+    calendar = _create(person, [job])
+    path = f"/api/v1/calendars/{calendar['id']}"
+    assert {clash["settled"] for clash in calendar["clashes"]} == {True, False}
+
+    answer = person.post(f"{path}/proposals", json={"wishes": {"free_days": ["Tuesday"]}})
+
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert (found["combinations"], found["clash_free"], found["proven"], found["current"]) == (2, 0, True, None)
+    best = found["proposals"][0]
+    assert [(item["group"], item["kind"]) for item in best["chosen"]] == [("P02", "P")]
+    choices = {"groups": best["groups"]}
+    taken = person.patch(path, json={"choices": choices}).json()
+    (clash,) = taken["clashes"]
+    assert clash["dates"] == best["clashes"][0]["dates"]
+    planning = {"dismissed_clashes": [clash["id"]], "wishes": {"free_days": ["Tuesday"]}}
+    assert person.patch(path, json={"planning": planning}).status_code == 200
+    seen = person.get(path).json()
+    assert seen["planning"] == planning
+    assert [clash["dismissed"] for clash in seen["clashes"]] == [True]
+    # The wishes of the calendar, where the request brings none.
+    assert person.post(f"{path}/proposals", json={}).json()["proposals"][0]["chosen"] == best["chosen"]
+
+
+def test_proposals_are_for_the_owner_only(person: httpx.Client, jobs: list[str]) -> None:
+    path = f"/api/v1/calendars/{_create(person, jobs)['id']}/proposals"
+    with httpx.Client(base_url=person.base_url) as other:
+        assert problem_code(other.post(path, json={})) == "calendar-not-found"
+    assert person.post(path, json={"wishes": {"free_days": ["Someday"]}}).status_code == 400

@@ -10,10 +10,10 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from upschedule.calendars.assembly import is_shown
-from upschedule.calendars.model import Changes, Choices
+from upschedule.calendars.clashes import CalendarClash, calendar_clashes
+from upschedule.calendars.model import Changes, Choices, Planning
 from upschedule.calendars.service import ListedCalendar, OwnedCalendar
 from upschedule.calendars.warnings import CalendarWarning, warnings
-from upschedule.timetable.clash import Clash, clashes
 from upschedule.timetable.colours import Colour, colour_of
 from upschedule.timetable.event import Event
 from upschedule.timetable.text import EntryKind, kind_of, location, summary, tentative_reasons
@@ -21,8 +21,6 @@ from upschedule.timetable.week import Week, calendar_weeks
 from upschedule.web.api.academic_year_schemas import AcademicYearView, RequestedYear, academic_year_view, year_choice
 
 CALENDARS_PATH = "/api/v1/calendars"
-#: More pairs than a person looks through; an owner with so many has not chosen groups yet.
-_CLASHES_MAX = 200
 
 _Jobs = Annotated[list[UUID], Meta(min_length=1, max_length=20, description="Ids of completed jobs")]
 _Name = Annotated[str, Meta(min_length=1, max_length=100)]
@@ -43,14 +41,15 @@ class NewCalendar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 class CalendarChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is left out stays as it is.
 
-    `academic_year: null` returns to the likeliest year and its known dates. `choices` replaces all choices.
-    `rotate_feed` ends the present feed address and makes another.
+    `academic_year: null` returns to the likeliest year and its known dates. `choices` replaces all choices, and
+    `planning` all wishes and dismissed clashes. `rotate_feed` ends the present feed address and makes another.
     """
 
     name: _Name | UnsetType = UNSET
     jobs: _Jobs | UnsetType = UNSET
     academic_year: RequestedYear | UnsetType = UNSET
     choices: Choices | UnsetType = UNSET
+    planning: Planning | UnsetType = UNSET
     estimate_dates: bool | UnsetType = UNSET
     rotate_feed: bool = False
 
@@ -91,9 +90,10 @@ class CalendarView(CalendarSummary, frozen=True, kw_only=True):
     module_feeds: dict[str, str]
     academic_year: AcademicYearView
     choices: Choices
+    planning: Planning
     events: tuple[EventView, ...]
     weeks: tuple[Week, ...]
-    clashes: tuple[Clash, ...]
+    clashes: tuple[CalendarClash, ...]
     warnings: tuple[CalendarWarning, ...]
 
 
@@ -111,6 +111,7 @@ def changes(requested: CalendarChange) -> Changes:
         job_ids=requested.jobs if requested.jobs is UNSET else unique(requested.jobs),
         academic_year=UNSET if year is UNSET else year_choice(year),
         choices=requested.choices,
+        planning=requested.planning,
         estimate_dates=requested.estimate_dates,
         rotate_feed=requested.rotate_feed,
     )
@@ -142,9 +143,10 @@ def calendar_view(owned: OwnedCalendar) -> CalendarView:
         module_feeds={module: f"{owned.feed_url}?module={quote(module)}" for module in modules},
         academic_year=academic_year_view(assembly),
         choices=assembly.calendar.choices,
+        planning=assembly.calendar.planning,
         events=tuple(_event_view(entry_id, event, owned) for entry_id, event in assembly.named),
         weeks=calendar_weeks(occurrences, assembly.year),
-        clashes=clashes(visible, occurrences, pairs_max=_CLASHES_MAX),
+        clashes=calendar_clashes(assembly),
         warnings=warnings(assembly),
     )
 

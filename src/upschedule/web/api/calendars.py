@@ -14,6 +14,7 @@ from upschedule.calendars.errors import (
     InvalidCalendar,
     ScheduleNotRead,
     TooManyCalendars,
+    TooManyGroups,
 )
 from upschedule.calendars.feeds import FeedService
 from upschedule.calendars.service import CalendarService
@@ -32,6 +33,8 @@ from upschedule.web.api.calendar_schemas import (
     unique,
 )
 from upschedule.web.api.feeds import FILE, calendar_file
+from upschedule.web.api.proposal_schemas import ProposalsView, RequestedProposals, proposals_view
+from upschedule.web.http.guards import THROUGH_MAINTENANCE
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.openapi import UNCHANGED
 from upschedule.web.http.problems import problems
@@ -115,6 +118,28 @@ class CalendarController(Controller):
     async def remove(self, calendar_id: UUID, visitor: Visitor | None, calendars: CalendarService) -> None:
         """The documents stay."""
         await calendars.delete(_owner(visitor), calendar_id)
+
+    @post(
+        "/{calendar_id:uuid}/proposals",
+        operation_id="ProposeGroups",
+        summary="Combinations of groups, those without a clash first",
+        status_code=200,
+        opt=THROUGH_MAINTENANCE,
+        responses=problems(CalendarNotFound, TooManyGroups),
+    )
+    async def propose(
+        self,
+        *,
+        calendar_id: UUID,
+        data: RequestedProposals,
+        visitor: Visitor | None,
+        calendars: CalendarService,
+        settings: Settings,
+    ) -> ProposalsView:
+        """Nothing is stored. Of modules that are hidden no groups are chosen."""
+        owned = await calendars.get(_owner(visitor), calendar_id)
+        wishes = data.wishes or owned.assembly.calendar.planning.wishes
+        return proposals_view(await calendars.propose(owned.assembly, wishes, settings.calendars))
 
     @get(
         "/{calendar_id:uuid}/calendar.ics",

@@ -54,6 +54,7 @@ STATUSES: Mapping[type[Refusal], http.HTTPStatus] = {
     calendars.ScheduleNotRead: http.HTTPStatus.CONFLICT,
     calendars.CalendarBusy: http.HTTPStatus.SERVICE_UNAVAILABLE,
     calendars.TooManyCalendars: http.HTTPStatus.CONFLICT,
+    calendars.TooManyGroups: http.HTTPStatus.CONFLICT,
     web.CrossSiteRequest: http.HTTPStatus.FORBIDDEN,
     web.NotFound: http.HTTPStatus.NOT_FOUND,
     web.MethodNotAllowed: http.HTTPStatus.METHOD_NOT_ALLOWED,
