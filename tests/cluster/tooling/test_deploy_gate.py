@@ -1,6 +1,7 @@
 """Gate, promotion and verification of the real processes behind Traefik, measured by Prometheus (R12.2 to R12.4)."""
 
 import json
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -9,12 +10,14 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.cluster.conftest import Figure
 from tests.support.cluster.tooling import releases
 from tests.support.cluster.tooling.consul_agent import ProtectedConsul
 from tests.support.cluster.tooling.deploy_site import CommandOutput, Site
 from tests.support.cluster.tooling.prometheus_server import measuring, running
 from tests.support.cluster.tooling.releases import JOBS, Release
 from tests.support.cluster.whole.bad_releases import LEAVES_AN_EXAM_OUT_OF_CALENDARS, LEAVES_OUT_AN_EXAM
+from tests.support.cluster.whole.visits import reading
 from tests.support.servers import wait_until
 from upschedule.deploy.consul import consul_client
 from upschedule.deploy.http import BRIEF
@@ -102,7 +105,7 @@ def traefik(folder: Path, consul: ProtectedConsul) -> Iterator[str]:
 
 
 @pytest.mark.timeout(400)
-def test_a_good_release_is_promoted_and_a_bad_one_goes_back(service: Service, tmp_path: Path) -> None:
+def test_a_good_release_is_promoted_and_a_bad_one_goes_back(service: Service, tmp_path: Path, figure: Figure) -> None:
     """The gate measures the canary and no other, and what it decides happens to all jobs of the release."""
     site = service.site
     service.release("one")
@@ -136,8 +139,17 @@ def test_a_good_release_is_promoted_and_a_bad_one_goes_back(service: Service, tm
         ("four", "api", LEAVES_AN_EXAM_OUT_OF_CALENDARS),
         ("five", "worker", LEAVES_OUT_AN_EXAM),
     ):
-        service.release(name, **{job: releases.changed(job, tmp_path / name, wrong.change)})
-        refused = service.promote()
+        pages = [f"{service.url}{path}" for path in ("/", "/api/v1/capacity")]
+        with reading(pages, patience_seconds=20, pause_seconds=0.2) as visits:
+            began = time.monotonic()
+            service.release(name, **{job: releases.changed(job, tmp_path / name, wrong.change)})
+            refused = service.promote()
+            figure(
+                f"seconds from the registration of {name} until it was found and has gone back",
+                time.monotonic() - began,
+            )
+        figure(f"requests answered meanwhile, beside {len(visits.failures)} that failed", visits.answered)
+        assert visits.failures == []
         assert refused.code == GATE_NOT_PASSED, refused.text
         assert [reason for reason in wrong.reasons if reason not in refused.text] == [], refused.text
         assert [site.running(job) for job in JOBS] == [{"two"}] * len(JOBS)
