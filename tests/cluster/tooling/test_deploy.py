@@ -61,11 +61,11 @@ def test_a_release_is_told_from_its_start_to_its_promotion(site: Site) -> None:
             ["task serve was killed (exit code 137), as happens above its memory limit of 30 MB"],
         ),
         (
-            Release(name="bad", program=releases.FAILS_ITS_CHECK, healthy_seconds=14),
+            Release(name="bad", program=releases.FAILS_ITS_CHECK, healthy_seconds=25),
             ["still check 'ready' of api is critical", "the golden document was read wrongly"],
         ),
         (
-            Release(name="bad", program=releases.HANGS, healthy_seconds=14),
+            Release(name="bad", program=releases.HANGS, healthy_seconds=25),
             ["still check 'ready' of api is critical", "connection refused"],
         ),
     ],

@@ -141,7 +141,16 @@ class Site:
         return {name: str(derive(cluster.nomad.job_snapshot(name)).phase) for name in JOBS}
 
     def await_phase(self, phase: str, *jobs: str) -> None:
-        wait_until(lambda: {self.phases()[job] for job in jobs or JOBS} == {phase}, timeout_seconds=90)
+        def reached() -> bool:
+            seen[:] = [self.phases()[job] for job in jobs or JOBS]
+            return set(seen) == {phase}
+
+        seen: list[str] = []
+        try:
+            wait_until(reached, timeout_seconds=90)
+        except AssertionError as error:
+            error.add_note(f"{seen} and not {phase}:\n{self.deploy('status').text}")
+            raise
 
     def running(self, job: str) -> set[str]:
         """Releases of the instances that run and are to."""
