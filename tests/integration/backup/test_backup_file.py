@@ -23,11 +23,12 @@ from upschedule.operations.backup_file.errors import ExitCode, NotVerified, Refu
 from upschedule.operations.backup_file.keys import make_key
 from upschedule.operations.backup_file.loading import load, read_manifest
 from upschedule.operations.backup_file.machine import scratch as scratch_of
-from upschedule.operations.backup_file.manifest import Manifest, TableSum
+from upschedule.operations.backup_file.manifest import Manifest
 from upschedule.operations.backup_file.members import DUMP, OBJECT, MemberReader, writing
 from upschedule.operations.backup_file.writing import write_backup
 from upschedule.operations.embedded.passwords import PasswordFile
 from upschedule.operations.embedded.postgres import Postgres
+from upschedule.operations.table_sums import TableSum
 
 pytestmark = pytest.mark.timeout(240)
 

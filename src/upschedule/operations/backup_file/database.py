@@ -9,24 +9,17 @@ from uuid import UUID
 
 import msgspec
 import psycopg
-from psycopg import sql
 from psycopg.rows import dict_row
 
+from upschedule.operations import table_sums
 from upschedule.operations.backup_file.errors import Refused
-from upschedule.operations.backup_file.manifest import AppliedName, StoredFile, TableSum
+from upschedule.operations.backup_file.manifest import AppliedName, StoredFile
 from upschedule.operations.migration.files import AppliedMigration
 from upschedule.operations.migration.migrate import read_applied
+from upschedule.operations.table_sums import TableSum, read_sums
 
 _CONNECT_SECONDS = 10
 _LOCK_MILLISECONDS = 30_000
-# A row as text depends on these; both sides of a comparison set them.
-_FORM = "SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres'; SET bytea_output = 'hex'"
-
-_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY tablename"
-_SUM = """
-    SELECT count(*), coalesce(sum(('x' || left(encode(hash, 'hex'), 15))::bit(60)::bigint), 0)
-    FROM (SELECT sha256(convert_to(whole_row::text, 'UTF8')) AS hash FROM {table} AS whole_row) AS hashes
-"""
 _SEQUENCES = """
     SELECT sequencename, coalesce(last_value, 0) FROM pg_sequences
     WHERE schemaname = 'public' AND has_sequence_privilege(format('%I.%I', schemaname, sequencename), 'SELECT')
@@ -61,7 +54,7 @@ def snapshot(dsn: str) -> Generator[Snapshot]:
     with psycopg.connect(dsn, connect_timeout=_CONNECT_SECONDS) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
-        connection.execute(f"SET LOCAL lock_timeout = {_LOCK_MILLISECONDS}; {_FORM}".encode())
+        connection.execute(f"SET LOCAL lock_timeout = {_LOCK_MILLISECONDS}".encode())
         identity, taken_at = _row(connection, "SELECT pg_export_snapshot(), now()")
         # Sequences are in no snapshot, so they are read before the dump.
         yield Snapshot(
@@ -69,7 +62,7 @@ def snapshot(dsn: str) -> Generator[Snapshot]:
             taken_at=taken_at,
             postgres_major=connection.info.server_version // 10_000,
             migrations=_migrations(connection),
-            tables=_sums(connection),
+            tables=read_sums(connection),
             sequences=_sequences(connection),
             needed=needed_files(connection),
         )
@@ -90,22 +83,9 @@ def key_now(dsn: str, job: UUID) -> tuple[str | None] | None:
 def differences(dsn: str, tables: Mapping[str, TableSum], sequences: Mapping[str, int]) -> list[str]:
     """One sentence for each table or sequence that is not as it was backed up."""
     with psycopg.connect(dsn, connect_timeout=_CONNECT_SECONDS) as connection:
-        connection.execute(_FORM)
-        found, values = _sums(connection), _sequences(connection)
-    names = sorted(tables.keys() | found.keys())
-    wrong = [
-        _difference(name, tables.get(name), found.get(name)) for name in names if tables.get(name) != found.get(name)
-    ]
+        found, values = read_sums(connection), _sequences(connection)
     behind = [name for name, value in sequences.items() if values.get(name, -1) < value]
-    return [*wrong, *(f"the sequence {name} is behind" for name in behind)]
-
-
-def _difference(name: str, expected: TableSum | None, found: TableSum | None) -> str:
-    if expected is None or found is None:
-        return f"the table {name} is {'unknown' if expected is None else 'missing'}"
-    if expected.rows != found.rows:
-        return f"the table {name} has {found.rows} rows instead of {expected.rows}"
-    return f"the table {name} has other contents"
+    return [*table_sums.differences(tables, found), *(f"the sequence {name} is behind" for name in behind)]
 
 
 def _migrations(connection: psycopg.Connection) -> tuple[AppliedName, ...]:
@@ -120,18 +100,10 @@ def applied_migrations(names: tuple[AppliedName, ...]) -> list[AppliedMigration]
     return [AppliedMigration(number=each.number, name=each.name, checksum=each.checksum) for each in names]
 
 
-def _sums(connection: psycopg.Connection) -> dict[str, TableSum]:
-    sums: dict[str, TableSum] = {}
-    for (name,) in connection.execute(_TABLES).fetchall():
-        rows, checksum = _row(connection, sql.SQL(_SUM).format(table=sql.Identifier("public", name)))
-        sums[name] = TableSum(rows, str(checksum))
-    return sums
-
-
 def _sequences(connection: psycopg.Connection) -> dict[str, int]:
     return dict(connection.execute(_SEQUENCES).fetchall())
 
 
-def _row(connection: psycopg.Connection, query: LiteralString | sql.Composed) -> tuple[Any, ...]:
+def _row(connection: psycopg.Connection, query: LiteralString) -> tuple[Any, ...]:
     (row,) = connection.execute(query).fetchall()
     return row

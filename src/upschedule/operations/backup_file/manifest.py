@@ -5,12 +5,7 @@ from uuid import UUID
 
 import msgspec
 
-
-class TableSum(msgspec.Struct, frozen=True):
-    """`checksum` does not depend on the order of the rows."""
-
-    rows: int
-    checksum: str
+from upschedule.operations.table_sums import TableSum
 
 
 class AppliedName(msgspec.Struct, frozen=True):
