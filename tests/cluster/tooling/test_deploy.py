@@ -174,7 +174,7 @@ def test_revert_fails_what_is_under_way_and_a_second_call_changes_nothing(site: 
 
     first = site.deploy("revert")
     assert first.code == DONE, first.text
-    assert "is under way: it is failed" in first.text
+    assert "is under way: this command marks it as failed" in first.text
     assert "a person or the gate decided so" in first.text
     second = site.deploy("revert")
     assert (second.code, "Nothing to revert" in second.text) == (DONE, True)
