@@ -100,6 +100,12 @@ job "autoscaler" {
     service {
       name = "autoscaler"
       port = "http"
+      tags = ["prometheus"]
+
+      meta {
+        metrics_path   = "/v1/metrics"
+        metrics_format = "prometheus"
+      }
 
       check {
         name     = "live"
@@ -142,6 +148,7 @@ job "autoscaler" {
             ca_cert   = "${var.nomad_ca_file}"
             {{ with nomadVar "nomad/jobs/autoscaler" }}token = "{{ .nomad_token }}"{{ end }}
           }
+          telemetry { prometheus_metrics = true }
           policy {
             default_cooldown            = "${var.cooldown_seconds}s"
             default_evaluation_interval = "${var.evaluation_seconds}s"

@@ -77,6 +77,7 @@ job "object-store" {
       port "filer_grpc" {}
       port "admin" {}
       port "admin_grpc" {}
+      port "metrics" {}
     }
 
     volume "data" {
@@ -110,6 +111,16 @@ job "object-store" {
       }
     }
 
+    service {
+      name = "object-store-metrics"
+      port = "metrics"
+      tags = ["prometheus"]
+
+      meta {
+        job = "seaweedfs"
+      }
+    }
+
     task "store" {
       driver = "exec"
       user   = var.user
@@ -135,6 +146,8 @@ job "object-store" {
           "-filer.port.grpc=${NOMAD_PORT_filer_grpc}",
           "-admin.port=${NOMAD_PORT_admin}",
           "-admin.port.grpc=${NOMAD_PORT_admin_grpc}",
+          "-metricsIp=${NOMAD_IP_metrics}",
+          "-metricsPort=${NOMAD_PORT_metrics}",
           "-s3.config=${NOMAD_SECRETS_DIR}/s3.json",
           "-s3.port.iceberg=0",
           "-s3.port.lance=0",

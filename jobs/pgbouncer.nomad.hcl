@@ -1,6 +1,7 @@
 # PgBouncer, which holds the 50 to 100 connections to PostgreSQL that all instances share (R3.1).
 # Its secrets are in the Nomad Variable nomad/jobs/pgbouncer: api_password, worker_password, scheduler_password and
-# application_password of the roles, authority, certificate and key.
+# application_password and
+# monitor_password of the roles, authority, certificate and key.
 
 variable "namespace" { type = string }
 
@@ -140,6 +141,8 @@ job "pgbouncer" {
           unix_socket_dir =
           auth_type = scram-sha-256
           auth_file = {{ env "NOMAD_SECRETS_DIR" }}/users.txt
+          ; The exporter may read statistics (SHOW), and change nothing.
+          stats_users = upschedule_monitor
           pool_mode = transaction
           max_client_conn = ${var.clients}
           ; The queue of R3.5.
@@ -168,7 +171,8 @@ job "pgbouncer" {
           {{ with nomadVar "nomad/jobs/pgbouncer" }}"upschedule_api" "{{ .api_password }}"
           "upschedule_worker" "{{ .worker_password }}"
           "upschedule_scheduler" "{{ .scheduler_password }}"
-          "upschedule_app" "{{ .application_password }}"{{ end }}
+          "upschedule_app" "{{ .application_password }}"
+          "upschedule_monitor" "{{ .monitor_password }}"{{ end }}
         EOF
       }
 

@@ -1,6 +1,7 @@
 # PostgreSQL 15, the system of record: accounts, jobs, entries, calendars.
 # Its secrets are in the Nomad Variable nomad/jobs/postgres: certificate and key, and a password for each role:
-# owner_password, backup_password, api_password, worker_password, scheduler_password, application_password.
+# owner_password, backup_password, api_password, worker_password, scheduler_password, application_password,
+# monitor_password.
 
 variable "namespace" { type = string }
 
@@ -194,6 +195,13 @@ job "postgres" {
           log_error_verbosity = 'terse'
           log_min_duration_statement = '1s'
           log_parameter_max_length = 0
+          # After deadlock_timeout, a second.
+          log_lock_waits = on
+          shared_preload_libraries = 'pg_stat_statements'
+          pg_stat_statements.max = 1000
+          # Statements other than SELECT, INSERT, UPDATE, DELETE and MERGE would be kept with their values.
+          pg_stat_statements.track_utility = off
+          pg_stat_statements.save = off
         EOF
       }
 
@@ -204,6 +212,7 @@ job "postgres" {
           local   all        postgres                            peer map=superuser
           hostssl upschedule upschedule_owner,upschedule_backup all scram-sha-256
           hostssl upschedule upschedule_api,upschedule_worker,upschedule_scheduler,upschedule_app all scram-sha-256
+          hostssl postgres   upschedule_monitor all scram-sha-256
         EOF
       }
 
@@ -270,7 +279,7 @@ job "postgres" {
         data        = <<-EOF
           SELECT format('CREATE ROLE %I LOGIN', role)
             FROM unnest(ARRAY['upschedule_owner', 'upschedule_backup', 'upschedule_api', 'upschedule_worker',
-              'upschedule_scheduler', 'upschedule_app']) AS role
+              'upschedule_scheduler', 'upschedule_app', 'upschedule_monitor']) AS role
             WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) \gexec
           SET log_statement = 'none';
           {{ with nomadVar "nomad/jobs/postgres" }}
@@ -280,11 +289,19 @@ job "postgres" {
           ALTER ROLE upschedule_worker NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '{{ .worker_password }}';
           ALTER ROLE upschedule_scheduler NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '{{ .scheduler_password }}';
           ALTER ROLE upschedule_app NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD '{{ .application_password }}';
+          ALTER ROLE upschedule_monitor NOSUPERUSER NOCREATEDB NOCREATEROLE CONNECTION LIMIT 5
+            PASSWORD '{{ .monitor_password }}';
           {{ end }}
           SELECT format('ALTER ROLE %I SET %s', role, setting)
             FROM unnest(ARRAY['upschedule_api', 'upschedule_worker', 'upschedule_scheduler', 'upschedule_app']) AS role,
               unnest(ARRAY['statement_timeout TO 10000', 'idle_in_transaction_session_timeout TO 20000']) AS setting
             \gexec
+          -- Statistics of all databases, from one that holds no data of the application.
+          ALTER ROLE upschedule_monitor SET statement_timeout TO 4000;
+          GRANT pg_monitor TO upschedule_monitor;
+          REVOKE ALL ON DATABASE postgres FROM PUBLIC;
+          GRANT CONNECT ON DATABASE postgres TO upschedule_monitor;
+          CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
           SELECT 'CREATE DATABASE upschedule OWNER upschedule_owner'
             WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'upschedule') \gexec
           GRANT pg_read_all_stats TO upschedule_scheduler;

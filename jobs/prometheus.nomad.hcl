@@ -1,5 +1,6 @@
 # Prometheus, whose figures the release gate and the autoscaler use. A template writes Consul's instances to a file of
-# targets, which stays as it is while Consul is unavailable.
+# targets, which stays as it is while Consul is unavailable. The Nomad Variable nomad/jobs/prometheus has consul_token,
+# which can read the figures of Consul's agents.
 
 variable "namespace" { type = string }
 
@@ -49,6 +50,40 @@ variable "scrape_seconds" {
   type        = number
   description = "Interval at which targets are scraped and rules evaluated"
   default     = 5
+}
+
+variable "source_seconds" {
+  type        = number
+  description = "Interval at which agents and servers besides the application are scraped, and the edge is probed"
+  default     = 15
+}
+
+variable "consul_address" {
+  type        = string
+  description = "HOST:PORT of the node's Consul agent"
+  default     = "127.0.0.1:8500"
+}
+
+variable "nomad_scheme" {
+  type        = string
+  description = "`http` or `https`, with which Nomad's agents answer"
+  default     = "http"
+}
+
+variable "nomad_ca_file" {
+  type        = string
+  description = "Path of the authority that signed Nomad's certificates, as the task sees it"
+  default     = ""
+}
+
+variable "redis_servers" {
+  type        = string
+  description = "JSON: HOST:PORT of each Redis server by the name of its service"
+}
+
+variable "edge_url" {
+  type        = string
+  description = "Public address that is probed; empty: none"
 }
 
 variable "keep_days" {
@@ -176,11 +211,43 @@ job "prometheus" {
             - job_name: services
               file_sd_configs:
                 - files: [targets.yml]
+            - job_name: redis
+              scrape_interval: ${var.source_seconds}s
+              metrics_path: /scrape
+              file_sd_configs:
+                - files: [redis.yml]
+              metric_relabel_configs:
+                # A series for each command, several times: more than of all else that Redis tells.
+                - {source_labels: [__name__], regex: redis_latency_percentiles_usec.*, action: drop}
+            - job_name: blackbox
+              scrape_interval: ${var.source_seconds}s
+              # Above the timeout of the modules, so that a failed probe is one, and no failed scrape.
+              scrape_timeout: ${min(10, var.source_seconds)}s
+              metrics_path: /probe
+              file_sd_configs:
+                - files: [probes.yml]
+            - job_name: nomad
+              scrape_interval: ${var.source_seconds}s
+              scheme: ${var.nomad_scheme}
+              metrics_path: /v1/metrics
+              params: {format: [prometheus]}
+              tls_config: {ca_file: "${var.nomad_ca_file}"}
+              file_sd_configs:
+                - files: [nomad.yml]
+            - job_name: consul
+              scrape_interval: ${var.source_seconds}s
+              metrics_path: /v1/agent/metrics
+              params: {format: [prometheus]}
+              authorization: {credentials_file: {{ env "NOMAD_SECRETS_DIR" }}/consul-token}
+              static_configs:
+                - targets: ["${var.consul_address}"]
+                  labels: {service: consul, alloc: "", canary: "no"}
         EOF
       }
 
       # Every instance of a service with the tag `prometheus`, also one that fails its checks. The ID of a service holds
-      # the allocation's; a canary is one by its tags until it is promoted.
+      # the allocation's; a canary is one by its tags until it is promoted. The service's meta data `job` is the label of
+      # that name where it differs from the service.
       template {
         destination = "${NOMAD_TASK_DIR}/targets.yml"
         change_mode = "noop"
@@ -191,6 +258,13 @@ job "prometheus" {
             {
               targets: ["{{ .Address }}:{{ .Port }}"],
               labels: {
+                job: "{{ with .ServiceMeta.job }}{{ . }}{{ else }}{{ .Name }}{{ end }}",
+                {{- with .ServiceMeta.metrics_path }}
+                __metrics_path__: "{{ . }}",
+                {{- end }}
+                {{- with .ServiceMeta.metrics_format }}
+                __param_format: "{{ . }}",
+                {{- end }}
                 service: "{{ .Name }}",
                 alloc: "{{ .ID | regexReplaceAll "^_nomad-task-([0-9a-f-]{36})-.*$" "$1" }}",
                 canary: "{{ if or (.Tags | contains "canary") (.Tags | contains "traefik.consulcatalog.canary=true") }}yes{{ else }}no{{ end }}",
@@ -200,6 +274,104 @@ job "prometheus" {
           {{- end }}{{ end }}
           ]
         EOF
+      }
+
+      # One exporter asks both servers. `instance` is the server, since the exporter is only on the way.
+      template {
+        destination = "${NOMAD_TASK_DIR}/redis.yml"
+        change_mode = "noop"
+        data        = <<-EOF
+          [
+          {{- range service "redis-exporter|any" }}
+          %{~for name, address in jsondecode(var.redis_servers)}
+            {
+              targets: ["{{ .Address }}:{{ .Port }}"],
+              labels: {
+                __param_target: "redis://${address}",
+                instance: "${address}",
+                service: "${name}",
+                alloc: "",
+                canary: "no",
+              },
+            },
+          %{~endfor}
+          {{- end }}
+          ]
+        EOF
+      }
+
+      # The edge as a visitor reaches it, and the agents: whether they know a leader, and how long their certificates are
+      # valid.
+      template {
+        destination = "${NOMAD_TASK_DIR}/probes.yml"
+        change_mode = "noop"
+        data        = <<-EOF
+          [
+          {{- range service "blackbox-exporter|any" }}
+          {{- $exporter := print .Address ":" .Port }}
+          %{~if var.edge_url != ""}
+            {
+              targets: ["{{ $exporter }}"],
+              labels: {
+                __param_module: edge,
+                __param_target: "${var.edge_url}/health/live",
+                instance: "${var.edge_url}/health/live",
+                service: edge,
+                alloc: "",
+                canary: "no",
+              },
+            },
+          %{~endif}
+            {
+              targets: ["{{ $exporter }}"],
+              labels: {
+                __param_module: leader,
+                __param_target: "http://${var.consul_address}/v1/status/leader",
+                instance: "${var.consul_address}",
+                service: consul,
+                alloc: "",
+                canary: "no",
+              },
+            },
+          {{- range $name := parseJSON "[\"http.nomad|any\", \"http.nomad-client|any\"]" }}{{ range service $name }}
+            {
+              targets: ["{{ $exporter }}"],
+              labels: {
+                __param_module: leader,
+                __param_target: "${var.nomad_scheme}://{{ .Address }}:{{ .Port }}/v1/status/leader",
+                instance: "{{ .Address }}:{{ .Port }}",
+                service: nomad,
+                alloc: "",
+                canary: "no",
+              },
+            },
+          {{- end }}{{ end }}
+          {{- end }}
+          ]
+        EOF
+      }
+
+      # An agent that is server and client has two services at one address, which make one target.
+      template {
+        destination = "${NOMAD_TASK_DIR}/nomad.yml"
+        change_mode = "noop"
+        data        = <<-EOF
+          [
+          {{- range $name := parseJSON "[\"http.nomad|any\", \"http.nomad-client|any\"]" }}{{ range service $name }}
+            {
+              targets: ["{{ .Address }}:{{ .Port }}"],
+              labels: {service: nomad, alloc: "", canary: "no"},
+            },
+          {{- end }}{{ end }}
+          ]
+        EOF
+      }
+
+      # Without a Consul that has ACLs the token is of no account.
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/consul-token"
+        change_mode = "noop"
+        data        = "{{ with nomadVar \"nomad/jobs/prometheus\" }}{{ .consul_token }}{{ end }}"
       }
 
       # Their own delimiters: rules hold those of Prometheus' templates.

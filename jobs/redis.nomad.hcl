@@ -1,6 +1,6 @@
 # The two Redis servers, one job each: `redis-state` has the queue, the sessions and the limits (R4.3), `redis-cache` has
 # data that can be computed again (R4.4). The Nomad Variable nomad/jobs/redis-SERVER has the passwords: `password` of the
-# operator's user `default`, and one for each process.
+# operator's user `default`, one for each process, and `monitor_password` of the exporter.
 
 variable "namespace" { type = string }
 
@@ -71,9 +71,11 @@ locals {
       kill_timeout  = "10s"
     }
   }
-  limit  = "maxmemory ${var.memory_mb}mb"
-  server = local.servers[var.server]
-  id     = "redis-${var.server}"
+  # Statistics only: no key, no argument of a command, and no configuration, which holds passwords.
+  monitor_rules = "-@all +ping +info +client|setname +slowlog|len +latency|latest"
+  limit         = "maxmemory ${var.memory_mb}mb"
+  server        = local.servers[var.server]
+  id            = "redis-${var.server}"
 }
 
 job "redis" {
@@ -167,7 +169,8 @@ job "redis" {
           {{ with nomadVar "nomad/jobs/${local.id}" }}requirepass {{ .password }}
           user api on >{{ .api_password }} ${var.api_rules}
           user worker on >{{ .worker_password }} ${var.worker_rules}
-          user scheduler on >{{ .scheduler_password }} ${var.scheduler_rules}{{ end }}
+          user scheduler on >{{ .scheduler_password }} ${var.scheduler_rules}
+          user monitor on >{{ .monitor_password }} ${local.monitor_rules}{{ end }}
           ${join("\n", local.server.directives)}
           enable-debug-command no
           enable-module-command no

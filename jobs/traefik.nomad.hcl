@@ -186,6 +186,10 @@ job "traefik" {
       name = "traefik-metrics"
       port = "inside"
       tags = ["prometheus"]
+
+      meta {
+        job = "traefik"
+      }
     }
 
     task "traefik" {

@@ -8,14 +8,15 @@ from components.access import AccessToken, deploy_rules, operator_rules
 from config import load
 from job_parser import parse_job
 from outputs import describe
-from parts import alerting, application, cluster, edge, monitoring, stores, supervision
+from parts import alerting, application, cluster, edge, exporters, monitoring, stores, supervision
 
-PARTS = (stores, edge, monitoring, alerting, application, supervision)
+PARTS = (stores, edge, monitoring, exporters, alerting, application, supervision)
 CONFIGS = (
     cluster.ClusterConfig,
     stores.StoresConfig,
     edge.EdgeConfig,
     monitoring.MonitoringConfig,
+    exporters.ExportersConfig,
     alerting.AlertingConfig,
     application.ApplicationConfig,
     supervision.SupervisionConfig,
@@ -25,8 +26,13 @@ stack = load(
     pulumi.Config(),
     CONFIGS,
     [name for part in PARTS for name in part.SECRETS],
-    optional_secrets=(*stores.OPTIONAL_SECRETS, *edge.OPTIONAL_SECRETS, *alerting.OPTIONAL_SECRETS),
-    forms=stores.FORMS | edge.FORMS | alerting.FORMS,
+    optional_secrets=(
+        *stores.OPTIONAL_SECRETS,
+        *edge.OPTIONAL_SECRETS,
+        *exporters.OPTIONAL_SECRETS,
+        *alerting.OPTIONAL_SECRETS,
+    ),
+    forms=stores.FORMS | edge.FORMS | exporters.FORMS | alerting.FORMS,
     checks={
         edge.EdgeConfig: edge.certificate_problems,
         alerting.AlertingConfig: alerting.alerting_problems,
@@ -47,14 +53,30 @@ target = cluster.Cluster(namespace=namespace.name, settings=shared)
 addresses = stores.define(target, stack.of(stores.StoresConfig), stack.secrets)
 edge.define(target, stack.of(edge.EdgeConfig), stack.secrets)
 watching = stack.of(alerting.AlertingConfig)
-monitoring.define(target, stack.of(monitoring.MonitoringConfig), watching)
+watched = stack.of(monitoring.MonitoringConfig)
+servers = stores.store_addresses(target, stack.of(stores.StoresConfig))
+served = stack.of(application.ApplicationConfig)
+monitoring.define(
+    target,
+    watched,
+    stack.secrets,
+    monitoring.Sources(
+        consul_address=served.consul_address,
+        edge_url=served.public_url,
+        redis_servers={name: address for name, address in servers.items() if name.startswith("redis-")},
+    ),
+    watching,
+)
+exporters.define(
+    target, stack.of(exporters.ExportersConfig), stack.secrets, servers, nomad_ca_file=watched.nomad_ca_file
+)
 alerting.define(target, watching, stack.secrets)
-jobs = application.define(target, stack.of(application.ApplicationConfig), stack.secrets, addresses)
+jobs = application.define(target, served, stack.secrets, addresses)
 supervision.define(
     target,
     stack.of(supervision.SupervisionConfig),
-    application=stack.of(application.ApplicationConfig),
-    monitored=stack.of(monitoring.MonitoringConfig),
+    application=served,
+    monitored=watched,
     stores=addresses,
     after=jobs,
 )

@@ -91,6 +91,14 @@ PARTS = {
         Prerequisite(package="pgbouncer", present=_path("/usr/sbin/pgbouncer")),
         Prerequisite(package="prometheus", present=_command("prometheus")),
         Prerequisite(package="prometheus-alertmanager", present=_command("prometheus-alertmanager")),
+        *(
+            Prerequisite(package=f"prometheus-{name}-exporter", present=_command(f"prometheus-{name}-exporter"))
+            for name in ("blackbox", "node", "postgres", "redis")
+        ),
+        *(
+            Prerequisite(package=f"python3-{name}", present=_path(f"/usr/lib/python3/dist-packages/{file}"))
+            for name, file in {"prometheus-client": "prometheus_client", "psycopg2": "psycopg2"}.items()
+        ),
         Prerequisite(package="python3.11", present=_path("/usr/bin/python3.11")),
     ),
     "fresh_machine": (Prerequisite(package="debootstrap", present=_path("/usr/sbin/debootstrap")),),

@@ -17,6 +17,9 @@ from upschedule.operations.privileges.objects import actions_of
 from upschedule.operations.privileges.redis import Redis, rules
 
 UPLOADS_BUCKET = "uploads"
+#: What the monitoring uses in PostgreSQL, PgBouncer and both Redis servers: statistics, and no data.
+MONITOR = "monitor"
+MONITOR_ROLE = f"upschedule_{MONITOR}"
 
 
 def derive_secret(secret: str, use: str) -> str:

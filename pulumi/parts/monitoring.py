@@ -1,10 +1,13 @@
 """Prometheus, and the autoscaler, which sets the number of instances by its figures."""
 
 import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
+import pulumi
 
 from components.access import AccessToken, autoscaler_rules
 from components.service import Service, ServiceArgs
@@ -13,7 +16,7 @@ from parts import alerting
 from parts.cluster import Cluster
 
 # The program itself creates the autoscaler's token.
-SECRETS = ()
+SECRETS = ("prometheusConsulToken",)
 RULES = Path(__file__).resolve().parents[2] / "monitoring" / "rules"
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
@@ -29,11 +32,22 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     prometheus_keep_days: Count = 40
     prometheus_keep_mb: Megabytes = 16_384
     scrape_seconds: Count = 5
+    # Of agents, exporters and probes.
+    source_seconds: Count = 15
     autoscaler_program: Text = "/usr/bin/nomad-autoscaler"
     autoscaler_cooldown_seconds: Count = 20
     # Address at which a task reaches the agent of its own node.
     nomad_address: Text = "http://127.0.0.1:4646"
     nomad_ca_file: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """What Prometheus asks besides the services that Consul names. `redis_servers` are HOST:PORT by service."""
+
+    consul_address: str
+    edge_url: str
+    redis_servers: Mapping[str, str]
 
 
 def address(cluster: Cluster, settings: MonitoringConfig) -> str:
@@ -46,7 +60,13 @@ def rules() -> dict[str, str]:
     return {file.name: file.read_text(encoding="utf-8") for file in sorted(RULES.glob("*.yml"))}
 
 
-def define(cluster: Cluster, settings: MonitoringConfig, alerts: alerting.AlertingConfig) -> None:
+def define(
+    cluster: Cluster,
+    settings: MonitoringConfig,
+    secrets: Mapping[str, pulumi.Output[str]],
+    sources: Sources,
+    alerts: alerting.AlertingConfig,
+) -> None:
     """Defines Prometheus (R6.2) and the autoscaler that queries it (R1.3, R10.1, R10.2)."""
     Service(
         "prometheus",
@@ -61,10 +81,17 @@ def define(cluster: Cluster, settings: MonitoringConfig, alerts: alerting.Alerti
                 "keep_days": str(settings.prometheus_keep_days),
                 "keep_mb": str(settings.prometheus_keep_mb),
                 "scrape_seconds": str(settings.scrape_seconds),
+                "source_seconds": str(settings.source_seconds),
+                "consul_address": sources.consul_address,
+                "nomad_scheme": settings.nomad_address.partition("://")[0],
+                "nomad_ca_file": settings.nomad_ca_file,
+                "redis_servers": json.dumps(sources.redis_servers),
+                "edge_url": sources.edge_url,
                 "rules": json.dumps(rules()),
                 "runbooks_url": alerts.runbooks_url,
                 "alertmanager_address": alerting.address(cluster, alerts),
             },
+            secrets={"consul_token": secrets["prometheusConsulToken"]},
         ),
     )
     name = cluster.settings.namespace

@@ -11,7 +11,7 @@ import pulumi
 from components.service import Service, ServiceArgs
 from config import Megabytes, Port, Text, certificate_problem, key_problem
 from parts.cluster import Cluster
-from parts.identities import derive_output, object_store_identities, process_passwords, redis_rules
+from parts.identities import MONITOR, derive_output, object_store_identities, process_passwords, redis_rules
 from upschedule.operations.privileges.identities import PROCESSES
 from upschedule.operations.privileges.redis import Redis
 from upschedule.settings.metadata import url_of
@@ -211,6 +211,7 @@ def define_postgres(cluster: Cluster, settings: StoresConfig, secrets: Secrets) 
                 "backup_password": derive_output(secrets["postgresOwnerPassword"], "backup"),
                 **process_passwords(secrets["postgresApplicationPassword"]),
                 "application_password": secrets["postgresApplicationPassword"],
+                "monitor_password": derive_output(secrets["postgresApplicationPassword"], MONITOR),
                 "certificate": secrets["storesCertificate"],
                 "key": secrets["storesKey"],
             },
@@ -233,6 +234,7 @@ def define_pgbouncer(cluster: Cluster, settings: StoresConfig, secrets: Secrets,
             secrets={
                 **process_passwords(secrets["postgresApplicationPassword"]),
                 "application_password": secrets["postgresApplicationPassword"],
+                "monitor_password": derive_output(secrets["postgresApplicationPassword"], MONITOR),
                 "authority": secrets["storesAuthority"],
                 "certificate": secrets["storesCertificate"],
                 "key": secrets["storesKey"],
@@ -267,7 +269,11 @@ def define_redis_server(
             file="redis",
             keeps_data=server == "state",
             variables={**cluster.common(name), "server": server, **variables, **redis_rules(server)},
-            secrets={"password": password, **process_passwords(password)},
+            secrets={
+                "password": password,
+                "monitor_password": derive_output(password, MONITOR),
+                **process_passwords(password),
+            },
         ),
     )
 

@@ -89,7 +89,7 @@ def test_secrets_are_in_no_list_of_processes_and_in_private_files_only(cluster: 
 
 def known_secrets(cluster: LocalCluster) -> list[str]:
     names = ("postgresOwnerPassword", "postgresApplicationPassword", "redisStatePassword", "pulumi-passphrase")
-    tokens = ("consul-management", "consul-nomad", "consul-traefik", "nomad-management")
+    tokens = ("consul-management", "consul-nomad", "consul-traefik", "consul-monitoring", "nomad-management")
     return [*map(cluster.credentials.password, names), *map(cluster.credentials.token, tokens)]
 
 
@@ -113,6 +113,7 @@ def test_consul_shows_nothing_to_who_has_no_token(cluster: LocalCluster) -> None
         ("traefik", True, False),
         ("deploy", True, False),
         ("application", False, True),
+        ("monitoring", False, False),
         ("nomad", True, True),
         ("operator", True, True),
     ],

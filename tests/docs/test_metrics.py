@@ -8,9 +8,10 @@ from tools import metrics_page
 from upschedule import metrics
 
 PACKAGE = ROOT / "src/upschedule"
-#: Rules and their tests, scaling policies, pages and runbooks.
+#: Rules and their tests, dashboards, scaling policies, pages and runbooks.
 READERS = (
     *(ROOT / "monitoring").rglob("*.yml"),
+    *(ROOT / "monitoring").rglob("*.json"),
     *(ROOT / "jobs").glob("*.nomad.hcl"),
     *(ROOT / "docs").rglob("*.md"),
 )

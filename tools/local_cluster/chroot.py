@@ -24,6 +24,9 @@ DEBIAN = (
     "/usr/bin/prometheus",
     "/usr/bin/prometheus-alertmanager",
     "/usr/share/prometheus/alertmanager",
+    *(f"/usr/bin/prometheus-{name}-exporter" for name in ("postgres", "redis", "node", "blackbox")),
+    # The exporter of PgBouncer needs them; psycopg2 brings libpq.
+    *(f"/usr/lib/python3/dist-packages/{name}" for name in ("decorator.py", "prometheus_client", "psycopg2")),
     "/usr/share/zoneinfo",
     "/usr/lib/locale/C.utf8",
 )

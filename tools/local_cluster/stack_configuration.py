@@ -20,7 +20,11 @@ PASSWORDS = (
     "feedSecret",
 )
 # Settings of the stack by the name of the policy whose token they hold.
-TOKENS = {"traefikConsulToken": "traefik", "applicationConsulToken": "application"}
+TOKENS = {
+    "traefikConsulToken": "traefik",
+    "applicationConsulToken": "application",
+    "prometheusConsulToken": "monitoring",
+}
 # Paths as the tasks see them; chroot.py places the programs there.
 PROGRAMS = {"redisProgram": "/usr/bin/valkey-server", "traefikProgram": "/usr/bin/traefik"}
 
@@ -56,6 +60,7 @@ def secrets(credentials: Credentials, certificates: Certificates) -> Mapping[str
         "storesAuthority": certificates.authority.read_text(encoding="ascii"),
         "storesCertificate": certificates.stores.certificate.read_text(encoding="ascii"),
         "storesKey": certificates.stores.key.read_text(encoding="ascii"),
+        "edgeAuthority": certificates.authority.read_text(encoding="ascii"),
         "traefikCertificate": certificates.public.certificate.read_text(encoding="ascii"),
         "traefikCertificateKey": certificates.public.key.read_text(encoding="ascii"),
     }

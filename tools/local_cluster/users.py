@@ -22,6 +22,11 @@ UIDS: Mapping[str, int] = {
     "release": 7113,
     "alertmanager": 7114,
     "supervisor": 7115,
+    "postgres-exporter": 7116,
+    "pgbouncer-exporter": 7117,
+    "redis-exporter": 7118,
+    "node-exporter": 7119,
+    "blackbox-exporter": 7120,
 }
 
 

@@ -39,6 +39,7 @@ WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
     "alertRepeatSeconds": COUNT,
     "alertTicketRepeatSeconds": COUNT,
     "alertWatchdogSeconds": COUNT,
+    "sourceSeconds": COUNT,
     "autoscalerCooldownSeconds": COUNT,
     "acmeCertificatesDurationHours": COUNT,
     "apiInstances": COUNT,

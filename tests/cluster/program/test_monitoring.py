@@ -47,13 +47,50 @@ def test_the_autoscaler_comes_with_a_token_made_for_it() -> None:
     assert (given["nomad_address"], given["nomad_ca_file"]) == ("https://127.0.0.1:4646", "/etc/nomad-ca.pem")
 
 
-def test_prometheus_has_the_rules_and_no_secret() -> None:
-    """The alerts of this commit, not of the node."""
+def test_prometheus_has_the_rules_and_a_token_that_reads_figures_of_consul() -> None:
+    """The rules of this commit, not of the node; no other secret (R8.1)."""
     ran = up()
 
     given = json.loads(ran.variables("prometheus")["rules"])
     assert given == {file.name: file.read_text(encoding="utf-8") for file in RULES.iterdir()}
-    assert "nomad/jobs/prometheus" not in ran.items
+    assert ran.items["nomad/jobs/prometheus"] == {"consul_token": GIVEN["prometheusConsulToken"]}
+
+
+def test_prometheus_asks_the_servers_where_they_are() -> None:
+    """Agents of Nomad as the tasks reach them, both Redis servers, and the public address."""
+    ran = up({**REQUIRED, "nomadAddress": "https://127.0.0.1:4646", "redisStatePort": "16379", "sourceSeconds": "9"})
+    given = ran.variables("prometheus")
+
+    assert (given["nomad_scheme"], given["edge_url"]) == ("https", REQUIRED["publicUrl"])
+    assert (given["source_seconds"], given["consul_address"]) == ("9", "127.0.0.1:8500")
+    assert json.loads(given["redis_servers"]) == {
+        "redis-state": "redis-state.service.consul:16379",
+        "redis-cache": "redis-cache.service.consul:6380",
+    }
+
+
+def test_the_exporters_have_the_passwords_that_the_servers_know() -> None:
+    """Derived from the stack's, so that none of the stack's own is in an exporter (decision 16)."""
+    ran = up()
+    items = {name: ran.items[f"nomad/jobs/{name}-exporter"] for name in ("postgres", "pgbouncer", "redis")}
+    word = ran.items["nomad/jobs/postgres"]["monitor_password"]
+
+    assert ran.items["nomad/jobs/pgbouncer"]["monitor_password"] == word
+    assert f"DATA_SOURCE_NAME=postgresql://upschedule_monitor:{word}@" in items["postgres"]["environment"]
+    assert f"PGPASSWORD={word}\n" in items["pgbouncer"]["environment"]
+    assert json.loads(items["redis"]["passwords"]) == {
+        f"redis://redis-{use}.service.consul:{port}": ran.items[f"nomad/jobs/redis-{use}"]["monitor_password"]
+        for use, port in (("state", 6379), ("cache", 6380))
+    }
+
+
+@pytest.mark.parametrize("given", [True, False], ids=["own authority", "public authorities"])
+def test_the_edge_is_probed_by_the_authority_of_its_certificate(given: bool) -> None:  # noqa: FBT001 - a parameter
+    """Without one of the stack's own by those that every browser knows."""
+    secrets = GIVEN if given else {name: value for name, value in GIVEN.items() if name != "edgeAuthority"}
+    ran = up(secrets=secrets)
+
+    assert ran.items["nomad/jobs/blackbox-exporter"] == {"authority": GIVEN["edgeAuthority"] if given else ""}
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,16 @@ import msgspec
 import pulumi
 
 from config import Configuration, ConfigurationError, load
-from parts import alerting, application, cluster, edge, monitoring, stores, supervision
+from parts import alerting, application, cluster, edge, exporters, monitoring, stores, supervision
 from tests.support.cluster.program.recorded_engine import PROJECT, STACK, run
 
-PARTS = (cluster, stores, edge, monitoring, alerting, application, supervision)
+PARTS = (cluster, stores, edge, monitoring, exporters, alerting, application, supervision)
 SETTINGS: tuple[type[msgspec.Struct], ...] = (
     cluster.ClusterConfig,
     stores.StoresConfig,
     edge.EdgeConfig,
     monitoring.MonitoringConfig,
+    exporters.ExportersConfig,
     alerting.AlertingConfig,
     application.ApplicationConfig,
     supervision.SupervisionConfig,
@@ -23,11 +24,17 @@ SECRETS = (
     *stores.SECRETS,
     *edge.SECRETS,
     *monitoring.SECRETS,
+    *exporters.SECRETS,
     *alerting.SECRETS,
     *application.SECRETS,
     *supervision.SECRETS,
 )
-OPTIONAL_SECRETS = (*stores.OPTIONAL_SECRETS, *edge.OPTIONAL_SECRETS, *alerting.OPTIONAL_SECRETS)
+OPTIONAL_SECRETS = (
+    *stores.OPTIONAL_SECRETS,
+    *edge.OPTIONAL_SECRETS,
+    *exporters.OPTIONAL_SECRETS,
+    *alerting.OPTIONAL_SECRETS,
+)
 CHECKS = {
     edge.EdgeConfig: edge.certificate_problems,
     alerting.AlertingConfig: alerting.alerting_problems,
@@ -43,7 +50,7 @@ REQUIRED = {
     "alertSmtpAddress": "mail.example.org:587",
     "alertSmtpUser": "alerts",
 }
-FORMS = {**stores.FORMS, **edge.FORMS, **alerting.FORMS}
+FORMS = {**stores.FORMS, **edge.FORMS, **exporters.FORMS, **alerting.FORMS}
 
 
 def pem(label: str, mark: str) -> str:
@@ -59,6 +66,7 @@ def document(name: str) -> str:
 #: Each is found in nothing else, and some want quoting in a URL.
 GIVEN = {
     **{name: document(name) if name in FORMS else f"<{name}>of/this:stack@0123456789" for name in SECRETS},
+    "edgeAuthority": document("edgeAuthority"),
     "traefikCertificate": document("traefikCertificate"),
     "traefikCertificateKey": document("traefikCertificateKey"),
     "alertSmtpPassword": "<alertSmtpPassword>",

@@ -25,6 +25,10 @@ SHARED_FILES = {
     "scheduler": SharedFile(
         name="background", names={"local.secrets": "nomad/jobs/scheduler/scheduler", "local.process.task": "schedule"}
     ),
+    **{
+        f"{name}-exporter": SharedFile(name="exporter", names={"local.id": f"{name}-exporter"})
+        for name in ("postgres", "pgbouncer", "redis", "node", "blackbox")
+    },
     "redis-state": SharedFile(name="redis", names={"local.id": "redis-state"}),
     "redis-cache": SharedFile(name="redis", names={"local.id": "redis-cache"}),
 }

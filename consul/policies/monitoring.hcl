@@ -1,0 +1,4 @@
+# Prometheus: read the figures of the agents.
+agent_prefix "" {
+  policy = "read"
+}
