@@ -54,7 +54,8 @@ def test_the_week_and_the_dates_show_what_was_read(user: User, tmp_path: Path) -
     """Classes by day, tests and exams by date, what is not sure marked."""
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path), schedules.exams(tmp_path))
     user.await_calendar()
-    monday = user.page.locator(".day", has_text="Monday")
+    user.view("All classes")
+    monday = user.page.locator(".view--typical .day", has_text="Monday")
     expect(monday.locator(".slot")).to_have_count(2)
     expect(monday.locator(".slot").first).to_contain_text("ABC 123")
     user.view_by_date()
@@ -112,7 +113,7 @@ def test_groups_and_modules_that_are_not_mine_leave(user: User, tmp_path: Path) 
     """From the week and from the file."""
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
     user.await_calendar()
-    slots = user.page.locator(".slot")
+    slots = user.classes
     expect(slots).to_have_count(5)
     user.page.get_by_label("Practicals of ABC 123").select_option("P02")
     expect(slots).to_have_count(4)
@@ -142,10 +143,10 @@ def test_coming_back_finds_everything(user: User, tmp_path: Path) -> None:
     user.await_calendar()
     feed_url = user.page.get_by_label("Link for any calendar").input_value()
     user.page.get_by_label("Practicals of ABC 123").select_option("P01")
-    expect(user.page.locator(".slot")).to_have_count(4)
+    expect(user.classes).to_have_count(4)
     user.page.reload()
     expect(user.cards).to_have_count(2)
-    expect(user.page.locator(".slot")).to_have_count(4)
+    expect(user.classes).to_have_count(4)
     expect(user.page.get_by_label("Link for any calendar")).to_have_value(feed_url)
 
 
@@ -156,5 +157,5 @@ def test_a_removed_document_takes_its_entries_along(user: User, tmp_path: Path) 
     feed_url = user.page.get_by_label("Link for any calendar").input_value()
     user.page.get_by_role("button", name="Remove lectures.pdf").click()
     expect(user.cards).to_have_count(1)
-    expect(user.page.locator(".slot")).to_have_count(0)
+    expect(user.classes).to_have_count(0)
     expect(user.page.get_by_label("Link for any calendar")).to_have_value(feed_url)

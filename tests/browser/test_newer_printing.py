@@ -21,7 +21,7 @@ def _with_first_printing(user: User, tmp_path: Path) -> None:
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
     user.await_calendar()
     user.page.get_by_label("Practicals of ABC 123").select_option("P02")
-    expect(user.page.locator(".slot")).to_have_count(4)
+    expect(user.classes).to_have_count(4)
 
 
 def _panel(user: User) -> Locator:
@@ -45,7 +45,7 @@ def test_a_newer_printing_replaces_the_older_one_after_showing_what_changed(
     expect(moved).to_contain_text("ABC 123 L1 G01")
     expect(moved).to_contain_text("Tuesday 08:30")
     expect(lines.filter(has_text="New venue")).to_contain_text("Small Hall")
-    expect(user.page.locator(".slot")).to_have_count(4)
+    expect(user.classes).to_have_count(4)
     assert by_icalendar(user.download()) == before
     assert not user.overflows()
     user.keep_screenshot(tmp_path / "question.png")
@@ -55,8 +55,8 @@ def test_a_newer_printing_replaces_the_older_one_after_showing_what_changed(
     expect(user.page.locator("#announcer")).to_contain_text("Your calendar follows your decision.")
     user.await_calendar()
     # Its groups as chosen: of the practicals only P02, at its new time.
-    expect(user.page.locator(".slot")).to_have_count(4)
-    expect(user.page.locator(".slot", has_text="P02")).to_contain_text("13:30")
+    expect(user.classes).to_have_count(4)
+    expect(user.classes.filter(has_text="P02")).to_contain_text("13:30")
     after = by_icalendar(user.download())
     # One entry is new. None is lost: the file names the removed one as cancelled. Two are held at another time.
     assert (len(after.keys() - before.keys()), len(before.keys() - after.keys())) == (1, 0)
@@ -82,7 +82,7 @@ def test_both_printings_can_be_kept(new_user: NewUser, application: ApiProcess, 
     _panel(user).get_by_role("button", name="Keep both").click()
     expect(_panel(user)).to_have_count(0)
     user.await_calendar()
-    expect(user.page.locator(".slot", has_text="L1 G01").filter(has_text="ABC 123")).to_have_count(2)
+    expect(user.classes.filter(has_text="L1 G01").filter(has_text="ABC 123")).to_have_count(2)
     user.page.reload()
     expect(_panel(user)).to_have_count(0)
 
@@ -115,10 +115,10 @@ def test_a_newer_printing_is_decided_on_without_javascript(
         page.get_by_role("button", name="Upload this file").click()
         expect(user.state(document.name)).to_contain_text("Read:")
     page.get_by_role("button", name="Make my calendar").click()
-    expect(page.locator(".slot")).to_have_count(5)
+    expect(user.classes).to_have_count(5)
     _panel(user).get_by_role("button", name="Use the newer one").click()
     expect(_panel(user)).to_contain_text("has replaced lectures.pdf")
-    expect(page.locator(".slot", has_text="NEW 999")).to_have_count(1)
+    expect(user.classes.filter(has_text="NEW 999")).to_have_count(1)
     _panel(user).get_by_role("button", name="Undo").click()
     expect(_panel(user).get_by_role("button", name="Keep both")).to_be_visible()
-    expect(page.locator(".slot", has_text="NEW 999")).to_have_count(0)
+    expect(user.classes.filter(has_text="NEW 999")).to_have_count(0)

@@ -85,7 +85,7 @@ def test_the_year_of_lectures_alone_is_asked(
     assert estimate is not None
     # The first Monday may be a public holiday; the first week has a class in any case.
     assert _mondays(user.download())[0] - estimate.terms["S2"].start < dt.timedelta(weeks=1)
-    expect(user.page.locator(".slot")).to_have_count(5)
+    expect(user.classes).to_have_count(5)
 
 
 def test_the_year_is_asked_without_javascript(new_user: NewUser, application: ApiProcess, tmp_path: Path) -> None:

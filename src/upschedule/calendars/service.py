@@ -186,7 +186,11 @@ class CalendarService:
 
     def today(self) -> dt.date:
         """The date in South Africa, which decides the present year."""
-        return self._now().astimezone(_SAST).date()
+        return self.local_time().date()
+
+    def local_time(self) -> dt.datetime:
+        """The time in South Africa."""
+        return self._now().astimezone(_SAST)
 
     async def advise(self, assembly: CalendarAssembly) -> YearAdvice:
         """What helps the owner of this calendar, or of this draft, to choose a year and confirm its dates."""

@@ -55,9 +55,18 @@ class User:
         expect(self.page.locator("#download")).to_be_visible()
         expect(self.page.locator("form[data-make]")).to_have_count(0)
 
-    def view_by_date(self) -> None:
+    @property
+    def classes(self) -> Locator:
+        """The classes of the typical weeks, whichever view is shown."""
+        return self.page.locator(".view--typical .slot")
+
+    def view(self, name: str) -> None:
         """By its label, as a finger does: the radio button itself is not shown."""
-        self.page.locator(".switch label", has_text="By date").click()
+        self.page.locator(".switch label", has_text=name).click()
+
+    def view_by_date(self) -> None:
+        """Tests and exams by month."""
+        self.view("Tests and exams")
 
     def download(self) -> bytes:
         """The calendar's file."""

@@ -1,5 +1,6 @@
-"""Tests and exams by date, as the page lists them. Pure."""
+"""Tests and exams by month, each month also as a calendar's page. Pure."""
 
+import calendar
 import datetime as dt
 import itertools
 from collections.abc import Iterable, Mapping
@@ -7,76 +8,59 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from upschedule.timetable.event import Exam, Test
-from upschedule.timetable.text import tentative_reasons
+from upschedule.web.pages.items import Item, item_of
+
+_MONDAYS_FIRST = calendar.Calendar()
 
 
-class Appointment(msgspec.Struct, frozen=True, kw_only=True):
-    """One dated entry. `end` is empty while not known, and for an exam `assumed`: the schedule prints none."""
+class MonthDay(msgspec.Struct, frozen=True, kw_only=True):
+    """A day of a month's page, with its tests and exams."""
 
-    entry_id: str
-    kind: str
-    module: str
-    title: str
     date: dt.date
-    start: str
-    end: str
-    end_assumed: bool
-    venues: tuple[str, ...]
-    campus: str
-    notes: tuple[str, ...]
-
-    @property
-    def weekday(self) -> str:
-        return f"{self.date:%a}"
-
-    @property
-    def day(self) -> int:
-        return self.date.day
+    items: tuple[Item, ...]
 
 
 class Month(msgspec.Struct, frozen=True, kw_only=True):
-    """The appointments of a month, in time order."""
+    """The tests and exams of a month, in time order. `weeks` are its days from Monday, None for another month's."""
 
     title: str
-    appointments: tuple[Appointment, ...]
+    appointments: tuple[Item, ...]
+    weeks: tuple[tuple[MonthDay | None, ...], ...]
 
 
-def months(entries: Iterable[tuple[str, Test | Exam]], ends: Mapping[str, str]) -> tuple[Month, ...]:
-    """`ends` of exams, by entry id, as far as the calendar has assumed them."""
-    appointments = sorted(
-        (_appointment(entry_id, event, ends) for entry_id, event in entries),
-        key=lambda appointment: (appointment.date, appointment.start, appointment.module),
+def months(
+    entries: Iterable[tuple[str, Test | Exam]], ends: Mapping[str, str], clashing: Iterable[tuple[str, dt.date]] = ()
+) -> tuple[Month, ...]:
+    """`ends` of exams, by entry id, as far as the calendar has assumed them. `clashing` as in `days.planned_days`."""
+    in_clash = set(clashing)
+    items = sorted(
+        (
+            (
+                event.date,
+                item_of(
+                    entry_id,
+                    event,
+                    date=event.date,
+                    exam_end=ends.get(entry_id, ""),
+                    clashes=(entry_id, event.date) in in_clash,
+                ),
+            )
+            for entry_id, event in entries
+        ),
+        key=lambda dated: (dated[0], dated[1].start, dated[1].module),
     )
-    by_month = itertools.groupby(appointments, key=lambda appointment: f"{appointment.date:%B %Y}")
-    return tuple(Month(title=title, appointments=tuple(group)) for title, group in by_month)
+    by_month = itertools.groupby(items, key=lambda dated: (dated[0].year, dated[0].month))
+    return tuple(_month(year, number, list(group)) for (year, number), group in by_month)
 
 
-def _appointment(entry_id: str, event: Test | Exam, ends: Mapping[str, str]) -> Appointment:
-    if isinstance(event, Test):
-        kind, title, end, campus = "Test", event.test, event.end, event.campus
-    else:
-        kind, title, end = "Exam", _exam_title(event), ends.get(entry_id, "")
-        campus = event.exam_campus or event.module_campus
-    return Appointment(
-        entry_id=entry_id,
-        kind=kind,
-        module=event.module,
-        title=title,
-        date=event.date,
-        start=event.start,
-        end=end,
-        end_assumed=isinstance(event, Exam),
-        venues=event.venues,
-        campus=campus,
-        notes=_notes(event),
+def _month(year: int, number: int, items: list[tuple[dt.date, Item]]) -> Month:
+    def day(date: dt.date) -> MonthDay | None:
+        if date.month != number:
+            return None
+        return MonthDay(date=date, items=tuple(item for found, item in items if found == date))
+
+    return Month(
+        title=f"{dt.date(year, number, 1):%B %Y}",
+        appointments=tuple(item for _, item in items),
+        weeks=tuple(tuple(map(day, week)) for week in _MONDAYS_FIRST.monthdatescalendar(year, number)),
     )
-
-
-def _exam_title(exam: Exam) -> str:
-    paper = f"paper {exam.paper}" if exam.paper.isdecimal() else exam.paper
-    return " ".join(part for part in (exam.activity, paper) if part)
-
-
-def _notes(event: Test | Exam) -> tuple[str, ...]:
-    comments = [event.comments] if isinstance(event, Exam) and event.comments else []
-    return (*tentative_reasons(event), *comments)

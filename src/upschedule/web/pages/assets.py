@@ -11,7 +11,7 @@ from upschedule.web.http.errors import NotFound
 from upschedule.web.http.guards import OUTSIDE_LIMITS
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.openapi import READING
-from upschedule.web.pages.week import COLUMNS, LINES_MAX
+from upschedule.web.pages.grid import LINES_MAX
 
 _FOLDER = Path(__file__).parents[1] / "static"
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
@@ -68,10 +68,8 @@ def _asset(name: str, content: bytes) -> Asset:
 
 
 def _week_grid() -> str:
-    """Places of the week's grid as classes, since the content security policy allows no style attribute."""
-    rows = (f".f{line}{{grid-row-start:{line}}}.t{line}{{grid-row-end:{line}}}" for line in range(1, LINES_MAX + 2))
-    columns = (f".l{n}{{grid-column-start:{n}}}.r{n}{{grid-column-end:{n}}}" for n in range(1, COLUMNS + 2))
-    return f"@media (min-width:60rem){{{''.join(rows)}{''.join(columns)}}}\n"
+    """Lines of the week's grid as classes, since the content security policy allows no style attribute."""
+    return "".join(f".f{n}{{--from:{n}}}.t{n}{{--to:{n}}}" for n in range(1, LINES_MAX + 2))
 
 
 ASSETS = Assets(_FOLDER)

@@ -1,38 +1,29 @@
 """What the page's forms do. Each leads back to the page, so that reloading repeats nothing."""
 
-from collections.abc import Collection
 from uuid import UUID
 
-import msgspec
 from litestar import Controller, Response, post
+from litestar.di import Provide
 from litestar.response import Redirect
-from msgspec import UNSET
 
 from upschedule.accounts.service import Visitor
-from upschedule.calendars.colouring import distinct_colours
 from upschedule.calendars.errors import InvalidCalendar
 from upschedule.calendars.model import Changes, Choices, YearChoice
 from upschedule.calendars.replacing import accepted, plan
-from upschedule.calendars.service import CalendarService
 from upschedule.errors import FieldError
 from upschedule.processing.service import JobService
-from upschedule.settings import LimitSettings, Settings
 from upschedule.timetable.academic_year import YearDates
 from upschedule.web.http.errors import InvalidRequest
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.uploads import UploadReceiver
 from upschedule.web.pages.dates import year_choice
-from upschedule.web.pages.holdings import Holdings, holdings_of
+from upschedule.web.pages.editing import Editor, back_to, fields, provide_editor
+from upschedule.web.pages.holdings import Holdings
 from upschedule.web.pages.home import page_of_refused_dates
 from upschedule.web.pages.modules import choices_from_form
 from upschedule.web.pages.rendering import error_handlers
 
-_SEE_OTHER = 303
 _YEAR_DIGITS = 4
-
-
-def _back(part: str) -> Redirect:
-    return Redirect(f"/#{part}", status_code=_SEE_OTHER)
 
 
 class DocumentForms(Controller):
@@ -47,19 +38,19 @@ class DocumentForms(Controller):
     async def add(self, request: AnyRequest, visitor: Visitor | None, receiver: UploadReceiver) -> Redirect:
         """One file."""
         await receiver.receive(request, visitor)
-        return _back("documents")
+        return back_to(request, "documents")
 
     @post("/{job_id:uuid}/retry")
     async def retry(self, request: AnyRequest, job_id: UUID, known: Visitor, receiver: UploadReceiver) -> Redirect:
         """Raises what UploadReceiver.retry raises."""
         await receiver.retry(request, known.account_id, job_id)
-        return _back("documents")
+        return back_to(request, "documents")
 
     @post("/{job_id:uuid}/remove")
-    async def remove(self, job_id: UUID, known: Visitor, job_service: JobService) -> Redirect:
+    async def remove(self, request: AnyRequest, job_id: UUID, known: Visitor, job_service: JobService) -> Redirect:
         """With everything that came from it."""
         await job_service.delete(known.account_id, job_id)
-        return _back("documents")
+        return back_to(request, "documents")
 
 
 class CalendarForms(Controller):
@@ -68,112 +59,83 @@ class CalendarForms(Controller):
     path = "/calendar"
     include_in_schema = False
     exception_handlers = error_handlers()
+    dependencies = {"editor": Provide(provide_editor)}  # noqa: RUF012 - the framework reads it from the class
 
     @post()
-    async def build(
-        self, known: Visitor, job_service: JobService, calendars: CalendarService, settings: Settings
-    ) -> Redirect:
+    async def build(self, request: AnyRequest, editor: Editor) -> Redirect:
         """Builds the calendar, or brings it up to date with the documents. Raises what CalendarService raises."""
-        holdings = await holdings_of(known.account_id, job_service, calendars)
-        await _save(calendars, known, holdings, Changes(), limits=settings.limits)
-        return _back("take")
+        await editor.change(lambda _: Changes())
+        return back_to(request, "take")
 
     @post("/dates")
-    async def date(
-        self,
-        request: AnyRequest,
-        known: Visitor,
-        job_service: JobService,
-        calendars: CalendarService,
-        settings: Settings,
-    ) -> Redirect | Response[bytes]:
+    async def date(self, request: AnyRequest, editor: Editor) -> Redirect | Response[bytes]:
         """The owner's dates count as confirmed. Where they cannot be, the form is shown again with the reason."""
-        form = await _fields(request)
-        holdings = await holdings_of(known.account_id, job_service, calendars)
-        before = holdings.calendar.assembly.calendar.dates if holdings.calendar else YearDates()
+        form = await fields(request)
+
+        def dated(holdings: Holdings) -> Changes:
+            before = holdings.calendar.assembly.calendar.dates if holdings.calendar else YearDates()
+            return Changes(academic_year=year_choice(form, before))
+
         try:
-            changes = Changes(academic_year=year_choice(form, before))
-            await _save(calendars, known, holdings, changes, limits=settings.limits)
+            await editor.change(dated)
         except (InvalidCalendar, InvalidRequest) as error:
-            return page_of_refused_dates(request, holdings, form, error)
-        return _back("dates")
+            return page_of_refused_dates(request, await editor.holdings(), form, error)
+        return back_to(request, "dates")
 
     @post("/year")
-    async def set_year(
-        self,
-        request: AnyRequest,
-        known: Visitor,
-        job_service: JobService,
-        calendars: CalendarService,
-        settings: Settings,
-    ) -> Redirect:
+    async def set_year(self, request: AnyRequest, editor: Editor) -> Redirect:
         """The year of the classes, with the dates that are known or estimated of it. Own dates of another year go."""
-        choice = YearChoice(year=_year(await _fields(request)))
-        holdings = await holdings_of(known.account_id, job_service, calendars)
-        await _save(calendars, known, holdings, Changes(academic_year=choice), limits=settings.limits)
-        return _back("dates")
+        choice = YearChoice(year=_year(await fields(request)))
+        await editor.change(lambda _: Changes(academic_year=choice))
+        return back_to(request, "dates")
 
     @post("/choices")
-    async def choose(
-        self,
-        request: AnyRequest,
-        known: Visitor,
-        job_service: JobService,
-        calendars: CalendarService,
-        settings: Settings,
-    ) -> Redirect:
+    async def choose(self, request: AnyRequest, editor: Editor) -> Redirect:
         """Modules that are shown, and the groups that are attended."""
-        form = await _fields(request)
-        holdings = await holdings_of(known.account_id, job_service, calendars)
-        before = holdings.calendar.assembly.calendar.choices if holdings.calendar else Choices()
-        choices = choices_from_form(form, [event for _, event in holdings.named], before)
-        await _save(calendars, known, holdings, Changes(choices=choices), limits=settings.limits)
-        return _back("check")
+        form = await fields(request)
+
+        def chosen(holdings: Holdings) -> Changes:
+            before = holdings.calendar.assembly.calendar.choices if holdings.calendar else Choices()
+            return Changes(choices=choices_from_form(form, [event for _, event in holdings.named], before))
+
+        await editor.change(chosen)
+        return back_to(request, "check")
 
     @post("/replacements")
-    async def decide(
-        self,
-        request: AnyRequest,
-        known: Visitor,
-        job_service: JobService,
-        calendars: CalendarService,
-        settings: Settings,
-    ) -> Redirect:
+    async def decide(self, request: AnyRequest, editor: Editor) -> Redirect:
         """Replaces the older printing, or keeps both. A question that was answered meanwhile changes nothing."""
-        form = dict(await _fields(request))
-        holdings = await holdings_of(known.account_id, job_service, calendars)
-        question = next((q for q in holdings.plan.questions if str(q.document) == form.get("document")), None)
-        # Before there is a calendar nothing can double; its year may have to be chosen first.
-        if question and holdings.calendar:
+        form = dict(await fields(request))
+
+        def decided(holdings: Holdings) -> Changes | None:
+            question = next((q for q in holdings.plan.questions if str(q.document) == form.get("document")), None)
+            # Before there is a calendar nothing can double; its year may have to be chosen first.
+            if question is None or holdings.calendar is None:
+                return None
             replaced = holdings.replaced
             if form.get("answer") == "replace":
                 replaced = accepted(holdings.documents, question, replaced)
-            in_calendar = (*holdings.plan.joined, question.document)
-            after = plan(holdings.documents, in_calendar, replaced)
-            changes = Changes(job_ids=after.joined, replaced=replaced)
-            await _save(calendars, known, holdings, changes, limits=settings.limits)
-        return _back("results")
+            after = plan(holdings.documents, (*holdings.plan.joined, question.document), replaced)
+            return Changes(job_ids=after.joined, replaced=replaced)
+
+        await editor.change(decided)
+        return back_to(request, "results")
 
     @post("/replacements/undo")
-    async def undo(
-        self,
-        request: AnyRequest,
-        known: Visitor,
-        job_service: JobService,
-        calendars: CalendarService,
-        settings: Settings,
-    ) -> Redirect:
+    async def undo(self, request: AnyRequest, editor: Editor) -> Redirect:
         """The older printing counts again, and the newer one is to be decided on again."""
-        document = dict(await _fields(request)).get("document")
-        holdings = await holdings_of(known.account_id, job_service, calendars)
-        back = {old for old, new in holdings.replaced if str(new) == document}
-        if back:
+        document = dict(await fields(request)).get("document")
+
+        def undone(holdings: Holdings) -> Changes | None:
+            back = {old for old, new in holdings.replaced if str(new) == document}
+            if not back:
+                return None
             replaced = tuple(pair for pair in holdings.replaced if str(pair[1]) != document)
             in_calendar = {*back, *(job_id for job_id in holdings.in_calendar if str(job_id) != document)}
             after = plan(holdings.documents, in_calendar, replaced)
-            changes = Changes(job_ids=after.joined, replaced=replaced)
-            await _save(calendars, known, holdings, changes, limits=settings.limits)
-        return _back("results")
+            return Changes(job_ids=after.joined, replaced=replaced)
+
+        await editor.change(undone)
+        return back_to(request, "results")
 
 
 def _year(form: list[tuple[str, str]]) -> int:
@@ -183,40 +145,3 @@ def _year(form: list[tuple[str, str]]) -> int:
         detail = "Choose a year."
         raise InvalidRequest(detail, (FieldError(field="year", detail=detail),))
     return int(typed)
-
-
-async def _fields(request: AnyRequest) -> list[tuple[str, str]]:
-    form = await request.form()
-    return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
-
-
-def _coloured(choices: Choices, holdings: Holdings, job_ids: Collection[UUID]) -> Choices:
-    """With a colour for each module, so that no two of a calendar look alike while there are colours."""
-    documents = [document for document in holdings.documents if document.job_id in job_ids]
-    modules = {event.module for document in documents for event in document.events}
-    return msgspec.structs.replace(choices, colours=distinct_colours(modules, choices.colours))
-
-
-async def _save(
-    calendars: CalendarService, owner: Visitor, holdings: Holdings, changes: Changes, *, limits: LimitSettings
-) -> None:
-    """All that was read, in the calendar that there is or in a new one. Dates that are not entered are estimated."""
-    job_ids = holdings.plan.joined if changes.job_ids is UNSET else changes.job_ids
-    before = holdings.calendar.assembly.calendar.choices if holdings.calendar else Choices()
-    choices = _coloured(before if changes.choices is UNSET else changes.choices, holdings, job_ids)
-    if holdings.calendar:
-        calendar_id = holdings.calendar.assembly.calendar.id
-        replaced = holdings.replaced if changes.replaced is UNSET else changes.replaced
-        changes = msgspec.structs.replace(
-            changes, job_ids=job_ids, replaced=replaced, choices=choices, estimate_dates=True
-        )
-        await calendars.change(owner.account_id, calendar_id, changes, limits=limits)
-        return
-    await calendars.create(
-        owner.account_id,
-        job_ids=job_ids,
-        academic_year=None if changes.academic_year is UNSET else changes.academic_year,
-        choices=choices,
-        estimate_dates=True,
-        limits=limits,
-    )

@@ -1,5 +1,6 @@
 """A visitor's documents, the entries that were read from them, and the calendar that joins them."""
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from uuid import UUID
@@ -27,6 +28,8 @@ class Holdings:
     draft: CalendarAssembly | None = None
     #: About the calendar or the draft.
     advice: YearAdvice | None = None
+    #: South African time.
+    now: dt.datetime | None = None
 
     def __init__(
         self, jobs: Sequence[JobStatus], read: Mapping[UUID, Extraction], calendar: OwnedCalendar | None
@@ -110,6 +113,7 @@ async def holdings_of(account_id: UUID, jobs: JobService, calendars: CalendarSer
             except (JobNotFound, NotCompleted):
                 continue
     holdings = Holdings(recent, read, await calendars.newest(account_id))
+    holdings.now = calendars.local_time()
     if read and not holdings.calendar:
         holdings.draft = await calendars.draft(account_id, holdings.joined)
     if holdings.assembly:

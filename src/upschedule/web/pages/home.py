@@ -23,7 +23,8 @@ from upschedule.web.pages.documents import documents
 from upschedule.web.pages.holdings import Holdings, holdings_of
 from upschedule.web.pages.rendering import error_handlers, page
 from upschedule.web.pages.replacements import replacement_views
-from upschedule.web.pages.schedule import schedule
+from upschedule.web.pages.schedule import schedule, with_dates
+from upschedule.web.pages.views import wanted
 from upschedule.web.pages.years import YearQuestion, year_question
 
 
@@ -82,6 +83,9 @@ def _page(
 ) -> Response[bytes]:
     assembly = holdings.calendar.assembly if holdings.calendar else None
     choices = assembly.calendar.choices if assembly else Choices()
+    shown = schedule(holdings.named, holdings.warnings, choices, _exam_ends(assembly)) if holdings.named else None
+    if shown and assembly and holdings.current and holdings.now:
+        shown = with_dates(shown, assembly, wanted(request.query_params), holdings.now)
     return page(
         request,
         "index.html",
@@ -90,7 +94,7 @@ def _page(
         device=device_of(request.headers.get("user-agent", "")),
         message=message,
         documents=documents(holdings.jobs, holdings.read),
-        schedule=schedule(holdings.named, holdings.warnings, choices, _exam_ends(assembly)) if holdings.named else None,
+        schedule=shown,
         dates=dates,
         years=_years(holdings),
         replacements=replacement_views(holdings.plan, holdings.jobs),

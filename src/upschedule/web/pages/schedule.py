@@ -1,41 +1,62 @@
-"""What was read, as the page shows it for checking. Pure."""
+"""What was read, as the page shows it. Pure."""
 
+import datetime as dt
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from upschedule.calendars.assembly import is_shown
+from upschedule.calendars.assembly import CalendarAssembly, is_shown
 from upschedule.calendars.model import Choices
 from upschedule.timetable.colours import Colour
 from upschedule.timetable.event import Event, Exam, Lecture, Test
 from upschedule.web.pages.agenda import Month, months
+from upschedule.web.pages.days import clashing_occurrences, planned_days
 from upschedule.web.pages.documents import counted
 from upschedule.web.pages.modules import Module, modules
+from upschedule.web.pages.views import Agenda, Now, View, Wanted, agenda, present
 from upschedule.web.pages.warnings import EntryWarnings
-from upschedule.web.pages.week import Week, teaching_weeks
+from upschedule.web.pages.week import RealWeek, Week, real_week, typical_weeks
 
 #: Entries with their ids, as the calendar names them.
 Named = Sequence[tuple[str, Event]]
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """`colours` are the modules'."""
+    """`colours` are the modules'. `week`, `agenda` and `now` are None until there is a calendar with dates."""
 
     summary: str
     modules: tuple[Module, ...]
     colours: Mapping[str, Colour]
-    weeks: tuple[Week, ...]
+    typical: tuple[Week, ...]
     months: tuple[Month, ...]
     warnings: EntryWarnings
     has_exams: bool
+    week: RealWeek | None = None
+    agenda: Agenda | None = None
+    now: Now | None = None
+    wanted: View | None = None
 
     @property
     def has_choices(self) -> bool:
         return any(module.choices for module in self.modules)
 
+    @property
+    def views(self) -> tuple[View, ...]:
+        """Those that have something to show, the one that is shown first in front."""
+        found: tuple[tuple[View, object], ...] = (
+            ("week", self.week), ("date", self.months), ("agenda", self.agenda), ("typical", self.typical),
+        )  # fmt: skip
+        return tuple(view for view, content in found if content)
+
+    @property
+    def view(self) -> View | None:
+        """The one that is shown."""
+        views = self.views
+        return self.wanted if self.wanted in views else next(iter(views), None)
+
 
 def schedule(named: Named, warnings: EntryWarnings, choices: Choices, ends: Mapping[str, str]) -> Schedule:
-    """Modules that are hidden stay in the list, to be shown again. `ends` as in `agenda.months`."""
+    """Without dates. Modules that are hidden stay in the list, to be shown again. `ends` as in `agenda.months`."""
     listed = modules([event for _, event in named], choices)
     shown = [(entry_id, event) for entry_id, event in named if is_shown(entry_id, event, choices)]
     lectures = [(entry_id, event) for entry_id, event in shown if isinstance(event, Lecture)]
@@ -44,10 +65,32 @@ def schedule(named: Named, warnings: EntryWarnings, choices: Choices, ends: Mapp
         summary=_summary(named),
         modules=listed,
         colours={module.name: module.colour for module in listed},
-        weeks=teaching_weeks(lectures),
+        typical=typical_weeks(lectures),
         months=months(dated, ends),
         warnings=warnings,
         has_exams=any(isinstance(event, Exam) for _, event in named),
+    )
+
+
+def with_dates(shown: Schedule, assembly: CalendarAssembly, wanted: Wanted, now: dt.datetime) -> Schedule:
+    """With the weeks of the calendar as it is; `now` is South African time."""
+    shown = msgspec.structs.replace(shown, wanted=wanted.view)
+    clashing = clashing_occurrences(assembly)
+    plan = planned_days(assembly, clashing)
+    if plan is None:
+        return shown
+    dated = [(entry_id, event) for entry_id, event in assembly.visible if isinstance(event, Test | Exam)]
+    ends = {
+        entry_id: f"{assembly.occurrences[entry_id][0].end:%H:%M}"
+        for entry_id, event in dated
+        if isinstance(event, Exam)
+    }
+    return msgspec.structs.replace(
+        shown,
+        months=months(dated, ends, clashing),
+        week=real_week(plan, wanted.week, now.date()),
+        agenda=agenda(plan, wanted.since, now.date()),
+        now=present(plan, now),
     )
 
 

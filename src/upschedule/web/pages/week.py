@@ -1,73 +1,85 @@
-"""The weekly classes as a grid: where each class is placed. Pure; the template only prints it."""
+"""Weeks as grids: the typical week of each term, and real weeks with their dates. Pure."""
 
-import math
-from collections.abc import Iterable, Sequence
+import datetime as dt
+from collections.abc import Sequence
 
 import msgspec
 
-from upschedule.timetable.event import DAYS, Day, Lecture
-
-#: Grid lines are five minutes apart: every printed time falls on one.
-MINUTES_PER_LINE = 5
-#: A day is so many columns wide, which two to six parallel classes share evenly.
-COLUMNS = 60
-#: Lines of a grid that shows a whole day.
-LINES_MAX = 24 * 60 // MINUTES_PER_LINE
+from upschedule.timetable.event import DAYS, Lecture
+from upschedule.web.pages.days import Plan, PlannedDay, span
+from upschedule.web.pages.grid import Block, Frame, frame
+from upschedule.web.pages.items import Item, item_of
 
 _FIRST_TERM, _SECOND_TERM = frozenset({"S1", "Q1", "Q2"}), frozenset({"S2", "Q3", "Q4"})
-_WORKING_DAYS = 5
-_LINES_PER_HOUR = 60 // MINUTES_PER_LINE
-#: More parallel classes than these leave no width for rooms.
-_LANES_ROOMY = 2
+#: Days that a typical week always has, and that a real week has.
+_WORKING_DAYS, _REAL_DAYS = 5, 6
+_WEEK = dt.timedelta(weeks=1)
 
 #: A class with the id of its entry.
 NamedLecture = tuple[str, Lecture]
 
 
-class Slot(msgspec.Struct, frozen=True, kw_only=True):
-    """A class and its place: `first_line`, `last_line` down the day, `first_column`, `last_column` across it."""
+class WeekDay(msgspec.Struct, frozen=True, kw_only=True):
+    """One column of the grid. `date` is None in a typical week; `note` says what is special about the day."""
 
-    entry_id: str
-    lecture: Lecture
-    first_line: int
-    last_line: int
-    first_column: int
-    last_column: int
-    crowded: bool
+    name: str
+    blocks: tuple[Block, ...]
+    date: dt.date | None = None
+    note: str = ""
+    today: bool = False
 
     @property
-    def in_every_week(self) -> bool:
-        return not _term(self.lecture)
-
-
-class WeekDay(msgspec.Struct, frozen=True, kw_only=True):
-    """One column of the grid, its classes in time order."""
-
-    name: Day
-    slots: tuple[Slot, ...]
-
-
-class HourMark(msgspec.Struct, frozen=True, kw_only=True):
-    """A full hour at the edge of the grid."""
-
-    label: str
-    line: int
+    def day(self) -> str:
+        return f"{self.date.day} {self.date:%b}" if self.date else ""
 
 
 class Week(msgspec.Struct, frozen=True, kw_only=True):
-    """The typical week of one term. Saturday and Sunday are left out when nothing happens on them."""
+    """`title` names the term of a typical week, or the dates of a real one."""
 
     title: str
     days: tuple[WeekDay, ...]
-    hours: tuple[HourMark, ...]
+    frame: Frame
 
 
-def teaching_weeks(lectures: Sequence[NamedLecture]) -> tuple[Week, ...]:
+class RealWeek(msgspec.Struct, frozen=True, kw_only=True):
+    """A week with its dates, and the Mondays to which its links lead, None where there is nothing more."""
+
+    monday: dt.date
+    week: Week
+    previous: dt.date | None
+    following: dt.date | None
+    current: dt.date | None
+
+
+def typical_weeks(lectures: Sequence[NamedLecture]) -> tuple[Week, ...]:
     """A week for each term that has classes; year modules appear in both, unless there is nothing but them."""
     terms = {_term(lecture) for _, lecture in lectures} - {""}
     if not terms:
-        return (_week("Every week", lectures),) if lectures else ()
-    return tuple(_week(term, [named for named in lectures if _term(named[1]) in {term, ""}]) for term in sorted(terms))
+        return (_typical("Every week", lectures),) if lectures else ()
+    return tuple(
+        _typical(term, [named for named in lectures if _term(named[1]) in {term, ""}]) for term in sorted(terms)
+    )
+
+
+def real_week(plan: Plan, wanted: dt.date | None, today: dt.date) -> RealWeek:
+    """The week of the `wanted` date; else this week, or the first before and after all dates of the calendar."""
+    first, last, this = _monday(plan.first), _monday(plan.last), _monday(today)
+    monday = this if first <= this <= last else first
+    if wanted is not None:
+        monday = min(max(_monday(wanted), first), last)
+    days = plan.between(monday, monday + dt.timedelta(days=6))
+    shown = [day for position, day in enumerate(days) if position < _REAL_DAYS or day.items]
+    around = frame(span(shown))
+    return RealWeek(
+        monday=monday,
+        week=Week(
+            title=_dates(shown[0].date, shown[-1].date), days=tuple(_real(day, around, today) for day in shown),
+            frame=around,
+        ),
+        previous=monday - _WEEK if monday > first else None,
+        following=monday + _WEEK if monday < last else None,
+        current=this if first <= this <= last and this != monday else None,
+    )  # fmt: skip
 
 
 def _term(lecture: Lecture) -> str:
@@ -76,70 +88,36 @@ def _term(lecture: Lecture) -> str:
     return "Second semester" if lecture.offered in _SECOND_TERM else ""
 
 
-def _week(title: str, lectures: Sequence[NamedLecture]) -> Week:
-    first_hour = min(_minutes(lecture.start) for _, lecture in lectures) // 60
-    last_hour = math.ceil(max(_minutes(lecture.end) for _, lecture in lectures) / 60)
-    by_day: dict[Day, list[NamedLecture]] = {day: [] for day in DAYS}
-    for named in lectures:
-        by_day[named[1].day].append(named)
-    shown: list[Day] = [day for position, day in enumerate(DAYS) if position < _WORKING_DAYS or by_day[day]]
+def _typical(title: str, lectures: Sequence[NamedLecture]) -> Week:
+    by_day: dict[str, list[Item]] = {day: [] for day in DAYS}
+    for entry_id, lecture in lectures:
+        by_day[lecture.day].append(item_of(entry_id, lecture))
+    around = frame(item for items in by_day.values() for item in items)
+    shown = [day for position, day in enumerate(DAYS) if position < _WORKING_DAYS or by_day[day]]
     return Week(
         title=title,
-        days=tuple(WeekDay(name=day, slots=tuple(_slots(by_day[day], first_hour * 60))) for day in shown),
-        hours=tuple(
-            HourMark(label=f"{hour:02}:00", line=(hour - first_hour) * _LINES_PER_HOUR + 1)
-            for hour in range(first_hour, last_hour)
-        ),
+        days=tuple(WeekDay(name=day, blocks=around.blocks(by_day[day])) for day in shown),
+        frame=around,
     )
 
 
-def _minutes(clock: str) -> int:
-    return int(clock[:2]) * 60 + int(clock[3:])
-
-
-def _slots(lectures: Iterable[NamedLecture], first_minute: int) -> Iterable[Slot]:
-    ordered = sorted(lectures, key=lambda named: (named[1].start, named[1].end, named[1].module, named[0]))
-    for cluster in _clusters(ordered):
-        lanes = _lanes([lecture for _, lecture in cluster])
-        for named, lane in zip(cluster, lanes, strict=True):
-            yield _slot(named, first_minute, lane, max(lanes) + 1)
-
-
-def _slot(named: NamedLecture, first_minute: int, lane: int, lanes: int) -> Slot:
-    entry_id, lecture = named
-    start, end = _minutes(lecture.start), _minutes(lecture.end)
-    first_line = (start - first_minute) // MINUTES_PER_LINE + 1
-    return Slot(
-        entry_id=entry_id,
-        lecture=lecture,
-        first_line=first_line,
-        last_line=first_line + max(math.ceil((end - start) / MINUTES_PER_LINE), 1),
-        first_column=round(lane * COLUMNS / lanes) + 1,
-        last_column=round((lane + 1) * COLUMNS / lanes) + 1,
-        crowded=lanes > _LANES_ROOMY,
+def _real(day: PlannedDay, around: Frame, today: dt.date) -> WeekDay:
+    return WeekDay(
+        name=DAYS[day.date.weekday()],
+        blocks=around.blocks(day.items),
+        date=day.date,
+        note=day.note,
+        today=day.date == today,
     )
 
 
-def _clusters(ordered: Iterable[NamedLecture]) -> Iterable[list[NamedLecture]]:
-    """Runs of classes that overlap, one with another; only these share the width of the day."""
-    cluster: list[NamedLecture] = []
-    latest_end = ""
-    for named in ordered:
-        if cluster and named[1].start >= latest_end:
-            yield cluster
-            cluster, latest_end = [], ""
-        cluster.append(named)
-        latest_end = max(latest_end, named[1].end)
-    if cluster:
-        yield cluster
+def _monday(date: dt.date) -> dt.date:
+    return date - dt.timedelta(days=date.weekday())
 
 
-def _lanes(cluster: Iterable[Lecture]) -> list[int]:
-    """The lane of each class: the first that is free at its start."""
-    ends: list[str] = []
-    lanes: list[int] = []
-    for lecture in cluster:
-        lane = next((lane for lane, end in enumerate(ends) if end <= lecture.start), len(ends))
-        ends[lane : lane + 1] = [lecture.end]
-        lanes.append(lane)
-    return lanes
+def _dates(first: dt.date, last: dt.date) -> str:
+    """`13 to 18 July 2026`."""
+    if first.month == last.month:
+        return f"{first.day} to {last.day} {last:%B %Y}"
+    year = f" {first.year}" if first.year != last.year else ""
+    return f"{first.day} {first:%B}{year} to {last.day} {last:%B %Y}"

@@ -17,9 +17,13 @@ export function startParts() {
       send(form, event.submitter);
     }
   });
+  document.addEventListener("click", go);
   let timer = 0;
   document.addEventListener("change", (event) => {
     const form = event.target.form;
+    if (event.target.name === "view") {
+      keepView(event.target);
+    }
     if (form?.matches("[data-auto]")) {
       clearTimeout(timer);
       timer = setTimeout(() => send(form), AUTO_SUBMIT_MS);
@@ -27,8 +31,36 @@ export function startParts() {
   });
 }
 
+/** The week and the view that the address names are kept. */
 export function refresh() {
-  return request("/", {});
+  return request(location.pathname + location.search, {});
+}
+
+/** Another week or a later page of the agenda, in place of the one that is shown. */
+async function go(event) {
+  const link = event.target.closest("a[data-go]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) {
+    return;
+  }
+  event.preventDefault();
+  const url = new URL(link.href);
+  if (await request(url.pathname + url.search, {})) {
+    history.replaceState(null, "", url.pathname + url.search);
+    const title = document.getElementById("week-title");
+    if (title?.checkVisibility()) {
+      announce(title.textContent);
+      if (!document.getElementById(link.id)) {
+        title.focus();
+      }
+    }
+  }
+}
+
+/** The chosen view is found again when the page is loaded again. */
+function keepView(input) {
+  const url = new URL(location.href);
+  url.searchParams.set("view", input.value);
+  history.replaceState(null, "", url.pathname + url.search);
 }
 
 /** @param {HTMLFormElement} form @param {HTMLElement | null} [submitter] */
@@ -88,7 +120,9 @@ function swap(page) {
   const focused = document.activeElement?.id;
   for (const old of document.querySelectorAll("[data-part]")) {
     const fresh = page.getElementById(old.id);
-    if (fresh) {
+    // What stands above all else does not push the page down while a person reads it.
+    const wouldPush = old.hasAttribute("data-lasting") && !old.childElementCount;
+    if (fresh && !wouldPush) {
       carry(old, fresh);
       old.replaceWith(document.adoptNode(fresh));
     }
@@ -108,8 +142,8 @@ function carry(old, fresh) {
       twin.value = input.value;
     } else if (unsent && input.type === "checkbox" && input.checked !== input.defaultChecked) {
       twin.checked = input.checked;
-    } else if (twin && input.name === "view") {
-      twin.checked = input.checked;
+    } else if (twin && input.name === "view" && input.checked && !input.defaultChecked) {
+      twin.checked = true;
     }
   }
   for (const details of old.querySelectorAll("details[id][open]")) {

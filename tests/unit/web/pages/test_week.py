@@ -1,47 +1,22 @@
-"""The week's grid."""
+"""The typical weeks, and the real ones."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+import datetime as dt
 
-from tests.support.builders.events import a_lecture
-from upschedule.timetable.event import DAYS
-from upschedule.web.pages.week import COLUMNS, LINES_MAX, Slot, teaching_weeks
+import msgspec
 
-
-def _slots(*lectures_of_a_day: tuple[str, str]) -> list[Slot]:
-    named = [(str(n), a_lecture(start=start, end=end)) for n, (start, end) in enumerate(lectures_of_a_day)]
-    (week,) = teaching_weeks(named)
-    return [slot for day in week.days for slot in day.slots]
-
-
-def _across(slot: Slot) -> tuple[int, int]:
-    return slot.first_column, slot.last_column
-
-
-def test_a_class_alone_is_as_wide_as_its_day() -> None:
-    """The grid begins with the hour, and has a line every five minutes."""
-    (slot,) = _slots(("08:30", "09:20"))
-    assert _across(slot) == (1, COLUMNS + 1)
-    assert (slot.first_line, slot.last_line) == (7, 17)
-
-
-def test_classes_that_touch_do_not_share_the_width() -> None:
-    """One ends when the next begins."""
-    first, second = _slots(("08:30", "09:30"), ("09:30", "10:20"))
-    assert _across(first) == _across(second) == (1, COLUMNS + 1)
-
-
-def test_three_parallel_classes_share_it_and_are_crowded() -> None:
-    """Evenly; a fourth that follows the first takes its lane."""
-    slots = _slots(("08:30", "09:20"), ("08:30", "11:20"), ("08:30", "11:20"), ("09:30", "10:20"))
-    assert [_across(slot) for slot in slots] == [(1, 21), (21, 41), (41, 61), (1, 21)]
-    assert all(slot.crowded for slot in slots)
+from tests.support.builders.calendars import KNOWN, assembly
+from tests.support.builders.events import a_lecture, a_test, an_exam
+from tests.support.builders.timetable import period
+from upschedule.timetable.academic_year import FollowedDay, YearDates
+from upschedule.timetable.event import DAYS, Event
+from upschedule.web.pages.days import Plan, clashing_occurrences, planned_days
+from upschedule.web.pages.week import real_week, typical_weeks
 
 
 def test_saturday_stands_there_only_when_something_happens_on_it() -> None:
     """Sunday the same."""
-    (without,) = teaching_weeks([("a", a_lecture())])
-    (with_saturday,) = teaching_weeks([("a", a_lecture(day="Saturday"))])
+    (without,) = typical_weeks([("a", a_lecture())])
+    (with_saturday,) = typical_weeks([("a", a_lecture(day="Saturday"))])
     assert [day.name for day in without.days] == list(DAYS[:5])
     assert [day.name for day in with_saturday.days] == list(DAYS[:6])
 
@@ -49,36 +24,93 @@ def test_saturday_stands_there_only_when_something_happens_on_it() -> None:
 def test_each_semester_has_its_week_and_year_modules_stand_in_both() -> None:
     """Quarters belong to their semester; an unknown offering is shown in every week."""
     offered = {"a": "Q1", "b": "S2", "c": "Y", "d": "T9"}
-    shown = teaching_weeks([(key, a_lecture(offered=value)) for key, value in offered.items()])
-    ids = {week.title: sorted(slot.entry_id for day in week.days for slot in day.slots) for week in shown}
+    shown = typical_weeks([(key, a_lecture(offered=value)) for key, value in offered.items()])
+    ids = {
+        week.title: sorted(item.entry_id for day in week.days for block in day.blocks for item in block.items)
+        for week in shown
+    }
     assert ids == {"First semester": ["a", "c", "d"], "Second semester": ["b", "c", "d"]}
 
 
 def test_year_modules_alone_make_one_week() -> None:
     """Of no semester in particular."""
-    (week,) = teaching_weeks([("a", a_lecture(offered="Y"))])
+    (week,) = typical_weeks([("a", a_lecture(offered="Y"))])
     assert week.title == "Every week"
 
 
 def test_no_classes_make_no_week() -> None:
-    assert teaching_weeks([]) == ()
+    assert typical_weeks([]) == ()
 
 
-_clock = st.integers(0, 23 * 60 + 58)
+_DATES = YearDates(
+    terms={"S2": period("2026-07-13", "2026-10-16")},
+    recesses=(period("2026-09-28", "2026-10-04", "October recess"),),
+    follows=(FollowedDay(date=dt.date(2026, 8, 13), weekday="Monday"),),
+)
+_SATURDAY_TEST = dt.date(2026, 8, 22)
 
 
-@given(st.lists(st.tuples(_clock, _clock), min_size=1, max_size=12))
-def test_no_two_classes_overlap_in_the_grid(times: list[tuple[int, int]]) -> None:
-    """Whatever is printed, everything is inside the grid and no class hides another."""
-    periods = [tuple(sorted((start, end))) for start, end in times]
-    clock = [(f"{a // 60:02}:{a % 60:02}", f"{(b + 1) // 60:02}:{(b + 1) % 60:02}") for a, b in periods]
-    slots = _slots(*clock)
-    assert len(slots) == len(clock)
-    for slot in slots:
-        assert 1 <= slot.first_line < slot.last_line <= LINES_MAX + 1
-        assert 1 <= slot.first_column < slot.last_column <= COLUMNS + 1
-    for one in slots:
-        for other in slots:
-            together = one.lecture.start < other.lecture.end and other.lecture.start < one.lecture.end
-            if one is not other and together:
-                assert one.last_column <= other.first_column or other.last_column <= one.first_column
+def _plan(*events: Event) -> Plan:
+    calendar = assembly(*events, known=msgspec.structs.replace(KNOWN, dates=_DATES))
+    plan = planned_days(calendar, clashing_occurrences(calendar))
+    assert plan is not None
+    return plan
+
+
+def test_a_week_has_its_dates_from_monday_to_saturday() -> None:
+    """With what is special about a day, and the class that is held on another weekday."""
+    week = real_week(_plan(a_lecture()), dt.date(2026, 8, 12), dt.date(2026, 8, 13)).week
+    assert week.title == "10 to 15 August 2026"
+    # 9 August is a Sunday, so that the Monday is the holiday.
+    assert [(day.day, len(day.blocks), day.today) for day in week.days] == [
+        ("10 Aug", 0, False), ("11 Aug", 0, False), ("12 Aug", 0, False), ("13 Aug", 1, True), ("14 Aug", 0, False),
+        ("15 Aug", 0, False),
+    ]  # fmt: skip
+    assert "Women's Day" in week.days[0].note
+    assert week.days[3].note == "Monday\N{RIGHT SINGLE QUOTATION MARK}s timetable is followed"
+    assert week.days[3].blocks[0].items[0].followed == "Monday"
+
+
+def test_tests_and_exams_stand_in_their_week() -> None:
+    """Sunday only if something happens on it."""
+    plan = _plan(a_lecture(), a_test(date=_SATURDAY_TEST), a_test(test="Test2", date=dt.date(2026, 8, 23)))
+    days = real_week(plan, _SATURDAY_TEST, _SATURDAY_TEST).week.days
+    assert [(day.name, [item.title for block in day.blocks for item in block.items]) for day in days[-2:]] == [
+        ("Saturday", ["Test1"]),
+        ("Sunday", ["Test2"]),
+    ]
+
+
+def test_a_recess_is_a_week_of_its_own() -> None:
+    """With its name on every day, and the way to the weeks beside it."""
+    found = real_week(_plan(a_lecture()), dt.date(2026, 9, 30), dt.date(2026, 7, 14))
+    assert {day.note for day in found.week.days} == {"October recess"}
+    assert (found.previous, found.following) == (dt.date(2026, 9, 21), dt.date(2026, 10, 5))
+    assert found.current == dt.date(2026, 7, 13)
+    assert found.week.title == "28 September to 3 October 2026"
+
+
+def test_this_week_is_shown_first_and_no_address_leads_beyond_the_calendar() -> None:
+    """Before and after the calendar its first week is shown."""
+    plan = _plan(a_lecture(), an_exam())
+    mondays = [
+        real_week(plan, wanted, today).monday
+        for wanted, today in (
+            (None, dt.date(2026, 8, 22)),
+            (None, dt.date(2026, 1, 1)),
+            (None, dt.date(2027, 1, 1)),
+            (dt.date(1900, 1, 1), dt.date(2026, 8, 22)),
+            (dt.date(9999, 12, 31), dt.date(2026, 8, 22)),
+        )
+    ]
+    first, last = dt.date(2026, 7, 13), dt.date(2026, 11, 2)
+    assert mondays == [dt.date(2026, 8, 17), first, first, first, last]
+    assert real_week(plan, last, last).following is None
+
+
+def test_what_happens_at_the_same_time_is_marked_on_that_date_only() -> None:
+    """The same class in another week is not."""
+    monday = dt.date(2026, 8, 17)
+    plan = _plan(a_lecture(), a_test(date=monday, day="Monday", start="08:00", end="09:30"))
+    clashing = [[item.clashes for item in plan.day(date).items] for date in (monday, dt.date(2026, 8, 24))]
+    assert clashing == [[True, True], [False]]

@@ -1,0 +1,97 @@
+"""The days of a calendar: what happens on each, and what is special about it. Pure."""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from upschedule.calendars.assembly import CalendarAssembly
+from upschedule.timetable.academic_year import AcademicYear, days
+from upschedule.timetable.clash import clashes
+from upschedule.timetable.event import Exam
+from upschedule.web.pages.grid import in_time_order
+from upschedule.web.pages.items import Item, item_of
+
+#: An entry's id and a date on which it clashes with another.
+Clashing = frozenset[tuple[str, dt.date]]
+
+_NOTES = {
+    "no_lectures": "No lectures", "recess": "Recess", "exams": "Exams", "supplementary_exams": "Supplementary exams",
+}  # fmt: skip
+#: More pairs than a person looks through.
+_PAIRS_MAX = 200
+
+
+class PlannedDay(msgspec.Struct, frozen=True, kw_only=True):
+    """`note` says what is special: a holiday, a recess, another weekday's timetable."""
+
+    date: dt.date
+    note: str
+    items: tuple[Item, ...]
+
+    @property
+    def title(self) -> str:
+        return f"{self.date:%A} {self.date.day} {self.date:%B}"
+
+
+class Plan:
+    """All dates of a calendar by day. `first` and `last` are those of the first and last thing that happens."""
+
+    def __init__(self, by_date: Mapping[dt.date, Sequence[Item]], year: AcademicYear) -> None:
+        self._by_date = by_date
+        self._year = year
+        self.first, self.last = min(by_date), max(by_date)
+
+    def day(self, date: dt.date) -> PlannedDay:
+        """Any day, also one on which nothing happens."""
+        return PlannedDay(
+            date=date, note=_note(self._year, date), items=tuple(in_time_order(self._by_date.get(date, ())))
+        )
+
+    def between(self, first: dt.date, last: dt.date) -> tuple[PlannedDay, ...]:
+        """Every day, both included."""
+        return tuple(map(self.day, days(first, last)))
+
+    def busy_days(self, first: dt.date, *, days_max: int) -> tuple[PlannedDay, ...]:
+        """The next days on which something happens."""
+        return tuple(map(self.day, sorted(date for date in self._by_date if date >= first)[:days_max]))
+
+
+def planned_days(assembly: CalendarAssembly, clashing: Clashing) -> Plan | None:
+    """What the calendar shows; None where it has no dates."""
+    by_date: defaultdict[dt.date, list[Item]] = defaultdict(list)
+    for entry_id, event in assembly.visible:
+        for occurrence in assembly.occurrences[entry_id]:
+            date = occurrence.start.date()
+            item = item_of(
+                entry_id,
+                event,
+                date=date,
+                exam_end=f"{occurrence.end:%H:%M}" if isinstance(event, Exam) else "",
+                followed=occurrence.followed,
+                clashes=(entry_id, date) in clashing,
+            )
+            by_date[date].append(item)
+    return Plan(by_date, assembly.year) if by_date else None
+
+
+def clashing_occurrences(assembly: CalendarAssembly) -> Clashing:
+    """What one person cannot attend, among what the calendar shows."""
+    visible = dict(assembly.visible)
+    found = clashes(visible, {key: assembly.occurrences[key] for key in visible}, pairs_max=_PAIRS_MAX)
+    return frozenset((entry_id, date) for clash in found for entry_id in clash.events for date in clash.dates)
+
+
+def _note(year: AcademicYear, date: dt.date) -> str:
+    info = year.day(date)
+    if info.kind == "follows":
+        return f"{info.weekday}\N{RIGHT SINGLE QUOTATION MARK}s timetable is followed"
+    if info.kind == "holiday":
+        return info.name
+    return (info.name or _NOTES[info.kind]) if info.kind in _NOTES else ""
+
+
+def span(items: Iterable[PlannedDay]) -> tuple[Item, ...]:
+    """The items of several days."""
+    return tuple(item for day in items for item in day.items)

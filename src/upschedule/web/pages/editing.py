@@ -1,0 +1,92 @@
+"""A person's documents and calendar, as the forms change them."""
+
+from collections.abc import Callable, Collection
+from urllib.parse import parse_qsl, urlsplit
+from uuid import UUID
+
+import msgspec
+from litestar.response import Redirect
+from msgspec import UNSET
+
+from upschedule.accounts.service import Visitor
+from upschedule.calendars.colouring import distinct_colours
+from upschedule.calendars.model import Changes, Choices
+from upschedule.calendars.service import CalendarService
+from upschedule.processing.service import JobService
+from upschedule.settings import LimitSettings, Settings
+from upschedule.web.http.identity import AnyRequest
+from upschedule.web.pages.holdings import Holdings, holdings_of
+from upschedule.web.pages.views import wanted
+
+_SEE_OTHER = 303
+
+
+class Editor:
+    """One for each request."""
+
+    def __init__(self, owner: Visitor, jobs: JobService, calendars: CalendarService, limits: LimitSettings) -> None:
+        self._owner = owner
+        self._jobs = jobs
+        self._calendars = calendars
+        self._limits = limits
+
+    async def holdings(self) -> Holdings:
+        """As they are now. Raises StoreError."""
+        return await holdings_of(self._owner.account_id, self._jobs, self._calendars)
+
+    async def change(self, made: Callable[[Holdings], Changes | None]) -> None:
+        """Saves what `made` makes of the holdings; None changes nothing. Raises what CalendarService raises.
+
+        The calendar holds all that was read. Dates that are not entered are estimated.
+        """
+        holdings = await self.holdings()
+        changes = made(holdings)
+        if changes is not None:
+            await self._save(holdings, changes)
+
+    async def _save(self, holdings: Holdings, changes: Changes) -> None:
+        job_ids = holdings.plan.joined if changes.job_ids is UNSET else changes.job_ids
+        before = holdings.calendar.assembly.calendar.choices if holdings.calendar else Choices()
+        choices = _coloured(before if changes.choices is UNSET else changes.choices, holdings, job_ids)
+        if holdings.calendar:
+            replaced = holdings.replaced if changes.replaced is UNSET else changes.replaced
+            changes = msgspec.structs.replace(
+                changes, job_ids=job_ids, replaced=replaced, choices=choices, estimate_dates=True
+            )
+            calendar_id = holdings.calendar.assembly.calendar.id
+            await self._calendars.change(self._owner.account_id, calendar_id, changes, limits=self._limits)
+            return
+        await self._calendars.create(
+            self._owner.account_id,
+            job_ids=job_ids,
+            academic_year=None if changes.academic_year is UNSET else changes.academic_year,
+            choices=choices,
+            estimate_dates=True,
+            limits=self._limits,
+        )
+
+
+async def provide_editor(
+    known: Visitor, job_service: JobService, calendars: CalendarService, settings: Settings
+) -> Editor:
+    """The dependency `editor`. Raises NoVisitor."""
+    return Editor(known, job_service, calendars, settings.limits)
+
+
+def back_to(request: AnyRequest, part: str) -> Redirect:
+    """The page at this part, with the week and the view that the form was sent from."""
+    query = wanted(dict(parse_qsl(urlsplit(request.headers.get("referer", "")).query))).query
+    return Redirect(f"/{'?' if query else ''}{query}#{part}", status_code=_SEE_OTHER)
+
+
+async def fields(request: AnyRequest) -> list[tuple[str, str]]:
+    """The form's texts in order."""
+    form = await request.form()
+    return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
+
+
+def _coloured(choices: Choices, holdings: Holdings, job_ids: Collection[UUID]) -> Choices:
+    """With a colour for each module, so that no two of a calendar look alike while there are colours."""
+    documents = [document for document in holdings.documents if document.job_id in job_ids]
+    modules = {event.module for document in documents for event in document.events}
+    return msgspec.structs.replace(choices, colours=distinct_colours(modules, choices.colours))

@@ -1,0 +1,85 @@
+"""Classes, tests and exams as the page prints them, whatever their kind. Pure."""
+
+import datetime as dt
+
+import msgspec
+
+from upschedule.timetable.event import Day, Event, Exam, Lecture, Test
+from upschedule.timetable.text import tentative_reasons
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """One class, test or exam. `kind` is empty for a class; `date` is None in a typical week.
+
+    `end` is empty while not known, and `end_assumed` for an exam: the schedule prints none. `followed` is the weekday
+    whose timetable its date follows. `clashes`: something else happens at the same time.
+    """
+
+    entry_id: str
+    kind: str
+    module: str
+    title: str
+    group: str
+    start: str
+    end: str
+    end_assumed: bool
+    venues: tuple[str, ...]
+    campus: str
+    notes: tuple[str, ...]
+    date: dt.date | None = None
+    followed: Day | None = None
+    clashes: bool = False
+
+    @property
+    def weekday(self) -> str:
+        return f"{self.date:%a}"
+
+    @property
+    def day(self) -> int:
+        return self.date.day if self.date else 0
+
+
+def item_of(
+    entry_id: str,
+    event: Event,
+    *,
+    date: dt.date | None = None,
+    exam_end: str = "",
+    followed: Day | None = None,
+    clashes: bool = False,
+) -> Item:
+    """`exam_end` is the assumed end of an exam, as far as the calendar has one."""
+    match event:
+        case Lecture():
+            kind, title, end, campus = "", event.activity, event.end, event.campus
+        case Test():
+            kind, title, end, campus = "Test", event.test, event.end, event.campus
+        case Exam():
+            kind, title, end = "Exam", _exam_title(event), exam_end
+            campus = event.exam_campus or event.module_campus
+    return Item(
+        entry_id=entry_id,
+        kind=kind,
+        module=event.module,
+        title=title,
+        group=event.group if isinstance(event, Lecture) else "",
+        date=date,
+        start=event.start,
+        end=end,
+        end_assumed=isinstance(event, Exam),
+        venues=event.venues,
+        campus=campus,
+        notes=_notes(event),
+        followed=followed,
+        clashes=clashes,
+    )
+
+
+def _exam_title(exam: Exam) -> str:
+    paper = f"paper {exam.paper}" if exam.paper.isdecimal() else exam.paper
+    return " ".join(part for part in (exam.activity, paper) if part)
+
+
+def _notes(event: Event) -> tuple[str, ...]:
+    comments = [event.comments] if isinstance(event, Exam) and event.comments else []
+    return (*tentative_reasons(event), *comments)
