@@ -102,6 +102,8 @@ def test_everything_works_without_javascript(new_user: NewUser, application: Api
     starts = by_icalendar(user.download())
     assert min(start for found in starts.values() for start in found).isoformat() == "2026-07-27T08:30:00"
     page.get_by_role("button", name="Remove lectures.pdf").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Remove lectures.pdf?")
+    page.get_by_role("button", name="Remove it").click()
     expect(user.cards).to_have_count(1)
 
 

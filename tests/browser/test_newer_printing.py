@@ -96,7 +96,7 @@ def test_without_the_newer_printing_the_older_one_counts_again(
     user.choose(_newer(tmp_path))
     _panel(user).get_by_role("button", name="Use the newer one").click()
     expect(_panel(user)).to_contain_text("has replaced")
-    user.page.get_by_role("button", name="Remove lectures-new.pdf").click()
+    user.remove("lectures-new.pdf")
     expect(_panel(user)).to_have_count(0)
     user.await_calendar()
     again = by_icalendar(user.download())

@@ -5,11 +5,12 @@ A large calendar takes a while, so callers run this in a thread.
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 import msgspec
 
 from upschedule.calendars.assembly import CalendarAssembly
+from upschedule.calendars.errors import ModuleNotInCalendar
 from upschedule.calendars.model import CalendarInputs, CalendarOptions
 from upschedule.calendars.sequence import EntryRecord, update_records
 from upschedule.timetable.entry import DEFAULT_REMINDERS, EntryOptions, entries
@@ -18,7 +19,7 @@ from upschedule.timetable.public_holidays import public_holidays
 from upschedule.timetable.verify import verify
 
 #: Raise this number when equal rows give another file, so that cached files are built again.
-_FORMAT = 1
+_FORMAT = 2
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
@@ -53,9 +54,23 @@ def build_records(
 
 
 def build_feed(
-    assembly: CalendarAssembly, records: Iterable[EntryRecord], *, options: CalendarOptions, module: str = ""
+    assembly: CalendarAssembly,
+    records: Collection[EntryRecord],
+    *,
+    options: CalendarOptions,
+    module: str = "",
+    earlier_modules: Collection[str] = (),
 ) -> bytes:
-    """The file of current entries, of all modules or of one."""
+    """The file of current entries, of all modules or of one: empty for one that is no longer in the calendar.
+
+    Raises ModuleNotInCalendar for one that neither the calendar, nor its records, nor `earlier_modules` name.
+    """
+    if module and module not in {
+        *earlier_modules,
+        *(event.module for _, event in assembly.named),
+        *(record.body.module for record in records),
+    }:
+        raise ModuleNotInCalendar
     current = [record for record in records if record.cancelled_at is None]
     wanted = [record for record in current if not module or record.body.module == module]
     return _file(assembly, wanted, options, module=module)
@@ -85,7 +100,8 @@ def _file(
 
 
 def _description(assembly: CalendarAssembly) -> str:
-    lines = [f"Made from {len(assembly.documents)} schedule(s) of the University of Pretoria."]
+    # No number of documents: another document with the same entries must not change the file.
+    lines = ["Made from schedules of the University of Pretoria."]
     if assembly.estimated_terms and assembly.estimate:
         lines.append(
             f"The term dates of {assembly.year.year} are an estimate from those of {assembly.estimate.from_year}: "

@@ -17,6 +17,13 @@ class FeedNotFound(Refusal):
     title = "No such calendar link"
 
 
+class ShareNotFound(Refusal):
+    """This page is not shared, or no longer. Ask the person who gave you the link for the present one."""
+
+    code = "shared-page-not-found"
+    title = "No such shared page"
+
+
 class YearNotFound(Refusal):
     """Nothing is known of this academic year. A calendar can bring its own dates."""
 
@@ -55,6 +62,20 @@ class CalendarBusy(Refusal):
     code = "calendar-busy"
     title = "Calendar is being changed"
     retry_after_seconds = 5
+
+
+class ModuleNotInCalendar(Refusal):
+    """This calendar has never had this module. Its owner finds the links of its modules beside the calendar."""
+
+    code = "feed-module-not-found"
+    title = "No such module in this calendar"
+
+
+class CalendarChanged(Refusal):
+    """The calendar was changed in another tab or on another device meanwhile. Look at it, then repeat your change."""
+
+    code = "calendar-changed"
+    title = "Changed meanwhile"
 
 
 class TooManyCalendars(Refusal):

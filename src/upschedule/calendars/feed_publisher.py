@@ -2,7 +2,7 @@
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from uuid import UUID
 
 import msgspec
@@ -19,7 +19,7 @@ from upschedule.calendars.sources import SourceRepository
 from upschedule.stores.database import Connection, Database
 from upschedule.stores.errors import StoreFull
 
-BuildFile = Callable[[CalendarAssembly, Iterable[EntryRecord]], bytes]
+BuildFile = Callable[[CalendarAssembly, Collection[EntryRecord]], bytes]
 
 #: A calendar that changes during each of these attempts is refused with CalendarBusy.
 _ATTEMPTS = 4
@@ -100,10 +100,7 @@ class FeedPublisher:
             changed = [record for uid, record in records.items() if draft.previous.get(uid) != record]
             await repository.upsert_entries(changed)
             await repository.delete_cancelled(before=self._now() - dt.timedelta(days=self._options.cancelled_days))
-            # A request may name a module that does not exist; its file is not cached.
-            if cache_as is not None and (
-                not cache_as or any(record.body.module == cache_as for record in records.values())
-            ):
+            if cache_as is not None:
                 await repository.store_file(cache_as, draft.basis, body)
             return True
 

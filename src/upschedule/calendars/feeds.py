@@ -43,14 +43,15 @@ class FeedService:
         self._publisher = FeedPublisher(database, options, now=now)
 
     async def feed(self, token: str, *, module: str = "") -> CalendarFile:
-        """The feed of all modules, or of one. Raises FeedNotFound, CalendarBusy."""
+        """The feed of all modules, or of one. Raises FeedNotFound, ModuleNotInCalendar, CalendarBusy."""
         async with self._database.transaction() as connection:
             inputs = await CalendarRepository(connection).by_token(token_hash(token))
             if inputs is None:
                 raise FeedNotFound
             records = RecordRepository(connection, inputs.calendar.id)
             cached = await records.cached_file(module, basis_of(inputs, self._options))
-        body = cached or await self._publish_feed(inputs.calendar.id, module)
+            earlier = await CalendarRepository(connection).modules(inputs.calendar.id) if module else frozenset[str]()
+        body = cached or await self._publish_feed(inputs.calendar.id, module, earlier)
         address = feed_url(self._options.public_url, token)
         return _file(with_source(body, f"{address}?module={quote(module)}" if module else address))
 
@@ -72,13 +73,15 @@ class FeedService:
         for calendar_id in outdated:
             # A calendar that is busy is left to the next pass; one that was deleted needs nothing.
             with suppress(FeedNotFound, CalendarBusy):
-                await self._publish_feed(calendar_id, "")
+                await self._publish_feed(calendar_id)
         before = self._now() - dt.timedelta(days=self._options.cancelled_days)
         async with self._database.transaction() as connection:
             await delete_cancelled_entries(connection, before=before, rows_max=_ENTRIES_MAX)
 
-    async def _publish_feed(self, calendar_id: UUID, module: str) -> bytes:
-        build_file = partial(build_feed, options=self._options, module=module)
+    async def _publish_feed(
+        self, calendar_id: UUID, module: str = "", earlier_modules: frozenset[str] = frozenset()
+    ) -> bytes:
+        build_file = partial(build_feed, options=self._options, module=module, earlier_modules=earlier_modules)
         try:
             return await self._publisher.publish(calendar_id, build_file, cache_as=module)
         except CalendarNotFound as error:

@@ -61,6 +61,8 @@ class YearChoice(msgspec.Struct, frozen=True, kw_only=True):
 class Changes(msgspec.Struct, frozen=True, kw_only=True):
     """The changes of a request; unset fields stay as they are. `rotate_feed` ends the present feed address.
 
+    A feed that is closed and opened again has another address, as if it had been rotated.
+
     With `job_ids` alone, all documents count in full, and none is replaced by another.
     """
 
@@ -71,14 +73,16 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     choices: Choices | UnsetType = UNSET
     planning: Planning | UnsetType = UNSET
     estimate_dates: bool | UnsetType = UNSET
+    feed_open: bool | UnsetType = UNSET
     rotate_feed: bool = False
 
 
 class Calendar(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A row of `calendars`. `dates` override those of the year; the year follows the documents unless `year_chosen`.
 
-    With `estimate_dates`, terms of which nothing is known are estimated until their dates are entered. A field with
-    a default is left out of the hash of a cached file, so that a new one makes no file outdated.
+    With `estimate_dates`, terms of which nothing is known are estimated until their dates are entered. Without
+    `feed_open` the calendar has no feed. A field with a default is left out of the hash of a cached file, so that a
+    new one makes no file outdated.
     """
 
     id: UUID
@@ -93,6 +97,7 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     updated_at: dt.datetime
     estimate_dates: bool = False
     planning: Planning = Planning()
+    feed_open: bool = True
 
 
 # A row of `academic_years`. Operators edit it without a release. The docstring is part of the public OpenAPI document.

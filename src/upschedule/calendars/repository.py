@@ -4,7 +4,7 @@ Locks are taken in one order everywhere, so that none can deadlock: account, job
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -37,10 +37,10 @@ class CalendarRepository:
 
     _INSERT = """
         INSERT INTO calendars (id, account_id, name, token_hash, token_generation, academic_year, year_chosen, dates,
-                               choices, planning, estimate_dates, created_at, updated_at)
+                               choices, planning, estimate_dates, feed_open, created_at, updated_at)
         VALUES (%(id)s, %(account_id)s, %(name)s, %(token_hash)s, %(token_generation)s, %(academic_year)s,
-                %(year_chosen)s, %(dates)s, %(choices)s, %(planning)s, %(estimate_dates)s, %(created_at)s,
-                %(updated_at)s)
+                %(year_chosen)s, %(dates)s, %(choices)s, %(planning)s, %(estimate_dates)s, %(feed_open)s,
+                %(created_at)s, %(updated_at)s)
     """
 
     async def insert(self, calendar: Calendar, token_hash: bytes) -> None:
@@ -51,6 +51,7 @@ class CalendarRepository:
         SET name = %(name)s, token_hash = %(token_hash)s, token_generation = %(token_generation)s,
             academic_year = %(academic_year)s, year_chosen = %(year_chosen)s, dates = %(dates)s,
             choices = %(choices)s, planning = %(planning)s, estimate_dates = %(estimate_dates)s,
+            feed_open = %(feed_open)s,
             updated_at = %(updated_at)s
         WHERE id = %(id)s
     """
@@ -86,6 +87,21 @@ class CalendarRepository:
         await self._connection.execute(self._CLEAR_REPLACED, values)
         await self._connection.execute(self._REPLACE, values)
 
+    _ADD_MODULES = """
+        UPDATE calendars SET modules = ARRAY(SELECT unnest(modules) UNION SELECT unnest(%(modules)s::text[]) ORDER BY 1)
+        WHERE id = %(calendar_id)s AND NOT modules @> %(modules)s::text[]
+    """
+    _MODULES = "SELECT modules FROM calendars WHERE id = %(calendar_id)s"
+
+    async def add_modules(self, calendar_id: UUID, modules: Collection[str]) -> None:
+        """Keeps their names for ever, so that a link to one of them stays valid."""
+        await self._connection.execute(self._ADD_MODULES, {"calendar_id": calendar_id, "modules": list(modules)})
+
+    async def modules(self, calendar_id: UUID) -> frozenset[str]:
+        """Those that were in the calendar when it was made or changed."""
+        row = await self._one(self._MODULES, calendar_id=calendar_id)
+        return frozenset(row["modules"]) if row else frozenset()
+
     _DELETE = "DELETE FROM calendars WHERE id = %(calendar_id)s AND account_id = %(account_id)s"
 
     async def delete(self, account_id: UUID, calendar_id: UUID) -> bool:
@@ -99,7 +115,7 @@ class CalendarRepository:
         """None if the calendar does not belong to this owner."""
         return await self._inputs(await self._one(self._OWNED, calendar_id=calendar_id, account_id=account_id))
 
-    _BY_TOKEN = "SELECT * FROM calendars WHERE token_hash = %(token_hash)s"  # noqa: S105 - a query, no token
+    _BY_TOKEN = "SELECT * FROM calendars WHERE token_hash = %(token_hash)s AND feed_open"  # noqa: S105 - a query
 
     async def by_token(self, token_hash: bytes) -> CalendarInputs | None:
         return await self._inputs(await self._one(self._BY_TOKEN, token_hash=token_hash))
@@ -184,6 +200,7 @@ def _values(calendar: Calendar, token_hash: bytes) -> dict[str, object]:
         "choices": Jsonb(msgspec.to_builtins(calendar.choices)),
         "planning": Jsonb(msgspec.to_builtins(calendar.planning)),
         "estimate_dates": calendar.estimate_dates,
+        "feed_open": calendar.feed_open,
         "created_at": calendar.created_at,
         "updated_at": calendar.updated_at,
     }

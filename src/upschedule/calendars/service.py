@@ -10,7 +10,8 @@ import msgspec
 from msgspec import UNSET
 
 from upschedule.calendars.assembly import CalendarAssembly, likeliest_year
-from upschedule.calendars.errors import CalendarNotFound, TooManyCalendars, YearNotFound
+from upschedule.calendars.build import basis_of
+from upschedule.calendars.errors import CalendarChanged, CalendarNotFound, TooManyCalendars, YearNotFound
 from upschedule.calendars.model import (
     Calendar,
     CalendarInputs,
@@ -35,10 +36,18 @@ from upschedule.timetable.estimate import Estimate
 
 #: South African time, which decides the present year.
 _SAST = dt.timezone(dt.timedelta(hours=2))
+_VERSION_DIGITS = 24
+
+#: Whether a change may be made to this version of a calendar.
+IsExpected = Callable[[str], bool]
+
+
+def _any_version(_: str) -> bool:
+    return True
 
 
 class ListedCalendar(msgspec.Struct, frozen=True, kw_only=True):
-    """A calendar in a list, without data derived from its documents."""
+    """A calendar in a list, without data derived from its documents. `feed_url` is empty while it has no feed."""
 
     calendar: Calendar
     job_ids: tuple[UUID, ...]
@@ -47,9 +56,13 @@ class ListedCalendar(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OwnedCalendar(msgspec.Struct, frozen=True, kw_only=True):
-    """A calendar as its owner sees it. `feed_url` is secret: it gives read access."""
+    """A calendar as its owner sees it. `feed_url` is secret: it gives read access; it is empty while there is no feed.
+
+    `version` changes with everything that the calendar's content depends on.
+    """
 
     assembly: CalendarAssembly
+    version: str
     public_url: str
     uid_domain: str
     feed_url: str
@@ -127,12 +140,13 @@ class CalendarService:
             check_complete(assembly, events_max=limits.events_per_calendar)
             await calendars.insert(calendar, self._token_hash(calendar))
             await calendars.join(calendar.id, job_ids)
-            return self._owned(assembly)
+            await calendars.add_modules(calendar.id, _modules(assembly))
+            return self._owned(assembly, await _owned(calendars, account_id, calendar.id))
 
     async def get(self, account_id: UUID, calendar_id: UUID) -> OwnedCalendar:
         async with self._database.transaction() as connection:
             inputs = await _owned(CalendarRepository(connection), account_id, calendar_id)
-            return self._owned(await self._load(connection, inputs))
+            return self._owned(await self.load(connection, inputs), inputs)
 
     async def recent(self, account_id: UUID) -> list[ListedCalendar]:
         """All calendars of this owner, newest first; their number is bounded."""
@@ -144,16 +158,23 @@ class CalendarService:
         """The newest calendar of this owner, or None."""
         async with self._database.transaction() as connection:
             found = await CalendarRepository(connection).of_account(account_id)
-            return self._owned(await self._load(connection, found[0])) if found else None
+            return self._owned(await self.load(connection, found[0]), found[0]) if found else None
 
     async def change(
-        self, account_id: UUID, calendar_id: UUID, changes: Changes, *, limits: LimitSettings
+        self,
+        account_id: UUID,
+        calendar_id: UUID,
+        changes: Changes,
+        *,
+        limits: LimitSettings,
+        expects: IsExpected = _any_version,
     ) -> OwnedCalendar:
-        """Raises what `create` raises. A rotated feed's old address ends at once."""
+        """Raises what `create` raises, and CalendarChanged. A rotated feed's old address ends at once."""
         async with self._database.transaction() as connection:
             calendars = CalendarRepository(connection)
             await calendars.lock_account(account_id)
             inputs = await _owned(calendars, account_id, calendar_id)
+            self._check_version(inputs, expects)
             documents = await self._documents_after(connection, inputs, changes)
             calendar, year = await self._apply(calendars, inputs, changes, documents)
             replaced = _replaced_after(inputs, changes)
@@ -163,12 +184,16 @@ class CalendarService:
             await calendars.update(calendar, self._token_hash(calendar))
             await calendars.join(calendar.id, [document.job_id for document in documents])
             await calendars.replace(calendar.id, replaced)
-            return self._owned(assembly)
+            await calendars.add_modules(calendar.id, _modules(assembly))
+            return self._owned(assembly, await _owned(calendars, account_id, calendar.id))
 
-    async def delete(self, account_id: UUID, calendar_id: UUID) -> None:
-        """With its feed and all that was published."""
+    async def delete(self, account_id: UUID, calendar_id: UUID, *, expects: IsExpected = _any_version) -> None:
+        """With its feed and all that was published. Raises CalendarChanged."""
         async with self._database.transaction() as connection:
-            if not await CalendarRepository(connection).delete(account_id, calendar_id):
+            calendars = CalendarRepository(connection)
+            await calendars.lock_account(account_id)
+            self._check_version(await _owned(calendars, account_id, calendar_id), expects)
+            if not await calendars.delete(account_id, calendar_id):
                 raise CalendarNotFound
 
     async def years(self) -> list[KnownYear]:
@@ -234,6 +259,7 @@ class CalendarService:
         name = changes.name
         if name is UNSET:
             name = _default_name(year.number) if before.name == _default_name(before.academic_year) else before.name
+        closes = before.feed_open and changes.feed_open is False
         calendar = msgspec.structs.replace(
             before,
             name=checked_name(name),
@@ -242,7 +268,9 @@ class CalendarService:
             dates=before.dates if choice is UNSET else choice.dates,
             choices=before.choices if changes.choices is UNSET else changes.choices,
             planning=before.planning if changes.planning is UNSET else changes.planning,
-            token_generation=before.token_generation + changes.rotate_feed,
+            # Once more where the feed ends: a release that knows no closed feeds must not serve it either.
+            token_generation=before.token_generation + (changes.rotate_feed or closes),
+            feed_open=before.feed_open if changes.feed_open is UNSET else changes.feed_open,
             updated_at=self._now(),
             estimate_dates=estimate_dates,
         )
@@ -282,7 +310,8 @@ class CalendarService:
             estimate_dates=estimate_dates,
         )
 
-    async def _load(self, connection: Connection, inputs: CalendarInputs) -> CalendarAssembly:
+    async def load(self, connection: Connection, inputs: CalendarInputs) -> CalendarAssembly:
+        """The calendar of these rows, whoever asks."""
         documents = await SourceRepository(connection).documents(inputs.job_ids)
         year = _Year(number=inputs.calendar.academic_year, known=inputs.known, estimate=inputs.estimate)
         return self._assembly(inputs.calendar, year, documents, inputs.replaced)
@@ -302,9 +331,17 @@ class CalendarService:
     def _token_hash(self, calendar: Calendar) -> bytes:
         return token_hash(feed_token(self._feed_secret, calendar.id, calendar.token_generation))
 
-    def _owned(self, assembly: CalendarAssembly) -> OwnedCalendar:
+    def _check_version(self, inputs: CalendarInputs, expects: IsExpected) -> None:
+        if not expects(self._version(inputs)):
+            raise CalendarChanged
+
+    def _version(self, inputs: CalendarInputs) -> str:
+        return basis_of(inputs, self._options).hex()[:_VERSION_DIGITS]
+
+    def _owned(self, assembly: CalendarAssembly, inputs: CalendarInputs) -> OwnedCalendar:
         return OwnedCalendar(
             assembly=assembly,
+            version=self._version(inputs),
             public_url=self._options.public_url,
             uid_domain=self._options.uid_domain,
             feed_url=self._feed_url(assembly.calendar),
@@ -319,6 +356,8 @@ class CalendarService:
         )
 
     def _feed_url(self, calendar: Calendar) -> str:
+        if not calendar.feed_open:
+            return ""
         token = feed_token(self._feed_secret, calendar.id, calendar.token_generation)
         return feed_url(self._options.public_url, token)
 
@@ -330,6 +369,10 @@ def _default_name(year: int) -> str:
 def feed_url(public_url: str, token: str) -> str:
     """Where a calendar program fetches the feed."""
     return f"{public_url}/calendars/{token}.ics"
+
+
+def _modules(assembly: CalendarAssembly) -> set[str]:
+    return {event.module for _, event in assembly.named}
 
 
 async def _documents(connection: Connection, account_id: UUID, job_ids: tuple[UUID, ...]) -> tuple[Document, ...]:

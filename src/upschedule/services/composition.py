@@ -16,6 +16,7 @@ from upschedule.backoff import Backoff
 from upschedule.calendars.feeds import FeedService
 from upschedule.calendars.model import CalendarOptions
 from upschedule.calendars.service import CalendarService
+from upschedule.calendars.shares import ShareService
 from upschedule.calendars.years import AcademicYearStore
 from upschedule.metrics import POOL_CONNECTIONS, POOL_WAITING
 from upschedule.pdf import READER_VERSION
@@ -80,6 +81,18 @@ class Services:
         if self._calendars is None:
             raise RuntimeError("UPSCHEDULE_WEB_FEED_SECRET is not set for this process.")
         return self._calendars
+
+    @property
+    def shares(self) -> ShareService:
+        """For the API, as `calendars`."""
+        web = self.settings.web
+        return ShareService(
+            self.database,
+            self.calendars,
+            secret=web.feed_secret,
+            public_url=web.public_url.rstrip("/"),
+            new_id=uuid4,
+        )
 
     async def readiness(self) -> list[DependencyStatus]:
         """Each dependency asked at once, the answer within 5 seconds whatever they do (R6.1)."""

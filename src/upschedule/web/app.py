@@ -17,9 +17,7 @@ from upschedule.web.api.feeds import FeedController
 from upschedule.web.api.health import HealthController, MetricsController
 from upschedule.web.api.jobs import JobController
 from upschedule.web.api.openapi_document import openapi_config
-from upschedule.web.api.problems import ProblemController
 from upschedule.web.api.uploads import UploadController
-from upschedule.web.http import problems
 from upschedule.web.http.allowed_methods import name_all_methods
 from upschedule.web.http.boundary import Application, Boundary
 from upschedule.web.http.client_addresses import ClientAddresses, origin_of
@@ -34,8 +32,11 @@ from upschedule.web.http.rotation import Rotation
 from upschedule.web.http.streams import Streams
 from upschedule.web.http.uploads import UploadReceiver
 from upschedule.web.pages.assets import StaticController
+from upschedule.web.pages.explanations import ProblemController
 from upschedule.web.pages.forms import CalendarForms, DocumentForms
 from upschedule.web.pages.home import HomeController
+from upschedule.web.pages.rendering import negotiated_handlers
+from upschedule.web.pages.take import CalendarLinkForms, SharedController
 
 #: Every resource. A controller is added here, in one line.
 CONTROLLERS: tuple[type[Controller], ...] = (
@@ -51,6 +52,8 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     HomeController,
     DocumentForms,
     CalendarForms,
+    CalendarLinkForms,
+    SharedController,
     StaticController,
     HealthController,
     MetricsController,
@@ -86,7 +89,7 @@ def create_app(live: LiveSettings, *, instance: str = "") -> Application:
         dependencies=dependencies(),
         request_class=CheckedRequest,
         guards=[refuse_malformed_text, refuse_cross_site, refuse_changes, limit_everybody],
-        exception_handlers=problems.handlers(),
+        exception_handlers=negotiated_handlers(),
         before_send=[name_all_methods],
         request_max_body_size=_BODY_BYTES_MAX,
         logging_config=None,
@@ -119,6 +122,7 @@ def _context(services: Services, settings: Settings, drain: Drain, instance: str
         accounts=services.accounts,
         calendars=services.calendars,
         feeds=services.feeds,
+        shares=services.shares,
         clients=clients,
         rate_limits=rate_limits,
         identity=identity,

@@ -10,7 +10,7 @@ from icalendar import Calendar, Event
 from tests.integration.calendars.conftest import LIMITS, SECRET, Campus, Clock
 from tests.support.builders.timetable import exam, lecture, period, semester_test
 from tests.support.calendar_parsers import by_icalendar, by_vobject, content_lines
-from upschedule.calendars.errors import CalendarNotFound, FeedNotFound
+from upschedule.calendars.errors import CalendarNotFound, FeedNotFound, ModuleNotInCalendar
 from upschedule.calendars.feeds import FeedService
 from upschedule.calendars.model import Changes, Choices, YearChoice
 from upschedule.calendars.service import CalendarService, OwnedCalendar
@@ -199,14 +199,74 @@ async def test_own_dates_hold_for_one_calendar_only(
 async def test_a_feed_of_one_module_has_that_module_only(
     calendars: CalendarService, feeds: FeedService, campus: Campus
 ) -> None:
-    """Rule 11; one for a module that there is not is empty, so that a program clears its calendar."""
+    """Rule 11; one that the calendar has never had is refused, and nothing is kept for it."""
     person = campus.account()
     job = campus.job(person, [lecture(), exam(module="XYZ 210"), semester_test(module="XYZ 210")])
     token = _token(await calendars.create(person, job_ids=(job,), limits=LIMITS))
 
     assert set(_entries((await feeds.feed(token, module="XYZ 210")).body)) == {"XYZ 210 exam paper 1", "XYZ 210 Test1"}
-    assert _entries((await feeds.feed(token, module="NOT 100")).body) == {}
+    with pytest.raises(ModuleNotInCalendar):
+        await feeds.feed(token, module="NOT 100")
     assert campus.execute("SELECT module FROM calendar_feeds") == [("XYZ 210",)]
+
+
+async def test_a_module_that_left_the_calendar_keeps_an_empty_feed(
+    calendars: CalendarService, feeds: FeedService, campus: Campus, clock: Clock
+) -> None:
+    """So that a program clears its calendar, also long after the records of its entries are gone."""
+    person = campus.account()
+    stays, leaves = campus.job(person, [lecture()]), campus.job(person, [semester_test(module="XYZ 210")])
+    owned = await calendars.create(person, job_ids=(stays, leaves), limits=LIMITS)
+    token, calendar_id = _token(owned), owned.assembly.calendar.id
+    assert len(_entries((await feeds.feed(token, module="XYZ 210")).body)) == 1
+    await calendars.change(person, calendar_id, Changes(job_ids=(stays,)), limits=LIMITS)
+    assert _entries((await feeds.feed(token, module="XYZ 210")).body) == {}
+    clock.pass_days(400)
+    campus.execute("DELETE FROM calendar_entries")
+    assert _entries((await feeds.feed(token, module="XYZ 210")).body) == {}
+
+
+async def test_a_hidden_module_has_an_empty_feed_from_the_beginning(
+    calendars: CalendarService, feeds: FeedService, campus: Campus
+) -> None:
+    person = campus.account()
+    job = campus.job(person, [lecture(), semester_test(module="XYZ 210")])
+    choices = Choices(hidden_modules=("XYZ 210",))
+    owned = await calendars.create(person, job_ids=(job,), choices=choices, limits=LIMITS)
+    assert _entries((await feeds.feed(_token(owned), module="XYZ 210")).body) == {}
+
+
+async def test_another_document_with_the_same_entries_changes_no_byte(
+    calendars: CalendarService, feeds: FeedService, campus: Campus, clock: Clock
+) -> None:
+    """Rule 8: equal content, equal bytes, whatever they were made of."""
+    person = campus.account()
+    first = campus.job(person, [lecture(), exam()])
+    owned = await calendars.create(person, job_ids=(first,), limits=LIMITS)
+    before = await feeds.feed(_token(owned))
+    clock.pass_days(1)
+    both = (first, campus.job(person, [lecture(), exam()]))
+    await calendars.change(person, owned.assembly.calendar.id, Changes(job_ids=both), limits=LIMITS)
+    assert await feeds.feed(_token(owned)) == before
+
+
+async def test_a_feed_that_was_ended_stays_closed_until_it_is_opened_with_another_address(
+    calendars: CalendarService, feeds: FeedService, campus: Campus
+) -> None:
+    """Rule 14: a change in between does not open it."""
+    person = campus.account()
+    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),), limits=LIMITS)
+    calendar_id = owned.assembly.calendar.id
+    closed = await calendars.change(person, calendar_id, Changes(feed_open=False), limits=LIMITS)
+    renamed = await calendars.change(person, calendar_id, Changes(name="Mine"), limits=LIMITS)
+    assert (closed.feed_url, renamed.feed_url) == ("", "")
+    with pytest.raises(FeedNotFound):
+        await feeds.feed(_token(owned))
+    opened = await calendars.change(person, calendar_id, Changes(feed_open=True), limits=LIMITS)
+    assert _entries((await feeds.feed(_token(opened))).body)
+    assert opened.feed_url != owned.feed_url
+    with pytest.raises(FeedNotFound):
+        await feeds.feed(_token(owned))
 
 
 async def test_an_unknown_token_opens_nothing(feeds: FeedService) -> None:

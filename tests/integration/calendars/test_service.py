@@ -8,6 +8,7 @@ import pytest
 from tests.integration.calendars.conftest import LIMITS, Campus, Clock
 from tests.support.builders.timetable import exam, lecture, period, semester_test
 from upschedule.calendars.errors import (
+    CalendarChanged,
     CalendarNotFound,
     DatesMissing,
     InvalidCalendar,
@@ -16,7 +17,7 @@ from upschedule.calendars.errors import (
     YearNotFound,
 )
 from upschedule.calendars.model import Changes, Choices, Document, YearChoice
-from upschedule.calendars.service import CalendarService
+from upschedule.calendars.service import CalendarService, OwnedCalendar
 from upschedule.calendars.warnings import warnings
 from upschedule.calendars.years import AcademicYearConfig, AcademicYearStore
 from upschedule.stores.database import Database
@@ -309,3 +310,25 @@ async def test_the_newest_calendar_stands_first(calendars: CalendarService, camp
     assert newest is not None
     assert newest.listed == second.listed
     assert [listed.calendar.name for listed in await calendars.recent(person)] == ["Second", "First"]
+
+
+async def test_a_change_of_an_outdated_version_is_refused(
+    calendars: CalendarService, campus: Campus, clock: Clock
+) -> None:
+    """And changes nothing; the present version is taken once."""
+    person = campus.account()
+    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),), limits=LIMITS)
+    calendar_id = owned.assembly.calendar.id
+
+    async def rename(name: str, version: str) -> OwnedCalendar:
+        clock.pass_days(1)
+        return await calendars.change(person, calendar_id, Changes(name=name), limits=LIMITS, expects=version.__eq__)
+
+    renamed = await rename("Mine", owned.version)
+    assert renamed.version != owned.version
+    with pytest.raises(CalendarChanged):
+        await rename("Ours", owned.version)
+    with pytest.raises(CalendarChanged):
+        await calendars.delete(person, calendar_id, expects=owned.version.__eq__)
+    now = await calendars.get(person, calendar_id)
+    assert (now.assembly.calendar.name, now.version) == ("Mine", renamed.version)

@@ -80,7 +80,7 @@ def test_both_schedules_become_a_calendar_that_two_parsers_expand_alike(person: 
 def test_a_feed_answers_programs_as_they_expect(person: httpx.Client, jobs: list[str]) -> None:
     """Rule 14: no cookie, ETag, 304, HEAD, nothing that lets the address travel on."""
     path = _path(_create(person, jobs)["feed_url"])
-    with httpx.Client(base_url=person.base_url) as program:
+    with httpx.Client(base_url=person.base_url, headers={"Accept-Encoding": "identity"}) as program:
         full, head = program.get(path), program.head(path)
         again = program.get(path, headers={"If-None-Match": full.headers["etag"]})
 
@@ -94,6 +94,61 @@ def test_a_feed_answers_programs_as_they_expect(person: httpx.Client, jobs: list
     assert (head.status_code, head.content) == (200, b"")
     assert head.headers["etag"] == full.headers["etag"]
     assert head.headers["content-length"] == str(len(full.content))
+
+
+def test_a_feed_is_compressed_for_programs_that_take_it(person: httpx.Client, jobs: list[str]) -> None:
+    """The same file in fewer bytes, with a strong tag of its own, by which either form is known to be unchanged."""
+    path = _path(_create(person, jobs)["feed_url"])
+    plain = person.get(path, headers={"Accept-Encoding": "identity"})
+    zipped = person.get(path, headers={"Accept-Encoding": "gzip"})
+
+    assert (zipped.headers["content-encoding"], zipped.content) == ("gzip", plain.content)
+    assert int(zipped.headers["content-length"]) * 3 < len(plain.content)
+    assert "content-encoding" not in plain.headers
+    assert plain.headers["vary"] == zipped.headers["vary"] == "Accept-Encoding"
+    assert plain.headers["etag"] != zipped.headers["etag"]
+    for tag in (plain.headers["etag"], zipped.headers["etag"]):
+        assert person.get(path, headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_a_module_that_was_never_in_the_calendar_is_a_problem(person: httpx.Client, jobs: list[str]) -> None:
+    """Every link that is advertised works."""
+    created = _create(person, jobs)
+
+    for address in created["module_feeds"].values():
+        assert person.get(_path(address)).status_code == 200
+    answer = person.get(_path(created["feed_url"]), params={"module": "NOT 999"})
+    assert (answer.status_code, problem_code(answer)) == (404, "feed-module-not-found")
+
+
+def test_a_change_can_be_bound_to_what_was_seen(person: httpx.Client, jobs: list[str]) -> None:
+    """`If-Match` is optional; an outdated one changes nothing."""
+    created = _create(person, jobs)
+    path = f"/api/v1/calendars/{created['id']}"
+    seen = person.get(path).headers["etag"]
+
+    first = person.patch(path, json={"name": "Mine"}, headers={"If-Match": f'"other", {seen}'})
+    late = person.patch(path, json={"name": "Ours"}, headers={"If-Match": seen})
+    kept = person.delete(path, headers={"If-Match": seen})
+
+    assert (first.status_code, first.headers["etag"]) == (200, person.get(path).headers["etag"])
+    for refused in (late, kept):
+        assert (refused.status_code, problem_code(refused)) == (412, "calendar-changed")
+    assert person.get(path).json()["name"] == "Mine"
+    assert person.patch(path, json={"name": "Theirs"}, headers={"If-Match": "*"}).status_code == 200
+    assert person.patch(path, json={"name": "Whose"}).status_code == 200
+    assert person.delete(path, headers={"If-Match": person.get(path).headers["etag"]}).status_code == 204
+
+
+def test_a_feed_can_be_ended_without_another(person: httpx.Client, jobs: list[str]) -> None:
+    created = _create(person, jobs)
+    path = f"/api/v1/calendars/{created['id']}"
+    closed = person.patch(path, json={"feed_open": False}).json()
+
+    assert (closed["feed_url"], closed["webcal_url"], set(closed["module_feeds"].values())) == ("", "", {""})
+    assert person.get(_path(created["feed_url"])).status_code == 404
+    opened = person.patch(path, json={"feed_open": True}).json()
+    assert person.get(_path(opened["feed_url"])).status_code == 200
 
 
 def test_a_feed_address_appears_in_no_log(person: httpx.Client, jobs: list[str], reading_api: ApiProcess) -> None:

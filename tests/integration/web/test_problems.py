@@ -37,6 +37,29 @@ def test_an_address_that_is_not_there_answers_with_a_problem(
     assert (answer.status_code, problem_code(answer)) == (status, code)
 
 
+@pytest.mark.parametrize("path", ["/nowhere", "/problems/nothing-like-it", "/calendars/unknown.ics"])
+def test_a_browser_sees_a_page_where_nothing_is(client: httpx.Client, path: str) -> None:
+    """With the same status, and the way to the first page; the API answers everybody alike."""
+    answer = client.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
+    assert 'href="/"' in answer.text
+    assert "Accept" in answer.headers["vary"]
+    assert "Accept" in client.get(path).headers["vary"]
+    api = client.get("/api/v1/nowhere", headers={"Accept": "text/html"})
+    assert (api.status_code, problem_code(api)) == (404, "not-found")
+
+
+def test_a_problem_is_explained_to_browsers_by_a_page(client: httpx.Client) -> None:
+    """And to others as JSON."""
+    page = client.get("/problems/pdf-too-large", headers={"Accept": "text/html"})
+
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert "upload that PDF itself" in page.text
+    assert "stylesheet" in page.text
+    assert client.get("/problems/pdf-too-large").json()["title"] == "The file is too large"
+
+
 @pytest.mark.parametrize("path", ["/", "/problems/rate-limit", "/health/live"])
 def test_what_anybody_may_look_at_answers_head_as_it_answers_get(client: httpx.Client, path: str) -> None:
     """The headers of the whole, and nothing of it; monitors and link checkers ask so."""

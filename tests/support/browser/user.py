@@ -68,6 +68,13 @@ class User:
         """Tests and exams by month."""
         self.view("Tests and exams")
 
+    def remove(self, name: str) -> None:
+        """Until the server has removed it: not before it is too late to undo it."""
+        self.page.get_by_role("button", name=f"Remove {name}").click()
+        with self.page.expect_response(lambda answer: answer.url.endswith("/remove")):
+            expect(self.page.locator("#undo")).to_be_visible()
+        expect(self.page.locator("#undo")).to_be_hidden()
+
     def download(self) -> bytes:
         """The calendar's file."""
         with self.page.expect_download() as started:

@@ -42,6 +42,7 @@ TABLES: Mapping[str, Mapping[Process, str]] = {
     "calendars": {"api": _EVERY_ROW, "scheduler": "SELECT, UPDATE (updated_at)"},
     "calendar_jobs": {"api": _EVERY_ROW, "scheduler": "SELECT"},
     "calendar_replacements": {"api": "SELECT, INSERT, DELETE", "scheduler": "SELECT"},
+    "calendar_shares": {"api": _EVERY_ROW},
     "calendar_entries": {"api": _EVERY_ROW, "scheduler": _EVERY_ROW},
     "calendar_feeds": {"api": _EVERY_ROW, "scheduler": _EVERY_ROW},
     # Each change of an operator is recorded by the scheduler that makes it, which also removes old records.

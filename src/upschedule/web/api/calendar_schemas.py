@@ -42,7 +42,8 @@ class CalendarChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """What is left out stays as it is.
 
     `academic_year: null` returns to the likeliest year and its known dates. `choices` replaces all choices, and
-    `planning` all wishes and dismissed clashes. `rotate_feed` ends the present feed address and makes another.
+    `planning` all wishes and dismissed clashes. `rotate_feed` ends the present feed address and makes another;
+    `feed_open: false` ends it without another.
     """
 
     name: _Name | UnsetType = UNSET
@@ -51,6 +52,7 @@ class CalendarChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     choices: Choices | UnsetType = UNSET
     planning: Planning | UnsetType = UNSET
     estimate_dates: bool | UnsetType = UNSET
+    feed_open: bool | UnsetType = UNSET
     rotate_feed: bool = False
 
 
@@ -72,7 +74,7 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CalendarSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A calendar in a list. Whoever has `feed_url` can read it."""
+    """A calendar in a list. Whoever has `feed_url` can read it; addresses of feeds are empty while these are closed."""
 
     id: UUID
     name: str
@@ -113,6 +115,7 @@ def changes(requested: CalendarChange) -> Changes:
         choices=requested.choices,
         planning=requested.planning,
         estimate_dates=requested.estimate_dates,
+        feed_open=requested.feed_open,
         rotate_feed=requested.rotate_feed,
     )
 
@@ -140,7 +143,9 @@ def calendar_view(owned: OwnedCalendar) -> CalendarView:
     modules = sorted({event.module for event in visible.values()})
     return CalendarView(
         **_summary(owned.listed),
-        module_feeds={module: f"{owned.feed_url}?module={quote(module)}" for module in modules},
+        module_feeds={
+            module: f"{owned.feed_url}?module={quote(module)}" if owned.feed_url else "" for module in modules
+        },
         academic_year=academic_year_view(assembly),
         choices=assembly.calendar.choices,
         planning=assembly.calendar.planning,
@@ -160,7 +165,7 @@ def _summary(listed: ListedCalendar) -> dict[str, Any]:
         "created_at": calendar.created_at,
         "updated_at": calendar.updated_at,
         "feed_url": listed.feed_url,
-        "webcal_url": f"webcal://{listed.feed_url.partition('://')[2]}",
+        "webcal_url": f"webcal://{listed.feed_url.partition('://')[2]}" if listed.feed_url else "",
         "ics_url": f"{listed.public_url}{location_of(calendar.id)}/calendar.ics",
     }
 

@@ -1,14 +1,17 @@
 """Calendars that join several documents, and their files."""
 
 import asyncio
+from typing import Annotated
 from uuid import UUID
 
 from litestar import Controller, Response, delete, get, patch, post
+from litestar.params import HeaderParameter
 
 from upschedule.accounts.errors import NoVisitor
 from upschedule.accounts.service import Visitor
 from upschedule.calendars.errors import (
     CalendarBusy,
+    CalendarChanged,
     CalendarNotFound,
     DatesMissing,
     InvalidCalendar,
@@ -17,7 +20,7 @@ from upschedule.calendars.errors import (
     TooManyGroups,
 )
 from upschedule.calendars.feeds import FeedService
-from upschedule.calendars.service import CalendarService
+from upschedule.calendars.service import CalendarService, IsExpected, OwnedCalendar
 from upschedule.settings import Settings
 from upschedule.web.api.academic_year_schemas import year_choice
 from upschedule.web.api.calendar_schemas import (
@@ -34,12 +37,21 @@ from upschedule.web.api.calendar_schemas import (
 )
 from upschedule.web.api.feeds import FILE, calendar_file
 from upschedule.web.api.proposal_schemas import ProposalsView, RequestedProposals, proposals_view
+from upschedule.web.http.entity_tags import names
 from upschedule.web.http.guards import THROUGH_MAINTENANCE
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.openapi import UNCHANGED
 from upschedule.web.http.problems import problems
 
 _REFUSED = (NoVisitor, InvalidCalendar, DatesMissing, ScheduleNotRead)
+IfMatch = Annotated[
+    str | None,
+    HeaderParameter(
+        name="If-Match",
+        max_length=1000,
+        description="The `ETag` of the calendar that the change is meant for; without it, the latest is changed",
+    ),
+]
 _DOWNLOAD_HEADERS = {
     "Cache-Control": "private, no-cache",
     "Content-Disposition": 'attachment; filename="up-timetable.ics"',
@@ -71,7 +83,7 @@ class CalendarController(Controller):
             limits=settings.limits,
         )
         view = await asyncio.to_thread(calendar_view, owned)
-        return Response(view, headers={"Location": location_of(view.id)})
+        return Response(view, headers={"Location": location_of(view.id), "ETag": _tag(owned.version)})
 
     @get(operation_id="ListCalendars", summary="Your calendars, newest first", responses=problems())
     async def recent(self, visitor: Visitor | None, calendars: CalendarService) -> CalendarList:
@@ -85,16 +97,17 @@ class CalendarController(Controller):
         summary="A calendar with its entries, weeks, clashes and choices",
         responses=problems(CalendarNotFound),
     )
-    async def one(self, calendar_id: UUID, visitor: Visitor | None, calendars: CalendarService) -> CalendarView:
-        """Dates are worked out for the academic year that the calendar follows."""
-        owned = await calendars.get(_owner(visitor), calendar_id)
-        return await asyncio.to_thread(calendar_view, owned)
+    async def one(
+        self, calendar_id: UUID, visitor: Visitor | None, calendars: CalendarService
+    ) -> Response[CalendarView]:
+        """Dates are worked out for the academic year that the calendar follows. `ETag` is for a change's `If-Match`."""
+        return await _answer(await calendars.get(_owner(visitor), calendar_id))
 
     @patch(
         "/{calendar_id:uuid}",
         operation_id="ChangeCalendar",
         summary="Change a calendar, its dates or its choices, or renew its feed's address",
-        responses=problems(CalendarNotFound, *_REFUSED),
+        responses=problems(CalendarNotFound, CalendarChanged, *_REFUSED),
     )
     async def change(
         self,
@@ -104,20 +117,25 @@ class CalendarController(Controller):
         visitor: Visitor | None,
         calendars: CalendarService,
         settings: Settings,
-    ) -> CalendarView:
+        if_match: IfMatch = None,
+    ) -> Response[CalendarView]:
         """The feed follows; entries keep their UIDs."""
-        owned = await calendars.change(_owner(visitor), calendar_id, changes(data), limits=settings.limits)
-        return await asyncio.to_thread(calendar_view, owned)
+        owned = await calendars.change(
+            _owner(visitor), calendar_id, changes(data), limits=settings.limits, expects=_expects(if_match)
+        )
+        return await _answer(owned)
 
     @delete(
         "/{calendar_id:uuid}",
         operation_id="DeleteCalendar",
         summary="Delete a calendar with its feed",
-        responses=problems(CalendarNotFound),
+        responses=problems(CalendarNotFound, CalendarChanged),
     )
-    async def remove(self, calendar_id: UUID, visitor: Visitor | None, calendars: CalendarService) -> None:
+    async def remove(
+        self, calendar_id: UUID, visitor: Visitor | None, calendars: CalendarService, if_match: IfMatch = None
+    ) -> None:
         """The documents stay."""
-        await calendars.delete(_owner(visitor), calendar_id)
+        await calendars.delete(_owner(visitor), calendar_id, expects=_expects(if_match))
 
     @post(
         "/{calendar_id:uuid}/proposals",
@@ -153,6 +171,19 @@ class CalendarController(Controller):
         """What was removed in the last 30 days is named as cancelled, so that importing it again removes it."""
         file = await feeds.download(_owner(visitor), calendar_id)
         return calendar_file(request, file, _DOWNLOAD_HEADERS)
+
+
+def _tag(version: str) -> str:
+    return f'"{version}"'
+
+
+def _expects(if_match: str | None) -> IsExpected:
+    return lambda version: names(if_match, _tag(version))
+
+
+async def _answer(owned: OwnedCalendar) -> Response[CalendarView]:
+    view = await asyncio.to_thread(calendar_view, owned)
+    return Response(view, headers={"ETag": _tag(owned.version)})
 
 
 def _owner(visitor: Visitor | None) -> UUID:

@@ -10,14 +10,17 @@ from litestar.params import Parameter
 from upschedule.calendars.errors import (
     CalendarBusy,
     FeedNotFound,
+    ModuleNotInCalendar,
 )
 from upschedule.calendars.feeds import CalendarFile, FeedService
+from upschedule.web.http.compression import ENCODED, VARY, accepts_gzip, compressed
 from upschedule.web.http.entity_tags import matches
 from upschedule.web.http.guards import OUTSIDE_LIMITS
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.openapi import READING, UNCHANGED, by_method
 from upschedule.web.http.problems import problems
 
+_QUOTE = '"'
 #: The framework adds the character set.
 _MEDIA_TYPE = "text/calendar"
 FILE = ResponseSpec(bytes, description="An iCalendar file.", media_type=_MEDIA_TYPE, generate_examples=False)
@@ -43,7 +46,7 @@ class FeedController(Controller):
         http_method=READING,
         operation_id=by_method("ReadFeed"),
         summary="A calendar's feed",
-        responses={200: FILE, 304: UNCHANGED, **problems(FeedNotFound, CalendarBusy)},
+        responses={200: FILE, 304: UNCHANGED, **problems(FeedNotFound, ModuleNotInCalendar, CalendarBusy)},
     )
     async def read(
         self,
@@ -61,7 +64,12 @@ class FeedController(Controller):
 
 def calendar_file(request: AnyRequest, file: CalendarFile, headers: dict[str, str]) -> Response[bytes]:
     """The file, or 304 while it is the one that the client holds."""
-    headers = {**headers, "ETag": file.etag}
-    if matches(request.headers.get("if-none-match"), file.etag):
+    # Strong tags name bytes, so that the compressed file has one of its own.
+    zipped = accepts_gzip(request)
+    tags = {False: file.etag, True: f'{file.etag.removesuffix(_QUOTE)}-gzip"'}
+    headers = {**headers, **VARY, "ETag": tags[zipped]}
+    if any(matches(request.headers.get("if-none-match"), tag) for tag in tags.values()):
         return Response(b"", status_code=304, headers=headers)
-    return Response(file.body, media_type=_MEDIA_TYPE, headers=headers)
+    if not zipped:
+        return Response(file.body, media_type=_MEDIA_TYPE, headers=headers)
+    return Response(compressed(file.body), media_type=_MEDIA_TYPE, headers=headers | ENCODED)

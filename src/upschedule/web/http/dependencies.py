@@ -9,6 +9,7 @@ from litestar.di import Provide
 from upschedule.accounts.service import AccountService
 from upschedule.calendars.feeds import FeedService
 from upschedule.calendars.service import CalendarService
+from upschedule.calendars.shares import ShareService
 from upschedule.processing.service import JobService
 from upschedule.services import Services
 from upschedule.web.http.client_addresses import ClientAddresses
@@ -30,6 +31,7 @@ class WebContext(msgspec.Struct, frozen=True, kw_only=True):
     accounts: AccountService
     calendars: CalendarService
     feeds: FeedService
+    shares: ShareService
     clients: ClientAddresses
     rate_limits: RateLimits
     identity: Identity

@@ -10,6 +10,11 @@ def entity_tag(body: msgspec.Struct) -> str:
     return f'"{hashlib.blake2b(msgspec.json.encode(body), digest_size=12).hexdigest()}"'
 
 
+def names(if_match: str | None, tag: str) -> bool:
+    """Whether a change may be made to what has this tag: the client names it, names any, or names nothing."""
+    return if_match is None or bool({"*", tag} & {part.strip() for part in if_match.split(",")})
+
+
 def matches(if_none_match: str | None, tag: str) -> bool:
     """Whether the tag is among those that the client holds, by weak comparison."""
     if if_none_match is None:

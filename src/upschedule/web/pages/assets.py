@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 from litestar import Controller, Response, route
 
+from upschedule.web.http.compression import ENCODED, VARY, accepts_gzip
 from upschedule.web.http.errors import NotFound
 from upschedule.web.http.guards import OUTSIDE_LIMITS
 from upschedule.web.http.identity import AnyRequest
@@ -14,12 +15,11 @@ from upschedule.web.http.openapi import READING
 from upschedule.web.pages.grid import LINES_MAX
 
 _FOLDER = Path(__file__).parents[1] / "static"
+#: The style sheet of every page.
+_STYLES = "styles.css"
+_SHEETS = ("tokens", "base", "page", "documents", "week", "week-grid", "schedule", "print")
 _TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
 _FOR_EVER = "public, max-age=31536000, immutable"
-#: On everything that is sent in either form.
-VARY = {"Vary": "Accept-Encoding"}
-#: On what is sent compressed.
-ENCODED = {"Content-Encoding": "gzip"}
 
 
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,6 +40,8 @@ class Assets:
             if path.suffix in _TYPES
         }
         files["week-grid.css"] = _week_grid().encode()
+        # One request for all of them, in the order in which they override each other.
+        files[_STYLES] = b"".join(files.pop(f"{name}.css") for name in _SHEETS)
         self.digest = _digest(files)
         self._assets = {name: _asset(name, content) for name, content in files.items()}
 
@@ -49,11 +51,6 @@ class Assets:
 
     def find(self, name: str) -> Asset | None:
         return self._assets.get(name)
-
-
-def accepts_gzip(request: AnyRequest) -> bool:
-    """As every browser does; some programs do not."""
-    return "gzip" in request.headers.get("accept-encoding", "")
 
 
 def _digest(files: dict[str, bytes]) -> str:

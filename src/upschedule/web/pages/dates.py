@@ -1,13 +1,14 @@
 """The dates between which classes repeat: shown to be confirmed, and read back from the form. Pure."""
 
 import datetime as dt
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import get_args
 
 import msgspec
 
 from upschedule.calendars.assembly import CalendarAssembly, source_of_dates
-from upschedule.calendars.model import YearChoice
+from upschedule.calendars.model import Calendar, YearChoice
 from upschedule.calendars.previews import YearAdvice
 from upschedule.errors import FieldError
 from upschedule.timetable.academic_year import TERM_TITLES, AcademicYear, Period, Term, YearDates
@@ -50,6 +51,8 @@ class Dates(msgspec.Struct, frozen=True, kw_only=True):
     confirmed: bool = False
     estimated_from: int | None = None
     source: str = ""
+    #: Names the year and the owner's dates that the form was made from.
+    basis: str = ""
 
     @property
     def missing(self) -> bool:
@@ -72,7 +75,14 @@ def dates_of(assembly: CalendarAssembly, advice: YearAdvice) -> Dates:
         confirmed=assembly.dates_confirmed,
         estimated_from=assembly.estimate.from_year if assembly.estimated_terms and assembly.estimate else None,
         source=source_of_dates(assembly) if sourced and not own else "",
+        basis=basis_of_dates(assembly.calendar),
     )
+
+
+def basis_of_dates(calendar: Calendar) -> str:
+    """Changes with the year and with the owner's dates."""
+    content = msgspec.json.encode((calendar.academic_year, calendar.dates), order="deterministic")
+    return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def refused_dates(shown: Dates, form: Sequence[tuple[str, str]], errors: Sequence[FieldError]) -> Dates:

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 
 from upschedule.calendars.assembly import CalendarAssembly
+from upschedule.calendars.clashes import clash_dates
 from upschedule.timetable.academic_year import AcademicYear, days
-from upschedule.timetable.clash import clashes
 from upschedule.timetable.event import Exam
 from upschedule.web.pages.grid import in_time_order
 from upschedule.web.pages.items import Item, item_of
@@ -19,8 +19,8 @@ Clashing = frozenset[tuple[str, dt.date]]
 _NOTES = {
     "no_lectures": "No lectures", "recess": "Recess", "exams": "Exams", "supplementary_exams": "Supplementary exams",
 }  # fmt: skip
-#: More pairs than a person looks through.
-_PAIRS_MAX = 200
+#: What stands in place of a module where only times are shown.
+BUSY = "Busy"
 
 
 class PlannedDay(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,13 +40,13 @@ class Plan:
 
     def __init__(self, by_date: Mapping[dt.date, Sequence[Item]], year: AcademicYear) -> None:
         self._by_date = by_date
-        self._year = year
+        self.year = year
         self.first, self.last = min(by_date), max(by_date)
 
     def day(self, date: dt.date) -> PlannedDay:
         """Any day, also one on which nothing happens."""
         return PlannedDay(
-            date=date, note=_note(self._year, date), items=tuple(in_time_order(self._by_date.get(date, ())))
+            date=date, note=_note(self.year, date), items=tuple(in_time_order(self._by_date.get(date, ())))
         )
 
     def between(self, first: dt.date, last: dt.date) -> tuple[PlannedDay, ...]:
@@ -76,11 +76,32 @@ def planned_days(assembly: CalendarAssembly, clashing: Clashing) -> Plan | None:
     return Plan(by_date, assembly.year) if by_date else None
 
 
+def busy_times(plan: Plan) -> Plan:
+    """The same days with nothing but the times at which something happens, joined where they overlap or touch."""
+    by_date: dict[dt.date, list[Item]] = {}
+    for day in plan.between(plan.first, plan.last):
+        joined: list[Item] = []
+        for item in day.items:
+            if joined and item.start <= joined[-1].end:
+                end = max(joined[-1].end, item.end)
+                joined[-1] = msgspec.structs.replace(joined[-1], end=end)
+            else:
+                joined.append(_busy(day.date, item))
+        if joined:
+            by_date[day.date] = joined
+    return Plan(by_date, plan.year)
+
+
+def _busy(date: dt.date, item: Item) -> Item:
+    return Item(
+        entry_id="", kind="", module=BUSY, title="", group="", start=item.start, end=item.end, end_assumed=False,
+        venues=(), campus="", notes=(), date=date,
+    )  # fmt: skip
+
+
 def clashing_occurrences(assembly: CalendarAssembly) -> Clashing:
-    """What one person cannot attend, among what the calendar shows."""
-    visible = dict(assembly.visible)
-    found = clashes(visible, {key: assembly.occurrences[key] for key in visible}, pairs_max=_PAIRS_MAX)
-    return frozenset((entry_id, date) for clash in found for entry_id in clash.events for date in clash.dates)
+    """What one person cannot attend, among what the calendar shows, unless its owner dismissed it."""
+    return frozenset((entry_id, date) for entry_id, dates in clash_dates(assembly).items() for date in dates)
 
 
 def _note(year: AcademicYear, date: dt.date) -> str:

@@ -10,39 +10,64 @@ from msgspec import UNSET
 
 from upschedule.accounts.service import Visitor
 from upschedule.calendars.colouring import distinct_colours
+from upschedule.calendars.errors import CalendarChanged
 from upschedule.calendars.model import Changes, Choices
 from upschedule.calendars.service import CalendarService
+from upschedule.calendars.shares import ShareService
 from upschedule.processing.service import JobService
 from upschedule.settings import LimitSettings, Settings
 from upschedule.web.http.identity import AnyRequest
-from upschedule.web.pages.holdings import Holdings, holdings_of
+from upschedule.web.pages.holdings import Holdings, holdings_of, holdings_with_share
 from upschedule.web.pages.views import wanted
 
 _SEE_OTHER = 303
+#: A form whose calendar changes during each of these is refused with CalendarChanged.
+_ATTEMPTS = 4
 
 
 class Editor:
     """One for each request."""
 
-    def __init__(self, owner: Visitor, jobs: JobService, calendars: CalendarService, limits: LimitSettings) -> None:
+    def __init__(
+        self,
+        owner: Visitor,
+        jobs: JobService,
+        calendars: CalendarService,
+        shares: ShareService,
+        limits: LimitSettings,
+    ) -> None:
         self._owner = owner
         self._jobs = jobs
         self._calendars = calendars
+        self._shares = shares
         self._limits = limits
 
     async def holdings(self) -> Holdings:
         """As they are now. Raises StoreError."""
         return await holdings_of(self._owner.account_id, self._jobs, self._calendars)
 
+    async def shown(self) -> Holdings:
+        """With all that the page shows of them. Raises StoreError."""
+        return await holdings_with_share(self._owner.account_id, self._jobs, self._calendars, self._shares)
+
     async def change(self, made: Callable[[Holdings], Changes | None]) -> None:
         """Saves what `made` makes of the holdings; None changes nothing. Raises what CalendarService raises.
 
-        The calendar holds all that was read. Dates that are not entered are estimated.
+        `made` runs again where the calendar was changed meanwhile, so that no change undoes another. The calendar
+        holds all that was read. Dates that are not entered are estimated.
         """
-        holdings = await self.holdings()
-        changes = made(holdings)
-        if changes is not None:
-            await self._save(holdings, changes)
+        for attempt in range(_ATTEMPTS):
+            holdings = await self.holdings()
+            changes = made(holdings)
+            if changes is None:
+                return
+            try:
+                await self._save(holdings, changes)
+            except CalendarChanged:
+                if attempt + 1 == _ATTEMPTS:
+                    raise
+            else:
+                return
 
     async def _save(self, holdings: Holdings, changes: Changes) -> None:
         job_ids = holdings.plan.joined if changes.job_ids is UNSET else changes.job_ids
@@ -54,7 +79,13 @@ class Editor:
                 changes, job_ids=job_ids, replaced=replaced, choices=choices, estimate_dates=True
             )
             calendar_id = holdings.calendar.assembly.calendar.id
-            await self._calendars.change(self._owner.account_id, calendar_id, changes, limits=self._limits)
+            await self._calendars.change(
+                self._owner.account_id,
+                calendar_id,
+                changes,
+                limits=self._limits,
+                expects=holdings.calendar.version.__eq__,
+            )
             return
         await self._calendars.create(
             self._owner.account_id,
@@ -67,15 +98,20 @@ class Editor:
 
 
 async def provide_editor(
-    known: Visitor, job_service: JobService, calendars: CalendarService, settings: Settings
+    known: Visitor, job_service: JobService, calendars: CalendarService, shares: ShareService, settings: Settings
 ) -> Editor:
     """The dependency `editor`. Raises NoVisitor."""
-    return Editor(known, job_service, calendars, settings.limits)
+    return Editor(known, job_service, calendars, shares, settings.limits)
 
 
-def back_to(request: AnyRequest, part: str) -> Redirect:
-    """The page at this part, with the week and the view that the form was sent from."""
+def back_to(request: AnyRequest, part: str, *, again: UUID | None = None) -> Redirect:
+    """The page at this part, with the week and the view that the form was sent from.
+
+    `again`: a document that was there already when it was added.
+    """
     query = wanted(dict(parse_qsl(urlsplit(request.headers.get("referer", "")).query))).query
+    if again:
+        query += f"{'&' if query else ''}again={again}"
     return Redirect(f"/{'?' if query else ''}{query}#{part}", status_code=_SEE_OTHER)
 
 

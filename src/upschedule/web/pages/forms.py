@@ -7,21 +7,23 @@ from litestar.di import Provide
 from litestar.response import Redirect
 
 from upschedule.accounts.service import Visitor
-from upschedule.calendars.errors import InvalidCalendar
+from upschedule.calendars.errors import CalendarChanged, InvalidCalendar
 from upschedule.calendars.model import Changes, Choices, YearChoice
 from upschedule.calendars.replacing import accepted, plan
 from upschedule.errors import FieldError
+from upschedule.processing.errors import JobNotFound
 from upschedule.processing.service import JobService
 from upschedule.timetable.academic_year import YearDates
 from upschedule.web.http.errors import InvalidRequest
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.uploads import UploadReceiver
-from upschedule.web.pages.dates import year_choice
+from upschedule.web.pages.dates import basis_of_dates, year_choice
+from upschedule.web.pages.documents import documents
 from upschedule.web.pages.editing import Editor, back_to, fields, provide_editor
 from upschedule.web.pages.holdings import Holdings
 from upschedule.web.pages.home import page_of_refused_dates
 from upschedule.web.pages.modules import choices_from_form
-from upschedule.web.pages.rendering import error_handlers
+from upschedule.web.pages.rendering import error_handlers, page
 
 _YEAR_DIGITS = 4
 
@@ -32,13 +34,14 @@ class DocumentForms(Controller):
     path = "/documents"
     include_in_schema = False
     exception_handlers = error_handlers()
+    dependencies = {"editor": Provide(provide_editor)}  # noqa: RUF012 - the framework reads it from the class
 
     # The reader bounds the body itself, while it arrives.
     @post(request_max_body_size=None)
     async def add(self, request: AnyRequest, visitor: Visitor | None, receiver: UploadReceiver) -> Redirect:
-        """One file."""
-        await receiver.receive(request, visitor)
-        return back_to(request, "documents")
+        """One file. The page says so if it is there already."""
+        accepted = await receiver.receive(request, visitor)
+        return back_to(request, "documents", again=None if accepted.created else accepted.job.id)
 
     @post("/{job_id:uuid}/retry")
     async def retry(self, request: AnyRequest, job_id: UUID, known: Visitor, receiver: UploadReceiver) -> Redirect:
@@ -47,8 +50,19 @@ class DocumentForms(Controller):
         return back_to(request, "documents")
 
     @post("/{job_id:uuid}/remove")
-    async def remove(self, request: AnyRequest, job_id: UUID, known: Visitor, job_service: JobService) -> Redirect:
-        """With everything that came from it."""
+    async def remove(
+        self, request: AnyRequest, job_id: UUID, known: Visitor, job_service: JobService, editor: Editor
+    ) -> Redirect | Response[bytes]:
+        """With everything that came from it. Asks first, unless the form says that its sender is sure.
+
+        Scripts say so, since they offer to undo it before they send the form.
+        """
+        if dict(await fields(request)).get("sure") != "yes":
+            holdings = await editor.holdings()
+            asked = next((card for card in documents(holdings.jobs, holdings.read).cards if card.id == job_id), None)
+            if asked is None:
+                raise JobNotFound
+            return page(request, "remove.html", document=asked)
         await job_service.delete(known.account_id, job_id)
         return back_to(request, "documents")
 
@@ -73,20 +87,27 @@ class CalendarForms(Controller):
         form = await fields(request)
 
         def dated(holdings: Holdings) -> Changes:
+            _check_basis(form, holdings)
             before = holdings.calendar.assembly.calendar.dates if holdings.calendar else YearDates()
             return Changes(academic_year=year_choice(form, before))
 
         try:
             await editor.change(dated)
         except (InvalidCalendar, InvalidRequest) as error:
-            return page_of_refused_dates(request, await editor.holdings(), form, error)
+            return page_of_refused_dates(request, await editor.shown(), form, error)
         return back_to(request, "dates")
 
     @post("/year")
     async def set_year(self, request: AnyRequest, editor: Editor) -> Redirect:
         """The year of the classes, with the dates that are known or estimated of it. Own dates of another year go."""
-        choice = YearChoice(year=_year(await fields(request)))
-        await editor.change(lambda _: Changes(academic_year=choice))
+        form = await fields(request)
+        choice = YearChoice(year=_year(form))
+
+        def of_year(holdings: Holdings) -> Changes:
+            _check_basis(form, holdings)
+            return Changes(academic_year=choice)
+
+        await editor.change(of_year)
         return back_to(request, "dates")
 
     @post("/choices")
@@ -136,6 +157,13 @@ class CalendarForms(Controller):
 
         await editor.change(undone)
         return back_to(request, "results")
+
+
+def _check_basis(form: list[tuple[str, str]], holdings: Holdings) -> None:
+    """Raises CalendarChanged where the dates are no longer those that the form was made from."""
+    basis = dict(form).get("basis")
+    if basis and holdings.calendar and basis != basis_of_dates(holdings.calendar.assembly.calendar):
+        raise CalendarChanged
 
 
 def _year(form: list[tuple[str, str]]) -> int:

@@ -10,6 +10,7 @@ from upschedule.calendars.model import Document, Replaced
 from upschedule.calendars.previews import YearAdvice
 from upschedule.calendars.replacing import Plan, plan, without_replaced
 from upschedule.calendars.service import CalendarService, OwnedCalendar
+from upschedule.calendars.shares import Share, ShareService
 from upschedule.processing.errors import JobNotFound, NotCompleted
 from upschedule.processing.job import JobStatus, Status
 from upschedule.processing.service import JobService
@@ -28,6 +29,8 @@ class Holdings:
     draft: CalendarAssembly | None = None
     #: About the calendar or the draft.
     advice: YearAdvice | None = None
+    #: The page for others, as far as it was asked for.
+    share: Share | None = None
     #: South African time.
     now: dt.datetime | None = None
 
@@ -99,6 +102,16 @@ class Holdings:
             )
             for document in reversed(self.joined)
         )
+
+
+async def holdings_with_share(
+    account_id: UUID, jobs: JobService, calendars: CalendarService, shares: ShareService
+) -> Holdings:
+    """As `holdings_of`, with the page for others."""
+    holdings = await holdings_of(account_id, jobs, calendars)
+    if holdings.calendar:
+        holdings.share = await shares.of_calendar(account_id, holdings.calendar.assembly.calendar.id)
+    return holdings
 
 
 async def holdings_of(account_id: UUID, jobs: JobService, calendars: CalendarService) -> Holdings:

@@ -1,6 +1,6 @@
 """The page: everything a visitor has, at one address."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -11,27 +11,41 @@ from upschedule.calendars.assembly import CalendarAssembly
 from upschedule.calendars.errors import InvalidCalendar
 from upschedule.calendars.model import Choices
 from upschedule.calendars.service import CalendarService
+from upschedule.calendars.shares import ShareService
+from upschedule.pdf.errors import TooLarge
 from upschedule.processing.service import JobService
 from upschedule.timetable.event import Exam
 from upschedule.web.http.errors import InvalidRequest
-from upschedule.web.http.identity import AnyRequest
+from upschedule.web.http.exchange import settings_of
+from upschedule.web.http.identity import AnyRequest, Identity
 from upschedule.web.http.openapi import READING
-from upschedule.web.http.problems import http_status_for
+from upschedule.web.http.problems import describe, http_status_for
 from upschedule.web.pages.dates import Dates, complaint, dates_of, refused_dates
 from upschedule.web.pages.devices import device_of
 from upschedule.web.pages.documents import documents
-from upschedule.web.pages.holdings import Holdings, holdings_of
-from upschedule.web.pages.rendering import error_handlers, page
+from upschedule.web.pages.holdings import Holdings, holdings_with_share
+from upschedule.web.pages.rendering import SESSION_GONE, error_handlers, page
 from upschedule.web.pages.replacements import replacement_views
 from upschedule.web.pages.schedule import schedule, with_dates
 from upschedule.web.pages.views import wanted
 from upschedule.web.pages.years import YearQuestion, year_question
 
+#: Of a file that was added twice. The scripts fill the same sentence.
+SAME_FILE = "{name} is here already: the same file is not read twice."
+
+
+class ModuleFeed(msgspec.Struct, frozen=True, kw_only=True):
+    """The feed of one module."""
+
+    module: str
+    url: str
+
 
 class Links(msgspec.Struct, frozen=True, kw_only=True):
     """`current`: everything that was read is in it. Apple takes `webcal:`, the others fetch by `https:`.
 
-    `google_from_url` is Google's own page on which a link can be pasted.
+    `google_from_url` is Google's own page on which a link can be pasted. Without `open` the feed is closed: only
+    `ics_url` is of use then.
     """
 
     feed_url: str
@@ -41,6 +55,16 @@ class Links(msgspec.Struct, frozen=True, kw_only=True):
     google_from_url: str
     outlook_url: str
     current: bool
+    open: bool
+    modules: tuple[ModuleFeed, ...] = ()
+
+
+class UploadBounds(msgspec.Struct, frozen=True, kw_only=True):
+    """What the scripts know before they send a file, and say in the service's sentences."""
+
+    size_bytes_max: int
+    too_large: str = describe(TooLarge)
+    same_file: str = SAME_FILE
 
 
 class HomeController(Controller):
@@ -52,13 +76,24 @@ class HomeController(Controller):
 
     @route(http_method=READING)
     async def home(
-        self, request: AnyRequest, visitor: Visitor | None, job_service: JobService, calendars: CalendarService
+        self,
+        *,
+        request: AnyRequest,
+        visitor: Visitor | None,
+        job_service: JobService,
+        calendars: CalendarService,
+        shares: ShareService,
+        identity: Identity,
     ) -> Response[bytes]:
-        """Empty for a person who has made nothing yet."""
+        """Empty for a person who has made nothing yet. A cookie that is no longer known is told once."""
         if visitor is None:
-            return _page(request, Holdings((), {}, None), None, known=False)
-        holdings = await holdings_of(visitor.account_id, job_service, calendars)
-        return _page(request, holdings, _dates(holdings), known=True)
+            gone = identity.cookie_name in request.cookies
+            if gone:
+                identity.forget(request)
+            told = f"{SESSION_GONE.title}. {SESSION_GONE.detail}" if gone else ""
+            return _page(request, Holdings((), {}, None), None, known=False, told=told)
+        holdings = await holdings_with_share(visitor.account_id, job_service, calendars, shares)
+        return _page(request, holdings, _dates(holdings), known=True, told=_told(request, holdings))
 
 
 def page_of_refused_dates(
@@ -79,8 +114,10 @@ def _page(
     *,
     known: bool,
     message: str = "",
+    told: str = "",
     status_code: int = 200,
 ) -> Response[bytes]:
+    """`message` says what went wrong, `told` what else there is to know."""
     assembly = holdings.calendar.assembly if holdings.calendar else None
     choices = assembly.calendar.choices if assembly else Choices()
     shown = schedule(holdings.named, holdings.warnings, choices, _exam_ends(assembly)) if holdings.named else None
@@ -91,8 +128,12 @@ def _page(
         "index.html",
         status_code=status_code,
         known=known,
+        base="/",
+        share=holdings.share,
         device=device_of(request.headers.get("user-agent", "")),
         message=message,
+        told=told,
+        upload=UploadBounds(size_bytes_max=settings_of(request.scope).uploads.size_bytes_max),
         documents=documents(holdings.jobs, holdings.read),
         schedule=shown,
         dates=dates,
@@ -101,6 +142,12 @@ def _page(
         calendar=_links(holdings),
         reading_key=" ".join(sorted(str(job_id) for job_id in holdings.plan.joined)),
     )
+
+
+def _told(request: AnyRequest, holdings: Holdings) -> str:
+    again = request.query_params.get("again", "")
+    name = next((job.file_name for job in holdings.jobs if str(job.id) == again), "")
+    return SAME_FILE.format(name=name) if name else ""
 
 
 def _dates(holdings: Holdings) -> Dates | None:
@@ -127,16 +174,23 @@ def _links(holdings: Holdings) -> Links | None:
     if holdings.calendar is None:
         return None
     calendar = holdings.calendar.assembly.calendar
-    return calendar_links(
+    modules = sorted({event.module for _, event in holdings.calendar.assembly.visible})
+    links = calendar_links(
         feed_url=holdings.calendar.feed_url,
         ics_url=f"/api/v1/calendars/{calendar.id}/calendar.ics",
         name=calendar.name,
         current=holdings.current,
     )
+    return msgspec.structs.replace(links, modules=module_feeds(links.feed_url, modules))
+
+
+def module_feeds(feed_url: str, modules: Iterable[str]) -> tuple[ModuleFeed, ...]:
+    """None while there is no feed."""
+    return tuple(ModuleFeed(module=module, url=f"{feed_url}?module={quote(module)}") for module in modules if feed_url)
 
 
 def calendar_links(*, feed_url: str, ics_url: str, name: str, current: bool) -> Links:
-    """`feed_url` is absolute."""
+    """`feed_url` is absolute, or empty while the feed is closed."""
     return Links(
         feed_url=feed_url,
         ics_url=ics_url,
@@ -146,4 +200,5 @@ def calendar_links(*, feed_url: str, ics_url: str, name: str, current: bool) -> 
         outlook_url="https://outlook.office.com/calendar/0/addfromweb?"
         + urlencode({"url": feed_url, "name": name}, quote_via=quote),
         current=current,
+        open=bool(feed_url),
     )

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
+from upschedule.calendars.errors import CalendarChanged
 from upschedule.calendars.model import Choices
 from upschedule.timetable.colours import Colour, colour_of
 from upschedule.timetable.event import Event, Lecture
@@ -65,21 +66,70 @@ def _choices(groups: Iterable[str], attended: Sequence[str] | None) -> Iterable[
 
 
 def choices_from_form(form: Sequence[tuple[str, str]], events: Iterable[Event], before: Choices) -> Choices:
-    """The choices that the form makes; those that it does not ask for stay as `before`.
+    """`before`, with what differs between the form as it was shown and as it was sent.
 
-    A hidden module keeps the groups that were chosen for it.
+    So a form of another tab, or of an hour ago, undoes nothing. Raises CalendarChanged where both changed the same
+    groups to different ones. A hidden module keeps the groups that were chosen for it.
     """
-    listed, shown = _values(form, "module"), set(_values(form, "show"))
-    chosen: dict[str, dict[str, str]] = collections.defaultdict(dict)
-    for value in _values(form, "group"):
-        module, kind, group = _group(value)
-        chosen[module][kind] = group
-    attended = {module: _attended(groups, chosen[module]) for module, groups in _groups(events).items()}
-    in_form = {module for module in attended if chosen[module]}
-    unchanged = {module: groups for module, groups in before.groups.items() if module not in in_form}
-    narrowed = {module: attended[module] for module in in_form if any(chosen[module].values())}
-    hidden = tuple(module for module in listed if module not in shown)
-    return msgspec.structs.replace(before, hidden_modules=hidden, groups=unchanged | narrowed)
+    shown, ticked, events = _as_shown(form, before), set(_values(form, "show")), list(events)
+    unticked = (shown.modules - ticked) & {event.module for event in events}
+    hidden = (set(before.hidden_modules) | unticked) - (ticked - shown.modules)
+    groups = dict(before.groups)
+    for module, existing in _groups(events).items():
+        wanted = {
+            kind: group
+            for (name, kind), group in _chosen(form, "group").items()
+            if name == module and group != shown.groups.get((module, kind))
+        }
+        if wanted:
+            groups[module] = _attended(existing, before.groups.get(module), wanted, shown.groups, module)
+            if groups[module] == tuple(sorted(existing)):
+                del groups[module]
+    return msgspec.structs.replace(before, hidden_modules=tuple(sorted(hidden)), groups=groups)
+
+
+class _Shown(msgspec.Struct, frozen=True, kw_only=True):
+    """What the form showed: the modules that were ticked, and the chosen group of each module and kind."""
+
+    modules: set[str]
+    groups: Mapping[tuple[str, str], str]
+
+
+def _as_shown(form: Sequence[tuple[str, str]], before: Choices) -> _Shown:
+    if _values(form, "differences"):
+        return _Shown(modules=set(_values(form, "shown")), groups=_chosen(form, "chosen"))
+    # A form of an earlier release does not say what it showed: all of it counts.
+    return _Shown(modules=set(_values(form, "module")) - set(before.hidden_modules), groups={})
+
+
+def _attended(
+    existing: set[str],
+    before: Sequence[str] | None,
+    wanted: Mapping[str, str],
+    shown: Mapping[tuple[str, str], str],
+    module: str,
+) -> tuple[str, ...]:
+    """The groups attended before, except for the kinds of which another group, or all, is `wanted`."""
+    attended = existing if before is None else set(before)
+    # As they are, also with the kind and the language of their classes.
+    result = {group for group in attended if group[:1] not in wanted}
+    for kind, group in wanted.items():
+        of_kind = {name for name in existing if name[:1] == kind}
+        now = _single({name.partition("/")[0] for name in attended} & of_kind)
+        if (module, kind) in shown and now not in {shown[module, kind], group}:
+            raise CalendarChanged
+        result |= {group} & of_kind if group else of_kind
+    return tuple(sorted(result))
+
+
+def _single(groups: set[str]) -> str:
+    """The one that is chosen, empty for several."""
+    return next(iter(groups)) if len(groups) == 1 else ""
+
+
+def _chosen(form: Sequence[tuple[str, str]], name: str) -> dict[tuple[str, str], str]:
+    found = map(_group, _values(form, name))
+    return {(module, kind): group for module, kind, group in found}
 
 
 def _group(value: str) -> tuple[str, str, str]:
@@ -98,8 +148,3 @@ def _groups(events: Iterable[Event]) -> Mapping[str, set[str]]:
         if isinstance(event, Lecture):
             groups[event.module].add(event.group)
     return groups
-
-
-def _attended(groups: Iterable[str], chosen: Mapping[str, str]) -> tuple[str, ...]:
-    """All but those of a kind of which another one was chosen."""
-    return tuple(sorted(group for group in groups if (chosen.get(group[:1]) or group) == group))

@@ -1,23 +1,39 @@
 """Templates to HTML, with the headers that every page carries."""
 
-import gzip
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
 import minijinja
+import msgspec
 from litestar import MediaType, Request, Response
 
+from upschedule.accounts.errors import NoVisitor
 from upschedule.errors import Problem
 from upschedule.web.http import problems
+from upschedule.web.http.compression import ENCODED, VARY, accepts_gzip, compressed
 from upschedule.web.http.exchange import settings_of
 from upschedule.web.http.identity import AnyRequest
-from upschedule.web.pages.assets import ASSETS, ENCODED, VARY, accepts_gzip
+from upschedule.web.pages.assets import ASSETS
 
 Handler = Callable[[Request[Any, Any, Any], Any], Response[Any]]
 
 _TEMPLATES = Path(__file__).parents[1] / "templates"
+
+
+class Sentence(msgspec.Struct, frozen=True, kw_only=True):
+    """What has happened, and what to do."""
+
+    title: str
+    detail: str
+
+
+SESSION_GONE = Sentence(
+    title="This browser is no longer known here",
+    detail="You were away for too long, or its cookies were deleted. Add your PDFs again, it takes a minute. Calendars "
+    "to which you have subscribed go on.",
+)
 
 #: Nothing inline, nothing from elsewhere.
 CONTENT_SECURITY_POLICY = (
@@ -59,8 +75,19 @@ def page(request: AnyRequest, template: str, *, status_code: int = 200, **contex
     headers = {"Cache-Control": "no-store", "Content-Security-Policy": CONTENT_SECURITY_POLICY, **VARY}
     if accepts_gzip(request):
         headers |= ENCODED
-        content = gzip.compress(content, compresslevel=5)
+        content = compressed(content)
     return Response(content, status_code=status_code, media_type=MediaType.HTML, headers=headers)
+
+
+def wants_page(request: Request[Any, Any, Any]) -> bool:
+    """Whether a browser asks; the API answers browsers as it answers all others."""
+    return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
+
+
+def negotiated_handlers() -> dict[int | type[Exception], Handler]:
+    """For addresses that are no page: a page for browsers, problem details for others."""
+    answers = cast("dict[int | type[Exception], Handler]", problems.handlers())
+    return {cause: partial(_as_asked, answer) for cause, answer in answers.items()}
 
 
 def error_handlers() -> dict[int | type[Exception], Handler]:
@@ -69,9 +96,18 @@ def error_handlers() -> dict[int | type[Exception], Handler]:
     return {cause: partial(_as_page, answer) for cause, answer in answers.items()}
 
 
+def _as_asked(answer: Handler, request: Request[Any, Any, Any], error: Any) -> Response[Any]:
+    answered = _as_page(answer, request, error) if wants_page(request) else answer(request, error)
+    answered.headers["Vary"] = ", ".join(filter(None, (answered.headers.get("Vary"), "Accept")))
+    return answered
+
+
 def _as_page(answer: Handler, request: Request[Any, Any, Any], error: Any) -> Response[bytes]:
     answered = answer(request, error)
     problem: Problem = answered.content
+    if isinstance(error, NoVisitor):
+        # The API's sentence names ways that the page does not have.
+        problem = msgspec.structs.replace(problem, title=SESSION_GONE.title, detail=SESSION_GONE.detail)
     shown = page(request, "problem.html", status_code=problem.status, problem=problem)
     for name, value in answered.headers.items():
         shown.headers.setdefault(name, value)

@@ -7,10 +7,10 @@ import msgspec
 
 from upschedule.calendars.assembly import CalendarAssembly, is_shown
 from upschedule.calendars.model import Choices
-from upschedule.timetable.colours import Colour
+from upschedule.timetable.colours import Colour, colour_of
 from upschedule.timetable.event import Event, Exam, Lecture, Test
 from upschedule.web.pages.agenda import Month, months
-from upschedule.web.pages.days import clashing_occurrences, planned_days
+from upschedule.web.pages.days import BUSY, busy_times, clashing_occurrences, planned_days
 from upschedule.web.pages.documents import counted
 from upschedule.web.pages.modules import Module, modules
 from upschedule.web.pages.views import Agenda, Now, View, Wanted, agenda, present
@@ -25,6 +25,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """`colours` are the modules'. `week`, `agenda` and `now` are None until there is a calendar with dates."""
 
     summary: str
+    shown: str
     modules: tuple[Module, ...]
     colours: Mapping[str, Colour]
     typical: tuple[Week, ...]
@@ -63,6 +64,7 @@ def schedule(named: Named, warnings: EntryWarnings, choices: Choices, ends: Mapp
     dated = [(entry_id, event) for entry_id, event in shown if isinstance(event, Test | Exam)]
     return Schedule(
         summary=_summary(named),
+        shown=f"{len(shown)} of {len(named)} entries are shown." if len(shown) < len(named) else "All are shown.",
         modules=listed,
         colours={module.name: module.colour for module in listed},
         typical=typical_weeks(lectures),
@@ -91,6 +93,22 @@ def with_dates(shown: Schedule, assembly: CalendarAssembly, wanted: Wanted, now:
         week=real_week(plan, wanted.week, now.date()),
         agenda=agenda(plan, wanted.since, now.date()),
         now=present(plan, now),
+    )
+
+
+def busy_schedule(assembly: CalendarAssembly, wanted: Wanted, now: dt.datetime) -> Schedule:
+    """When the owner is busy, and nothing else."""
+    plan = planned_days(assembly, frozenset())
+    return Schedule(
+        summary="",
+        shown="",
+        modules=(),
+        colours={BUSY: colour_of(BUSY)},
+        typical=(),
+        months=(),
+        warnings=EntryWarnings(),
+        has_exams=False,
+        week=real_week(busy_times(plan), wanted.week, now.date()) if plan else None,
     )
 
 

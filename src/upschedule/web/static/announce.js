@@ -12,6 +12,13 @@ export function complain(text) {
   message.querySelector("span").textContent = text;
 }
 
+/** What is no fault, seen and heard. @param {string} text an empty one takes it away */
+export function tell(text) {
+  const told = document.getElementById("told");
+  told.hidden = !text;
+  told.querySelector("span").textContent = text;
+}
+
 /** @param {string} template @param {Record<string, unknown>} values */
 export function fill(template, values) {
   return template.replace(/\{(\w+)\}/g, (_, name) => String(values[name]));

@@ -1,8 +1,9 @@
 // From files chosen or dropped to documents read.
-import { announce } from "./announce.js";
+import { announce, fill, tell } from "./announce.js";
 import { addCard, showCard, showRefused, showStatus, showUploading } from "./cards.js";
 import { follow } from "./follow.js";
 import { refresh } from "./parts.js";
+import { finishRemoval } from "./removal.js";
 import { upload } from "./upload.js";
 
 /** Jobs whose status somebody is already waiting for. */
@@ -48,33 +49,57 @@ function acceptDrops(form) {
   });
 }
 
-function take(form, files) {
+async function take(form, files) {
+  // A new printing must not meet the old one that is about to leave.
+  await finishRemoval();
   for (const file of files) {
     const card = addCard(file);
-    const attempt = () => deliver(form.dataset.api, file, card);
+    if (file.size > Number(form.dataset.sizeMax)) {
+      refuse(file, card, { message: form.dataset.tooLarge, inFile: true });
+      continue;
+    }
+    const attempt = () => deliver(form, file, card);
     card.querySelector('[data-action="retry"]').addEventListener("click", attempt);
     attempt();
   }
 }
 
-async function deliver(url, file, card) {
+async function deliver(form, file, card) {
   const stop = new AbortController();
+  onRemove(card, () => stop.abort());
+  showUploading(card, 0);
+  const before = new Set([...document.querySelectorAll("[data-job]")].map((other) => other.dataset.job));
+  try {
+    const job = await upload(file, form.dataset.api, stop.signal, (fraction) => showUploading(card, fraction));
+    await settle(card, file, job.id);
+    tell(before.has(job.id) ? fill(form.dataset.sameFile, { name: file.name }) : "");
+  } catch (error) {
+    if (error.name !== "AbortError") {
+      refuse(file, card, error);
+    }
+  }
+}
+
+function onRemove(card, stop) {
   card.querySelector('[data-action="remove"]').onclick = () => {
-    stop.abort();
+    stop();
     card.remove();
     document.getElementById("file").focus();
   };
-  showUploading(card, 0);
-  try {
-    const job = await upload(file, url, stop.signal, (fraction) => showUploading(card, fraction));
-    await settle(card, file, job.id);
-  } catch (error) {
-    if (error.name !== "AbortError") {
-      showCard(card);
-      showRefused(card, error.message, !error.inFile);
-      announce(`${file.name}: ${error.message}`);
-    }
+}
+
+/** @param {{ message: string, inFile?: boolean, waitMs?: number }} error `waitMs`: an earlier try cannot help */
+function refuse(file, card, error) {
+  onRemove(card, () => {});
+  showCard(card);
+  let text = error.message;
+  if (error.waitMs) {
+    const time = new Date(Date.now() + error.waitMs).toLocaleTimeString("en-ZA", { hour: "2-digit", minute: "2-digit" });
+    text += ` You can try again at ${time}.`;
+    setTimeout(() => card.dataset.status === "failed" && showRefused(card, error.message, true), error.waitMs);
   }
+  showRefused(card, text, !error.inFile && !error.waitMs);
+  announce(`${file.name}: ${text}`);
 }
 
 /** The server's card replaces the browser's own card. */

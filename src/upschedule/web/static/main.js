@@ -2,8 +2,12 @@
 import { startCalendar } from "./calendar.js";
 import { startDocuments } from "./documents.js";
 import { startParts } from "./parts.js";
+import { startPrinting } from "./printing.js";
+import { startRemoval } from "./removal.js";
 
 startParts();
+startRemoval();
+startPrinting();
 startDocuments();
 startCalendar();
 // Hides what is there only for a page whose scripts are blocked, or have not come yet.

@@ -5,6 +5,8 @@ import { OFFLINE, sentence } from "./problem.js";
 
 const TIMEOUT_MS = 30_000;
 const AUTO_SUBMIT_MS = 250;
+const GONE = 401;
+const CHANGED = 412;
 
 /** One request at a time, in order: an older answer never replaces a newer one. */
 let tail = Promise.resolve();
@@ -73,6 +75,10 @@ export async function send(form, submitter) {
   submitter?.setAttribute("aria-disabled", "true");
   const done = await request(form.action, { method: "POST", body });
   submitter?.removeAttribute("aria-disabled");
+  const said = document.getElementById(form.dataset.saidBy);
+  if (done && said) {
+    announce(said.textContent);
+  }
   if (done && form.dataset.done) {
     announce(form.dataset.done);
     // The form is gone with its question: what took its place is read next.
@@ -81,7 +87,7 @@ export async function send(form, submitter) {
 }
 
 /** @returns {Promise<boolean>} whether the parts are new */
-function request(url, options) {
+export function request(url, options) {
   const next = tail.then(() => exchange(url, options));
   tail = next.catch(() => {});
   return next;
@@ -92,9 +98,18 @@ async function exchange(url, options) {
     const signal = AbortSignal.timeout(TIMEOUT_MS);
     const response = await fetch(url, { ...options, signal, headers: { Accept: "text/html" } });
     const text = await response.text();
+    if (response.status === GONE) {
+      // The page begins anew, and says why.
+      location.assign("/");
+      return false;
+    }
     if (!response.ok) {
       complain(sentence(response.headers.get("Content-Type") ?? "", text));
       showRefused(text);
+      if (response.status === CHANGED) {
+        // In another tab: what is shown is no longer true.
+        await renew();
+      }
       return false;
     }
     complain("");
@@ -103,6 +118,13 @@ async function exchange(url, options) {
   } catch {
     complain(OFFLINE);
     return false;
+  }
+}
+
+async function renew() {
+  const response = await fetch(location.pathname + location.search, { headers: { Accept: "text/html" } });
+  if (response.ok) {
+    swap(new DOMParser().parseFromString(await response.text(), "text/html"));
   }
 }
 

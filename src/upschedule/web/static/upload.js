@@ -13,7 +13,7 @@ const waiting = [];
 /**
  * @param {File} file @param {string} url @param {AbortSignal} signal
  * @param {(fraction: number) => void} onProgress
- * @returns {Promise<Record<string, any>>} the job; rejects with an Error whose message is the sentence to show; `inFile`: another try cannot help
+ * @returns {Promise<Record<string, any>>} the job; rejects with an Error whose message is the sentence to show; `inFile`: another try cannot help, `waitMs`: not before
  */
 export async function upload(file, url, signal, onProgress) {
   await turn();
@@ -56,8 +56,10 @@ function post(file, url, signal, onProgress) {
         resolve(JSON.parse(request.responseText));
       } else {
         const told = sentence(request.getResponseHeader("Content-Type") ?? "", request.responseText);
-        // 400: the cause lies in the file, and stays in it.
-        reject(Object.assign(new Error(told), { inFile: request.status === 400 }));
+        // 400, 413: the cause lies in the file, and stays in it. A limit says when it ends.
+        const inFile = request.status === 400 || request.status === 413;
+        const waitMs = request.status === 429 ? 1000 * Number(request.getResponseHeader("Retry-After") ?? 0) : 0;
+        reject(Object.assign(new Error(told), { inFile, waitMs }));
       }
     };
     request.onerror = request.ontimeout = () => reject(new Error(OFFLINE));

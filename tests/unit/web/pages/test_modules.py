@@ -1,6 +1,9 @@
 """What the form of modules and groups means."""
 
+import pytest
+
 from tests.support.builders.events import a_lecture
+from upschedule.calendars.errors import CalendarChanged
 from upschedule.calendars.model import Choices
 from upschedule.web.pages.modules import choices_from_form, modules
 
@@ -44,3 +47,37 @@ def test_a_made_up_value_chooses_nothing() -> None:
     """Forms can be sent by anybody."""
     form = [*_LISTED, ("group", "nonsense"), ("group", "NOT 999|P|P01"), ("group", "|||")]
     assert choices_from_form(form, _EVENTS, Choices()).groups == {}
+
+
+#: Both modules are shown, with all groups.
+_SHOWN = [
+    ("differences", "yes"), ("module", "ABC 123"), ("shown", "ABC 123"), ("chosen", "ABC 123|P|"),
+    ("chosen", "ABC 123|G|"), ("module", "XYZ 214"), ("shown", "XYZ 214"),
+]  # fmt: skip
+
+
+def test_a_form_changes_only_what_differs_from_how_it_was_shown() -> None:
+    """Another tab has hidden a module and chosen a group meanwhile."""
+    before = Choices(hidden_modules=("XYZ 214",), groups={"ABC 123": ("G02", "P01", "P02")})
+    sent = [("show", "ABC 123"), ("show", "XYZ 214"), ("group", "ABC 123|P|P02"), ("group", "ABC 123|G|")]
+    assert choices_from_form([*_SHOWN, *sent], _EVENTS, before) == Choices(
+        hidden_modules=("XYZ 214",), groups={"ABC 123": ("G02", "P02")}
+    )
+
+
+def test_a_module_is_shown_again_only_by_ticking_it() -> None:
+    """The form was shown before the other tab hid it; or afterwards, and then it is ticked."""
+    hidden = Choices(hidden_modules=("XYZ 214",))
+    sent = [("show", "ABC 123"), ("show", "XYZ 214")]
+    assert choices_from_form([*_SHOWN, *sent], _EVENTS, hidden) == hidden
+    as_hidden = [field for field in _SHOWN if field != ("shown", "XYZ 214")]
+    assert choices_from_form([*as_hidden, *sent], _EVENTS, hidden) == Choices()
+
+
+def test_two_different_groups_of_one_kind_are_a_conflict() -> None:
+    """The same one twice is none."""
+    before = Choices(groups={"ABC 123": ("G01", "G02", "P01")})
+    sent = [("show", "ABC 123"), ("show", "XYZ 214"), ("group", "ABC 123|G|")]
+    with pytest.raises(CalendarChanged):
+        choices_from_form([*_SHOWN, *sent, ("group", "ABC 123|P|P02")], _EVENTS, before)
+    assert choices_from_form([*_SHOWN, *sent, ("group", "ABC 123|P|P01")], _EVENTS, before) == before

@@ -1,0 +1,170 @@
+"""What the page says, to eyes and to screen readers, when something goes otherwise."""
+
+import re
+from pathlib import Path
+
+import pikepdf
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import NewUser
+from tests.support.browser import schedules
+from tests.support.browser.accessibility import violations
+from tests.support.browser.user import User
+from tests.support.processes.application import ApiProcess
+
+
+def test_a_removal_can_be_undone(user: User, tmp_path: Path) -> None:
+    """The card leaves at once, with the focus on the way back; nothing has left the calendar yet."""
+    user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
+    user.await_calendar()
+    page, undo = user.page, user.page.locator("#undo")
+    page.get_by_role("button", name="Remove lectures.pdf").click()
+    expect(user.cards).to_have_count(1)
+    expect(undo).to_contain_text("lectures.pdf is removed.")
+    expect(undo.get_by_role("button")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(user.cards).to_have_count(2)
+    expect(page.get_by_role("button", name="Remove lectures.pdf")).to_be_focused()
+    expect(undo).to_be_hidden()
+    expect(user.classes).to_have_count(5)
+
+
+def test_a_removal_that_nobody_undoes_leads_the_focus_on(user: User, tmp_path: Path) -> None:
+    """To the next document."""
+    user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
+    user.await_calendar()
+    user.remove("lectures.pdf")
+    expect(user.classes).to_have_count(0)
+    expect(user.page.get_by_role("button", name="Remove tests.pdf")).to_be_focused()
+
+
+def test_a_removal_is_carried_out_when_the_page_is_left(user: User, tmp_path: Path) -> None:
+    user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
+    user.await_calendar()
+    user.page.get_by_role("button", name="Remove lectures.pdf").click()
+    expect(user.cards).to_have_count(1)
+    user.page.goto("/problems/not-found")
+    user.page.goto("/")
+    expect(user.cards).to_have_count(1)
+
+
+def test_choosing_and_confirming_is_announced_and_keeps_the_focus(user: User, tmp_path: Path) -> None:
+    """For people who do not see what changes elsewhere on the page."""
+    user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
+    user.await_calendar()
+    page, announced = user.page, user.page.locator("#announcer")
+    page.get_by_role("checkbox", name="XYZ 214").uncheck()
+    expect(announced).to_have_text("5 of 7 entries are shown.")
+    expect(page.get_by_role("checkbox", name="XYZ 214")).to_be_focused()
+    page.get_by_label("Practicals of ABC 123").select_option("P02")
+    expect(announced).to_have_text("4 of 7 entries are shown.")
+    page.get_by_role("button", name="Confirm these dates").click()
+    expect(announced).to_have_text("Saved. Your calendar follows these dates.")
+    expect(page.locator("#dates-send")).to_be_focused()
+
+
+def test_a_file_that_is_too_large_is_known_before_it_is_sent(user: User, tmp_path: Path) -> None:
+    """Trying again cannot help, and is not offered."""
+    large = tmp_path / "large.pdf"
+    large.write_bytes(b"%PDF-1.7\n" + bytes(12_000_000))
+    user.choose(large)
+    expect(user.state("large.pdf")).to_contain_text("larger than 10 MB")
+    expect(user.card("large.pdf").get_by_role("button", name="Try again")).to_have_count(0)
+    assert not [url for url in user.requested if url.endswith("/api/v1/uploads")]
+    user.page.get_by_role("button", name="Remove large.pdf").click()
+    expect(user.cards).to_have_count(0)
+
+
+def test_a_limit_says_when_to_try_again(user: User, tmp_path: Path) -> None:
+    """The button comes back by then; before it could not help."""
+    first = schedules.semester_tests(tmp_path)
+    answers = {"Retry-After": "2", "Content-Type": "application/problem+json"}
+    refuse = '{"detail": "You have uploaded many files in this hour."}'
+    user.page.route("**/api/v1/uploads", lambda route: route.fulfill(status=429, headers=answers, body=refuse), times=1)
+    user.choose(first)
+    again = user.card("tests.pdf").get_by_role("button", name="Try again")
+    expect(user.state("tests.pdf")).to_contain_text(re.compile(r"You can try again at \d\d:\d\d\."))
+    again.click()
+    expect(user.state("tests.pdf")).to_contain_text("Read:")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_the_same_file_twice_is_told(
+    new_user: NewUser, application: ApiProcess, tmp_path: Path, *, scripts: bool
+) -> None:
+    """It is neither read nor shown twice."""
+    user = new_user(application.url, java_script_enabled=scripts)
+    user.page.goto("/")
+    document = schedules.semester_tests(tmp_path)
+    for told in ("", "tests.pdf is here already"):
+        user.choose(document)
+        if not scripts:
+            user.page.get_by_role("button", name="Upload this file").click()
+        expect(user.page.locator("#told")).to_contain_text(told)
+        expect(user.cards).to_have_count(1)
+        expect(user.state("tests.pdf")).to_contain_text("Read:")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_session_that_is_gone_says_what_to_do(
+    new_user: NewUser, application: ApiProcess, tmp_path: Path, *, scripts: bool
+) -> None:
+    """Not to sign in, which the page does not offer; and a file that is chosen next is taken."""
+    user = new_user(application.url, java_script_enabled=scripts)
+    page, document = user.page, schedules.semester_tests(tmp_path)
+    page.goto("/")
+    user.choose(document)
+    if scripts:
+        user.await_calendar()
+    else:
+        page.get_by_role("button", name="Upload this file").click()
+        expect(user.state("tests.pdf")).to_contain_text("Read:")
+        page.get_by_role("button", name="Make my calendar").click()
+    page.context.add_cookies([{"name": "upschedule", "value": "gone", "url": application.url}])
+    page.get_by_role("checkbox", name="XYZ 214").uncheck()
+    if scripts:
+        told = page.locator("#told")
+    else:
+        page.get_by_role("button", name="Apply").click()
+        told = page.get_by_role("alert")
+    expect(told).to_contain_text("Add your PDFs again")
+    expect(page.locator("body")).not_to_contain_text("sign in")
+    if not scripts:
+        page.get_by_role("link", name="Back to your schedule").click()
+    user.choose(document)
+    if not scripts:
+        page.get_by_role("button", name="Upload this file").click()
+    expect(user.state("tests.pdf")).to_contain_text("Read:")
+    expect(page.locator("#told")).to_be_hidden()
+
+
+@pytest.mark.parametrize(("width", "colour_scheme"), [(390, "dark"), (1440, "light")])
+def test_every_page_of_a_problem_looks_like_the_others(
+    new_user: NewUser, application: ApiProcess, tmp_path: Path, width: int, colour_scheme: str
+) -> None:
+    """With the way to the first page, and without barriers."""
+    user = new_user(application.url, width=width, color_scheme=colour_scheme)
+    for number, address in enumerate(("/nowhere", "/problems/pdf-too-large", "/shared/nothing", "/calendars/x.ics")):
+        user.page.goto(address)
+        expect(user.page.get_by_role("heading", level=1)).to_be_visible()
+        expect(user.page.get_by_role("main").get_by_role("link")).to_have_attribute("href", "/")
+        assert violations(user.page) == []
+        assert not user.overflows()
+        user.keep_screenshot(tmp_path / f"problem-{number}.png")
+
+
+def test_a_printed_week_has_no_buttons(user: User, tmp_path: Path) -> None:
+    """The week that is shown, on one page."""
+    user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
+    user.await_calendar()
+    user.page.goto("/?week=2026-08-17")
+    expect(user.page.get_by_role("button", name="Print")).to_be_visible()
+    user.page.emulate_media(media="print")
+    expect(user.page.locator(".view--week .slot").first).to_be_visible()
+    for control in user.page.locator("button, .button, input, select, form").all():
+        expect(control).to_be_hidden()
+    user.page.pdf(prefer_css_page_size=True, path=tmp_path / "week.pdf")
+    with pikepdf.open(tmp_path / "week.pdf") as printed:
+        assert len(printed.pages) == 1
+    user.keep_screenshot(tmp_path / "printed.png")
