@@ -34,6 +34,8 @@ _QUEUED = """
 _FINISHED = """
     SELECT started_at, finished_at, slow FROM jobs
     WHERE finished_at > now() - %(window_seconds)s * interval '1 second'
+      -- A job that an operator cancelled while it waited has ended without a run.
+      AND started_at IS NOT NULL
     ORDER BY finished_at DESC LIMIT %(runs_max)s
 """
 _DEMOTED = """

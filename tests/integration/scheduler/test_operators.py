@@ -251,6 +251,16 @@ async def test_cancel_ends_a_job_that_waits_and_one_that_is_read(
     assert [action[0] for action in await actions(services)] == ["cancel", "cancel"]
 
 
+async def test_a_job_that_is_cancelled_before_its_first_run_leaves_the_queue_measured(
+    services: Services, ops: Ops
+) -> None:
+    """It has no run to measure: without it, capacity, uploads and these commands failed for minutes."""
+    waits = await queued(services, await new_account(services))
+    assert ops("cancel", str(waits.id)).exit_code == 0
+
+    assert shown(ops, "status")["queue"]["finished_per_minute"] > 0
+
+
 async def test_a_document_with_an_earlier_result_is_not_cancelled(services: Services, ops: Ops) -> None:
     """Its owner uses the earlier result (decision 28)."""
     job = await queued(services, await new_account(services))
