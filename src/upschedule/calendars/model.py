@@ -42,7 +42,8 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
 class Planning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
     """How the owner chooses groups. `dismissed_clashes` holds ids of clashes that are not to be shown as such."""
 
-    wishes: Wishes = Wishes()
+    # By a factory, since the description of the interface hashes plain defaults, and a dict in one has no hash.
+    wishes: Wishes = msgspec.field(default_factory=Wishes)
     dismissed_clashes: Annotated[tuple[_Text, ...], _Many] = ()
 
 
