@@ -34,6 +34,7 @@ from upschedule.web.http.uploads import UploadReceiver
 from upschedule.web.pages.assets import StaticController
 from upschedule.web.pages.explanations import ProblemController
 from upschedule.web.pages.forms import CalendarForms, DocumentForms
+from upschedule.web.pages.group_forms import GroupForms
 from upschedule.web.pages.home import HomeController
 from upschedule.web.pages.rendering import negotiated_handlers
 from upschedule.web.pages.take import CalendarLinkForms, SharedController
@@ -54,6 +55,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     CalendarForms,
     CalendarLinkForms,
     SharedController,
+    GroupForms,
     StaticController,
     HealthController,
     MetricsController,

@@ -23,6 +23,7 @@ from upschedule.web.http.problems import describe, http_status_for
 from upschedule.web.pages.dates import Dates, complaint, dates_of, refused_dates
 from upschedule.web.pages.devices import device_of
 from upschedule.web.pages.documents import documents
+from upschedule.web.pages.groups import groups_summary
 from upschedule.web.pages.holdings import Holdings, holdings_with_share
 from upschedule.web.pages.rendering import SESSION_GONE, error_handlers, page
 from upschedule.web.pages.replacements import replacement_views
@@ -138,6 +139,7 @@ def _page(
         schedule=shown,
         dates=dates,
         years=_years(holdings),
+        groups=groups_summary(holdings.calendar.assembly) if holdings.calendar and holdings.current else None,
         replacements=replacement_views(holdings.plan, holdings.jobs),
         calendar=_links(holdings),
         reading_key=" ".join(sorted(str(job_id) for job_id in holdings.plan.joined)),

@@ -57,9 +57,13 @@ def _capitalize_first(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
 _ENVIRONMENT = minijinja.Environment(
     loader=_load,
-    filters={"asset": _address, "capitalize_first": _capitalize_first},
+    filters={"asset": _address, "capitalize_first": _capitalize_first, "lower_first": _lower_first},
     undefined_behavior="strict",
     # Its error messages would quote the variables, and with them a person's schedule, into the logs.
     debug=False,
