@@ -8,9 +8,14 @@ nox.needs_version = ">=2025.10"
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "test"]
 nox.options.stop_on_first_error = True
-# A file's tests stay together, so that they share what its fixtures start.
+# A file's tests stay together, so that they share what its fixtures start. The order of the folders stays as well: the
+# files that take longest come first, since a process that gets one of them last lets the others wait for it.
 # `make test` repeats these options: it calls pytest itself, since its output has to end with pytest's own line.
-TWO_PROCESSES = ("--numprocesses", "2", "--dist", "loadfile", "--max-worker-restart", "0")
+IN_PARALLEL = (
+    *("--numprocesses", "3"),
+    *("--dist", "loadfile", "--no-loadscope-reorder"),
+    *("--max-worker-restart", "0"),
+)
 # They import the libraries of the group `cluster`; `pyright` alone leaves them out.
 OF_THE_CLUSTER = ("pulumi", "jobs", "tools/pulumi_plugins", "tests/cluster", "tests/support/cluster")
 # What needs no cluster has sessions of its own.
@@ -30,9 +35,9 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def test(session: nox.Session) -> None:
-    """All tests in one run, in two processes with servers of their own: most tests wait."""
+    """All tests in one run, in three processes with servers of their own: most tests wait."""
     session.run("python", "-m", "tools.prerequisites", "test")
-    session.run("pytest", *TWO_PROCESSES, *session.posargs)
+    session.run("pytest", *IN_PARALLEL, *session.posargs)
 
 
 @nox.session
@@ -74,9 +79,12 @@ def cluster_quick(session: nox.Session) -> None:
     """What every change is held to: types, plugins, program and job files on a real Nomad, in a few minutes."""
     session.run("pyright", *OF_THE_CLUSTER)
     session.run("python", "-m", "tools.cluster.build")
+    # Those that take longest first; tests/cluster/program consists of many short tests and fills what is left.
     parts = (
-        "access",
         "alerts",
+        "program",
+        "jobs",
+        "access",
         "build",
         "canary_share",
         "certificates",
@@ -84,9 +92,7 @@ def cluster_quick(session: nox.Session) -> None:
         "encryption",
         "failures",
         "hosts",
-        "jobs",
         "nomad_backup",
-        "program",
         "secrets",
     )
     # Of files whose other tests CI leaves to `cluster_tooling`: one for each way in which a release is found or left.
@@ -100,12 +106,12 @@ def cluster_quick(session: nox.Session) -> None:
         "traffic_share.py::test_a_canary_that_delays_one_request_in_22_is_found_by_its_visitors",
     )
     chosen = (
-        "tests/cluster/program",
         *(f"tests/cluster/tooling/test_{part}.py" for part in parts),
         *(f"tests/cluster/tooling/test_{test}" for test in ways_back),
+        "tests/cluster/program",
     )
     # Each process has a Nomad of its own.
-    session.run("pytest", *chosen, *TWO_PROCESSES, *session.posargs)
+    session.run("pytest", *chosen, *IN_PARALLEL, *session.posargs)
 
 
 @nox.session

@@ -52,14 +52,17 @@ def nothing_measured(site: AlertingSite) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_a_page_arrives_by_mail_and_webhook_within_a_minute_and_is_resolved(site: AlertingSite, figure: Figure) -> None:
-    """From the metric to the mail, with its sentence, its runbook and its owner (R6.4)."""
+def test_a_page_and_a_ticket_arrive_within_a_minute_each_at_its_own_address(site: AlertingSite, figure: Figure) -> None:
+    """From the metric to the mail, with its sentence, its runbook and its owner (R6.4); a ticket does not wake anyone.
+
+    Both are caused at once, since each takes most of a minute.
+    """
     began = time.monotonic()
-    site.metrics.show(f"{QUEUE}100\n")
+    site.metrics.show(f"{QUEUE}100\n{SETTINGS_AGE}400\n")
     wait_until(lambda: mails(site, PAGES, "[firing page] QueueWaitsLong"), timeout_seconds=ARRIVES_SECONDS)
+    figure("seconds from a queue that waits too long to the mail", time.monotonic() - began)
     wait_until(lambda: site.hooks.statuses(ALERTS_PATH, "QueueWaitsLong"))
     (text,) = mails(site, PAGES, "[firing page] QueueWaitsLong")
-    figure("seconds from a queue that waits too long to the mail", time.monotonic() - began)
 
     assert "The oldest document has waited for 1m 40s to be read." in text
     assert f"Runbook: {RUNBOOKS}/QueueWaitsLong.md" in text
@@ -67,20 +70,16 @@ def test_a_page_arrives_by_mail_and_webhook_within_a_minute_and_is_resolved(site
     assert "runbooks =" not in text
     assert mails(site, TICKETS, "QueueWaitsLong") == []
 
-    site.metrics.show(f"{QUEUE}1\n")
+    wait_until(
+        lambda: mails(site, TICKETS, "[firing ticket] SettingsNotWatched"),
+        timeout_seconds=max(0.1, ARRIVES_SECONDS - (time.monotonic() - began)),
+    )
+    figure("seconds from settings that are not watched to the mail", time.monotonic() - began)
+    assert mails(site, PAGES, "SettingsNotWatched") == []
+
+    site.metrics.show(f"{QUEUE}1\n{SETTINGS_AGE}400\n")
     wait_until(lambda: mails(site, PAGES, "[resolved page] QueueWaitsLong"), timeout_seconds=ARRIVES_SECONDS)
     wait_until(lambda: site.hooks.statuses(ALERTS_PATH, "QueueWaitsLong") == ["firing", "resolved"])
-
-
-@pytest.mark.timeout(240)
-def test_a_ticket_does_not_wake_anyone(site: AlertingSite, figure: Figure) -> None:
-    """It has an address of its own."""
-    began = time.monotonic()
-    site.metrics.show(f"{SETTINGS_AGE}400\n")
-    wait_until(lambda: mails(site, TICKETS, "[firing ticket] SettingsNotWatched"), timeout_seconds=ARRIVES_SECONDS)
-    figure("seconds from settings that are not watched to the mail", time.monotonic() - began)
-
-    assert mails(site, PAGES, "SettingsNotWatched") == []
 
 
 @pytest.mark.timeout(240)
