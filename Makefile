@@ -34,15 +34,15 @@ cluster-down: ## Stop it; its data stay (ARGS=--remove-data)
 
 test-cluster-quick: ## Test the cluster's plugins, program and job files (needs root; a few minutes)
 	@$(BOOTSTRAP) --prerequisites test cluster
-	@$(BOOTSTRAP) test-cluster nox --session cluster_quick
+	@$(BOOTSTRAP) dev nox --session cluster_quick
 
 test-cluster-short: ## Test releases, failures and numbers of instances on the whole cluster (needs root; 20 minutes)
 	@$(BOOTSTRAP) --prerequisites test cluster
-	@$(BOOTSTRAP) test-cluster nox --session cluster_short
+	@$(BOOTSTRAP) dev nox --session cluster_short
 
 test-cluster: ## Test the cluster's tools, and the cluster of `make cluster` (needs root)
 	@$(BOOTSTRAP) --prerequisites test cluster
-	@$(BOOTSTRAP) test-cluster nox --session cluster_tooling cluster
+	@$(BOOTSTRAP) dev nox --session cluster_tooling cluster
 
 clean: ## Remove what tools made; the data of `make run` stay
 	@rm -rf .venv .tools .nox .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage dist
