@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 import urllib3
 
-from tests.support.cluster.tooling.deploy_site import Site, running_node, site_in
+from tests.support.cluster.tooling.consul_agent import ProtectedConsul
+from tests.support.cluster.tooling.deploy_site import ReleaseNode, Site, site_in
 from tests.support.cluster.tooling.sleeper_jobs import unique
 from tests.support.identities import as_process
 from tests.support.paths import ROOT
@@ -25,12 +26,11 @@ TOKEN = "for tests, and longer than thirty-two characters"
 
 
 @pytest.fixture(scope="module")
-def site(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(release_node: ReleaseNode) -> Iterator[Site]:
     """Nomad and Consul; `token` is a deploy token."""
-    log = tmp_path_factory.mktemp("consul") / "log"
-    with running_node(programs, log) as (agent, consul), site_in(agent, consul) as made:
+    with site_in(release_node) as made:
         body = {"Path": "operators/ops", "Items": {"token": TOKEN}}
-        agent.call("PUT", "var/operators%2Fops", body, namespace=made.namespace)
+        made.agent.call("PUT", "var/operators%2Fops", body, namespace=made.namespace)
         yield made
 
 
@@ -59,10 +59,16 @@ def scheduler(
             process.wait(timeout=30)
 
 
-def register(consul: str, port: int, *tags: str) -> None:
-    """An instance of the scheduler, without a check: Consul takes it for healthy."""
+def register(consul: ProtectedConsul, port: int, *tags: str) -> None:
+    """An instance of the scheduler, as Nomad registers it but without a check: Consul takes it for healthy."""
     service = {"ID": f"scheduler-{port}", "Name": "scheduler", "Address": "127.0.0.1", "Port": port, "Tags": tags}
-    answer = urllib3.request("PUT", f"http://{consul}/v1/agent/service/register", json=service, timeout=10.0)
+    answer = urllib3.request(
+        "PUT",
+        f"http://{consul.address}/v1/agent/service/register",
+        headers={"X-Consul-Token": consul.tokens["nomad"]},
+        json=service,
+        timeout=10.0,
+    )
     assert answer.status == 200, answer.data
 
 
@@ -85,9 +91,9 @@ def test_an_operator_needs_a_token_that_reads_one_variable(site: Site, scheduler
     """A canary and an instance that is gone are passed over; the token reads nothing else of Nomad (R8.1)."""
     nobody = ops(site, "status", NOMAD_TOKEN=operator_token(site))
     assert (nobody.returncode, "Consul names no healthy scheduler" in nobody.stderr) == (69, True)
-    register(site.consul, free_port(), "canary")
-    register(site.consul, free_port())
-    register(site.consul, scheduler)
+    register(site.node.consul, free_port(), "canary")
+    register(site.node.consul, free_port())
+    register(site.node.consul, scheduler)
 
     token = operator_token(site)
     status = ops(site, "status", NOMAD_TOKEN=token)
