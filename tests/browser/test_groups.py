@@ -60,6 +60,23 @@ def test_the_best_combination_is_two_taps_away(
     assert "P01" not in document
 
 
+@pytest.mark.parametrize("width", [390, 1440])
+def test_a_tap_on_a_class_leads_to_its_other_groups(
+    new_user: NewUser, application: ApiProcess, tmp_path: Path, width: int
+) -> None:
+    """Anywhere on it; a class without another group leads nowhere."""
+    user = new_user(application.url, width=width)
+    page = user.page
+    _with_calendar(user, schedules.lectures(tmp_path, _ROWS), schedules.semester_tests(tmp_path))
+    week = page.locator(".week-grid").first
+    expect(week.locator(".slot", has_text="ABC 123").filter(has_text="G01").locator("a")).to_have_count(0)
+    lab = week.locator(".slot", has_text="Computatorium Grey Lab")
+    lab.locator(".slot-where").click()
+    expect(page.get_by_role("heading", name="ABC 123: practicals")).to_be_visible()
+    page.get_by_role("button", name="Take P02").click()
+    expect(page.locator("#current")).to_contain_text("no clash")
+
+
 def test_wishes_change_the_order_at_once(user: User, tmp_path: Path) -> None:
     """Without a button; they are kept."""
     _with_calendar(user, schedules.lectures(tmp_path, _ROWS), schedules.semester_tests(tmp_path))

@@ -11,7 +11,7 @@ from tests.browser.conftest import NewUser
 from tests.support.browser import schedules
 from tests.support.browser.accessibility import violations
 from tests.support.browser.user import User
-from tests.support.processes.application import ApiProcess
+from tests.support.processes.application import ApiProcess, api_process
 
 
 def test_a_removal_can_be_undone(user: User, tmp_path: Path) -> None:
@@ -76,17 +76,21 @@ def test_a_file_that_is_too_large_is_known_before_it_is_sent(user: User, tmp_pat
     expect(user.cards).to_have_count(0)
 
 
-def test_a_limit_says_when_to_try_again(user: User, tmp_path: Path) -> None:
-    """The button comes back by then; before it could not help."""
-    first = schedules.semester_tests(tmp_path)
-    answers = {"Retry-After": "2", "Content-Type": "application/problem+json"}
-    refuse = '{"detail": "You have uploaded many files in this hour."}'
-    user.page.route("**/api/v1/uploads", lambda route: route.fulfill(status=429, headers=answers, body=refuse), times=1)
-    user.choose(first)
-    again = user.card("tests.pdf").get_by_role("button", name="Try again")
-    expect(user.state("tests.pdf")).to_contain_text(re.compile(r"You can try again at \d\d:\d\d\."))
-    again.click()
-    expect(user.state("tests.pdf")).to_contain_text("Read:")
+def test_a_limit_says_when_to_try_again(new_user: NewUser, own_environment: dict[str, str], tmp_path: Path) -> None:
+    """The button comes back when the hour is over; before that it could not help."""
+    limited = {**own_environment, "UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR": "1"}
+    with api_process(limited, tmp_path / "api.log") as application:
+        user = new_user(application.url)
+        user.page.clock.install()
+        user.page.goto("/")
+        user.choose(schedules.lectures(tmp_path))
+        expect(user.state("lectures.pdf")).to_contain_text("waiting")
+        user.choose(schedules.semester_tests(tmp_path))
+        again = user.card("tests.pdf").get_by_role("button", name="Try again")
+        expect(user.state("tests.pdf")).to_contain_text(re.compile(r"You can try again at \d\d:\d\d\."))
+        expect(again).to_be_hidden()
+        user.page.clock.fast_forward("01:00:01")
+        expect(again).to_be_visible()
 
 
 @pytest.mark.parametrize("scripts", [True, False])

@@ -11,6 +11,7 @@ from tests.support.cluster.tooling.nomad_agent import Agent
 from tests.support.cluster.tooling.pulumi_stack import Stack
 from upschedule.operations.privileges.identities import PROCESSES
 
+EXPORTERS = ("postgres", "pgbouncer", "redis", "node", "blackbox")
 SERVICES = (
     "postgres",
     "pgbouncer",
@@ -21,6 +22,7 @@ SERVICES = (
     "prometheus",
     "alertmanager",
     "autoscaler",
+    *(f"{exporter}-exporter" for exporter in EXPORTERS),
 )
 COMMON = {"namespace": "default", "user": "nobody"}
 PROGRAM = {"program": "/usr/bin/program"}
@@ -58,7 +60,10 @@ OWN = {
         "rules": '{"rules.yml": "groups: []"}',
         "runbooks_url": "https://runbooks.example.org",
         "alertmanager_address": "127.0.0.1:9093",
+        "redis_servers": "{}",
+        "edge_url": "",
     },
+    **{f"{exporter}-exporter": {"exporter": exporter, "pgbouncer_program": "pass"} for exporter in EXPORTERS},
     "alertmanager": {"port": "9093", "external_url": "http://127.0.0.1:9093"},
     "autoscaler": {
         **PROGRAM,
@@ -95,6 +100,7 @@ SECRETS = {
     "redisStatePassword": "state-7f3a",
     "redisCachePassword": "cache-91bc",
     "traefikConsulToken": "token-55de",
+    "prometheusConsulToken": "token-e1a4",
     "traefikCertificate": pem("CERTIFICATE", "certificate-03c1"),
     "traefikCertificateKey": pem("PRIVATE KEY", "key-8e42"),
     "feedSecret": "feed-c9d0c9d0c9d0c9d0c9d0c9d0c9d0c9d0",
@@ -128,9 +134,9 @@ def test_one_up_defines_all_a_second_changes_nothing_and_destroy_leaves_nothing(
     found = {name: agent.call("GET", f"job/{name}", namespace="whole") for name in SERVICES}
     users = {name: job["TaskGroups"][0]["Tasks"][0]["User"] for name, job in found.items()}
     assert users == {name: f"whole-{name}" for name in SERVICES}
-    secretive = [name for name in SERVICES if name != "prometheus"]
+    secretive = [name for name in SERVICES if name != "node-exporter"]
     items = {name: agent.call("GET", f"var/nomad/jobs/{name}", namespace="whole")["Items"] for name in secretive}
-    passwords = {f"{process}_password" for process in PROCESSES}
+    passwords = {f"{name}_password" for name in (*PROCESSES, "monitor")}
     assert items["redis-state"]["password"] == "state-7f3a"
     assert set(items["redis-state"]) == {"password", *passwords}
     assert set(items["pgbouncer"]) == {"application_password", *passwords, "authority", "certificate", "key"}

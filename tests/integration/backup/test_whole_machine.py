@@ -95,6 +95,9 @@ def test_a_destroyed_machine_has_everything_back(scratch: Path, tmp_path: Path) 
             _pause(restored, paused=False)
             wait_until(lambda: visitor.get(waiting).json()["status"] == "failed", timeout_seconds=90)
             # It was read: only a file that is there can be no schedule.
-            assert visitor.get(waiting).json()["error"]["type"] == "/problems/pdf-not-a-timetable"
+            answer = visitor.get(waiting)
+            assert (answer.status_code, answer.json()["error"]["type"]) == (200, "/problems/pdf-not-a-timetable"), (
+                answer.text
+            )
             again = _upload(visitor, document(2, rows_max=8).data)
             wait_until(lambda: visitor.get(again).json()["status"] == "completed", timeout_seconds=90)

@@ -2,17 +2,20 @@
 
 import msgspec
 from litestar import Controller, Response, post, route
+from litestar.di import Provide
 from litestar.response import Redirect
 
 from upschedule.accounts.service import Visitor
-from upschedule.calendars.model import Changes, Planning
+from upschedule.calendars.model import Calendar, Changes
 from upschedule.calendars.proposals import alternatives
 from upschedule.calendars.service import CalendarService, OwnedCalendar
 from upschedule.settings import Settings
 from upschedule.web.http.errors import NotFound
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.openapi import READING
+from upschedule.web.pages.editing import Editor, fields, provide_editor
 from upschedule.web.pages.groups import alternatives_screen, groups_from_form, groups_screen, wishes_from_form
+from upschedule.web.pages.holdings import Holdings
 from upschedule.web.pages.rendering import error_handlers, page
 
 _SEE_OTHER = 303
@@ -24,6 +27,7 @@ class GroupForms(Controller):
     path = "/groups"
     include_in_schema = False
     exception_handlers = error_handlers()
+    dependencies = {"editor": Provide(provide_editor)}  # noqa: RUF012 - the framework reads it from the class
 
     @route(http_method=READING)
     async def choose(
@@ -49,40 +53,48 @@ class GroupForms(Controller):
         return page(request, "alternatives.html", screen=alternatives_screen(owned.assembly, *found))
 
     @post("/take")
-    async def take(
-        self, request: AnyRequest, known: Visitor, calendars: CalendarService, settings: Settings
-    ) -> Redirect:
+    async def take(self, request: AnyRequest, editor: Editor) -> Redirect:
         """The groups of a proposal or of one class. Raises what CalendarService raises."""
-        owned = await _newest(known, calendars)
-        choices = owned.assembly.calendar.choices
-        groups = choices.groups | groups_from_form(await _fields(request))
-        await _change(owned, Changes(choices=msgspec.structs.replace(choices, groups=groups)), calendars, settings)
+        taken = groups_from_form(await fields(request))
+
+        def attending(holdings: Holdings) -> Changes:
+            choices = _calendar(holdings).choices
+            return Changes(choices=msgspec.structs.replace(choices, groups=choices.groups | taken))
+
+        await editor.change(attending)
         return Redirect("/groups#current", status_code=_SEE_OTHER)
 
     @post("/wishes")
-    async def wish(
-        self, request: AnyRequest, known: Visitor, calendars: CalendarService, settings: Settings
-    ) -> Redirect:
+    async def wish(self, request: AnyRequest, editor: Editor) -> Redirect:
         """They rank the proposals. Raises what CalendarService raises."""
-        owned = await _newest(known, calendars)
-        wishes = wishes_from_form(await _fields(request))
-        planning = msgspec.structs.replace(owned.assembly.calendar.planning, wishes=wishes)
-        await _change(owned, Changes(planning=planning), calendars, settings)
+        wishes = wishes_from_form(await fields(request))
+
+        def wishing(holdings: Holdings) -> Changes:
+            return Changes(planning=msgspec.structs.replace(_calendar(holdings).planning, wishes=wishes))
+
+        await editor.change(wishing)
         return Redirect("/groups#proposals", status_code=_SEE_OTHER)
 
     @post("/clashes")
-    async def dismiss(
-        self, request: AnyRequest, known: Visitor, calendars: CalendarService, settings: Settings
-    ) -> Redirect:
+    async def dismiss(self, request: AnyRequest, editor: Editor) -> Redirect:
         """A clash is dismissed, or shown again. Raises what CalendarService raises."""
-        form = dict(await _fields(request))
-        owned = await _newest(known, calendars)
-        before = owned.assembly.calendar.planning
-        others = tuple(clash for clash in before.dismissed_clashes if clash != form.get("clash"))
-        dismissed = (*others, form["clash"]) if form.get("clash") and form.get("answer") == "dismiss" else others
-        planning: Planning = msgspec.structs.replace(before, dismissed_clashes=dismissed)
-        await _change(owned, Changes(planning=planning), calendars, settings)
+        form = dict(await fields(request))
+        answered = form.get("clash", "")
+
+        def answering(holdings: Holdings) -> Changes:
+            before = _calendar(holdings).planning
+            others = tuple(clash for clash in before.dismissed_clashes if clash != answered)
+            dismissed = (*others, answered) if answered and form.get("answer") == "dismiss" else others
+            return Changes(planning=msgspec.structs.replace(before, dismissed_clashes=dismissed))
+
+        await editor.change(answering)
         return Redirect("/groups#clashes", status_code=_SEE_OTHER)
+
+
+def _calendar(holdings: Holdings) -> Calendar:
+    if holdings.calendar is None:
+        raise NotFound
+    return holdings.calendar.assembly.calendar
 
 
 async def _newest(known: Visitor, calendars: CalendarService) -> OwnedCalendar:
@@ -90,13 +102,3 @@ async def _newest(known: Visitor, calendars: CalendarService) -> OwnedCalendar:
     if owned is None:
         raise NotFound
     return owned
-
-
-async def _change(owned: OwnedCalendar, changes: Changes, calendars: CalendarService, settings: Settings) -> None:
-    calendar = owned.assembly.calendar
-    await calendars.change(calendar.account_id, calendar.id, changes, limits=settings.limits)
-
-
-async def _fields(request: AnyRequest) -> list[tuple[str, str]]:
-    form = await request.form()
-    return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]

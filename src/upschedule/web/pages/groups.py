@@ -145,6 +145,17 @@ def groups_summary(assembly: CalendarAssembly) -> GroupsSummary | None:
     return GroupsSummary(open=left, clashes=clashes) if choice or clashes else None
 
 
+def choosable(assembly: CalendarAssembly) -> frozenset[str]:
+    """The entries of which another group can be attended."""
+    return frozenset(
+        entry_id
+        for decision in decisions(all_groups(assembly))
+        if decision.is_open
+        for group in decision.groups
+        for entry_id in group.entries
+    )
+
+
 def groups_screen(assembly: CalendarAssembly, found: GroupProposals) -> GroupsScreen:
     """Of a calendar and the proposals for it."""
     named = all_groups(assembly)

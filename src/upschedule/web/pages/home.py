@@ -23,7 +23,7 @@ from upschedule.web.http.problems import describe, http_status_for
 from upschedule.web.pages.dates import Dates, complaint, dates_of, refused_dates
 from upschedule.web.pages.devices import device_of
 from upschedule.web.pages.documents import documents
-from upschedule.web.pages.groups import groups_summary
+from upschedule.web.pages.groups import choosable, groups_summary
 from upschedule.web.pages.holdings import Holdings, holdings_with_share
 from upschedule.web.pages.rendering import SESSION_GONE, error_handlers, page
 from upschedule.web.pages.replacements import replacement_views
@@ -124,6 +124,7 @@ def _page(
     shown = schedule(holdings.named, holdings.warnings, choices, _exam_ends(assembly)) if holdings.named else None
     if shown and assembly and holdings.current and holdings.now:
         shown = with_dates(shown, assembly, wanted(request.query_params), holdings.now)
+        shown = msgspec.structs.replace(shown, choosable=choosable(assembly))
     return page(
         request,
         "index.html",

@@ -25,7 +25,7 @@ class GroupChoice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Module(msgspec.Struct, frozen=True, kw_only=True):
-    """A module as the page shows it."""
+    """A module as the page shows it. `choices` is empty where only the screen for groups can show what is chosen."""
 
     name: str
     colour: Colour
@@ -47,10 +47,17 @@ def modules(events: Sequence[Event], choices: Choices) -> tuple[Module, ...]:
             colour=choices.colours.get(name) or colour_of(name),
             entries=counts[name],
             shown=name not in choices.hidden_modules,
-            choices=tuple(_choices(groups[name], choices.groups.get(name))),
+            choices=()
+            if _is_finer(choices.groups.get(name))
+            else tuple(_choices(groups[name], choices.groups.get(name))),
         )
         for name in sorted(counts)
     )
+
+
+def _is_finer(attended: Sequence[str] | None) -> bool:
+    """Whether the kind or the language of a class is chosen as well, which only the screen for groups can show."""
+    return any("/" in group for group in attended or ())
 
 
 def _choices(groups: Iterable[str], attended: Sequence[str] | None) -> Iterable[GroupChoice]:

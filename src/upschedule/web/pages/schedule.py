@@ -22,7 +22,10 @@ Named = Sequence[tuple[str, Event]]
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
-    """`colours` are the modules'. `week`, `agenda` and `now` are None until there is a calendar with dates."""
+    """`colours` are the modules'. `week`, `agenda` and `now` are None until there is a calendar with dates.
+
+    `choosable` are the entries whose owner may attend another group instead.
+    """
 
     summary: str
     shown: str
@@ -36,6 +39,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     agenda: Agenda | None = None
     now: Now | None = None
     wanted: View | None = None
+    choosable: frozenset[str] = frozenset()
 
     @property
     def has_choices(self) -> bool:

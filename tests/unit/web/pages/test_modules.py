@@ -81,3 +81,10 @@ def test_two_different_groups_of_one_kind_are_a_conflict() -> None:
     with pytest.raises(CalendarChanged):
         choices_from_form([*_SHOWN, *sent, ("group", "ABC 123|P|P02")], _EVENTS, before)
     assert choices_from_form([*_SHOWN, *sent, ("group", "ABC 123|P|P01")], _EVENTS, before) == before
+
+
+def test_a_group_chosen_with_its_kind_of_class_is_not_offered_as_if_nothing_was_chosen() -> None:
+    """`G01/P` is a choice that the selects cannot show; the screen for groups does."""
+    (abc, xyz) = modules(_EVENTS, Choices(groups={"ABC 123": ("G01/P", "P01")}))
+    assert abc.choices == ()
+    assert xyz.shown
