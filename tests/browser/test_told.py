@@ -84,7 +84,7 @@ def test_a_limit_says_when_to_try_again(new_user: NewUser, own_environment: dict
         user.page.clock.install()
         user.page.goto("/")
         user.choose(schedules.lectures(tmp_path))
-        expect(user.state("lectures.pdf")).to_contain_text("waiting")
+        expect(user.state("lectures.pdf")).to_contain_text("Waiting")
         user.choose(schedules.semester_tests(tmp_path))
         again = user.card("tests.pdf").get_by_role("button", name="Try again")
         expect(user.state("tests.pdf")).to_contain_text(re.compile(r"You can try again at \d\d:\d\d\."))
