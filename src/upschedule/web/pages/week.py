@@ -62,9 +62,12 @@ def typical_weeks(lectures: Sequence[NamedLecture]) -> tuple[Week, ...]:
 
 
 def real_week(plan: Plan, wanted: dt.date | None, today: dt.date) -> RealWeek:
-    """The week of the `wanted` date; else this week, or the first before and after all dates of the calendar."""
+    """The week of the `wanted` date; else this week, or the first before and after all dates of the calendar.
+
+    Where this week has neither an entry nor a note, as between two years, it is the next one that has.
+    """
     first, last, this = _monday(plan.first), _monday(plan.last), _monday(today)
-    monday = this if first <= this <= last else first
+    monday = _next_with_content(plan, this, last) if first <= this <= last else first
     if wanted is not None:
         monday = min(max(_monday(wanted), first), last)
     days = plan.between(monday, monday + dt.timedelta(days=6))
@@ -80,6 +83,15 @@ def real_week(plan: Plan, wanted: dt.date | None, today: dt.date) -> RealWeek:
         following=monday + _WEEK if monday < last else None,
         current=this if first <= this <= last and this != monday else None,
     )  # fmt: skip
+
+
+def _next_with_content(plan: Plan, monday: dt.date, last: dt.date) -> dt.date:
+    weeks = (monday + number * _WEEK for number in range((last - monday) // _WEEK + 1))
+    return next((week for week in weeks if _has_content(plan, week)), monday)
+
+
+def _has_content(plan: Plan, monday: dt.date) -> bool:
+    return any(day.items or day.note for day in plan.between(monday, monday + dt.timedelta(days=6)))
 
 
 def _term(lecture: Lecture) -> str:

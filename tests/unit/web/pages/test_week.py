@@ -108,6 +108,20 @@ def test_this_week_is_shown_first_and_no_address_leads_beyond_the_calendar() -> 
     assert real_week(plan, last, last).following is None
 
 
+def test_a_week_in_which_nothing_happens_is_not_shown_first() -> None:
+    """Between classes and the exam; a recess is something, and an empty week can still be asked for."""
+    plan = _plan(a_lecture(), an_exam(date=dt.date(2026, 12, 10)))
+    shown = [
+        real_week(plan, wanted, today).monday
+        for wanted, today in (
+            (None, dt.date(2026, 11, 17)),
+            (None, dt.date(2026, 9, 30)),
+            (dt.date(2026, 11, 17), dt.date(2026, 11, 17)),
+        )
+    ]
+    assert shown == [dt.date(2026, 12, 7), dt.date(2026, 9, 28), dt.date(2026, 11, 16)]
+
+
 def test_what_happens_at_the_same_time_is_marked_on_that_date_only() -> None:
     """The same class in another week is not."""
     monday = dt.date(2026, 8, 17)
