@@ -9,7 +9,7 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from grafana_foundation_sdk.models.dashboard import DataSourceRef
 
 FOLDER = Path(__file__).parents[1] / "monitoring" / "dashboards"
-#: Whoever imports a dashboard chooses the Prometheus.
+#: The Prometheus is chosen when a dashboard is imported.
 _SOURCE = DataSourceRef(type_val="prometheus", uid="${source}")
 _WIDTH, _HEIGHT = 12, 8
 #: Health checks are not requests of visitors.

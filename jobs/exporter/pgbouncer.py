@@ -25,7 +25,7 @@ POOLS: Mapping[str, tuple[str, Mapping[str, float]]] = {
     "active_clients": ("Clients that have a server connection or need none now", {"cl_active": 1}),
     "waiting_clients": ("Clients that wait for a server connection", {"cl_waiting": 1}),
     "active_servers": ("Server connections that a client has", {"sv_active": 1}),
-    "idle_servers": ("Server connections that nobody has", {"sv_idle": 1, "sv_used": 1}),
+    "idle_servers": ("Server connections that no client uses", {"sv_idle": 1, "sv_used": 1}),
     "longest_wait_seconds": ("How long the first of the clients has waited", {"maxwait": 1, "maxwait_us": 1e-6}),
 }
 STATISTICS: Mapping[str, tuple[str, Mapping[str, float]]] = {

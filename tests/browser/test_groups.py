@@ -48,7 +48,7 @@ def test_the_best_combination_is_two_taps_away(
     page.get_by_role("button", name="Take combination 1: no clash").click()
     current = page.locator("#current")
     expect(current).to_contain_text("Your groups now: no clash")
-    # What took the place of the form is read next, and the change is told.
+    # What took the place of the form is read next, and the change is announced.
     expect(page.locator("#current-title")).to_be_focused()
     expect(page.locator("#announcer")).to_have_text("These groups are chosen. No clash.")
     assert not user.overflows()

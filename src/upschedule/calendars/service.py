@@ -311,7 +311,7 @@ class CalendarService:
         )
 
     async def load(self, connection: Connection, inputs: CalendarInputs) -> CalendarAssembly:
-        """The calendar of these rows, whoever asks."""
+        """The calendar of these rows, without a check of its owner."""
         documents = await SourceRepository(connection).documents(inputs.job_ids)
         year = _Year(number=inputs.calendar.academic_year, known=inputs.known, estimate=inputs.estimate)
         return self._assembly(inputs.calendar, year, documents, inputs.replaced)

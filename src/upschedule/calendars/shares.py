@@ -24,7 +24,7 @@ _END = "DELETE FROM calendar_shares WHERE calendar_id = %(calendar_id)s"
 
 
 class Share(msgspec.Struct, frozen=True, kw_only=True):
-    """A page that is open to whoever has its `url`. `busy_only`: it says when its owner is busy, and not with what."""
+    """A page that is open to everyone with its `url`. `busy_only`: it says when its owner is busy, not with what."""
 
     url: str
     busy_only: bool

@@ -11,7 +11,7 @@ from upschedule.planning.search import Problem
 from upschedule.planning.wishes import TravelTimes, Wishes
 from upschedule.timetable.event import weekday_of
 
-#: Stands for all that is attended whatever is chosen.
+#: The key of all that is attended with every choice.
 _ALWAYS = -1
 #: An entry with the number of its value, or `_ALWAYS`.
 _Placed = tuple[Held, int]

@@ -42,7 +42,7 @@ def test_a_dismissed_clash_is_told_as_such_and_not_marked() -> None:
 
 
 def test_other_dates_of_the_year_leave_a_dismissal_and_another_hour_ends_it() -> None:
-    """Whoever accepted an overlap at 08:30 did not accept one at 09:00."""
+    """A student who accepted an overlap at 08:30 did not accept one at 09:00."""
     (before,) = settled_clashes(assembly(*_CLASSES[:2]))
     (later_start,) = settled_clashes(
         assembly(*_CLASSES[:2], dates=YearDates(terms={"S1": period("2026-02-16", "2026-05-22")}))

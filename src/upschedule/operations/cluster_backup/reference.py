@@ -43,7 +43,7 @@ def take_reference(
     """Makes a restore point, whose name begins with `name`, and awaits its archiving. Raises NeverQuiet or NotArchived.
 
     A snapshot and a restore point describe the same contents if no transaction that writes ended between them. Such
-    moments are short and frequent, and looking for one holds up nobody.
+    moments are short and frequent, and looking for one delays no writer.
     """
     with psycopg.connect(options.dsn, autocommit=True, connect_timeout=_CONNECT_SECONDS) as marker:
         reference, segment = _search(name, options, timing, marker, now)

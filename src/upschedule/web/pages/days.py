@@ -19,7 +19,7 @@ Clashing = frozenset[tuple[str, dt.date]]
 _NOTES = {
     "no_lectures": "No lectures", "recess": "Recess", "exams": "Exams", "supplementary_exams": "Supplementary exams",
 }  # fmt: skip
-#: What stands in place of a module where only times are shown.
+#: Shown instead of a module where only times are shown.
 BUSY = "Busy"
 
 

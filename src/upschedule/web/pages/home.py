@@ -86,7 +86,7 @@ class HomeController(Controller):
         shares: ShareService,
         identity: Identity,
     ) -> Response[bytes]:
-        """Empty for a person who has made nothing yet. A cookie that is no longer known is told once."""
+        """Empty for a person who has made nothing yet. A cookie that is no longer known is mentioned once."""
         if visitor is None:
             gone = identity.cookie_name in request.cookies
             if gone:
