@@ -74,7 +74,7 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CalendarSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """A calendar in a list. Everyone with `feed_url` can read it; addresses of feeds are empty while these are closed."""
+    """A calendar in a list. Everyone with `feed_url` can read it; addresses of closed feeds are empty."""
 
     id: UUID
     name: str
