@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 
 from upschedule.calendars.assembly import CalendarAssembly
-from upschedule.planning.groups import decisions
+from upschedule.planning.groups import open_entries
 from upschedule.timetable.clash import Clash, clashes
 from upschedule.timetable.event import Event, Exam, Lecture, Test
 
@@ -29,13 +29,13 @@ class CalendarClash(Clash, frozen=True, kw_only=True):
 
 def calendar_clashes(assembly: CalendarAssembly) -> tuple[CalendarClash, ...]:
     """Between all entries that are shown; groups of one kind that are open are alternatives to each other."""
-    return _clashes(assembly, dict(assembly.visible))
+    return _clashes(assembly, dict(assembly.visible), settled_entries(assembly))
 
 
 def settled_clashes(assembly: CalendarAssembly) -> tuple[CalendarClash, ...]:
     """Those that no choice of groups that are still open can avoid."""
     settled = settled_entries(assembly)
-    return _clashes(assembly, {key: event for key, event in assembly.visible if key in settled})
+    return _clashes(assembly, {key: event for key, event in assembly.visible if key in settled}, settled)
 
 
 def clash_dates(assembly: CalendarAssembly) -> Mapping[str, frozenset[dt.date]]:
@@ -53,19 +53,14 @@ def clash_dates(assembly: CalendarAssembly) -> Mapping[str, frozenset[dt.date]]:
 
 def settled_entries(assembly: CalendarAssembly) -> frozenset[str]:
     """Entries that are attended: tests, exams, and classes of which only one group is shown."""
-    undecided = {
-        entry_id
-        for decision in decisions(assembly.visible)
-        if decision.is_open
-        for group in decision.groups
-        for entry_id in group.entries
-    }
+    undecided = open_entries(assembly.visible)
     return frozenset(entry_id for entry_id, _ in assembly.visible if entry_id not in undecided)
 
 
-def _clashes(assembly: CalendarAssembly, events: Mapping[str, Event]) -> tuple[CalendarClash, ...]:
+def _clashes(
+    assembly: CalendarAssembly, events: Mapping[str, Event], settled: Collection[str]
+) -> tuple[CalendarClash, ...]:
     dates = {entry_id: assembly.occurrences[entry_id] for entry_id in events}
-    settled = settled_entries(assembly)
     dismissed = assembly.calendar.planning.dismissed_clashes
     return tuple(_as_seen(clash, events, settled, dismissed) for clash in clashes(events, dates, pairs_max=CLASHES_MAX))
 

@@ -58,6 +58,17 @@ def attended_names(lecture: Lecture) -> frozenset[str]:
     return frozenset((lecture.group, of_kind, f"{of_kind}{SEPARATOR}{lecture.language}"))
 
 
+def open_entries(named: Iterable[tuple[str, Event]]) -> frozenset[str]:
+    """The entries of all groups between which there is still a choice."""
+    return frozenset(
+        entry_id
+        for decision in decisions(named)
+        if decision.is_open
+        for group in decision.groups
+        for entry_id in group.entries
+    )
+
+
 def decisions(named: Iterable[tuple[str, Event]]) -> tuple[Decision, ...]:
     """The decisions of these entries by module and kind, those with a single group included.
 

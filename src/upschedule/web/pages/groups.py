@@ -9,7 +9,7 @@ import msgspec
 from upschedule.calendars.assembly import CalendarAssembly
 from upschedule.calendars.clashes import settled_clashes
 from upschedule.calendars.proposals import Alternative, GroupProposal, GroupProposals, all_groups
-from upschedule.planning.groups import Decision, Group, decisions, selected
+from upschedule.planning.groups import Decision, Group, decisions, open_entries, selected
 from upschedule.planning.qualities import Qualities
 from upschedule.planning.wishes import Wishes
 from upschedule.timetable.clash import Clash
@@ -141,19 +141,12 @@ def groups_summary(assembly: CalendarAssembly) -> GroupsSummary | None:
     """None where a schedule leaves no choice and has no clash."""
     left = sum(decision.is_open for decision in decisions(assembly.visible))
     clashes = sum(not clash.dismissed for clash in settled_clashes(assembly))
-    choice = any(decision.is_open for decision in decisions(all_groups(assembly)))
-    return GroupsSummary(open=left, clashes=clashes) if choice or clashes else None
+    return GroupsSummary(open=left, clashes=clashes) if choosable(assembly) or clashes else None
 
 
 def choosable(assembly: CalendarAssembly) -> frozenset[str]:
     """The entries of which another group can be attended."""
-    return frozenset(
-        entry_id
-        for decision in decisions(all_groups(assembly))
-        if decision.is_open
-        for group in decision.groups
-        for entry_id in group.entries
-    )
+    return open_entries(all_groups(assembly))
 
 
 def groups_screen(assembly: CalendarAssembly, found: GroupProposals) -> GroupsScreen:
