@@ -49,6 +49,21 @@ def test_a_removal_is_carried_out_when_the_page_is_left(user: User, tmp_path: Pa
     expect(user.cards).to_have_count(1)
 
 
+def test_a_removal_whose_message_was_lost_on_leaving_is_sent_again(user: User, tmp_path: Path) -> None:
+    """A browser may drop what a page sends while it is left, and the next page can be faster than it."""
+    user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
+    user.await_calendar()
+    user.page.get_by_role("button", name="Remove lectures.pdf").click()
+    expect(user.cards).to_have_count(1)
+    user.page.evaluate("navigator.sendBeacon = () => false")
+    user.page.goto("/problems/not-found")
+    with user.page.expect_response(lambda answer: answer.url.endswith("/remove")) as repeated:
+        user.page.goto("/")
+    assert repeated.value.status < 400
+    expect(user.cards).to_have_count(1)
+    expect(user.classes).to_have_count(0)
+
+
 def test_choosing_and_confirming_is_announced_and_keeps_the_focus(user: User, tmp_path: Path) -> None:
     """For people who do not see what changes elsewhere on the page."""
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))

@@ -1,7 +1,10 @@
 // A document leaves the page at once, and the server only when it is too late to undo it.
-import { request } from "./parts.js";
+import { refresh, request } from "./parts.js";
 
 const UNDO_MS = 10_000;
+const TIMEOUT_MS = 30_000;
+/** The key under which this tab stores the removal that it sent while it left the page. */
+const SENT_WHILE_LEAVING = "removal";
 
 /** @type {{ form: HTMLFormElement, card: HTMLElement, timer: number } | null} */
 let removal = null;
@@ -17,7 +20,10 @@ export function startRemoval() {
   });
   bar().querySelector("button").addEventListener("click", undo);
   document.addEventListener("parts:new", hideRemoved);
-  addEventListener("pagehide", () => removal && navigator.sendBeacon(removal.form.action, sure()));
+  addEventListener("pagehide", sendWhileLeaving);
+  finishing = repeatLateRemoval().finally(() => {
+    finishing = null;
+  });
 }
 
 /** Before anything that must not meet a document which is about to leave. */
@@ -65,6 +71,34 @@ async function undo() {
   bar().querySelector("[role=status]").textContent = "";
   (back ?? document.getElementById("file")).focus();
   bar().hidden = true;
+}
+
+function sendWhileLeaving() {
+  if (removal) {
+    const { form, timer } = removal;
+    clearTimeout(timer);
+    sessionStorage.setItem(SENT_WHILE_LEAVING, form.getAttribute("action"));
+    navigator.sendBeacon(form.action, sure());
+    // The browser may show this very page again when the user goes back; it is too late to undo then.
+    removal = null;
+    bar().hidden = true;
+  }
+}
+
+/** The next page can be rendered before the server has what the last one sent while it left, which can also be lost. */
+async function repeatLateRemoval() {
+  const action = sessionStorage.getItem(SENT_WHILE_LEAVING);
+  sessionStorage.removeItem(SENT_WHILE_LEAVING);
+  const form = action && document.querySelector(`form[action="${CSS.escape(action)}"]`);
+  if (form) {
+    const card = form.closest("li");
+    removal = { form, card, timer: 0 };
+    card.remove();
+    // Not found is a success here: the first message arrived in the meantime.
+    await fetch(form.action, { method: "POST", body: sure(), signal: AbortSignal.timeout(TIMEOUT_MS) }).catch(() => {});
+    removal = null;
+    await refresh();
+  }
 }
 
 function hideRemoved() {
