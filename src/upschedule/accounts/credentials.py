@@ -3,8 +3,10 @@
 Passwords follow NIST SP 800-63B: long enough, not well known, no rules of composition.
 """
 
+import functools
 import re
 import unicodedata
+from pathlib import Path
 
 from upschedule.accounts.errors import InvalidCredentials
 from upschedule.errors import FieldError
@@ -15,16 +17,9 @@ EMAIL_LENGTH_MAX = 254
 
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f<>(),;:\"\\\[\]]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_][\w-]{1,62}")
 
-#: The head of every published list of leaked passwords that is long enough to pass the length rule.
-_WELL_KNOWN = frozenset(
-    {
-        *("password", "password1", "password12", "password123", "passw0rd", "p@ssw0rd", "12345678", "123456789"),
-        *("1234567890", "0123456789", "0987654321", "87654321", "qwertyui", "qwertyuiop", "qwerty123", "1q2w3e4r"),
-        *("1q2w3e4r5t", "1qaz2wsx", "abcd1234", "abc12345", "asdfghjkl", "iloveyou", "sunshine", "princess"),
-        *("football", "baseball", "superman", "trustno1", "whatever", "starwars", "computer", "internet", "letmein1"),
-        *("welcome1", "welcome123", "changeme", "tukspassword", "universityofpretoria", "upschedule", "schedule"),
-    }
-)
+_COMMON_PASSWORDS = Path(__file__).with_name("common_passwords.txt")
+#: What people would choose here, and no list of other services has.
+_LOCAL_PASSWORDS = frozenset({"tukspassword", "universityofpretoria", "upschedule", "schedule", "welcome123"})
 
 
 def normalised_email(text: str) -> str:
@@ -54,12 +49,26 @@ def _email_error(email: str) -> str | None:
     return None
 
 
+def check_password(email: str, password: str) -> None:
+    """Takes a normalised address and password. Raises InvalidCredentials for a password that cannot be used."""
+    if detail := _password_error(password, email):
+        raise InvalidCredentials((FieldError(field="password", detail=detail),))
+
+
 def _password_error(password: str, email: str) -> str | None:
     if len(password) < PASSWORD_LENGTH_MIN:
         return f"Use at least {PASSWORD_LENGTH_MIN} characters."
     if len(password) > PASSWORD_LENGTH_MAX:
         return f"Use at most {PASSWORD_LENGTH_MAX} characters."
-    known = password.lower()
-    if known in _WELL_KNOWN or known in {email, email.partition("@")[0]} or len(set(known)) == 1:
+    lower = password.lower()
+    guessable = {email, email.partition("@")[0]} | _LOCAL_PASSWORDS
+    if lower in guessable or lower in _common_passwords() or len(set(lower)) == 1:
         return "This password is among the first that anybody would guess; use another."
     return None
+
+
+@functools.cache
+def _common_passwords() -> frozenset[str]:
+    """The file's lines below its first paragraph, which names its sources."""
+    _, _, passwords = _COMMON_PASSWORDS.read_text(encoding="utf-8").partition("\n\n")
+    return frozenset(passwords.splitlines())

@@ -1,6 +1,7 @@
 """What an address and a password must be."""
 
 from contextlib import suppress
+from importlib.resources import files
 
 import pytest
 from hypothesis import given
@@ -41,3 +42,18 @@ def test_a_password_needs_no_digit_or_sign() -> None:
 
 def test_the_same_keys_on_two_systems_are_one_password() -> None:
     assert normalised_password("caf\u0065\u0301 \ufb01ve") == normalised_password("caf\u00e9 five")
+
+
+@pytest.mark.parametrize("password", ["password123", "Liverpool", "1qaz2wsx3edc", "TUKSpassword", "universityofpretoria"])
+def test_a_password_that_is_commonly_used_is_refused(password: str) -> None:
+    with pytest.raises(InvalidCredentials) as refused:
+        validate("a@example.org", password)
+    assert [error.field for error in refused.value.errors] == ["password"]
+
+
+def test_the_list_of_common_passwords_is_long_and_contains_only_what_length_lets_pass() -> None:
+    """At least 10,000; a shorter one would be refused anyway."""
+    _, _, passwords = files("upschedule.accounts").joinpath("common_passwords.txt").read_text("utf-8").partition("\n\n")
+    found = passwords.splitlines()
+    assert len(set(found)) == len(found) > 10_000
+    assert all(len(password) >= 8 and password == password.lower() for password in found)
