@@ -7,32 +7,10 @@ from playwright.sync_api import expect
 
 from tests.browser.conftest import NewUser
 from tests.support.browser import schedules
+from tests.support.browser.screens import TOO_FAINT
 from tests.support.processes.application import ApiProcess
 from upschedule.timetable.colours import COLOURS
 
-#: Texts whose contrast with what lies behind them is under 4.5:1, by WCAG's formula.
-_TOO_FAINT = """() => {
-    const channels = colour => colour.match(/[\\d.]+/g).map(Number);
-    const luminance = ([...rgb]) => {
-        const linear = v => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
-        const [r, g, b] = rgb.slice(0, 3).map(v => linear(v / 255));
-        return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-    };
-    const behind = element => {
-        for (; element; element = element.parentElement) {
-            const colour = channels(getComputedStyle(element).backgroundColor);
-            if (colour[3] !== 0) return colour;
-        }
-        return [255, 255, 255];
-    };
-    const hasText = element => [...element.childNodes].some(node => node.nodeType === 3 && node.textContent.trim());
-    return [...document.querySelectorAll("main *")].filter(element => hasText(element) && element.checkVisibility())
-        .filter(element => {
-            const [text, ground] = [channels(getComputedStyle(element).color), behind(element)].map(luminance);
-            return (Math.max(text, ground) + 0.05) / (Math.min(text, ground) + 0.05) < 4.5;
-        })
-        .map(element => `${element.className}: ${element.textContent.trim()}`);
-}"""
 #: A class in each of the colours that a module may have.
 _ALL_COLOURS = """colours => {
     for (const colour of colours) {
@@ -50,22 +28,22 @@ def test_every_text_stands_out_from_its_ground(
     """Cards that failed, doubts, and modules of every colour included."""
     user = new_user(application.url, color_scheme=colour_scheme)
     user.page.goto("/")
-    assert user.page.evaluate(_TOO_FAINT) == []
+    assert user.page.evaluate(TOO_FAINT) == []
     notes = tmp_path / "notes.pdf"
     notes.write_text("These are my notes.")
     user.choose(notes, schedules.lectures(tmp_path), schedules.semester_tests(tmp_path, weekday="Monday"))
     expect(user.page.locator('#cards [data-status="completed"]')).to_have_count(2)
     user.await_calendar()
     user.page.evaluate(_ALL_COLOURS, list(COLOURS))
-    assert user.page.evaluate(_TOO_FAINT) == []
+    assert user.page.evaluate(TOO_FAINT) == []
     user.view_by_date()
-    assert user.page.evaluate(_TOO_FAINT) == []
+    assert user.page.evaluate(TOO_FAINT) == []
     user.choose(schedules.lectures(tmp_path, schedules.NEWER_LECTURE_ROWS, "lectures-new.pdf"))
     expect(user.page.locator(".replacement .changes li")).to_have_count(5)
-    assert user.page.evaluate(_TOO_FAINT) == []
+    assert user.page.evaluate(TOO_FAINT) == []
     user.page.get_by_role("button", name="Use the newer one").click()
     expect(user.page.get_by_role("button", name="Undo")).to_be_visible()
     user.page.locator("[name=recess0_start]").fill("2026-09-26")
     user.page.get_by_role("button", name="Confirm these dates").click()
     expect(user.page.locator("#recess0_error")).to_be_visible()
-    assert user.page.evaluate(_TOO_FAINT) == []
+    assert user.page.evaluate(TOO_FAINT) == []

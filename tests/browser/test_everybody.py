@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from tests.browser.conftest import NewUser
 from tests.support.browser import schedules
@@ -41,43 +41,34 @@ def test_nothing_is_wider_than_the_screen(
     assert not user.overflows()
 
 
-def _tab_to(page: Page, selector: str) -> None:
-    """As often as it takes, which is not for ever."""
-    for _ in range(80):
-        page.keyboard.press("Tab")
-        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
-            return
-    pytest.fail(f"{selector} is not reached with the keyboard")
-
-
 def test_the_keyboard_is_enough(user: User, tmp_path: Path) -> None:
     """Choose files, look at the dates, choose a group, change the dates, download (WCAG 2.1.1, 2.4.3)."""
     page = user.page
     # Watched from early on: the browser is told in passing, and might else open a real dialogue first.
     with page.expect_file_chooser() as opened:
-        _tab_to(page, "#file")
+        user.tab_to("#file")
         page.keyboard.press("Enter")
     opened.value.set_files([schedules.lectures(tmp_path), schedules.semester_tests(tmp_path)])
     user.await_calendar()
-    _tab_to(page, "#view-week")
+    user.tab_to("#view-week")
     page.keyboard.press("ArrowRight")
     expect(page.locator(".appointment").first).to_be_visible()
     page.locator("#main").focus()
-    _tab_to(page, "select[name=group]")
+    user.tab_to("select[name=group]")
     page.keyboard.press("ArrowDown")
     expect(user.classes).to_have_count(4)
     # The part was rendered anew; the focus is where it was.
     assert page.evaluate("document.activeElement.name") == "group"
-    _tab_to(page, "[name=S2_start]")
+    user.tab_to("[name=S2_start]")
     # The first part of a date is another one in each country; one more of it is another date everywhere.
     page.keyboard.press("ArrowUp")
     start = page.locator("[name=S2_start]").input_value()
     assert start != "2026-07-13"
-    _tab_to(page, "#dates button")
+    user.tab_to("#dates button")
     page.keyboard.press("Enter")
     expect(page.locator("#dates")).to_contain_text("Confirmed")
     expect(page.locator("[name=S2_start]")).to_have_value(start)
-    _tab_to(page, "#download")
+    user.tab_to("#download")
     with page.expect_download() as started:
         page.keyboard.press("Enter")
     assert by_icalendar(started.value.path().read_bytes())

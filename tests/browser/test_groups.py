@@ -11,7 +11,7 @@ from tests.support.browser.user import User
 from tests.support.processes.application import ApiProcess
 
 #: Of the two practicals one clashes with a lecture; and there is a choice between two tutorials without a difference.
-_ROWS = (
+ROWS = (
     ("ABC 123", "G01", ("L1", 0, "08:30 - 09:20", "Maple 3-7"), ("L2", 3, "10:30 - 11:20", "Oak 2-26")),
     ("ABC 123", "P01", ("P1", 1, "14:30 - 17:20", "Computatorium Red Lab")),
     ("ABC 123", "P02", ("P1", 2, "14:30 - 17:20", "Computatorium Grey Lab")),
@@ -20,14 +20,14 @@ _ROWS = (
     ("XYZ 214", "T02", ("T1", 4, "09:30 - 10:20", "Great Hall")),
 )
 #: Both practicals clash, one of them with a class of every week, the other with a single test.
-_ALWAYS_CLASHING = (
+ALWAYS_CLASHING = (
     ("ABC 123", "P01", ("P1", 5, "09:30 - 12:20", "Computatorium Red Lab")),
     ("ABC 123", "P02", ("P1", 1, "14:30 - 17:20", "Computatorium Grey Lab")),
     ("XYZ 214", "G01", ("L1", 1, "15:30 - 16:20", "Great Hall")),
 )
 
 
-def _with_calendar(user: User, *files: Path) -> None:
+def with_calendar(user: User, *files: Path) -> None:
     user.page.goto("/")
     user.choose(*files)
     user.await_calendar()
@@ -40,7 +40,7 @@ def test_the_best_combination_is_two_taps_away(
     """From the calendar to groups without a clash; what was not taken leaves the calendar."""
     user = new_user(application.url, width=width, color_scheme=colour_scheme)
     page = user.page
-    _with_calendar(user, schedules.lectures(tmp_path, _ROWS), schedules.semester_tests(tmp_path))
+    with_calendar(user, schedules.lectures(tmp_path, ROWS), schedules.semester_tests(tmp_path))
     page.get_by_role("link", name="Choose groups").click()
     expect(page.get_by_text("2 of 4 combinations have no clash.")).to_be_visible()
     assert not user.overflows()
@@ -67,7 +67,7 @@ def test_a_tap_on_a_class_leads_to_its_other_groups(
     """Anywhere on it; a class without another group leads nowhere."""
     user = new_user(application.url, width=width)
     page = user.page
-    _with_calendar(user, schedules.lectures(tmp_path, _ROWS), schedules.semester_tests(tmp_path))
+    with_calendar(user, schedules.lectures(tmp_path, ROWS), schedules.semester_tests(tmp_path))
     week = page.locator(".week-grid").first
     expect(week.locator(".slot", has_text="ABC 123").filter(has_text="G01").locator("a")).to_have_count(0)
     lab = week.locator(".slot", has_text="Computatorium Grey Lab")
@@ -79,7 +79,7 @@ def test_a_tap_on_a_class_leads_to_its_other_groups(
 
 def test_wishes_change_the_order_at_once(user: User, tmp_path: Path) -> None:
     """Without a button; they are kept."""
-    _with_calendar(user, schedules.lectures(tmp_path, _ROWS), schedules.semester_tests(tmp_path))
+    with_calendar(user, schedules.lectures(tmp_path, ROWS), schedules.semester_tests(tmp_path))
     page = user.page
     page.goto("/groups")
     first = page.locator(".proposal").first
@@ -92,7 +92,7 @@ def test_wishes_change_the_order_at_once(user: User, tmp_path: Path) -> None:
 
 def test_where_every_combination_clashes_the_least_bad_is_shown_with_its_weeks(user: User, tmp_path: Path) -> None:
     """One Saturday test against every Tuesday; a clash that is no trouble can be dismissed and shown again."""
-    _with_calendar(user, schedules.lectures(tmp_path, _ALWAYS_CLASHING), schedules.semester_tests(tmp_path))
+    with_calendar(user, schedules.lectures(tmp_path, ALWAYS_CLASHING), schedules.semester_tests(tmp_path))
     page = user.page
     page.goto("/groups")
     expect(page.get_by_text("None of 2 combinations is free of clashes.")).to_be_visible()
@@ -100,7 +100,7 @@ def test_where_every_combination_clashes_the_least_bad_is_shown_with_its_weeks(u
     expect(first).to_contain_text("Clashes in 1 week")
     expect(first).to_contain_text("Sat 22 Aug, 10:00–11:30")  # noqa: RUF001 - a range
     first.get_by_role("button", name="Take combination 1").click()
-    clash = page.locator("#clashes .clash")
+    clash = page.locator("#clashes .clash-item")
     expect(clash).to_have_count(1)
     clash.get_by_role("button", name="Dismiss").click()
     expect(clash).to_contain_text("dismissed")
@@ -115,7 +115,7 @@ def test_groups_can_be_chosen_without_javascript(new_user: NewUser, application:
     user = new_user(application.url, java_script_enabled=False)
     page = user.page
     page.goto("/")
-    user.choose(schedules.lectures(tmp_path, _ROWS))
+    user.choose(schedules.lectures(tmp_path, ROWS))
     page.get_by_role("button", name="Upload this file").click()
     expect(user.state("lectures.pdf")).to_contain_text("Read:")
     page.locator("#year button[value='2026']").click()

@@ -81,6 +81,15 @@ class User:
             self.page.locator("#download").click()
         return started.value.path().read_bytes()
 
+    def tab_to(self, selector: str) -> None:
+        """Presses the Tab key until the element has the focus, which is not for ever."""
+        for _ in range(80):
+            self.page.keyboard.press("Tab")
+            if self.page.evaluate("selector => document.activeElement.matches(selector)", selector):
+                return
+        message = f"{selector} is not reached with the keyboard"
+        raise AssertionError(message)
+
     def overflows(self) -> bool:
         """Whether the page is wider than its window."""
         return self.page.evaluate("document.documentElement.scrollWidth > innerWidth")

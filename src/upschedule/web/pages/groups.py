@@ -282,16 +282,23 @@ def _verdict(assembly: CalendarAssembly, found: Qualities, *, of: Group | None =
 
 
 def _facts(found: Qualities) -> Iterable[str]:
+    # Where there is no class at all, there is nothing to say of it.
+    if not found.first_start:
+        return
     if found.free_days:
-        yield f"{' and '.join(found.free_days)} free"
-    if found.first_start:
-        yield f"starts at {found.first_start}"
+        yield f"{_listed(found.free_days)} free"
+    yield f"starts at {found.first_start}"
     hours, minutes = divmod(found.gap_minutes_per_week, 60)
     yield f"{hours} h {minutes:02} min of gaps a week" if found.gap_minutes_per_week else "no gaps"
     if found.short_travels:
         yield f"{found.short_travels} times too little time between campuses"
     elif found.campus_days:
         yield f"{found.campus_days} days on several campuses"
+
+
+def _listed(names: Sequence[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _clash_line(assembly: CalendarAssembly, clash: Clash, *, clash_id: str = "", dismissed: bool = False) -> ClashLine:
