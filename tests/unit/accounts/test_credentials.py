@@ -44,7 +44,9 @@ def test_the_same_keys_on_two_systems_are_one_password() -> None:
     assert normalised_password("caf\u0065\u0301 \ufb01ve") == normalised_password("caf\u00e9 five")
 
 
-@pytest.mark.parametrize("password", ["password123", "Liverpool", "1qaz2wsx3edc", "TUKSpassword", "universityofpretoria"])
+@pytest.mark.parametrize(
+    "password", ["password123", "Liverpool", "1qaz2wsx3edc", "TUKSpassword", "universityofpretoria"]
+)
 def test_a_password_that_is_commonly_used_is_refused(password: str) -> None:
     with pytest.raises(InvalidCredentials) as refused:
         validate("a@example.org", password)
