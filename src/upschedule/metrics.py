@@ -158,6 +158,30 @@ SETTINGS_CHANGED = _counter(
 )
 SETTINGS_REFUSED = _counter("upschedule_settings_refused", "values", "Values of Consul's keys that were refused")
 # A time instead of a counter: a supervisor that was killed shows it again.
+BACKUP_TIME = _gauge(
+    "upschedule_backup_time_seconds",
+    "seconds",
+    "When the newest backup that was verified was made, in Unix time",
+    ["state"],
+)
+BACKUP_DURATION_SECONDS = _gauge(
+    "upschedule_backup_duration_seconds",
+    "seconds",
+    "How long the newest verified backup took; `part`: backup, verification",
+    ["part"],
+)
+BACKUP_SIZE_BYTES = _gauge(
+    "upschedule_backup_size_bytes",
+    "bytes",
+    "Size of the newest verified backup; `of`: database, repository (compressed)",
+    ["of"],
+)
+BACKUP_RUN_TIME = _gauge(
+    "upschedule_backup_run_time_seconds",
+    "seconds",
+    "When the last run of the backup began, in Unix time; `outcome`: running, verified, not verified, failed",
+    ["outcome"],
+)
 RELEASE_VERDICT_TIME = _gauge(
     "upschedule_release_verdict_time_seconds",
     "seconds",

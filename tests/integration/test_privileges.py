@@ -138,7 +138,7 @@ def test_a_new_table_is_open_to_the_backup_and_to_no_process(database: Database)
 
 
 def test_the_backup_role_dumps_everything_and_changes_nothing(database: Database) -> None:
-    """With the real pg_dump."""
+    """With the real pg_dump. Only its own runs may it record."""
     dump = subprocess.run(
         [postgres_bin() / "pg_dump", "--dbname", database.backup_dsn], capture_output=True, text=True, check=False
     )
@@ -148,6 +148,14 @@ def test_the_backup_role_dumps_everything_and_changes_nothing(database: Database
     assert {table for table in tables if f"COPY public.{table} " in dump.stdout} == tables.keys()
     for table in tables:
         assert refused(database.backup_dsn, f"DELETE FROM {table}"), table
+    with psycopg.connect(database.backup_dsn) as conn:
+        writable = {
+            (table, privilege)
+            for table in tables
+            for privilege in ("INSERT", "UPDATE", "TRUNCATE")
+            if conn.execute("SELECT has_table_privilege(%s, %s)", [table, privilege]).fetchone() == (True,)
+        }
+    assert writable == {("backup_runs", "INSERT"), ("backup_runs", "UPDATE")}
     assert refused(database.backup_dsn, "CREATE TABLE mine (id int)")
 
 

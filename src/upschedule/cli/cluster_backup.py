@@ -19,6 +19,7 @@ from upschedule.operations.cluster_backup.records import Records
 from upschedule.operations.cluster_backup.reference import ReferenceOptions
 from upschedule.operations.cluster_backup.repository import Repository, bucket_address, repository_variables
 from upschedule.operations.cluster_backup.run import Backups
+from upschedule.operations.cluster_backup.runs import Runs
 from upschedule.operations.cluster_backup.scratch import ScratchOptions
 from upschedule.stores.bucket import Bucket
 
@@ -147,14 +148,12 @@ def _backups(
         raise click.UsageError(f"{error.args[0]} is not set: docs/cluster-backup.md lists what is needed.") from None
     if not (url := os.environ.get(_DATABASE_URL)):
         raise click.UsageError(f"{_DATABASE_URL} is not set.")
+    dsn = migration_options.database_url(_DATABASE_URL, url)
     return Backups(
         repository=Repository(variables=variables, program_seconds=program_seconds),
         records=Records(bucket),
-        reference=ReferenceOptions(
-            dsn=migration_options.database_url(_DATABASE_URL, url),
-            quiet_seconds=quiet_seconds,
-            archive_seconds=archive_seconds,
-        ),
+        runs=Runs(dsn=dsn),
+        reference=ReferenceOptions(dsn=dsn, quiet_seconds=quiet_seconds, archive_seconds=archive_seconds),
         scratch=ScratchOptions(
             programs=postgres_programs, folder=scratch, start_seconds=program_seconds, check_seconds=program_seconds
         ),

@@ -1,4 +1,4 @@
-"""Starts the scheduler process: the leader sweeps and cleans up; all measure the queue and answer operators."""
+"""Starts the scheduler process: the leader sweeps and cleans up; all measure queue and backups and answer operators."""
 
 import asyncio
 
@@ -9,6 +9,7 @@ from upschedule.runtime.endpoint import Probes, serving
 from upschedule.runtime.leadership import Leadership
 from upschedule.runtime.periodic import every
 from upschedule.runtime.rollout_gate import state_file, wait_until_promoted
+from upschedule.scheduler.backup_metrics import BackupMetrics
 from upschedule.scheduler.operator_pages import PREFIX, OperatorPages
 from upschedule.services import Services
 from upschedule.settings import Settings
@@ -50,10 +51,10 @@ async def _rounds(services: Services, settings: Settings) -> None:
 
 
 def _probes(services: Services) -> Probes:
-    queue = services.queue_metrics()
+    queue, backups = services.queue_metrics(), BackupMetrics(services.database)
 
     async def measure() -> None:
         services.measure()
-        await queue.measure()
+        await asyncio.gather(queue.measure(), backups.measure())
 
     return Probes(readiness=services.readiness, measure=measure)

@@ -42,6 +42,26 @@ def test_a_backup_counts_when_it_was_restored_and_compared(site: BackupSite, rec
     assert [(backup.label, known) for backup, known in site.backups.list()] == [(record.backup.label, record)]
 
 
+def test_the_run_is_recorded_for_the_schedulers(site: BackupSite, record: Record) -> None:
+    """With what Prometheus shows; one that fails has its reason, and the repository stays as it was (R9.5)."""
+    variables = dict(site.backups.repository.variables) | {"PGBACKREST_REPO1_CIPHER_PASS": "another"}
+    other = replace(site.backups, repository=replace(site.backups.repository, variables=variables))
+    with pytest.raises(StepFailed) as failed:
+        other.back_up()
+    made, verification = record.backup, record.verification
+    with psycopg.connect(site.postgres.owner_dsn()) as connection:
+        first, second = connection.execute(
+            "SELECT outcome, reason, label, made_at, size_bytes, stored_bytes, verified_at FROM backup_runs ORDER BY id"
+        ).fetchall()
+
+    assert verification
+    assert first == (
+        *("verified", None, made.label, made.finished_at),
+        *(made.size_bytes, made.stored_bytes, verification.finished_at),
+    )
+    assert second == ("failed", str(failed.value)[:1000], *[None] * 5)
+
+
 def test_contents_are_recorded_only_while_no_writer_is_open(site: BackupSite) -> None:
     """A snapshot does not show a transaction that began after the last one ended; its rows may be in the log or not."""
     options = replace(site.backups.reference, quiet_seconds=0.5)

@@ -7,12 +7,13 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import structlog
 
-from upschedule.operations.cluster_backup.errors import NotVerified, StepFailed, UnknownBackup
+from upschedule.operations.cluster_backup.errors import ClusterBackupError, NotVerified, StepFailed, UnknownBackup
 from upschedule.operations.cluster_backup.model import BackupSet, Record
 from upschedule.operations.cluster_backup.records import Records
 from upschedule.operations.cluster_backup.reference import ReferenceOptions, take_reference
 from upschedule.operations.cluster_backup.repository import Repository
 from upschedule.operations.cluster_backup.retention import newest_to_keep
+from upschedule.operations.cluster_backup.runs import Runs
 from upschedule.operations.cluster_backup.scratch import ScratchOptions
 from upschedule.operations.cluster_backup.verification import verify
 from upschedule.operations.migration.migrate import Timing
@@ -34,6 +35,7 @@ class Backups:
 
     repository: Repository
     records: Records
+    runs: Runs
     reference: ReferenceOptions
     scratch: ScratchOptions
     database: str
@@ -44,10 +46,21 @@ class Backups:
 
     def back_up(self) -> Record:
         """Raises NotVerified for a backup that was made and does not count; nothing older is removed then."""
+        run = self.runs.begin(self.now())
+        try:
+            record = self._back_up(run)
+        except ClusterBackupError as error:
+            self.runs.end(run, self.now(), error)
+            raise
+        self.runs.end(run, self.now())
+        return record
+
+    def _back_up(self, run: int | None) -> Record:
         try:
             self.repository.create(self.reference.dsn)
             backup = self.repository.back_up(self.reference.dsn)
             _log.info("backup_made", label=backup.label, size_bytes=backup.size_bytes, stored_bytes=backup.stored_bytes)
+            self.runs.made(run, backup)
             reference = take_reference(f"backup-{backup.label}", self.reference, self.timing, self.now)
         except psycopg.Error as error:
             raise StepFailed("Asking PostgreSQL", str(error).strip()) from error
@@ -63,6 +76,7 @@ class Backups:
         verification = verify(known, self.repository, self.scratch, self.database, self.now)
         record = Record(backup=known.backup, reference=known.reference, verification=verification)
         self.records.put(record)
+        self.runs.verified(label, verification)
         if verification.problems:
             raise NotVerified(label, verification.problems)
         _log.info("backup_verified", label=label, seconds=round(verification.seconds, 1))

@@ -11,7 +11,9 @@ from upschedule.operations.privileges.tables import TABLES
 
 #: Roles belong to the server and not to a database, so the operator of the server creates them.
 ROLES = (*map(role_of, PROCESSES), BACKUP_ROLE)
-_OWNERS_ALONE = frozenset({"schema_migrations", "releases"})
+#: Its runs, and nothing else that it may write (decision 34).
+_BACKUPS_OWN = "backup_runs"
+_NO_PROCESS_WRITES = frozenset({"schema_migrations", "releases", _BACKUPS_OWN})
 
 
 def grant_all(conn: psycopg.Connection, *, shared_role: str, only_add: bool) -> None:
@@ -23,8 +25,7 @@ def grant_all(conn: psycopg.Connection, *, shared_role: str, only_add: bool) -> 
         if conn.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).rowcount == 0:
             raise RoleMissing(role)
     with conn.transaction():
-        tables = {name for (name,) in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
-        for statement in _statements(tables, shared_role, only_add=only_add):
+        for statement in _statements(_tables(conn), shared_role, only_add=only_add):
             conn.execute(statement)
 
 
@@ -34,14 +35,14 @@ def grant_backup(conn: psycopg.Connection) -> None:
         raise RoleMissing(BACKUP_ROLE)
     with conn.transaction():
         conn.execute(_with("GRANT USAGE ON SCHEMA public TO {role}", BACKUP_ROLE))
-        for statement in _backup():
+        for statement in _backup(_tables(conn)):
             conn.execute(statement)
 
 
 def _statements(tables: Collection[str], shared_role: str, *, only_add: bool) -> Iterator[sql.Composed]:
     for role in (*ROLES, shared_role):
         yield _with("GRANT USAGE ON SCHEMA public TO {role}", role)
-    yield from _backup()
+    yield from _backup(tables)
     yield from _shared(shared_role, tables)
     for table in sorted(TABLES.keys() & tables):
         for process in PROCESSES:
@@ -59,19 +60,27 @@ def _process(table: str, process: Process, privileges: str, *, only_add: bool) -
         yield sql.SQL("GRANT {privileges} ON TABLE {table} TO {role}").format(privileges=granted, **words)
 
 
-def _backup() -> Iterator[sql.Composed]:
+def _tables(conn: psycopg.Connection) -> Collection[str]:
+    return {name for (name,) in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
+
+
+def _backup(tables: Collection[str]) -> Iterator[sql.Composed]:
     """Grants reading of everything, including tables of later migrations."""
     yield _with("GRANT SELECT ON ALL TABLES IN SCHEMA public TO {role}", BACKUP_ROLE)
     yield _with("GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}", BACKUP_ROLE)
     yield _with("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO {role}", BACKUP_ROLE)
     yield _with("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON SEQUENCES TO {role}", BACKUP_ROLE)
+    if _BACKUPS_OWN in tables:
+        yield sql.SQL("GRANT INSERT, UPDATE ON TABLE {table} TO {role}").format(
+            table=sql.Identifier(_BACKUPS_OWN), role=sql.Identifier(BACKUP_ROLE)
+        )
 
 
 def _shared(role: str, tables: Collection[str]) -> Iterator[sql.Composed]:
     """Grants for releases whose processes share a role: they may run until this one has replaced them."""
     yield _with("GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO {role}", role)
     yield _with("GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}", role)
-    for table in sorted(_OWNERS_ALONE & set(tables)):
+    for table in sorted(_NO_PROCESS_WRITES & set(tables)):
         yield sql.SQL("REVOKE INSERT, UPDATE, DELETE ON TABLE {table} FROM {role}").format(
             table=sql.Identifier(table), role=sql.Identifier(role)
         )

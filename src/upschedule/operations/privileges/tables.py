@@ -53,6 +53,8 @@ TABLES: Mapping[str, Mapping[Process, str]] = {
     "leaderships": {"scheduler": "SELECT, UPDATE (term, held_until)"},
     # Workers renew the row of their release; the leading scheduler confirms it, and forgets those that were left.
     "worker_releases": {"worker": "SELECT, INSERT, UPDATE", "scheduler": _EVERY_ROW},
+    # The backup role writes it (grants.py).
+    "backup_runs": {"scheduler": "SELECT"},
     # The owner writes both tables; `upschedule prepare --wait` reads them with the role of the waiting process.
     "schema_migrations": dict.fromkeys(PROCESSES, "SELECT"),
     "releases": dict.fromkeys(PROCESSES, "SELECT"),

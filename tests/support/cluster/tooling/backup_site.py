@@ -23,6 +23,7 @@ from upschedule.operations.cluster_backup.records import Records
 from upschedule.operations.cluster_backup.reference import ReferenceOptions
 from upschedule.operations.cluster_backup.repository import Repository, bucket_address
 from upschedule.operations.cluster_backup.run import Backups
+from upschedule.operations.cluster_backup.runs import Runs
 from upschedule.operations.cluster_backup.scratch import ScratchOptions
 from upschedule.operations.embedded.passwords import write_private
 from upschedule.operations.embedded.ports import free_port
@@ -258,6 +259,7 @@ def backups_of(server: ArchivingPostgres, folder: Path) -> Backups:
     return Backups(
         repository=Repository(variables=server.variables, program_seconds=60),
         records=Records(Bucket(bucket_address(server.variables))),
+        runs=Runs(dsn=server.backup_dsn()),
         reference=ReferenceOptions(dsn=server.backup_dsn(), quiet_seconds=10, archive_seconds=30),
         scratch=ScratchOptions(programs=DEBIAN_POSTGRES, folder=folder, start_seconds=60, check_seconds=60),
         database=DATABASE,

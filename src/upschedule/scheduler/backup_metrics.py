@@ -1,0 +1,55 @@
+"""The backups of the cluster for Prometheus, from the rows of `operations/cluster_backup/runs.py` (R9.5)."""
+
+import structlog
+
+from upschedule.metrics import BACKUP_DURATION_SECONDS, BACKUP_RUN_TIME, BACKUP_SIZE_BYTES, BACKUP_TIME
+from upschedule.stores.database import Database
+from upschedule.stores.readiness import failure_of
+
+_log = structlog.get_logger(__name__)
+
+_NEWEST = """
+    SELECT extract(epoch FROM last.began_at)::float8 AS began, last.outcome,
+           extract(epoch FROM counts.made_at)::float8 AS made, counts.backup_seconds, counts.verification_seconds,
+           counts.size_bytes, counts.stored_bytes
+    FROM (SELECT began_at, outcome FROM backup_runs ORDER BY id DESC LIMIT 1) AS last
+    LEFT JOIN (
+        SELECT made_at, backup_seconds, verification_seconds, size_bytes, stored_bytes FROM backup_runs
+        WHERE verified_at IS NOT NULL ORDER BY made_at DESC LIMIT 1
+    ) AS counts ON true
+"""
+_GAUGES = (BACKUP_TIME, BACKUP_DURATION_SECONDS, BACKUP_SIZE_BYTES, BACKUP_RUN_TIME)
+
+
+class BackupMetrics:
+    """Any number of processes may show them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def measure(self) -> None:
+        """Shows nothing where no backup was ever begun, and while PostgreSQL does not answer."""
+        if reason := await failure_of(self._show):
+            _log.warning("backups_not_measured", reason=reason)
+            _clear()
+
+    async def _show(self) -> None:
+        async with self._database.transaction() as connection:
+            row = await (await connection.execute(_NEWEST)).fetchone()
+        # The outcome that the last run had before is no longer its outcome.
+        _clear()
+        if not row:
+            return
+        BACKUP_RUN_TIME.labels(outcome=row["outcome"]).set(row["began"])
+        if row["made"] is None:
+            return
+        BACKUP_TIME.labels(state="verified").set(row["made"])
+        BACKUP_DURATION_SECONDS.labels(part="backup").set(row["backup_seconds"])
+        BACKUP_DURATION_SECONDS.labels(part="verification").set(row["verification_seconds"])
+        BACKUP_SIZE_BYTES.labels(of="database").set(row["size_bytes"])
+        BACKUP_SIZE_BYTES.labels(of="repository").set(row["stored_bytes"])
+
+
+def _clear() -> None:
+    for gauge in _GAUGES:
+        gauge.clear()

@@ -1,0 +1,113 @@
+"""Schedulers show how the backups are doing, from what the backup itself recorded (R9.5)."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+
+from tests.integration.conftest import StartScheduler
+from tests.support.processes.health_pages import await_alive, get, metric
+from tests.support.servers import Database
+from tests.support.services import Addresses
+from upschedule.operations.cluster_backup.errors import NotVerified, StepFailed
+from upschedule.operations.cluster_backup.model import BackupSet, Verification
+from upschedule.operations.cluster_backup.runs import Runs
+from upschedule.operations.embedded.ports import free_port
+
+BEGAN = datetime(2026, 11, 30, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+OUTCOMES = ("running", "verified", "not verified", "failed")
+
+
+def backup(label: str, began: datetime) -> BackupSet:
+    return BackupSet(
+        label=label,
+        started_at=began,
+        finished_at=began + timedelta(seconds=40),
+        size_bytes=5_000_000,
+        stored_bytes=700_000,
+    )
+
+
+def verification(began: datetime, *problems: str) -> Verification:
+    return Verification(finished_at=began + timedelta(seconds=90), seconds=50.0, problems=problems)
+
+
+async def test_every_scheduler_shows_the_newest_backup_that_counts(
+    addresses: Addresses, start_scheduler: StartScheduler, database: Database
+) -> None:
+    """At each stage of a run, after the process that made it has ended; a failed one hides no earlier one (R9.5)."""
+    ports = [free_port(), free_port()]
+    for port in ports:
+        start_scheduler(addresses, {"SCHEDULER_PORT": str(port)})
+        await asyncio.to_thread(await_alive, port)
+
+    def shown(name: str, **labels: str) -> float | None:
+        (value,) = {metric(port, f"upschedule_backup_{name}", **labels) for port in ports}
+        return value
+
+    def last_run() -> dict[str, float]:
+        found = {outcome: shown("run_time_seconds", outcome=outcome) for outcome in OUTCOMES}
+        return {outcome: began for outcome, began in found.items() if began is not None}
+
+    runs = Runs(dsn=database.backup_dsn)
+    assert "\nupschedule_backup_" not in (await asyncio.to_thread(get, ports[0], "/metrics"))[1]
+
+    first = runs.begin(BEGAN)
+    runs.made(first, backup("first", BEGAN))
+    assert last_run() == {"running": BEGAN.timestamp()}
+    assert shown("time_seconds", state="verified") is None
+    runs.verified("first", verification(BEGAN))
+    runs.end(first, BEGAN + timedelta(minutes=2))
+    made = (BEGAN + timedelta(seconds=40)).timestamp()
+    assert last_run() == {"verified": BEGAN.timestamp()}
+    assert shown("time_seconds", state="verified") == made
+    assert [shown("duration_seconds", part=part) for part in ("backup", "verification")] == [40, 50]
+    assert [shown("size_bytes", of=of) for of in ("database", "repository")] == [5_000_000, 700_000]
+
+    second = runs.begin(BEGAN + DAY)
+    runs.end(second, BEGAN + DAY, StepFailed("pgbackrest backup", "the store is away"))
+    assert last_run() == {"failed": (BEGAN + DAY).timestamp()}
+    third = runs.begin(BEGAN + 2 * DAY)
+    runs.made(third, backup("third", BEGAN + 2 * DAY))
+    runs.verified("third", verification(BEGAN + 2 * DAY, "the table jobs is missing"))
+    runs.end(third, BEGAN + 2 * DAY, NotVerified("third", ("the table jobs is missing",)))
+    assert last_run() == {"not verified": (BEGAN + 2 * DAY).timestamp()}
+    assert shown("time_seconds", state="verified") == made
+
+
+def test_a_backup_that_turns_out_bad_counts_no_more_until_it_is_verified(database: Database) -> None:
+    """By `upschedule backup verify`, which is no run of its own; a run that failed after its verification says so."""
+    runs = Runs(dsn=database.backup_dsn)
+    run = runs.begin(BEGAN)
+    runs.made(run, backup("one", BEGAN))
+    runs.verified("one", verification(BEGAN))
+    runs.end(run, BEGAN, StepFailed("Removing hidden versions", "x" * 2000))
+    assert rows(database) == [("failed", True, 1000)]
+    runs.verified("one", verification(BEGAN, "it cannot be restored: a file is damaged"))
+    assert rows(database) == [("not verified", False, 40)]
+    runs.verified("one", verification(BEGAN))
+    assert rows(database) == [("verified", True, None)]
+    runs.verified("another", verification(BEGAN, "it is not known"))
+    assert rows(database) == [("verified", True, None)]
+
+
+def test_a_backup_goes_on_where_its_run_cannot_be_recorded(database: Database) -> None:
+    """A row that is missing is alerted by its age; a backup that is missing is lost."""
+    with psycopg.connect(database.owner_dsn) as connection:
+        connection.execute("ALTER TABLE backup_runs RENAME TO other_runs")
+    runs = Runs(dsn=database.backup_dsn)
+    run = runs.begin(BEGAN)
+    runs.made(run, backup("one", BEGAN))
+    runs.verified("one", verification(BEGAN))
+    runs.end(run, BEGAN)
+
+    assert run is None
+
+
+def rows(database: Database) -> list[tuple[str, bool, int | None]]:
+    """Outcome, whether the backup counts, and the length of the reason."""
+    with psycopg.connect(database.owner_dsn) as connection:
+        return connection.execute(
+            "SELECT outcome, verified_at IS NOT NULL, length(reason) FROM backup_runs ORDER BY id"
+        ).fetchall()
