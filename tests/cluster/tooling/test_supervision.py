@@ -232,14 +232,12 @@ def test_a_person_keeps_a_release_against_its_figures_and_a_revert_by_hand_ends_
         assert "killed (c0ffeekill) accepted: the kills are known" in left["decisions"][0]
 
 
-@pytest.mark.timeout(400)
-def test_a_release_that_cannot_be_reverted_stays_until_a_person_does_it(
-    release_node: ReleaseNode, tmp_path: Path
-) -> None:
-    """The release before does not start at first. What the supervisor could not do is no longer said afterwards."""
-    broken = tmp_path / "broken"
+@contextmanager
+def not_reverted(release_node: ReleaseNode, folder: Path) -> Iterator[tuple[Watched, Path]]:
+    """A bad release that the supervisor could not revert. The release before starts once the file is deleted."""
+    broken = folder / "broken"
     starts = f"import os\nif os.path.exists({str(broken)!r}): raise SystemExit(7)\n{SERVES}"
-    with watched(release_node, tmp_path, first=Release(name="one", programs={"worker": starts})) as all_:
+    with watched(release_node, folder, first=Release(name="one", programs={"worker": starts})) as all_:
         promote(all_.site, KILLED)
         all_.await_verdict("watching")
         assert all_.verdict_shown() == ""
@@ -249,11 +247,33 @@ def test_a_release_that_cannot_be_reverted_stays_until_a_person_does_it(
 
         assert "the release before could not be started" in found["reason"]
         wait_until(lambda: all_.verdict_shown() == "not reverted")
+        yield all_, broken
+
+
+@pytest.mark.timeout(400)
+def test_a_release_that_cannot_be_reverted_stays_until_a_person_does_it(
+    release_node: ReleaseNode, tmp_path: Path
+) -> None:
+    """The release before does not start at first. After the revert by hand the verdict is "left"."""
+    with not_reverted(release_node, tmp_path) as (all_, broken):
         broken.unlink()
         back = all_.site.deploy("revert")
         assert back.code == DONE, back.text
         assert all_.await_verdict("left")["release"] == "killed (c0ffeekill)"
         wait_until(lambda: all_.verdict_shown() == "left")
+
+
+@pytest.mark.timeout(400)
+def test_a_release_that_could_not_be_reverted_is_kept_by_a_person(release_node: ReleaseNode, tmp_path: Path) -> None:
+    """`accept` ends the alert ReleaseNotReverted as well: the verdict is "accepted", and no revert is tried again."""
+    with not_reverted(release_node, tmp_path) as (all_, _):
+        accepted = all_.site.deploy("accept", "--reason", "the release before does not start")
+        assert accepted.code == DONE, accepted.text
+        wait_until(lambda: all_.verdict_shown() == "accepted")
+        kept = all_.watch()
+        assert (kept["verdict"], kept["reason"]) == ("accepted", "the release before does not start")
+        assert kept["release"] == "killed (c0ffeekill)"
+        assert [all_.site.versions(job)[0]["Meta"]["release"] for job in JOBS] == ["killed"] * len(JOBS)
 
 
 def page(counts: dict[str, int], *, stores_up: bool = True) -> str:
