@@ -1,5 +1,7 @@
 """Prometheus scrapes every part of the cluster, and finds there what rules, policies and runbooks name (R6.2)."""
 
+import secrets
+import ssl
 from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
@@ -37,6 +39,9 @@ SOURCES = {
 }
 SCRAPED_SECONDS = 90.0
 EXPORTERS = ("postgres-exporter", "pgbouncer-exporter", "redis-exporter", "node-exporter", "blackbox-exporter")
+METHODS = ("GET", "HEAD", "OPTIONS", "BREW", "PROPFIND")
+#: The number of series must not depend on what a visitor sends.
+BOUNDED = 'count({__name__=~"upschedule_http_.*|traefik_.*"})'
 
 
 def test_every_target_answers(cluster: LocalCluster) -> None:
@@ -69,6 +74,17 @@ def test_every_query_of_every_dashboard_returns_data(cluster: LocalCluster) -> N
         wait_until(lambda: not without_data(cluster), timeout_seconds=SCRAPED_SECONDS)
 
     assert without_data(cluster) == []
+
+
+def test_what_a_visitor_sends_makes_no_new_series(cluster: LocalCluster) -> None:
+    """Different paths, methods, hosts and headers leave the number of series as it is (R6.2)."""
+    hostile(cluster, times=5)
+    await_scrape(cluster)
+    before = value(cluster, BOUNDED)
+    hostile(cluster, times=40)
+    await_scrape(cluster)
+
+    assert value(cluster, BOUNDED) == before
 
 
 def test_the_memory_of_a_whole_local_cluster_is_small(cluster: LocalCluster, figure: Figure) -> None:
@@ -134,3 +150,27 @@ def without_data(cluster: LocalCluster) -> list[tuple[str, str]]:
     """Panel and query."""
     queries = dashboard_queries()
     return [(panel, query) for panel, query in queries if not prometheus(cluster, "query", query=query)["result"]]
+
+
+def await_scrape(cluster: LocalCluster) -> None:
+    """Waits until every target was scraped after this call."""
+    now = value(cluster, "vector(time())")
+    wait_until(lambda: value(cluster, "min(timestamp(up))") > now, timeout_seconds=SCRAPED_SECONDS)
+
+
+def hostile(cluster: LocalCluster, *, times: int) -> None:
+    """Sends requests whose paths, methods, hosts and headers are all different; their answers do not matter."""
+    verify = ssl.create_default_context(cafile=cluster.certificates.authority)
+    with httpx.Client(base_url=cluster.plan.public_url, verify=verify, timeout=20) as client:
+        for _ in range(times):
+            word = secrets.token_hex(4)
+            headers = {
+                "Host": f"{word}.example.org",
+                "User-Agent": word,
+                "X-Request-Id": word,
+                "Origin": f"https://{word}",
+            }
+            for method in METHODS:
+                client.request(method, f"/{word}/{word}?{word}={word}")
+                client.request(method, f"/api/v1/jobs/{word}")
+                client.request(method, f"/{word}", headers=headers)
