@@ -48,7 +48,7 @@ def test_a_certificate_is_got_renewed_in_time_and_kept_over_a_restart(programs: 
         http_port = free_port()
         with running_pebble(folder, http_port=http_port, validity_seconds=VALIDITY_SECONDS) as pebble:
             edge = Edge(node=node, variables=acme(pebble), http_port=http_port, roots=pebble.roots)
-            with running_edge(edge, {"consul_token": "token"}), running_echo(node.consul, RULE):
+            with running_edge(edge, {}), running_echo(node.consul, RULE):
                 wait_until(lambda: answers(edge), timeout_seconds=HEALTHY_SECONDS)
                 client = Client(edge)
                 visits = renewal(client, figure)

@@ -12,7 +12,6 @@ import pytest
 
 from tests.cluster.conftest import Figure
 from tests.support.cluster.tooling.authority import self_signed
-from tests.support.cluster.tooling.consul_agent import passing
 from tests.support.cluster.tooling.echo_server import Echo, running_echo
 from tests.support.cluster.tooling.edge import DOMAIN, NOBODY, RULE, Edge, Node, put_secrets, running_edge
 from tests.support.cluster.whole.visits import visiting
@@ -21,7 +20,6 @@ from tests.support.servers import wait_until
 from upschedule.operations.embedded.ports import LOOPBACK
 
 CAP_NET_BIND_SERVICE = 1 << 10
-TOKEN = "token-of-the-catalog"
 YEAR_SECONDS = 31_536_000
 REQUESTS = 50
 HIDDEN = ("/metrics", "/metrics/x", "/health/ready", "/health/ready/", "//metrics", "/health/./ready", "/x/../metrics")
@@ -50,7 +48,7 @@ def echo(edge: Edge) -> Iterator[Echo]:
 
 
 def items(certificate: Path, key: Path) -> dict[str, str]:
-    return {"consul_token": TOKEN, "certificate": certificate.read_text(), "key": key.read_text()}
+    return {"certificate": certificate.read_text(), "key": key.read_text()}
 
 
 def test_http_leads_to_https_for_ever_and_keeps_path_and_query(edge: Edge) -> None:
@@ -215,7 +213,7 @@ def test_a_request_takes_little_of_traefiks_memory(edge: Edge) -> None:
 
 def allocated(edge: Edge) -> float:
     """Bytes since its start, by its own account."""
-    ((_, port),) = passing(edge.node.consul, "traefik-metrics")
+    ((_, port),) = edge.passing("traefik-metrics")
     found = metric(port, "go_memstats_alloc_bytes_total")
     assert found is not None
     return found
@@ -225,7 +223,7 @@ def test_a_new_certificate_is_served_without_a_restart(edge: Edge, folder: Path)
     """Once the secret was changed (R8.4)."""
     before, allocation = served(edge), edge.allocation()
     renewed = self_signed(folder, "renewed", f"DNS:{DOMAIN}")
-    put_secrets(edge.node.agent, items(renewed.certificate, renewed.key))
+    put_secrets(edge.node, items(renewed.certificate, renewed.key))
     edge.roots = renewed.certificate
 
     wait_until(lambda: renewed.certificate.read_text() == served(edge), timeout_seconds=60)

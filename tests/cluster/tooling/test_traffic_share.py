@@ -19,15 +19,14 @@ import pytest
 
 from tests.support.cluster.tooling.authority import self_signed
 from tests.support.cluster.tooling.deploy_site import deploy_token
-from tests.support.cluster.tooling.echo_server import register
+from tests.support.cluster.tooling.echo_server import register, registering
 from tests.support.cluster.tooling.edge import Edge, Node, running_edge
 from tests.support.cluster.tooling.prometheus_server import measuring
 from tests.support.cluster.tooling.visited_server import Visited, visited
 from tests.support.servers import wait_until
 from upschedule.deploy.clock import Clock
 from upschedule.deploy.comparison.rules import ComparisonLimits
-from upschedule.deploy.consul import consul_client
-from upschedule.deploy.http import BRIEF, Endpoint
+from upschedule.deploy.http import Endpoint
 from upschedule.deploy.nomad import NomadClient, nomad_at
 from upschedule.deploy.probe.metrics import Prometheus
 from upschedule.deploy.share import Share, ShareVariable
@@ -112,7 +111,6 @@ class Site:
 def edge(edge_node: Node, folder: Path) -> Iterator[Edge]:
     made = self_signed(folder, "given", f"IP:{LOOPBACK}")
     items = {
-        "consul_token": "token-of-the-catalog",
         "certificate": made.certificate.read_text(),
         "key": made.key.read_text(),
     }
@@ -129,7 +127,7 @@ def browser(edge: Edge) -> httpx.Client:
 def site(edge: Edge, tmp_path: Path) -> Iterator[Site]:
     """With no share at the beginning, whatever a test left."""
     agent = edge.node.agent
-    catalog = consul_client(f"http://{edge.node.consul}", "", retries=BRIEF).agent
+    catalog = registering(edge.node.consul)
     token = deploy_token(agent, "default")
     nomad = NomadClient(nomad_at(agent.address, token), query={"namespace": "default"})
     with (
@@ -210,7 +208,7 @@ def test_a_canary_that_is_dead_or_unwell_gets_nothing_within_seconds(site: Site,
     """Also its own visitors, and while Consul is away: Traefik asks the canary itself."""
     site.give(50)
     theirs = site.cookie_of("canary")
-    with away(site.edge.node.consul):
+    with away(site.edge.node.consul.address):
         fault(site)
         if fault is killed:
             # Whoever meets the dying canary is served by the old release, uploads as well.
@@ -240,7 +238,7 @@ def away(consul: str) -> Iterator[None]:
 
 def test_a_share_is_taken_back_while_consul_is_away(site: Site) -> None:
     """And given: neither needs it."""
-    with away(site.edge.node.consul):
+    with away(site.edge.node.consul.address):
         site.give(50)
         site.take()
         assert site.answers(30) == {"old": 30}

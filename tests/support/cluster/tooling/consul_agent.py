@@ -80,7 +80,7 @@ def leader_of(address: str) -> str:
         return ""
 
 
-def passing(address: str, service: str) -> list[tuple[str, int]]:
-    """Host and port of each instance whose checks all pass."""
-    _, found = consul_client(f"http://{address}", "", retries=BRIEF).health.service(service, passing=True)
+def passing(address: str, service: str, *, token: str = "") -> list[tuple[str, int]]:
+    """Host and port of each instance whose checks all pass, and that the token may see."""
+    _, found = consul_client(f"http://{address}", token, retries=BRIEF).health.service(service, passing=True)
     return [(entry["Service"]["Address"], entry["Service"]["Port"]) for entry in found]

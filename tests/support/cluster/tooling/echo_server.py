@@ -9,6 +9,7 @@ from typing import Any
 
 import consul  # pyright: ignore[reportMissingTypeStubs]
 
+from tests.support.cluster.tooling.consul_agent import ProtectedConsul
 from upschedule.deploy.consul import consul_client
 from upschedule.deploy.http import BRIEF
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
@@ -82,9 +83,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def running_echo(address: str, rule: str) -> Iterator[Echo]:
-    """Registered in Consul at HOST:PORT while the block runs."""
-    agent = consul_client(f"http://{address}", "", retries=BRIEF).agent
+def running_echo(consul: ProtectedConsul, rule: str) -> Iterator[Echo]:
+    """Registered in Consul while the block runs."""
+    agent = registering(consul)
     with Echo(free_port()) as server:
         thread = threading.Thread(target=server.serve_forever, name="echo")
         thread.start()
@@ -95,6 +96,11 @@ def running_echo(address: str, rule: str) -> Iterator[Echo]:
             assert agent.service.deregister("echo")
             server.shutdown()
             thread.join()
+
+
+def registering(consul: ProtectedConsul) -> Any:
+    """Consul's agent, with the token with which Nomad registers services."""
+    return consul_client(f"http://{consul.address}", consul.tokens["nomad"], retries=BRIEF).agent
 
 
 def register(agent: Any, port: int, rule: str, *, id_: str = "echo", tags: Sequence[str] = ()) -> None:

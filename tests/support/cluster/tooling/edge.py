@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.cluster.tooling.consul_agent import passing, running_consul
+from tests.support.cluster.tooling.consul_agent import ProtectedConsul, passing, running_protected_consul
 from tests.support.cluster.tooling.nomad_agent import Agent, running_agent
 from tests.support.paths import ROOT
 from tests.support.servers import wait_until
@@ -26,10 +26,10 @@ RULE = f"Host(`{DOMAIN}`)"
 
 @dataclass(frozen=True, kw_only=True)
 class Node:
-    """Nomad and Consul; `volume` is the host volume `traefik`."""
+    """Nomad, and Consul with ACLs; `volume` is the host volume `traefik`."""
 
     agent: Agent
-    consul: str
+    consul: ProtectedConsul
     volume: Path
 
 
@@ -39,10 +39,11 @@ def running_node(programs: Path, folder: Path) -> Iterator[Node]:
     volume = folder / "traefik"
     volume.mkdir()
     os.chown(volume, NOBODY, NOBODY)
-    with running_consul(programs / "consul", folder / "consul.log") as consul:
+    with running_protected_consul(programs / "consul", folder / "consul.log") as consul:
         configuration = f"""
 consul {{
-  address = "{consul}"
+  address = "{consul.address}"
+  token   = "{consul.tokens["nomad"]}"
 }}
 client {{
   options = {{
@@ -89,8 +90,13 @@ class Edge:
 
     def inside(self, path: str) -> httpx.Response:
         """Of the address that only the cluster reaches."""
-        ((host, port),) = passing(self.node.consul, "traefik-metrics")
+        ((host, port),) = self.passing("traefik-metrics")
         return httpx.get(f"http://{host}:{port}{path}", timeout=5)
+
+    def passing(self, service: str) -> list[tuple[str, int]]:
+        """Host and port of each instance of the service whose checks all pass, as Traefik may see them."""
+        consul = self.node.consul
+        return passing(consul.address, service, token=consul.tokens["traefik"])
 
     def allocation(self) -> str:
         """Its id."""
@@ -110,7 +116,7 @@ class Edge:
             "domain": DOMAIN,
             "http_port": str(self.http_port),
             "https_port": str(self.https_port),
-            "consul_address": self.node.consul,
+            "consul_address": self.node.consul.address,
             "routes": (JOBS / "traefik" / "routes.yml.tpl").read_text(encoding="utf-8"),
             "faults_plugin": (JOBS / "traefik" / "faults.go").read_text(encoding="utf-8"),
             **self.variables,
@@ -122,20 +128,22 @@ class Edge:
 
 @contextmanager
 def running_edge(edge: Edge, items: Mapping[str, str]) -> Iterator[Edge]:
-    """`items` are the job's secrets."""
-    put_secrets(edge.node.agent, items)
+    """`items` are the job's secrets besides Consul's token."""
+    put_secrets(edge.node, items)
     edge.started()
     try:
-        wait_until(lambda: passing(edge.node.consul, "traefik"), timeout_seconds=HEALTHY_SECONDS)
+        wait_until(lambda: edge.passing("traefik"), timeout_seconds=HEALTHY_SECONDS)
         yield edge
     finally:
         edge.node.agent.call("DELETE", "job/traefik", purge="true")
         wait_until(lambda: stopped(edge.node.agent), timeout_seconds=HEALTHY_SECONDS)
 
 
-def put_secrets(agent: Agent, items: Mapping[str, str]) -> None:
-    body = {"Path": "nomad/jobs/traefik", "Namespace": "default", "Items": dict(items)}
-    agent.call("PUT", "var/nomad/jobs/traefik", body)
+def put_secrets(node: Node, items: Mapping[str, str]) -> None:
+    """Replaces the job's secrets by `items` and Consul's token with Traefik's policy."""
+    secrets = {"consul_token": node.consul.tokens["traefik"], **items}
+    body = {"Path": "nomad/jobs/traefik", "Namespace": "default", "Items": secrets}
+    node.agent.call("PUT", "var/nomad/jobs/traefik", body)
 
 
 def stopped(agent: Agent) -> bool:
