@@ -1,17 +1,67 @@
 """The runbooks of `upschedule ops`, followed on the whole cluster in the situation that they are for (R6.3)."""
 
+import ssl
 import threading
+from collections.abc import Iterator
 
+import httpx
 import psycopg
 import pytest
 
 from tests.support.cluster.whole.cluster import owner_url
 from tests.support.cluster.whole.runbooks import follow, shell
+from tests.support.documents.generate import document
 from tests.support.servers import wait_until
 from tools.local_cluster.cluster import LocalCluster
 
 pytestmark = pytest.mark.timeout(600)
+READ_SECONDS = 120.0
 LOCKED = "of_a_test_locked"
+
+
+@pytest.fixture
+def student(cluster: LocalCluster) -> Iterator[httpx.Client]:
+    verify = ssl.create_default_context(cafile=cluster.certificates.authority)
+    with httpx.Client(base_url=cluster.plan.public_url, verify=verify, timeout=30) as client:
+        yield client
+
+
+def upload(student: httpx.Client) -> str:
+    """The job's id."""
+    files = {"file": ("schedule.pdf", document(7, rows_max=4).data, "application/pdf")}
+    answer = student.post("/api/v1/uploads", files=files).raise_for_status()
+    job: str = answer.json()["id"]
+    return job
+
+
+def state(student: httpx.Client, job: str) -> str:
+    answer = student.get(f"/api/v1/jobs/{job}").raise_for_status()
+    status: str = answer.json()["status"]
+    return status
+
+
+def test_an_account_that_fills_the_queue_is_found_and_a_failed_job_is_read_again(
+    cluster: LocalCluster, student: httpx.Client
+) -> None:
+    """The queue is paused, a job is found and cancelled, then retried until it is read (issue 12)."""
+    environment = shell(cluster)
+    follow("queue-filled", "Pause", environment=environment)
+    try:
+        job = upload(student)
+        assert "queue: paused" in follow("queue-filled", "Is the queue held up?", environment=environment)
+        assert job in follow("queue-filled", "Who fills it?", environment=environment)
+        environment |= {"JOB": job}
+        follow("queue-filled", "Cancel a job", environment=environment)
+        assert state(student, job) == "failed"
+        assert "reading-cancelled" in follow("job-failed", "Which", "Why", environment=environment)
+    finally:
+        said = follow("queue-filled", "Resume", environment=environment)
+    assert "queue: open" in said
+
+    follow("job-failed", "Read it again", environment=environment)
+    wait_until(lambda: state(student, job) == "completed", timeout_seconds=READ_SECONDS)
+    logged = follow("job-failed", "What the processes logged", environment=environment)
+    assert '"request"' in logged
 
 
 def test_who_holds_a_lock_is_found_and_ended(cluster: LocalCluster) -> None:
