@@ -60,6 +60,8 @@ def status_lines(status: ServiceStatus) -> Iterator[str]:
     yield from table(
         ("cause", "jobs", "last"), [(each.code, each.count, time_of(each.last_at)) for each in status.failures]
     )
+    if status.exempt:
+        yield f"accounts exempt from limits: {', '.join(map(str, status.exempt))}"
     yield "latest changes by operators:"
     yield from _actions(status.actions)
 
@@ -198,6 +200,10 @@ def change_line(changed: Changed) -> str:
             return "The queue is open: workers take jobs again."
         case "retry":
             return f"Job {changed.job_id} is {changed.status}, with all its attempts."
+        case "exempt":
+            return f"Account {changed.account_id} is exempt from limits, within seconds at every instance."
+        case "end-exemption":
+            return f"Account {changed.account_id} has the limits of all others again, within seconds."
         case _:
             return f"Job {changed.job_id} is {changed.status}: cancelled. Its owner may try it again."
 
@@ -209,9 +215,16 @@ def time_of(moment: datetime | None) -> str:
 
 def _actions(actions: Sequence[Action]) -> Iterator[str]:
     yield from table(
-        ("when", "what", "job", "operator", "from", "why"),
+        ("when", "what", "job or account", "operator", "from", "why"),
         [
-            (time_of(each.done_at), each.action, each.job_id, each.operator, each.address, each.reason or None)
+            (
+                time_of(each.done_at),
+                each.action,
+                each.job_id or each.account_id,
+                each.operator,
+                each.address,
+                each.reason or None,
+            )
             for each in actions
         ],
     )

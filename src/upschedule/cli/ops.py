@@ -107,7 +107,7 @@ def _change_options(run: Callable[P, None]) -> Callable[P, None]:
 )
 @click.pass_context
 def command(context: click.Context, *, address: str, token: str) -> None:
-    """See what the service does and why, and retry, cancel, pause or resume by hand.
+    """See what the service does and why, and make the few changes that are made by hand.
 
     Finds a scheduler by Consul (CONSUL_HTTP_ADDR, CONSUL_HTTP_TOKEN) and the operators' token in Nomad (NOMAD_ADDR,
     NOMAD_TOKEN, NOMAD_NAMESPACE). docs/operators.md says which rights these tokens need. Exit codes: 0 done, 65 refused
@@ -215,6 +215,24 @@ def pause(*, operator: str, reason: str, as_json: bool) -> None:
 def resume(*, operator: str, reason: str, as_json: bool) -> None:
     """Let workers take jobs again."""
     _change("queue/resume", operator, reason, as_json=as_json)
+
+
+@command.command()
+@click.argument("account", type=click.UUID)
+@_change_options
+@_answers
+def exempt(account: UUID, *, operator: str, reason: str, as_json: bool) -> None:
+    """Lift the limits of ACCOUNT, and keep its jobs out of the figures of the queue: for the synthetic student."""
+    _change(f"accounts/{account}/exempt", operator, reason, as_json=as_json)
+
+
+@command.command("end-exemption")
+@click.argument("account", type=click.UUID)
+@_change_options
+@_answers
+def end_exemption(account: UUID, *, operator: str, reason: str, as_json: bool) -> None:
+    """Give an exempt ACCOUNT its limits back."""
+    _change(f"accounts/{account}/end-exemption", operator, reason, as_json=as_json)
 
 
 def _scheduler() -> _Scheduler:

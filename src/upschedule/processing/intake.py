@@ -39,6 +39,7 @@ class Upload(msgspec.Struct, frozen=True, kw_only=True):
     sha256: bytes
     request_id: str | None
     address_hash: bytes | None
+    exempt: bool
 
 
 class Accepted(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,10 +84,12 @@ class Intake:
         request_id: str | None,
         address: str | None = None,
         settings: Settings,
+        exempt: bool = False,
     ) -> Accepted:
         """Raises UnreadableDocument, QuotaExceeded, QueueFull, ReadingTimeUsedUp, AccountNotFound or StoreError.
 
-        `address` is the client's, None if it is not known. A keyed hash of it is stored for a limited time.
+        `address` is the client's, None if it is not known. A keyed hash of it is stored for a limited time. For an
+        `exempt` account, quota, reading time and the bound of the queue do not apply.
         """
         _check_file(data, size_bytes_max=settings.uploads.size_bytes_max)
         digest = await asyncio.to_thread(hashlib.sha256, data)
@@ -97,6 +100,7 @@ class Intake:
             sha256=digest.digest(),
             request_id=request_id,
             address_hash=self._addresses.of(address),
+            exempt=exempt,
         )
         room = await self._room(settings.jobs)
         known = await self._known(upload, room, settings.limits)
@@ -108,7 +112,9 @@ class Intake:
             await self._doorbell.ring(accepted.job.id)
         return self._counted(accepted)
 
-    async def retry(self, account_id: UUID, job_id: UUID, *, address: str | None = None, settings: Settings) -> Job:
+    async def retry(
+        self, account_id: UUID, job_id: UUID, *, address: str | None = None, settings: Settings, exempt: bool = False
+    ) -> Job:
         """Queues a failed job again. Raises JobNotFound, NotFailed, NothingToRetry, FileGone, and as `accept` does."""
         address_hash, room = self._addresses.of(address), await self._room(settings.jobs)
         budget = settings.limits.cpu_seconds_per_account
@@ -121,9 +127,10 @@ class Intake:
                 raise NothingToRetry
             if job.object_key is None:
                 raise FileGone
-            await ShareRepository(connection, self._shares).check_budget(account_id, budget)
-            await jobs.lock_queue()
-            await jobs.check_room(account_id, address_hash, room)
+            if not exempt:
+                await ShareRepository(connection, self._shares).check_budget(account_id, budget)
+                await jobs.lock_queue()
+                await jobs.check_room(account_id, address_hash, room)
             queued = await jobs.queue_again(
                 job, object_key=job.object_key, request_id=job.request_id, address_hash=address_hash
             )
@@ -149,6 +156,8 @@ class Intake:
             job = await jobs.same_bytes(upload.account_id, upload.sha256)
             if job and job.answers(self._reader_version):
                 return job
+            if upload.exempt:
+                return None
             # Not exact without the lock, but spares the object store uploads that would most likely be refused below.
             await jobs.check_room(upload.account_id, upload.address_hash, room)
             budget = limits.cpu_seconds_per_account
@@ -186,9 +195,11 @@ class Intake:
         if known and known.answers(self._reader_version):
             return Accepted(job=known, created=False)
         if known is None or known.object_key is None:
-            await jobs.charge(upload.account_id, len(upload.data), quota_bytes=quota_bytes)
-        await jobs.lock_queue()
-        await jobs.check_room(upload.account_id, upload.address_hash, room)
+            quota = None if upload.exempt else quota_bytes
+            await jobs.charge(upload.account_id, len(upload.data), quota_bytes=quota)
+        if not upload.exempt:
+            await jobs.lock_queue()
+            await jobs.check_room(upload.account_id, upload.address_hash, room)
         if known:
             job = await jobs.queue_again(
                 known, object_key=object_key, request_id=upload.request_id, address_hash=upload.address_hash

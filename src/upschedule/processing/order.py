@@ -9,7 +9,10 @@ import msgspec
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
-    """A queued job, with the processor time that its address and its owner have used."""
+    """A queued job, with the processor time that its address and its owner have used.
+
+    An `exempt` one, of an account without limits, has its turn as any other, but counts in no figure of capacity.
+    """
 
     id: UUID
     account_id: UUID
@@ -19,6 +22,7 @@ class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     due: bool
     address_used: float
     visitor_used: float
+    exempt: bool = False
 
 
 class Costs(msgspec.Struct, frozen=True, kw_only=True):

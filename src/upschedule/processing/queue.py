@@ -24,6 +24,7 @@ _QUEUED = """
     SELECT id, account_id, address_hash, slow, established,
            run_after <= now() AND (
                provisional_release IS NULL OR run_after <= now() - %(yield_seconds)s * interval '1 second') AS due,
+           account_id IN (SELECT account_id FROM exempt_accounts) AS exempt,
            share_used(address.used_seconds, address.used_at, %(half_life_seconds)s) AS address_used,
            share_used(visitor.used_seconds, visitor.used_at, %(half_life_seconds)s) AS visitor_used
     FROM jobs
@@ -31,16 +32,19 @@ _QUEUED = """
     LEFT JOIN visitor_shares AS visitor USING (account_id)
     WHERE status = 'queued' ORDER BY run_after, id LIMIT %(rows_max)s
 """
+# The documents of exempt accounts are always the same, so their rate says nothing of those of visitors.
 _FINISHED = """
     SELECT started_at, finished_at, slow FROM jobs
     WHERE finished_at > now() - %(window_seconds)s * interval '1 second'
       -- A job that an operator cancelled while it waited has ended without a run.
       AND started_at IS NOT NULL
+      AND account_id NOT IN (SELECT account_id FROM exempt_accounts)
     ORDER BY finished_at DESC LIMIT %(runs_max)s
 """
 _DEMOTED = """
     SELECT demoted_from, demoted_at FROM jobs
     WHERE demoted_at > now() - %(window_seconds)s * interval '1 second'
+      AND account_id NOT IN (SELECT account_id FROM exempt_accounts)
     ORDER BY demoted_at DESC LIMIT %(runs_max)s
 """
 
@@ -87,17 +91,18 @@ class Queue:
         return (await self._newer_than(self._monotonic() - _FRESH_SECONDS)).positions
 
     async def capacity(self, address_hash: bytes | None = None, *, pending_max: int) -> Capacity:
-        """For a new visitor from that address; `pending_max` is the live setting."""
+        """For a new visitor from that address; `pending_max` is the live setting. Without jobs of exempt accounts."""
         snapshot = await self._newer_than(self._monotonic() - _FRESH_SECONDS)
+        counted = [job for job in snapshot.waiting if not job.exempt]
         return estimate(
-            queued=len(snapshot.waiting),
-            slow=sum(job.slow for job in snapshot.waiting),
-            ahead=await self._ahead(snapshot, address_hash) if snapshot.waiting else 0,
+            queued=len(counted),
+            slow=sum(job.slow for job in counted),
+            ahead=await self._ahead(counted, snapshot.costs, address_hash) if counted else 0,
             limit=pending_max,
             rates=snapshot.rates,
         )
 
-    async def _ahead(self, snapshot: _Snapshot, address_hash: bytes | None) -> int:
+    async def _ahead(self, waiting: Sequence[Waiting], costs: Costs, address_hash: bytes | None) -> int:
         newcomer = Waiting(
             id=_NOBODY,
             account_id=_NOBODY,
@@ -105,13 +110,13 @@ class Queue:
             slow=False,
             established=False,
             due=True,
-            address_used=await self._used(snapshot, address_hash) if address_hash else 0.0,
+            address_used=await self._used(waiting, address_hash) if address_hash else 0.0,
             visitor_used=0.0,
         )
-        return ahead_of(newcomer, snapshot.waiting, snapshot.costs)
+        return ahead_of(newcomer, waiting, costs)
 
-    async def _used(self, snapshot: _Snapshot, address_hash: bytes) -> float:
-        known = next((job.address_used for job in snapshot.waiting if job.address_hash == address_hash), None)
+    async def _used(self, waiting: Sequence[Waiting], address_hash: bytes) -> float:
+        known = next((job.address_used for job in waiting if job.address_hash == address_hash), None)
         if known is not None:
             return known
         async with self._database.transaction() as connection:

@@ -12,7 +12,7 @@ from upschedule.stores.readiness import failure_of
 _log = structlog.get_logger(__name__)
 
 # People wait for no document that the service itself reads again, so these are neither due nor delayed: workers that
-# are added for them would help no person.
+# are added for them would help no person. Jobs of exempt accounts are not counted at all.
 _COUNTED = """
     SELECT count(*) FILTER (WHERE waits AND run_after <= now()) AS due,
            count(*) FILTER (WHERE waits AND run_after > now()) AS delayed,
@@ -21,7 +21,7 @@ _COUNTED = """
            coalesce(extract(epoch FROM now() - min(run_after) FILTER (WHERE waits)), 0)::float8 AS age,
            (SELECT count(*) FROM queue_pauses WHERE paused_at IS NOT NULL) AS paused
     FROM jobs, LATERAL (SELECT status = 'queued' AND provisional_release IS NULL AS waits) AS person
-    WHERE status IN ('queued', 'processing')
+    WHERE status IN ('queued', 'processing') AND account_id NOT IN (SELECT account_id FROM exempt_accounts)
 """
 _STATES = ("due", "delayed", "read-again", "processing")
 _GAUGES = (QUEUE_DEPTH, QUEUE_AGE_SECONDS, QUEUE_FINISHED_PER_MINUTE, QUEUE_PAUSED)

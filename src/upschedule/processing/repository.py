@@ -95,11 +95,12 @@ class JobRepository:
 
     _CHARGE = """
         UPDATE accounts SET stored_bytes = stored_bytes + %(size_bytes)s
-        WHERE id = %(account_id)s AND stored_bytes + %(size_bytes)s <= %(quota_bytes)s
+        WHERE id = %(account_id)s
+          AND (%(quota_bytes)s::bigint IS NULL OR stored_bytes + %(size_bytes)s <= %(quota_bytes)s)
     """
 
-    async def charge(self, account_id: UUID, size_bytes: int, *, quota_bytes: int) -> None:
-        """Raises QuotaExceeded (R11.4)."""
+    async def charge(self, account_id: UUID, size_bytes: int, *, quota_bytes: int | None) -> None:
+        """Raises QuotaExceeded (R11.4). None: the account has no quota."""
         values = {"account_id": account_id, "size_bytes": size_bytes, "quota_bytes": quota_bytes}
         cursor = await self._connection.execute(self._CHARGE, values)
         if cursor.rowcount == 0:
@@ -117,7 +118,8 @@ class JobRepository:
         """No other transaction adds to the queue until this one ends (R2.2)."""
         await self._connection.execute(self._LOCK_QUEUE)
 
-    # Counted, because with EXISTS PostgreSQL would scan the table if it expects a row of the account early.
+    # Counted, because with EXISTS PostgreSQL would scan the table if it expects a row of the account early. Jobs of
+    # exempt accounts take no place.
     _COUNT_QUEUED = """
         SELECT count(*) AS queued,
                count(*) FILTER (WHERE address_hash = %(address_hash)s AND established = (
@@ -125,6 +127,7 @@ class JobRepository:
                    WHERE earlier.account_id = %(account_id)s AND earlier.status = 'completed'
                )) AS of_share
         FROM jobs WHERE status = 'queued' AND provisional_release IS NULL
+          AND account_id NOT IN (SELECT exempt_accounts.account_id FROM exempt_accounts)
     """
 
     async def check_room(self, account_id: UUID, address_hash: bytes | None, room: Room) -> None:

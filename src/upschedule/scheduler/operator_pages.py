@@ -102,6 +102,8 @@ class Fault(OperatorRefusal):
 _STATUSES: Mapping[type[Refusal], http.HTTPStatus] = {
     StoreError: http.HTTPStatus.SERVICE_UNAVAILABLE,
     operators.UnknownJob: http.HTTPStatus.NOT_FOUND,
+    operators.UnknownAccount: http.HTTPStatus.NOT_FOUND,
+    operators.NotExempt: http.HTTPStatus.CONFLICT,
     operators.HasNotFailed: http.HTTPStatus.CONFLICT,
     operators.SameAnswer: http.HTTPStatus.CONFLICT,
     operators.FileDeleted: http.HTTPStatus.CONFLICT,
@@ -219,6 +221,10 @@ class OperatorPages:
             case ["jobs", text, "cancel"]:
                 job_id = _job_id(text)
                 return lambda by: self._changes.cancel(job_id, by)
+            case ["accounts", text, ("exempt" | "end-exemption") as word]:
+                account_id = _account_id(text)
+                change = self._changes.exempt if word == "exempt" else self._changes.end_exemption
+                return lambda by: change(account_id, by)
             case _:
                 return None
 
@@ -268,6 +274,13 @@ def _job_id(text: str) -> UUID:
         return UUID(text)
     except ValueError as error:
         raise operators.UnknownJob from error
+
+
+def _account_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise operators.UnknownAccount from error
 
 
 def _address(environ: "WSGIEnvironment") -> str:

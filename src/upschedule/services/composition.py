@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from uuid import uuid4
 
+from upschedule.accounts.exemptions import Exemptions
 from upschedule.accounts.logins import Logins, SignInLives
 from upschedule.accounts.retention import AccountRetention
 from upschedule.accounts.service import AccountService
@@ -72,6 +73,7 @@ class Services:
             queue=queue,
         )
         self.accounts = _account_service(settings, stores)
+        self.exemptions = Exemptions(stores.database)
         self._calendars = _calendar_service(settings, stores.database) if settings.web.feed_secret else None
         self.feeds = FeedService(stores.database, _calendar_options(settings), now=_now)
 

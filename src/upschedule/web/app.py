@@ -108,11 +108,12 @@ async def _end_streams(drain: Drain, services: Services) -> None:
 def _context(services: Services, settings: Settings, drain: Drain, instance: str) -> WebContext:
     web = settings.web
     clients = ClientAddresses(web.trusted_proxies)
-    rate_limits = RateLimits(services.redis_state, clients)
+    rate_limits = RateLimits(services.redis_state, clients, services.exemptions)
     identity = Identity(services.accounts, web)
     receiver = UploadReceiver(
         intake=services.intake,
         accounts=services.accounts,
+        exemptions=services.exemptions,
         identity=identity,
         rate_limits=rate_limits,
         clients=clients,

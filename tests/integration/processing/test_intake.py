@@ -15,9 +15,17 @@ from upschedule.processing.job import Status
 from upschedule.services import Services
 
 
-async def accept(services: Services, account_id: UUID, data: bytes, *, address: str | None = None) -> Accepted:
+async def accept(
+    services: Services, account_id: UUID, data: bytes, *, address: str | None = None, exempt: bool = False
+) -> Accepted:
     return await services.intake.accept(
-        account_id, file_name="a.pdf", data=data, request_id="r1", address=address, settings=services.settings
+        account_id,
+        file_name="a.pdf",
+        data=data,
+        request_id="r1",
+        address=address,
+        settings=services.settings,
+        exempt=exempt,
     )
 
 
@@ -171,3 +179,32 @@ async def test_an_upload_needs_no_redis(addresses: Addresses) -> None:
         accepted = await accept(services, account_id, a_document())
         status = await services.jobs.status(account_id, accepted.job.id)
         assert (status.status, status.position) == (Status.QUEUED, 1)
+
+
+async def test_an_exempt_account_has_neither_quota_nor_reading_time_nor_a_bound_of_the_queue(
+    addresses: Addresses,
+) -> None:
+    """Its jobs take no place of the queue either: as many visitors as before are accepted (R2.2, R11.4)."""
+    limits = {
+        "UPLOADS_QUOTA_BYTES": "60",
+        "JOBS_PENDING_MAX": "1",
+        "JOBS_PENDING_RESERVE": "0",
+        "LIMITS_CPU_SECONDS_PER_ACCOUNT": "1",
+    }
+    async with opened(addresses, settings=limits) as services:
+        exempt, visitor = await new_account(services), await new_account(services)
+        async with services.database.transaction() as connection:
+            await connection.execute("INSERT INTO exempt_accounts (account_id) VALUES (%s)", [exempt])
+            await connection.execute(
+                "INSERT INTO visitor_shares (account_id, used_seconds, used_at) VALUES (%s, 1000, now())", [exempt]
+            )
+        accepted = [await accept(services, exempt, a_document(), exempt=True) for _ in range(3)]
+        assert all(each.created for each in accepted)
+        assert await stored_bytes(services, exempt) > 60
+
+        assert (await accept(services, visitor, a_document("one"))).created
+        with pytest.raises(QueueFull):
+            await accept(services, await new_account(services), a_document("two"))
+        await move(services, accepted[0].job.id, CLAIMED, FAILED.format(READER_VERSION, "false"))
+        again = await services.intake.retry(exempt, accepted[0].job.id, settings=services.settings, exempt=True)
+        assert again.status is Status.QUEUED

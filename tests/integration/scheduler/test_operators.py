@@ -300,9 +300,54 @@ async def test_while_the_queue_is_paused_workers_take_no_job_and_uploads_wait(
     assert next(action[:2] for action in await actions(services)) == ("pause", "thandi")
 
 
+async def test_exempt_lifts_the_limits_of_an_account_until_its_exemption_ends(services: Services, ops: Ops) -> None:
+    """Both changes are recorded with the account; a repetition is none, and an unknown account is refused (R8.1)."""
+    account_id = await new_account(services)
+    assert "is exempt from limits" in ops("exempt", str(account_id), "--operator", "thandi", "--reason", "probe").stdout
+    assert ops("exempt", str(account_id), "--operator", "thandi").exit_code == 0
+    status = shown(ops, "status")
+    assert status["exempt"] == [str(account_id)]
+    assert {(each["action"], each["account_id"]) for each in status["actions"]} == {("exempt", str(account_id))}
+    assert f"accounts exempt from limits: {account_id}" in ops("status").stdout
+
+    assert "the limits of all others again" in ops("end-exemption", str(account_id), "--operator", "sipho").stdout
+    assert shown(ops, "status")["exempt"] == []
+    again, unknown = ops("end-exemption", str(account_id)), ops("exempt", str(uuid4()))
+    assert (again.exit_code, "no exemption to end" in again.stderr) == (65, True)
+    assert (unknown.exit_code, "There is no account of this id" in unknown.stderr) == (65, True)
+    assert [action[:3] for action in await actions(services)] == [
+        ("exempt", "thandi", "probe"),
+        ("exempt", "thandi", ""),
+        ("end-exemption", "sipho", ""),
+    ]
+
+
+async def test_jobs_of_an_exempt_account_count_in_no_figure_of_the_queue(
+    services: Services, ops: Ops, port: int
+) -> None:
+    """Neither in capacity, nor in the demand that the autoscaler sees, nor in the rate (R2.2, R9.4)."""
+    exempt, visitor = await new_account(services), await new_account(services)
+    assert ops("exempt", str(exempt)).exit_code == 0
+    assumed = shown(ops, "status")["queue"]["finished_per_minute"]
+    # Due for long, waiting for a retry, being read, and ended within a thousandth of the assumed time.
+    await queued(services, exempt, run_after="now() - interval '90 s'")
+    await queued(services, exempt, run_after="now() + interval '1 hour'")
+    await claimed(services, exempt)
+    await failed(services, exempt, started_at="finished_at - interval '1 ms'")
+    await queued(services, visitor, run_after="now() - interval '1 s'")
+
+    found = shown(ops, "status")["queue"]
+    assert (found["due"], found["delayed"], found["processing"]) == (1, 0, 0)
+    assert found["oldest_seconds"] < 60
+    assert found["finished_per_minute"] == assumed
+    assert metric(port, "upschedule_queue_depth", state="due") == 1
+    capacity = await services.intake.capacity(settings=services.settings)
+    assert (capacity.queued, capacity.rate_per_minute) == (1, assumed)
+
+
 async def test_a_stranger_learns_and_changes_nothing(services: Services, ops: Ops) -> None:
     """With a wrong token, with none, and on a path that does not exist (R8.1)."""
-    for words in (["status"], ["queue"], ["why", str(uuid4())], ["pause"]):
+    for words in (["status"], ["queue"], ["why", str(uuid4())], ["pause"], ["exempt", str(uuid4())]):
         result = ops(*words, token="another, and longer than thirty-two characters")
         assert result.exit_code == 77
         assert "This token is not the one of the operators" in result.stderr
@@ -331,6 +376,7 @@ def send(port: int) -> Sent:
         ("GET", "/ops/", None, 404, "unknown-page"),
         ("GET", "/ops/jobs/nonsense", None, 404, "unknown-job"),
         ("GET", "/ops/queue/pause", None, 405, "wrong-method"),
+        ("POST", "/ops/accounts/nonsense/exempt", b'{"operator":"a"}', 404, "unknown-account"),
         ("POST", "/ops/status", b"{}", 405, "wrong-method"),
         ("POST", "/ops/queue/pause", None, 400, "invalid-body"),
         ("POST", "/ops/queue/pause", b"{", 400, "invalid-body"),

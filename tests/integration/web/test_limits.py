@@ -7,9 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import psycopg
+import pytest
 
 from tests.integration.web.conftest import Instances, NewClient, StartApi
+from tests.support.identities import as_process
 from tests.support.processes.application import ApiProcess
+from tests.support.servers import wait_until
 from tests.support.web.requests import pdf_like, problem_code, upload
 
 _MEBIBYTE = 1024 * 1024
@@ -84,6 +87,64 @@ def test_an_account_may_look_a_hundred_times_a_minute(start_api: StartApi, new_c
     assert answers[0].headers["ratelimit-policy"] == '"status";q=100;w=60'
     assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
     assert upload(client, pdf_like()).status_code == 202
+
+
+def test_an_account_that_an_operator_exempted_has_no_limits(
+    start_api: StartApi, new_client: NewClient, postgres_dsn: str
+) -> None:
+    """Uploads, address, status and quota, for this account and no other; and no longer than the exemption lasts."""
+    api = start_api(
+        UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR="2",
+        UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR_ADDRESS="3",
+        UPSCHEDULE_LIMITS_STATUS_PER_MINUTE="3",
+        UPSCHEDULE_UPLOADS_QUOTA_BYTES="100",
+    )
+    client, other = new_client(api), new_client(api)
+    address = upload(client, pdf_like()).headers["location"]
+    assert upload(other, pdf_like()).status_code == 202
+    account = client.get("/api/v1/accounts/current").json()["id"]
+    with psycopg.connect(postgres_dsn) as conn:
+        conn.execute("INSERT INTO exempt_accounts (account_id) VALUES (%s)", [account])
+
+    wait_until(lambda: {client.get(address).status_code for _ in range(4)} == {200}, timeout_seconds=30)
+    assert [upload(client, pdf_like(size_bytes=90)).status_code for _ in range(5)] == [202] * 5
+    assert "ratelimit" not in client.get(address).headers
+    assert [upload(other, pdf_like()).status_code for _ in range(2)] == [202, 429]
+
+    with psycopg.connect(postgres_dsn) as conn:
+        conn.execute("DELETE FROM exempt_accounts")
+    wait_until(lambda: upload(client, pdf_like()).status_code == 429, timeout_seconds=30)
+
+
+def test_no_request_to_the_api_can_exempt_an_account(
+    start_api: StartApi, new_client: NewClient, own_environment: dict[str, str]
+) -> None:
+    """No header, cookie, field or route does it, and PostgreSQL refuses it to the API's role (R8.1)."""
+    api = start_api(UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR="1")
+    client = new_client(api)
+    assert upload(client, pdf_like()).status_code == 202
+    account = client.get("/api/v1/accounts/current").json()["id"]
+    for name in ("X-Upschedule-Exempt", "X-Upschedule-Synthetic", "X-Upschedule-Canary"):
+        client.headers[name] = "yes"
+    client.cookies.set("exempt", "yes")
+    for body in ({"exempt": True}, {"account_id": account, "exempt": True}):
+        for path in ("/api/v1/accounts", "/api/v1/accounts/current", "/api/v1/sessions"):
+            for method in ("POST", "PUT", "PATCH"):
+                assert client.request(method, path, json=body).status_code in {400, 404, 405}
+        operators = f"/ops/accounts/{account}/exempt"
+        assert client.post(operators, json={"operator": "a"}).status_code in {404, 405}
+    assert upload(client, pdf_like()).status_code == 429
+
+    api_dsn = as_process(own_environment, "api")["UPSCHEDULE_POSTGRES_URL"]
+    for statement in (
+        "INSERT INTO exempt_accounts (account_id) SELECT id FROM accounts",
+        "UPDATE exempt_accounts SET exempted_at = now()",
+        "DELETE FROM exempt_accounts",
+    ):
+        with psycopg.connect(api_dsn) as conn, pytest.raises(psycopg.errors.InsufficientPrivilege):
+            conn.execute(statement.encode())
+    with psycopg.connect(own_environment["UPSCHEDULE_POSTGRES_URL"]) as conn:
+        assert conn.execute("SELECT count(*) FROM exempt_accounts").fetchone() == (0,)
 
 
 def test_everybody_together_may_ask_a_bounded_number_of_times_a_second(

@@ -20,6 +20,8 @@ TABLES: Mapping[str, Mapping[Process, str]] = {
         # Releases the quota of a deleted file.
         "scheduler": "SELECT (id, stored_bytes), UPDATE (stored_bytes)",
     },
+    # Only operators exempt an account from limits, through the scheduler: no request to the API can.
+    "exempt_accounts": {"api": "SELECT", "scheduler": "SELECT, INSERT, DELETE"},
     # The scheduler deletes expired rows, and finds them by these columns.
     "sessions": {
         "api": "SELECT, INSERT, UPDATE",

@@ -21,6 +21,7 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     address: str
     reason: str
     job_id: UUID | None
+    account_id: UUID | None = None
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +61,10 @@ class Leader(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """The whole service at a glance. `paused_at` is None while workers take jobs."""
+    """The whole service at a glance. `paused_at` is None while workers take jobs.
+
+    `exempt` are the accounts that an operator has exempted from limits.
+    """
 
     asked_at: datetime
     paused_at: datetime | None
@@ -70,6 +74,7 @@ class ServiceStatus(msgspec.Struct, frozen=True, kw_only=True):
     releases: tuple[WorkerRelease, ...]
     failures: tuple[Failure, ...]
     actions: tuple[Action, ...]
+    exempt: tuple[UUID, ...] = ()
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
@@ -217,9 +222,10 @@ class Statements(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a change led to: the state of the job, or since when the queue is paused."""
+    """What a change led to: the state of the job, since when the queue is paused, or which account has other limits."""
 
     action: str
     job_id: UUID | None = None
+    account_id: UUID | None = None
     status: str | None = None
     paused_at: datetime | None = None

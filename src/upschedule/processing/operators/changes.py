@@ -9,6 +9,7 @@ import msgspec
 import structlog
 from psycopg.types.json import Jsonb
 
+from upschedule.errors import Refusal
 from upschedule.metrics import OPERATOR_ACTIONS
 from upschedule.processing.doorbell import Doorbell
 from upschedule.processing.errors import ReadingCancelled
@@ -19,7 +20,9 @@ from upschedule.processing.operators.errors import (
     HasEarlierResult,
     HasEnded,
     HasNotFailed,
+    NotExempt,
     SameAnswer,
+    UnknownAccount,
     UnknownJob,
 )
 from upschedule.processing.repository import job_from_row, optional_job
@@ -51,9 +54,15 @@ _PAUSE = """
     UPDATE queue_pauses SET paused_at = coalesce(paused_at, now()) WHERE name = 'jobs' RETURNING paused_at
 """
 _RESUME = "UPDATE queue_pauses SET paused_at = NULL WHERE name = 'jobs'"
+_EXEMPT = """
+    WITH known AS (SELECT id FROM accounts WHERE id = %(account_id)s),
+         added AS (INSERT INTO exempt_accounts (account_id) SELECT id FROM known ON CONFLICT (account_id) DO NOTHING)
+    SELECT id FROM known
+"""
+_END_EXEMPTION = "DELETE FROM exempt_accounts WHERE account_id = %(account_id)s RETURNING account_id"
 _RECORD = """
-    INSERT INTO operator_actions (action, operator, address, reason, job_id)
-    VALUES (%(action)s, %(operator)s, %(address)s, %(reason)s, %(job_id)s)
+    INSERT INTO operator_actions (action, operator, address, reason, job_id, account_id)
+    VALUES (%(action)s, %(operator)s, %(address)s, %(reason)s, %(job_id)s, %(account_id)s)
 """
 
 
@@ -132,6 +141,30 @@ class OperatorChanges:
         _report("resume", by)
         return Changed(action="resume")
 
+    async def exempt(self, account_id: UUID, by: Operator) -> Changed:
+        """Lifts the limits of an account and keeps its jobs out of the figures of the queue. Safe to repeat.
+
+        API instances follow within seconds. Raises UnknownAccount.
+        """
+        await self._change_account("exempt", _EXEMPT, account_id, by, otherwise=UnknownAccount)
+        return Changed(action="exempt", account_id=account_id)
+
+    async def end_exemption(self, account_id: UUID, by: Operator) -> Changed:
+        """Gives an exempt account its limits back. Raises NotExempt."""
+        await self._change_account("end-exemption", _END_EXEMPTION, account_id, by, otherwise=NotExempt)
+        return Changed(action="end-exemption", account_id=account_id)
+
+    async def _change_account(
+        self, action: str, statement: LiteralString, account_id: UUID, by: Operator, *, otherwise: type[Refusal]
+    ) -> None:
+        """Raises `otherwise` if the statement finds nothing."""
+        async with self._database.transaction() as connection:
+            cursor = await connection.execute(statement, {"account_id": account_id})
+            if await cursor.fetchone() is None:
+                raise otherwise
+            await _record(connection, action, by, account_id=account_id)
+        _report(action, by, account_id=account_id)
+
     async def _announce(self, action: str, by: Operator, job: Job) -> None:
         _report(action, by, job)
         await self._broadcaster.changed(job)
@@ -152,13 +185,29 @@ async def _changed(connection: Connection, statement: LiteralString, values: Map
     return job_from_row(await (await connection.execute(statement, values)).fetchone() or {})
 
 
-async def _record(connection: Connection, action: str, by: Operator, job_id: UUID | None = None) -> None:
-    values = {"action": action, "operator": by.name, "address": by.address, "reason": by.reason, "job_id": job_id}
+async def _record(
+    connection: Connection,
+    action: str,
+    by: Operator,
+    job_id: UUID | None = None,
+    *,
+    account_id: UUID | None = None,
+) -> None:
+    values = {
+        "action": action,
+        "operator": by.name,
+        "address": by.address,
+        "reason": by.reason,
+        "job_id": job_id,
+        "account_id": account_id,
+    }
     await connection.execute(_RECORD, values)
 
 
-def _report(action: str, by: Operator, job: Job | None = None) -> None:
+def _report(action: str, by: Operator, job: Job | None = None, *, account_id: UUID | None = None) -> None:
     """After the commit: the log line says what has happened."""
     OPERATOR_ACTIONS.labels(action=action).inc()
-    ids = {"job_id": str(job.id), "account_id": str(job.account_id), "request_id": job.request_id} if job else {}
+    ids: dict[str, str | None] = {"account_id": str(account_id)} if account_id else {}
+    if job:
+        ids = {"job_id": str(job.id), "account_id": str(job.account_id), "request_id": job.request_id}
     _log.warning("operator_action", action=action, operator=by.name, address=by.address, reason=by.reason, **ids)

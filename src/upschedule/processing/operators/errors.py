@@ -10,6 +10,20 @@ class UnknownJob(Refusal):
     title = "No such job"
 
 
+class UnknownAccount(Refusal):
+    """There is no account of this id. A visitor's account gets its row with the first upload."""
+
+    code = "unknown-account"
+    title = "No such account"
+
+
+class NotExempt(Refusal):
+    """This account has the limits of all others, so there is no exemption to end."""
+
+    code = "not-exempt"
+    title = "Not exempt"
+
+
 class HasNotFailed(Refusal):
     """Only a job that has failed can be tried again, and this one has not. `upschedule ops why` shows its state."""
 

@@ -45,9 +45,10 @@ _FAILURES = """
     WHERE failed_at > now() - interval '1 hour' GROUP BY code ORDER BY count DESC LIMIT %(rows_max)s
 """
 _ACTIONS = """
-    SELECT done_at, action, operator, address, reason, job_id FROM operator_actions
+    SELECT done_at, action, operator, address, reason, job_id, account_id FROM operator_actions
     WHERE %(job_id)s::uuid IS NULL OR job_id = %(job_id)s ORDER BY done_at DESC, id DESC LIMIT %(rows_max)s
 """
+_EXEMPT = "SELECT account_id FROM exempt_accounts ORDER BY exempted_at DESC LIMIT %(rows_max)s"
 _LIFE = """
     SELECT *, left(encode(address_hash, 'hex'), 12) AS address, object_key IS NOT NULL AS file_stored,
            jsonb_array_length(warnings) AS warning_count
@@ -154,6 +155,7 @@ class OperatorQuestions:
                 releases=await _found(connection, WorkerRelease, _RELEASES, bound),
                 failures=await _found(connection, Failure, _FAILURES, bound),
                 actions=await _found(connection, Action, _ACTIONS, {"job_id": None, "rows_max": _ACTIONS_SHOWN}),
+                exempt=tuple(row["account_id"] for row in await _rows(connection, _EXEMPT, bound)),
             )
 
     async def life(self, job_id: UUID) -> JobLife:

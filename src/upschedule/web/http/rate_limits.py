@@ -14,6 +14,7 @@ from limits.aio.storage import RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from redis.asyncio import Redis
 
+from upschedule.accounts.exemptions import Exemptions
 from upschedule.backoff import jittered
 from upschedule.metrics import LIMITED, LIMITER_UNAVAILABLE
 from upschedule.settings import LimitSettings
@@ -66,12 +67,23 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RateLimits:
-    """Each method counts one request and raises LimitExceeded for one too many, by the settings of the request."""
+    """Each method counts one request and raises LimitExceeded for one too many, by the settings of the request.
 
-    def __init__(self, redis: Redis, clients: ClientAddresses, *, roll: Callable[[], float] = random.random) -> None:
+    The methods that take an account count nothing for one that an operator has exempted.
+    """
+
+    def __init__(
+        self,
+        redis: Redis,
+        clients: ClientAddresses,
+        exemptions: Exemptions,
+        *,
+        roll: Callable[[], float] = random.random,
+    ) -> None:
         self._roll = roll
         self._redis = redis
         self._clients = clients
+        self._exemptions = exemptions
         # The address is not used to connect: the pool of the process is.
         self._storage = RedisStorage(
             "async+redis://",
@@ -102,8 +114,10 @@ class RateLimits:
         elif not await self._found_room(settings):
             await self._count(_unreserved(settings), connection, "all")
 
-    async def upload_attempt(self, connection: Connection) -> None:
+    async def upload_attempt(self, connection: Connection, account_id: UUID | None) -> None:
         """Every attempt of an address, also one that is refused later: receiving bytes costs as much."""
+        if account_id and await self._exemptions.cover(account_id):
+            return
         limit = _upload_address(settings_of(connection.scope).limits)
         await self._count(limit, connection, self._clients.of(connection))
 
@@ -114,12 +128,16 @@ class RateLimits:
 
     async def upload(self, connection: Connection, account_id: UUID) -> None:
         """An upload of an account (R5.1). Also raises StoreError."""
+        if await self._exemptions.cover(account_id):
+            return
         limit = _upload(settings_of(connection.scope).limits)
         await self._count(limit, connection, str(account_id))
         await self._announce(limit, connection, str(account_id))
 
     async def give_back_upload(self, connection: Connection, account_id: UUID) -> None:
         """The upload was refused, so it does not count. Never raises: at worst one upload too many was counted."""
+        if await self._exemptions.cover(account_id):
+            return
         limit = _upload(settings_of(connection.scope).limits)
         try:
             with store_errors(_STORE):
@@ -130,6 +148,8 @@ class RateLimits:
 
     async def status(self, connection: Connection, account_id: UUID) -> None:
         """A look at a job's status by an account (R5.2)."""
+        if await self._exemptions.cover(account_id):
+            return
         limit = _status(settings_of(connection.scope).limits)
         await self._count(limit, connection, str(account_id))
         await self._announce(limit, connection, str(account_id))

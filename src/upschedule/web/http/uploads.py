@@ -5,6 +5,7 @@ from uuid import UUID
 
 import msgspec
 
+from upschedule.accounts.exemptions import Exemptions
 from upschedule.accounts.service import AccountService, Visitor
 from upschedule.processing.errors import AccountNotFound
 from upschedule.processing.intake import Accepted, Intake
@@ -22,6 +23,7 @@ class UploadReceiver(msgspec.Struct, frozen=True, kw_only=True):
 
     intake: Intake
     accounts: AccountService
+    exemptions: Exemptions
     identity: Identity
     rate_limits: RateLimits
     clients: ClientAddresses
@@ -29,7 +31,7 @@ class UploadReceiver(msgspec.Struct, frozen=True, kw_only=True):
 
     async def receive(self, request: AnyRequest, visitor: Visitor | None) -> Accepted:
         """Creates a visitor for an unknown person. Raises what the reader, the limits and Intake.accept raise."""
-        await self.rate_limits.upload_attempt(request)
+        await self.rate_limits.upload_attempt(request, visitor.account_id if visitor else None)
         if visitor is None:
             return await self._receive_first(request)
         await self.rate_limits.upload(request, visitor.account_id)
@@ -60,11 +62,15 @@ class UploadReceiver(msgspec.Struct, frozen=True, kw_only=True):
 
     async def retry(self, request: AnyRequest, account_id: UUID, job_id: UUID) -> Job:
         """Counts as an upload (R5.1), unless it is refused. Raises what the limits and Intake.retry raise."""
-        await self.rate_limits.upload_attempt(request)
+        await self.rate_limits.upload_attempt(request, account_id)
         await self.rate_limits.upload(request, account_id)
         try:
             return await self.intake.retry(
-                account_id, job_id, address=self.clients.of(request), settings=settings_of(request.scope)
+                account_id,
+                job_id,
+                address=self.clients.of(request),
+                settings=settings_of(request.scope),
+                exempt=await self.exemptions.cover(account_id),
             )
         except BaseException:
             await self.rate_limits.give_back_upload(request, account_id)
@@ -79,6 +85,7 @@ class UploadReceiver(msgspec.Struct, frozen=True, kw_only=True):
             request_id=exchange.request_id,
             address=self.clients.of(request),
             settings=exchange.settings,
+            exempt=await self.exemptions.cover(visitor.account_id),
         )
         exchange.job_id = str(accepted.job.id)
         return accepted
