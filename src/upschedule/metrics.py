@@ -188,3 +188,39 @@ RELEASE_VERDICT_TIME = _gauge(
     "When the watch of the last release ended, in Unix time; `verdict`: passed, accepted, reverted, not reverted, left",
     ["verdict"],
 )
+# Of one process, labelled so that others do not show them as 0. `document`: lectures, tests, exams, or all for what
+# concerns the three together.
+SYNTHETIC_SUCCESS = _gauge(
+    "upschedule_synthetic_success",
+    "0 or 1",
+    "1 if the synthetic student's last run came to its end, right or wrong",
+    ["document"],
+)
+SYNTHETIC_DIFFERENCES = _gauge(
+    "upschedule_synthetic_differences",
+    "differences",
+    "Fields and entries of the last run that were not as expected",
+    ["document"],
+)
+SYNTHETIC_STAGE_SECONDS = _gauge(
+    "upschedule_synthetic_stage_seconds",
+    "seconds",
+    "Time of each stage of the last run; `stage`: upload, reading, timetable, sign-in, left-overs, calendar, feed,"
+    " deletion",
+    ["document", "stage"],
+)
+SYNTHETIC_SUCCESS_TIME = _gauge(
+    "upschedule_synthetic_success_time_seconds",
+    "seconds",
+    "When the last run ended in which everything was right, in Unix time",
+    ["document"],
+)
+SYNTHETIC_RUN_TIME = _gauge(
+    "upschedule_synthetic_run_time_seconds",
+    "seconds",
+    "When the last run ended, or before the first one the process began, in Unix time",
+    ["document"],
+)
+SYNTHETIC_RUNS = _counter(
+    "upschedule_synthetic_runs", "runs", "Runs that ended; `outcome`: right, wrong, failed", ["document", "outcome"]
+)

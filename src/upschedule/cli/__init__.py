@@ -17,6 +17,7 @@ COMMANDS = (
     "schedule",
     "serve",
     "settings",
+    "synthetic",
     "work",
 )
 

@@ -17,16 +17,26 @@ from upschedule.deploy.http import Endpoint, reason_of
 
 T = TypeVar("T")
 CANARY_HEADER = {"X-Upschedule-Canary": "yes"}
+#: What uploaded files are called.
+FILE_NAME = "golden.pdf"
 #: Response header with the id of the allocation that answered.
 INSTANCE_HEADER = "X-Upschedule-Instance"
 _REFUSALS_MAX = 3
 _REFUSAL_SECONDS_MAX = 20.0
+# Far above the longest answer to a student, and what a server that sends for ever costs the probe.
+BODY_BYTES_MAX = 8 * 1024 * 1024
+ANSWER_SECONDS_MAX = 30.0
+_CHUNK_BYTES = 65_536
 _BUSY = frozenset({429, 503})
 _ROUTE_EVERY_SECONDS = 0.5
 
 
 class ProbeFailed(DeployError):
     """The service gave an answer that a visitor must not get."""
+
+
+class _AnswerTooLong(HTTPError):
+    """The answer was longer, or took longer, than any answer to a student."""
 
 
 class RequestRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,12 +70,16 @@ class ProbeResponse:
 
 
 class ProbeClient:
-    """A visitor without an account. `records` has every request in order."""
+    """A visitor without an account. `records` has every request in order.
 
-    def __init__(self, site: Endpoint, clock: Clock) -> None:
+    An answer that is not complete after `answer_seconds` counts as none.
+    """
+
+    def __init__(self, site: Endpoint, clock: Clock, *, answer_seconds: float = ANSWER_SECONDS_MAX) -> None:
         self.records: list[RequestRecord] = []
         self._site = site
         self._clock = clock
+        self._answer_seconds = answer_seconds
         self._pool = site.pool()
         self._cookies: dict[str, str] = {}
 
@@ -94,6 +108,7 @@ class ProbeClient:
         request, began = f"{method} {path}", time.perf_counter()
         try:
             answer = self._send(method, path, body, file)
+            content = _read(answer, until=began + self._answer_seconds)
         except HTTPError as error:
             record = RequestRecord(
                 request=request, status=0, seconds=time.perf_counter() - began, detail=reason_of(error)[:300]
@@ -105,11 +120,11 @@ class ProbeClient:
             status=answer.status,
             seconds=time.perf_counter() - began,
             instance=answer.headers.get(INSTANCE_HEADER, ""),
-            detail=answer.data[:300].decode(errors="replace") if answer.status >= HTTPStatus.BAD_REQUEST else "",
+            detail=content[:300].decode(errors="replace") if answer.status >= HTTPStatus.BAD_REQUEST else "",
         )
         self.records.append(record)
         self._store_cookies(answer.headers.getlist("Set-Cookie"))
-        return ProbeResponse(record=record, headers=answer.headers, body=answer.data)
+        return ProbeResponse(record=record, headers=answer.headers, body=content)
 
     def _send(self, method: str, path: str, body: Any, file: bytes | None) -> urllib3.BaseHTTPResponse:
         headers = {
@@ -118,17 +133,29 @@ class ProbeClient:
         }
         url = f"{self._site.address.rstrip('/')}{path}"
         if file is not None:
-            fields = {"file": ("golden.pdf", file, "application/pdf")}
-            return self._pool.request(method, url, fields=fields, headers=headers, retries=False)
+            fields = {"file": (FILE_NAME, file, "application/pdf")}
+            return self._pool.request(method, url, fields=fields, headers=headers, retries=False, preload_content=False)
         content = None if body is None else msgspec.json.encode(body)
         if content is not None:
             headers["Content-Type"] = "application/json"
-        return self._pool.request(method, url, body=content, headers=headers, retries=False)
+        return self._pool.request(method, url, body=content, headers=headers, retries=False, preload_content=False)
 
     def _store_cookies(self, lines: list[str]) -> None:
         for line in lines:
             for name, morsel in SimpleCookie(line).items():
                 self._cookies[name] = morsel.value
+
+
+def _read(answer: urllib3.BaseHTTPResponse, *, until: float) -> bytes:
+    """The whole body. Raises HTTPError, and closes the connection, if it is too long or not there in time."""
+    content = bytearray()
+    for chunk in answer.stream(_CHUNK_BYTES):
+        content += chunk
+        if len(content) > BODY_BYTES_MAX or time.perf_counter() > until:
+            answer.close()
+            raise _AnswerTooLong(f"the answer was not complete after {len(content)} bytes")
+    answer.release_conn()
+    return bytes(content)
 
 
 def await_answer_of(instances: Collection[str], site: Endpoint, clock: Clock, *, path: str, seconds: float) -> bool:

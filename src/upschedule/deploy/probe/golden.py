@@ -1,7 +1,8 @@
 """A student's steps with the golden documents: upload, extraction, timetable, calendar, feed; then deletes its data."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,6 +18,10 @@ from upschedule.timetable.event import Event, Extraction
 from upschedule.timetable.merge import identity
 
 _POLL_SECONDS = 0.7
+#: Of stages that concern all documents at once.
+ALL = "all"
+#: What the files and the calendar are called, by which the synthetic student finds what an earlier run left.
+CALENDAR_NAME = "Release gate"
 #: A release that is wrong everywhere would fill the terminal.
 _DIFFERENCES_MAX = 3
 
@@ -38,13 +43,32 @@ class _Calendar(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @dataclass(frozen=True, kw_only=True)
+class GoldenStage:
+    """One step with one document, or with `ALL`. `differences` are between what is expected and what came.
+
+    `done` is False if the step did not come to its end.
+    """
+
+    name: str
+    document: str
+    seconds: float
+    differences: int
+    done: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class GoldenRun:
-    """`seconds` limits the wait for the extraction of all documents, queue included."""
+    """`seconds` limits the wait for the extraction of all documents, queue included.
+
+    `stages` has each step that was begun, in order.
+    """
 
     client: ProbeClient
     golden: GoldenSet
     clock: Clock
     seconds: float
+    calendar_name: str = CALENDAR_NAME
+    stages: list[GoldenStage] = field(default_factory=list[GoldenStage], init=False)
 
     def findings(self) -> list[Finding]:
         """Ends at the first step that fails, and deletes the created data in any case."""
@@ -59,6 +83,23 @@ class GoldenRun:
             found.append(Finding(subject="golden document", ok=False, detail=str(error)))
         return found
 
+    @contextmanager
+    def stage(self, name: str, document: str = ALL) -> Generator[list[str]]:
+        """Records a step, whatever becomes of it. Yields the list of its differences."""
+        wrong: list[str] = []
+        began, done = self.clock.now(), False
+        try:
+            yield wrong
+            done = True
+        finally:
+            self._record(name, document, began, differences=len(wrong), done=done)
+
+    def _record(self, name: str, document: str, began: float, *, differences: int = 0, done: bool) -> None:
+        seconds = self.clock.now() - began
+        self.stages.append(
+            GoldenStage(name=name, document=document, seconds=seconds, differences=differences, done=done)
+        )
+
     def _steps(self, created: list[str]) -> Iterator[Finding]:
         # All at once: the time in the queue counts once.
         jobs = [self._upload(document, created) for document in self.golden.documents]
@@ -67,23 +108,24 @@ class GoldenRun:
         yield self._timetables(jobs)
         body: dict[str, Any] = {
             "jobs": jobs,
-            "name": "Release gate",
+            "name": self.calendar_name,
             "academic_year": self.golden.calendar.academic_year,
         }
-        calendar = self.client.expect("POST", "/api/v1/calendars", HTTPStatus.CREATED, body=body).json(_Calendar)
-        created.append(f"/api/v1/calendars/{calendar.id}")
-        yield self._calendar(calendar)
+        yield self._calendar(body, created)
 
     def _upload(self, document: Golden, created: list[str]) -> str:
-        upload = self.client.expect(
-            "POST", "/api/v1/uploads", HTTPStatus.ACCEPTED, HTTPStatus.OK, file=document.document
-        )
-        job = upload.json(_Job).id
-        created.append(f"/api/v1/jobs/{job}")
+        with self.stage("upload", document.layout):
+            upload = self.client.expect(
+                "POST", "/api/v1/uploads", HTTPStatus.ACCEPTED, HTTPStatus.OK, file=document.document
+            )
+            job = upload.json(_Job).id
+            created.append(f"/api/v1/jobs/{job}")
         return job
 
     def _await_extractions(self, jobs: Sequence[str]) -> None:
         open_jobs = {job: _Job(id=job, status="never asked") for job in jobs}
+        layouts = {job: document.layout for job, document in zip(jobs, self.golden.documents, strict=True)}
+        began = self.clock.now()
 
         def ended() -> bool:
             for job in list(open_jobs):
@@ -92,31 +134,42 @@ class GoldenRun:
                     raise ProbeFailed(f"the upload was refused: {(open_jobs[job].error or {}).get('detail')}")
                 if open_jobs[job].status == "completed":
                     del open_jobs[job]
+                    self._record("reading", layouts[job], began, done=True)
             return not open_jobs
 
-        if not self.clock.wait_until(ended, seconds=self.seconds, every_seconds=_POLL_SECONDS):
-            status = next(iter(open_jobs.values())).status
-            raise ProbeFailed(f"the upload was still {status} after {self.seconds:g} s: is a worker running?")
+        try:
+            if not self.clock.wait_until(ended, seconds=self.seconds, every_seconds=_POLL_SECONDS):
+                status = next(iter(open_jobs.values())).status
+                raise ProbeFailed(f"the upload was still {status} after {self.seconds:g} s: is a worker running?")
+        finally:
+            for job in open_jobs:
+                self._record("reading", layouts[job], began, done=False)
 
     def _timetables(self, jobs: Sequence[str]) -> Finding:
         wrong: list[str] = []
         for job, document in zip(jobs, self.golden.documents, strict=True):
-            read = self.client.expect("GET", f"/api/v1/jobs/{job}/timetable", HTTPStatus.OK).json(Extraction)
-            wrong += document.differences(read)
+            with self.stage("timetable", document.layout) as here:
+                read = self.client.expect("GET", f"/api/v1/jobs/{job}/timetable", HTTPStatus.OK).json(Extraction)
+                here.extend(document.differences(read))
+            wrong += here
         count = sum(len(document.expected.events) for document in self.golden.documents)
         layouts = ", ".join(document.layout for document in self.golden.documents)
         return _finding("golden timetable", wrong, f"{count} entries of {layouts} as printed")
 
-    def _calendar(self, calendar: _Calendar) -> Finding:
+    def _calendar(self, body: Any, created: list[str]) -> Finding:
         """Its JSON, the file for importing by hand, and the feed."""
-        wrong = self._printed_differences(calendar)
-        for name, path in (
-            ("calendar file", f"/api/v1/calendars/{calendar.id}/calendar.ics"),
-            ("feed", urlsplit(calendar.feed_url).path),
-        ):
-            file = self.client.expect("GET", path, HTTPStatus.OK)
-            wrong += self.golden.calendar.differences(name, file.body)
-        return _finding("golden calendar and feed", wrong, "every class, test and exam on its day and time")
+        with self.stage("calendar") as wrong:
+            calendar = self.client.expect("POST", "/api/v1/calendars", HTTPStatus.CREATED, body=body).json(_Calendar)
+            created.append(f"/api/v1/calendars/{calendar.id}")
+            wrong.extend(self._printed_differences(calendar))
+            wrong.extend(self._file_differences("calendar file", f"/api/v1/calendars/{calendar.id}/calendar.ics"))
+        with self.stage("feed") as in_feed:
+            in_feed.extend(self._file_differences("feed", urlsplit(calendar.feed_url).path))
+        differences = [*wrong, *in_feed]
+        return _finding("golden calendar and feed", differences, "every class, test and exam on its day and time")
+
+    def _file_differences(self, name: str, path: str) -> list[str]:
+        return self.golden.calendar.differences(name, self.client.expect("GET", path, HTTPStatus.OK).body)
 
     def _printed_differences(self, calendar: _Calendar) -> list[str]:
         """Sorted here: a calendar's entries are in the order of their dates."""
@@ -130,8 +183,9 @@ class GoldenRun:
         return wrong
 
     def _clean_up(self, created: list[str]) -> Iterator[Finding]:
-        for path in reversed(created):
-            self.client.expect("DELETE", path, HTTPStatus.NO_CONTENT)
+        with self.stage("deletion"):
+            for path in reversed(created):
+                self.client.expect("DELETE", path, HTTPStatus.NO_CONTENT)
         yield Finding(subject="deleting what was made", ok=True, detail=f"{len(created)} things deleted")
 
 
