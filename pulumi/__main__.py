@@ -8,9 +8,9 @@ from components.access import AccessToken, deploy_rules, operator_rules
 from config import load
 from job_parser import parse_job
 from outputs import describe
-from parts import alerting, application, cluster, edge, exporters, monitoring, stores, supervision
+from parts import alerting, application, cluster, edge, exporters, monitoring, stores, supervision, synthetic
 
-PARTS = (stores, edge, monitoring, exporters, alerting, application, supervision)
+PARTS = (stores, edge, monitoring, exporters, alerting, application, supervision, synthetic)
 CONFIGS = (
     cluster.ClusterConfig,
     stores.StoresConfig,
@@ -20,6 +20,7 @@ CONFIGS = (
     alerting.AlertingConfig,
     application.ApplicationConfig,
     supervision.SupervisionConfig,
+    synthetic.SyntheticConfig,
 )
 
 stack = load(
@@ -31,12 +32,14 @@ stack = load(
         *edge.OPTIONAL_SECRETS,
         *exporters.OPTIONAL_SECRETS,
         *alerting.OPTIONAL_SECRETS,
+        *synthetic.OPTIONAL_SECRETS,
     ),
     forms=stores.FORMS | edge.FORMS | exporters.FORMS | alerting.FORMS,
     checks={
         edge.EdgeConfig: edge.certificate_problems,
         alerting.AlertingConfig: alerting.alerting_problems,
         application.ApplicationConfig: application.application_problems,
+        synthetic.SyntheticConfig: synthetic.synthetic_problems,
     },
     stack=pulumi.get_stack(),
 )
@@ -77,6 +80,14 @@ supervision.define(
     stack.of(supervision.SupervisionConfig),
     application=served,
     monitored=watched,
+    stores=addresses,
+    after=jobs,
+)
+synthetic.define(
+    target,
+    stack.of(synthetic.SyntheticConfig),
+    stack.secrets,
+    application=served,
     stores=addresses,
     after=jobs,
 )

@@ -10,12 +10,12 @@ STORES_DOWN = "PostgresDown|RedisDown|StoreUnreachable|PgBouncerDown"
 SYMPTOMS_OF_STORES = (
     "AnswersSlow|RequestsFailing|AvailabilityBudgetBurnsFast|AvailabilityBudgetBurnsSlowly|LatencyBudgetBurnsFast"
     "|LatencyBudgetBurnsSlowly|QueueWaitsLong|LeaseExpirations|SchedulerWithoutLeader|LimitsNotCounted|PoolExhausted"
-    "|AutoscalerWithoutNumber"
+    "|AutoscalerWithoutNumber|SyntheticStudentFails"
 )
 SERVICE_GONE = "ServiceGone|EdgeUnreachable"
 SYMPTOMS_OF_SERVICES = (
-    "RequestsFailing|AvailabilityBudgetBurnsFast|AvailabilityBudgetBurnsSlowly|TargetDown|AutoscalerWithoutNumber"
-    "|SchedulerWithoutLeader|QueueWaitsLong"
+    "RequestsFailing|SyntheticStudentFails|AvailabilityBudgetBurnsFast|AvailabilityBudgetBurnsSlowly|TargetDown"
+    "|AutoscalerWithoutNumber|SchedulerWithoutLeader|QueueWaitsLong"
 )
 
 

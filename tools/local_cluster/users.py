@@ -27,6 +27,7 @@ UIDS: Mapping[str, int] = {
     "redis-exporter": 7118,
     "node-exporter": 7119,
     "blackbox-exporter": 7120,
+    "synthetic": 7121,
 }
 
 

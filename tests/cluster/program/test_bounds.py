@@ -61,6 +61,8 @@ WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
     "watchBaselineSeconds": COUNT,
     "watchSliceSeconds": COUNT,
     "watchRestartsMax": ANY,
+    "syntheticEverySeconds": (10, None),
+    "syntheticDocumentSeconds": COUNT,
 }
 #: Empty means something.
 MAY_BE_EMPTY = {
@@ -78,6 +80,7 @@ MAY_BE_EMPTY = {
     "alertMailFrom",
     "alertMailTo",
     "alertTicketMailTo",
+    "syntheticMail",
     "release",
     "releaseSource",
     # Refused as JSON.

@@ -50,6 +50,7 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
         "redisCachePort": "0",
         "objectStoreSecure": "yes",
         "prometheusVolume": "",
+        "syntheticMail": "synthetic@example.org",
         "workerMemoryMb": "much",
     }
     secrets = {name: value for name, value in GIVEN.items() if name not in ("redisStatePassword", "feedSecret")}
@@ -80,6 +81,7 @@ def test_every_missing_secret_is_named_and_optional_ones_are_not() -> None:
         **dict.fromkeys(edge.OPTIONAL_SECRETS, f"{secret}, or acmeEmail and domain for ACME"),
         # These settings name a user of the mail server.
         "alertSmtpPassword": "is missing; alertSmtpUser needs it",
+        "syntheticPassword": "is missing; set it with --secret, or remove syntheticMail",
     }
 
 

@@ -12,6 +12,8 @@ from tests.support.cluster.program.recorded_engine import Ran, token_of
 from tests.support.cluster.program.secret_readers import ALL, READERS
 from tests.support.cluster.program.whole_program import RELEASED, manifest, up
 
+#: Besides the jobs of the application.
+OF_A_RELEASE = ("supervisor", "synthetic")
 #: Outputs that say what the stack is for, and those that are secret.
 NOT_PLACES = {"namespace", "deployToken", "operatorToken"}
 
@@ -39,7 +41,7 @@ def test_every_job_file_has_its_job_in_the_namespace_of_the_stack(released: Ran[
 
 def test_a_stack_without_a_release_has_everything_else() -> None:
     """Its stores are there before the first release is pushed into them; nobody is asked for one on its way."""
-    assert set(up().jobs) == set(JOBS) - {*application.JOBS, "supervisor"}
+    assert set(up().jobs) == set(JOBS) - {*application.JOBS, *OF_A_RELEASE}
 
 
 @pytest.mark.parametrize("job", JOBS)
@@ -168,7 +170,7 @@ def test_a_nomad_that_says_nothing_changes_nothing(nomad: Nomad) -> None:
         up(RELEASED, into=ran)
 
     assert {made.type for made in ran.resources} == {"pulumi:pulumi:Stack"}
-    assert set(up().jobs) == set(JOBS) - {*application.JOBS, "supervisor"}
+    assert set(up().jobs) == set(JOBS) - {*application.JOBS, *OF_A_RELEASE}
 
 
 def test_a_wrong_stack_changes_nothing(nomad: Nomad) -> None:

@@ -105,18 +105,19 @@ def test_common_blocks_of_the_application_are_equal(parsed: Mapping[str, dict[st
     assert sorted(differing) == [], differing
 
 
-def test_the_supervisor_unpacks_and_restarts_as_the_jobs_that_it_watches(
-    agent: Agent, parsed: Mapping[str, dict[str, Any]]
+@pytest.mark.parametrize("name", ["supervisor", "synthetic"])
+def test_other_jobs_of_a_release_unpack_and_restart_as_those_of_the_application(
+    agent: Agent, parsed: Mapping[str, dict[str, Any]], name: str
 ) -> None:
-    """It is of the same release, in a file of its own, and needs neither Consul nor a store."""
+    """They are of the same release, in files of their own, and need neither Consul nor a store."""
     variables = {name: VARIABLES[name] for name in ("namespace", "user", "release")}
-    supervisor = parse(agent, "supervisor", {**variables, **SERVICES["supervisor"]})
+    other = parse(agent, name, {**variables, **SERVICES[name]})
     blocks = [
         {
             **{key: group[key] for key in ("Volumes", "RestartPolicy", "ReschedulePolicy")},
             "fetch": group["Tasks"][0],
         }
-        for job in (parsed["api"], supervisor)
+        for job in (parsed["api"], other)
         for group in job["TaskGroups"]
     ]
 

@@ -76,6 +76,12 @@ OWN = {
         "prometheus_address": "http://127.0.0.1:9090",
         "limits": "UPSCHEDULE_WATCH_SECONDS=600",
     },
+    "synthetic": {
+        "release": RELEASE,
+        "url": "https://schedules.example.org",
+        "every_seconds": "300",
+        "document_seconds": "60",
+    },
 }
 CONFIGURATION = {
     "namespace": "whole",
@@ -114,8 +120,8 @@ def configure(stack: Stack, settings: dict[str, str], secrets: dict[str, str]) -
     stack.run("config", "set-all", *plain, *hidden).expect_success()
 
 
-# The program defines the supervisor with the first release.
-@pytest.mark.parametrize("service", [*SERVICES, "supervisor"])
+# The program defines the supervisor and the synthetic student with the first release.
+@pytest.mark.parametrize("service", [*SERVICES, "supervisor", "synthetic"])
 def test_each_job_file_is_accepted_as_it_stands(agent: Agent, service: str) -> None:
     """By the command that an SRE would try it with."""
     values = [word for name, value in {**COMMON, **OWN[service]}.items() for word in ("-var", f"{name}={value}")]

@@ -6,10 +6,10 @@ import msgspec
 import pulumi
 
 from config import Configuration, ConfigurationError, load
-from parts import alerting, application, cluster, edge, exporters, monitoring, stores, supervision
+from parts import alerting, application, cluster, edge, exporters, monitoring, stores, supervision, synthetic
 from tests.support.cluster.program.recorded_engine import PROJECT, STACK, run
 
-PARTS = (cluster, stores, edge, monitoring, exporters, alerting, application, supervision)
+PARTS = (cluster, stores, edge, monitoring, exporters, alerting, application, supervision, synthetic)
 SETTINGS: tuple[type[msgspec.Struct], ...] = (
     cluster.ClusterConfig,
     stores.StoresConfig,
@@ -19,6 +19,7 @@ SETTINGS: tuple[type[msgspec.Struct], ...] = (
     alerting.AlertingConfig,
     application.ApplicationConfig,
     supervision.SupervisionConfig,
+    synthetic.SyntheticConfig,
 )
 SECRETS = (
     *stores.SECRETS,
@@ -34,11 +35,13 @@ OPTIONAL_SECRETS = (
     *edge.OPTIONAL_SECRETS,
     *exporters.OPTIONAL_SECRETS,
     *alerting.OPTIONAL_SECRETS,
+    *synthetic.OPTIONAL_SECRETS,
 )
 CHECKS = {
     edge.EdgeConfig: edge.certificate_problems,
     alerting.AlertingConfig: alerting.alerting_problems,
     application.ApplicationConfig: application.application_problems,
+    synthetic.SyntheticConfig: synthetic.synthetic_problems,
 }
 
 REQUIRED = {
@@ -49,6 +52,7 @@ REQUIRED = {
     "alertMailFrom": "alerts@example.org",
     "alertSmtpAddress": "mail.example.org:587",
     "alertSmtpUser": "alerts",
+    "syntheticMail": "synthetic@example.org",
 }
 FORMS = {**stores.FORMS, **edge.FORMS, **exporters.FORMS, **alerting.FORMS}
 
@@ -70,6 +74,7 @@ GIVEN = {
     "traefikCertificate": document("traefikCertificate"),
     "traefikCertificateKey": document("traefikCertificateKey"),
     "alertSmtpPassword": "<alertSmtpPassword>",
+    "syntheticPassword": "<syntheticPassword>",
     "alertWebhookUrl": "https://hooks.example.org/<alertWebhookUrl>",
     "alertWatchdogUrl": "https://watch.example.org/<alertWatchdogUrl>",
 }

@@ -1,0 +1,38 @@
+"""The synthetic student: there with an account and a release, and with neither one half."""
+
+from tests.support.cluster.program.configurations import GIVEN, REQUIRED, problems
+from tests.support.cluster.program.nomad_server import Nomad
+from tests.support.cluster.program.recorded_engine import Ran
+from tests.support.cluster.program.whole_program import RELEASED, up
+
+WITHOUT_PASSWORD = {name: text for name, text in GIVEN.items() if name != "syntheticPassword"}
+WITHOUT_MAIL = {name: text for name, text in REQUIRED.items() if name != "syntheticMail"}
+
+
+def test_an_account_has_an_address_and_a_password() -> None:
+    """Each without the other is named with what to do."""
+    assert problems(secrets=WITHOUT_PASSWORD) == {
+        "syntheticPassword": "is missing; set it with --secret, or remove syntheticMail"
+    }
+    assert problems(settings=WITHOUT_MAIL) == {"syntheticMail": "is missing; set it, or remove syntheticPassword"}
+    assert problems(settings=WITHOUT_MAIL, secrets=WITHOUT_PASSWORD) == {}
+
+
+def test_its_times_are_settings(released: Ran[list[str]], nomad: Nomad) -> None:
+    """It uses the address that students use, and nothing else of the cluster."""
+    given = released.variables("synthetic")
+    assert (given["url"], given["every_seconds"], given["document_seconds"]) == (
+        "https://schedule.example.org",
+        "300",
+        "60",
+    )
+    assert set(released.items["nomad/jobs/synthetic"]) == {"mail", "password", "authority"}
+
+    chosen = up({**RELEASED, "syntheticEverySeconds": "60"}).variables("synthetic")
+    assert chosen["every_seconds"] == "60"
+
+
+def test_a_stack_without_an_account_has_no_synthetic_student(nomad: Nomad) -> None:
+    """And everything else."""
+    settings = {name: text for name, text in RELEASED.items() if name != "syntheticMail"}
+    assert "synthetic" not in up(settings, WITHOUT_PASSWORD).jobs
