@@ -4,7 +4,8 @@ PYTHON ?= python3
 BOOTSTRAP := $(PYTHON) tools/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint perf cluster-tools cluster cluster-down test-cluster-quick test-cluster-short test-cluster clean
+.PHONY: help run test lint perf cluster-tools cluster cluster-down test-cluster-quick test-cluster-short \
+	test-cluster-ci test-cluster clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
@@ -39,6 +40,10 @@ test-cluster-quick: ## Test the cluster's plugins, program and job files (needs 
 test-cluster-short: ## Test releases, failures and numbers of instances on the whole cluster (needs root; 20 minutes)
 	@$(BOOTSTRAP) --prerequisites test cluster
 	@$(BOOTSTRAP) dev nox --session cluster_short
+
+test-cluster-ci: ## Both beside each other, as .ci/run does (needs root; a quarter of an hour)
+	@$(BOOTSTRAP) --prerequisites test cluster
+	@$(BOOTSTRAP) dev nox --session cluster_ci
 
 test-cluster: ## Test the cluster's tools, and the cluster of `make cluster` (needs root)
 	@$(BOOTSTRAP) --prerequisites test cluster

@@ -16,6 +16,47 @@ IN_PARALLEL = (
     *("--dist", "loadfile", "--no-loadscope-reorder"),
     *("--max-worker-restart", "0"),
 )
+#: Of the tests that need no whole cluster, the files that take longest first; tests/cluster/program consists of many
+#: short tests and fills what is left. In between are single tests of files that CI leaves to `cluster_tooling`: one for
+#: each way in which a bad release is found or left.
+QUICK = (
+    *(
+        f"tests/cluster/tooling/test_{part}"
+        for part in (
+            "alerts.py",
+            "program.py",
+            "jobs.py",
+            "access.py",
+            "build.py",
+            "canary_share.py",
+            "certificates.py",
+            "common_blocks.py",
+            "encryption.py",
+            "failures.py",
+            "hosts.py",
+            "nomad_backup.py",
+            "secrets.py",
+            "deploy.py::test_a_canary_that_crashes_is_given_up_within_a_minute_and_the_wait_says_why",
+            "deploy.py::test_a_release_whose_instances_are_killed_goes_back_though_each_is_healthy_again",
+            "deploy_revert.py::test_after_seven_scalings_a_revert_works_and_a_bad_release_goes_back",
+            "deploy_revert.py::test_nomads_own_commands_and_ours_mix",
+            "supervision.py::test_a_release_that_is_killed_again_and_again_is_reverted_although_the_supervisor_was_killed",
+            "traffic_share.py::test_a_canary_that_is_dead_or_unwell_gets_nothing_within_seconds",
+            "traffic_share.py::test_a_canary_that_delays_one_request_in_22_is_found_by_its_visitors",
+        )
+    ),
+    "tests/cluster/program",
+)
+#: Draining comes before the failures: servers that were just killed and came back would disturb it.
+SHORT = (
+    "tests/cluster/test_platform.py",
+    "tests/cluster/test_releases.py",
+    "tests/cluster/test_bad_releases.py",
+    "tests/cluster/test_draining.py",
+    "tests/cluster/test_failures.py",
+    "tests/cluster/test_restarts.py",
+    "tests/cluster/test_scaling.py",
+)
 # What needs no cluster has sessions of its own.
 WHOLE_CLUSTER = ("tests/cluster", "--ignore", "tests/cluster/tooling", "--ignore", "tests/cluster/program")
 
@@ -74,54 +115,30 @@ def cluster_tooling(session: nox.Session) -> None:
 
 @nox.session
 def cluster_quick(session: nox.Session) -> None:
-    """What every change is held to: plugins, program and job files on a real Nomad, in a few minutes."""
+    """Plugins, program and job files on a real Nomad, in a few minutes."""
     session.run("python", "-m", "tools.cluster.build")
-    # Those that take longest first; tests/cluster/program consists of many short tests and fills what is left.
-    parts = (
-        "alerts",
-        "program",
-        "jobs",
-        "access",
-        "build",
-        "canary_share",
-        "certificates",
-        "common_blocks",
-        "encryption",
-        "failures",
-        "hosts",
-        "nomad_backup",
-        "secrets",
-    )
-    # Of files whose other tests CI leaves to `cluster_tooling`: one for each way in which a release is found or left.
-    ways_back = (
-        "deploy.py::test_a_canary_that_crashes_is_given_up_within_a_minute_and_the_wait_says_why",
-        "deploy.py::test_a_release_whose_instances_are_killed_goes_back_though_each_is_healthy_again",
-        "deploy_revert.py::test_after_seven_scalings_a_revert_works_and_a_bad_release_goes_back",
-        "deploy_revert.py::test_nomads_own_commands_and_ours_mix",
-        "supervision.py::test_a_release_that_is_killed_again_and_again_is_reverted_although_the_supervisor_was_killed",
-        "traffic_share.py::test_a_canary_that_is_dead_or_unwell_gets_nothing_within_seconds",
-        "traffic_share.py::test_a_canary_that_delays_one_request_in_22_is_found_by_its_visitors",
-    )
-    chosen = (
-        *(f"tests/cluster/tooling/test_{part}.py" for part in parts),
-        *(f"tests/cluster/tooling/test_{test}" for test in ways_back),
-        "tests/cluster/program",
-    )
     # Each process has a Nomad of its own.
-    session.run("pytest", *chosen, *IN_PARALLEL, *session.posargs)
+    session.run("pytest", *QUICK, *IN_PARALLEL, *session.posargs)
 
 
 @nox.session
 def cluster_short(session: nox.Session) -> None:
-    """What every change is held to on the whole cluster: releases good and bad, failures, numbers; 20 minutes.
+    """The whole cluster: releases good and bad, failures, numbers of instances; a quarter of an hour."""
+    session.run("python", "-m", "tools.cluster.build")
+    session.run("pytest", *SHORT, "-m", "not long", "--maxfail", "3", *session.posargs)
 
-    It ends after three failures: each can cost minutes of waiting, and a CI's limit of time would hide all of them.
+
+@nox.session
+def cluster_ci(session: nox.Session) -> None:
+    """What every change is held to: `cluster_short` in one process, and beside it `cluster_quick` in another.
+
+    Both wait most of the time. It ends after three failures: each can cost minutes of waiting, and a CI's limit of time
+    would hide all of them.
     """
     session.run("python", "-m", "tools.cluster.build")
-    # Draining comes before the failures: servers that were just killed and came back would disturb it.
-    parts = ("platform", "releases", "bad_releases", "draining", "failures", "restarts", "scaling")
-    chosen = (f"tests/cluster/test_{part}.py" for part in parts)
-    session.run("pytest", *chosen, "-m", "not long", "--maxfail", "3", *session.posargs)
+    # tests/cluster/conftest.py makes one group of all tests on the whole cluster, and one of each other file.
+    beside = ("--numprocesses", "2", "--dist", "loadgroup", "--no-loadscope-reorder", "--max-worker-restart", "0")
+    session.run("pytest", *SHORT, *QUICK, *beside, "-m", "not long", "--maxfail", "3", *session.posargs)
 
 
 @nox.session

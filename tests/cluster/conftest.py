@@ -1,4 +1,4 @@
-"""The cluster that tests share; the figures that they measure are told at the end of the run, to be cited."""
+"""The cluster that tests share, and the figures that they measure: these are printed at the end of the run."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,7 +10,8 @@ from tests.support.cluster.whole.releases import deploy
 from tools.local_cluster.cluster import LocalCluster
 
 CLUSTER = pytest.StashKey[LocalCluster]()
-FIGURES = pytest.StashKey[list[str]]()
+#: The name of the property under which a test's report carries its figures, also from one process to another.
+FIGURE = "figure"
 FIXED_NUMBERS = pytest.StashKey[FixedNumbers]()
 Figure = Callable[[str, float], None]
 
@@ -57,16 +58,26 @@ def autoscaler(request: pytest.FixtureRequest) -> None:
 @pytest.fixture
 def figure(request: pytest.FixtureRequest) -> Figure:
     """Takes what was measured, with its unit, and the value."""
-    told = request.config.stash.setdefault(FIGURES, [])
 
-    def tell(what: str, value: float) -> None:
-        told.append(f"{value:10.1f}  {what}  ({request.node.name})")
+    def record(what: str, value: float) -> None:
+        request.node.user_properties.append((FIGURE, f"{value:10.1f}  {what}  ({request.node.name})"))
 
-    return tell
+    return record
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    figures = config.stash.get(FIGURES, [])
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For several processes: one has the whole cluster and its tests in their order, the others get whole files."""
+    for item in items:
+        needs_cluster = "cluster" in getattr(item, "fixturenames", ())
+        group = "whole cluster" if needs_cluster else item.nodeid.partition("::")[0]
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    reports = (report for reports in terminalreporter.stats.values() for report in reports)
+    last = (report for report in reports if isinstance(report, pytest.TestReport) and report.when == "teardown")
+    figures = [str(text) for report in last for name, text in report.user_properties if name == FIGURE]
     if figures:
         terminalreporter.section("figures")
         for line in figures:

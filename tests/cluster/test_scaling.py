@@ -124,7 +124,7 @@ def furthest(shares: dict[str, int], even: float) -> float:
 
 
 @pytest.mark.parametrize(
-    ("instances", "documents"), [(8, 80), pytest.param(50, 400, marks=pytest.mark.long, id="full")]
+    ("instances", "documents"), [(6, 48), pytest.param(50, 400, marks=pytest.mark.long, id="full")]
 )
 def test_workers_grow_and_shrink_and_every_document_is_read(
     cluster: LocalCluster, figure: Figure, instances: int, documents: int
