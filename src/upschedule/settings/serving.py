@@ -118,6 +118,9 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
         int,
         Meta(ge=1, le=3650, description="How long a browser that signed in is known to an account that is blocked"),
     ] = 400
+    dependency_check_seconds: Annotated[
+        float, Meta(gt=0, description="Pause between two checks of the dependencies for the metrics (R6.2)")
+    ] = 5.0
     drain_grace_seconds: Annotated[
         float, Meta(ge=0, description="How long readiness fails before the door closes; above a proxy's check interval")
     ] = 2.0

@@ -77,13 +77,17 @@ def create_app(live: LiveSettings, *, instance: str = "") -> Application:
     async def lifespan(app: Litestar) -> AsyncGenerator[None]:
         drain = Drain(grace_seconds=web.drain_grace_seconds)
         async with open_services(live, role="api") as services, drain.on_signal():
-            app.state.context = _context(services, live.current, drain, instance)
-            ending = asyncio.create_task(_end_streams(drain, services))
+            context = app.state.context = _context(services, live.current, drain, instance)
+            tasks = [
+                asyncio.create_task(_end_streams(drain, services)),
+                asyncio.create_task(context.rotation.keep_asking(pause_seconds=web.dependency_check_seconds)),
+            ]
             try:
                 yield
             finally:
-                ending.cancel()
-                await asyncio.gather(ending, return_exceptions=True)
+                for task in tasks:
+                    task.cancel()
+                await asyncio.gather(*tasks, return_exceptions=True)
 
     application = Litestar(
         CONTROLLERS,

@@ -27,6 +27,7 @@ _SETTINGS = {
     "UPSCHEDULE_POSTGRES_CONNECT_SECONDS": "2",
     "UPSCHEDULE_REDIS_COMMAND_SECONDS": "1",
     "UPSCHEDULE_OBJECTS_REQUEST_SECONDS": "1",
+    "UPSCHEDULE_WEB_DEPENDENCY_CHECK_SECONDS": "0.5",
 }
 Wired = tuple[ApiProcess, dict[str, FaultProxy]]
 
@@ -104,6 +105,22 @@ async def test_readiness_tells_who_does_not_answer(wired: Wired, name: str, faul
         assert (await client.get("/health/ready/instance")).json() == {"status": "serving"}
         await proxies[name].restore()
         await _until(lambda: client.get("/health/ready"), 200)
+
+
+@pytest.mark.parametrize("name", ["postgres", "redis-state", "redis-cache", "objects"])
+async def test_the_metrics_say_which_server_is_away_though_nobody_asks_for_readiness(wired: Wired, name: str) -> None:
+    """On a cluster Consul asks for the instance's own state only, and `StoreUnreachable` needs the metric (R6.5)."""
+    api, proxies = wired
+
+    async def shows(value: str) -> bool:
+        async with httpx.AsyncClient(base_url=api.url, timeout=30) as client:
+            return f'upschedule_dependency_up{{dependency="{name}"}} {value}\n' in (await client.get("/metrics")).text
+
+    await until(lambda: shows("1.0"))
+    await proxies[name].refuse()
+    await until(lambda: shows("0.0"))
+    await proxies[name].restore()
+    await until(lambda: shows("1.0"))
 
 
 @pytest.mark.parametrize("name", ["postgres", "redis-state", "objects"])

@@ -1,5 +1,6 @@
 """Whether a load balancer should send requests to this instance."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Literal
@@ -38,6 +39,15 @@ class Rotation:
         answers = await self._readiness()
         self._entered = self._entered or is_ready(answers)
         return answers
+
+    async def keep_asking(self, *, pause_seconds: float) -> None:
+        """Asks the dependencies until it is cancelled, so that their metric is never stale.
+
+        A load balancer asks only for `state`, which asks no dependency once the instance is in the rotation.
+        """
+        while True:
+            await self.dependencies()
+            await asyncio.sleep(pause_seconds)
 
     async def state(self) -> RotationState:
         """Asks the dependencies only until they have all answered once."""
