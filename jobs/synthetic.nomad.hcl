@@ -45,6 +45,12 @@ variable "document_seconds" {
   description = "How long the reading of all documents of a run may take, queue included"
 }
 
+variable "authorities_file" {
+  type        = string
+  description = "PEM of the public authorities, as the task sees it"
+  default     = "/etc/ssl/certs/ca-certificates.crt"
+}
+
 locals {
   release     = jsondecode(var.release)
   releases    = "/opt/upschedule"
@@ -187,6 +193,8 @@ job "synthetic" {
       env {
         PYTHONPATH     = "${local.environment}:${local.sources}/src"
         PYTHONSAFEPATH = "1"
+        # The public authorities. Python looks for them by hashed names, which the task's file system does not have.
+        SSL_CERT_FILE = var.authorities_file
         # The release includes its bytecode, and no task can write to its volume.
         PYTHONDONTWRITEBYTECODE               = "1"
         UPSCHEDULE_SYNTHETIC_URL              = var.url

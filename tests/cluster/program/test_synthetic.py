@@ -1,9 +1,12 @@
 """The synthetic student: there with an account and a release, and with neither one half."""
 
 from tests.support.cluster.program.configurations import GIVEN, REQUIRED, problems
+from tests.support.cluster.program.job_files import declared
 from tests.support.cluster.program.nomad_server import Nomad
 from tests.support.cluster.program.recorded_engine import Ran
 from tests.support.cluster.program.whole_program import RELEASED, up
+from tests.support.paths import ROOT
+from tools.local_cluster.chroot import SYSTEM_FILES
 
 WITHOUT_PASSWORD = {name: text for name, text in GIVEN.items() if name != "syntheticPassword"}
 WITHOUT_MAIL = {name: text for name, text in REQUIRED.items() if name != "syntheticMail"}
@@ -36,3 +39,10 @@ def test_a_stack_without_an_account_has_no_synthetic_student(nomad: Nomad) -> No
     """And everything else."""
     settings = {name: text for name, text in RELEASED.items() if name != "syntheticMail"}
     assert "synthetic" not in up(settings, WITHOUT_PASSWORD).jobs
+
+
+def test_the_public_authorities_are_where_a_task_sees_them() -> None:
+    """On the machines of production and in a local cluster; without them it would trust no certificate by ACME."""
+    file = declared("synthetic")["authorities_file"]
+    assert file in SYSTEM_FILES
+    assert f'"{file}"' in (ROOT / "nomad" / "client.hcl").read_text(encoding="utf-8")
