@@ -42,7 +42,7 @@ from upschedule.deploy.rollout_state import Phase
 from upschedule.deploy.share import remove_shares
 from upschedule.deploy.share_status import document_share_report, share_report
 from upschedule.deploy.shared_traffic import ShareLimits
-from upschedule.deploy.status import JobReport, await_healthy, exit_code, is_healthy, job_reports, lines
+from upschedule.deploy.status import JobReport, await_complete, exit_code, job_reports, lines, waited_exit_code
 from upschedule.deploy.supervision.decisions import accept as accept_release
 from upschedule.deploy.supervision.decisions import lines as watch_lines
 from upschedule.deploy.supervision.decisions import watch_report
@@ -208,7 +208,7 @@ def command(context: click.Context, *, records_max: int, silence_seconds: float)
     type=click.FloatRange(0),
     default=0.0,
     show_default=True,
-    help="Ask again until nothing is under way and all instances are well, which is then success in any case.",
+    help="Ask again until nothing is under way and all instances are there and well, which is then success.",
 )
 @click.option(
     "--prometheus",
@@ -220,7 +220,7 @@ def command(context: click.Context, *, records_max: int, silence_seconds: float)
 def status(*, as_json: bool, wait_seconds: float, prometheus: str) -> ExitCode:
     """Show every job, its release, its instances and their checks."""
     cluster = _cluster()
-    reports = await_healthy(cluster, seconds=wait_seconds) if wait_seconds else job_reports(cluster)
+    reports = await_complete(cluster, seconds=wait_seconds) if wait_seconds else job_reports(cluster)
     if prometheus and any(each.phase is Phase.WAITING for each in reports):
         reports = _with_share(cluster, reports, _prometheus(prometheus))
     watched = watch_report(cluster)
@@ -229,7 +229,7 @@ def status(*, as_json: bool, wait_seconds: float, prometheus: str) -> ExitCode:
     text = [*lines(reports), *(watch_lines(watched) if watched else ())]
     click.echo(msgspec.json.encode(reports).decode() if as_json else "\n".join(text))
     record_release(_cluster(report=_print_to_stderr))
-    return ExitCode.DONE if wait_seconds and is_healthy(reports) else exit_code(reports)
+    return waited_exit_code(reports) if wait_seconds else exit_code(reports)
 
 
 @command.command()

@@ -69,21 +69,23 @@ def job_reports(cluster: Cluster) -> list[JobReport]:
     return [msgspec.structs.replace(each, decisions=decisions) if each.job == API else each for each in reports]
 
 
-def await_healthy(cluster: Cluster, *, seconds: float) -> list[JobReport]:
-    """Waits until all jobs are healthy, or the time is up; repeats the question while a server does not answer.
+def await_complete(cluster: Cluster, *, seconds: float) -> list[JobReport]:
+    """Waits until all jobs are healthy and complete, or the time is up.
+
+    It repeats the question while a server does not answer.
 
     Raises DeployError.
     """
     seen: list[JobReport] = []
 
-    def healthy() -> bool:
+    def complete() -> bool:
         try:
             seen[:] = job_reports(cluster)
         except ServerError:
             seen.clear()
-        return bool(seen) and is_healthy(seen)
+        return bool(seen) and is_complete(seen)
 
-    cluster.clock.wait_until(healthy, seconds=seconds, every_seconds=_EVERY_SECONDS)
+    cluster.clock.wait_until(complete, seconds=seconds, every_seconds=_EVERY_SECONDS)
     return seen or job_reports(cluster)
 
 
@@ -91,6 +93,21 @@ def is_healthy(reports: Iterable[JobReport]) -> bool:
     """Whether nothing is under way and all instances pass their checks, however the last release ended. Pure."""
     unhealthy = UNDER_WAY | {Phase.ABSENT, Phase.STOPPED}
     return all(each.phase not in unhealthy and _has_enough(each) for each in reports)
+
+
+def is_complete(reports: Iterable[JobReport]) -> bool:
+    """Whether all are healthy, and no number of instances changes: Nomad refuses to scale a job meanwhile. Pure."""
+    known = list(reports)
+    return is_healthy(known) and all(each.wanted_before is None for each in known)
+
+
+def waited_exit_code(reports: Iterable[JobReport]) -> ExitCode:
+    """The exit code after `await_complete`, however the last release ended. Pure."""
+    known = list(reports)
+    if is_complete(known):
+        return ExitCode.DONE
+    code = exit_code(known)
+    return ExitCode.UNHEALTHY if code is ExitCode.DONE else code
 
 
 def exit_code(reports: Iterable[JobReport]) -> ExitCode:

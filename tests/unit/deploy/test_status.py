@@ -4,7 +4,7 @@ import pytest
 
 from upschedule.deploy.errors import ExitCode
 from upschedule.deploy.rollout_state import Phase
-from upschedule.deploy.status import InstanceReport, JobReport, exit_code, is_healthy
+from upschedule.deploy.status import InstanceReport, JobReport, exit_code, is_complete, is_healthy, waited_exit_code
 
 
 def job(
@@ -62,3 +62,25 @@ def test_well_is_what_runs_and_the_code_is_of_the_last_release(reported: JobRepo
     """Each has its use: waiting after an outage, and judging a release."""
     assert is_healthy([reported]) is well
     assert exit_code([reported]) == code
+
+
+@pytest.mark.parametrize(
+    ("reported", "complete", "code"),
+    [
+        (job(Phase.SETTLED, [], []), True, ExitCode.DONE),
+        # Nomad refuses to scale again until this is done, so a person waits for all five.
+        (job(Phase.SETTLED, [], [], wanted=5, wanted_before=2), False, ExitCode.UNHEALTHY),
+        (job(Phase.SETTLED, [], wanted=1, wanted_before=2), False, ExitCode.UNHEALTHY),
+        (job(Phase.RETURNED, [], []), True, ExitCode.DONE),
+        (job(Phase.RETURNED, []), False, ExitCode.FAILED),
+        (job(Phase.WAITING, [], []), False, ExitCode.UNDER_WAY),
+    ],
+)
+def test_a_wait_lasts_until_the_number_of_instances_is_reached(
+    reported: JobReport,
+    complete: bool,  # noqa: FBT001 - a parameter of the test
+    code: ExitCode,
+) -> None:
+    """As the runbook about scaling says: all instances are healthy when the command ends."""
+    assert is_complete([reported]) is complete
+    assert waited_exit_code([reported]) == code
