@@ -151,7 +151,7 @@ job "synthetic" {
     task "run" {
       driver = "exec"
       user   = var.user
-      # It ends at SIGTERM at once; what it leaves is removed by the next one.
+      # It ends at once; what it leaves is removed by the next one.
       kill_timeout = "5s"
 
       # A service of the task, not of the group: no check runs while the release is unpacked. Whether the service is well is
@@ -222,8 +222,8 @@ job "synthetic" {
         change_mode = "restart"
         data        = <<-EOT
           {{- with nomadVar "nomad/jobs/synthetic" }}
-          UPSCHEDULE_SYNTHETIC_MAIL={{ .mail }}
-          UPSCHEDULE_SYNTHETIC_PASSWORD={{ .password }}
+          UPSCHEDULE_SYNTHETIC_MAIL={{ .mail.Value | toJSON }}
+          UPSCHEDULE_SYNTHETIC_PASSWORD={{ .password.Value | toJSON }}
           {{- if .authority.Value }}
           UPSCHEDULE_SYNTHETIC_CA_FILE={{ env "NOMAD_SECRETS_DIR" }}/authority.pem
           {{- end }}

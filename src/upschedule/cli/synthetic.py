@@ -66,7 +66,7 @@ def command(
     port: int,
     once: bool,
 ) -> None:
-    """Do what a student does with each golden document, again and again, and compare every field. Until SIGTERM.
+    """Do what a student does with each golden document, again and again, and compare every field. Until a signal.
 
     Upload, status, timetable, calendar, feed, through the public address; then it deletes what it made. It signs up by
     itself the first time. An operator has to exempt its account from limits: `upschedule ops exempt`, with the account
@@ -85,8 +85,9 @@ def command(
         click.echo("\n".join(table(run.findings)))
         sys.exit(0 if run.ok else 1)
     logging.configure(level="info", process="synthetic")
-    # Python would wait for the thread of the run; nothing of it is worth waiting for.
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    # Python would wait for the thread of the run; nothing of it is worth waiting for. Nomad sends SIGINT.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     try:
         follow(student, every_seconds=every_seconds, host=host, port=port)
     except OSError as error:

@@ -14,7 +14,7 @@ _log = structlog.stdlib.get_logger(__name__)
 
 
 def follow(student: SyntheticStudent, *, every_seconds: float, host: str, port: int) -> None:
-    """Runs until the process is ended, which SIGTERM does at once: the next process removes what the last run left.
+    """Runs until the process is ended, which a signal does at once: the next process removes what the last run left.
 
     Raises OSError if the port is in use.
     """
