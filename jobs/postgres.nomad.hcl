@@ -1,7 +1,8 @@
 # PostgreSQL 15, the system of record: accounts, jobs, entries, calendars.
 # Its secrets are in the Nomad Variable nomad/jobs/postgres: certificate and key, and a password for each role:
 # owner_password, backup_password, api_password, worker_password, scheduler_password, application_password,
-# monitor_password.
+# monitor_password; the keys of the repository of its write-ahead log (docs/cluster-backup.md), by pgBackRest's names, and
+# the repository's `authority` in PEM.
 
 variable "namespace" { type = string }
 
@@ -24,7 +25,24 @@ variable "programs" {
 
 variable "volume" {
   type        = string
-  description = "The node's host volume for the database; it belongs to the user"
+  description = "The node's host volume for the database; it belongs to the user, and its group is that of the backups"
+}
+
+variable "archive_program" {
+  type        = string
+  description = "Path of pgBackRest 2, as the task sees it"
+  default     = "/usr/bin/pgbackrest"
+}
+
+variable "repository" {
+  type        = string
+  description = "Where the write-ahead log goes, as lines PGBACKREST_NAME=VALUE"
+}
+
+variable "archive_seconds" {
+  type        = number
+  description = "A segment with changes is archived after so long even if it is not full: about what a disaster can cost"
+  default     = 30
 }
 
 variable "port" {
@@ -42,6 +60,17 @@ variable "memory_mb" {
   type        = number
   description = "Memory limit; a quarter of it is the server's own cache"
   default     = 1024
+}
+
+locals {
+  repository = <<-EOF
+    ${var.repository}
+    {{ with nomadVar "nomad/jobs/postgres" }}
+    PGBACKREST_REPO1_S3_KEY={{ .PGBACKREST_REPO1_S3_KEY | toJSON }}
+    PGBACKREST_REPO1_S3_KEY_SECRET={{ .PGBACKREST_REPO1_S3_KEY_SECRET | toJSON }}
+    PGBACKREST_REPO1_CIPHER_PASS={{ .PGBACKREST_REPO1_CIPHER_PASS | toJSON }}
+    {{ end }}
+  EOF
 }
 
 job "postgres" {
@@ -125,10 +154,15 @@ job "postgres" {
         change_mode = "noop"
         data        = <<-EOF
           set -eu
-          if test -e /data/15; then exit 0; fi
+          # The backups read the files by their group; what was made before they did may not let them.
+          chmod 750 /data
+          if test -e /data/15; then
+            chmod -R g+rX /data/15
+            exit 0
+          fi
           rm -rf /data/15.new
           ${var.programs}/initdb -D /data/15.new -U postgres --auth-local=peer --auth-host=scram-sha-256 \
-            --encoding=UTF8 --locale=C.UTF-8 --data-checksums
+            --encoding=UTF8 --locale=C.UTF-8 --data-checksums --allow-group-access
           mv /data/15.new /data/15
         EOF
       }
@@ -202,6 +236,12 @@ job "postgres" {
           # Statements other than SELECT, INSERT, UPDATE, DELETE and MERGE would be kept with their values.
           pg_stat_statements.track_utility = off
           pg_stat_statements.save = off
+          # A failing archive does not stop the server: beyond archive-push-queue-max pgBackRest drops segments.
+          archive_mode = on
+          archive_command = '${var.archive_program} --no-config archive-push %p'
+          archive_timeout = ${var.archive_seconds}
+          # A restored server answers once it may be written to.
+          hot_standby = off
         EOF
       }
 
@@ -212,7 +252,7 @@ job "postgres" {
           local   all        postgres                            peer map=superuser
           hostssl upschedule upschedule_owner,upschedule_backup all scram-sha-256
           hostssl upschedule upschedule_api,upschedule_worker,upschedule_scheduler,upschedule_app all scram-sha-256
-          hostssl postgres   upschedule_monitor all scram-sha-256
+          hostssl postgres   upschedule_monitor,upschedule_backup all scram-sha-256
         EOF
       }
 
@@ -232,6 +272,24 @@ job "postgres" {
         destination = "${NOMAD_SECRETS_DIR}/rendered.key"
         change_mode = "restart"
         data        = "{{ with nomadVar \"nomad/jobs/postgres\" }}{{ .key }}{{ end }}"
+      }
+
+      env {
+        PGBACKREST_LOCK_PATH  = "${NOMAD_TASK_DIR}/pgbackrest/lock"
+        PGBACKREST_SPOOL_PATH = "${NOMAD_TASK_DIR}/pgbackrest/spool"
+      }
+
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/repository.env"
+        env         = true
+        change_mode = "restart"
+        data        = local.repository
+      }
+
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/stores-authority.pem"
+        change_mode = "restart"
+        data        = "{{ with nomadVar \"nomad/jobs/postgres\" }}{{ .authority }}{{ end }}"
       }
 
       resources {
@@ -300,7 +358,8 @@ job "postgres" {
           ALTER ROLE upschedule_monitor SET statement_timeout TO 4000;
           GRANT pg_monitor TO upschedule_monitor;
           REVOKE ALL ON DATABASE postgres FROM PUBLIC;
-          GRANT CONNECT ON DATABASE postgres TO upschedule_monitor;
+          GRANT CONNECT ON DATABASE postgres TO upschedule_monitor, upschedule_backup;
+          GRANT pg_read_all_settings TO upschedule_backup;
           CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
           SELECT 'CREATE DATABASE upschedule OWNER upschedule_owner'
             WHERE NOT EXISTS (SELECT FROM pg_database WHERE datname = 'upschedule') \gexec
@@ -308,7 +367,79 @@ job "postgres" {
           REVOKE ALL ON DATABASE upschedule FROM PUBLIC;
           GRANT CONNECT ON DATABASE upschedule
             TO upschedule_backup, upschedule_api, upschedule_worker, upschedule_scheduler, upschedule_app;
+          GRANT EXECUTE ON FUNCTION pg_backup_start(text, boolean), pg_backup_stop(boolean),
+            pg_create_restore_point(text), pg_switch_wal() TO upschedule_backup;
+          \connect upschedule
+          GRANT EXECUTE ON FUNCTION pg_backup_start(text, boolean), pg_backup_stop(boolean),
+            pg_create_restore_point(text), pg_switch_wal() TO upschedule_backup;
         EOF
+      }
+
+      resources {
+        cpu    = 100
+        memory = 64
+      }
+    }
+
+    # Makes the repository ready for the archive, once or again. The database does not depend on it: `upschedule backup now`
+    # does the same, and an archive that fails is alerted.
+    task "repository" {
+      driver = "exec"
+      user   = var.user
+
+      lifecycle {
+        hook    = "poststart"
+        sidecar = false
+      }
+
+      config {
+        command  = "/bin/sh"
+        args     = ["${NOMAD_TASK_DIR}/repository.sh"]
+        cap_drop = ["all"]
+      }
+
+      volume_mount {
+        volume      = "data"
+        destination = "/data"
+        read_only   = true
+      }
+
+      env {
+        PGBACKREST_LOCK_PATH       = "${NOMAD_TASK_DIR}/pgbackrest/lock"
+        PGBACKREST_SPOOL_PATH      = "${NOMAD_TASK_DIR}/pgbackrest/spool"
+        PGBACKREST_PG1_SOCKET_PATH = "${NOMAD_ALLOC_DIR}"
+        PGBACKREST_PG1_PORT        = "${NOMAD_PORT_postgres}"
+        PGBACKREST_PG1_USER        = "postgres"
+      }
+
+      template {
+        destination = "${NOMAD_TASK_DIR}/repository.sh"
+        change_mode = "noop"
+        data        = <<-EOF
+          set -eu
+          tries=20
+          until ${var.archive_program} --no-config stanza-create; do
+            tries=$((tries - 1))
+            if test "$tries" -eq 0; then
+              echo "The repository is not ready: nothing is archived until upschedule backup now has succeeded." >&2
+              exit 0
+            fi
+            sleep 3
+          done
+        EOF
+      }
+
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/repository.env"
+        env         = true
+        change_mode = "noop"
+        data        = local.repository
+      }
+
+      template {
+        destination = "${NOMAD_SECRETS_DIR}/stores-authority.pem"
+        change_mode = "noop"
+        data        = "{{ with nomadVar \"nomad/jobs/postgres\" }}{{ .authority }}{{ end }}"
       }
 
       resources {

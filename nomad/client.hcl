@@ -62,6 +62,7 @@ client {
     "/usr/lib/postgresql/15"                                       = "/usr/lib/postgresql/15"
     "/usr/share/postgresql/15"                                     = "/usr/share/postgresql/15"
     "/usr/sbin/pgbouncer"                                          = "/usr/sbin/pgbouncer"
+    "/usr/bin/pgbackrest"                                          = "/usr/bin/pgbackrest"
     "/usr/bin/prometheus"                                          = "/usr/bin/prometheus"
     "/usr/bin/prometheus-alertmanager"                             = "/usr/bin/prometheus-alertmanager"
     "/usr/bin/prometheus-blackbox-exporter"                        = "/usr/bin/prometheus-blackbox-exporter"

@@ -14,6 +14,11 @@ client {
     path = "/srv/upschedule/object-store"
   }
 
+  # Better on another disk than PostgreSQL's, whose backups it has.
+  host_volume "backup-store" {
+    path = "/srv/upschedule/backup-store"
+  }
+
   host_volume "prometheus" {
     path = "/srv/upschedule/prometheus"
   }

@@ -8,9 +8,9 @@ from components.access import AccessToken, deploy_rules, operator_rules
 from config import load
 from job_parser import parse_job
 from outputs import describe
-from parts import alerting, application, cluster, edge, exporters, monitoring, stores, supervision, synthetic
+from parts import alerting, application, backup, cluster, edge, exporters, monitoring, stores, supervision, synthetic
 
-PARTS = (stores, edge, monitoring, exporters, alerting, application, supervision, synthetic)
+PARTS = (stores, edge, monitoring, exporters, alerting, application, supervision, synthetic, backup)
 CONFIGS = (
     cluster.ClusterConfig,
     stores.StoresConfig,
@@ -21,6 +21,7 @@ CONFIGS = (
     application.ApplicationConfig,
     supervision.SupervisionConfig,
     synthetic.SyntheticConfig,
+    backup.BackupConfig,
 )
 
 stack = load(
@@ -40,6 +41,7 @@ stack = load(
         alerting.AlertingConfig: alerting.alerting_problems,
         application.ApplicationConfig: application.application_problems,
         synthetic.SyntheticConfig: synthetic.synthetic_problems,
+        backup.BackupConfig: backup.backup_problems,
     },
     stack=pulumi.get_stack(),
 )
@@ -53,7 +55,10 @@ namespace = nomad.Namespace(
     opts=pulumi.ResourceOptions(protect=True),
 )
 target = cluster.Cluster(namespace=namespace.name, settings=shared)
-addresses = stores.define(target, stack.of(stores.StoresConfig), stack.secrets)
+backed_up = stack.of(backup.BackupConfig)
+addresses = stores.define(
+    target, stack.of(stores.StoresConfig), stack.secrets, backup.archive(target, backed_up, stack.secrets)
+)
 edge.define(target, stack.of(edge.EdgeConfig), stack.secrets)
 watching = stack.of(alerting.AlertingConfig)
 watched = stack.of(monitoring.MonitoringConfig)
@@ -90,6 +95,12 @@ synthetic.define(
     application=served,
     stores=addresses,
     after=jobs,
+)
+backup.define(
+    target,
+    backed_up,
+    stack.secrets,
+    backup.Target(stores=addresses, postgres=stack.of(stores.StoresConfig), application=served),
 )
 
 deploy = AccessToken(

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from config import Configuration
-from parts import alerting, application, cluster, monitoring, stores
+from parts import alerting, application, backup, cluster, monitoring, stores
 
 
 def describe(stack: Configuration) -> Mapping[str, Any]:
@@ -20,6 +20,7 @@ def describe(stack: Configuration) -> Mapping[str, Any]:
         "release": manifest.version if manifest else "",
         "addresses": {
             **stores.store_addresses(shared, stack.of(stores.StoresConfig)),
+            "backup-store": backup.store_address(shared, stack.of(backup.BackupConfig)),
             "prometheus": prometheus,
             "alertmanager": alertmanager,
         },

@@ -129,6 +129,18 @@ class Stores:
     backups: ObjectStoreKeys
 
 
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """Where PostgreSQL's write-ahead log goes: variables of pgBackRest, as lines and as secrets by name.
+
+    A segment with changes is archived after `seconds` even if it is not full.
+    """
+
+    repository: str
+    seconds: int
+    secrets: Mapping[str, pulumi.Input[str]]
+
+
 def store_addresses(cluster: Cluster, settings: StoresConfig) -> dict[str, str]:
     """HOST:PORT of each server."""
     return {
@@ -140,12 +152,12 @@ def store_addresses(cluster: Cluster, settings: StoresConfig) -> dict[str, str]:
     }
 
 
-def define(cluster: Cluster, settings: StoresConfig, secrets: Secrets) -> Stores:
+def define(cluster: Cluster, settings: StoresConfig, secrets: Secrets, archive: Archive) -> Stores:
     """Defines PostgreSQL with its pool (R3.1), two Redis servers (R4.3, R4.4) and the S3 store."""
     addresses = store_addresses(cluster, settings)
     postgres, objects = addresses["postgres"], addresses["object-store"]
     if not settings.postgres_address:
-        define_postgres(cluster, settings, secrets)
+        define_postgres(cluster, settings, secrets, archive)
     define_pgbouncer(cluster, settings, secrets, postgres)
     define_redis(cluster, settings, secrets)
     if not settings.object_store_address:
@@ -194,7 +206,7 @@ def redis_url(user: str, password: pulumi.Output[str], address: str) -> pulumi.O
     return password.apply(lambda word: f"redis://{user}:{quote(word, safe='')}@{address}/0")
 
 
-def define_postgres(cluster: Cluster, settings: StoresConfig, secrets: Secrets) -> None:
+def define_postgres(cluster: Cluster, settings: StoresConfig, secrets: Secrets, archive: Archive) -> None:
     Service(
         "postgres",
         ServiceArgs(
@@ -205,6 +217,8 @@ def define_postgres(cluster: Cluster, settings: StoresConfig, secrets: Secrets) 
                 "volume": settings.postgres_volume,
                 "port": str(settings.postgres_port),
                 "memory_mb": str(settings.postgres_memory_mb),
+                "repository": archive.repository,
+                "archive_seconds": str(archive.seconds),
             },
             secrets={
                 "owner_password": secrets["postgresOwnerPassword"],
@@ -214,6 +228,8 @@ def define_postgres(cluster: Cluster, settings: StoresConfig, secrets: Secrets) 
                 "monitor_password": derive_output(secrets["postgresApplicationPassword"], MONITOR),
                 "certificate": secrets["storesCertificate"],
                 "key": secrets["storesKey"],
+                "authority": secrets["storesAuthority"],
+                **archive.secrets,
             },
         ),
     )

@@ -37,7 +37,7 @@ from tools.local_cluster.volumes import VOLUMES
 from upschedule.operations.privileges.identities import PROCESSES, role_of
 from upschedule.stores.database import Database, PoolOptions
 
-STORES = {"postgres", "pgbouncer", "redis-state", "redis-cache", "object-store"}
+STORES = {"postgres", "pgbouncer", "redis-state", "redis-cache", "object-store", "backup-store"}
 SETTING = "upschedule/settings/limits/uploads_per_hour"
 IDENTITIES = {
     "upschedule": ("objectStoreApplicationSecretKey", "uploads"),
@@ -67,10 +67,11 @@ def test_each_task_runs_as_a_user_of_its_own_and_none_as_root(cluster: LocalClus
 
 
 def test_a_volume_is_readable_by_its_task_only(cluster: LocalCluster) -> None:
-    """Backups of it are an operator's business (R11.1)."""
+    """But PostgreSQL's by its group, which only the user of the backups has as well, who cannot write (R11.1)."""
     for name in VOLUMES:
         held = (cluster.plan.data / "volumes" / name).stat()
-        assert (held.st_uid, stat.S_IMODE(held.st_mode)) == (UIDS[name], 0o700)
+        mode = 0o750 if name == "postgres" else 0o700
+        assert (held.st_uid, held.st_gid, stat.S_IMODE(held.st_mode)) == (UIDS[name], UIDS[name], mode)
 
 
 def test_secrets_are_in_no_list_of_processes_and_in_private_files_only(cluster: LocalCluster) -> None:
@@ -320,7 +321,7 @@ def test_what_is_stored_outlives_destroy_and_a_stop_of_everything(cluster: Local
     cluster.stack.destroy()
     # What keeps data is stopped, but not purged.
     left = {(job["ID"], job["Stop"]) for job in cluster.nomad.api.get("jobs", namespace="*")}
-    assert left == {("postgres", True), ("redis-state", True), ("object-store", True)}
+    assert left == {(name, True) for name in ("postgres", "redis-state", "object-store", "backup-store")}
     assert NAMESPACE not in {entry["Name"] for entry in cluster.nomad.api.get("namespaces")}
     assert [token["Type"] for token in cluster.nomad.api.get("acl", "tokens")] == ["management"]
     cluster.down()

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.support.paths import ROOT
 
 PROGRAM = ROOT / "hosts" / "sbin" / "upschedule-certificates"
-SERVICES = ("postgres", "pgbouncer", "redis-state", "redis-cache", "object-store")
+SERVICES = ("postgres", "pgbouncer", "redis-state", "redis-cache", "object-store", "backup-store")
 
 
 def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

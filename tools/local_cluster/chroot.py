@@ -21,6 +21,7 @@ DEBIAN = (
     "/usr/lib/postgresql/15/lib",
     "/usr/share/postgresql/15",
     "/usr/sbin/pgbouncer",
+    "/usr/bin/pgbackrest",
     "/usr/bin/prometheus",
     "/usr/bin/prometheus-alertmanager",
     "/usr/share/prometheus/alertmanager",

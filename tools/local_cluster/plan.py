@@ -27,6 +27,8 @@ SERVICE_PORTS = {
     "redisCachePort": 6380,
     "objectStorePort": 8333,
     "objectStoreMasterPort": 9333,
+    "backupStorePort": 8334,
+    "backupStoreMasterPort": 9334,
     "prometheusPort": 9090,
     "alertmanagerPort": 9093,
 }
@@ -77,8 +79,11 @@ def make_plan(data: Path, *, chosen: Mapping[str, int], free: bool = False) -> P
     file = data / "ports.json"
     if file.exists():
         known: dict[str, int] = json.loads(file.read_text(encoding="utf-8"))
-        if any(known[name] != port for name, port in chosen.items()):
+        if any(known.get(name) != port for name, port in chosen.items()):
             raise ClusterError(f"{data} holds a cluster with other ports; take it down with its data first.")
+        # Those of services that the cluster did not have yet.
+        known |= {name: free_port() for name in DEFAULT_PORTS if name not in known}
+        file.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
         return Plan(data=data, ports=known)
     ports = {**({name: free_port() for name in DEFAULT_PORTS} if free else DEFAULT_PORTS), **chosen}
     if taken := [f"{name} {port}" for name, port in ports.items() if not is_free(port)]:

@@ -18,6 +18,9 @@ PASSWORDS = (
     "objectStoreReleaseSecretKey",
     "objectStoreBackupSecretKey",
     "feedSecret",
+    "backupKey",
+    "backupStoreSecretKey",
+    "backupStoreAdministratorSecretKey",
 )
 # Settings of the stack by the name of the policy whose token they hold.
 TOKENS = {
@@ -42,6 +45,8 @@ def settings(plan: Plan) -> Mapping[str, str]:
         "traefikVolume": "traefik",
         "alertsUnsent": "true",
         "serviceHost": LOOPBACK,
+        "backupStoreVolume": "backup-store",
+        "backupStoreHost": "localhost",
         # Shares instead of whole cores, since Nomad allocates more than this machine has. Workers get small shares:
         # users wait for the API, but documents can wait in the queue.
         "apiCores": "0",

@@ -28,18 +28,25 @@ UIDS: Mapping[str, int] = {
     "node-exporter": 7119,
     "blackbox-exporter": 7120,
     "synthetic": 7121,
+    "backup-store": 7122,
+    "backup": 7123,
 }
+#: Users whose group is another's: the backups read PostgreSQL's files by it.
+GROUPS: Mapping[str, str] = {"backup": "postgres"}
 
 
 def passwd() -> str:
     """The text of /etc/passwd; the home folder exists in every task."""
-    own = (f"{PREFIX}{name}:x:{uid}:{uid}::/local:/usr/sbin/nologin\n" for name, uid in UIDS.items())
+    own = (
+        f"{PREFIX}{name}:x:{uid}:{UIDS[GROUPS.get(name, name)]}::/local:/usr/sbin/nologin\n"
+        for name, uid in UIDS.items()
+    )
     return "".join(
         ["root:x:0:0::/root:/usr/sbin/nologin\n", *own, "nobody:x:65534:65534::/nonexistent:/usr/sbin/nologin\n"]
     )
 
 
 def group() -> str:
-    """The text of /etc/group, with a group for each user."""
-    own = (f"{PREFIX}{name}:x:{uid}:\n" for name, uid in UIDS.items())
+    """The text of /etc/group, with a group for each user that has one of its own."""
+    own = (f"{PREFIX}{name}:x:{uid}:\n" for name, uid in UIDS.items() if name not in GROUPS)
     return "".join(["root:x:0:\n", *own, "nogroup:x:65534:\n"])

@@ -7,8 +7,10 @@ from pathlib import Path
 from tools.local_cluster.users import UIDS
 
 # The volume `traefik` holds the ACME account and its certificates.
-VOLUMES = ("postgres", "redis-state", "object-store", "prometheus", "traefik")
+VOLUMES = ("postgres", "redis-state", "object-store", "backup-store", "prometheus", "traefik")
 RELEASES = "releases"
+#: The backups read PostgreSQL's files by its group.
+MODES: Mapping[str, int] = {"postgres": 0o750}
 
 
 def volumes(folder: Path) -> Mapping[str, Path]:
@@ -19,7 +21,7 @@ def volumes(folder: Path) -> Mapping[str, Path]:
 def make_volumes(folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for name in VOLUMES:
-        make_volume(folder / name, UIDS[name], 0o700)
+        make_volume(folder / name, UIDS[name], MODES.get(name, 0o700))
     make_volume(folder / RELEASES, UIDS["release"], 0o755)
 
 

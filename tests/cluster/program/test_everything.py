@@ -13,7 +13,7 @@ from tests.support.cluster.program.secret_readers import ALL, READERS
 from tests.support.cluster.program.whole_program import RELEASED, manifest, up
 
 #: Besides the jobs of the application.
-OF_A_RELEASE = ("supervisor", "synthetic")
+OF_A_RELEASE = ("supervisor", "synthetic", "backup")
 #: Outputs that say what the stack is for, and those that are secret.
 NOT_PLACES = {"namespace", "deployToken", "operatorToken"}
 
@@ -118,6 +118,7 @@ def test_the_stack_says_where_everything_is(released: Ran[list[str]]) -> None:
             "redis-state": "redis-state.service.consul:6379",
             "redis-cache": "redis-cache.service.consul:6380",
             "object-store": "object-store.service.consul:8333",
+            "backup-store": "backup-store.service.consul:8334",
             "prometheus": "prometheus.service.consul:9090",
             "alertmanager": "alertmanager.service.consul:9093",
         },
@@ -133,7 +134,7 @@ def test_the_stack_says_where_everything_is(released: Ran[list[str]]) -> None:
 
 def test_what_keeps_data_is_protected_and_nothing_else(released: Ran[list[str]]) -> None:
     """A mistake in the stack or the program cannot remove it; everything else may come and go."""
-    stores = {"postgres", "redis-state", "object-store"}
+    stores = {"postgres", "redis-state", "object-store", "backup-store"}
     protected = {(made.type.rpartition(":")[2], made.name) for made in released.resources if made.protected}
 
     assert protected == {

@@ -139,7 +139,7 @@ def test_stores_elsewhere_do_not_run_here(nomad: Nomad) -> None:
     prepare = ran.items["nomad/jobs/api/api/prepare"]
     pool = ran.variables("pgbouncer")
 
-    assert set(here.jobs) - set(ran.jobs) == {"postgres", "object-store"}
+    assert set(here.jobs) - set(ran.jobs) == {"postgres", "object-store", "backup", "backup-store"}
     assert not {"nomad/jobs/postgres", "nomad/jobs/object-store"} & set(ran.items)
     assert (pool["postgres_host"], pool["postgres_port"]) == ("database.example.org", "15432")
     assert "@database.example.org:15432/" in prepare["UPSCHEDULE_POSTGRES_OWNER_URL"]
@@ -160,11 +160,12 @@ def test_the_region_of_the_object_store_reaches_the_processes_and_the_backups(no
 
 
 @pytest.mark.parametrize(
-    ("address", "absent"), [("postgresAddress", "postgres"), ("objectStoreAddress", "object-store")]
+    ("address", "absent"),
+    [("postgresAddress", {"postgres", "backup-store"}), ("objectStoreAddress", {"object-store"})],
 )
-def test_one_store_elsewhere_leaves_the_other_here(address: str, absent: str) -> None:
-    """Each by itself."""
-    assert set(up().jobs) - set(up({**REQUIRED, address: ELSEWHERE[address]}).jobs) == {absent}
+def test_one_store_elsewhere_leaves_the_other_here(address: str, absent: set[str]) -> None:
+    """Each by itself; the store of the backups is only for the PostgreSQL that runs here."""
+    assert set(up().jobs) - set(up({**REQUIRED, address: ELSEWHERE[address]}).jobs) == absent
 
 
 def test_the_key_of_before_is_taken_only_while_it_is_set() -> None:

@@ -18,6 +18,7 @@ SERVICES = (
     "redis-state",
     "redis-cache",
     "object-store",
+    "backup-store",
     "traefik",
     "prometheus",
     "alertmanager",
@@ -42,7 +43,25 @@ RELEASE = json.dumps(
     }
 )
 OWN = {
-    "postgres": {"volume": "data", "port": "5432"},
+    "postgres": {"volume": "data", "port": "5432", "repository": "PGBACKREST_STANZA=upschedule"},
+    "backup-store": {
+        **PROGRAM,
+        "bucket_program": "pass",
+        "volume": "data",
+        "port": "8334",
+        "master_port": "9334",
+        "bucket": "repository",
+        "region": "us-east-1",
+        "lock_days": "9",
+    },
+    "backup": {
+        "release": RELEASE,
+        "volume": "data",
+        "repository": "PGBACKREST_STANZA=upschedule",
+        "schedule": "0 1 * * *",
+        "keep_days": "7",
+        "hidden_days": "9",
+    },
     "pgbouncer": {"port": "6432", "postgres_host": "postgres.service.consul", "postgres_port": "5432"},
     "redis-state": {**PROGRAM, **RULES, "server": "state", "volume": "data", "port": "6379", "memory_mb": "1024"},
     "redis-cache": {**PROGRAM, **RULES, "server": "cache", "volume": "", "port": "6380", "memory_mb": "2048"},
@@ -103,6 +122,9 @@ SECRETS = {
     "objectStoreApplicationSecretKey": "uploads-1f4e",
     "objectStoreReleaseSecretKey": "releases-b83a",
     "objectStoreBackupSecretKey": "backups-6d20",
+    "backupKey": "repository-31e9",
+    "backupStoreSecretKey": "repository-a704",
+    "backupStoreAdministratorSecretKey": "repository-5b6e",
     "redisStatePassword": "state-7f3a",
     "redisCachePassword": "cache-91bc",
     "traefikConsulToken": "token-55de",
@@ -120,8 +142,8 @@ def configure(stack: Stack, settings: dict[str, str], secrets: dict[str, str]) -
     stack.run("config", "set-all", *plain, *hidden).expect_success()
 
 
-# The program defines the supervisor and the synthetic student with the first release.
-@pytest.mark.parametrize("service", [*SERVICES, "supervisor", "synthetic"])
+# The program defines these with the first release.
+@pytest.mark.parametrize("service", [*SERVICES, "supervisor", "synthetic", "backup"])
 def test_each_job_file_is_accepted_as_it_stands(agent: Agent, service: str) -> None:
     """By the command that an SRE would try it with."""
     values = [word for name, value in {**COMMON, **OWN[service]}.items() for word in ("-var", f"{name}={value}")]
@@ -129,6 +151,23 @@ def test_each_job_file_is_accepted_as_it_stands(agent: Agent, service: str) -> N
 
     assert answer.returncode == 0, answer.stderr
     assert "Job validation successful" in answer.stdout
+
+
+def test_the_backup_reads_the_data_of_postgresql_writes_none_and_never_overlaps(agent: Agent) -> None:
+    """Also where a run takes longer than a day (R9.1)."""
+    values = [word for name, value in {**COMMON, **OWN["backup"]}.items() for word in ("-var", f"{name}={value}")]
+    job = json.loads(agent.nomad("job", "run", "-output", *values, str(path("backup"))).stdout)["Job"]
+    (group,) = job["TaskGroups"]
+    mounts = {
+        mount["Destination"]: (mount["ReadOnly"], task["Name"])
+        for task in group["Tasks"]
+        for mount in task["VolumeMounts"] or ()
+        if mount["Volume"] == "data"
+    }
+
+    assert mounts == {"/data": (True, "backup")}
+    assert group["Volumes"]["data"]["ReadOnly"] is True
+    assert (job["Periodic"]["ProhibitOverlap"], job["Periodic"]["TimeZone"]) == (True, "UTC")
 
 
 def test_one_up_defines_all_a_second_changes_nothing_and_destroy_leaves_nothing(project: Stack, agent: Agent) -> None:
@@ -173,13 +212,16 @@ def test_what_keeps_data_is_removed_by_nobody_by_mistake(project: Stack, agent: 
     assert (destroyed.code, moved.code) != (0, 0)
     assert "protected" in destroyed.output
     assert "protected" in moved.output
-    for job in ("postgres", "redis-state", "object-store"):
+    for job in ("postgres", "redis-state", "object-store", "backup-store"):
         assert agent.call("GET", f"job/{job}", namespace="whole")["Stop"] is False
         assert agent.status(f"var/nomad/jobs/{job}", namespace="whole") == 200
 
-    (protected,) = [urn for urn in project.resources_by_urn() if urn.endswith("nomad:index/job:Job::postgres")]
-    (variable,) = [urn for urn in project.resources_by_urn() if urn.endswith("nomad:index/variable:Variable::postgres")]
-    for urn in (protected, variable):
+    # Its backups' store goes with it: the provider of the other server has backups of its own.
+    kinds = ("job:Job", "variable:Variable")
+    ends = tuple(f"nomad:index/{kind}::{name}" for kind in kinds for name in ("postgres", "backup-store"))
+    protected = [urn for urn in project.resources_by_urn() if urn.endswith(ends)]
+    assert len(protected) == len(ends)
+    for urn in protected:
         project.run("state", "unprotect", urn, "--yes").expect_success()
     project.up().expect_success()
     # It is stopped, but not purged: Nomad can start it again.

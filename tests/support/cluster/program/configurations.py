@@ -6,10 +6,10 @@ import msgspec
 import pulumi
 
 from config import Configuration, ConfigurationError, load
-from parts import alerting, application, cluster, edge, exporters, monitoring, stores, supervision, synthetic
+from parts import alerting, application, backup, cluster, edge, exporters, monitoring, stores, supervision, synthetic
 from tests.support.cluster.program.recorded_engine import PROJECT, STACK, run
 
-PARTS = (cluster, stores, edge, monitoring, exporters, alerting, application, supervision, synthetic)
+PARTS = (cluster, stores, edge, monitoring, exporters, alerting, application, supervision, synthetic, backup)
 SETTINGS: tuple[type[msgspec.Struct], ...] = (
     cluster.ClusterConfig,
     stores.StoresConfig,
@@ -20,6 +20,7 @@ SETTINGS: tuple[type[msgspec.Struct], ...] = (
     application.ApplicationConfig,
     supervision.SupervisionConfig,
     synthetic.SyntheticConfig,
+    backup.BackupConfig,
 )
 SECRETS = (
     *stores.SECRETS,
@@ -29,6 +30,7 @@ SECRETS = (
     *alerting.SECRETS,
     *application.SECRETS,
     *supervision.SECRETS,
+    *backup.SECRETS,
 )
 OPTIONAL_SECRETS = (
     *stores.OPTIONAL_SECRETS,
@@ -42,6 +44,7 @@ CHECKS = {
     alerting.AlertingConfig: alerting.alerting_problems,
     application.ApplicationConfig: application.application_problems,
     synthetic.SyntheticConfig: synthetic.synthetic_problems,
+    backup.BackupConfig: backup.backup_problems,
 }
 
 REQUIRED = {

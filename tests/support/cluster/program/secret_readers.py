@@ -7,8 +7,13 @@ WAITING = {"worker/worker/wait", "scheduler/scheduler/wait"}
 #: Where each secret may be read, below nomad/jobs/.
 READERS = {
     "postgresOwnerPassword": {"postgres", "api/api/prepare"},
+    "backupKey": {"postgres", "backup"},
+    "backupStoreSecretKey": {"backup-store", "postgres", "backup"},
+    "backupStoreAdministratorSecretKey": {"backup-store"},
     "postgresApplicationPassword": {"postgres", "pgbouncer"},
     "storesAuthority": {
+        "postgres",
+        "backup",
         "pgbouncer",
         "postgres-exporter",
         "pgbouncer-exporter",
@@ -16,8 +21,8 @@ READERS = {
         *APPLICATION,
         *WAITING,
     },
-    "storesCertificate": {"postgres", "pgbouncer"},
-    "storesKey": {"postgres", "pgbouncer"},
+    "storesCertificate": {"postgres", "pgbouncer", "backup-store"},
+    "storesKey": {"postgres", "pgbouncer", "backup-store"},
     "redisStatePassword": {"redis-state"},
     "redisCachePassword": {"redis-cache"},
     "objectStoreApplicationSecretKey": {"object-store"},

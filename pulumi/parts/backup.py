@@ -1,0 +1,191 @@
+"""PostgreSQL's backups: where its write-ahead log goes, the store of the repository, the nightly job (R9.1)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated
+
+import msgspec
+import pulumi
+
+from components.service import JOBS, Service, ServiceArgs
+from config import Megabytes, Port, Text
+from parts.application import ApplicationConfig, parse_manifest, release_variable
+from parts.cluster import Cluster
+from parts.stores import AUTHORITY_FILE, Archive, ElsewhereAddress, Stores, StoresConfig
+from upschedule.settings.servers import DEFAULT_REGION
+
+#: `backupKey` encrypts the repository: keep a copy outside of the cluster, since without it no backup opens.
+#: `backupStoreAdministratorSecretKey` alone can remove what the object lock protects.
+SECRETS = ("backupKey", "backupStoreSecretKey", "backupStoreAdministratorSecretKey")
+Secrets = Mapping[str, pulumi.Output[str]]
+Days = Annotated[int, msgspec.Meta(ge=1)]
+_STANZA = "upschedule"
+#: As PostgreSQL's job and the backup's have it.
+_DATA = "/data/15"
+
+
+class BackupConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
+    """Settings of the backups, which there are where PostgreSQL runs on the cluster. Paths are as a task sees them.
+
+    `backupStoreAddress` is HOST:PORT of an S3 store with TLS elsewhere, with a bucket that has an object lock; the
+    store then does not run here. `backupStoreHost` is the name in the certificate of the one that does, if
+    `serviceHost` is an IP address: pgBackRest compares names only. `backupStoreCaFile` has who signed its certificate.
+    `archiveQueueMb` bounds the write-ahead log that waits while the store is away: beyond it segments are dropped.
+    `backupLockDays` is how long nobody but the store's administrator can remove what was written, and must exceed
+    `backupKeepDays` by the two days for which the oldest backup may stay longer.
+    """
+
+    backup_store_address: ElsewhereAddress = ""
+    backup_store_host: str = ""
+    backup_store_region: Text = DEFAULT_REGION
+    backup_store_bucket: Text = "repository"
+    backup_store_access_key: Text = "backup"
+    backup_store_ca_file: Text = AUTHORITY_FILE
+    backup_store_program: Text = "/usr/bin/weed"
+    backup_store_volume: Text = "backup-store"
+    backup_store_port: Port = 8334
+    backup_store_master_port: Port = 9334
+    backup_store_memory_mb: Megabytes = 512
+    backup_memory_mb: Megabytes = 1024
+    backup_schedule: Text = "0 1 * * *"
+    backup_keep_days: Days = 7
+    backup_lock_days: Days = 9
+    archive_seconds: Annotated[int, msgspec.Meta(ge=1)] = 30
+    archive_queue_mb: Megabytes = 2048
+
+
+def backup_problems(settings: BackupConfig, _: Mapping[str, str]) -> dict[str, str]:
+    """A lock that ends before the backup is removed would leave its last days without protection."""
+    least = settings.backup_keep_days + 2
+    if settings.backup_lock_days < least:
+        return {"backupLockDays": f"must be at least {least}, since the oldest backup is removed after up to that"}
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The stack without the backups themselves, as they need it."""
+
+    stores: Stores
+    postgres: StoresConfig
+    application: ApplicationConfig
+
+
+def store_address(cluster: Cluster, settings: BackupConfig) -> str:
+    """HOST:PORT of the repository's store."""
+    host = settings.backup_store_host or cluster.host("backup-store")
+    return settings.backup_store_address or f"{host}:{settings.backup_store_port}"
+
+
+def archive(cluster: Cluster, settings: BackupConfig, secrets: Secrets) -> Archive:
+    """What PostgreSQL needs to archive its write-ahead log."""
+    return Archive(
+        repository=repository_lines(cluster, settings),
+        seconds=settings.archive_seconds,
+        secrets=repository_secrets(settings, secrets),
+    )
+
+
+def define(cluster: Cluster, settings: BackupConfig, secrets: Secrets, target: Target) -> None:
+    """Defines store and job. A PostgreSQL elsewhere is backed up by its provider, not by this."""
+    if target.postgres.postgres_address:
+        return
+    if not settings.backup_store_address:
+        define_store(cluster, settings, secrets)
+    if target.application.release:
+        define_job(cluster, settings, secrets, target)
+
+
+def define_store(cluster: Cluster, settings: BackupConfig, secrets: Secrets) -> None:
+    Service(
+        "backup-store",
+        ServiceArgs(
+            namespace=cluster.namespace,
+            keeps_data=True,
+            variables={
+                **cluster.common("backup-store"),
+                "program": settings.backup_store_program,
+                "bucket_program": (JOBS / "backup-store" / "bucket.py").read_text(encoding="utf-8"),
+                "volume": settings.backup_store_volume,
+                "port": str(settings.backup_store_port),
+                "master_port": str(settings.backup_store_master_port),
+                "bucket": settings.backup_store_bucket,
+                "region": settings.backup_store_region,
+                "lock_days": str(settings.backup_lock_days),
+                "memory_mb": str(settings.backup_store_memory_mb),
+            },
+            secrets={
+                "certificate": secrets["storesCertificate"],
+                "key": secrets["storesKey"],
+                "administrator_secret_key": secrets["backupStoreAdministratorSecretKey"],
+                "backup_access_key": settings.backup_store_access_key,
+                "backup_secret_key": secrets["backupStoreSecretKey"],
+            },
+        ),
+    )
+
+
+def define_job(cluster: Cluster, settings: BackupConfig, secrets: Secrets, target: Target) -> None:
+    manifest = parse_manifest(target.application)
+    Service(
+        "backup",
+        ServiceArgs(
+            namespace=cluster.namespace,
+            variables={
+                **cluster.common("backup"),
+                "release": release_variable(
+                    target.application, manifest, target.stores, user=f"{cluster.settings.user_prefix}release"
+                ),
+                "volume": target.postgres.postgres_volume,
+                "postgres_programs": target.application.postgres_programs,
+                "repository": repository_lines(cluster, settings),
+                "schedule": settings.backup_schedule,
+                "keep_days": str(settings.backup_keep_days),
+                "hidden_days": str(settings.backup_lock_days),
+                "memory_mb": str(settings.backup_memory_mb),
+            },
+            secrets={
+                "authority": target.stores.authority,
+                "UPSCHEDULE_POSTGRES_BACKUP_URL": target.stores.backup_url,
+                **repository_secrets(settings, secrets),
+            },
+        ),
+    )
+
+
+def repository_lines(cluster: Cluster, settings: BackupConfig) -> str:
+    """Where the repository is, and how pgBackRest uses it, for those who archive, back up and restore."""
+    host, _, port = store_address(cluster, settings).rpartition(":")
+    values = {
+        "STANZA": _STANZA,
+        "PG1_PATH": _DATA,
+        "REPO1_TYPE": "s3",
+        "REPO1_PATH": "/",
+        "REPO1_S3_ENDPOINT": host,
+        "REPO1_STORAGE_PORT": port,
+        "REPO1_STORAGE_CA_FILE": settings.backup_store_ca_file,
+        "REPO1_S3_BUCKET": settings.backup_store_bucket,
+        "REPO1_S3_REGION": settings.backup_store_region,
+        "REPO1_S3_URI_STYLE": "path",
+        "REPO1_CIPHER_TYPE": "aes-256-cbc",
+        "COMPRESS_TYPE": "zst",
+        "START_FAST": "y",
+        # Old backups go when a newer one counts.
+        "EXPIRE_AUTO": "n",
+        "ARCHIVE_PUSH_QUEUE_MAX": f"{settings.archive_queue_mb}MiB",
+        # PostgreSQL stops only after three tries to archive: with the store away within half a minute.
+        "IO_TIMEOUT": "10",
+        "LOG_LEVEL_FILE": "off",
+        "LOG_LEVEL_CONSOLE": "off",
+        # That segments were dropped is a warning.
+        "LOG_LEVEL_STDERR": "warn",
+    }
+    return "".join(f"PGBACKREST_{name}={value}\n" for name, value in values.items())
+
+
+def repository_secrets(settings: BackupConfig, secrets: Secrets) -> dict[str, pulumi.Input[str]]:
+    return {
+        "PGBACKREST_REPO1_S3_KEY": settings.backup_store_access_key,
+        "PGBACKREST_REPO1_S3_KEY_SECRET": secrets["backupStoreSecretKey"],
+        "PGBACKREST_REPO1_CIPHER_PASS": secrets["backupKey"],
+    }

@@ -1,0 +1,42 @@
+"""The cluster archives, and its nightly job makes a backup that counts, as users of their own (R9.1, R9.2, R9.5)."""
+
+import psycopg
+import pytest
+
+from tests.support.cluster.whole.backups import administrators_store, backed_up, figures
+from tests.support.cluster.whole.cluster import owner_url
+from tests.support.servers import wait_until
+from tools.local_cluster.cluster import LocalCluster
+
+pytestmark = pytest.mark.timeout(600)
+BACKED_UP_SECONDS = 300
+SHOWN_SECONDS = 60
+
+
+def test_the_nightly_job_makes_a_backup_that_counts(cluster: LocalCluster) -> None:
+    """On a server that archives without a failure: restored, compared, and shown by Prometheus."""
+    ended = backed_up(cluster, timeout_seconds=BACKED_UP_SECONDS)
+    assert ended.exit_code == 0, ended.log
+    with psycopg.connect(owner_url(cluster)) as connection:
+        rows = connection.execute("SELECT outcome, reason, size_bytes > 1000000 FROM backup_runs").fetchall()
+    assert rows == [("verified", None, True)]
+    wait_until(
+        lambda: len(figures(cluster, 'max(upschedule_backup_time_seconds{state="verified"})')) == 1,
+        timeout_seconds=SHOWN_SECONDS,
+    )
+    wait_until(
+        lambda: figures(cluster, "max(pg_stat_archiver_last_archive_age) < bool 60") == [1.0],
+        timeout_seconds=SHOWN_SECONDS,
+    )
+
+
+def test_what_the_cluster_archives_is_locked(cluster: LocalCluster) -> None:
+    """On a store of its own, whose bucket was made with the lock (R9.4)."""
+    store = administrators_store(cluster)
+    lock = store.get_object_lock_config(bucket_name="repository")
+
+    assert (lock.mode, lock.duration, lock.duration_unit) == ("GOVERNANCE", 9, "Days")
+    wait_until(
+        lambda: any(store.list_objects(bucket_name="repository", prefix="archive/upschedule/15-1/", recursive=True)),
+        timeout_seconds=SHOWN_SECONDS,
+    )
