@@ -163,6 +163,38 @@ def fresh_machine(session: nox.Session) -> None:
 
 
 @nox.session
+def load_baseline(session: nox.Session) -> None:
+    """Ten users for two minutes (R7.1); `-- --url URL` for a service that runs on this machine already."""
+    session.run("python", "-m", "perf.load", "baseline", *session.posargs)
+
+
+@nox.session
+def load_stress(session: nox.Session) -> None:
+    """More and more visitors until the service cannot serve them; then the data are checked (R7.2)."""
+    session.run("python", "-m", "perf.load", "stress", *session.posargs)
+
+
+@nox.session
+def load_spike(session: nox.Session) -> None:
+    """Ten times the load within seconds, and the time until all is as before (R7.3)."""
+    session.run("python", "-m", "perf.load", "spike", *session.posargs)
+
+
+@nox.session
+def load_soak(session: nox.Session) -> None:
+    """Two hours of steady load: nothing may grow (R7.4); `-- --seconds 120` for less."""
+    session.run("python", "-m", "perf.load", "soak", *session.posargs)
+
+
+@nox.session
+def load_uploads(session: nox.Session) -> None:
+    """A hundred uploads at once, then a thousand within ten minutes (R1.1)."""
+    if not session.posargs:
+        session.run("python", "-m", "perf.hundred_uploads")
+    session.run("python", "-m", "perf.load", "uploads", *session.posargs)
+
+
+@nox.session
 def perf(session: nox.Session) -> None:
     """Every program under perf/, one after the other; each prints its figures."""
     for program in sorted(Path("perf").glob("*.py")):

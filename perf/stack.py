@@ -15,10 +15,15 @@ STOP_SECONDS_MAX = 60.0
 
 
 class Stack(NamedTuple):
-    """A system that answers at `url`; `supervisor` is the process that owns all others."""
+    """A system that answers at `url`; `supervisor` is the process that owns all others.
+
+    `lines` are what it printed until it was ready, with the addresses of its servers.
+    """
 
     url: str
     supervisor: int
+    data: Path
+    lines: tuple[str, ...]
 
     def workers(self) -> list[int]:
         """Ids of the worker processes, lowest first."""
@@ -89,7 +94,7 @@ def running_stack(python: Path, settings: Mapping[str, str] | None = None) -> It
             url = next((line.removeprefix("ready: ") for line in lines if line.startswith("ready: ")), None)
             if url is None:
                 raise RuntimeError("the system did not become ready:\n" + "\n".join(lines[-20:]))
-            yield Stack(url=url, supervisor=process.pid)
+            yield Stack(url=url, supervisor=process.pid, data=Path(data), lines=tuple(lines))
         finally:
             process.terminate()
             process.wait(STOP_SECONDS_MAX)

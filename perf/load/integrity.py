@@ -1,0 +1,50 @@
+"""Whether any data is wrong after a load: asked of the database and the object store, not of the service (R7.2)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.rows import dict_row
+
+#: One row: what must be 0 is named so.
+_CHECKS = """
+    WITH accepted AS (SELECT unnest(%(accepted)s::uuid[]) AS id),
+         known AS (SELECT accepted.id, jobs.* FROM accepted LEFT JOIN jobs USING (id))
+    SELECT (SELECT count(*) FROM known WHERE status IS NULL) AS lost,
+           (SELECT count(*) FROM jobs WHERE status NOT IN ('completed', 'failed')) AS unfinished,
+           (SELECT count(*) FROM jobs WHERE status = 'failed' AND error IS NULL) AS failed_without_reason,
+           (SELECT count(*) FROM jobs WHERE status = 'completed'
+               AND NOT EXISTS (SELECT FROM events WHERE events.job_id = jobs.id)) AS completed_without_events,
+           (SELECT count(*) FROM accounts WHERE stored_bytes <> (SELECT coalesce(sum(size_bytes), 0) FROM jobs
+               WHERE jobs.account_id = accounts.id AND object_key IS NOT NULL)) AS wrong_quotas,
+           (SELECT count(*) FROM jobs WHERE attempt > 1) AS read_more_than_once,
+           (SELECT count(*) FROM known WHERE status = 'failed') AS failed,
+           (SELECT count(*) FROM jobs) AS jobs
+"""
+MUST_BE_ZERO = ("lost", "unfinished", "failed_without_reason", "completed_without_events", "wrong_quotas")
+
+
+@dataclass(frozen=True)
+class Integrity:
+    """Numbers by what they count; those of MUST_BE_ZERO are faults."""
+
+    counts: dict[str, int]
+
+    @property
+    def faults(self) -> dict[str, int]:
+        return {name: self.counts[name] for name in MUST_BE_ZERO if self.counts[name]}
+
+
+def unfinished(connection: psycopg.Connection[tuple[object, ...]]) -> int:
+    """Jobs that are queued or read."""
+    row = connection.execute("SELECT count(*) FROM jobs WHERE status NOT IN ('completed', 'failed')").fetchone()
+    assert row is not None
+    return int(str(row[0]))
+
+
+def check(connection: psycopg.Connection[tuple[object, ...]], accepted: Sequence[str]) -> Integrity:
+    """`accepted` are the ids of the jobs whose uploads the service has taken."""
+    with connection.cursor(row_factory=dict_row) as cursor:
+        row = cursor.execute(_CHECKS, {"accepted": list(accepted)}).fetchone()
+    assert row is not None
+    return Integrity({name: int(value) for name, value in row.items()})

@@ -1,0 +1,61 @@
+"""The system under load: a stack of its own, started for the test, or one that runs on this machine already."""
+
+import ipaddress
+import re
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import msgspec
+import psycopg
+
+from perf.stack import running_stack
+
+#: With the limits of production every profile would measure the limits. The last lets a load test fill the queue.
+RAISED_LIMITS = {
+    "UPSCHEDULE_LIMITS_REQUESTS_PER_SECOND": "100000",
+    "UPSCHEDULE_LIMITS_REQUESTS_PER_SECOND_ADDRESS": "100000",
+    "UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR_ADDRESS": "100000",
+    "UPSCHEDULE_LIMITS_STATUS_PER_MINUTE": "100000",
+}
+
+
+class Target(NamedTuple):
+    """`addresses` of the servers inside are known of a stack of our own only; `supervisor` owns its processes."""
+
+    url: str
+    supervisor: int | None
+    addresses: Mapping[str, str]
+    postgres_url: str | None
+
+    def connect(self) -> psycopg.Connection[tuple[object, ...]] | None:
+        """As the owner of the server, to look at the data after the load; None where it is not our own."""
+        return psycopg.connect(self.postgres_url, autocommit=True) if self.postgres_url else None
+
+
+@contextmanager
+def target(url: str | None) -> Iterator[Target]:
+    """Raises ValueError for an address of another machine, and RuntimeError where our own stack does not start."""
+    if url is not None:
+        require_this_machine(url)
+        yield Target(url.rstrip("/"), None, {}, None)
+        return
+    with running_stack(Path(sys.executable), RAISED_LIMITS) as stack:
+        addresses = dict(re.findall(r"^  (\S.*?)  +(\S+)$", "\n".join(stack.lines), re.MULTILINE))
+        passwords = msgspec.json.decode((stack.data / "postgres" / "passwords.json").read_bytes(), type=dict[str, str])
+        postgres = f"postgresql://postgres:{passwords['postgres']}@{addresses['PostgreSQL']}/upschedule"
+        yield Target(stack.url, stack.supervisor, addresses, postgres)
+
+
+def require_this_machine(url: str) -> None:
+    """Raises ValueError unless every address of the host is a loopback address."""
+    host = urlsplit(url).hostname
+    if not host:
+        raise ValueError(f"{url} is no address: give one such as http://127.0.0.1:8080")
+    found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None)}
+    if not all(ipaddress.ip_address(address).is_loopback for address in found):
+        raise ValueError(f"{host} is another machine: load tests are for addresses of this one only")
