@@ -1,6 +1,7 @@
 """The whole system as a person starts it (`upschedule local`), on free ports with data of its own."""
 
 import os
+import signal
 import socket
 import subprocess
 import tempfile
@@ -10,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from upschedule.operations.embedded import launcher
+
+LAUNCHER = Path(launcher.__file__)
 READY_SECONDS_MAX = 120.0
 STOP_SECONDS_MAX = 60.0
 
@@ -71,7 +75,8 @@ def running_stack(python: Path, settings: Mapping[str, str] | None = None) -> It
         environment = {**os.environ, "PORT": str(_free_port()), "UPSCHEDULE_DATA": data, "PYTHONUNBUFFERED": "1"}
         environment |= settings or {}
         process = subprocess.Popen(
-            [python, "-m", "upschedule", "local"],
+            # The kernel ends the system when this program ends in whatever way.
+            [python, LAUNCHER, str(os.getpid()), str(int(signal.SIGTERM)), "own", python, "-m", "upschedule", "local"],
             env=environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

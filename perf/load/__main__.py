@@ -14,6 +14,7 @@ import argparse
 import datetime as dt
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -45,6 +46,8 @@ SAMPLES_MAX = 4000
 
 def main() -> None:
     """Exit code 2 for arguments that make no sense."""
+    # As for Ctrl-C: what was started for the test ends with it.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     options = _options()
     profile = _profile(options)
     try:

@@ -1,5 +1,7 @@
 """The load tests themselves, in the small: what they send to a service of their own, and how they find wrong data."""
 
+import os
+import signal
 import subprocess
 import sys
 import uuid
@@ -11,7 +13,8 @@ import pytest
 from perf.load.integrity import check, unfinished
 from perf.load.report import read_figures
 from tests.support.paths import ROOT
-from tests.support.servers import Database
+from tests.support.processes.listing import processes_in
+from tests.support.servers import Database, wait_until
 
 _SMALL = ("--seconds", "8", "--users", "2")
 
@@ -33,6 +36,20 @@ def test_a_run_compares_all_answers_and_writes_its_report(tmp_path: Path) -> Non
     page = (tmp_path / "baseline.html").read_text(encoding="utf-8")
     assert page.count("<svg") == 6
     assert "| upload to finished |" in (tmp_path / "baseline.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL])
+def test_a_run_that_is_ended_leaves_no_process_behind(by: signal.Signals, tmp_path: Path) -> None:
+    environment = {**os.environ, "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "perf.load", "soak", "--reports", str(tmp_path)]
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
+    try:
+        wait_until(lambda: len(processes_in(tmp_path)) >= 5, timeout_seconds=100)
+    finally:
+        process.send_signal(by)
+        process.wait()
+    wait_until(lambda: processes_in(tmp_path) == {}, timeout_seconds=60)
 
 
 def test_another_machine_gets_no_request(tmp_path: Path) -> None:
