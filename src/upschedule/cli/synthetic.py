@@ -1,7 +1,6 @@
 """`upschedule synthetic`: the program that uses the service as a student does, and says what it found."""
 
 import os
-import signal
 import sys
 from pathlib import Path
 
@@ -85,9 +84,6 @@ def command(
         click.echo("\n".join(table(run.findings)))
         sys.exit(0 if run.ok else 1)
     logging.configure(level="info", process="synthetic")
-    # Python would wait for the thread of the run; nothing of it is worth waiting for. Nomad sends SIGINT.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, signal.SIG_DFL)
     try:
         follow(student, every_seconds=every_seconds, host=host, port=port)
     except OSError as error:

@@ -7,6 +7,7 @@ from upschedule.deploy.supervision.model import OPEN, Watch, WatchVerdict
 from upschedule.deploy.supervision.supervisor import Supervisor
 from upschedule.metrics import RELEASE_VERDICT_TIME
 from upschedule.runtime.endpoint import Probes, serving
+from upschedule.runtime.stopping import end_on_signal
 from upschedule.stores.readiness import DependencyStatus
 
 #: Above a round with a server that answers slowly.
@@ -15,6 +16,7 @@ _FRESH_SECONDS = 60.0
 
 def supervise(supervisor: Supervisor, *, host: str, port: int) -> None:
     """Runs until the process is ended. It may be killed at any moment: what it knows is in Nomad and Prometheus."""
+    end_on_signal()
     asyncio.run(_supervise(supervisor, host, port))
 
 

@@ -8,6 +8,7 @@ from upschedule.deploy.clock import Clock
 from upschedule.deploy.synthetic.figures import show, show_start
 from upschedule.deploy.synthetic.student import SyntheticStudent, log_run, pause_seconds
 from upschedule.runtime.endpoint import Probes, serving
+from upschedule.runtime.stopping import end_on_signal
 from upschedule.stores.readiness import DependencyStatus
 
 _log = structlog.stdlib.get_logger(__name__)
@@ -18,6 +19,7 @@ def follow(student: SyntheticStudent, *, every_seconds: float, host: str, port: 
 
     Raises OSError if the port is in use.
     """
+    end_on_signal()
     asyncio.run(_follow(student, every_seconds, host, port))
 
 
