@@ -33,6 +33,7 @@ _NEEDS = {
         prerequisites.OPENSSL,
         *prerequisites.PARTS["cluster"],
     ),
+    "integration/stores": (prerequisites.OPENSSL,),
     "unit/tools": (prerequisites.OPENSSL,),
 }
 

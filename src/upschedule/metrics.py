@@ -143,6 +143,12 @@ STALE_RESULTS = _counter(
     "upschedule_stale_results", "results", "Results refused because the attempt was no longer the owner"
 )
 CACHE_LOOKUPS = _counter("upschedule_status_cache_lookups", "lookups", "Lookups of the status cache", ["outcome"])
+MAILS = _counter(
+    "upschedule_mails",
+    "attempts",
+    "Attempts to send mail, by outcome: sent, refused for good, failed and tried again, given up",
+    ["outcome"],
+)
 RETENTION_REMOVED = _counter(
     "upschedule_retention_removed", "things", "Things removed at the end of their time", ["kind"]
 )

@@ -148,7 +148,9 @@ def test_a_session_that_is_gone_says_what_to_do(
         page.get_by_role("button", name="Apply").click()
         told = page.get_by_role("alert")
     expect(told).to_contain_text("Add your PDFs again")
-    expect(page.locator("body")).not_to_contain_text("sign in")
+    expect(told).to_contain_text("sign in if you have an account")
+    # What the sentence advises is there.
+    expect(page.get_by_role("link", name="Account")).to_be_visible()
     if not scripts:
         page.get_by_role("link", name="Back to your schedule").click()
     user.choose(document)

@@ -27,6 +27,8 @@ from upschedule.operations.privileges.tables import TABLES
 SECRET_COLUMNS = {
     "accounts": ("email", "password_hash"),
     "sign_ups": ("email", "password_hash"),
+    "password_resets": ("token_hash", "account_id"),
+    "mails": ("id", "email"),
     "devices": ("id_hash",),
     "sessions": ("account_id",),
 }

@@ -26,6 +26,7 @@ _TRIM = """
          ORDER BY used_at DESC OFFSET %(accounts_max)s)
     )
 """
+_FORGET = "DELETE FROM devices WHERE account_id = %(account_id)s"
 
 
 class DeviceRepository:
@@ -51,3 +52,7 @@ class DeviceRepository:
         await self._connection.execute(_UPSERT, values)
         maxima = {"devices_max": _DEVICES_OF_ACCOUNT_MAX, "accounts_max": _ACCOUNTS_OF_DEVICE_MAX}
         await self._connection.execute(_TRIM, values | maxima)
+
+    async def forget(self, account_id: UUID) -> None:
+        """No browser counts as known to the account any more."""
+        await self._connection.execute(_FORGET, {"account_id": account_id})

@@ -52,3 +52,10 @@ class NoVisitor(Refusal):
 
     code = "not-signed-in"
     title = "Nobody is signed in"
+
+
+class LinkExpired(Refusal):
+    """This link was used already, or is too old. Sign up again, or ask for a new password again, to get another one."""
+
+    code = "link-expired"
+    title = "This link is no longer valid"

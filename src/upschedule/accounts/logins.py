@@ -6,18 +6,20 @@ from datetime import datetime, timedelta
 import msgspec
 
 from upschedule.accounts.devices import DeviceRepository
-from upschedule.accounts.errors import WrongCredentials
+from upschedule.accounts.errors import LinkExpired, WrongCredentials
 from upschedule.accounts.repository import Account, AccountRepository, AddressTaken
 from upschedule.accounts.session_repository import SessionRepository
 from upschedule.accounts.sign_ups import SignUp, SignUpRepository
 from upschedule.stores.database import Connection, Database
+from upschedule.stores.tokens import token_hash
 
 
 class SignInLives(msgspec.Struct, frozen=True, kw_only=True):
-    """How long a sign-up waits for its first sign-in, and how long a device counts as known after its last one."""
+    """How long a sign-up waits, a device is known after its last sign-in, and a link for a new password is valid."""
 
     sign_up: timedelta
     device: timedelta
+    reset: timedelta
 
 
 class Login(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +57,15 @@ class Logins:
                 device, account.id, since=seen_since
             )
         return Login(account=account, device_known=known)
+
+    async def find_by_link(self, token: str) -> SignUp:
+        """The sign-up that the link in a message completes. Raises LinkExpired and StoreError."""
+        since = self._now() - self._lives.sign_up
+        async with self._database.transaction() as connection:
+            sign_up = await SignUpRepository(connection).find_by_token(token_hash(token), since=since)
+        if sign_up is None:
+            raise LinkExpired
+        return sign_up
 
     async def open(self, connection: Connection, login: Login) -> tuple[Account, list[bytes]]:
         """The account, and the hashes of sessions to invalidate after the transaction.

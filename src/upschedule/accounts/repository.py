@@ -28,6 +28,8 @@ _FIND = "SELECT * FROM accounts WHERE id = %s"
 _FIND_BY_EMAIL = "SELECT * FROM accounts WHERE email = %s"
 _SIGN_UP = "UPDATE accounts SET email = %s, password_hash = %s WHERE id = %s AND email IS NULL RETURNING *"
 _REHASH = "UPDATE accounts SET password_hash = %s WHERE id = %s AND password_hash = %s"
+_SET_HASH = "UPDATE accounts SET password_hash = %s WHERE id = %s AND email IS NOT NULL"
+_DELETE = "DELETE FROM accounts WHERE id = %s"
 _DELETE_VISITOR = """
     DELETE FROM accounts a WHERE id = %s AND email IS NULL
     AND NOT EXISTS (SELECT FROM jobs WHERE account_id = a.id)
@@ -68,6 +70,14 @@ class AccountRepository:
     async def rehash(self, account: Account, password_hash: str) -> None:
         """Changes nothing if the password is no longer the verified one."""
         await self._connection.execute(_REHASH, (password_hash, account.id, account.password_hash))
+
+    async def change_password(self, account_id: UUID, password_hash: str) -> None:
+        """Of an account with an address."""
+        await self._connection.execute(_SET_HASH, (password_hash, account_id))
+
+    async def delete(self, account_id: UUID) -> None:
+        """Deletes the account with every row that refers to it."""
+        await self._connection.execute(_DELETE, (account_id,))
 
     async def delete_visitor(self, account_id: UUID) -> None:
         """Deletes a visitor that owns nothing."""

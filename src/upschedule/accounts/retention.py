@@ -1,4 +1,4 @@
-"""Deletes ended sessions, sign-ups without a sign-in, and devices that were not used for too long."""
+"""Deletes ended sessions, sign-ups and links that were not used, and devices that were not used for too long."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -45,6 +45,8 @@ class AccountRetention:
         await remove_part("sessions", self._remove_sessions)
         await remove_part("sign-ups", self._remove_sign_ups)
         await remove_part("devices", self._remove_devices)
+        await remove_part("password-resets", self._remove_resets)
+        await remove_part("mails", self._remove_mails)
 
     async def _remove_sessions(self) -> int:
         """Deletes from Redis first: the previous release's key would bring back a session whose row is gone."""
@@ -62,6 +64,13 @@ class AccountRetention:
 
     async def _remove_devices(self) -> int:
         return await self._delete_oldest("devices", "used_at", self._now() - self._sign_in_lives.device)
+
+    async def _remove_resets(self) -> int:
+        return await self._delete_oldest("password_resets", "created_at", self._now() - self._sign_in_lives.reset)
+
+    async def _remove_mails(self) -> int:
+        """Messages that no process sends any more: what their links open is gone by then."""
+        return await self._delete_oldest("mails", "created_at", self._now() - self._sign_in_lives.sign_up)
 
     async def _delete_oldest(self, table: str, column: str, until: datetime) -> int:
         statement = sql.SQL(_DELETE_OLDEST).format(table=sql.Identifier(table), column=sql.Identifier(column))

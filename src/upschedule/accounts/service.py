@@ -8,14 +8,15 @@ import msgspec
 
 from upschedule.accounts import credentials
 from upschedule.accounts.devices import DeviceRepository
-from upschedule.accounts.errors import AlreadySignedUp, NoVisitor, WrongCredentials
+from upschedule.accounts.errors import AlreadySignedUp, NoVisitor
 from upschedule.accounts.hashing import PasswordHashing
 from upschedule.accounts.logins import Login, Logins
+from upschedule.accounts.mailer import Mailer
+from upschedule.accounts.password_check import PasswordCheck
 from upschedule.accounts.random_ids import hash_of, hash_of_cookie, new_id
 from upschedule.accounts.repository import Account, AccountRepository
 from upschedule.accounts.sessions import KnownSession, NewSession, SessionStore
 from upschedule.accounts.sign_ups import SignUpRepository
-from upschedule.accounts.throttle import SignInThrottle
 from upschedule.settings import Settings
 from upschedule.stores.database import Database
 
@@ -48,6 +49,20 @@ class SignedIn(msgspec.Struct, frozen=True, kw_only=True):
     device: str
 
 
+class _Arrival(msgspec.Struct, frozen=True, kw_only=True):
+    """A person who gives a password, and the browser from which they do."""
+
+    password: str
+    client: str
+    device: str | None
+    browser: str
+    visitor: Visitor | None
+
+    def __repr__(self) -> str:
+        """Without the password: an error's traceback may print it."""
+        return "_Arrival(…)"
+
+
 class AccountService:
     """Every method may raise StoreError. `settings` are those of the request: an operator may change limits."""
 
@@ -56,22 +71,24 @@ class AccountService:
         database: Database,
         sessions: SessionStore,
         logins: Logins,
-        throttle: SignInThrottle,
+        passwords: PasswordCheck,
         hashing: PasswordHashing,
         *,
+        mailer: Mailer | None,
         now: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._sessions = sessions
         self._logins = logins
-        self._throttle = throttle
+        self._passwords = passwords
         self._hashing = hashing
+        self._mailer = mailer
         self._now = now
 
     async def visitor(self, session_id: str) -> Visitor | None:
         """None for an id that is unknown, ended or malformed."""
         known = await self._sessions.find(session_id)
-        return _visitor(session_id, known) if known else None
+        return visitor_of(session_id, known) if known else None
 
     async def create_visitor(self) -> Visitor:
         """Creates an account without a password, and its session, when there is first something to store."""
@@ -96,7 +113,9 @@ class AccountService:
         return _profile(account, quota_bytes=settings.uploads.quota_bytes)
 
     async def sign_up(self, *, email: str, password: str, visitor: Visitor | None) -> None:
-        """Stores a sign-up. The first sign-in turns it into an account, with all that this visitor owns.
+        """Stores a sign-up, which becomes an account with all that this visitor owns.
+
+        The link that is sent to the address completes it, or the first sign-in where no mail is sent.
 
         The outcome does not reveal whether the address has an account already (decision 15). Raises
         InvalidCredentials, AlreadySignedUp, SignInBusy.
@@ -106,13 +125,19 @@ class AccountService:
         if visitor:
             await self._refuse_signed_up(visitor)
         password_hash = await self._hashing.hash(password)
+        mail_id, token_hash = self._mailer.new_link() if self._mailer else (None, None)
         async with self._database.transaction() as connection:
             await SignUpRepository(connection).upsert(
                 email=email,
                 password_hash=password_hash,
                 visitor_id=visitor.account_id if visitor else None,
+                token_hash=token_hash,
                 now=self._now(),
             )
+            if self._mailer and mail_id:
+                await self._mailer.queue(connection, mail_id, "sign-up", email)
+        if self._mailer:
+            self._mailer.wake()
 
     async def sign_in(
         self,
@@ -121,31 +146,42 @@ class AccountService:
         password: str,
         client: str,
         device: str | None,
+        browser: str,
         visitor: Visitor | None,
         settings: Settings,
     ) -> SignedIn:
-        """Gives session and device new ids. Raises WrongCredentials, SignInBlocked, SignInBusy."""
-        email, password = credentials.normalised_email(email), credentials.normalised_password(password)
-        old = hash_of_cookie(device)
-        login = await self._logins.find(email, old)
-        attempt = await self._throttle.begin(
-            client=client, email=email, device=old if login.device_known else None, limits=settings.limits
-        )
-        try:
-            right = await self._hashing.verify(login.password_hash, password)
-        except Exception:
-            await self._throttle.abandoned(attempt)
-            raise
-        if not right:
-            await self._throttle.failed(attempt, limits=settings.limits)
-            raise WrongCredentials
-        await self._throttle.succeeded(attempt)
-        account, begun, device = await self._enter(login, password, old=old, visitor=visitor)
-        return SignedIn(
-            profile=_profile(account, quota_bytes=settings.uploads.quota_bytes),
-            visitor=await self._visitor_of(begun),
-            device=device,
-        )
+        """Gives session and device new ids. `browser` names the session in the list of its owner.
+
+        Raises WrongCredentials, SignInBlocked, SignInBusy.
+        """
+        email = credentials.normalised_email(email)
+        login = await self._logins.find(email, hash_of_cookie(device))
+        arrival = _Arrival(password=password, client=client, device=device, browser=browser, visitor=visitor)
+        return await self._let_in(login, email, arrival, settings)
+
+    async def address_to_confirm(self, token: str) -> str:
+        """The address of the sign-up that the link in a message completes. Raises LinkExpired."""
+        return (await self._logins.find_by_link(token)).email
+
+    async def confirm(
+        self,
+        *,
+        token: str,
+        password: str,
+        client: str,
+        device: str | None,
+        browser: str,
+        visitor: Visitor | None,
+        settings: Settings,
+    ) -> SignedIn:
+        """Makes the account of the sign-up that the link in a message completes, and signs in.
+
+        The link shows who reads the mail of the address, the password who signed up: another person may have done so
+        with this address. Raises LinkExpired and what `sign_in` raises.
+        """
+        sign_up = await self._logins.find_by_link(token)
+        arrival = _Arrival(password=password, client=client, device=device, browser=browser, visitor=visitor)
+        return await self._let_in(Login(sign_up=sign_up), sign_up.email, arrival, settings)
 
     async def sign_out(self, session_id: str) -> None:
         """Ends the session for all instances before it returns. An unknown session counts as ended."""
@@ -159,9 +195,25 @@ class AccountService:
         if account is not None and account.email is not None:
             raise AlreadySignedUp
 
-    async def _enter(
-        self, login: Login, password: str, *, old: bytes | None, visitor: Visitor | None
-    ) -> tuple[Account, NewSession, str]:
+    async def _let_in(self, login: Login, email: str, arrival: _Arrival, settings: Settings) -> SignedIn:
+        password = credentials.normalised_password(arrival.password)
+        await self._passwords.check(
+            login,
+            email=email,
+            password=password,
+            client=arrival.client,
+            device=hash_of_cookie(arrival.device),
+            limits=settings.limits,
+        )
+        account, begun, device = await self._enter(login, password, arrival)
+        return SignedIn(
+            profile=_profile(account, quota_bytes=settings.uploads.quota_bytes),
+            visitor=await self._visitor_of(begun),
+            device=device,
+        )
+
+    async def _enter(self, login: Login, password: str, arrival: _Arrival) -> tuple[Account, NewSession, str]:
+        old, visitor = hash_of_cookie(arrival.device), arrival.visitor
         password_hash = await self._rehashed(login, password)
         device = new_id()
         async with self._database.transaction() as connection:
@@ -170,7 +222,7 @@ class AccountService:
                 await AccountRepository(connection).rehash(account, password_hash)
             if visitor:
                 ended += await self._sessions.end(connection, visitor.session_id)
-            begun = await self._sessions.begin(connection, account.id)
+            begun = await self._sessions.begin(connection, account.id, browser=arrival.browser)
             await DeviceRepository(connection).upsert(
                 old=old, new=hash_of(device), account_id=account.id, now=self._now()
             )
@@ -184,7 +236,7 @@ class AccountService:
         return await self._hashing.rehash(password)
 
     async def _visitor_of(self, begun: NewSession) -> Visitor:
-        return _visitor(begun.session_id, await self._sessions.cache(begun))
+        return visitor_of(begun.session_id, await self._sessions.cache(begun))
 
 
 def _profile(account: Account, *, quota_bytes: int) -> Profile:
@@ -198,7 +250,8 @@ def _profile(account: Account, *, quota_bytes: int) -> Profile:
     )
 
 
-def _visitor(session_id: str, known: KnownSession) -> Visitor:
+def visitor_of(session_id: str, known: KnownSession) -> Visitor:
+    """The visitor whose cookie holds this session."""
     return Visitor(
         account_id=known.account_id,
         session_id=session_id,

@@ -22,12 +22,16 @@ class SessionLives(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Session(msgspec.Struct, frozen=True, kw_only=True):
-    """A row without `ended_at`. Its lifetime may be over nevertheless."""
+    """A row without `ended_at`. Its lifetime may be over nevertheless.
+
+    `browser` is what the browser called itself at the sign-in, in short; empty for a visitor's session.
+    """
 
     id_hash: bytes
     account_id: UUID
     created_at: datetime
     last_seen_at: datetime
+    browser: str = ""
 
     def remaining(self, lives: SessionLives, now: datetime) -> timedelta:
         """The time until the session ends without further use; negative once it has ended."""
@@ -35,8 +39,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _CREATE = """
-    INSERT INTO sessions (id_hash, account_id, created_at, last_seen_at)
-    VALUES (%(id_hash)s, %(account_id)s, %(now)s, %(now)s) RETURNING *
+    INSERT INTO sessions (id_hash, account_id, created_at, last_seen_at, browser)
+    VALUES (%(id_hash)s, %(account_id)s, %(now)s, %(now)s, %(browser)s) RETURNING *
 """
 # The account may be gone, and another request may do the same.
 _ADOPT = """
@@ -51,7 +55,18 @@ _TOUCH = """
 """
 _END = "UPDATE sessions SET ended_at = %(now)s WHERE id_hash = %(id_hash)s AND ended_at IS NULL"
 _END_ALL = """
-    UPDATE sessions SET ended_at = %(now)s WHERE account_id = %(account_id)s AND ended_at IS NULL RETURNING id_hash
+    UPDATE sessions SET ended_at = %(now)s
+    WHERE account_id = %(account_id)s AND ended_at IS NULL AND id_hash IS DISTINCT FROM %(besides)s RETURNING id_hash
+"""
+_END_OWNED = """
+    UPDATE sessions SET ended_at = %(now)s
+    WHERE account_id = %(account_id)s AND id_hash = %(id_hash)s AND ended_at IS NULL RETURNING id_hash
+"""
+_OF_ACCOUNT = """
+    SELECT * FROM sessions
+    WHERE account_id = %(account_id)s AND ended_at IS NULL
+      AND last_seen_at > %(unseen_since)s AND created_at > %(created_until)s
+    ORDER BY last_seen_at DESC, created_at DESC LIMIT %(rows_max)s
 """
 # Each part has an index of its own.
 _ENDED = """
@@ -76,8 +91,8 @@ class SessionRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    async def create(self, id_hash: bytes, account_id: UUID, now: datetime) -> Session:
-        values = {"id_hash": id_hash, "account_id": account_id, "now": now}
+    async def create(self, id_hash: bytes, account_id: UUID, now: datetime, *, browser: str) -> Session:
+        values = {"id_hash": id_hash, "account_id": account_id, "now": now, "browser": browser}
         cursor = await self._connection.execute(_CREATE, values)
         return msgspec.convert(await cursor.fetchone(), Session)
 
@@ -98,10 +113,22 @@ class SessionRepository:
     async def end(self, id_hash: bytes, now: datetime) -> None:
         await self._connection.execute(_END, {"id_hash": id_hash, "now": now})
 
-    async def end_all(self, account_id: UUID, now: datetime) -> list[bytes]:
-        """The hashes of the sessions that this call ended."""
-        cursor = await self._connection.execute(_END_ALL, {"account_id": account_id, "now": now})
+    async def end_all(self, account_id: UUID, now: datetime, *, besides: bytes | None = None) -> list[bytes]:
+        """The hashes of the sessions that this call ended: all but the one with the hash `besides`."""
+        values = {"account_id": account_id, "now": now, "besides": besides}
+        cursor = await self._connection.execute(_END_ALL, values)
         return [row["id_hash"] for row in await cursor.fetchall()]
+
+    async def end_owned(self, account_id: UUID, id_hash: bytes, now: datetime) -> list[bytes]:
+        """As `end_all`, for one session of the account; nothing if it is not the account's."""
+        cursor = await self._connection.execute(_END_OWNED, {"account_id": account_id, "id_hash": id_hash, "now": now})
+        return [row["id_hash"] for row in await cursor.fetchall()]
+
+    async def of_account(self, account_id: UUID, lives: SessionLives, now: datetime, *, rows_max: int) -> list[Session]:
+        """Those that live, the most recently used first."""
+        values = _until(lives, now) | {"account_id": account_id, "rows_max": rows_max}
+        cursor = await self._connection.execute(_OF_ACCOUNT, values)
+        return msgspec.convert(await cursor.fetchall(), list[Session])
 
     async def ended(self, lives: SessionLives, now: datetime, *, rows_max: int) -> list[bytes]:
         """The hashes of sessions that were ended, or whose lifetime is over."""

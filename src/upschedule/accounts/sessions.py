@@ -13,6 +13,8 @@ from upschedule.accounts.session_repository import Session, SessionLives, Sessio
 from upschedule.stores.database import Connection, Database
 from upschedule.stores.errors import StoreError
 
+_LISTED_MAX = 100
+
 _log = structlog.stdlib.get_logger("upschedule.accounts")
 
 
@@ -42,10 +44,10 @@ class SessionStore:
         self._lives = lives
         self._now = now
 
-    async def begin(self, connection: Connection, account_id: UUID) -> NewSession:
+    async def begin(self, connection: Connection, account_id: UUID, *, browser: str = "") -> NewSession:
         """Runs in the caller's transaction; call `cache` after it. Raises StoreError."""
-        session_id = new_id()
-        session = await SessionRepository(connection).create(hash_of(session_id), account_id, self._now())
+        session_id, sessions = new_id(), SessionRepository(connection)
+        session = await sessions.create(hash_of(session_id), account_id, self._now(), browser=browser)
         return NewSession(session_id=session_id, session=session)
 
     async def cache(self, new: NewSession) -> KnownSession:
@@ -72,6 +74,11 @@ class SessionStore:
             return []
         await SessionRepository(connection).end(id_hash, self._now())
         return [id_hash]
+
+    async def of_account(self, connection: Connection, account_id: UUID) -> list[Session]:
+        """Those that live, the most recently used first, at most a hundred. Raises StoreError."""
+        sessions = SessionRepository(connection)
+        return await sessions.of_account(account_id, self._lives, self._now(), rows_max=_LISTED_MAX)
 
     async def invalidate(self, hashes: Sequence[bytes]) -> None:
         """Raises StoreError if Redis is unavailable; an entry that it still has expires within a minute."""

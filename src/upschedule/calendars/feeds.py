@@ -17,8 +17,8 @@ from upschedule.calendars.model import CalendarOptions
 from upschedule.calendars.records import RecordRepository, calendars_without_file, delete_cancelled_entries
 from upschedule.calendars.repository import CalendarRepository
 from upschedule.calendars.service import feed_url
-from upschedule.calendars.tokens import token_hash
 from upschedule.stores.database import Database
+from upschedule.stores.tokens import token_hash
 from upschedule.timetable.icalendar import with_source
 
 #: The most that one pass of `publish_outdated` does.

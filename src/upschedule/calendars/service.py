@@ -27,11 +27,12 @@ from upschedule.calendars.previews import YearAdvice, advise
 from upschedule.calendars.proposals import GroupProposals, check_searchable, propose_groups
 from upschedule.calendars.repository import CalendarRepository
 from upschedule.calendars.sources import SourceRepository
-from upschedule.calendars.tokens import feed_token, token_hash
+from upschedule.calendars.tokens import feed_token
 from upschedule.calendars.validation import check_bounds, check_complete, check_dates, check_jobs, checked_name
 from upschedule.planning.wishes import Wishes
 from upschedule.settings import CalendarSettings, LimitSettings
 from upschedule.stores.database import Connection, Database
+from upschedule.stores.tokens import token_hash
 from upschedule.timetable.estimate import Estimate
 
 #: South African time, which decides the present year.

@@ -9,8 +9,9 @@ from upschedule.calendars.assembly import CalendarAssembly
 from upschedule.calendars.errors import CalendarNotFound, ShareNotFound
 from upschedule.calendars.repository import CalendarRepository
 from upschedule.calendars.service import CalendarService
-from upschedule.calendars.tokens import share_token, token_hash
+from upschedule.calendars.tokens import share_token
 from upschedule.stores.database import Connection, Database
+from upschedule.stores.tokens import token_hash
 
 _OF_CALENDAR = "SELECT nonce, busy_only FROM calendar_shares WHERE calendar_id = %(calendar_id)s"
 _BY_TOKEN = "SELECT calendar_id, busy_only FROM calendar_shares WHERE token_hash = %(token_hash)s"  # noqa: S105 - a query

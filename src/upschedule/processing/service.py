@@ -23,6 +23,7 @@ from upschedule.timetable.event import Extraction
 _POLL_SECONDS_QUEUED = 1.0
 # Matters only after a lost event.
 _POLL_SECONDS = 5.0
+_DELETED_AT_ONCE = 100
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,6 +102,16 @@ class JobService:
         await self._broadcaster.removed(job_id)
         if job.object_key:
             await self._objects.try_delete(job.object_key)
+
+    async def delete_all(self, account_id: UUID) -> None:
+        """Deletes every job of the account, as `delete` does. May be repeated where it was interrupted."""
+        while True:
+            page = await self.recent(account_id, cursor=None, limit=_DELETED_AT_ONCE)
+            if not page.jobs:
+                return
+            for job in page.jobs:
+                with suppress(JobNotFound):
+                    await self.delete(account_id, job.id)
 
     async def watch(self, account_id: UUID, job_id: UUID) -> AsyncGenerator[JobStatus]:
         """The status now and after every change, up to the final one or `end_watches`. Raises JobNotFound."""

@@ -7,6 +7,10 @@ from uuid import uuid4
 
 from upschedule.accounts.exemptions import Exemptions
 from upschedule.accounts.logins import Logins, SignInLives
+from upschedule.accounts.mailer import Mailer, MailOptions
+from upschedule.accounts.own_account import DeleteDocuments, OwnAccount
+from upschedule.accounts.password_check import PasswordCheck
+from upschedule.accounts.password_resets import PasswordResets
 from upschedule.accounts.retention import AccountRetention
 from upschedule.accounts.service import AccountService
 from upschedule.accounts.session_cache import SessionCache
@@ -42,6 +46,7 @@ from upschedule.processing.sweeper import Sweeper
 from upschedule.services.opening import QUEUE, Stores
 from upschedule.settings import Settings
 from upschedule.stores.database import Database
+from upschedule.stores.mail_server import MailServer
 from upschedule.stores.readiness import DependencyStatus, Pings, ping_all
 from upschedule.stores.redis import ping
 
@@ -72,7 +77,11 @@ class Services:
             broadcaster=self.broadcaster,
             queue=queue,
         )
-        self.accounts = _account_service(settings, stores)
+        #: None where no mail server is set: then the first sign-in makes an account.
+        self.mailer = _mailer(settings, stores.database)
+        self.accounts, self.own_account, self.password_resets = _account_services(
+            settings, stores, self.mailer, delete_documents=self.jobs.delete_all
+        )
         self.exemptions = Exemptions(stores.database)
         self._calendars = _calendar_service(settings, stores.database) if settings.web.feed_secret else None
         self.feeds = FeedService(stores.database, _calendar_options(settings), now=_now)
@@ -212,16 +221,31 @@ class Services:
         )
 
 
-def _account_service(settings: Settings, stores: Stores) -> AccountService:
+def _account_services(
+    settings: Settings, stores: Stores, mailer: Mailer | None, *, delete_documents: DeleteDocuments
+) -> tuple[AccountService, OwnAccount, PasswordResets | None]:
     sessions = SessionStore(stores.database, SessionCache(stores.redis_state), lives=_session_lives(settings), now=_now)
-    return AccountService(
-        stores.database,
-        sessions,
-        Logins(stores.database, lives=_sign_in_lives(settings), now=_now),
-        SignInThrottle(stores.redis_state),
-        stores.hashing,
-        now=_now,
+    logins = Logins(stores.database, lives=_sign_in_lives(settings), now=_now)
+    passwords = PasswordCheck(SignInThrottle(stores.redis_state), stores.hashing)
+    accounts = AccountService(stores.database, sessions, logins, passwords, stores.hashing, mailer=mailer, now=_now)
+    own = OwnAccount(
+        stores.database, sessions, logins, passwords, stores.hashing, delete_documents=delete_documents, now=_now
     )
+    if mailer is None:
+        return accounts, own, None
+    life = _sign_in_lives(settings).reset
+    return accounts, own, PasswordResets(stores.database, sessions, stores.hashing, mailer, life=life, now=_now)
+
+
+def _mailer(settings: Settings, database: Database) -> Mailer | None:
+    """For the API, which alone has the key that links are derived from."""
+    web, mail = settings.web, settings.mail
+    if not mail.host or not web.feed_secret:
+        return None
+    options = MailOptions(
+        secret=web.feed_secret, public_url=web.public_url.rstrip("/"), sign_up_hours=web.sign_up_hours
+    )
+    return Mailer(database, MailServer(mail), mail, options, new_id=uuid4, now=_now)
 
 
 def _session_lives(settings: Settings) -> SessionLives:
@@ -231,7 +255,11 @@ def _session_lives(settings: Settings) -> SessionLives:
 
 def _sign_in_lives(settings: Settings) -> SignInLives:
     web = settings.web
-    return SignInLives(sign_up=timedelta(hours=web.sign_up_hours), device=timedelta(days=web.device_days))
+    return SignInLives(
+        sign_up=timedelta(hours=web.sign_up_hours),
+        device=timedelta(days=web.device_days),
+        reset=timedelta(minutes=settings.mail.reset_minutes),
+    )
 
 
 def _calendar_service(settings: Settings, database: Database) -> CalendarService:

@@ -8,7 +8,13 @@ the variable `UPSCHEDULE_POSTGRES_WAIT_SECONDS`. Limits name the requirement tha
 from upschedule.settings.background import RolloutSettings, SchedulerSettings
 from upschedule.settings.groups import Settings
 from upschedule.settings.servers import ConsulSettings, LogSettings, ObjectSettings, PostgresSettings, RedisSettings
-from upschedule.settings.serving import CalendarSettings, LimitSettings, MaintenanceSettings, WebSettings
+from upschedule.settings.serving import (
+    CalendarSettings,
+    LimitSettings,
+    MailSettings,
+    MaintenanceSettings,
+    WebSettings,
+)
 from upschedule.settings.work import JobSettings, UploadSettings, WorkerSettings
 
 __all__ = [
@@ -17,6 +23,7 @@ __all__ = [
     "JobSettings",
     "LimitSettings",
     "LogSettings",
+    "MailSettings",
     "MaintenanceSettings",
     "ObjectSettings",
     "PostgresSettings",

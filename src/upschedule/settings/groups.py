@@ -4,7 +4,7 @@ import msgspec
 
 from upschedule.settings.background import RolloutSettings, SchedulerSettings
 from upschedule.settings.servers import ConsulSettings, LogSettings, ObjectSettings, PostgresSettings, RedisSettings
-from upschedule.settings.serving import CalendarSettings, LimitSettings, MaintenanceSettings, WebSettings
+from upschedule.settings.serving import CalendarSettings, LimitSettings, MailSettings, MaintenanceSettings, WebSettings
 from upschedule.settings.work import JobSettings, UploadSettings, WorkerSettings
 
 
@@ -19,6 +19,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     limits: LimitSettings = LimitSettings()
     maintenance: MaintenanceSettings = MaintenanceSettings()
     web: WebSettings
+    mail: MailSettings = MailSettings()
     worker: WorkerSettings = WorkerSettings()
     scheduler: SchedulerSettings = SchedulerSettings()
     rollout: RolloutSettings = RolloutSettings()

@@ -1,6 +1,6 @@
 """What people are served, and how often."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
@@ -45,6 +45,9 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     sign_ups_per_hour_address: Annotated[
         int, Meta(ge=1, le=AMOUNT_MAX, description="Sign-ups of an address; a campus shares one"), LIVE
     ] = 200
+    mails_per_hour: Annotated[
+        int, Meta(ge=1, le=AMOUNT_MAX, description="Messages that one e-mail address may be sent"), LIVE
+    ] = 5
     streams_per_account: Annotated[
         int, Meta(ge=1, le=AMOUNT_MAX, description="Open status streams of an account in one process"), LIVE
     ] = 20
@@ -132,6 +135,33 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     def secure(self) -> bool:
         """Whether people reach the service by HTTPS."""
         return self.public_url.startswith("https://")
+
+
+class MailSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The server that takes mail to people who sign up or have forgotten their password. Only the API uses it."""
+
+    host: Annotated[
+        str, Meta(description="Mail server; while it is empty, no mail is sent and no address is confirmed")
+    ] = ""
+    port: Annotated[int, Meta(ge=1, le=65535, description="Its port")] = 587
+    security: Annotated[
+        Literal["starttls", "tls", "none"],
+        Meta(description="How the connection is encrypted: by STARTTLS, by TLS from its start, or not at all"),
+    ] = "starttls"
+    user: Annotated[str, Meta(description="User of the mail server; empty where it wants none")] = ""
+    password: Annotated[str, Meta(description="Password of that user"), SECRET] = ""
+    sender: Annotated[str, Meta(description="Address from which the mail comes")] = "no-reply@localhost"
+    step_seconds: Annotated[
+        float, Meta(gt=0, le=300, description="Longest time for a connection or an answer of the mail server")
+    ] = 10.0
+    poll_seconds: Annotated[
+        float, Meta(gt=0, le=300, description="Pause between looks for mail that another attempt must send")
+    ] = 5.0
+    retry_seconds_base: Annotated[
+        float, Meta(gt=0, le=3600, description="First pause after a failed attempt; it doubles with each further one")
+    ] = 10.0
+    attempts_max: Annotated[int, Meta(ge=1, le=100, description="Attempts to send a message before it is given up")] = 8
+    reset_minutes: Annotated[int, Meta(ge=5, le=1440, description="How long a link for a new password is valid")] = 60
 
 
 class CalendarSettings(msgspec.Struct, frozen=True, kw_only=True):

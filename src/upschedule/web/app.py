@@ -31,12 +31,15 @@ from upschedule.web.http.requests import CheckedRequest
 from upschedule.web.http.rotation import Rotation
 from upschedule.web.http.streams import Streams
 from upschedule.web.http.uploads import UploadReceiver
+from upschedule.web.pages.account import AccountForms
 from upschedule.web.pages.assets import StaticController
 from upschedule.web.pages.explanations import ProblemController
 from upschedule.web.pages.forms import CalendarForms, DocumentForms
 from upschedule.web.pages.group_forms import GroupForms
 from upschedule.web.pages.home import HomeController
+from upschedule.web.pages.mail_links import ConfirmForms, ForgottenForms
 from upschedule.web.pages.rendering import negotiated_handlers
+from upschedule.web.pages.sign_in import SignInForms, SignUpForms
 from upschedule.web.pages.take import CalendarLinkForms, SharedController
 
 #: Every resource. A controller is added here, in one line.
@@ -56,6 +59,11 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     CalendarLinkForms,
     SharedController,
     GroupForms,
+    SignUpForms,
+    SignInForms,
+    AccountForms,
+    ConfirmForms,
+    ForgottenForms,
     StaticController,
     HealthController,
     MetricsController,
@@ -82,6 +90,8 @@ def create_app(live: LiveSettings, *, instance: str = "") -> Application:
                 asyncio.create_task(_end_streams(drain, services)),
                 asyncio.create_task(context.rotation.keep_asking(pause_seconds=web.dependency_check_seconds)),
             ]
+            if services.mailer:
+                tasks.append(asyncio.create_task(services.mailer.run(), name="mail"))
             try:
                 yield
             finally:
@@ -127,6 +137,8 @@ def _context(services: Services, settings: Settings, drain: Drain, instance: str
         services=services,
         job_service=services.jobs,
         accounts=services.accounts,
+        own_account=services.own_account,
+        password_resets=services.password_resets,
         calendars=services.calendars,
         feeds=services.feeds,
         shares=services.shares,

@@ -12,7 +12,6 @@ import pytest
 
 from parts.alert_routing import Intervals, Receivers, configuration
 from tests.cluster.conftest import Figure
-from tests.support.cluster.tooling.alert_receivers import PASSWORD
 from tests.support.cluster.tooling.alerting_site import (
     ALERTMANAGER,
     ALERTS_PATH,
@@ -24,6 +23,7 @@ from tests.support.cluster.tooling.alerting_site import (
     running_alerting,
 )
 from tests.support.cluster.tooling.prometheus_server import running
+from tests.support.mailbox import PASSWORD
 from tests.support.paths import ROOT
 from tests.support.servers import scratch_directory, wait_until
 from tools.local_cluster.chroot import make_chroot

@@ -16,6 +16,7 @@ from tests.support.identities import as_process
 from tests.support.services import Addresses, new_account, opened
 from upschedule.accounts.devices import DeviceRepository
 from upschedule.accounts.logins import SignInLives
+from upschedule.accounts.mail_repository import MailRepository
 from upschedule.accounts.random_ids import hash_of
 from upschedule.accounts.repository import AccountRepository
 from upschedule.accounts.retention import AccountRetention
@@ -31,7 +32,7 @@ from upschedule.stores.redis import connect
 
 DAY = timedelta(days=1)
 LIVES = SessionLives(idle=10 * DAY, absolute=30 * DAY)
-SIGN_IN_LIVES = SignInLives(sign_up=DAY, device=40 * DAY)
+SIGN_IN_LIVES = SignInLives(sign_up=DAY, device=40 * DAY, reset=DAY / 24)
 BEGINNING = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
@@ -331,30 +332,36 @@ async def test_a_row_stays_until_redis_has_forgotten_its_session(
     assert await house.account_of(session_id) is None
 
 
-async def test_sign_ups_without_a_sign_in_and_unused_devices_are_removed(house: House, account: UUID) -> None:
+async def test_sign_ups_links_messages_and_devices_that_are_not_used_are_removed(house: House, account: UUID) -> None:
     """Each at its time; while they are there, they count only within it."""
     async with house.database.transaction() as connection:
         await SignUpRepository(connection).upsert(
-            email="a@example.org", password_hash="x", visitor_id=account, now=house.clock()
+            email="a@example.org", password_hash="x", visitor_id=account, token_hash=None, now=house.clock()
         )
         await DeviceRepository(connection).upsert(old=None, new=b"1", account_id=account, now=house.clock())
+        await MailRepository(connection).insert(account, "reset", "a@example.org", house.clock())
+        await connection.execute(
+            "INSERT INTO password_resets (token_hash, account_id, created_at) VALUES ('1', %s, %s)",
+            (account, house.clock()),
+        )
 
-    async def left() -> tuple[int, int]:
+    async def left() -> list[str]:
         await house.retention.remove_old()
         async with house.database.transaction() as connection:
-            cursor = await connection.execute(
-                "SELECT (SELECT count(*) FROM sign_ups) AS ups, (SELECT count(*) FROM devices) AS devices"
-            )
-            row = await cursor.fetchone()
-        assert row
-        return row["ups"], row["devices"]
+            return [
+                table
+                for table in ("password_resets", "sign_ups", "mails", "devices")
+                if (await connection.execute(f"SELECT FROM {table}".encode())).rowcount
+            ]
 
+    house.clock.time = BEGINNING + timedelta(minutes=59)
+    assert await left() == ["password_resets", "sign_ups", "mails", "devices"]
     house.clock.time = BEGINNING + timedelta(hours=23)
-    assert await left() == (1, 1)
+    assert await left() == ["sign_ups", "mails", "devices"]
     house.clock.time = BEGINNING + DAY
-    assert await left() == (0, 1)
+    assert await left() == ["devices"]
     house.clock.time = BEGINNING + 40 * DAY
-    assert await left() == (0, 0)
+    assert await left() == []
 
 
 async def test_the_scheduler_has_the_rights_for_it(addresses: Addresses, house: House, account: UUID) -> None:
@@ -362,15 +369,20 @@ async def test_the_scheduler_has_the_rights_for_it(addresses: Addresses, house: 
     session_id = await house.begin(account)
     async with house.database.transaction() as connection:
         await SignUpRepository(connection).upsert(
-            email="a@example.org", password_hash="x", visitor_id=account, now=house.clock()
+            email="a@example.org", password_hash="x", visitor_id=account, token_hash=None, now=house.clock()
         )
         await DeviceRepository(connection).upsert(old=None, new=b"1", account_id=account, now=house.clock())
+        await MailRepository(connection).insert(account, "reset", "a@example.org", house.clock())
+        await connection.execute(
+            "INSERT INTO password_resets (token_hash, account_id, created_at) VALUES ('1', %s, %s)",
+            (account, house.clock()),
+        )
     live = LiveSettings(load(as_process(addresses.environment(), "scheduler")))
     async with open_services(live, role="scheduler") as scheduler:
         await scheduler.account_retention(now=lambda: BEGINNING + 1000 * DAY).remove_old()
 
     async with house.database.transaction() as connection:
-        for table in ("sessions", "sign_ups", "devices"):
+        for table in ("sessions", "sign_ups", "devices", "password_resets", "mails"):
             assert (await connection.execute(f"SELECT FROM {table}".encode())).rowcount == 0
     assert not await house.redis.exists(previous_key(session_id))
 

@@ -3,7 +3,8 @@
 import re
 import uuid
 
-from upschedule.calendars.tokens import feed_token, token_hash
+from upschedule.calendars.tokens import feed_token
+from upschedule.stores.tokens import token_hash
 
 CALENDAR = uuid.UUID("6f9619ff-8b86-4d01-b42d-00cf4fc964ff")
 SECRET = "a secret of the tests, long enough"

@@ -28,6 +28,8 @@ TABLES: Mapping[str, Mapping[Process, str]] = {
         "scheduler": "SELECT (id_hash, created_at, last_seen_at, ended_at), DELETE",
     },
     "sign_ups": {"api": _EVERY_ROW, "scheduler": "SELECT (created_at), DELETE"},
+    "password_resets": {"api": _EVERY_ROW, "scheduler": "SELECT (created_at), DELETE"},
+    "mails": {"api": _EVERY_ROW, "scheduler": "SELECT (created_at), DELETE"},
     "devices": {"api": _EVERY_ROW, "scheduler": "SELECT (used_at), DELETE"},
     "jobs": {
         "api": _EVERY_ROW,

@@ -16,6 +16,13 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
         return "Credentials(…)"
 
 
+#: The detail of the answer to a sign-up where mail is sent.
+BY_MAIL = (
+    "Open the link in the message that was sent to this address, and give the password there. An address with an "
+    "account gets a message, too."
+)
+
+
 class SignUpAnswer(msgspec.Struct, frozen=True, kw_only=True):
     """The same for every address. `sign_in` is where to go next."""
 

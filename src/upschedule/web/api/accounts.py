@@ -12,7 +12,8 @@ from upschedule.accounts.errors import (
 )
 from upschedule.accounts.service import AccountService, Profile, Visitor
 from upschedule.settings import Settings
-from upschedule.web.api.account_schemas import Credentials, SignUpAnswer
+from upschedule.web.api.account_schemas import BY_MAIL, Credentials, SignUpAnswer
+from upschedule.web.http.browsers import browser_name
 from upschedule.web.http.client_addresses import ClientAddresses
 from upschedule.web.http.guards import THROUGH_MAINTENANCE
 from upschedule.web.http.identity import AnyRequest, Identity
@@ -40,14 +41,18 @@ class AccountController(Controller):
         visitor: Visitor | None,
         accounts: AccountService,
         rate_limits: RateLimits,
+        settings: Settings,
     ) -> SignUpAnswer:
-        """The next sign-in with these details makes the account; everything that this visitor made goes with it.
+        """The link that is sent to the address makes the account; everything that this visitor made goes with it.
+
+        Where the service sends no mail, the next sign-in with these details makes it.
 
         The answer is the same whether the address has an account already or not.
         """
         await rate_limits.sign_up(request)
+        await rate_limits.mail(request, data.email)
         await accounts.sign_up(email=data.email, password=data.password, visitor=visitor)
-        return SignUpAnswer()
+        return SignUpAnswer(detail=BY_MAIL) if settings.mail.host else SignUpAnswer()
 
     @get("/current", operation_id="GetAccount", summary="Who you are", responses=problems(NoVisitor))
     async def current(self, known: Visitor, accounts: AccountService, settings: Settings) -> Profile:
@@ -87,6 +92,7 @@ class SessionController(Controller):
             password=data.password,
             client=clients.of(request),
             device=identity.device_of(request),
+            browser=browser_name(request.headers.get("user-agent", "")),
             visitor=visitor,
             settings=settings,
         )

@@ -6,6 +6,8 @@ import msgspec
 from litestar.datastructures import State
 from litestar.di import Provide
 
+from upschedule.accounts.own_account import OwnAccount
+from upschedule.accounts.password_resets import PasswordResets
 from upschedule.accounts.service import AccountService
 from upschedule.calendars.feeds import FeedService
 from upschedule.calendars.service import CalendarService
@@ -29,6 +31,9 @@ class WebContext(msgspec.Struct, frozen=True, kw_only=True):
     #: Not "jobs": a wrong field of that name in a body would count as the dependency's fault, a 500.
     job_service: JobService
     accounts: AccountService
+    own_account: OwnAccount
+    #: None where no mail is sent.
+    password_resets: PasswordResets | None
     calendars: CalendarService
     feeds: FeedService
     shares: ShareService

@@ -45,6 +45,7 @@ STATUSES: Mapping[type[Refusal], http.HTTPStatus] = {
     processing.ReadingCancelled: http.HTTPStatus.SERVICE_UNAVAILABLE,
     accounts.AlreadySignedUp: http.HTTPStatus.CONFLICT,
     accounts.WrongCredentials: http.HTTPStatus.UNAUTHORIZED,
+    accounts.LinkExpired: http.HTTPStatus.GONE,
     accounts.NoVisitor: http.HTTPStatus.UNAUTHORIZED,
     accounts.SignInBlocked: http.HTTPStatus.TOO_MANY_REQUESTS,
     accounts.SignInBusy: http.HTTPStatus.SERVICE_UNAVAILABLE,

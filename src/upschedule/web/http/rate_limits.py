@@ -1,6 +1,7 @@
 """Limits on requests, exact over all instances: moving windows in the state Redis (R5.1, R5.2, R5.4)."""
 
 import asyncio
+import hashlib
 import math
 import random
 import time
@@ -14,6 +15,7 @@ from limits.aio.storage import RedisStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 from redis.asyncio import Redis
 
+from upschedule.accounts.credentials import normalised_email
 from upschedule.accounts.exemptions import Exemptions
 from upschedule.backoff import jittered
 from upschedule.metrics import LIMITED, LIMITER_UNAVAILABLE
@@ -125,6 +127,16 @@ class RateLimits:
         """Every attempt of an address: a password that is hashed costs, and so does a row. Also raises StoreError."""
         limit = _sign_up_address(settings_of(connection.scope).limits)
         await self._count(limit, connection, self._clients.of(connection))
+
+    async def mail(self, connection: Connection, email: str) -> None:
+        """Every message that an address would be sent, so that no person's mailbox is filled. Also raises StoreError.
+
+        Where no mail is sent, nothing is counted.
+        """
+        settings = settings_of(connection.scope)
+        if settings.mail.host:
+            key = hashlib.sha256(normalised_email(email).encode()).hexdigest()
+            await self._count(_mail(settings.limits), connection, key)
 
     async def upload(self, connection: Connection, account_id: UUID) -> None:
         """An upload of an account (R5.1). Also raises StoreError."""
@@ -247,6 +259,16 @@ def _sign_up_address(settings: LimitSettings) -> Limit:
         seconds=_HOUR_SECONDS,
         open=False,
         detail="Too many people have signed up from your network within an hour. Try again later.",
+    )
+
+
+def _mail(settings: LimitSettings) -> Limit:
+    return Limit(
+        name="mails",
+        amount=settings.mails_per_hour,
+        seconds=_HOUR_SECONDS,
+        open=False,
+        detail="This address was sent several messages within an hour. Look into your mailbox, or try again later.",
     )
 
 

@@ -10,7 +10,7 @@ import msgspec
 from litestar import MediaType, Request, Response
 
 from upschedule.accounts.errors import NoVisitor
-from upschedule.errors import Problem
+from upschedule.errors import Problem, Refusal
 from upschedule.web.http import problems
 from upschedule.web.http.compression import ENCODED, VARY, accepts_gzip, compressed
 from upschedule.web.http.exchange import settings_of
@@ -31,8 +31,8 @@ class Sentence(msgspec.Struct, frozen=True, kw_only=True):
 
 SESSION_GONE = Sentence(
     title="This browser is no longer known here",
-    detail="You were away for too long, or its cookies were deleted. Add your PDFs again, it takes a minute. Calendars "
-    "to which you have subscribed go on.",
+    detail="You were away for too long, or its cookies were deleted. Add your PDFs again, it takes a minute, or sign "
+    "in if you have an account. Calendars to which you have subscribed go on.",
 )
 
 #: Nothing inline, nothing from elsewhere.
@@ -83,6 +83,17 @@ def page(request: AnyRequest, template: str, *, status_code: int = 200, **contex
     return Response(content, status_code=status_code, media_type=MediaType.HTML, headers=headers)
 
 
+def page_of_refusal(request: AnyRequest, template: str, refusal: Refusal, **context: object) -> Response[bytes]:
+    """A form that was refused, with the status, headers and sentences that the API gives the same refusal."""
+    answered: Response[Problem] = problems.handlers()[Exception](request, refusal)
+    problem = answered.content
+    errors = {error.field: error.detail for error in problem.errors or ()}
+    # Where fields are named, the sentence about them all would add nothing.
+    message = "" if errors else problem.detail
+    shown = page(request, template, status_code=problem.status, message=message, errors=errors, **context)
+    return _with_headers_of(answered, shown)
+
+
 def wants_page(request: Request[Any, Any, Any]) -> bool:
     """Whether a browser asks; the API answers browsers as it answers all others."""
     return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
@@ -113,6 +124,10 @@ def _as_page(answer: Handler, request: Request[Any, Any, Any], error: Any) -> Re
         # The API's sentence names ways that the page does not have.
         problem = msgspec.structs.replace(problem, title=SESSION_GONE.title, detail=SESSION_GONE.detail)
     shown = page(request, "problem.html", status_code=problem.status, problem=problem)
+    return _with_headers_of(answered, shown)
+
+
+def _with_headers_of(answered: Response[Problem], shown: Response[bytes]) -> Response[bytes]:
     for name, value in answered.headers.items():
         shown.headers.setdefault(name, value)
     return shown

@@ -11,17 +11,11 @@ from typing import Any
 import httpx
 
 from parts.alert_routing import Intervals, Receivers, configuration
-from tests.support.cluster.tooling.alert_receivers import (
-    PASSWORD,
-    USER,
-    Hooks,
-    Mailbox,
-    receiving_hooks,
-    receiving_mail,
-)
+from tests.support.cluster.tooling.alert_receivers import Hooks, receiving_hooks
 from tests.support.cluster.tooling.authority import self_signed
 from tests.support.cluster.tooling.metrics_server import MetricsServer, serving_metrics
 from tests.support.cluster.tooling.prometheus_server import PROMETHEUS, running
+from tests.support.mailbox import PASSWORD, USER, Mailbox, receiving_mail
 from tests.support.paths import ROOT
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 
