@@ -1,0 +1,80 @@
+"""Causes of alerts: each context manager breaks one thing on the whole cluster, and repairs it on exit (R6.4, R6.5)."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import psycopg
+
+from tests.support.cluster.whole.cluster import consul_with, delete_settings, owner_url
+from tests.support.cluster.whole.instances import instances
+from tools.local_cluster.cluster import LocalCluster
+
+
+@contextmanager
+def wrong_setting(cluster: LocalCluster) -> Iterator[None]:
+    assert consul_with(cluster, "operator").kv.put("upschedule/settings/jobs/pending_max", "many")
+    try:
+        yield
+    finally:
+        delete_settings(cluster)
+
+
+@contextmanager
+def frozen(cluster: LocalCluster, job: str) -> Iterator[None]:
+    """Freezes also each process that Nomad starts as a replacement, so that the target exists but does not answer."""
+    try:
+        with _again_and_again(lambda: [instance.freeze() for instance in instances(cluster, job)], pause_seconds=0.5):
+            yield
+    finally:
+        for instance in instances(cluster, job):
+            instance.thaw()
+
+
+@contextmanager
+def _again_and_again(action: Callable[[], object], *, pause_seconds: float) -> Iterator[None]:
+    ended = threading.Event()
+
+    def go_on() -> None:
+        while not ended.wait(pause_seconds):
+            with suppress(OSError):  # An instance ended meanwhile.
+                action()
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+@contextmanager
+def renamed_table(cluster: LocalCluster, table: str) -> Iterator[None]:
+    """The statements of the application fail, as after a wrong migration."""
+    with psycopg.connect(owner_url(cluster), autocommit=True) as connection:
+        connection.execute(f"ALTER TABLE {table} RENAME TO of_a_test_{table}".encode())
+        try:
+            yield
+        finally:
+            connection.execute(f"ALTER TABLE of_a_test_{table} RENAME TO {table}".encode())
+
+
+@contextmanager
+def locked_leases(cluster: LocalCluster) -> Iterator[None]:
+    """No scheduler can take or renew the lease of the leader."""
+    with psycopg.connect(owner_url(cluster)) as connection:
+        connection.execute("LOCK TABLE leaderships IN ACCESS EXCLUSIVE MODE")
+        yield
+        connection.rollback()
+
+
+@contextmanager
+def paused_queue(cluster: LocalCluster) -> Iterator[None]:
+    """As `upschedule ops pause` leaves it: workers take no new job."""
+    with psycopg.connect(owner_url(cluster), autocommit=True) as connection:
+        connection.execute("UPDATE queue_pauses SET paused_at = now()")
+        try:
+            yield
+        finally:
+            connection.execute("UPDATE queue_pauses SET paused_at = NULL")
