@@ -173,7 +173,7 @@ def repository_lines(cluster: Cluster, settings: BackupConfig) -> str:
         # Old backups go when a newer one counts.
         "EXPIRE_AUTO": "n",
         "ARCHIVE_PUSH_QUEUE_MAX": f"{settings.archive_queue_mb}MiB",
-        # PostgreSQL stops only after three tries to archive: with the store away within half a minute.
+        # While the store does not answer, pgBackRest gives up after eight times as long.
         "IO_TIMEOUT": "10",
         "LOG_LEVEL_FILE": "off",
         "LOG_LEVEL_CONSOLE": "off",
