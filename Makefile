@@ -7,7 +7,7 @@ BOOTSTRAP := $(PYTHON) tools/bootstrap.py
 .PHONY: help run test lint perf cluster-tools cluster cluster-down test-cluster-quick test-cluster-ci test-cluster clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 28
 
 run: ## Install and run the whole service until Ctrl-C (PORT=8080, data in UPSCHEDULE_DATA=.data)
 	@$(BOOTSTRAP) servers upschedule local
