@@ -15,12 +15,13 @@ import httpx
 import pytest
 
 from tests.cluster.conftest import Figure
-from tests.support.cluster.tooling.alert_receivers import Hooks, Mailbox, receiving_hooks, receiving_mail
+from tests.support.cluster.tooling.alert_receivers import Hooks, receiving_hooks
 from tests.support.cluster.whole import causes
 from tests.support.cluster.whole.instances import await_well, without
 from tests.support.cluster.whole.releases import tried, unlimited_traffic
 from tests.support.cluster.whole.scaling import measured
 from tests.support.documents.generate import document
+from tests.support.mailbox import Mailbox, receiving_mail
 from tests.support.servers import wait_until
 from tools.local_cluster.cluster import LocalCluster
 
