@@ -1,17 +1,20 @@
 """The synthetic student's figures and times, and how its client bounds what a server can cost it."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import ClassVar
 
 import pytest
 
+from upschedule import golden
 from upschedule.deploy.clock import Clock
 from upschedule.deploy.http import Endpoint
 from upschedule.deploy.probe.client import BODY_BYTES_MAX, ProbeClient
 from upschedule.deploy.probe.golden import ALL, GoldenStage
 from upschedule.deploy.synthetic.figures import STAGES, outcome_of
-from upschedule.deploy.synthetic.student import pause_seconds
+from upschedule.deploy.synthetic.student import Credentials, SyntheticStudent, pause_seconds
 from upschedule.golden import LAYOUTS
 
 OF_EXAMS = STAGES["exams"]
@@ -72,16 +75,22 @@ class _Endless(BaseHTTPRequestHandler):
         """Logs nothing."""
 
 
-@pytest.fixture
-def endless() -> Iterator[Endpoint]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Endless)
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[Endpoint]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    thread = Thread(target=server.serve_forever, daemon=True)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     yield Endpoint(name="The service", address=f"http://127.0.0.1:{server.server_port}")
     server.shutdown()
     server.server_close()
     thread.join()
+
+
+@pytest.fixture
+def endless() -> Iterator[Endpoint]:
+    with serving(_Endless) as site:
+        yield site
 
 
 def test_an_answer_without_end_costs_bounded_memory(endless: Endpoint) -> None:
@@ -97,3 +106,41 @@ def test_an_answer_that_trickles_ends_in_time(endless: Endpoint) -> None:
     answer = ProbeClient(endless, Clock(), answer_seconds=0.3).request("GET", "/slow")
     assert answer.record.status == 0
     assert 0.3 <= answer.record.seconds < 5
+
+
+class _Unconfirmed(BaseHTTPRequestHandler):
+    """A service that takes a sign-up, and waits for the link in its message to be opened."""
+
+    sign_ups: ClassVar[list[str]] = []
+
+    def do_GET(self) -> None:
+        self._answer(403)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        if self.path == "/api/v1/accounts":
+            self.sign_ups.append(self.path)
+        self._answer(202 if self.path == "/api/v1/accounts" else 403)
+
+    def _answer(self, status: int) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Logs nothing."""
+
+
+def test_it_signs_up_once_however_often_it_is_not_known() -> None:
+    """Each sign-up is a message to its address, where the service has a mail server."""
+    with serving(_Unconfirmed) as site:
+        student = SyntheticStudent(
+            site=site,
+            golden=golden.load(),
+            clock=Clock(),
+            credentials=Credentials(email="a@example.org", password="of nobody at all"),
+            document_seconds=1,
+        )
+        runs = [student.run() for _ in range(3)]
+    assert [finding.detail for run in runs for finding in run.findings] == ["signing in answers 403: "] * 3
+    assert len(_Unconfirmed.sign_ups) == 1
