@@ -84,6 +84,13 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
         url_of("page"),
     ] = "http://127.0.0.1:8080"
+    contact: Annotated[
+        str,
+        Meta(
+            max_length=300,
+            description="Who is responsible for the service and how to reach them, shown on the page about privacy",
+        ),
+    ] = ""
     origins: Annotated[
         tuple[Annotated[str, Meta(pattern=f"^https?://{AUTHORITY}$")], ...],
         Meta(description="Further public URLs, comma separated, from whose pages changes are accepted as well"),

@@ -37,6 +37,7 @@ from upschedule.web.pages.explanations import ProblemController
 from upschedule.web.pages.forms import CalendarForms, DocumentForms
 from upschedule.web.pages.group_forms import GroupForms
 from upschedule.web.pages.home import HomeController
+from upschedule.web.pages.information import InformationController
 from upschedule.web.pages.mail_links import ConfirmForms, ForgottenForms
 from upschedule.web.pages.rendering import negotiated_handlers
 from upschedule.web.pages.sign_in import SignInForms, SignUpForms
@@ -64,6 +65,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     AccountForms,
     ConfirmForms,
     ForgottenForms,
+    InformationController,
     StaticController,
     HealthController,
     MetricsController,

@@ -1,0 +1,40 @@
+"""Pages that say what the service does with what people give it, what holds for its use, and how it is used."""
+
+from litestar import Controller, Response, route
+
+from upschedule.settings import Settings
+from upschedule.web.http.identity import AnyRequest
+from upschedule.web.http.openapi import READING
+from upschedule.web.pages.rendering import error_handlers, page
+
+
+class InformationController(Controller):
+    """The figures in the pages are those of the settings."""
+
+    path = "/"
+    include_in_schema = False
+    exception_handlers = error_handlers()
+
+    @route("/privacy", http_method=READING)
+    async def privacy(self, request: AnyRequest, settings: Settings) -> Response[bytes]:
+        """What is stored, for how long, and what a person can do about it."""
+        web = settings.web
+        return page(
+            request,
+            "info/privacy.html",
+            contact=web.contact,
+            keep_hours=round(settings.uploads.keep_hours),
+            sign_up_hours=web.sign_up_hours,
+            session_days=web.session_days,
+            address_hours=round(settings.jobs.address_hours),
+        )
+
+    @route("/terms", http_method=READING)
+    async def terms(self, request: AnyRequest, settings: Settings) -> Response[bytes]:
+        """What holds for the use of the service."""
+        return page(request, "info/terms.html", uploads_per_hour=settings.limits.uploads_per_hour)
+
+    @route("/help", http_method=READING)
+    async def help(self, request: AnyRequest) -> Response[bytes]:
+        """Where the PDF comes from, and what people ask most."""
+        return page(request, "info/help.html")
