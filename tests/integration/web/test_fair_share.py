@@ -64,3 +64,26 @@ async def test_a_burst_of_one_network_that_all_may_make_together_is_late_and_not
         answers = await asyncio.gather(*(network.get("/api/v1/capacity") for _ in range(100)))
 
     assert Counter(answer.status_code for answer in answers) == {200: 100}
+
+
+async def test_what_waited_for_room_leaves_the_reserve_to_others(start_api: StartApi) -> None:
+    """Requests above an address's share count in it, too: it cannot take its share from the reserve on top of them."""
+    api = start_api(
+        UPSCHEDULE_LIMITS_REQUESTS_PER_SECOND="20",
+        UPSCHEDULE_LIMITS_REQUESTS_PER_SECOND_ADDRESS="5",
+        UPSCHEDULE_LIMITS_REQUESTS_RESERVED_PERCENT="50",
+    )
+    async with httpx.AsyncClient(base_url=api.url, timeout=30) as client:
+
+        async def ask(address: str) -> int:
+            return (await client.get("/api/v1/capacity", headers={"X-Forwarded-For": address})).status_code
+
+        # Ten fill all that is not reserved; the ten after them wait for a second, and then fill it again.
+        waited = await asyncio.gather(*(ask("198.18.255.1") for _ in range(20)))
+        more = [asyncio.create_task(ask("198.18.255.1")) for _ in range(5)]
+        await asyncio.sleep(0.1)
+        others = await asyncio.gather(*(ask(f"198.18.255.{2 + number % 5}") for number in range(10)))
+        await asyncio.gather(*more)
+
+    assert waited == [200] * 20
+    assert others == [200] * 10

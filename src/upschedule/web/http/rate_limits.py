@@ -113,8 +113,10 @@ class RateLimits:
             return
         if within_share:
             await self._count(limit, connection, "all")
-        elif not await self._found_room(settings):
+            return
+        if not await self._found_room(settings):
             await self._count(_unreserved(settings), connection, "all")
+        await self._count_in_share(settings, connection)
 
     async def upload_attempt(self, connection: Connection, account_id: UUID | None) -> None:
         """Every attempt of an address, also one that is refused later: receiving bytes costs as much."""
@@ -165,6 +167,19 @@ class RateLimits:
         limit = _status(settings_of(connection.scope).limits)
         await self._count(limit, connection, str(account_id))
         await self._announce(limit, connection, str(account_id))
+
+    async def _count_in_share(self, settings: LimitSettings, connection: Connection) -> None:
+        """What an address was granted above its share counts in it as well.
+
+        Otherwise requests that waited for room outside the reserve would fill all of that, and the same address could
+        take its share from the reserve on top.
+        """
+        item = _share(settings, amount=settings.requests_per_second)
+        try:
+            with store_errors(_STORE):
+                await self._windows.hit(item, self._clients.of(connection))
+        except StoreError as error:
+            _unavailable(_everybody(settings), error)
 
     async def _found_room(self, settings: LimitSettings) -> bool:
         """Whether the request was counted outside the reserve, now or a moment later.
@@ -226,8 +241,8 @@ def _everybody(settings: LimitSettings) -> Limit:
     )
 
 
-def _share(settings: LimitSettings) -> RateLimitItem:
-    return _Window(settings.requests_per_second_address, 1, "share")
+def _share(settings: LimitSettings, *, amount: int | None = None) -> RateLimitItem:
+    return _Window(amount or settings.requests_per_second_address, 1, "share")
 
 
 def _unreserved(settings: LimitSettings) -> Limit:
