@@ -11,11 +11,7 @@ nox.options.stop_on_first_error = True
 # A file's tests stay together, so that they share what its fixtures start. The order of the folders stays as well: the
 # files that take longest come first, since a process that gets one of them last lets the others wait for it.
 # `make test` repeats these options: it calls pytest itself, since its output has to end with pytest's own line.
-IN_PARALLEL = (
-    *("--numprocesses", "3"),
-    *("--dist", "loadfile", "--no-loadscope-reorder"),
-    *("--max-worker-restart", "0"),
-)
+IN_PARALLEL = ("--dist", "loadfile", "--no-loadscope-reorder", "--max-worker-restart", "0", "--numprocesses")
 #: Of the tests that need no whole cluster, the files that take longest first; tests/cluster/program consists of many
 #: short tests and fills what is left. In between are single tests of files that CI leaves to `cluster_tooling`: one for
 #: each way in which a bad release is found or left.
@@ -74,9 +70,9 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def test(session: nox.Session) -> None:
-    """All tests in one run, in three processes with servers of their own: most tests wait."""
+    """All tests in one run, in five processes with servers of their own: most tests wait."""
     session.run("python", "-m", "tools.prerequisites", "test")
-    session.run("pytest", *IN_PARALLEL, *session.posargs)
+    session.run("pytest", *IN_PARALLEL, "5", *session.posargs)
 
 
 @nox.session
@@ -118,7 +114,7 @@ def cluster_quick(session: nox.Session) -> None:
     """Plugins, program and job files on a real Nomad, in a few minutes."""
     session.run("python", "-m", "tools.cluster.build")
     # Each process has a Nomad of its own.
-    session.run("pytest", *QUICK, *IN_PARALLEL, *session.posargs)
+    session.run("pytest", *QUICK, *IN_PARALLEL, "3", *session.posargs)
 
 
 @nox.session

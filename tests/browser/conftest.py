@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,14 @@ def application(isolated_servers: IsolatedServers, tmp_path_factory: pytest.Temp
 
 
 @pytest.fixture
-def new_user(chromium: Browser, tmp_path: Path) -> Iterator[NewUser]:
+def running() -> Iterator[ExitStack]:
+    """For the processes that a test starts: they end after the browsers, whose pages would miss them."""
+    with ExitStack() as processes:
+        yield processes
+
+
+@pytest.fixture
+def new_user(chromium: Browser, running: ExitStack, tmp_path: Path) -> Iterator[NewUser]:
     """A user with a browser of their own: `new_user(url, width=390)`. No error may reach the console."""
     users: list[User] = []
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -28,15 +29,16 @@ def mailbox() -> Iterator[Mailbox]:
 
 
 @pytest.fixture
-def mail_application(isolated_servers: IsolatedServers, mailbox: Mailbox, tmp_path: Path) -> Iterator[ApiProcess]:
+def mail_application(
+    isolated_servers: IsolatedServers, running: ExitStack, mailbox: Mailbox, tmp_path: Path
+) -> ApiProcess:
     """The API with a mail server."""
     environment = isolated_servers.start("browser-mail") | {
         "UPSCHEDULE_MAIL_HOST": LOOPBACK,
         "UPSCHEDULE_MAIL_PORT": str(mailbox.port),
         "UPSCHEDULE_MAIL_SECURITY": "none",
     }
-    with api_process(environment, tmp_path / "api.log") as running:
-        yield running
+    return running.enter_context(api_process(environment, tmp_path / "api.log"))
 
 
 def _link(mailbox: Mailbox, number: int) -> str:

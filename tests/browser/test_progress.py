@@ -1,6 +1,7 @@
 """What is seen between choosing a file and its result, and when something goes wrong on the way."""
 
 import re
+from contextlib import ExitStack
 from pathlib import Path
 
 from playwright.sync_api import expect
@@ -61,34 +62,34 @@ def test_an_upload_tells_its_percentage(user: User, tmp_path: Path) -> None:
     assert any(url.endswith("/stream") for url in user.requested)
 
 
-def test_a_reading_tells_its_pages(new_user: NewUser, own_environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_reading_tells_its_pages(
+    new_user: NewUser, running: ExitStack, own_environment: dict[str, str], tmp_path: Path
+) -> None:
     """Pushed as they are read. The reader of the tests takes its time over each page."""
     document = tmp_path / "slow.pdf"
     document.write_bytes(b"%PDF-1.7 slow 4 40 ABC")
-    with (
-        api_process(own_environment, tmp_path / "api.log") as application,
-        worker_process(own_environment, tmp_path / "worker.log", program=_SLOW_WORKER),
-    ):
-        user = new_user(application.url)
-        user.page.goto("/")
-        user.choose(document)
-        expect(user.state("slow.pdf")).to_have_text(re.compile(r"Reading page [1-9]\d? of 40"))
-        expect(user.state("slow.pdf")).to_have_text("Read: 1 weekly class")
+    application = running.enter_context(api_process(own_environment, tmp_path / "api.log"))
+    running.enter_context(worker_process(own_environment, tmp_path / "worker.log", program=_SLOW_WORKER))
+    user = new_user(application.url)
+    user.page.goto("/")
+    user.choose(document)
+    expect(user.state("slow.pdf")).to_have_text(re.compile(r"Reading page [1-9]\d? of 40"))
+    expect(user.state("slow.pdf")).to_have_text("Read: 1 weekly class")
 
 
 def test_a_document_waits_in_the_queue_until_a_worker_reads_it(
-    new_user: NewUser, own_environment: dict[str, str], tmp_path: Path
+    new_user: NewUser, running: ExitStack, own_environment: dict[str, str], tmp_path: Path
 ) -> None:
     """The page says where it stands, and needs no reload."""
-    with api_process(own_environment, tmp_path / "api.log") as application:
-        user = new_user(application.url)
-        user.page.goto("/")
-        user.choose(schedules.semester_tests(tmp_path), schedules.lectures(tmp_path))
-        expect(user.state("tests.pdf")).to_have_text("Waiting: number 1 in the queue")
-        expect(user.state("lectures.pdf")).to_have_text("Waiting: number 2 in the queue")
-        with worker_process(own_environment, tmp_path / "worker.log"):
-            expect(user.state("tests.pdf")).to_have_text("Read: 2 tests")
-            expect(user.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
+    application = running.enter_context(api_process(own_environment, tmp_path / "api.log"))
+    user = new_user(application.url)
+    user.page.goto("/")
+    user.choose(schedules.semester_tests(tmp_path), schedules.lectures(tmp_path))
+    expect(user.state("tests.pdf")).to_have_text("Waiting: number 1 in the queue")
+    expect(user.state("lectures.pdf")).to_have_text("Waiting: number 2 in the queue")
+    running.enter_context(worker_process(own_environment, tmp_path / "worker.log"))
+    expect(user.state("tests.pdf")).to_have_text("Read: 2 tests")
+    expect(user.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
 
 
 def test_a_document_is_shown_once_while_the_answer_to_its_upload_is_on_its_way(user: User, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What the page says, to eyes and to screen readers, when something goes otherwise."""
 
 import re
+from contextlib import ExitStack
 from pathlib import Path
 
 import pikepdf
@@ -91,21 +92,23 @@ def test_a_file_that_is_too_large_is_known_before_it_is_sent(user: User, tmp_pat
     expect(user.cards).to_have_count(0)
 
 
-def test_a_limit_says_when_to_try_again(new_user: NewUser, own_environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_limit_says_when_to_try_again(
+    new_user: NewUser, running: ExitStack, own_environment: dict[str, str], tmp_path: Path
+) -> None:
     """The button comes back when the hour is over; before that it could not help."""
     limited = {**own_environment, "UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR": "1"}
-    with api_process(limited, tmp_path / "api.log") as application:
-        user = new_user(application.url)
-        user.page.clock.install()
-        user.page.goto("/")
-        user.choose(schedules.lectures(tmp_path))
-        expect(user.state("lectures.pdf")).to_contain_text("Waiting")
-        user.choose(schedules.semester_tests(tmp_path))
-        again = user.card("tests.pdf").get_by_role("button", name="Try again")
-        expect(user.state("tests.pdf")).to_contain_text(re.compile(r"You can try again at \d\d:\d\d\."))
-        expect(again).to_be_hidden()
-        user.page.clock.fast_forward("01:00:01")
-        expect(again).to_be_visible()
+    application = running.enter_context(api_process(limited, tmp_path / "api.log"))
+    user = new_user(application.url)
+    user.page.clock.install()
+    user.page.goto("/")
+    user.choose(schedules.lectures(tmp_path))
+    expect(user.state("lectures.pdf")).to_contain_text("Waiting")
+    user.choose(schedules.semester_tests(tmp_path))
+    again = user.card("tests.pdf").get_by_role("button", name="Try again")
+    expect(user.state("tests.pdf")).to_contain_text(re.compile(r"You can try again at \d\d:\d\d\."))
+    expect(again).to_be_hidden()
+    user.page.clock.fast_forward("01:00:01")
+    expect(again).to_be_visible()
 
 
 @pytest.mark.parametrize("scripts", [True, False])
