@@ -4,7 +4,7 @@ PYTHON ?= python3
 BOOTSTRAP := $(PYTHON) tools/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint perf cluster-tools cluster cluster-down test-cluster-quick test-cluster-ci test-cluster clean
+.PHONY: help run test lint perf cluster-tools cluster cluster-down test-cluster-quick test-cluster-short test-cluster clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 28
@@ -36,9 +36,9 @@ test-cluster-quick: ## Test the cluster's plugins, program and job files (needs 
 	@$(BOOTSTRAP) --prerequisites test cluster
 	@$(BOOTSTRAP) dev nox --session cluster_quick
 
-test-cluster-ci: ## The same, and beside it releases and failures on the whole cluster (needs root; 15 minutes)
+test-cluster-short: ## Test releases, failures and numbers of instances on the whole cluster (needs root; 15 minutes)
 	@$(BOOTSTRAP) --prerequisites test cluster
-	@$(BOOTSTRAP) dev nox --session cluster_ci
+	@$(BOOTSTRAP) dev nox --session cluster_short
 
 test-cluster: ## Test the cluster's tools, and the cluster of `make cluster` (needs root)
 	@$(BOOTSTRAP) --prerequisites test cluster

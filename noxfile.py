@@ -119,22 +119,12 @@ def cluster_quick(session: nox.Session) -> None:
 
 @nox.session
 def cluster_short(session: nox.Session) -> None:
-    """The whole cluster: releases good and bad, failures, numbers of instances; a quarter of an hour."""
-    session.run("python", "-m", "tools.cluster.build")
-    session.run("pytest", *SHORT, "-m", "not long", "--maxfail", "3", *session.posargs)
+    """The whole cluster: releases good and bad, failures, numbers of instances; a quarter of an hour.
 
-
-@nox.session
-def cluster_ci(session: nox.Session) -> None:
-    """What every change is held to: `cluster_short` in one process, and beside it `cluster_quick` in another.
-
-    Both wait most of the time. It ends after three failures: each can cost minutes of waiting, and a CI's limit of time
-    would hide all of them.
+    It ends after three failures: each can cost minutes of waiting, and a CI's limit of time would hide all of them.
     """
     session.run("python", "-m", "tools.cluster.build")
-    # tests/cluster/conftest.py makes one group of all tests on the whole cluster, and one of each other file.
-    beside = ("--numprocesses", "2", "--dist", "loadgroup", "--no-loadscope-reorder", "--max-worker-restart", "0")
-    session.run("pytest", *SHORT, *QUICK, *beside, "-m", "not long", "--maxfail", "3", *session.posargs)
+    session.run("pytest", *SHORT, "-m", "not long", "--maxfail", "3", *session.posargs)
 
 
 @nox.session

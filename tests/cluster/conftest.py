@@ -65,15 +65,6 @@ def figure(request: pytest.FixtureRequest) -> Figure:
     return record
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For several processes: one has the whole cluster and its tests in their order, the others get whole files."""
-    for item in items:
-        needs_cluster = "cluster" in getattr(item, "fixturenames", ())
-        group = "whole cluster" if needs_cluster else item.nodeid.partition("::")[0]
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     reports = (report for reports in terminalreporter.stats.values() for report in reports)
     last = (report for report in reports if isinstance(report, pytest.TestReport) and report.when == "teardown")
