@@ -15,7 +15,7 @@ run: ## Install and run the whole service until Ctrl-C (PORT=8080, data in UPSCH
 test: ## Lint, types and all tests against the real servers
 	@$(BOOTSTRAP) --prerequisites test
 	@$(BOOTSTRAP) dev nox --session lint
-	@$(BOOTSTRAP) dev pytest --numprocesses 5 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+	@$(BOOTSTRAP) dev pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 lint: ## Format, lint, types, import contracts, SQL
 	@$(BOOTSTRAP) dev nox --session lint

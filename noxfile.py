@@ -70,9 +70,9 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def test(session: nox.Session) -> None:
-    """All tests in one run, in five processes with servers of their own: most tests wait."""
+    """All tests in one run, in three processes with servers of their own: most tests wait."""
     session.run("python", "-m", "tools.prerequisites", "test")
-    session.run("pytest", *IN_PARALLEL, "5", *session.posargs)
+    session.run("pytest", *IN_PARALLEL, "3", *session.posargs)
 
 
 @nox.session
