@@ -51,15 +51,18 @@ def application(isolated_servers: IsolatedServers, tmp_path_factory: pytest.Temp
 
 
 @pytest.fixture
-def running() -> Iterator[ExitStack]:
-    """For the processes that a test starts: they end after the browsers, whose pages would miss them."""
+def running(own_environment: dict[str, str]) -> Iterator[ExitStack]:
+    """For the processes that a test starts: they end after the browsers, and before their database goes."""
     with ExitStack() as processes:
         yield processes
 
 
 @pytest.fixture
-def new_user(chromium: Browser, running: ExitStack, tmp_path: Path) -> Iterator[NewUser]:
+def new_user(chromium: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[NewUser]:
     """A user with a browser of their own: `new_user(url, width=390)`. No error may reach the console."""
+    if "running" in request.fixturenames:
+        # What is set up first ends last: a page that still asks for its state meets a server.
+        request.getfixturevalue("running")
     users: list[User] = []
 
     def arrive(url: str, *, width: int = 1440, height: int = 900, **options: Any) -> User:
