@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import tempfile
 import threading
@@ -11,7 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
+
 from upschedule.operations.embedded import launcher
+from upschedule.operations.embedded.ports import free_port
 
 LAUNCHER = Path(launcher.__file__)
 READY_SECONDS_MAX = 120.0
@@ -31,38 +33,8 @@ class Stack(NamedTuple):
 
     def workers(self) -> list[int]:
         """Ids of the worker processes, lowest first."""
-        return sorted(pid for pid in _descendants(self.supervisor) if "work" in _command(pid))
-
-
-def _command(pid: int) -> list[str]:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text(encoding="utf-8").split("\0")
-    except OSError:
-        return []
-
-
-def _descendants(root: int) -> set[int]:
-    parents: dict[int, int] = {}
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                # The command in brackets may hold spaces; the parent is the second field after it.
-                parents[int(entry.name)] = int(
-                    (entry / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1]
-                )
-            except OSError:
-                continue
-    found = {root}
-    while grown := {pid for pid, parent in parents.items() if parent in found} - found:
-        found |= grown
-    return found
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        children = psutil.Process(self.supervisor).children(recursive=True)
+        return sorted(child.pid for child in children if "work" in child.cmdline())
 
 
 @contextmanager
@@ -72,7 +44,7 @@ def running_stack(python: Path, settings: Mapping[str, str] | None = None) -> It
     `settings` are environment variables.
     """
     with tempfile.TemporaryDirectory(prefix="upschedule-perf-") as data:
-        environment = {**os.environ, "PORT": str(_free_port()), "UPSCHEDULE_DATA": data, "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, "PORT": str(free_port()), "UPSCHEDULE_DATA": data, "PYTHONUNBUFFERED": "1"}
         environment |= settings or {}
         process = subprocess.Popen(
             # The kernel ends the system when this program ends in whatever way.

@@ -50,15 +50,6 @@ class Profile:
     def duration_seconds(self) -> float:
         return self.seconds or sum(phase.seconds for phase in self.phases)
 
-    def phase_at(self, seconds: float) -> str:
-        """The name of the phase at this time after the start; empty in a closed model and after the last phase."""
-        end = 0.0
-        for phase in self.phases:
-            end += phase.seconds
-            if seconds < end:
-                return phase.name
-        return ""
-
     def starts_of(self) -> dict[str, float]:
         """When each phase begins, in seconds after the start."""
         ends = itertools.accumulate((phase.seconds for phase in self.phases), initial=0.0)
