@@ -4,7 +4,7 @@ PYTHON ?= python3
 BOOTSTRAP := $(PYTHON) tools/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint perf cluster-tools cluster cluster-down test-cluster-quick test-cluster-short test-cluster clean
+.PHONY: help run test unit lint fmt perf cluster-tools cluster cluster-down test-cluster-quick test-cluster-short test-cluster clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 28
@@ -17,8 +17,15 @@ test: ## Lint, types and all tests against the real servers
 	@$(BOOTSTRAP) dev nox --session lint
 	@$(BOOTSTRAP) dev pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
+unit: ## Unit tests and tests of the documentation, without servers (ARGS=-k words)
+	@$(BOOTSTRAP) dev nox --session unit $(if $(ARGS),-- $(ARGS))
+
 lint: ## Format, lint, types, import contracts, SQL
 	@$(BOOTSTRAP) dev nox --session lint
+
+fmt: ## Format the code and fix what ruff can fix
+	@$(BOOTSTRAP) lint ruff check --fix --exit-zero --quiet .
+	@$(BOOTSTRAP) lint ruff format .
 
 perf: ## Print the figures of every program under perf/
 	@$(BOOTSTRAP) dev nox --session perf

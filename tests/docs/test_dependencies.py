@@ -1,4 +1,4 @@
-"""Every direct dependency has a line in the README that says why it is here."""
+"""Every direct dependency has a line in docs/dependencies.md that says why it is here."""
 
 import re
 import tomllib
@@ -15,9 +15,9 @@ def _declared() -> set[str]:
     return {match.group() for item in wanted if (match := NAME.match(item))}
 
 
-def test_readme_explains_each_direct_dependency_and_no_other() -> None:
-    """A dependency that nobody can justify is removed; one that is gone leaves the README."""
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
+def test_the_page_explains_each_direct_dependency_and_no_other() -> None:
+    """A dependency without a reason is removed, and a removed dependency leaves the page."""
+    text = (ROOT / "docs" / "dependencies.md").read_text(encoding="utf-8")
     explained = set(re.findall(r"^- `([^`]+)`: \S", text, flags=re.MULTILINE))
 
     assert explained == _declared()

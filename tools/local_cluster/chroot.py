@@ -64,7 +64,9 @@ def make_chroot(folder: Path, cluster_programs: Path) -> None:
     contents = {path: Path(path) for path in DEBIAN} | {f"/usr/bin/{name}": Path("/bin", name) for name in COMMANDS}
     contents |= other_programs(cluster_programs) | {path: Path(path) for path in SYSTEM_FILES if Path(path).exists()}
     if missing := [str(path) for path in contents.values() if not path.exists()]:
-        raise ClusterError(f"Tasks need these, which are missing: {', '.join(missing)}. README.md lists the packages.")
+        raise ClusterError(
+            f"Tasks need these, which are missing: {', '.join(missing)}. docs/cluster.md lists the packages."
+        )
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o755)
     for inside, outside in contents.items():
