@@ -121,6 +121,11 @@ job "alertmanager" {
         cap_drop = ["all"]
       }
 
+      env {
+        # Go collects garbage before the memory limit ends the task.
+        GOMEMLIMIT = "${floor(var.memory_mb * 0.85)}MiB"
+      }
+
       template {
         destination   = "${NOMAD_SECRETS_DIR}/alertmanager.yml"
         change_mode   = "signal"

@@ -68,6 +68,10 @@ variable "cooldown_seconds" {
   default     = 20
 }
 
+locals {
+  memory_mb = 128
+}
+
 job "autoscaler" {
   namespace   = var.namespace
   datacenters = [var.datacenters]
@@ -132,6 +136,11 @@ job "autoscaler" {
         cap_drop = ["all"]
       }
 
+      env {
+        # Go collects garbage before the memory limit ends the task.
+        GOMEMLIMIT = "${floor(local.memory_mb * 0.85)}MiB"
+      }
+
       template {
         destination = "${NOMAD_SECRETS_DIR}/autoscaler.hcl"
         change_mode = "restart"
@@ -164,7 +173,7 @@ job "autoscaler" {
 
       resources {
         cpu    = 200
-        memory = 128
+        memory = local.memory_mb
       }
     }
   }

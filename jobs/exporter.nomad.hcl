@@ -168,6 +168,11 @@ job "exporter" {
         cap_drop = ["all"]
       }
 
+      env {
+        # Go collects garbage before the memory limit ends the task.
+        GOMEMLIMIT = "${floor(local.exporter.memory * 0.85)}MiB"
+      }
+
       dynamic "template" {
         for_each = contains(local.exporter.secrets, "environment") ? [local.id] : []
 

@@ -158,6 +158,11 @@ job "object-store" {
         cap_drop = ["all"]
       }
 
+      env {
+        # Go collects garbage before the memory limit ends the task.
+        GOMEMLIMIT = "${floor(var.memory_mb * 0.85)}MiB"
+      }
+
       volume_mount {
         volume      = "data"
         destination = "/data"

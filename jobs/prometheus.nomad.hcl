@@ -185,6 +185,11 @@ job "prometheus" {
         cap_drop = ["all"]
       }
 
+      env {
+        # Go collects garbage before the memory limit ends the task.
+        GOMEMLIMIT = "${floor(var.memory_mb * 0.85)}MiB"
+      }
+
       volume_mount {
         volume      = "data"
         destination = "/data"

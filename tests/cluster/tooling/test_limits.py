@@ -1,9 +1,11 @@
 """What a task may use of its node is held by the kernel: memory, and whole cores where it asks for them (R11.1)."""
 
+import io
 import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,26 @@ import httpx
 import pytest
 
 from tests.cluster.conftest import Figure
+from tests.cluster.tooling.test_common_blocks import parse
+from tests.cluster.tooling.test_program import COMMON, OWN
 from tests.support.cluster.tooling.nomad_agent import Agent, running_agent
 from tests.support.cluster.tooling.sleeper_jobs import unique
-from tests.support.servers import wait_until
+from tests.support.servers import scratch_directory, started, wait_until
+from upschedule.operations.embedded.seaweedfs import BUCKET, SeaweedFS
+from upschedule.operations.embedded.server import Command
 
 START_SECONDS = 40
 MEMORY_MB = 64
 WINDOW_SECONDS = 4.0
+#: Jobs whose main task is a program in Go.
+GO = (
+    *("object-store", "backup-store", "traefik", "prometheus", "alertmanager", "autoscaler"),
+    *(f"{exporter}-exporter" for exporter in ("postgres", "redis", "node", "blackbox")),
+)
+#: A release is of this size, and a few come in a day.
+OBJECT_BYTES, OBJECTS = 64 << 20, 4
+#: R6.5 warns at 80 %.
+NEAR = 0.8
 NODE = """
 client {
   options = {
@@ -188,3 +203,54 @@ def cores_used(process: int) -> float:
     began, before = time.monotonic(), number(usage)
     wait_until(lambda: time.monotonic() - began >= WINDOW_SECONDS)
     return (number(usage) - before) / 1e9 / (time.monotonic() - began)
+
+
+@pytest.mark.parametrize("name", GO)
+def test_a_go_program_knows_the_memory_of_its_task(agent: Agent, name: str) -> None:
+    """Without it the garbage of a Go program grows past the limit, at which the kernel kills the task (R11.1)."""
+    resources, environment = main_task(agent, name)
+
+    assert environment["GOMEMLIMIT"] == f"{int(resources['MemoryMB'] * 0.85)}MiB"
+
+
+def test_an_object_store_that_gets_several_releases_stays_below_its_memory(agent: Agent, figure: Figure) -> None:
+    """With the environment of its job; a warning is at 80 % (R6.5)."""
+    resources, environment = main_task(agent, "object-store")
+    with scratch_directory() as folder, started(LimitedStore(folder / "store", environment)) as store:
+        client = store.admin_client()
+        for number in range(OBJECTS):
+            client.put_object(
+                bucket_name=BUCKET,
+                object_name=str(number),
+                data=io.BytesIO(os.urandom(OBJECT_BYTES)),
+                length=OBJECT_BYTES,
+            )
+            assert len(client.get_object(bucket_name=BUCKET, object_name=str(number)).read()) == OBJECT_BYTES
+        most = store.most_memory_mb()
+    figure("MB of the object store at most, with its program", most)
+
+    assert most < NEAR * resources["MemoryMB"]
+
+
+class LimitedStore(SeaweedFS):
+    """With the environment of a task."""
+
+    def __init__(self, directory: Path, environment: dict[str, str]) -> None:
+        super().__init__(directory)
+        self._environment = environment
+
+    def command(self) -> Command:
+        return replace(super().command(), environment=self._environment)
+
+    def most_memory_mb(self) -> float:
+        """The largest resident memory that its process has had."""
+        status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
+        return int(status.partition("VmHWM:")[2].split()[0]) / 1024
+
+
+def main_task(agent: Agent, name: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Resources and environment of the task that is named after what the job is for."""
+    job = parse(agent, name, {**COMMON, **OWN[name]})
+    (group,) = job["TaskGroups"]
+    (task,) = (task for task in group["Tasks"] if not task["Lifecycle"])
+    return task["Resources"], task["Env"]
