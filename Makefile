@@ -20,7 +20,7 @@ test: ## Lint, types and all tests against the real servers
 unit: ## Unit tests and tests of the documentation, without servers (ARGS=-k words)
 	@$(BOOTSTRAP) dev nox --session unit $(if $(ARGS),-- $(ARGS))
 
-lint: ## Format, lint, types, import contracts, SQL
+lint: ## Format, lint, types, import contracts, SQL, secrets, pinned hashes
 	@$(BOOTSTRAP) dev nox --session lint
 
 fmt: ## Format the code and fix what ruff can fix

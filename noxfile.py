@@ -59,13 +59,15 @@ WHOLE_CLUSTER = ("tests/cluster", "--ignore", "tests/cluster/tooling", "--ignore
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Format, lint, types, import contracts, docstrings, SQL."""
+    """Format, lint, types, import contracts, docstrings, SQL, secrets, pinned hashes."""
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
     session.run("pyright")
     session.run("lint-imports")
     session.run("interrogate", "--quiet", "src")
     session.run("squawk", *map(str, sorted(Path("migrations").glob("*.sql"))))
+    session.run("python", "-m", "tools.secret_scan")
+    session.run("python", "-m", "tools.supply_chain")
 
 
 @nox.session

@@ -17,7 +17,9 @@ from tools.installation.download import fetch
 from tools.installation.errors import InstallationError
 from tools.installation.package_index import Location, link_on_page, locate, same_host
 
-OLDEST = (0, 9)
+#: As `required-version` in pyproject.toml. A uv within these bounds builds the project by itself; another one would
+#: download what builds it.
+OLDEST, TOO_NEW = (0, 9), (0, 14)
 ANSWER_SECONDS = 30
 PAGE_BYTES_MAX = 32 << 20
 WHEEL_BYTES_MAX = 256 << 20
@@ -47,11 +49,11 @@ class Wheel:
 
 
 def find(tools: Path) -> Path | None:
-    """The one on the path if it is new enough, else the newest that was installed here before."""
+    """The one on the path if its version fits, else the newest fitting one that was installed here before."""
     on_path = shutil.which("uv")
     installed = sorted(tools.glob("uv-*/uv"), key=lambda file: file.stat().st_mtime, reverse=True)
     candidates = [*([Path(on_path)] if on_path else []), *installed]
-    return next((candidate for candidate in candidates if version_of(candidate) >= OLDEST), None)
+    return next((candidate for candidate in candidates if OLDEST <= version_of(candidate) < TOO_NEW), None)
 
 
 def version_of(uv: Path) -> tuple[int, ...]:
@@ -70,7 +72,7 @@ def install(lock: Path, tools: Path, index: str | None, report: Report) -> Path:
     if not wheel:
         raise InstallationError(
             f"uv.lock has no uv for {platform.machine()} with {' '.join(map(str, libc()))}. "
-            "Install uv 0.9 or newer so that it is on PATH, and run again."
+            "Install uv 0.9 to 0.13 so that it is on PATH, and run again."
         )
     content = fetch(
         _address(wheel, index),
