@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.paths import ROOT
-from tests.support.releases.git_project import commit, git, make_repository
+from tests.support.releases.git_project import DEPENDENCIES, commit, git, make_repository
 from upschedule.operations.embedded.seaweedfs import SeaweedFS
 from upschedule.settings.schema import describe
-from upschedule.stores.bucket import BucketAddress
+from upschedule.stores.bucket import Bucket, BucketAddress
 
 #: The interpreter below the environment of the tests, in the place of the nodes' own.
 PYTHON = Path(sys.executable).resolve()
@@ -74,6 +74,30 @@ def test_the_same_commit_gives_the_same_bytes_wherever_it_is_packed(
     for archive in (manifest["environment"], manifest["sources"]):
         bytes_ = {(tmp_path / cache / archive["name"]).read_bytes() for cache in ("first", "second")}
         assert {hashlib.sha256(content).hexdigest() for content in bytes_} == {archive["sha256"]}
+
+
+def test_a_release_has_an_sbom_with_the_hash_of_each_dependency(
+    release: Release, repository: Path, object_store: BucketAddress, tmp_path: Path
+) -> None:
+    """The same commit gives the same SBOM, which the store keeps beside the manifest."""
+    pushed = release(repository, tmp_path / "first", "--push")
+    release(repository, tmp_path / "second")
+
+    assert pushed.returncode == 0, pushed.stderr
+    version = json.loads(pushed.stdout)["version"]
+    name = f"sbom-{version}.cdx.json"
+    stored = Bucket(object_store).get(name, size_bytes_max=1 << 20)
+    assert {(tmp_path / cache / name).read_bytes() for cache in ("first", "second")} == {stored}
+    sbom = json.loads(stored)
+    assert (sbom["bomFormat"], sbom["metadata"]["component"]["version"]) == ("CycloneDX", version)
+    files = {
+        component["name"]: [
+            digest["alg"] for file in component["externalReferences"] for digest in file.get("hashes", [])
+        ]
+        for component in sbom["components"]
+    }
+    assert files.keys() == set(DEPENDENCIES)
+    assert all(digests and set(digests) == {"SHA-256"} for digests in files.values())
 
 
 def test_what_was_packed_runs_where_nothing_may_be_written(release: Release, repository: Path, tmp_path: Path) -> None:
@@ -154,7 +178,8 @@ def test_a_push_sends_what_the_store_lacks_and_a_second_push_nothing(
     third = release(repository, tmp_path / "another machine", "--push")
     sources = json.loads(third.stdout)["sources"]["name"]
     assert third.stderr == f"Pushed: {sources}.\n"
-    assert [path.name for path in (tmp_path / "another machine").iterdir()] == [sources]
+    sbom = f"sbom-{json.loads(third.stdout)['version']}.cdx.json"
+    assert {path.name for path in (tmp_path / "another machine").iterdir()} == {sources, sbom}
     assert json.loads(third.stdout)["environment"] == json.loads(pushed.stdout)["environment"]
 
 

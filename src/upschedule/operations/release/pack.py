@@ -1,4 +1,4 @@
-"""Packs a commit as two immutable archives (R12.1)."""
+"""Packs a commit as two immutable archives with their SBOM (R12.1)."""
 
 import sys
 import tempfile
@@ -9,6 +9,7 @@ import msgspec
 from upschedule.operations.release.archive import describe, write_archive
 from upschedule.operations.release.environment import Environment, compile_bytecode, install, read_environment
 from upschedule.operations.release.manifest import Archive, Manifest
+from upschedule.operations.release.sbom import write_sbom
 from upschedule.operations.release.sources import Commit, current_commit, write_sources
 from upschedule.operations.subprocesses import run_program
 from upschedule.settings.schema import SettingDescription
@@ -19,17 +20,19 @@ _SCHEMA_SECONDS = 60.0
 
 
 def pack(repository: Path, *, cache: Path, python: Path, store: Bucket | None) -> Manifest:
-    """Writes the archives to `cache`, except dependencies that are in the store already.
+    """Writes the archives and the SBOM to `cache`, except dependencies that are in the store already.
 
     `python` is the interpreter that the nodes run. Raises ReleaseError, ProgramFailed, StoreError.
     """
     cache.mkdir(parents=True, exist_ok=True)
     commit = current_commit(repository)
     with tempfile.TemporaryDirectory(prefix="upschedule-release-") as scratch:
+        environment = _environment(commit, Path(scratch), cache=cache, python=python, store=store)
+        write_sbom(Path(scratch), commit.label, cache)
         return Manifest(
             version=commit.label.version,
             commit=commit.id,
-            environment=_environment(commit, Path(scratch), cache=cache, python=python, store=store),
+            environment=environment,
             sources=_sources(commit, Path(scratch), cache=cache, python=python),
             settings=_settings(Path(scratch) / "sources" / "src"),
         )
