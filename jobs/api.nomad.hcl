@@ -88,7 +88,7 @@ variable "scaling_enabled" {
 
 variable "instances_min" {
   type        = number
-  description = "With two, the loss of an instance costs nobody more than the request under way"
+  description = "With two, the loss of an instance costs only the requests that it was answering"
   default     = 2
 }
 

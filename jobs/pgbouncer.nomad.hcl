@@ -114,7 +114,8 @@ job "pgbouncer" {
     task "pgbouncer" {
       driver = "exec"
       user   = var.user
-      # It ends once the open transactions have, and all others wait for that. Nobody may wait longer than after a crash.
+      # It ends once the open transactions have, and all others wait for that. They must not wait longer than after a
+      # crash.
       kill_signal  = "SIGINT"
       kill_timeout = "2s"
 

@@ -148,7 +148,7 @@ job "postgres" {
         destination = "/data"
       }
 
-      # Whole or not at all. Nobody but the superuser, who comes by the socket, may do anything until the roles are made.
+      # Whole or not at all. Only the superuser, who connects through the socket, may do anything until the roles exist.
       template {
         destination = "${NOMAD_TASK_DIR}/initialise.sh"
         change_mode = "noop"

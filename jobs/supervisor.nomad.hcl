@@ -1,5 +1,6 @@
-# Watches each release after its promotion, and reverts a bad one by itself (docs/decisions/0026-watch-after-promotion.md).
-# Its token is in the Nomad Variable nomad/jobs/supervisor. It needs no Consul, and none of the stores.
+# Watches each release after its promotion, and reverts a bad one automatically
+# (docs/decisions/0026-watch-after-promotion.md). Its token is in the Nomad Variable nomad/jobs/supervisor. It needs no
+# Consul, and none of the stores.
 #
 # A new release of this job starts as a canary, which changes nothing: the supervisor that runs judges the release, then
 # promotes this canary, or fails it. So a release never judges itself, and one that cannot start replaces nothing.

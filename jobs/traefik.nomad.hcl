@@ -239,7 +239,7 @@ job "traefik" {
               asDefault: true
               forwardedHeaders: {trustedIPs: ${local.trusted}}
               transport:
-                # A 10 MB upload over a slow line, and a stream that nobody may cut.
+                # A 10 MB upload over a slow line, and a stream that must not be cut.
                 respondingTimeouts: {readTimeout: 120s, writeTimeout: 0s, idleTimeout: 180s}
                 lifeCycle: {requestAcceptGraceTimeout: 0s, graceTimeOut: 1s}
               http:

@@ -6,7 +6,7 @@
 
 Each user is a visitor with a cookie jar of their own, uploads one document, follows its status stream to the end and
 compares every field of the timetable with the truth of the generator. Refusals by a limit (429, 503) are retried as
-told and counted apart.
+reported and counted separately.
 """
 
 import argparse

@@ -47,7 +47,7 @@ def running_stack(python: Path, settings: Mapping[str, str] | None = None) -> It
         environment = {**os.environ, "PORT": str(free_port()), "UPSCHEDULE_DATA": data, "PYTHONUNBUFFERED": "1"}
         environment |= settings or {}
         process = subprocess.Popen(
-            # The kernel ends the system when this program ends in whatever way.
+            # The kernel ends the system when this program ends, in any way.
             [python, LAUNCHER, str(os.getpid()), str(int(signal.SIGTERM)), "own", python, "-m", "upschedule", "local"],
             env=environment,
             stdout=subprocess.PIPE,

@@ -86,7 +86,7 @@ def load(
     wrong = {name: forms.get(name, password_problem)(text) for name, text in texts.items()}
     problems |= {name: problem for name, problem in wrong.items() if problem is not None}
     clear = [name for name in found if not pulumi.runtime.is_config_secret(config.full_key(name))]
-    problems |= dict.fromkeys(clear, "stands in the clear; set it with --secret")
+    problems |= dict.fromkeys(clear, "is stored in the clear; set it with --secret")
     names = [field.encode_name for group in groups for field in msgspec.structs.fields(group)]
     problems |= unknown_keys([*names, *secrets, *optional_secrets])
     configuration = Configuration(values=values, secrets=found, texts=texts)

@@ -16,7 +16,7 @@ from upschedule.deploy.nomad_model import ACTIVE
 from upschedule.deploy.records.recorder import Recorder
 from upschedule.deploy.rollout_state import derive
 
-#: Bound of the wait for a change of the number of instances, which ends by itself once they have started.
+#: Bound of the wait for a change of the number of instances, which ends once they have started.
 PATIENCE_SECONDS = 180
 _POLL_SECONDS = 2
 _ANSWER_SECONDS = 15

@@ -90,7 +90,7 @@ def clear_problems(properties: Mapping[str, Any], secrets: Mapping[str, str]) ->
     texts = "\n".join(_texts(properties))
     for name, secret in secrets.items():
         if secret in texts or quote(secret, safe="") in texts:
-            yield f"the secret {name} would stand in the clear"
+            yield f"the secret {name} would be stored in the clear"
 
 
 def job_variables(properties: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -25,8 +25,8 @@ http:
     # For the check of the same name.
     routes: {rule: "Path(`/routes`)", entryPoints: [inside], middlewares: [headers, public], service: ping@internal}
 {{- if nomadVarExists "nomad/jobs/traefik/traefik" }}{{ with nomadVar "nomad/jobs/traefik/traefik" }}
-    # A canary's share of the visitors (upschedule.deploy.share). Where Traefik cannot build these, the API's route of the
-    # old release, which is lower, serves everybody; requests with the canary's header have a higher one.
+    # A canary's share of the visitors (upschedule.deploy.share). Where Traefik cannot build these, the API's route of
+    # the old release, which is lower, serves all visitors; requests with the canary's header have a higher one.
     shared: {rule: '{{ env "SITE" }}', priority: 12, entryPoints: [websecure], middlewares: [public], service: shared}
     shared-feeds:
       rule: '{{ env "SITE" }} && PathRegexp(`^/calendars/[^/]+[.]ics$`)'
@@ -48,9 +48,9 @@ http:
         stsSeconds: {{ env "HSTS_SECONDS" }}
         frameDeny: true
         customResponseHeaders: {Server: ""}
-    # What no instance has seen is tried again, and of methods that may be repeated what got no answer: for longer than it
-    # takes until an instance that was killed is no longer among those who are asked. It allocates the largest body
-    # that it could send again for every GET, by itself 2 MiB; nothing that is tried again has one here.
+    # What no instance has seen is tried again, and of methods that may be repeated what got no answer: for longer than
+    # it takes until an instance that was killed is no longer among those who are asked. It allocates the largest body
+    # that it could send again for every GET, 2 MiB by default; nothing that is tried again has one here.
     retry: {retry: {attempts: 10, initialInterval: 100ms, status: ["502"], maxRequestBodyBytes: 1024}}
     # The API answers neither of these itself.
     faults: {errors: {status: ["502", "504"], service: faults, query: "/faults/{status}"}}

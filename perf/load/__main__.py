@@ -152,7 +152,7 @@ def _send(profile: Profile, system: Target, recorder: Recorder, seed: int) -> fl
     runner.start(users, spawn_rate=users)
     while time.monotonic() - started < profile.duration_seconds:
         gevent.sleep(0.5)
-    # In an open model each user ends by itself when no visit is left.
+    # In an open model each user ends when no visit is left.
     environment.stop_timeout = DRAIN_SECONDS
     if profile.phases:
         end = time.monotonic() + DRAIN_SECONDS

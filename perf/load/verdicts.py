@@ -18,7 +18,7 @@ BUSY = 0.9
 OTHERS = "other programs"
 DATABASE = "bytes of the database"
 WINDOW_SECONDS = 5.0
-#: Recovered: at most so much slower than before, or below the seconds that nobody notices.
+#: Recovered: at most so much slower than before, or below the seconds that people do not notice.
 RECOVERED_FACTOR, UNNOTICED_SECONDS = 1.5, 0.25
 BLOCKS = 20
 #: Two-sided 95 % of Student's t with BLOCKS - 2 degrees of freedom.

@@ -46,7 +46,7 @@ class AlertingConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     # Who is woken, and who reads it in the morning (empty: the same).
     alert_mail_to: str = ""
     alert_ticket_mail_to: str = ""
-    # Says that no alert is to reach anybody, as on a developer's machine.
+    # Says that no alert is sent, as on a developer's machine.
     alerts_unsent: bool = False
     # How long the first message waits for others of the same alert, and later ones.
     alert_group_seconds: Seconds = 10

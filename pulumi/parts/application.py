@@ -36,7 +36,7 @@ SETTING_SOURCES = {
 }
 OPERATOR_TOKEN = "UPSCHEDULE_SCHEDULER_OPERATOR_TOKEN"  # noqa: S105 - the name of a variable
 RELEASE_SETTING = "UPSCHEDULE_ROLLOUT_RELEASE"
-#: What a release does by itself that does not know the variable.
+#: What a release that does not know the variable does.
 NEUTRAL = {"UPSCHEDULE_OBJECTS_REGION": DEFAULT_REGION}
 SECRET_SOURCES = {"UPSCHEDULE_WEB_FEED_SECRET": "feedSecret", "UPSCHEDULE_CONSUL_TOKEN": "applicationConsulToken"}
 #: Variables that are made of the addresses and the credentials of the stores.
@@ -75,7 +75,7 @@ class ApplicationConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel
     release_volume: Text = "releases"
     postgres_programs: Text = "/usr/lib/postgresql/15/bin"
     api_instances: Count = 2
-    # With two, the loss of an instance costs nobody more than the request under way.
+    # With two, the loss of an instance costs only the requests that it was answering.
     api_instances_min: Count = 2
     api_instances_max: Count = 20
     api_cores: Cores = 1

@@ -31,7 +31,7 @@ class BackupConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     store then does not run here. `backupStoreHost` is the name in the certificate of the one that does, if
     `serviceHost` is an IP address: pgBackRest compares names only. `backupStoreCaFile` has who signed its certificate.
     `archiveQueueMb` bounds the write-ahead log that waits while the store is away: beyond it segments are dropped.
-    `backupLockDays` is how long nobody but the store's administrator can remove what was written, and must exceed
+    `backupLockDays` is how long only the store's administrator can remove what was written, and must exceed
     `backupKeepDays` by the two days for which the oldest backup may stay longer.
     """
 

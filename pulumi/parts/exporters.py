@@ -84,7 +84,7 @@ def postgres_secrets(secrets: Secrets, address: str) -> dict[str, pulumi.Output[
 
 
 def pgbouncer_secrets(secrets: Secrets, address: str) -> dict[str, pulumi.Output[str]]:
-    """The variables that libpq and the exporter read: a password on the command line would be everybody's."""
+    """The variables that libpq and the exporter read: a password on the command line would be visible to all."""
     password = derive_output(secrets["postgresApplicationPassword"], MONITOR)
     host, _, port = address.rpartition(":")
     fixed = {

@@ -25,7 +25,7 @@ def accepted_settings(manifest: Manifest) -> Accepted:
 def known_only(values: Mapping[str, V], accepted: Accepted) -> dict[str, V]:
     """Without variables that the release does not know: an older one would refuse to start with them.
 
-    It is for what the program sets by itself; what the operator sets is refused instead.
+    It is for the program's own variables; what the operator sets is refused instead.
     """
     return {
         name: value
@@ -55,7 +55,7 @@ def setting_problems(
         if not name.startswith(PREFIX):
             problems[name] = f"is no setting: the names begin with {PREFIX}"
         elif name in accepted and accepted[name].secret:
-            problems[name] = "is a secret, which everybody who may read jobs would see; the program sets it"
+            problems[name] = "is a secret, which all who may read jobs would see; the program sets it"
     for name, field in accepted.items():
         if field.required and name not in environment and name not in provided:
             problems[name] = "must be set: the release does not start without it"

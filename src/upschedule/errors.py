@@ -19,7 +19,7 @@ class FieldError(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An error as told to people and programs. `type` is stable and explains itself; `instance` is the request's id."""
+    """An error as people and programs get it. `type` is stable and explains itself; `instance` is the request's id."""
 
     type: str
     title: str

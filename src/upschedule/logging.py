@@ -1,6 +1,6 @@
 """Logs: JSON lines on standard output, constant event names, ids and never content (R6.3).
 
-Ids of the request, job and account are bound once with `structlog.contextvars` and cleared by whoever bound them.
+Ids of the request, job and account are bound once with `structlog.contextvars` and cleared by the code that bound them.
 """
 
 import logging

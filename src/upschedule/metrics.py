@@ -54,7 +54,7 @@ def _declare(name: str, kind: str, unit: str, sentence: str, labels: Sequence[st
 REQUESTS = _counter(
     "upschedule_http_requests",
     "requests",
-    "Requests answered; `fault`: yes for a 5xx that is no back-pressure, which anybody can bring about",
+    "Requests answered; `fault`: yes for a 5xx that is no back-pressure, which any client can cause",
     ["method", "route", "status", "fault"],
 )
 REQUEST_SECONDS = _histogram(

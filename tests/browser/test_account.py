@@ -43,7 +43,7 @@ def test_an_account_from_its_beginning_to_its_end(new_user: NewUser, application
     _give(page, "Sign up", email="journey@example", password="password123")
     expect(page.get_by_label("E-mail address")).to_have_attribute("aria-invalid", "true")
     expect(page.get_by_label("E-mail address")).to_have_value("journey@example")
-    expect(page.get_by_text("among the first that anybody would guess")).to_be_visible()
+    expect(page.get_by_text("among the first that an attacker would guess")).to_be_visible()
     check_screen(user, tmp_path, "sign-up-refused")
     _give(page, "Sign up")
     expect(page.get_by_role("status")).to_contain_text("Now sign in")

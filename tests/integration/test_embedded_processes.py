@@ -123,7 +123,7 @@ def test_a_killed_server_is_started_again_with_its_data(place: Path) -> None:
         wait_until(lambda: supervisor.poll() or (server.running and server.pid != first))
         server.await_ready(timeout_seconds=10)
     assert said == [
-        f"Redis (state) ended by itself; it starts again in 1 s (log: {server.log})",
+        f"Redis (state) ended unexpectedly; it starts again in 1 s (log: {server.log})",
         "Redis (state) was started again",
     ]
 

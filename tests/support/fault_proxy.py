@@ -1,4 +1,4 @@
-"""A TCP proxy that breaks the wire, not the code: stands between a client and a real server."""
+"""A TCP proxy between a client and a real server, which breaks the connection and not the code."""
 
 import asyncio
 import socket

@@ -11,7 +11,7 @@ from upschedule.timetable.event import Extraction
 
 
 async def queued(services: Services, account_id: UUID, **columns: str) -> Job:
-    """A queued row, without an object, that nobody was told of; `columns` are SQL expressions."""
+    """A queued row without an object and without a wake-up message; `columns` are SQL expressions."""
     new = NewJob(
         id=uuid4(),
         account_id=account_id,

@@ -76,7 +76,7 @@ def _candidates(environment: Mapping[str, str], root: Path) -> Iterator[str]:
         yield from _of_uv(file)
     yield environment.get("PIP_INDEX_URL", "")
     files = (configuration / "pip/pip.conf", home / ".pip/pip.conf", root / "etc/pip.conf")
-    # The file that the variable names comes before the others; /dev/null is how pip is told to read none of them.
+    # The file that the variable names comes before the others; /dev/null makes pip read none of them.
     if named := environment.get("PIP_CONFIG_FILE"):
         files = (Path(named),) if named == "/dev/null" else (Path(named), *files)
     for file in files:

@@ -17,8 +17,7 @@ from tools.installation.download import fetch
 from tools.installation.errors import InstallationError
 from tools.installation.package_index import Location, link_on_page, locate, same_host
 
-#: As `required-version` in pyproject.toml. A uv within these bounds builds the project by itself; another one would
-#: download what builds it.
+#: As `required-version` in pyproject.toml. A uv within these bounds builds the project without a download.
 OLDEST, TOO_NEW = (0, 9), (0, 14)
 ANSWER_SECONDS = 30
 PAGE_BYTES_MAX = 32 << 20

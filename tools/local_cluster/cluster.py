@@ -95,7 +95,7 @@ class LocalCluster:
             try:
                 self.nomad.end_tasks()
             except (ServerError, ClusterError) as reason:
-                self.report(f"Some tasks did not end by themselves and are killed: {reason}")
+                self.report(f"Some tasks did not end in time and are killed: {reason}")
         self.report("Stopping the agents …")
         self.nomad.stop()
         agent_cleanup.clean_up(self.nomad.folder, self.nomad.cgroup)

@@ -1,7 +1,7 @@
 """A language host that runs Pulumi programs in Python.
 
-It stands in for `pulumi-language-python` on machines that cannot download the official one. Of the options of
-`Pulumi.yaml` it knows `virtualenv`; it installs nothing and starts no debugger.
+It replaces `pulumi-language-python` on machines that cannot download the official one. Of the options of `Pulumi.yaml`
+it knows `virtualenv`; it installs nothing and starts no debugger.
 """
 
 import importlib.metadata

@@ -63,7 +63,7 @@ def _password_error(password: str, email: str) -> str | None:
     lower = password.lower()
     guessable = {email, email.partition("@")[0]} | _LOCAL_PASSWORDS
     if lower in guessable or lower in _common_passwords() or len(set(lower)) == 1:
-        return "This password is among the first that anybody would guess; use another."
+        return "This password is among the first that an attacker would guess; use another."
     return None
 
 

@@ -18,7 +18,7 @@ It is valid for {hours} hours.
 """
 _HAS_ACCOUNT = """Hello
 
-Somebody wants to sign up at the UP Schedule Generator with this address. There is an account with it already.
+A person wants to sign up at the UP Schedule Generator with this address. There is an account with it already.
 
 Sign in: {public_url}/account/sign-in
 If you have forgotten the password: {public_url}/account/forgot

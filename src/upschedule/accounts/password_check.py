@@ -8,7 +8,7 @@ from upschedule.settings import LimitSettings
 
 
 class PasswordCheck:
-    """Used wherever a password is asked for: a stolen session must not allow more guesses than the sign-in."""
+    """Used for every form with a password: a stolen session must not allow more guesses than the sign-in."""
 
     def __init__(self, throttle: SignInThrottle, hashing: PasswordHashing) -> None:
         self._throttle = throttle

@@ -71,5 +71,5 @@ class SignUpRepository:
         return msgspec.convert(await cursor.fetchone(), SignUp | None)
 
     async def forget(self, email: str) -> None:
-        """Deletes the sign-up of this address, whoever sent it."""
+        """Deletes the sign-up of this address, from any sender."""
         await self._connection.execute(_FORGET, {"email": email})

@@ -19,7 +19,7 @@ CLASHES_MAX = 200
 class CalendarClash(Clash, frozen=True, kw_only=True):
     """`id` stays while both entries keep their weekday or date and their hours.
 
-    `settled`: both are attended, whatever groups are chosen where that is still open. `dismissed`: by the owner.
+    `settled`: both are attended in every choice of the groups that are still open. `dismissed`: by the owner.
     """
 
     id: str

@@ -266,7 +266,7 @@ def gate(**options: object) -> ExitCode:
 @_share_options
 @_exits
 def promote(*, gated: bool, **options: object) -> ExitCode:
-    """Gate, promote all jobs, follow, verify; go back at any failure."""
+    """Run the gate, promote all jobs, follow the roll-out and verify it; roll back at any failure."""
     context = _context(options)
     remove_shares(context.cluster.nomad, context.cluster.report)
     return Promotion(context=context).run(gated=gated)
@@ -286,7 +286,7 @@ def revert(*, wait_seconds: float) -> ExitCode:
 @click.option("--reason", required=True, help="Why it stays; it is recorded.")
 @_exits
 def accept(*, reason: str) -> ExitCode:
-    """End the watch of the promoted release: it stays, whatever its figures."""
+    """End the watch of the promoted release: it stays, even with bad figures."""
     return accept_release(_cluster(), reason, now=_now())
 
 

@@ -64,7 +64,7 @@ def command(
     drain_seconds: float,
     blocking_seconds: float,
 ) -> None:
-    """Back up the database, apply the migrations it lacks and mark this release prepared; done once, whoever calls.
+    """Back up the database, apply the migrations it lacks and mark this release prepared. Concurrent calls do it once.
 
     Needs UPSCHEDULE_POSTGRES_OWNER_URL and UPSCHEDULE_POSTGRES_BACKUP_URL (not through a pooler), AWS_ENDPOINT_URL,
     AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; AWS_REGION is us-east-1 by default. `--wait` needs

@@ -17,8 +17,8 @@ from upschedule.settings import Settings
 def command() -> None:
     """Find lost jobs and remove what is past its time, until SIGTERM. Of several, one leads; the others stand by.
 
-    Everything is set by environment variables UPSCHEDULE_…; docs/settings.md lists them. Exit codes: 0 stopped as told,
-    78 wrong settings, 69 the port is taken, 1 anything else.
+    Everything is set by environment variables UPSCHEDULE_…; docs/settings.md lists them. Exit codes: 0 stopped by a
+    signal, 78 wrong settings, 69 the port is taken, 1 anything else.
     """
     settings = configured("scheduler")
     try:

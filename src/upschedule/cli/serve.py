@@ -38,8 +38,8 @@ class _Server(MPServer):
 def command() -> None:
     """Answer HTTP until SIGTERM; then requests under way are finished first.
 
-    Everything is set by environment variables UPSCHEDULE_…; docs/settings.md lists them. Exit codes: 0 stopped as told,
-    78 wrong settings, 128 and the number of a signal that killed the server, 1 anything else.
+    Everything is set by environment variables UPSCHEDULE_…; docs/settings.md lists them. Exit codes: 0 stopped by a
+    signal, 78 wrong settings, 128 and the number of a signal that killed the server, 1 anything else.
     """
     web = configured("api").web
     server = _Server(

@@ -21,9 +21,9 @@ from upschedule.worker.self_check import GoldenMisread
 def command() -> None:
     """Read documents until SIGTERM; then those under way are finished or given back to the queue first.
 
-    Everything is set by environment variables UPSCHEDULE_…; docs/settings.md lists them. Exit codes: 0 stopped as told,
-    78 wrong settings, 69 this host refuses the sandbox or the port is taken, 70 this release reads a golden document
-    wrongly, 1 anything else.
+    Everything is set by environment variables UPSCHEDULE_…; docs/settings.md lists them. Exit codes: 0 stopped by a
+    signal, 78 wrong settings, 69 this host refuses the sandbox or the port is taken, 70 this release reads a golden
+    document wrongly, 1 anything else.
     """
     settings = configured("worker")
     try:

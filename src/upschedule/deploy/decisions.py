@@ -23,7 +23,7 @@ NOT_COMPARED = "no gate has compared it"
 
 
 class DecisionKind(enum.StrEnum):
-    """A promotion and a revert are recorded as they begin, so that they are known whatever happens to the command."""
+    """Promotions and reverts are recorded when they begin, so that they are known even if the command is killed."""
 
     GATE_PASSED = "gate passed"
     GATE_NOT_PASSED = "gate not passed"

@@ -121,7 +121,7 @@ class PartlyKnown(DeployError):
 
 @contextmanager
 def silence_leaves_partly_known(what: str, known: str) -> Generator[None]:
-    """Around whatever follows the first change, so that a silent server is never reported as "nothing was changed"."""
+    """Wraps everything after the first change, so that a silent server is never reported as "nothing was changed"."""
     try:
         yield
     except ServerUnreachable as error:

@@ -132,7 +132,7 @@ class NomadClient:
         self.call("PUT", "deployment", "promote", deployment, body={"DeploymentID": deployment, "All": True})
 
     def fail_deployment(self, deployment: str) -> None:
-        """Where the job says `auto_revert`, Nomad then goes back to the latest stable version by itself."""
+        """If the job has `auto_revert`, Nomad then returns to the latest stable version."""
         self.call("PUT", "deployment", "fail", deployment, body={"DeploymentID": deployment})
 
     def register_job(self, specification: dict[str, Any], *, over: int) -> None:

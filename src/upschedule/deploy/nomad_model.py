@@ -106,12 +106,12 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
     @property
     def reverts_automatically(self) -> bool:
-        """Nomad has begun to bring the earlier version back by itself."""
+        """Nomad has begun to return to the earlier version (`auto_revert`)."""
         return self.status == "failed" and " - rolling back to job version " in self.status_description
 
     @property
     def is_failed_by_hand(self) -> bool:
-        """A person or the gate failed it; no instance failed by itself."""
+        """A person or the gate failed the deployment; no instance had failed."""
         return self.status_description.startswith("Deployment marked as failed")
 
     @property

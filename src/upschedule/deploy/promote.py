@@ -79,7 +79,7 @@ class Promotion:
         return ExitCode.DONE if self._verify({}) else ExitCode.NOT_VERIFIED
 
     def _promote(self, waiting: States) -> bool:
-        """False when Nomad refuses one, so that the others must go back as well.
+        """False when Nomad refuses one, so that the others must be rolled back as well.
 
         Goes on where it stopped when Nomad was silent meanwhile. Raises PartlyKnown when the silence lasts.
         """

@@ -28,7 +28,7 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
     """What one job shall run. `target` is None where no record has it: then Nomad alone can bring a version back.
 
     `bad` is the fingerprint of the version to leave. Without `bad`, only `target` itself will do; with it, also another
-    stable version of the target's release, to which Nomad may return by itself.
+    stable version of the target's release, to which Nomad may return through `auto_revert`.
     """
 
     job: str
@@ -39,7 +39,7 @@ class Goal(msgspec.Struct, frozen=True, kw_only=True):
     key: tuple[str, ...] = ()
 
     def is_met(self, state: RolloutState) -> bool:
-        """Whether the newest version is the wanted one, in whatever phase."""
+        """Whether the newest version is the wanted one, in any phase."""
         if state.job is None or state.phase in _GONE:
             return False
         if self.bad is None:

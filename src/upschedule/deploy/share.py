@@ -19,7 +19,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
     """`instance` is the canary's allocation, `address` its HOST:PORT.
 
     The canary itself refuses the share when it is another instance, and after `until`, in seconds since 1970: so a
-    share that is left behind ends by itself and never applies to another release.
+    share that is left behind expires and never applies to another release.
     """
 
     instance: str
@@ -102,7 +102,7 @@ class DocumentShareVariable(_Variable[DocumentShare]):
 
 
 def remove_shares(nomad: NomadClient, report: Callable[[str], None]) -> None:
-    """Prints a line for each that cannot be removed: a share ends by itself, and what remains costs little.
+    """Prints a line for each that cannot be removed: a share expires, and a leftover costs little.
 
     Call it also before a change: a command that was killed has left its variables, and Traefik would ask that canary
     again after each change of the routes, until its first check.

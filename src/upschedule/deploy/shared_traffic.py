@@ -27,7 +27,7 @@ class ShareLimits(msgspec.Struct, frozen=True, kw_only=True):
     """The shares in per cent, one after the other, and their times; no shares: the canaries get no live work.
 
     The last step lasts until the comparisons are sure, `last_seconds` at most. After `step_seconds` of it the gate adds
-    `synthetic_per_second` requests to each release while the visitors' alone are too few. A share ends by itself
+    `synthetic_per_second` requests to each release while the visitors' alone are too few. A share expires
     `expiry_seconds` after the command that set it has ended.
     """
 
@@ -90,7 +90,7 @@ class SharedTraffic:
     ) -> list[Finding]:
         """`canary` is that of the API, beside `live` other instances. A job that does not change has none.
 
-        Ends at once when a canary is worse, or is not `still_well`. Whatever happens, the shares are removed.
+        Ends at once when a canary is worse, or is not `still_well`. The shares are removed in every case.
         """
         if not self.limits.percents:
             return [Finding(subject=VISITORS, ok=True, detail="not compared: the shares are set to none")]

@@ -122,7 +122,7 @@ def _goes_on(before: Fragment, fragment: Fragment, breaks: PageBreaks) -> bool:
 
 
 def _start_missing(layout: Layout, frame: Frame) -> ReadingWarning:
-    message = f"The start of the {layout.name} schedule is missing: no header stands before this page."
+    message = f"The start of the {layout.name} schedule is missing: no header comes before this page."
     return ReadingWarning(page=frame.page, message=message)
 
 

@@ -37,7 +37,7 @@ _ZLIB_HEADER_BYTES = 2
 #: `/Filter` of a stream that is not packed, or only once and by zlib, as PyMuPDF writes it.
 _ZLIB_ONLY = frozenset({"null", "/FlateDecode", "[/FlateDecode]"})
 _END = b"%%EOF"
-#: What only stands inside a PDF's body: after the last end mark, it is the start of an update that was cut off.
+#: Markers that occur only inside a PDF's body: after the last end mark, they start an update that was cut off.
 _BODY = re.compile(rb"\bobj\b|\bxref\b|\btrailer\b")
 _OBJECTS_MAX = 5_000
 _REFERENCE = re.compile(r"(\d+) \d+ R")

@@ -128,7 +128,7 @@ class Unmapped(UnreadableDocument):
 
 
 class NoRules(UnreadableDocument):
-    """The table's lines are missing, or are pictures, so rows cannot be told apart. Download the schedule again."""
+    """The table's lines are missing, or are pictures, so rows cannot be distinguished. Download the schedule again."""
 
     code = "pdf-no-table-lines"
     title = "The table has no lines"

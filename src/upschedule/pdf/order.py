@@ -65,7 +65,7 @@ def _without_repeats(fragments: Sequence[Fragment]) -> tuple[list[Fragment], lis
             *(tuple(joined(cell) for cell in part.fields.values()) for part in fragment.parts),
         )
         first = seen.setdefault(contents, fragment)
-        # A piece of a row tells little by itself, but it does not come twice in a row.
+        # A piece of a row identifies little, but it does not occur twice in succession.
         certain = bool(fragment.keys) or (bool(once) and once[-1] is first)
         if first is fragment or first.page == fragment.page or not certain:
             once.append(fragment)

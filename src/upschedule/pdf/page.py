@@ -16,8 +16,8 @@ from upschedule.pdf.styles import WHITE, Fill, Ignored, judge
 from upschedule.pdf.text import normalise_words
 
 _constants: Any = pymupdf
-#: Printed glyphs, whatever `/ActualText` says. Ligatures and all kinds of spaces are resolved by MuPDF; a letter
-#: without a Unicode value becomes U+FFFD.
+#: Printed glyphs; `/ActualText` is ignored. Ligatures and all kinds of spaces are resolved by MuPDF; a letter without a
+#: Unicode value becomes U+FFFD.
 _CLIP: int = _constants.TEXT_CLIP
 _FLAGS: int = _constants.TEXT_COLLECT_VECTORS | _constants.TEXT_IGNORE_ACTUALTEXT
 _VECTOR = 3

@@ -49,7 +49,7 @@ class _Pages(NamedTuple):
 def read(data: bytes, *, limits: ReadingLimits, progress: Callable[[int, int], None]) -> Extraction:
     """Everything that the document says, or an error: never a part.
 
-    `progress` is told the pages read and the pages in all, after each page. Raises a subclass of `UnreadableDocument`.
+    `progress` gets the pages read and the number of pages, after each page. Raises a subclass of `UnreadableDocument`.
     """
     with open_document(data, limits=limits) as opened:
         count: int = opened.document.page_count

@@ -33,7 +33,7 @@ class DayCost(Protocol):
     """The cost of a kind of day by what is occupied on it, never less than zero."""
 
     def at_least(self, day: int, occupied: int, slots_more: int) -> int:
-        """Whatever is added, at most `slots_more` slots; exact if nothing is. `occupied` is not empty."""
+        """A bound for any addition of at most `slots_more` slots; exact without one. `occupied` is not empty."""
         ...
 
 

@@ -39,7 +39,7 @@ class Canary:
         """Runs one job, or sends the message again, so that a worker of the release before claims the job at once."""
         if await self._counts.claims(self._share()):
             self._passed_on = 0
-            # Counted whatever became of it: a canary that stores no result takes no more than its share either.
+            # Counted with every outcome: a canary that stores no result takes no more than its share either.
             if await self._runner.run_one():
                 self._counts.count_claim()
                 CANARY_MESSAGES.labels(outcome="claimed").inc()

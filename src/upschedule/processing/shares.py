@@ -103,7 +103,7 @@ class ShareRepository:
     async def charge(self, job: Job, seconds: float) -> None:
         """Adds to the used time of the job's owner and address; a negative number gives time back.
 
-        Nobody is charged for a document that the service itself reads again.
+        A document that the service itself reads again is charged to no visitor and no address.
         """
         if job.is_read_again:
             return

@@ -58,7 +58,7 @@ def _share(words: list[str], now: float) -> float:
 
 
 class RolloutGate:
-    """The state of this process. Once it is live it stays so, whatever the file says.
+    """The state of this process. Once it is live it stays so, even if the file changes.
 
     An instance never becomes a canary again. But Nomad also writes an empty file when Consul gives no instances, after
     a restored snapshot or without a right to read them for example.

@@ -5,7 +5,7 @@ import signal
 
 
 def stop_on_signal() -> asyncio.Event:
-    """An event that SIGTERM and SIGINT set. They no longer end the process by themselves."""
+    """An event that SIGTERM and SIGINT set. They no longer end the process at once."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -106,7 +106,7 @@ class Services:
         )
 
     async def readiness(self) -> list[DependencyStatus]:
-        """Each dependency asked at once, the answer within 5 seconds whatever they do (R6.1)."""
+        """Asks all dependencies concurrently and answers within 5 seconds, even if they do not (R6.1)."""
         pings: Pings = {
             "postgres": self.database.ping,
             "redis-state": partial(ping, self.redis_state, "redis-state"),

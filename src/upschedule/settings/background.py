@@ -1,4 +1,4 @@
-"""Processes that serve nobody directly, and how a new one takes over."""
+"""Processes that serve no visitor directly, and how a new one takes over."""
 
 from typing import Annotated
 

@@ -9,7 +9,7 @@ from upschedule.settings.metadata import AMOUNT_MAX, API_ONLY, AUTHORITY, LIVE, 
 
 
 class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Requests that one person, one address and everybody together may make."""
+    """Limits on the requests of one person, of one address and of all clients together."""
 
     uploads_per_hour: Annotated[int, Meta(ge=1, le=AMOUNT_MAX, description="Uploads of an account (R5.1)"), LIVE] = 10
     uploads_per_hour_address: Annotated[
@@ -26,7 +26,7 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, le=AMOUNT_MAX, description="Status requests of an account (R5.2)"), LIVE
     ] = 100
     requests_per_second: Annotated[
-        int, Meta(ge=1, le=AMOUNT_MAX, description="Requests of everybody together (R5.4)"), LIVE
+        int, Meta(ge=1, le=AMOUNT_MAX, description="Requests of all clients together (R5.4)"), LIVE
     ] = 100
     requests_per_second_address: Annotated[
         int,
@@ -52,7 +52,7 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, le=AMOUNT_MAX, description="Open status streams of an account in one process"), LIVE
     ] = 20
     streams_max: Annotated[
-        int, Meta(ge=1, le=AMOUNT_MAX, description="Open status streams of everybody in one process"), LIVE
+        int, Meta(ge=1, le=AMOUNT_MAX, description="Open status streams of all clients in one process"), LIVE
     ] = 4000
     calendars_per_account: Annotated[int, Meta(ge=1, le=AMOUNT_MAX, description="Calendars of an account"), LIVE] = 50
     events_per_calendar: Annotated[
@@ -64,7 +64,7 @@ class MaintenanceSettings(msgspec.Struct, frozen=True, kw_only=True):
     """While there is a message nothing is changed for people: uploads answer 503; reading, feeds and status go on."""
 
     message: Annotated[
-        str, Meta(max_length=300, description="What people are told; empty while there is no maintenance"), LIVE
+        str, Meta(max_length=300, description="The sentence that people see; empty while there is no maintenance"), LIVE
     ] = ""
     retry_after_seconds: Annotated[
         int, Meta(ge=1, le=86_400, description="When programs are asked to come back"), LIVE
@@ -179,7 +179,7 @@ class CalendarSettings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, description="How long a removed entry stays as cancelled in the file")
     ] = 30
     uid_domain: Annotated[
-        str, Meta(description="Right-hand side of every UID; a change duplicates everybody's entries")
+        str, Meta(description="Right-hand side of every UID; a change duplicates the entries of all calendars")
     ] = "upschedule.app"
     proposals_max: Annotated[int, Meta(ge=1, le=20, description="Combinations of groups that are proposed at once")] = 5
     proposal_milliseconds_max: Annotated[

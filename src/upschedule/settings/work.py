@@ -44,9 +44,9 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     share_half_life_seconds: Annotated[
         float, Meta(gt=0, description="Processor time that a visitor or address used counts half after")
     ] = 600.0
-    address_hours: Annotated[
-        float, Meta(gt=0, description="How long the queue keeps the keyed hash of an address, in whatever place")
-    ] = 24.0
+    address_hours: Annotated[float, Meta(gt=0, description="How long the queue keeps the keyed hash of an address")] = (
+        24.0
+    )
     lease_seconds: Annotated[float, Meta(gt=0, description="A worker silent for so long has lost its job (R2.3)")] = 8.0
     heartbeat_seconds: Annotated[
         float,
@@ -57,7 +57,7 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(gt=0, description="How often lost and due jobs are looked for; with the lease under 30 s (R2.3)")
     ] = 1.0
     ring_again_seconds: Annotated[
-        float, Meta(gt=0, description="A due job that nobody claimed is announced again after")
+        float, Meta(gt=0, description="A due job that no worker claimed is announced again after")
     ] = 10.0
     sweep_rows_max: Annotated[int, Meta(ge=1, description="Rows that one sweep touches at most")] = 200
     pending_max: Annotated[
@@ -77,7 +77,7 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(gt=0, description="Rate assumed before any job has finished in the window")
     ] = 60.0
     message_hours_max: Annotated[
-        float, Meta(gt=0, description="Age at which a message leaves the queue whatever happened (R2.4)")
+        float, Meta(gt=0, description="Age at which a message leaves the queue in any case (R2.4)")
     ] = 1.0
     messages_max: Annotated[
         int, Meta(ge=1, description="Messages in the queue; the oldest go, and jobs are rung again")

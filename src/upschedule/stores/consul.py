@@ -70,7 +70,7 @@ class ConsulKeys:
 
 
 def next_index(before: int, answered: int) -> int:
-    """The index to ask for next; 0, so for all at once, where Consul's own went back: it was restored or is new."""
+    """The index to ask for next; 0 (ask for everything) if Consul's index decreased: it was restored or is new."""
     return answered if answered >= max(before, 1) else 0
 
 

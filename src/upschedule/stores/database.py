@@ -38,7 +38,7 @@ class PoolOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Database:
-    """Lends connections for one transaction each. The pool reconnects by itself when the server returns."""
+    """Lends connections for one transaction each. The pool reconnects when the server returns."""
 
     def __init__(self, url: str, options: PoolOptions) -> None:
         self._options = options
@@ -162,7 +162,7 @@ def _lost(error: psycopg.Error, deadline: Deadline) -> StoreTimeout | StoreUnava
 
 
 async def _reconnect(pool: AsyncConnectionPool[Connection]) -> None:
-    # Starts one attempt to grow, unless one is running. By itself the pool does so only for a new request.
+    # Starts one attempt to grow, unless one is running. The pool does so only for a new request.
     await pool.check()
 
 

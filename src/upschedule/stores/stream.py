@@ -150,7 +150,7 @@ class StreamBroker(RedisStreamBroker):
     def _task_name(self, data: bytes) -> str | None:
         try:
             return self.formatter.loads(message=data).task_name
-        except Exception:  # noqa: BLE001 - whatever error a formatter raises, this is not a message
+        except Exception:  # noqa: BLE001 - a formatter may raise any error; then this is not a message
             return None
 
     async def _acknowledge(self, entry_id: str) -> None:

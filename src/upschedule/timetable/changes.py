@@ -11,7 +11,7 @@ from upschedule.timetable.event import Event, Exam, Lecture
 from upschedule.timetable.merge import identity, merge
 from upschedule.timetable.uid import name_of, slot_order
 
-#: `moved`: to another day. `details`: whatever else is printed, such as the status of an exam.
+#: `moved`: to another day. `details`: everything else that is printed, such as the status of an exam.
 ChangeKind = Literal["added", "removed", "moved", "time", "venue", "details"]
 
 _NOT_COMPARED = {"page", "boxes", "day", "date", "start", "end", "venues"}

@@ -22,7 +22,7 @@ def weekday_of(date: dt.date) -> Day:
 
 
 class Box(msgspec.Struct, frozen=True, kw_only=True):
-    """Where an entry stands: points from the top left of the page as displayed, pages counted from 1.
+    """The place of an entry: points from the top left of the page as displayed, pages counted from 1.
 
     `row` is the table's row on that page, counted as a warning counts it.
     """

@@ -28,7 +28,7 @@ def verify(document: bytes, published: Sequence[Published]) -> None:
         raise BrokenCalendar(f"unreadable: {error}") from error
     expected = {item.entry.uid: _expected(item) for item in published}
     if len(published) != len(expected):
-        raise BrokenCalendar("a UID stands twice")
+        raise BrokenCalendar("a UID occurs twice")
     if found != expected:
         wrong = [uid for uid in expected.keys() | found.keys() if expected.get(uid) != found.get(uid)]
         raise BrokenCalendar(f"{len(wrong)} entries differ, such as {wrong[0]}")

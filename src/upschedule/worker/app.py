@@ -80,7 +80,7 @@ def _hearing(services: Services, runner: Runner, gate: RolloutGate) -> Callable[
 async def _read_documents(
     broker: AsyncBroker, runner: Runner, settings: Settings, gate: RolloutGate, stop: asyncio.Event
 ) -> None:
-    """Fetches messages until `stop`, as a canary those of its share. Jobs not finished in time go back to the queue."""
+    """Fetches messages until `stop`, as a canary those of its share. Jobs not finished in time return to the queue."""
     stopping = asyncio.create_task(_stop_claiming(runner, stop))
     try:
         await _read_share(broker, settings, gate, stop)

@@ -32,8 +32,8 @@ WRONG = """The configuration of stack dev cannot be used:
   workerMemoryMb: Expected `int`, got `str`, not 'much'
   redisStatePassword: is missing; set it with --secret
   feedSecret: is missing; set it with --secret
-  storesKey: stands in the clear; set it with --secret
-  objectStoreApplicationKeyBefore: stands in the clear; set it with --secret"""
+  storesKey: is stored in the clear; set it with --secret
+  objectStoreApplicationKeyBefore: is stored in the clear; set it with --secret"""
 
 
 def test_what_is_required_is_enough() -> None:
@@ -90,7 +90,7 @@ def test_a_secret_in_the_clear_is_refused_without_being_shown(name: str) -> None
     """It would stand in a file that is committed (R8.2)."""
     found = problems(secrets=ALL, clear=(name,))
 
-    assert found == {name: "stands in the clear; set it with --secret"}
+    assert found == {name: "is stored in the clear; set it with --secret"}
 
 
 @pytest.mark.parametrize("secret", ["it's", 'a "b"', "back\\slash", "two words", "line\n", "gr\u00fc\u00df", ""])

@@ -135,14 +135,14 @@ def test_a_secret_does_not_stand_in_the_clear(program: Callable[[], None]) -> No
     """Nomad shows jobs and policies to everybody who may read them, whatever Pulumi encrypts (R8.2)."""
     reason = refused(program)
 
-    assert "the secret postgresOwnerPassword would stand in the clear" in reason
+    assert "the secret postgresOwnerPassword would be stored in the clear" in reason
     assert "s3cret" not in reason
 
 
 @pytest.mark.parametrize("text", [KEY, json.dumps({"key": KEY}), KEY.replace("\n", "\r\n")])
 def test_a_key_does_not_stand_in_the_clear_either(text: str) -> None:
     """Whatever its line ends are written as."""
-    assert "the secret storesKey would stand in the clear" in refused(lambda: job(text))
+    assert "the secret storesKey would be stored in the clear" in refused(lambda: job(text))
     assert refused(lambda: job("-----BEGIN PRIVATE KEY-----")) == ""
 
 

@@ -54,7 +54,7 @@ def test_everything_that_no_process_accepts_is_told_at_once() -> None:
         "settings.UPSCHEDULE_POSTGRES_POOL_SIZE_MIN": "is 4, above UPSCHEDULE_POSTGRES_POOL_SIZE_MAX, which is 2",
         "settings.UPSCHEDULE_JOBS_HEARTBEAT_SECONDS": "is 2.5, not below UPSCHEDULE_JOBS_LEASE_SECONDS, which is 2.0",
         "settings.UPSCHEDULE_WEB_FEED_SECRET": (
-            "is a secret, which everybody who may read jobs would see; the program sets it"
+            "is a secret, which all who may read jobs would see; the program sets it"
         ),
         "settings.JOBS_PENDING_MAX": "is no setting: the names begin with UPSCHEDULE_",
         "proxyNetworks": "10.0.0.5/24 has host bits set; a network is written as in 10.0.0.0/24",

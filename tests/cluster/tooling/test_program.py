@@ -255,7 +255,7 @@ def test_a_preview_has_nothing_but_the_changes(project: Stack) -> None:
             "project/parts/edge.py",
             "**traefik_variables(settings)}",
             '**traefik_variables(settings), "domain": secrets["traefikConsulToken"]}',
-            "the secret traefikConsulToken would stand in the clear",
+            "the secret traefikConsulToken would be stored in the clear",
         ),
     ],
     ids=["root", "no volume", "wildcard", "secret"],

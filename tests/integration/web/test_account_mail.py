@@ -149,7 +149,7 @@ def test_a_forgotten_password_is_replaced_by_a_link(
     link = _link(_awaited(mailbox, credentials["email"], 2))
     assert [forgetful.get(link).status_code for _ in range(2)] == [200, 200]
     refused = forgetful.post(link, data={"password": "password123"})
-    assert (refused.status_code, "first that anybody would guess" in refused.text) == (400, True)
+    assert (refused.status_code, "first that an attacker would guess" in refused.text) == (400, True)
     assert _signed_in_as(reader) == credentials["email"]
 
     assert forgetful.post(link, data={"password": _NEW}).headers["location"] == "/account/sign-in?done=password"

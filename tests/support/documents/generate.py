@@ -90,7 +90,7 @@ def document(seed: int, *, rows_max: int = 40, may_lose_pages: bool = False) -> 
     parts: list[Document] = []
     for before, kind in zip((None, *kinds), kinds, strict=False):
         printed = print_schedule(rng, kind, rng.randint(1, rows_max))
-        # After a full page of the same kind, nobody could tell that pages are missing.
+        # After a full page of the same kind, missing pages cannot be detected.
         lost = rng.randint(0, printed.pages - 1) if kind is not before and rng.random() < _LOSING_SHARE else 0
         parts.append(_without(printed, lost if may_lose_pages else 0))
     made = parts[0]
@@ -134,7 +134,7 @@ def _handled(rng: Random, made: Document) -> Document:
 
 _LOSING_SHARE = 0.25
 _UNSORTED_SHARE = 0.2
-#: What changes where text stands, once a document: MuPDF draws a turned page as a form only in part.
+#: Changes of the places of text, once a document: MuPDF draws a turned page as a form only in part.
 _MOVES: dict[str, Callable[[bytes], bytes]] = {
     "Letter": lambda data: transforms.fit(data, transforms.LETTER),
     "on A4 upright": lambda data: transforms.fit(data, transforms.A4_PORTRAIT),

@@ -84,7 +84,7 @@ def api_process(environment: Mapping[str, str], output: Path) -> Iterator[ApiPro
 def worker_process(
     environment: Mapping[str, str], output: Path, *, program: Sequence[str] = ("-m", "upschedule", "work")
 ) -> Iterator[None]:
-    """A real `upschedule work`, which reads with the real reader, unless told another Python program."""
+    """A real `upschedule work`, which reads with the real reader, unless another Python program is given."""
     with output.open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, *program],
@@ -118,7 +118,7 @@ def api_environment(
 
 
 def _end(process: "subprocess.Popen[bytes]") -> None:
-    """A process that does not end by itself in time fails the test."""
+    """A process that does not end in time fails the test."""
     process.terminate()
     try:
         process.wait(60)

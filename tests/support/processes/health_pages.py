@@ -10,7 +10,7 @@ from tests.support.servers import wait_until
 
 
 def get(port: int, path: str) -> tuple[int, str]:
-    """Status 0 where nobody answers."""
+    """Status 0 where no process answers."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
             return answer.status, answer.read().decode()

@@ -72,7 +72,7 @@ def running_store() -> Iterator[Store]:
         def handle_one_request(self) -> None:
             try:
                 super().handle_one_request()
-            except ConnectionError:  # Whoever asked was killed.
+            except ConnectionError:  # The client was killed.
                 self.close_connection = True
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

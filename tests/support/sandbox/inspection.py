@@ -113,7 +113,7 @@ def _status(process_id: int) -> str:
 
 
 def is_running(process_id: int) -> bool:
-    """False also for a zombie, which nobody may be there to reap."""
+    """False also for a zombie, which may have no parent to reap it."""
     try:
         status = Path(f"/proc/{process_id}/stat").read_text(encoding="ascii")
     except (FileNotFoundError, ProcessLookupError):

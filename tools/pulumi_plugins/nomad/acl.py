@@ -50,7 +50,7 @@ class AclPolicy(ResourceType):
 
 
 class AclToken(ResourceType):
-    """Its secret is an output, and wrapped wherever it goes."""
+    """Its secret is an output, and is wrapped in every message."""
 
     type_name = "nomad:index/aclToken:AclToken"
     properties = frozenset({"name", "type", "policies", "roles", "global", "expirationTtl"})

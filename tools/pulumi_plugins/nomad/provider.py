@@ -1,7 +1,7 @@
 """The resource plugin `nomad` of Pulumi, with the resource types that our program uses.
 
-It stands in for `pulumi-resource-nomad` 2.6.1 on machines that cannot download the official one, takes the same
-properties and gives the same outputs. What it does not serve it refuses in words.
+It replaces `pulumi-resource-nomad` 2.6.1 on machines that cannot download the official one, takes the same properties
+and gives the same outputs. What it does not serve it refuses in words.
 """
 
 import os

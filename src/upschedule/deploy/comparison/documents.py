@@ -69,7 +69,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def documents(self) -> int:
-        """Whose reading ended, with whatever result."""
+        """The documents whose reading ended, with any result."""
         return sum(count for series, count in self.counts.items() if series.outcome)
 
     @property

@@ -52,7 +52,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 def chance_of_excess(tables: Iterable[Table]) -> float:
     """The chance that the new release has at least as many events in all tables together, were its rates the same.
 
-    Each table is compared by itself, so that tables with different rates, such as routes or minutes, do not mix.
+    Each table is compared separately, so that tables with different rates, such as routes or minutes, do not mix.
     """
     informative = [each for each in tables if each.variance > 0]
     if not informative:

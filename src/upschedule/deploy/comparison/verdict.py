@@ -62,7 +62,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compare(slices: Sequence[Slice], events: dict[str, Relevance], sureness: Sureness) -> Comparison:
-    """Each subject in each slice is compared by itself: what slows both releases in the same seconds counts for none.
+    """Compares each subject in each slice: what slows both releases in the same seconds counts for neither.
 
     A release is not worse when that is sure over all subjects; a subject with few trials can show only that it is.
     """

@@ -85,7 +85,7 @@ class GoldenRun:
 
     @contextmanager
     def stage(self, name: str, document: str = ALL) -> Generator[list[str]]:
-        """Records a step, whatever becomes of it. Yields the list of its differences."""
+        """Records a step, also if it fails. Yields the list of its differences."""
         wrong: list[str] = []
         began, done = self.clock.now(), False
         try:

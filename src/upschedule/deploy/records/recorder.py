@@ -26,7 +26,7 @@ class Recorded(msgspec.Struct, frozen=True, kw_only=True):
 class Recorder:
     """Keeps the records of the releases that led to the present one, at most `records_max` and never fewer than two.
 
-    Safe to call from several processes at once, at any time: whatever ran is recorded once.
+    Safe to call from several processes at once, at any time: each release that ran is recorded once.
     """
 
     def __init__(self, nomad: NomadClient, *, jobs: Sequence[str], records_max: int) -> None:

@@ -11,7 +11,7 @@ from upschedule.deploy.supervision.store import WatchStore
 
 
 def accept(cluster: Cluster, reason: str, *, now: dt.datetime) -> ExitCode:
-    """Ends the watch: the release stays, whatever its figures, also one that could not be reverted.
+    """Ends the watch: the release stays, even with bad figures, also one that could not be reverted.
 
     Raises DeployError.
     """

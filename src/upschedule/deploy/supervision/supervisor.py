@@ -1,4 +1,4 @@
-"""`upschedule deploy supervise`: watches each promoted release, and reverts a bad one by itself."""
+"""`upschedule deploy supervise`: watches each promoted release, and reverts a bad one automatically."""
 
 import datetime as dt
 from collections.abc import Callable, Mapping

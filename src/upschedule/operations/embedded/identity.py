@@ -22,7 +22,7 @@ def choose_identity(paths: Iterable[Path]) -> Identity:
     """`paths` are those that the server must reach. NAMESPACE is for paths below a private directory such as /root.
 
     In a user namespace root keeps its files but loses its capabilities. PostgreSQL, which refuses root and users
-    without an account, sees nobody.
+    without an account, sees no user.
     """
     if os.geteuid() != 0:
         return Identity.OWN if _has_account(os.geteuid()) else Identity.NAMESPACE

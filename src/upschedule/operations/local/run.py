@@ -28,7 +28,7 @@ _SAME_REQUEST_SECONDS = 1.0
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _IDENTITY = {
     Identity.NOBODY: "as the user nobody",
-    Identity.NAMESPACE: "without root's rights, in a user namespace, since nobody cannot reach its files",
+    Identity.NAMESPACE: "without root's rights, in a user namespace, since the user nobody cannot reach its files",
 }
 
 

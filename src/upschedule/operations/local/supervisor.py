@@ -61,7 +61,7 @@ class Supervisor:
         seconds = _BACKOFF.pause_seconds(watched.restarts, roll=0.0)
         watched.restart_at = now + seconds
         self._report(
-            f"{watched.server.name} ended by itself; it starts again in {seconds:.0f} s (log: {watched.server.log})"
+            f"{watched.server.name} ended unexpectedly; it starts again in {seconds:.0f} s (log: {watched.server.log})"
         )
 
     def _restart(self, watched: _Watched) -> None:

@@ -16,7 +16,7 @@ _CONNECT_SECONDS = 10
 _LOOK_STATEMENT_MILLISECONDS = 2000
 
 # What the backend keeps others from. First a relation that others can see, so not one that the migration has just made,
-# in a mode that conflicts with reading or changing rows; then whatever another backend waits for to read or change
+# in a mode that conflicts with reading or changing rows; then any lock that another backend waits for to read or change
 # rows: a vacuum may wait. A backend that waits for a lock itself is left to `lock_timeout`.
 _BLOCKED = """
     (

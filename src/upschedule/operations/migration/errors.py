@@ -54,7 +54,7 @@ class MigrationBlocksTooLong(MigrationError):
 
 
 class MigrationUnwatched(MigrationError):
-    """Nobody would have noticed that a migration blocks the running release."""
+    """The check for a migration that blocks the running release did not work."""
 
     def __init__(self, name: str, reason: str) -> None:
         super().__init__(f"{name} was cancelled, because its locks could not be watched: {reason}. Run it again.")

@@ -68,7 +68,7 @@ def read_migrations(directory: Path) -> list[Migration]:
     migrations = [_read(path) for path in paths]
     for expected, migration in enumerate(migrations, start=1):
         if migration.number != expected:
-            raise MigrationFilesInvalid(f"{migration.name} stands where number {expected:04} belongs.")
+            raise MigrationFilesInvalid(f"{migration.name} is in the place of number {expected:04} belongs.")
     if not migrations:
         raise MigrationFilesInvalid(f"There are no migrations in {directory}.")
     return migrations

@@ -15,7 +15,7 @@ Fields = Mapping[str, Cell]
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """The part of a row that stands on one page. `number` counts the rows of the page from 1."""
+    """The part of a row on one page. `number` counts the rows of the page from 1."""
 
     fields: Fields
     row: Row

@@ -196,7 +196,7 @@ def _language(entry: Entry) -> str:
 
 
 def _study_programmes(lines: Sequence[Line]) -> tuple[str, ...]:
-    """A line each; a break inside a name is told by the next word, which would not have fitted."""
+    """One line each; a break inside a name is recognised by the next word, which would not have fitted."""
     programmes: list[Wrapped] = []
     for line in lines:
         if programmes and programmes[-1][-1].wraps_to(line) and not _PROGRAMME.match(line.text):

@@ -161,7 +161,7 @@ def _breaks(lines: Sequence[Line]) -> list[int]:
 
 def _wrap_cost(line: Line, after: Line, known: Wraps) -> int:
     """The cost of taking two lines for one text, from 0 (likely) to 2 (unlikely)."""
-    # A name begins with a letter, whatever a row that was misjudged as certain has taught.
+    # A name begins with a letter, even if a row that was misjudged as certain suggests otherwise.
     if (line.text, after.text) in known.pairs or line.text.endswith(OPEN_ENDS) or not after.text[0].isalpha():
         return 0
     if _first_word(after) in known.beginnings or _ROOM_NUMBER.search(line.text):

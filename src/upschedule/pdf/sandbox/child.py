@@ -65,7 +65,7 @@ def run(
         code = 0
     except MemoryError:
         code = OUT_OF_MEMORY
-    except Exception as error:  # noqa: BLE001 -- whatever it was, it is told and the process ends
+    except Exception as error:  # noqa: BLE001 -- every error is reported, and the process ends
         _send(channel, Failed(error=_describe(error)))
     finally:
         os._exit(code)

@@ -186,7 +186,7 @@ class Sandbox:
                 case Failed(error=error):
                     raise SandboxFailed(f"the reader failed: {error}")
                 case ReadingProgress(done=done, total=total):
-                    # A page is told once, so a child that talks on and on does not keep its lease.
+                    # Each page counts once, so a child that sends messages endlessly does not keep its lease.
                     if not last < done <= total:
                         raise SandboxFailed(f"the reading process reported page {done} of {total} after page {last}")
                     last = done
@@ -210,7 +210,7 @@ class Sandbox:
                 raise SandboxFailed("the sandbox is closed")
             if self._zygote is None or not self._zygote.alive:
                 await self._replace_zygote()
-            assert self._zygote is not None  # noqa: S101 -- told to the type checker
+            assert self._zygote is not None  # noqa: S101 -- for the type checker
             return self._zygote
 
     async def _replace_zygote(self) -> None:

@@ -102,7 +102,7 @@ class ZygoteProcess:
         await self._ask(Ping(self._next_id()))
 
     def kill_child(self, request_id: int) -> None:
-        """End a child at once. If the zygote cannot be told, end the zygote and with it all of its children."""
+        """End a child at once. If the zygote cannot be reached, end the zygote and with it all of its children."""
         try:
             self._send(Kill(request_id))
         except SandboxFailed:

@@ -34,7 +34,7 @@ _log = structlog.get_logger(__name__)
 _LOCK_JOB = "SELECT * FROM jobs WHERE id = %(job_id)s FOR UPDATE"
 # Of an earlier reading, which stays until the new one replaces it; no failed job has one.
 _RESULT = "SELECT FROM events WHERE job_id = %(job_id)s LIMIT 1"
-# Owner, address and request stay those of the upload: an operator's retry is no upload of anybody.
+# Owner, address and request stay those of the upload: an operator's retry is not an upload.
 _QUEUE_AGAIN = """
     UPDATE jobs
     SET status = 'queued', attempt = 0, pages_read = 0, error = NULL, finished_at = NULL, run_after = now(),

@@ -87,7 +87,7 @@ class CalendarController(Controller):
 
     @get(operation_id="ListCalendars", summary="Your calendars, newest first", responses=problems())
     async def recent(self, visitor: Visitor | None, calendars: CalendarService) -> CalendarList:
-        """Somebody who has made nothing has an empty list."""
+        """A visitor without calendars has an empty list."""
         found = await calendars.recent(visitor.account_id) if visitor else []
         return CalendarList(calendars=tuple(summary_view(owned) for owned in found))
 

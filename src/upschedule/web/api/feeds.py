@@ -34,7 +34,7 @@ _FEED_HEADERS = {
 
 
 class FeedController(Controller):
-    """For calendar programs: no cookie, no sign-in, outside the limits, since Google's servers ask for everybody."""
+    """For calendar programs: no cookie, no sign-in, outside the limits, since Google's servers ask for many."""
 
     path = "/calendars"
     tags = ("feeds",)
@@ -55,7 +55,7 @@ class FeedController(Controller):
         feeds: FeedService,
         module: Annotated[str, Parameter(description="Only this module", max_length=100)] = "",
     ) -> Response[bytes]:
-        """Changes of documents, dates and choices appear here by themselves."""
+        """Changes of documents, dates and choices appear here automatically."""
         token = file_name.removesuffix(_FEED_SUFFIX)
         if token == file_name or not re.fullmatch(r"[A-Za-z0-9_-]+", token):
             raise FeedNotFound

@@ -19,7 +19,7 @@ from upschedule.web.http.rotation import Rotation, RotationState, ShareState
 
 
 class Liveness(msgspec.Struct, frozen=True, kw_only=True):
-    """Asks nobody: a dependency that is away is no reason to restart this process."""
+    """Asks no dependency: one that is away is no reason to restart this process."""
 
     status: str
 

@@ -68,7 +68,7 @@ class JobController(Controller):
         cursor: str | None = None,
         limit: Annotated[int, Parameter(ge=1, le=100)] = 50,
     ) -> JobList:
-        """Somebody who has uploaded nothing has an empty list."""
+        """A visitor who has uploaded nothing has an empty list."""
         if visitor is None:
             return JobList(jobs=(), next=None)
         await rate_limits.status(request, visitor.account_id)

@@ -49,7 +49,7 @@ class Boundary:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        # First, so that whatever a release does with a request is part of its time.
+        # First, so that everything that a release does with a request is part of its time.
         began, status = time.perf_counter(), 0
         parts: Mapping[str, float] = {}
         body, exchange = Body(scope, receive), begin(scope, str(uuid.uuid4()), self._live.current)

@@ -23,7 +23,7 @@ _SYSTEMS = (
 
 
 def browser_name(user_agent: str) -> str:
-    """Such as "Firefox on Android". Holds nothing of the text itself, which anyone may make up."""
+    """Such as "Firefox on Android". Holds nothing of the text itself, which any client may invent."""
     browser = _first(_BROWSERS, user_agent) or "A browser or program"
     system = _first(_SYSTEMS, user_agent)
     return f"{browser} on {system}" if system else browser

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 
 class Drain:
-    """Set once the process has been told to stop."""
+    """Set once the process has to stop."""
 
     def __init__(self, *, grace_seconds: float) -> None:
         self._grace_seconds = grace_seconds
@@ -19,7 +19,7 @@ class Drain:
         return self._begun.is_set()
 
     async def wait(self) -> None:
-        """Returns when the process is told to stop."""
+        """Returns when the process has to stop."""
         await self._begun.wait()
 
     @asynccontextmanager

@@ -57,7 +57,7 @@ class Identity:
         return request.cookies.get(self._device_cookie_name)
 
     def remember_device(self, request: AnyRequest, device: str) -> None:
-        """Sets the device cookie. It outlives sessions, and signing out, and opens nothing by itself."""
+        """Sets the device cookie. It outlives sessions, and signing out, and opens nothing alone."""
         self._set_cookie(request, device, self._device_seconds, name=self._device_cookie_name)
 
     async def sign_out(self, request: AnyRequest) -> None:

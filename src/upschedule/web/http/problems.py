@@ -71,7 +71,7 @@ STATUSES: Mapping[type[Refusal], http.HTTPStatus] = {
     web.InternalError: http.HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
-#: What the framework raises by itself.
+#: Errors that the framework raises.
 _FRAMEWORK: Mapping[int, type[Refusal]] = {
     http.HTTPStatus.NOT_FOUND: web.NotFound,
     http.HTTPStatus.METHOD_NOT_ALLOWED: web.MethodNotAllowed,

@@ -162,7 +162,7 @@ def running_nomad(context: ssl.SSLContext | None = None) -> Iterator[Nomad]:
 
 
 class Quiet(ThreadingHTTPServer):
-    """A client that hangs up, for it trusts nobody here, is no news."""
+    """A client that hangs up because it does not trust this server is expected."""
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         del request, client_address

@@ -68,7 +68,7 @@ class Ran(Generic[T]):
 
 
 class Monitor(MockMonitor):
-    """Sees the request itself: what is secret and what depends on what is not told to the mocks."""
+    """Sees the request itself: mocks do not get the secrets and the dependencies."""
 
     def __init__(self, mocks: Mocks, made: list[Made]) -> None:
         super().__init__(mocks)

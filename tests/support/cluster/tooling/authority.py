@@ -38,7 +38,7 @@ def self_signed(folder: Path, name: str, subject_alternative_name: str) -> Certi
 
 @dataclass(frozen=True, kw_only=True)
 class Pebble:
-    """An ACME server: `directory` is its address, `certificate` its own, `roots` what its certificates go back to."""
+    """An ACME server: `directory` is its address, `certificate` its own, `roots` the roots of its certificates."""
 
     directory: str
     certificate: Path
@@ -83,7 +83,7 @@ def program(name: str) -> str:
 
 @contextmanager
 def running(command: list[str], log: Path) -> Iterator["subprocess.Popen[bytes]"]:
-    # Pebble waits up to 15 s before each validation unless told not to.
+    # By default, Pebble waits up to 15 s before each validation.
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env={**os.environ, "PEBBLE_VA_NOSLEEP": "1"})
     try:

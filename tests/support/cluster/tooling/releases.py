@@ -13,7 +13,7 @@ from tests.support.paths import ROOT
 
 JOBS = ("worker", "scheduler", "api")
 RELEASE_VOLUME = "releases"
-#: Answers every request with 200, unless told another program.
+#: Answers every request with 200, unless another program is given.
 SERVES = """
 import http.server, os
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -129,7 +129,7 @@ job "{job}" {{
       type   = "host"
       source = "{RELEASE_VOLUME}"
     }}
-    # Out of Consul first: nobody is sent here any more when it stops.
+    # Out of Consul first: no request is sent here any more when it stops.
     shutdown_delay = "3s"
     network {{
       port "http" {{}}

@@ -25,9 +25,9 @@ _turns = itertools.count(1)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers with its name and the length of the body. Says of a share what the API says, and fails while told to.
+    """Answers with its name and the length of the body. Answers about a share as the API does, and fails on command.
 
-    It counts its answers as the API does, and delays one in so many if it is told to.
+    It counts its answers as the API does, and delays one in so many on command.
     """
 
     protocol_version = "HTTP/1.1"

@@ -80,7 +80,7 @@ def owner_url(cluster: LocalCluster) -> str:
 
 
 def object_store(cluster: LocalCluster, access_key: str | None, secret: str | None) -> Minio:
-    """Nobody's, without keys; `secret` is the name of the stack's."""
+    """A client without keys; `secret` is the name of the stack's."""
     return Minio(
         endpoint=cluster.plan.address("objectStorePort"),
         access_key=access_key,

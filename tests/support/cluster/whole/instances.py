@@ -125,7 +125,7 @@ def addresses(cluster: LocalCluster, service: str) -> dict[str, str]:
 
 
 def unwell(cluster: LocalCluster) -> list[str]:
-    """Services that lack instances by Consul's checks, or that do not answer now, whatever the checks still say."""
+    """Services that lack instances by Consul's checks, or that do not answer now, even if the checks still pass."""
     if missing := cluster.health.missing():
         return missing
     wanted = cluster.health.wanted()
@@ -164,7 +164,7 @@ def await_replaced(cluster: LocalCluster, lost: Instance, count: int) -> None:
 def students_at_work(cluster: LocalCluster) -> Iterator[Traffic]:
     """Fewer than any limit refuses; all have been here before the block runs, and all are served after it.
 
-    Every document that was taken in has been read in the end, also where whoever sent it saw a failure.
+    Every document that was taken in has been read in the end, also where the sender saw a failure.
     """
     verify = ssl.create_default_context(cafile=cluster.certificates.authority)
     began = asked(cluster, "SELECT now()")

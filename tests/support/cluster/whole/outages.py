@@ -1,4 +1,4 @@
-"""For how long nobody reached the service."""
+"""Measures for how long no visitor reached the service."""
 
 import ssl
 from contextlib import AbstractContextManager

@@ -1,4 +1,4 @@
-"""Releases of changed commits on the whole cluster, with the commands and the rights of whoever releases."""
+"""Releases of changed commits on the whole cluster, with the commands and the rights of the person who releases."""
 
 import os
 import ssl
@@ -50,7 +50,7 @@ class Done:
 
 
 def replacing(path: str, old: str, new: str) -> Change:
-    """`old` stands once in the file."""
+    """`old` occurs once in the file."""
 
     def change(repository: Path) -> None:
         file = repository / path
@@ -169,7 +169,7 @@ def has_document_share(cluster: LocalCluster) -> bool:
 
 @contextmanager
 def unlimited_traffic(cluster: LocalCluster, *, readers: int, pause_seconds: float) -> Iterator[Traffic]:
-    """Of many students, once no limit refuses them any more: whoever is refused then is refused by the release."""
+    """Of many students, once no limit refuses them any more: later refusals come from the release."""
     verify = ssl.create_default_context(cafile=cluster.certificates.authority)
     with (
         _without_limits(cluster),

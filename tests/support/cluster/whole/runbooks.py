@@ -1,4 +1,4 @@
-"""Runs what a runbook tells a person to type, as it stands there."""
+"""Runs the commands of a runbook, exactly as they are written."""
 
 import os
 import re

@@ -155,7 +155,7 @@ class Traffic:
     async def _ask(
         self, client: httpx.AsyncClient, method: str, path: str, content: bytes | None = None
     ) -> httpx.Response | None:
-        """Comes again when told to; None once it has failed."""
+        """Repeats a request after 503 with `Retry-After`; None once it has failed."""
         while True:
             files = {"file": ("schedule.pdf", content, "application/pdf")} if content is not None else None
             began = time.monotonic()

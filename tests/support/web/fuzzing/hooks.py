@@ -20,7 +20,7 @@ _URL = os.environ["FUZZING_URL"]
 _COOKIE = os.environ["FUZZING_COOKIE"]
 _FEED = os.environ["FUZZING_FEED"]
 _ACCOUNT = {"email": os.environ["FUZZING_EMAIL"], "password": os.environ["FUZZING_PASSWORD"]}
-#: They end or replace the session by which all other requests are somebody's.
+#: They end or replace the session by which all other requests have a visitor.
 _STRANGERS = {"SignUp", "SignIn", "SignOut"}
 #: A cursor is opaque: no schema says which text is one.
 _OPAQUE = {"ListJobs"}
@@ -85,7 +85,7 @@ def well_formed_requests_are_understood(
 def errors_are_problems(
     _context: schemathesis.CheckContext, response: schemathesis.Response, case: schemathesis.Case
 ) -> None:
-    """RFC 9457, whatever was asked."""
+    """RFC 9457, for every request."""
     if response.status_code >= 400 and case.method.upper() != "HEAD":
         assert response.headers.get("content-type") == ["application/problem+json"], response.text
         problem = response.json()
