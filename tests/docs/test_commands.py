@@ -1,4 +1,4 @@
-"""What the pages tell a reader to type, open or set exists."""
+"""The commands, files and settings that the pages name exist."""
 
 import ast
 import importlib.util
@@ -19,7 +19,7 @@ CODE = re.compile(r"```[a-z]*\n(.*?)```|`([^`\n]+)`", re.DOTALL)
 
 
 def _code(page: Path) -> str:
-    """What stands between backticks, in the line and in blocks."""
+    """The text between backticks, in lines and in blocks."""
     text = page.read_text(encoding="utf-8")
     return "\n".join(block or span for block, span in CODE.findall(text))
 

@@ -8,7 +8,7 @@ PAGE = (ROOT / "docs" / "production.md").read_text(encoding="utf-8")
 
 
 def test_every_file_of_a_machine_is_named_by_the_page() -> None:
-    """What nobody is told to install is not installed."""
+    """A file that no page names is not installed."""
     assert FILES
     assert [str(path) for path in FILES if path.name not in PAGE and path.stem not in PAGE] == []
 

@@ -1,4 +1,4 @@
-"""What somebody follows at night was followed by a test."""
+"""Each command of a runbook is run by a test."""
 
 import ast
 import re
@@ -24,7 +24,7 @@ def followed() -> Iterator[tuple[str, str]]:
 
 
 def test_every_command_of_a_runbook_is_run_by_a_test() -> None:
-    """Under the heading that it stands under, and no test follows what is not there."""
+    """Under its own heading, and no test follows a block that is not there."""
     told = {(name, block.heading) for name in names() for block in blocks(name)}
 
     assert set(followed()) == told

@@ -48,10 +48,10 @@ class SignInBusy(Refusal):
 
 
 class NoVisitor(Refusal):
-    """Nobody is known here yet. Upload a schedule, sign up or sign in first."""
+    """This browser has no session yet. Upload a schedule, sign up or sign in first."""
 
     code = "not-signed-in"
-    title = "Nobody is signed in"
+    title = "Not signed in"
 
 
 class LinkExpired(Refusal):

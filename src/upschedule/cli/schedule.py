@@ -15,7 +15,7 @@ from upschedule.settings import Settings
 
 @click.command("schedule")
 def command() -> None:
-    """Find lost jobs and remove what is past its time, until SIGTERM. Of several, one leads; the others stand by.
+    """Find lost jobs and remove what is past its time, until SIGTERM. Of several, one leads; the others wait.
 
     Everything is set by environment variables UPSCHEDULE_…; docs/settings.md lists them. Exit codes: 0 stopped by a
     signal, 78 wrong settings, 69 the port is taken, 1 anything else.

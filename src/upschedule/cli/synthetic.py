@@ -67,9 +67,9 @@ def command(
 ) -> None:
     """Do what a student does with each golden document, again and again, and compare every field. Until a signal.
 
-    Upload, status, timetable, calendar, feed, through the public address; then it deletes what it made. It signs up by
-    itself the first time. An operator has to exempt its account from limits: `upschedule ops exempt`, with the account
-    that the log line `synthetic_signed_in` names.
+    Upload, status, timetable, calendar, feed, through the public address; then it deletes what it made. It signs up the
+    first time. An operator has to exempt its account from limits: `upschedule ops exempt`, with the account that the
+    log line `synthetic_signed_in` names.
     """
     site = Endpoint(name="The service", address=url, ca_file=str(ca_file) if ca_file else None)
     student = SyntheticStudent(

@@ -34,7 +34,7 @@ def gather(lines: Sequence[Line], form: re.Pattern[str]) -> list[Wrapped] | None
 
 
 def beside(anchors: Sequence[Wrapped], lines: Sequence[Line]) -> list[Wrapped] | None:
-    """One line for each anchor; where lines are missing, those that stand at an anchor's height.
+    """One line for each anchor; where lines are missing, those at an anchor's height.
 
     None if they cannot be paired.
     """

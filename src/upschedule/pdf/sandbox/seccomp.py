@@ -27,7 +27,7 @@ _ARGUMENT_2 = 32
 
 _PROT_EXEC = 4
 
-# Numbers on x86_64 and aarch64. Frequent calls stand first: the filter is read from the top for each call.
+# Numbers on x86_64 and aarch64. Frequent calls come first: the filter is read from the top for each call.
 _ALLOWED = {
     "futex": (202, 98),
     "brk": (12, 214),

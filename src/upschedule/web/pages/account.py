@@ -172,7 +172,7 @@ def _named(refusal: InvalidCredentials, field: str) -> InvalidCredentials:
 
 
 def _at_password(refusal: Refusal) -> Refusal:
-    """A wrong password is told at its field."""
+    """A wrong password is shown at its field."""
     return _WrongPassword() if isinstance(refusal, WrongCredentials) else refusal
 
 

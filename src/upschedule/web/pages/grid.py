@@ -1,6 +1,6 @@
 """What happens on a day, placed in a grid whose lines are times. Pure; the template only prints it.
 
-The lines of a grid grow with what stands between them, so that no text is ever cut off.
+The lines of a grid grow with the text between them, so that no text is ever cut off.
 """
 
 import math

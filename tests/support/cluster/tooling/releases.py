@@ -1,4 +1,4 @@
-"""Releases of three small jobs that stand for the API, the worker and the scheduler, for tests of their deployment."""
+"""Releases of three small jobs in the place of the API, the worker and the scheduler, for tests of their deployment."""
 
 import json
 import shutil

@@ -21,7 +21,7 @@ _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 @dataclass(frozen=True, kw_only=True)
 class Block:
-    """Commands to be typed one after the other; `heading` is what they stand under."""
+    """Commands to be typed one after the other; `heading` is the heading above them."""
 
     heading: str
     commands: str

@@ -1,0 +1,79 @@
+"""Comments, docstrings and pages use plain technical English: some words hide who does what, and are not used."""
+
+import ast
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.paths import ROOT
+
+#: Each word, and what to write instead.
+INSTEAD = {
+    r"who(?:so)?ever": "name the person or the process",
+    r"(?:no|some|every|any)body": "name the person, or use the passive voice",
+    r"by (?:itself|themselves)": "automatically, alone, or which setting causes it",
+    r"(?:go|goes|went|gone|going) back": "roll back, return, decrease",
+    r"told": "gets, receives, is shown, distinguished",
+    r"stands?": "is, comes, occurs; replaces",
+    r"of the moment": "current",
+}
+WORDS = re.compile(rf"\b(?:{'|'.join(INSTEAD)})\b", re.IGNORECASE)
+FOLDERS = ("src", "tools", "perf", "pulumi", "jobs", "tests/support", "tests/docs")
+#: Pages that are being rewritten.
+LATER = {ROOT / "docs" / name for name in ("alerts.md", "cluster-backup.md", "releases.md")}
+PAGES = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")} - LATER)
+CODE = re.compile(r"^```.*?^```$|`[^`\n]*`|\]\([^)]*\)", re.DOTALL | re.MULTILINE)
+#: Debian's user without rights.
+ALLOWED = re.compile(r"\bthe user nobody\b")
+
+
+def prose_of(source: str) -> Iterator[str]:
+    """The docstrings and comments of a Python module, without code."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            yield CODE.sub("", ast.get_docstring(node) or "")
+    for token in tokenize.generate_tokens(io.StringIO(source).readline):
+        if token.type == tokenize.COMMENT:
+            yield CODE.sub("", token.string)
+
+
+def found_in(prose: str) -> list[str]:
+    """The words that are not used, each with what comes around it."""
+    text = " ".join(ALLOWED.sub("", prose).split())
+    return [text[max(0, match.start() - 30) : match.end() + 30] for match in WORDS.finditer(text)]
+
+
+def modules() -> Iterator[Path]:
+    for folder in FOLDERS:
+        yield from sorted((ROOT / folder).rglob("*.py"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_uses_plain_words(page: Path) -> None:
+    """Code on a page, such as the names of tests, is left out."""
+    assert found_in(CODE.sub("", page.read_text(encoding="utf-8"))) == []
+
+
+def test_comments_and_docstrings_use_plain_words() -> None:
+    """`INSTEAD` says what to write."""
+    found = {
+        str(module.relative_to(ROOT)): words
+        for module in modules()
+        if module != Path(__file__)
+        if (words := [word for prose in prose_of(module.read_text(encoding="utf-8")) for word in found_in(prose)])
+    }
+
+    assert found == {}
+
+
+def test_each_word_is_found_in_comments_docstrings_and_pages() -> None:
+    """The control: none of these passes, and names in code do."""
+    source = '"""Runs for whoever asks.\n\nIt goes\nback."""\n# Nobody sees it.\nnobody = "told"\n'
+
+    assert [len(found_in(prose)) for prose in prose_of(source)] == [2, 1]
+    assert len(found_in("The file stands there.")) == 1
+    assert found_in(CODE.sub("", "`nobody`, [x](told.md) and the user nobody do not count.")) == []
