@@ -1,4 +1,4 @@
-"""How long one machine's backup and restore take, each with its verification (R9.3).
+"""Measures how long one machine's backup and restore take, each with its verification (R9.3).
 
     uv run python -m perf.backup_file
     uv run python -m perf.backup_file --documents 10000 --events 50 --files 500

@@ -1,4 +1,4 @@
-"""How often the comparison of a canary with the old release is right, over simulated traffic.
+"""Measures how often the comparison of a canary with the old release is right, over simulated traffic.
 
     uv run python -m perf.canary_comparison                 # 200 gates of each kind
     uv run python -m perf.canary_comparison --gates 1000

@@ -1,4 +1,4 @@
-"""How many documents a worker's canary has to read until the comparison finds what is wrong, over simulated documents.
+"""Measures how many documents a worker's canary reads until the comparison finds a fault, by simulation.
 
     uv run python -m perf.canary_documents                # 200 gates of each kind
     uv run python -m perf.canary_documents --gates 1000

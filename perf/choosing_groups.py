@@ -1,4 +1,4 @@
-"""How long it takes to propose groups that do not clash, beside trying every combination and a constraint solver.
+"""Measures the search for groups that do not clash, beside trying all combinations and a constraint solver.
 
 Run: `.venv/bin/python -m perf.choosing_groups`. Times are processor time, since other programs share the machine; a
 comparison with OR-Tools' CP-SAT is printed where it is installed (`uv run --with ortools …`), with one thread and at

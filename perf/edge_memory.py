@@ -1,4 +1,4 @@
-"""What pages that ask at the same time take of Traefik's memory: as its job retries, and as `retry` does by default.
+"""Measures Traefik's memory for simultaneous requests: with the options of its job, and with the default `retry`.
 
     uv run python -m perf.edge_memory              # 240 requests that wait for their answer together
     uv run python -m perf.edge_memory --pages N

@@ -1,4 +1,4 @@
-"""How long honest people wait behind one address's expensive files: in the fair order, and in the order of arrival.
+"""Measures the wait behind one address's expensive files: in the fair order, and in the order of arrival.
 
     uv run python -m perf.fair_queue                   # about eight minutes on two cores
     uv run python -m perf.fair_queue --files 12 --people 30

@@ -1,4 +1,4 @@
-"""What one client with many connections takes from the pages of another person (R5.4).
+"""Measures how much one client with many connections slows the pages of another person (R5.4).
 
     uv run python -m perf.fair_share                     # 48 connections
     uv run python -m perf.fair_share --connections 200

@@ -1,4 +1,4 @@
-"""How fast a schedule becomes cells, beside PyMuPDF's bare words and pdfplumber's tables.
+"""Measures how fast a schedule becomes cells, beside PyMuPDF's words and pdfplumber's tables.
 
 Run: `.venv/bin/python perf/reading.py [FILE …]`. Without files it takes generated ones, and real samples where they
 are at hand. Times are processor time, the best of several rounds in turn, since other programs share the machine; a

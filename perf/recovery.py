@@ -1,4 +1,4 @@
-"""How soon requests are answered after PostgreSQL was killed and started again (R3.5).
+"""Measures how soon requests are answered after PostgreSQL was killed and started again (R3.5).
 
     uv run python -m perf.recovery
     uv run python -m perf.recovery --away-seconds 20 --rounds 5

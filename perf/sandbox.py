@@ -1,4 +1,4 @@
-"""What the sandbox costs: each document is read in this process and in a sandbox, by turns, and the difference printed.
+"""Measures the cost of the sandbox: reads each document in this process and in a sandbox, alternately.
 
 Goal: at most 10 ms a document once warm, as the median (decision 3). Run: `python -m perf.sandbox [ROUNDS]`.
 On a machine that does other work, `chrt -f 10` before it (as root) keeps that out of the figures.

@@ -1,4 +1,4 @@
-"""What the time of an answer tells about an e-mail address, and what a flood of sign-ups does to a sign-in (R8.5).
+"""Measures what the time of an answer reveals about an address, and what a flood of sign-ups does to a sign-in (R8.5).
 
     uv run python -m perf.sign_in
     uv run python -m perf.sign_in --rounds 200

@@ -1,4 +1,4 @@
-"""The whole system as a person starts it (`upschedule local`), on free ports with data of its own."""
+"""Starts the whole system as a person does (`upschedule local`), on free ports with data of its own."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""How long a job's status takes with 1,000,000 jobs in PostgreSQL (R3.4: under 100 ms; our goal: under 5 ms).
+"""Measures a job's status query with 1,000,000 jobs in PostgreSQL (R3.4: under 100 ms; our goal: under 5 ms).
 
 `python -m perf.status_query [JOBS]`, from the root of the repository. Starts its own PostgreSQL on this machine.
 The statements are those of the service, through its pool and its structs; the cache is left out.

@@ -1,4 +1,4 @@
-"""How many variants of schedules are handled right, kind by kind.
+"""Measures how many variants of schedules are handled right, by kind.
 
 Run: `python -m perf.variants [SEEDS]`. Each seed makes one schedule and changes it in every way that
 `tests/support/documents/variants` knows. The goal: at least 99 %, and no event that the schedule does not have.

@@ -1,4 +1,4 @@
-"""Before Pulumi changes anything: refuses a release beside another, warns of drift, and records what runs."""
+"""Checks before Pulumi changes anything: refuses a release beside another, warns of drift, records what runs."""
 
 import os
 import time

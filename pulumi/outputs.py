@@ -1,4 +1,4 @@
-"""What the stack says of itself: `pulumi stack output`."""
+"""Defines the outputs of the stack: `pulumi stack output`."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What must never be on the cluster: each resource is checked when the program asks for it, in a preview as well."""
+"""Refuses what must never be on the cluster, also in a preview: checks each resource when the program registers it."""
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Whether any data is wrong after a load: asked of the database and the object store, not of the service (R7.2)."""
+"""Checks the data after a load, in the database and the object store and not through the service (R7.2)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

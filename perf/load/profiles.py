@@ -1,4 +1,4 @@
-"""What each load test sends, and what it is judged by. Pure."""
+"""Defines for each load test what it sends, and its goals. Pure."""
 
 import itertools
 import random

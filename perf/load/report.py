@@ -1,4 +1,4 @@
-"""For each run a page in HTML, one in Markdown, and figures in JSON for the comparison with the next run (R7.5)."""
+"""Writes for each run a page in HTML, one in Markdown, and figures in JSON for comparison with the next run (R7.5)."""
 
 import html
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What the processes and servers of a stack use, once each interval, as JSON lines: `python -m perf.load.sampler`.
+"""Samples what the processes of a stack use, once each interval, as JSON lines: `python -m perf.load.sampler`.
 
 A process of its own, since looking at forty processes takes time in which the sender could send nothing. The standard
 input holds a `Job`; it ends with SIGTERM, or when its parent has ended.

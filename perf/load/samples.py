@@ -1,4 +1,4 @@
-"""What was sent and answered, second by second, in memory of a bounded size."""
+"""Counts requests and answers by second, in bounded memory."""
 
 import math
 from collections import Counter

@@ -1,4 +1,4 @@
-"""From what was measured to what it means. Pure."""
+"""Derives verdicts from the measurements. Pure."""
 
 import statistics
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Alertmanager: whom it reaches, and by what."""
+"""Defines Alertmanager: its receivers and how it reaches them."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any

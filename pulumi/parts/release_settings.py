@@ -1,4 +1,4 @@
-"""Which settings the release of a stack accepts, and whether what the stack sets is among them.
+"""Checks the application settings of a stack against those that its release accepts.
 
 The manifest says it, so that a release that is older or newer than this checkout is asked for what it knows itself.
 """

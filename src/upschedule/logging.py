@@ -46,7 +46,7 @@ def configure(*, level: str, process: str) -> None:
 
 
 def set_level(level: str) -> None:
-    """From now on; what libraries say about every step stays out at any level."""
+    """Sets the level from now on. Debug messages of libraries are left out at any level."""
     root = logging.getLogger()
     root.setLevel(level.upper())
     for noisy in ("urllib3", "minio", "asyncio", "_granian", "psycopg.pool", "taskiq", "aiohttp"):

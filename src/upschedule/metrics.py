@@ -1,4 +1,4 @@
-"""Every metric of the system, declared once: name, unit, what it tells, and labels. Nothing else may create one.
+"""Declares every metric of the system: name, unit, meaning and labels. No other module may create one.
 
 `docs/metrics.md` is written from here by `python -m tools.metrics_page`.
 
@@ -13,7 +13,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 @dataclass(frozen=True, kw_only=True)
 class Declaration:
-    """What the page says of one metric. `name` is as a scrape shows it; a histogram also has `_bucket` and `_count`."""
+    """One row of the page. `name` is as a scrape shows it; a histogram also has `_bucket` and `_count`."""
 
     name: str
     kind: str

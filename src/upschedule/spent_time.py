@@ -1,7 +1,7 @@
-"""Where the time of a request or a job goes: its log line says how long it waited for what (R6.3).
+"""Measures where the time of a request or a job is spent; its log line shows each part (R6.3).
 
-Parts: `pool` waits for a connection and `postgres` holds one; `redis` and `objects` wait for an answer, `sandbox` for a
-reading.
+Parts: `pool` (waiting for a connection), `postgres` (holding one), `redis` and `objects` (waiting for an answer),
+`sandbox` (reading).
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Why an installation cannot go on."""
+"""Errors of an installation."""
 
 #: What to check when something could not be fetched.
 NETWORK_ADVICE = (

@@ -1,4 +1,4 @@
-"""Which package index this machine uses instead of PyPI: a mirror, or a company's own."""
+"""Finds the package index that this machine uses instead of PyPI: a mirror, or a company's own."""
 
 import base64
 import configparser

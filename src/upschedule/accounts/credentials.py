@@ -18,7 +18,7 @@ EMAIL_LENGTH_MAX = 254
 _EMAIL = re.compile(r"[^@\s\x00-\x1f\x7f<>(),;:\"\\\[\]]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_][\w-]{1,62}")
 
 _COMMON_PASSWORDS = Path(__file__).with_name("common_passwords.txt")
-#: What people would choose here, and no list of other services has.
+#: Passwords that people would choose for this service, and that lists of other services lack.
 _LOCAL_PASSWORDS = frozenset({"tukspassword", "universityofpretoria", "upschedule", "schedule", "welcome123"})
 
 

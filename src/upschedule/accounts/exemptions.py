@@ -11,14 +11,14 @@ from upschedule.stores.errors import StoreError
 
 _log = structlog.stdlib.get_logger("upschedule.accounts")
 
-#: A change by an operator takes effect after so long at the latest.
+#: A change by an operator takes effect within this time.
 FRESH_SECONDS = 2.0
 _ANSWER_SECONDS = 2.0
 _FIND = "SELECT account_id FROM exempt_accounts"
 
 
 class Exemptions:
-    """One for the process: requests ask PostgreSQL at most once in `FRESH_SECONDS`, so limits stay cheap."""
+    """One instance for each process. It asks PostgreSQL at most once in `FRESH_SECONDS`, so limits stay cheap."""
 
     def __init__(self, database: Database, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database = database
@@ -27,9 +27,9 @@ class Exemptions:
         self._ask_at = float("-inf")
 
     async def cover(self, account_id: UUID) -> bool:
-        """Raises nothing: while PostgreSQL does not answer, what was known last holds."""
+        """Raises nothing: while PostgreSQL does not answer, the last known exemptions apply."""
         if self._monotonic() >= self._ask_at:
-            # Before the question, so that other requests do not ask the same or wait for its answer.
+            # Set before the query, so that concurrent requests neither repeat it nor wait for it.
             self._ask_at = self._monotonic() + FRESH_SECONDS
             await self._refresh()
         return account_id in self._exempt

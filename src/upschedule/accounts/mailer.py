@@ -1,4 +1,4 @@
-"""Messages to people: queued in the transaction that they belong to, and sent by the API's processes afterwards.
+"""Sends messages to people: they are queued in a transaction, and the API's processes send them afterwards.
 
 The link in a message is derived from the message's id, so that PostgreSQL holds only the hash of what it opens.
 """
@@ -34,7 +34,7 @@ _log = structlog.stdlib.get_logger("upschedule.accounts")
 
 
 class MailOptions(msgspec.Struct, frozen=True, kw_only=True):
-    """What links in messages are made of. `secret` is the key of feed addresses, for another use."""
+    """Options for the links in messages. `secret` is the key that also derives feed addresses."""
 
     secret: str
     public_url: str

@@ -1,4 +1,4 @@
-"""What the owner of an account does with it: sessions, the password, and the end of it all."""
+"""Use cases of an account's owner: sessions, the password, and deleting the account."""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""A new password by a link that was sent to the address of the account."""
+"""Resets a password through a link that is sent to the address of the account."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

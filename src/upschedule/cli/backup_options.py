@@ -1,4 +1,4 @@
-"""What the commands of one machine's backups have in common."""
+"""Options that the commands of one machine's backups share."""
 
 import errno
 import functools

@@ -1,4 +1,4 @@
-"""`upschedule extract FILE`: what a schedule PDF says, read in the sandbox."""
+"""`upschedule extract FILE`: reads a schedule PDF in the sandbox and prints its content."""
 
 from pathlib import Path
 

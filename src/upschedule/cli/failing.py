@@ -1,4 +1,4 @@
-"""How a command ends that could not do what it was asked."""
+"""Ends a command that failed, with a message and an exit code."""
 
 import sys
 from typing import NoReturn

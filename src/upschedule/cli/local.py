@@ -1,4 +1,4 @@
-"""`upschedule local`: what `make run` starts."""
+"""`upschedule local`: runs the whole service on one machine, as `make run` does."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What all commands with migrations have in common."""
+"""Options that all commands with migrations share."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""How `upschedule ops` finds a scheduler, gets the operators' token and asks."""
+"""Finds a scheduler for `upschedule ops`, gets the operators' token and sends requests."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The answers for operators as lines of text."""
+"""Formats the answers for operators as lines of text."""
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""`upschedule prepare`: what a release needs before it starts."""
+"""`upschedule prepare`: backs up and migrates the database before a release starts."""
 
 import os
 from pathlib import Path

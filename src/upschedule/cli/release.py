@@ -1,4 +1,4 @@
-"""`upschedule release`: pack what runs on the cluster."""
+"""`upschedule release`: packs a commit for the cluster."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`upschedule schedule`: the process that finds lost jobs and removes what is past its time."""
+"""`upschedule schedule`: the process that recovers lost jobs and removes expired data."""
 
 import asyncio
 import os

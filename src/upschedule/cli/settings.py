@@ -1,4 +1,4 @@
-"""`upschedule settings`: what holds, where it comes from, and whether a value would be taken."""
+"""`upschedule settings`: shows the settings in force with their sources, and checks new values."""
 
 import asyncio
 import os

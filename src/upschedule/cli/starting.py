@@ -1,4 +1,4 @@
-"""The first steps of a process that stays: settings and logs."""
+"""Starts a long-running process: loads its settings and configures its logs."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""`upschedule synthetic`: the program that uses the service as a student does, and says what it found."""
+"""`upschedule synthetic`: uses the service as a student does, and reports the result."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""What the stack last applied, which `pulumi up` writes to a Nomad Variable after it has registered the jobs."""
+"""Reads what the stack applied last: `pulumi up` writes it to a Nomad Variable after it has registered the jobs."""
 
 from collections.abc import Mapping
 
@@ -28,7 +28,7 @@ class Applied(msgspec.Struct, frozen=True, kw_only=True):
         return not self.differences(job.meta or {})
 
     def differences(self, meta: Mapping[str, str]) -> list[str]:
-        """What a job with these meta data has otherwise: `release`, `secrets`, `settings`.
+        """Names what differs in a job with these meta data: `release`, `secrets` or `settings`.
 
         A job of an earlier program names neither secrets nor settings; those are not compared.
         """

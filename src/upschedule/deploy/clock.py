@@ -1,4 +1,4 @@
-"""Time, pauses and randomness as arguments, and a bounded wait."""
+"""Passes time, pauses and randomness as arguments, and waits for a bounded time."""
 
 import datetime as dt
 import random

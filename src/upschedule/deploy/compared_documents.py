@@ -1,4 +1,4 @@
-"""The worker canary's share of the documents, and what the workers of both releases read meanwhile."""
+"""Gives the worker's canary a share of the documents, and compares what both releases read meanwhile."""
 
 from dataclasses import dataclass, field
 

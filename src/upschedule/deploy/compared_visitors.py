@@ -1,4 +1,4 @@
-"""The API canary's share of the visitors, and what both releases answered meanwhile."""
+"""Gives the API's canary a share of the visitors, and compares what both releases answered meanwhile."""
 
 from dataclasses import dataclass, field
 

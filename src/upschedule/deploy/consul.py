@@ -1,4 +1,4 @@
-"""Consul through py-consul: a client with timeouts and bounded retries, and the checks of each instance."""
+"""Reads the checks of instances from Consul, through py-consul with timeouts and bounded retries."""
 
 import re
 import ssl

@@ -1,4 +1,4 @@
-"""What gates found and what people decided about releases: a short log in one Nomad Variable."""
+"""Logs the results of gates and the decisions of people about releases, in one Nomad Variable."""
 
 import enum
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The cluster that a command works on, from the environment variables of Nomad's and Consul's command lines."""
+"""Finds the cluster that a command works on, by the environment variables of Nomad's and Consul's command lines."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

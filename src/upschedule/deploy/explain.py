@@ -1,4 +1,4 @@
-"""Texts about a release for the terminal: its state in one line, and why a deployment fails or failed."""
+"""Writes texts about a release for the terminal: its state in one line, and why a deployment fails or failed."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Results of single checks, and their presentation. Pure."""
+"""Holds and formats the results of single checks. Pure."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""The gate before promotion: canaries healthy, checks passing, golden documents, and shares of live work."""
+"""Checks canaries before their promotion: health, Consul's checks, golden documents, and shares of live work."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -59,7 +59,7 @@ class ReleaseContext:
     def check_instances(
         self, job: Job, instances: Iterable[Allocation], *, kind: str, enough: int | None = None
     ) -> Finding:
-        """Waits until Consul passes every check of `enough` instances, or of all, and while Consul is silent.
+        """Waits until all checks pass for `enough` instances, or for all, and while Consul is silent.
 
         `kind` is their plural for the finding.
         """
@@ -116,7 +116,7 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def unsure(self) -> bool:
-        """Nothing is wrong, but the comparison with the old release is not sure, or a server was silent."""
+        """Nothing is wrong, but the comparison with the old release is uncertain, or a server was silent."""
         return undecided(self.findings)
 
 
@@ -133,7 +133,7 @@ def run_gate(context: ReleaseContext) -> GateResult:
 
 
 def _verdict(result: GateResult) -> tuple[DecisionKind, str]:
-    """What is wrong; of a gate that is passed, what the comparisons found."""
+    """Says what is wrong, or what the comparisons found if the gate is passed."""
     if not result.passed:
         kind = DecisionKind.GATE_NOT_SURE if result.unsure else DecisionKind.GATE_NOT_PASSED
         return kind, "; ".join(failures(result.findings))
@@ -145,7 +145,7 @@ def _checked(context: ReleaseContext) -> GateResult:
     result = await_canaries(context)
     findings, waiting = result.findings, result.waiting
     if waiting and passed(findings):
-        # First, since a canary that was killed needs no more questions.
+        # Checked first, since a canary that was killed needs no further checks.
         restarts = context.check_restarts(waiting, name="the canaries")
         findings += [] if restarts.ok else [restarts]
     if waiting and passed(findings):

@@ -1,4 +1,4 @@
-"""A job's versions in Nomad: which of them are one release, and which are known to be good. Pure."""
+"""Interprets a job's versions in Nomad: which of them are one release, and which are known to be good. Pure."""
 
 import hashlib
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ class GoodVersion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def normal_form(specification: Mapping[str, Any]) -> dict[str, Any]:
-    """What a person or a program specified, without what Nomad adds at each registration."""
+    """The specification as a person or a program wrote it, without what Nomad adds at each registration."""
     form = {name: value for name, value in specification.items() if name not in _BOOKKEEPING}
     groups: list[dict[str, Any]] = specification["TaskGroups"]
     form["TaskGroups"] = [_normal_group(group) for group in groups]
@@ -63,7 +63,7 @@ def fingerprint(specification: Mapping[str, Any]) -> str:
 def stable_chain(snapshot: JobSnapshot) -> list[GoodVersion]:
     """The stable versions that led to the present one, newest first, one for each specification.
 
-    A version that failed is not one of them, nor is one that was left for an earlier version.
+    Versions that failed, or were abandoned for an earlier version, are left out.
     """
     prints = [fingerprint(specification) for specification in snapshot.specifications]
     chain: list[GoodVersion] = []
@@ -74,7 +74,7 @@ def stable_chain(snapshot: JobSnapshot) -> list[GoodVersion]:
             index += 1
             continue
         chain.append(GoodVersion(job=job, specification=snapshot.specifications[index]))
-        # What came after its first registration was left for it.
+        # All versions after its first registration were abandoned for it.
         index = max(place for place, each in enumerate(prints) if each == prints[index]) + 1
     return chain
 

@@ -1,4 +1,4 @@
-"""JSON over HTTP with a timeout for each request and a bounded number of retries."""
+"""Requests JSON over HTTP, with a timeout for each request and a bounded number of retries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ PATIENT = Retry(
     respect_retry_after_header=False,
     redirect=0,
 )
-#: For programs that repeat their question themselves or have to fail soon: repeats only what certainly may succeed.
+#: For programs that repeat their requests themselves or have to fail soon: repeats only requests that were not sent.
 BRIEF = PATIENT.new(total=4, read=0, status_forcelist=(502, 503, 504), backoff_factor=0.2, backoff_jitter=0.2)
 
 

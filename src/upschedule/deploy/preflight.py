@@ -1,4 +1,4 @@
-"""Whether recorded jobs can be started, asked before the first change."""
+"""Checks whether recorded jobs can be started, before the first change."""
 
 from collections.abc import Iterator, Mapping
 from http import HTTPStatus

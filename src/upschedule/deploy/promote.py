@@ -1,4 +1,4 @@
-"""`upschedule deploy promote`: gate, promotion of all jobs, roll-out, verification; rollback at any failure."""
+"""Runs `upschedule deploy promote`: gate, promotion of all jobs, roll-out, verification; rollback at any failure."""
 
 from dataclasses import dataclass
 

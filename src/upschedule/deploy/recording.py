@@ -1,4 +1,4 @@
-"""Records what runs on behalf of a command, which goes on where that is refused."""
+"""Records the running release for a command, which continues if recording is refused."""
 
 from upschedule.deploy.environment import Cluster
 from upschedule.deploy.errors import ServerRefused, ServerUnreachable

@@ -1,4 +1,4 @@
-"""The restarts of a release's instances: crashes, kills and failed liveness checks. Pure.
+"""Finds restarts of a release's instances: crashes, kills and failed liveness checks. Pure.
 
 A good release's processes end only when Nomad, an operator or a changed template ends them.
 """
@@ -27,7 +27,7 @@ class Restart(msgspec.Struct, frozen=True, kw_only=True):
 def restart_sentences(
     snapshots: Iterable[JobSnapshot], versions: Mapping[str, int], process_starts: Mapping[str, float]
 ) -> list[str]:
-    """As `restarts`, in words."""
+    """Like `restarts`, as sentences."""
     return [each.sentence for each in restarts(snapshots, versions, process_starts)]
 
 
@@ -56,7 +56,7 @@ def restarts_finding(sentences: Iterable[str], *, name: str) -> Finding:
 
 
 def _failures(snapshot: JobSnapshot, allocation: Allocation, process_start: float | None) -> Iterator[tuple[str, int]]:
-    """Without the tasks before the main one, which may repeat: they wait for others."""
+    """Leaves out the tasks before the main one, which wait for others and may repeat."""
     job = history.find_version(snapshot, allocation.job_version)
     tasks = job.tasks if job else {}
     main = {

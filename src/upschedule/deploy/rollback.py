@@ -1,4 +1,4 @@
-"""`upschedule deploy revert`, and the rollback of all jobs to the release before."""
+"""Runs `upschedule deploy revert`, and rolls all jobs back to the release before."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -25,7 +25,7 @@ _CHANGED_MEANWHILE = "Enforcing job modify index"
 
 
 class Goal(msgspec.Struct, frozen=True, kw_only=True):
-    """What one job shall run. `target` is None where no record has it: then Nomad alone can bring a version back.
+    """The version that one job has to run. `target` is None without a record: then only Nomad can restore a version.
 
     `bad` is the fingerprint of the version to leave. Without `bad`, only `target` itself will do; with it, also another
     stable version of the target's release, to which Nomad may return through `auto_revert`.
@@ -74,7 +74,7 @@ def undo_goals(states: States, jobs: Iterable[str], record: ReleaseRecord | None
         ahead = state.job and state.job.release_key in leaving and recorded.target and not recorded.is_met(state)
         if state.job and (name in named or ahead):
             bad = state.failed_fingerprint or state.fingerprint
-            # The recorded version may have failed as well, on an earlier way back: then only that version will do.
+            # The recorded version may have failed as well, in an earlier rollback: then only that version is accepted.
             goals.append(msgspec.structs.replace(recorded, bad=bad if bad != recorded.fingerprint else None))
     return goals
 
@@ -136,7 +136,7 @@ class Rollback:
             if self._given_up:
                 return True
         self._is_promoting = self._is_promoting or not self._together or self._all_ready(states)
-        # A list: every job acts before any is waited for.
+        # A list, so that every job acts before the first wait.
         done = [self._is_done(states[goal.job], goal) for goal in self._goals]
         return all(done) or (self._together and bool(self._given_up))
 
@@ -164,7 +164,7 @@ class Rollback:
         if goal.is_met(state):
             return self._finish(state)
         if state.phase is Phase.RETURNING and state.fingerprint == goal.bad:
-            # Nomad has yet to register the earlier version again.
+            # Nomad has not registered the earlier version again yet.
             return False
         if state.deployment and state.deployment.is_active and not state.is_scaling and not self._together:
             self._take(f"{state.name}: failing the deployment of its canary or roll-out", "fail", state.deployment.id)
@@ -249,7 +249,7 @@ def jobs_to_revert(states: States, applied: Applied | None = None) -> list[str]:
 
 
 def _has_returned(state: RolloutState, applied: Applied | None) -> bool:
-    """Whether a release failed, and the stack does not name yet what runs instead."""
+    """Whether a release failed and the stack does not name the running release yet."""
     return state.phase is Phase.RETURNED and not (state.job and applied and applied.is_run_by(state.job))
 
 
@@ -359,7 +359,7 @@ def _return_to_record(
     before: ReleaseRecord,
     seconds: float,
 ) -> ExitCode:
-    """Also where some jobs are on their way to the record. Where it does not start, all jobs return to `before`."""
+    """Also if some jobs are already changing to the record. If it does not start, all jobs return to `before`."""
     if record is None or not set(states) <= set(record.specifications):
         cluster.report(
             "No earlier release is recorded, and Nomad knows no earlier stable version of all jobs; nothing was "
@@ -371,7 +371,7 @@ def _return_to_record(
     if not _can_start(cluster, [goal for goal in goals if not goal.is_met(states[goal.job])], states):
         return ExitCode.NOT_REVERTED
     names = ", ".join(goal.job for goal in goals)
-    cluster.report(f"{names} go back to the release recorded before, {record.label}.")
+    cluster.report(f"{names} return to the release recorded before, {record.label}.")
     rollback = Rollback(cluster, watcher, goals, together=True)
     if rollback.run(seconds=seconds):
         return ExitCode.DONE

@@ -1,4 +1,4 @@
-"""The state of a job's release, derived from one snapshot of Nomad. Pure."""
+"""Derives the state of a job's release from one snapshot of Nomad. Pure."""
 
 import enum
 import itertools
@@ -134,7 +134,7 @@ def _scalings(snapshot: JobSnapshot) -> list[Job]:
 
 
 def _lowest_count(snapshot: JobSnapshot, scalings: Iterable[Job]) -> int:
-    """Of `scalings` until the last that ended: what was asked for in between may not have been reached."""
+    """The lowest number in `scalings` since the last one that ended: numbers in between may not have been reached."""
     counts: list[int] = []
     for job in scalings:
         counts.append(job.count)

@@ -1,4 +1,4 @@
-"""The shares of live work that canaries get: one variable of Nomad for the visitors, one for the documents."""
+"""Sets the shares of live work that canaries get: one Nomad Variable for the visitors, one for the documents."""
 
 from collections.abc import Callable
 from typing import ClassVar, Generic, TypeVar

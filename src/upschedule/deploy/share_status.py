@@ -1,4 +1,4 @@
-"""The canaries' shares as they are now, and the comparisons so far: for everyone who looks while a gate runs."""
+"""Reports the canaries' current shares and the comparisons so far, while a gate runs."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""The gate's step on live work: growing shares of visitors and documents, compared with the old release meanwhile."""
+"""Gives canaries growing shares of visitors and documents, and compares them with the old release meanwhile."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -131,7 +131,7 @@ class SharedTraffic:
 
 
 def not_compared(error: DeployError) -> Finding:
-    """A server that is silent says nothing against the canary."""
+    """A silent server is no evidence against the canary."""
     return Finding(subject=VISITORS, ok=False, unsure=error.is_silence, detail=str(error))
 
 

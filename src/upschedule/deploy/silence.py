@@ -1,4 +1,4 @@
-"""Repeats a call while its server is silent: for calls that change nothing, or the same however often they are made."""
+"""Repeats a call while its server is silent. Only for idempotent calls."""
 
 from collections.abc import Callable
 from typing import TypeVar

@@ -1,4 +1,4 @@
-"""`upschedule deploy status`: the jobs, their instances and their checks at one moment."""
+"""Runs `upschedule deploy status`: shows the jobs, their instances and their checks at one moment."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -129,7 +129,7 @@ def exit_code(reports: Iterable[JobReport]) -> ExitCode:
 
 
 def _has_enough(job: JobReport) -> bool:
-    """New instances may take their time when the autoscaler adds them: those that were there must be well."""
+    """Instances that the autoscaler adds may still start; the earlier ones must be healthy."""
     passing = sum(each.status == "running" and not each.complaints for each in job.instances)
     if job.wanted_before is not None:
         return passing >= min(job.wanted, job.wanted_before)

@@ -1,4 +1,4 @@
-"""The verification after a release: checks, instances of one release, and a golden extraction (R12.4)."""
+"""Verifies a release after its roll-out: checks, instances of one release, and a golden extraction (R12.4)."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""`upschedule deploy watch`, and the watcher behind it: polls the jobs and prints what has changed."""
+"""Runs `upschedule deploy watch`: polls the jobs and prints their changes."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""The differences between what the golden documents say and what a release made of them, in words. Pure."""
+"""Describes the differences between the golden documents and what a release read from them. Pure."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise

@@ -1,4 +1,4 @@
-"""The entries of a calendar file without what differs between clusters: addresses, ids, stamps, length of exams."""
+"""Reads a calendar file's entries without what differs between clusters: addresses, ids, stamps, length of exams."""
 
 import datetime as dt
 

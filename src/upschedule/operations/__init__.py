@@ -1,1 +1,1 @@
-"""Operator commands: run locally, migrate, prepare, pack releases, and declare privileges."""
+"""Implements the operator commands: run locally, back up, migrate, prepare, pack releases, declare privileges."""

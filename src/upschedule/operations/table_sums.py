@@ -1,4 +1,4 @@
-"""Row counts and checksums of all tables, by which a restored database is compared with the one that was backed up."""
+"""Computes row counts and checksums of all tables, to compare a restored database with the original."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Refusals of files.
+"""Errors for files that are refused, each with its sentence for the student.
 
 Each class is one cause with its own `code`, the last part of the problem's address (`/problems/<code>`). The class
 docstring is the sentence for the person: what is wrong and what to do. These causes lie in the file: reading it again

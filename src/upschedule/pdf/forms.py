@@ -1,4 +1,4 @@
-"""Form XObjects: content that a page or another form draws by name, any number of times."""
+"""Expands form XObjects: content that a page or another form draws by name, any number of times."""
 
 import re
 from collections import Counter

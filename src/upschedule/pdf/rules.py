@@ -1,4 +1,4 @@
-"""The rules of a table: thin filled rectangles and stroked lines, in any order, merged to whole lines."""
+"""Finds the rules of a table: merges thin filled rectangles and stroked lines, in any order, to whole lines."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence

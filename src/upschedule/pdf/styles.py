@@ -1,4 +1,4 @@
-"""Which words of a page are text of its schedule, judged by how they are painted.
+"""Decides by their painting which words of a page are text of the schedule.
 
 The portal paints black text and one white letter in a row, with nothing that could hide or overlay it; `is_plain`
 recognises such a page, whose words need no further look. On any other page each word has a style: colour, opacity and

@@ -1,4 +1,4 @@
-"""The costs of groups: weeks in which classes clash, and wishes that are not met."""
+"""Computes the costs of groups: weeks in which classes clash, and wishes that are not met."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence

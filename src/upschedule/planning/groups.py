@@ -1,4 +1,4 @@
-"""The choices that a schedule leaves open: for each kind of class of a module, one of the groups that are printed.
+"""Finds the choices that a schedule leaves open: for each module and kind of class, one of the printed groups.
 
 A schedule prints every group; a student attends one of each kind (lectures, practicals, tutorials).
 """

@@ -1,4 +1,4 @@
-"""Entries by their dates and their hours.
+"""Indexes entries by their dates and hours.
 
 All classes of one weekday have the same dates, so hours are compared once for all of them, not date by date.
 """

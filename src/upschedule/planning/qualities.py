@@ -1,4 +1,4 @@
-"""What a timetable is like: its clashes, its free days, its gaps and its ways."""
+"""Measures a timetable: clashes, free days, gaps, and changes of campus."""
 
 import datetime as dt
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""What a student wishes of a timetable, apart from classes that do not clash, and how much each wish weighs."""
+"""A student's wishes for a timetable, apart from clashes, and the weight of each wish."""
 
 from collections.abc import Iterable, Mapping
 from typing import Annotated

@@ -1,1 +1,1 @@
-"""Jobs: accepted, read once, never lost. PostgreSQL holds their state; Redis only makes things faster."""
+"""Accepts jobs, reads each once and loses none. PostgreSQL holds their state; Redis is a cache and a queue."""

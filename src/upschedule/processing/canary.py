@@ -1,4 +1,4 @@
-"""What a canary does with a wake-up message while it takes a share of the documents."""
+"""Handles wake-up messages in a canary that takes a share of the documents."""
 
 import asyncio
 import random

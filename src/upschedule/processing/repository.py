@@ -1,4 +1,4 @@
-"""SQL for what owners do with their jobs: insert, look up, queue again, delete.
+"""The SQL of a job's owner: insert, look up, queue again, delete.
 
 All transactions take locks in one order, so that none can deadlock: account, job, length of the queue.
 """

@@ -1,4 +1,4 @@
-"""What owners do with their jobs: read and watch the status, list, read the result, delete. `intake.py` adds jobs."""
+"""Use cases of a job's owner: read and watch the status, list, read the result, delete. `intake.py` adds jobs."""
 
 import asyncio
 import time

@@ -1,1 +1,1 @@
-"""What worker and scheduler share: health and metrics, periodic rounds, leadership, rollout gate, stop signals."""
+"""Shared by worker and scheduler: health and metrics, periodic rounds, leadership, rollout gate, stop signals."""

@@ -1,4 +1,4 @@
-"""What SIGTERM and SIGINT do: they set an event, or end the process at once."""
+"""Handles SIGTERM and SIGINT: they set an event, or end the process at once."""
 
 import asyncio
 import signal

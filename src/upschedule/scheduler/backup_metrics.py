@@ -1,4 +1,4 @@
-"""The backups of the cluster for Prometheus, from the rows of `operations/cluster_backup/runs.py` (R9.5)."""
+"""Exports metrics of the cluster's backups, from the rows of `operations/cluster_backup/runs.py` (R9.5)."""
 
 import structlog
 

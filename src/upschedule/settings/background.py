@@ -1,4 +1,4 @@
-"""Processes that serve no visitor directly, and how a new one takes over."""
+"""Settings of processes that serve no visitor directly, and of their replacement."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Where the servers are, and how long they are waited for."""
+"""Settings of connections: addresses of the servers, and timeouts."""
 
 from typing import Annotated
 

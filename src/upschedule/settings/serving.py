@@ -1,4 +1,4 @@
-"""What people are served, and how often."""
+"""Settings of the API: limits, pages, calendars, maintenance."""
 
 from typing import Annotated, Literal
 

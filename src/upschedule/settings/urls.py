@@ -1,4 +1,4 @@
-"""Whether a URL or an address can be used, as the client that gets it reads it. Pure.
+"""Checks that a URL or an address can be used by the client that gets it. Pure.
 
 The sentences never quote the value: it may hold a password.
 """

@@ -1,4 +1,4 @@
-"""What is taken in, and how it is read."""
+"""Settings of uploads, the queue and the reading of documents."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""The application: its controllers, the objects that all requests share, its start and its stop."""
+"""Builds the application: its controllers, the objects that all requests share, its start and its stop."""
 
 import asyncio
 from collections.abc import AsyncGenerator

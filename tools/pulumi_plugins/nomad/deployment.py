@@ -1,4 +1,4 @@
-"""Waiting for what a registered job sets off."""
+"""Waits for the deployment that a registered job starts."""
 
 import time
 from typing import Any

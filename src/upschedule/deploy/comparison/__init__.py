@@ -1,1 +1,1 @@
-"""The comparison of a new release with the one that runs, over the same minutes. Needs no command and no gate."""
+"""Compares a new release with the running one over the same minutes. Independent of commands and of the gate."""

@@ -1,4 +1,4 @@
-"""The comparison of the documents in words and figures. Pure."""
+"""Formats the comparison of documents as text and figures. Pure."""
 
 from collections.abc import Iterator
 

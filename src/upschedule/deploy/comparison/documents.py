@@ -1,4 +1,4 @@
-"""What the workers of both releases read in a stretch of time, by layout, and whether the canary reads worse."""
+"""Compares what the workers of both releases read in a period, by layout, to find a canary that reads worse."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The API's counters in Prometheus, by instance: read at one moment, and the difference between two moments."""
+"""Reads the API's counters from Prometheus by instance, and computes the differences between two moments."""
 
 from collections.abc import Collection, Iterable, Mapping
 from typing import Self

@@ -1,4 +1,4 @@
-"""The comparison of the visitors' requests in words and figures. Pure."""
+"""Formats the comparison of the visitors' requests as text and figures. Pure."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from upschedule.deploy.comparison.traffic import Histogram, together
 from upschedule.deploy.comparison.verdict import ALL, Comparison, Measure
 
 _EMPTY = Histogram(requests=0, faults=0, within={})
-#: A smaller chance says no more.
+#: Smaller chances are shown as this one.
 _CHANCE_MIN = 1e-9
 
 
@@ -99,7 +99,7 @@ def ratio(table: Table) -> str:
 
 
 def once_in(chance: float) -> str:
-    """A chance as the number of comparisons in which it comes once."""
+    """Formats a chance as the number of comparisons in which it occurs once."""
     return f"{1 / max(chance, _CHANCE_MIN):,.0f} such comparisons"
 
 

@@ -1,4 +1,4 @@
-"""The limits of the comparison of the API's canary with the old release. Each is an option of the deploy commands."""
+"""Limits for comparing the API's canary with the old release. Each is an option of the deploy commands."""
 
 import msgspec
 

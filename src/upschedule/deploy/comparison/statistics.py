@@ -1,4 +1,4 @@
-"""Two samples of events: how likely the difference is by chance, and how large it may be. Pure.
+"""Compares two samples of events: how likely the difference is by chance, and how large it may be. Pure.
 
 Sources: R. A. Fisher, The Design of Experiments, 1935 (exact test); N. Mantel and W. Haenszel, J. Natl. Cancer Inst.
 22 (1959) 719 (several tables together); R. G. Newcombe, Statist. Med. 17 (1998) 873, method 10 (limit of a difference).
@@ -10,8 +10,8 @@ from statistics import NormalDist
 
 import msgspec
 
-#: From this variance on, the normal distribution takes the place of the exact one, whose cost grows with its square.
-#: A smaller value would understate small chances: the exact distribution is skewed.
+#: From this variance on, the normal distribution replaces the exact one, whose cost grows with the variance squared. A
+#: smaller bound would underestimate small chances, because the exact distribution is skewed.
 _NORMAL_FROM_VARIANCE = 400.0
 
 

@@ -1,4 +1,4 @@
-"""Whether a new release is worse than the one that runs, and how sure that is. Pure."""
+"""Decides whether a new release is worse than the running one, and how certain that is. Pure."""
 
 import enum
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Requests through the public address: to the canary by its header, or to all instances as any visitor's."""
+"""Sends requests through the public address: to the canary by its header, or to all instances as a visitor does."""
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace

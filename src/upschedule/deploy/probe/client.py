@@ -23,7 +23,7 @@ FILE_NAME = "golden.pdf"
 INSTANCE_HEADER = "X-Upschedule-Instance"
 _REFUSALS_MAX = 3
 _REFUSAL_SECONDS_MAX = 20.0
-# Far above the longest answer to a student, and what a server that sends for ever costs the probe.
+# Far above the longest answer to a student; it bounds the cost of a server that sends for ever.
 BODY_BYTES_MAX = 8 * 1024 * 1024
 ANSWER_SECONDS_MAX = 30.0
 _CHUNK_BYTES = 65_536

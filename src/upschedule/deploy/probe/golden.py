@@ -1,4 +1,4 @@
-"""A student's steps with the golden documents: upload, extraction, timetable, calendar, feed; then deletes its data."""
+"""Takes a student's steps with the golden documents: upload, timetable, calendar, feed; then deletes its data."""
 
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""The canary's errors and latency, by the gate's own records and by Prometheus.
+"""Checks the canary's errors and latency, by the gate's own records and by Prometheus.
 
 A new series has no earlier sample, so `increase` would miss its first value. The queries subtract the earlier value
 instead, or 0 where there was none. Health checks do not count. Back-pressure is no error: a stranger can cause it.

@@ -1,4 +1,4 @@
-"""Requests of the gate's own, to the canary and to the old release alike, where visitors are too few to compare."""
+"""Sends equal requests to the canary and to the old release where visitors are too few for a comparison."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -9,7 +9,7 @@ from upschedule.deploy.http import Endpoint
 from upschedule.deploy.probe.client import CANARY_HEADER, ProbeClient
 
 PATHS = ("/", "/api/v1/capacity")
-#: A client without cookies reaches the canary with the probability of its share, and then another one is tried.
+#: A client without cookies reaches the canary with the probability of its share; if it does not, another one is tried.
 _TRIES_MAX = 20
 
 

@@ -1,4 +1,4 @@
-"""One recorded release: the complete specifications of its jobs. Pure."""
+"""Encodes one recorded release: the complete specifications of its jobs. Pure."""
 
 import base64
 import hashlib

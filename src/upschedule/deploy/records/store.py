@@ -1,4 +1,4 @@
-"""The records as Nomad Variables: replicated and encrypted by Nomad, and part of its snapshots."""
+"""Stores records as Nomad Variables: Nomad replicates and encrypts them, and its snapshots contain them."""
 
 from http import HTTPStatus
 from typing import Any
@@ -14,7 +14,7 @@ PREFIX = "releases/"
 
 
 class StoredRecord(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """What the list of records says of one. A higher number was recorded later."""
+    """The entry of one record in the list. A higher number was recorded later."""
 
     number: int
     identity: str

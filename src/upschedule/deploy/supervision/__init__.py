@@ -1,1 +1,1 @@
-"""The watch over a release after its promotion. See docs/decisions/0026-watch-after-promotion.md."""
+"""Watches a release after its promotion. See docs/decisions/0026-watch-after-promotion.md."""

@@ -1,4 +1,4 @@
-"""What a person decides about a watched release, and what `status` says of the watch."""
+"""Accepts a watched release on a person's order, and reports the watch for `status`."""
 
 import datetime as dt
 

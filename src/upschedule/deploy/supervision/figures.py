@@ -1,4 +1,4 @@
-"""What a promoted release answered, slice by slice, and the same of the release before it, from Prometheus."""
+"""Reads from Prometheus what a promoted release answered, slice by slice, and what the release before answered."""
 
 from collections.abc import Collection, Mapping
 

@@ -1,4 +1,4 @@
-"""Whether a promoted release is worse than the one before it, or than is tolerable at all. Pure."""
+"""Decides whether a promoted release is worse than the one before, or than the absolute limits. Pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,7 +8,7 @@ from upschedule.deploy.comparison.traffic import Histogram, together
 from upschedule.deploy.supervision.figures import Figures
 from upschedule.deploy.supervision.limits import Limit, WatchLimits
 
-#: An event that comes in fewer slices may have been one pause of a node, or one person.
+#: An event in fewer slices may come from one pause of a node, or from one person.
 _SLICES_MIN = 3
 _STREAM = "/stream"
 _NONE = Histogram(requests=0, faults=0, within={})
@@ -64,13 +64,13 @@ def _of_route(
 
 
 def _is_worse(table: Table, limit: Limit, chance_max: float) -> bool:
-    """Than the release before, by more than is tolerable."""
+    """Whether it is worse than the release before by more than the limit."""
     exceeds = table.new_events / table.new_trials > _ratio_before(table) + limit.more_max
     return table.old_trials > 0 and exceeds and chance_of_excess([table]) <= chance_max
 
 
 def _is_too_much(table: Table, limit: Limit, chance_max: float) -> bool:
-    """Than is tolerable at all, unless the release before was no better."""
+    """Whether it exceeds the absolute limit, unless the release before was no better."""
     tolerable = max(limit.ratio_max, _ratio_before(table))
     return chance_of_events(table.new_trials, table.new_events, rate=tolerable) <= chance_max
 

@@ -1,4 +1,4 @@
-"""The limits of the watch after a promotion. Each is an option of `upschedule deploy supervise`."""
+"""Limits of the watch after a promotion. Each is an option of `upschedule deploy supervise`."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""What the watch knows of a release: the content of its Nomad Variable. Pure."""
+"""Models the state of the watch, which is the content of its Nomad Variable. Pure."""
 
 import enum
 from collections.abc import Mapping

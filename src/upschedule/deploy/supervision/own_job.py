@@ -1,4 +1,4 @@
-"""The supervisor's own job: a new release of it is a canary until the watch is over, so that the old one judges it."""
+"""Promotes the supervisor's own job: its new release stays a canary until the old one has judged it."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""The supervisor as a process of the cluster, with the pages that Consul's checks read."""
+"""Runs the supervisor as a process of the cluster, with the endpoint that Consul's checks read."""
 
 import asyncio
 import time

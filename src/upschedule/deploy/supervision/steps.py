@@ -1,4 +1,4 @@
-"""What the watch has to do next, derived from the jobs, the records and the watch so far. Pure."""
+"""Decides the next step of the watch from the jobs, the records and the watch so far. Pure."""
 
 import enum
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""The watch as one Nomad Variable, which outlives the service that keeps it."""
+"""Stores the watch as one Nomad Variable, so that it survives restarts of the supervisor."""
 
 from http import HTTPStatus
 

@@ -1,1 +1,1 @@
-"""The synthetic student: a program that uses the service as a student does, and compares every field."""
+"""Uses the service as a student does, and compares every field: the synthetic student."""

@@ -1,4 +1,4 @@
-"""The figures of a run of the synthetic student, as Prometheus sees them."""
+"""Sets the metrics of a run of the synthetic student."""
 
 from collections.abc import Sequence
 

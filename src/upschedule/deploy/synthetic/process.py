@@ -1,4 +1,4 @@
-"""The synthetic student as a process of the cluster, with the pages that Consul and Prometheus read."""
+"""Runs the synthetic student as a process of the cluster, with an endpoint for Consul and Prometheus."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""One run of the synthetic student: sign in, remove what an earlier run left, then the steps of the release gate."""
+"""Runs the synthetic student once: signs in, removes the data of an earlier run, takes the steps of the gate."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What each step of a backup or restore is given."""
+"""The context that is passed to each step of a backup or restore."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The database's part: one snapshot with sums and the files that its jobs need, the dump, and comparing."""
+"""Handles the database in a backup file: one snapshot with checksums and needed files, the dump, the comparison."""
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Errors of backup files. Their messages say what happened, and what holds now."""
+"""Errors of backup files. Their messages say what happened, and in which state the data are now."""
 
 import enum
 from pathlib import Path

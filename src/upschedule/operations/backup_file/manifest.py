@@ -1,4 +1,4 @@
-"""What a backup file says of itself: the last of its members."""
+"""The manifest of a backup file, which is its last member."""
 
 from datetime import datetime
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""pg_dump and pg_restore, whose data stream through this process: no dump is ever on a disk in the clear."""
+"""Runs pg_dump and pg_restore with streams, so that no unencrypted dump is ever on a disk."""
 
 import subprocess
 import tempfile

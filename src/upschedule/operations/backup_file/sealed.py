@@ -1,4 +1,4 @@
-"""An encrypted stream in pieces of 1 MiB: bounded memory, and each piece proves itself, its place and the end.
+"""Encrypts a stream in pieces of 1 MiB, each authenticated with its position and with whether it is the last.
 
 The construction is STREAM (Hoang, Reyhanitabar, Rogaway, Vizár: "Online authenticated encryption and its nonce-reuse
 misuse-resistance", 2015) over AES-256-GCM, as in age: the nonce of a piece is its number and whether it is the last.

@@ -1,4 +1,4 @@
-"""Brings a restored database to what holds: no files that are gone, and nothing that was deleted since."""
+"""Updates a restored database: removes references to missing files, and what was deleted since the backup."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Where the stores of a running `make run` are, for commands that reach them from beside it."""
+"""Finds the stores of a running `make run`, for other commands that use them."""
 
 from collections.abc import Generator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""A row of a schedule, put together again where page breaks cut it, and what a layout must know."""
+"""Models a row of a schedule, joined over page breaks, and the interface of a layout."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

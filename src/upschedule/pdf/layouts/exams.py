@@ -1,4 +1,4 @@
-"""Exams: one dated exam a row, in one venue; its end is not printed."""
+"""Reads Exams: each row is one dated exam in one venue; its end is not printed."""
 
 from collections.abc import Iterable, Iterator, Sequence
 

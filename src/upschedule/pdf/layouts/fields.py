@@ -1,4 +1,4 @@
-"""The printed forms of module, day, date and time."""
+"""Parses the printed forms of module, day, date and time."""
 
 import datetime as dt
 import re

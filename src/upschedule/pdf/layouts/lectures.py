@@ -1,4 +1,4 @@
-"""Lectures: a group's weekly classes a row, one line a class and room."""
+"""Reads Lectures: each row has a group's weekly classes, with one line for each class and room."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Lines of one column beside lines of another, within one row."""
+"""Pairs the lines of one column with those of another, within one row."""
 
 import re
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Semester Tests: one dated test a row, a venue a line."""
+"""Reads Semester Tests: each row is one dated test, with one line for each venue."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Reading hostile documents in processes that can do nothing else: docs/decisions/0003-pdf-sandbox.md."""
+"""Reads hostile documents in processes that can do nothing else: docs/decisions/0003-pdf-sandbox.md."""
 
 from upschedule.pdf.sandbox.errors import ProtectionMissing, QuantumUsedUp, SandboxFailed
 from upschedule.pdf.sandbox.limits import Protection, SandboxLimits, SandboxPolicy

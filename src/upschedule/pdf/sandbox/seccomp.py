@@ -1,4 +1,4 @@
-"""The filter of system calls: what a reader of bytes in memory needs is allowed, all else is refused with EPERM."""
+"""Filters system calls: allows what a reader of bytes in memory needs, and refuses all others with EPERM."""
 
 import ctypes
 import errno

@@ -1,1 +1,1 @@
-"""What operators ask and change through the scheduler's endpoint: `upschedule ops` shows it."""
+"""Queries and changes for operators through the scheduler's endpoint, which `upschedule ops` uses."""

@@ -1,4 +1,4 @@
-"""What an operator gets to see: ids, times and causes, never a file's name or an address in the clear (R6.3).
+"""The answers that operators get: ids, times and causes, never a file's name or an address in the clear (R6.3).
 
 An address is the first digits of its keyed hash: enough to tell one from another.
 """

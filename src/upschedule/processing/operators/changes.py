@@ -1,4 +1,4 @@
-"""What operators change: each change and the record of it are one transaction."""
+"""Changes by operators: each change and its record are one transaction."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What operators ask of the queue, its jobs and PostgreSQL. Every answer is bounded, and none has personal data."""
+"""Queries of operators about the queue, its jobs and PostgreSQL. Answers are bounded and have no personal data."""
 
 from typing import Any, LiteralString, TypeVar
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""The academic years that are known."""
+"""Lists the academic years that are known."""
 
 from litestar import Controller, get
 

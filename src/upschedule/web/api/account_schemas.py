@@ -1,4 +1,4 @@
-"""What is sent to sign up or in."""
+"""The bodies of requests to sign up or in."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""How busy the service is."""
+"""The load of the service: how long a new document waits."""
 
 from litestar import Controller, get
 

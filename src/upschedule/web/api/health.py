@@ -1,4 +1,4 @@
-"""Whether the process lives, whether it can work, and what it counts (R6.1, R6.2)."""
+"""Health endpoints and metrics: liveness, readiness, and what Prometheus scrapes (R6.1, R6.2)."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""Jobs: how far they are, what they found, the end of them."""
+"""Jobs: their status, their results, retries and deletion."""
 
 from typing import Annotated
 from uuid import UUID

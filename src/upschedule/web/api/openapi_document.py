@@ -1,4 +1,4 @@
-"""The OpenAPI document as it is served: what the framework knows, made exact.
+"""Completes the OpenAPI document of the framework with exact bounds, statuses and links.
 
 Schemas come from the library that also reads and writes the bodies, so that every bound and every field is in them.
 """

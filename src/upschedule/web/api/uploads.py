@@ -1,4 +1,4 @@
-"""Taking in documents."""
+"""Uploads of documents."""
 
 from litestar import Controller, Response, post
 from litestar.openapi.datastructures import ResponseSpec

@@ -1,1 +1,1 @@
-"""What all resources share of the HTTP interface: boundary, guards, rate limits, identity, bodies, problems."""
+"""Shared parts of the HTTP interface: boundary, guards, rate limits, identity, bodies, problems."""

@@ -1,4 +1,4 @@
-"""A request's body, read to its end even where the answer did not need it."""
+"""Reads a request's body to its end, even if the answer did not need it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping

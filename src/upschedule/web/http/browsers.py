@@ -1,4 +1,4 @@
-"""A browser in a few words, from what it says of itself: for people, who know their own. Pure."""
+"""Names a browser by its `User-Agent`, such as "Firefox on Android", for its owner. Pure."""
 
 # The first that fits: most browsers name others, too.
 _BROWSERS = (

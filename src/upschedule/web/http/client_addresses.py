@@ -1,4 +1,4 @@
-"""Who is asking: the client's address, believed only from trusted proxies."""
+"""Finds the client's address; `X-Forwarded-For` counts only from trusted proxies."""
 
 import ipaddress
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Answers that are sent compressed to clients that take them."""
+"""Compresses answers for clients that accept it."""
 
 import gzip
 

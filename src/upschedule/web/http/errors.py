@@ -1,4 +1,4 @@
-"""What is wrong with a request before any service has seen it."""
+"""Errors of requests that no service has seen yet."""
 
 from upschedule.errors import FieldError, Refusal
 

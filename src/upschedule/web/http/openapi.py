@@ -1,4 +1,4 @@
-"""Additions to the OpenAPI description of an operation that the framework cannot derive."""
+"""Adds to the OpenAPI description of an operation what the framework cannot derive."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""The one place that says what an error is in HTTP: problem details for every one of them (RFC 9457)."""
+"""Maps each error to its HTTP status and problem details (RFC 9457). No other module does this."""
 
 import http
 import logging

@@ -1,4 +1,4 @@
-"""Whether a load balancer should send requests to this instance."""
+"""Decides whether a load balancer should send requests to this instance."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Server-sent events of a status: pushed, so that clients need not poll (R5.4)."""
+"""Pushes the status of a job as server-sent events, so that clients need not poll (R5.4)."""
 
 import asyncio
 from collections import Counter
