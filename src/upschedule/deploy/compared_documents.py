@@ -44,7 +44,7 @@ class ComparedDocuments:
 
     @property
     def is_open(self) -> bool:
-        """Whether more documents are needed: only if so many were demanded, as few arrive at most hours."""
+        """Whether more documents are needed: only if a minimum was demanded, since few arrive at most hours."""
         return not self.is_worse and self._both().new.documents < self.limits.documents_min
 
     def give(self, percent: int, *, until: int, since: int) -> None:

@@ -12,7 +12,7 @@ from upschedule.deploy.nomad import NomadClient
 from upschedule.deploy.records.model import identity_of
 from upschedule.deploy.rollout_state import RolloutState
 
-#: Beside the records, whose token may write it. Its name is none of a record.
+#: Beside the records, because their token may write it. Its name cannot be the name of a record.
 PATH = "releases/decisions"
 _PARTS = PATH.split("/")
 _DECISIONS_MAX = 50

@@ -41,7 +41,7 @@ class ShareLimits(msgspec.Struct, frozen=True, kw_only=True):
     documents: DocumentLimits = DocumentLimits()
 
     def steps(self, *live: int) -> list[tuple[int, ...]]:
-        """Each step has one share for each canary, whose job has so many `live` instances beside it.
+        """The shares of each step, one for each canary, whose job has this number of `live` other instances.
 
         No canary gets more than each instance of its job would have in a fair division.
         """
@@ -49,7 +49,7 @@ class ShareLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def looks(self) -> int:
-        """At most so many comparisons."""
+        """The largest number of comparisons."""
         seconds = max(0, len(self.percents) - 1) * self.step_seconds + self.last_seconds
         return math.ceil(seconds / self.slice_seconds) + len(self.percents)
 

@@ -113,7 +113,7 @@ def waited_exit_code(reports: Iterable[JobReport]) -> ExitCode:
 def exit_code(reports: Iterable[JobReport]) -> ExitCode:
     """A failure takes precedence over a change under way, and that over an unhealthy instance. Pure.
 
-    A release that was left is no failure any more once the stack names what runs.
+    A release that was left no longer counts as a failure once the stack names the running one.
     """
     known = list(reports)
     phases = {each.phase for each in known}

@@ -40,7 +40,7 @@ class GoldenCalendar(msgspec.Struct, frozen=True, kw_only=True):
         try:
             found = published_entries(file)
         except ValueError as error:
-            return [f"{name}: is no calendar: {error}"]
+            return [f"{name}: is not a calendar: {error}"]
         return entry_differences(name, self.entries, found)
 
 

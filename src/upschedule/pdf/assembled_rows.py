@@ -24,7 +24,7 @@ def _unknown_columns(fragments: Sequence[Fragment]) -> Iterator[ReadingWarning]:
         for name in set(fragment.columns.names) - set(fragment.layout.columns) - reported:
             if any(part.fields[name] for part in fragment.parts):
                 reported.add(name)
-                message = f"The column {name!r} is none of the UP Portal's; its text was not read."
+                message = f"The column {name!r} is not one of the UP Portal's; its text was not read."
                 yield ReadingWarning(page=fragment.page, message=message)
 
 
@@ -159,7 +159,7 @@ def _place(part: Part, previous: Part, fragment: Fragment, assembled: AssembledR
         return
     last = assembled.entry_of(previous)
     if last:
-        assembled.warnings.append(part.warning("A line that is no part of the table goes through this row."))
+        assembled.warnings.append(part.warning("A line that is not part of the table goes through this row."))
         last.parts.append(part)
     else:
         assembled.warnings.append(_beginning_missing(part))

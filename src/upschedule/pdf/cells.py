@@ -23,9 +23,9 @@ _OVERLAP_MAX = 1.5
 _STRUCK_SHARE = 0.25
 #: A word taller than this many times the usual height is no text of a cell: a title or a watermark.
 _LARGE = 1.55
-#: So often lines that go through words are taken out of one table.
+#: How often lines that go through words are removed from one table.
 _MARKS_MAX = 8
-#: So many words tell the usual height.
+#: The number of words from which the usual height is estimated.
 _SAMPLE = 50
 _MODULE = re.compile(r"[A-Z]{3} ?\d{3}\b")
 #: The same text is printed twice, as bold type or by two layers, within this part of a word's height.

@@ -72,7 +72,7 @@ class NotATimetable(UnreadableDocument):
 
 
 class OtherTimetable(UnreadableDocument):
-    """This table is none of the UP Portal's three schedules (Lectures, Semester Tests, Exams). Upload one of those."""
+    """This table is not one of the UP Portal's schedules (Lectures, Semester Tests, Exams). Upload one of those."""
 
     code = "pdf-other-timetable"
     title = "Another kind of timetable"

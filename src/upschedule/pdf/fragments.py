@@ -18,7 +18,7 @@ from upschedule.pdf.layouts.fields import joined
 LAYOUTS: tuple[Layout, ...] = (lectures.LAYOUT, semester_tests.LAYOUT, exams.LAYOUT)
 
 
-#: So many different headers of a document are tried for tables without one.
+#: The number of different headers of a document that are tried for tables without one.
 _HEADERS_MAX = 8
 
 

@@ -14,7 +14,7 @@ Word = tuple[float, float, float, float, str, int, int, int]
 Turns = Literal[0, 1, 2, 3]
 
 
-#: So many steps between words tell the direction of a page.
+#: The number of steps between words from which the direction of a page is decided.
 _STEPS = 12
 
 

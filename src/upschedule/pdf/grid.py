@@ -18,7 +18,7 @@ _COLUMNS_MIN = 2
 #: Sixteen pages on a sheet have 16 tables, with about 50 rules across and 11 down each: 140,000 pairs of rules.
 _CROSSINGS_MAX = 500_000
 _GRIDS_MAX = 64
-#: The schedule with the fewest columns has so many borders between and around them.
+#: The number of vertical borders of the schedule with the fewest columns.
 _BORDERS_MIN = 8
 
 

@@ -1,7 +1,7 @@
 """Restores the order of fragments whose pages were swapped, reversed or printed twice.
 
 The portal sorts its rows, and only the first page of a schedule has a header. The reader uses both to restore the
-order. If more than one order is possible, it refuses the file. Rows that are not sorted tell nothing.
+order. If more than one order is possible, it refuses the file. Unsorted rows give no information about the order.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from upschedule.pdf.fragments import LAYOUTS, Fragment
 from upschedule.pdf.layouts.fields import joined
 from upschedule.timetable.event import ReadingWarning
 
-#: So many neighbouring rows in order show that the rows of a document are sorted.
+#: The number of neighbouring rows in order that proves that the rows of a document are sorted.
 _SORTED_MIN = 6
 
 Follows = Callable[[Fragment, Fragment], bool]

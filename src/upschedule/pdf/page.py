@@ -31,11 +31,11 @@ _BACKGROUND_SHARE = 0.8
 #: Words are this high (points) on a page that need not be scaled, and so high afterwards.
 _USUAL_HEIGHTS = (7.0, 30.0)
 _HEIGHT = 13.0
-#: So many words tell the usual height.
+#: The number of words from which the usual height is estimated.
 _SAMPLE = 50
 #: Stroked lines have one thickness if at least this share of them differs from the median by less than this (points).
 _ALIKE, _ALIKE_SHARE = 0.2, 0.8
-#: A table has at least so many lines in each direction.
+#: The least number of lines of a table in each direction.
 _UPRIGHT_MIN = 3
 #: The portal draws its rules as filled rectangles of this thickness (points).
 _PORTAL_RULE = (0.45, 0.55)

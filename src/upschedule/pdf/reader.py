@@ -34,7 +34,7 @@ from upschedule.pdf.styles import Reason
 from upschedule.timetable.event import Event, Extraction, ReadingWarning
 
 _UNREADABLE = "\ufffd"
-#: So many shapes on pages without text are their letters.
+#: From this number on, shapes on pages without text are taken for letters.
 _OUTLINES_MIN = 50
 
 

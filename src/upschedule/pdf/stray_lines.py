@@ -14,7 +14,7 @@ from upschedule.pdf.rules import Rule, Rules, is_near, merge
 
 #: How far (points) the ends of rules that belong together differ.
 _MEETING = 2.5
-#: So many equally long vertical rules make a frame: the narrowest schedule has eight.
+#: The number of equally long vertical rules that make a frame: the narrowest schedule has eight.
 _FRAME_MIN = 4
 #: A sheet with more frames is not searched for stray lines.
 _FRAMES_MAX = 64

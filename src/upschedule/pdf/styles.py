@@ -16,11 +16,11 @@ from upschedule.pdf.frame import Rect, Turns, Word
 _PALE_SHARE = 0.5
 #: A colour that less than this share of the words have was added to the page.
 _RARE_SHARE = 0.03
-#: So many words of one colour can be a note on a page with few words.
+#: Up to this number, words of one colour can be a note on a page with few words.
 _NOTE_WORDS_MAX = 6
 #: A line that is this far (sine) from the direction of the page is slanted.
 _SLANTED = 0.02
-#: So many pairs of a filled area and a word are compared. With more, only the background of the page counts.
+#: The number of pairs of a filled area and a word that are compared. With more, only the background of the page counts.
 _STEPS_MAX = 500_000
 #: Red, green and blue differ by at least this much in a colour that is no shade of grey.
 _SATURATED = 0x50

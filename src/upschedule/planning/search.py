@@ -12,7 +12,7 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
-#: The clock is read once in so many nodes.
+#: The number of nodes between two readings of the clock.
 _NODES_PER_LOOK = 64
 #: The part of the time in which bounds are prepared; the rest finds assignments.
 _PREPARATION_SHARE = 0.8
@@ -52,7 +52,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):
-    """The search ends after so many nodes or seconds, with the best that it has found until then.
+    """Limits the search: it ends after this number of nodes or seconds, with the best result so far.
 
     Counting what has no clash is given up after `count_steps_max` steps.
     """

@@ -13,7 +13,7 @@ from upschedule.stores.errors import StoreError
 _log = structlog.get_logger(__name__)
 
 _FRESH_SECONDS = 0.5
-#: Claims and readings are counted anew after so long, so that a pause without work is not made up for.
+#: Claims and readings are counted anew after this time, so that a canary does not catch up after a pause without work.
 _WINDOW_SECONDS = 300.0
 _FINISHED = """
     SELECT count(*) AS finished, now() AS now FROM jobs WHERE finished_at > coalesce(%(since)s::timestamptz, now())

@@ -22,7 +22,8 @@ _log = structlog.get_logger(__name__)
 _STORE = "redis-cache"
 _CHANNEL = "job-notices"
 _PUBLISH_SECONDS_MAX = 0.25
-# After so long without a message the subscription sends a ping; without a pong in the same time the connection is dead.
+# After this time without a message the subscription sends a ping; without a pong in the same time the connection is
+# dead.
 _SILENCE_SECONDS_MAX = 5.0
 _RECONNECT = Backoff(base_seconds=0.2, max_seconds=5.0)
 

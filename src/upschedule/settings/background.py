@@ -14,7 +14,7 @@ class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True):
     host: Annotated[str, Meta(description="Address of the health and metrics endpoint")] = "127.0.0.1"
     port: Annotated[int, Meta(ge=1, le=65535, description="Port of the health and metrics endpoint")] = 8200
     lease_seconds: Annotated[
-        float, Meta(gt=0, description="A leader that has not renewed its lease for so long is replaced (R2.3)")
+        float, Meta(gt=0, description="A leader that has not renewed its lease for this time is replaced (R2.3)")
     ] = 6.0
     heartbeat_seconds: Annotated[
         float,
@@ -60,14 +60,14 @@ class RolloutSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 5.0
     silent_seconds: Annotated[
         float,
-        Meta(gt=0, description="A release whose workers are silent for so long was left: its readings are repeated"),
+        Meta(gt=0, description="A release whose workers are silent for this time was left: its readings are repeated"),
     ] = 30.0
     provisional_seconds: Annotated[
-        float, Meta(ge=0, description="For so long after its promotion a release's readings are provisional")
+        float, Meta(ge=0, description="Time after its promotion for which a release's readings are provisional")
     ] = 1800.0
     read_again_max: Annotated[
         int, Meta(ge=1, description="Documents of a left release that wait or are read again at once")
     ] = 100
     yield_seconds: Annotated[
-        float, Meta(ge=0, description="For so long such a document lets the documents go first that people wait for")
+        float, Meta(ge=0, description="Time for which such a document yields to the documents that people wait for")
     ] = 60.0

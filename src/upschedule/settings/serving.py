@@ -118,7 +118,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     body_idle_seconds: Annotated[float, Meta(gt=0, description="Longest silence while a file arrives")] = 20.0
     body_seconds: Annotated[float, Meta(gt=0, description="Longest time that a file may take to arrive")] = 120.0
     session_days: Annotated[
-        int, Meta(ge=1, le=3650, description="Idle lifetime of a session: it ends after so long without use")
+        int, Meta(ge=1, le=3650, description="Idle lifetime of a session: it ends after this time without use")
     ] = 180
     session_days_max: Annotated[
         int, Meta(ge=1, le=3650, description="Absolute lifetime of a session: it ends then however much it is used")

@@ -47,7 +47,9 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     address_hours: Annotated[float, Meta(gt=0, description="How long the queue keeps the keyed hash of an address")] = (
         24.0
     )
-    lease_seconds: Annotated[float, Meta(gt=0, description="A worker silent for so long has lost its job (R2.3)")] = 8.0
+    lease_seconds: Annotated[float, Meta(gt=0, description="A worker silent for this time has lost its job (R2.3)")] = (
+        8.0
+    )
     heartbeat_seconds: Annotated[
         float,
         Meta(gt=0, description="How often a worker renews its lease; less than the lease"),

@@ -17,7 +17,7 @@ class LeaseTimes(Protocol):
 
     @property
     def lease_seconds(self) -> float:
-        """The lease is lost when it was not renewed for so long."""
+        """The time without a renewal after which the lease is lost."""
         ...
 
     @property

@@ -189,7 +189,7 @@ def test_what_cannot_be_a_backup_is_refused_by_words_and_code(
         (("verify-file", flipped, source.key_file, data), ExitCode.DAMAGED, "it was changed or cut off"),
         (("file", file, source.key_file, data), ExitCode.REFUSED, "never overwritten"),
         (("file", data / "x.backup", source.key_file, data), ExitCode.REFUSED, "within the data"),
-        (("file", tmp_path / "none" / "x.backup", source.key_file, data), ExitCode.REFUSED, "is no folder"),
+        (("file", tmp_path / "none" / "x.backup", source.key_file, data), ExitCode.REFUSED, "is not a folder"),
         (("file", new, source.key_file, tmp_path / "empty"), ExitCode.REFUSED, "holds no data of `make run`"),
     ]
     for (name, target, key, folder), code, words in cases:

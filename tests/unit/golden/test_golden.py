@@ -130,7 +130,7 @@ def test_every_entry_is_in_the_calendar_and_every_field_of_it_counts() -> None:
 def test_a_file_that_is_no_calendar_is_a_difference(file: bytes) -> None:
     with pytest.raises(ValueError, match=r"."):
         published_entries(file)
-    assert LOADED.calendar.differences("feed", file)[0].startswith("feed: is no calendar")
+    assert LOADED.calendar.differences("feed", file)[0].startswith("feed: is not a calendar")
 
 
 WARNING = msgspec.convert({"page": 1, "message": "A row is blank."}, ReadingWarning)

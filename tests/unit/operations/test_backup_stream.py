@@ -86,7 +86,7 @@ def test_another_key_and_a_newer_form_are_named() -> None:
         _opened(_sealed(b"x"), other)
     with pytest.raises(NewerBackup, match="its form is not known here"):
         _opened(_sealed(b"x").replace(b"upschedule backup 1", b"upschedule backup 2", 1))
-    with pytest.raises(Damaged, match="it is no backup file"):
+    with pytest.raises(Damaged, match="it is not a backup file"):
         _opened(b"PK\3\4" * 100)
 
 

@@ -97,7 +97,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
         return self._count(layout)
 
     def at_most(self, layout: str, bound: str) -> int:
-        """How many documents have at most so many events."""
+        """How many documents have at most this number of events."""
         return self._count(layout, bound=bound)
 
     def counted(self, layout: str) -> int:

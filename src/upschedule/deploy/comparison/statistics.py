@@ -72,7 +72,7 @@ def chance_of_excess(tables: Iterable[Table]) -> float:
 
 
 def chance_of_events(trials: int, events: int, *, rate: float) -> float:
-    """The chance of at least so many events in so many trials, each of which has one at this rate, from 0 to 1."""
+    """The chance of at least `events` in `trials` that each have one with the probability `rate`."""
     if events <= 0 or rate >= 1:
         return 1.0
     if rate <= 0:

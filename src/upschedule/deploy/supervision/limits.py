@@ -39,5 +39,5 @@ class WatchLimits(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def looks(self) -> int:
-        """At most so many judgements of one release."""
+        """The largest number of judgements of one release."""
         return max(1, round(self.seconds / self.slice_seconds))

@@ -24,7 +24,7 @@ from upschedule.operations.migration.migrate import MigrationPolicy, Timing, mig
 from upschedule.stores.bucket import Bucket, ObjectMissing
 from upschedule.stores.errors import StoreError, StoreFull
 
-#: What becomes of rows that were deleted after the backup, where the present data show it. None: ask the operator.
+#: Whether rows that were deleted after the backup stay deleted. None: ask the operator.
 Deletions = Literal["keep-deleted", "revive"]
 _CONTENT_TYPE = "application/pdf"
 _NAMED = "SELECT object_key FROM jobs WHERE object_key IS NOT NULL"

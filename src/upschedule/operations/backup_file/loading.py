@@ -1,4 +1,4 @@
-"""Takes a backup file into an empty PostgreSQL, and compares it with what the file says of itself."""
+"""Loads a backup file into an empty PostgreSQL, and compares the result with the file's manifest."""
 
 import hashlib
 from collections.abc import Callable

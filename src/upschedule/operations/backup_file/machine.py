@@ -1,4 +1,4 @@
-"""The stores of one machine: those of a running `make run`, or the same started for a command."""
+"""Finds the stores of one machine: those of a running `make run`, or the same stores, started for a command."""
 
 import shutil
 from collections.abc import Callable, Generator
@@ -75,7 +75,7 @@ def scratch(data: Path) -> Generator[Path]:
 
     with locked(data / "backup.lock", refusal):
         folder = data / _SCRATCH
-        # A killed command has left it; the kernel has ended its servers.
+        # A killed command left this folder; the kernel has ended its servers.
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         folder.chmod(0o755)

@@ -62,7 +62,7 @@ class SealedWriter(io.RawIOBase):
         self._seal(bytes(self._waiting), last=True)
 
     def abandon(self) -> None:
-        """Writes nothing any more: tarfile flushes what it holds when it is closed, and again when it is collected."""
+        """Stops all writing: tarfile flushes its buffer when it is closed, and again when it is collected."""
         self._abandoned = True
 
     def _seal(self, data: bytes, *, last: bool) -> None:
@@ -71,7 +71,7 @@ class SealedWriter(io.RawIOBase):
 
 
 class SealedReader(io.RawIOBase):
-    """Raises WrongKey, NewerBackup or Damaged, also at `read`. What was returned is as it was written."""
+    """Raises WrongKey, NewerBackup or Damaged, also at `read`. Data that was returned is authentic."""
 
     def __init__(self, file: IO[bytes], key: BackupKey, path: Path) -> None:
         """`path` is for messages."""
@@ -96,7 +96,7 @@ class SealedReader(io.RawIOBase):
         if head.startswith(_FAMILY) and not head.startswith(_MAGIC):
             raise NewerBackup(self._path, "its form is not known here")
         if not head.startswith(_MAGIC):
-            raise Damaged(self._path, "it is no backup file")
+            raise Damaged(self._path, "it is not a backup file")
         if len(head) < _HEAD_BYTES:
             raise Damaged(self._path, "it ends before its first byte of content")
         wanted = head[len(_MAGIC) : len(_MAGIC) + _ID_BYTES]

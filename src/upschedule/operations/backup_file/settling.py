@@ -24,7 +24,7 @@ _FORGET_FILES = """
     UPDATE accounts SET stored_bytes = stored_bytes - freed.size_bytes FROM freed WHERE accounts.id = freed.account_id
 """
 _REMOVE = "DELETE FROM jobs WHERE id = ANY (%s)"
-#: What people delete or end, with the key by which the same row is found.
+#: The tables whose rows people delete or end, with the key by which the same row is found.
 _DELETABLE: Mapping[str, tuple[str, ...]] = {
     "accounts": ("id",),
     "jobs": ("id",),
@@ -99,7 +99,7 @@ _MORE: Mapping[str, tuple[str, ...]] = {"sessions": ("ended_at",), "calendars": 
 
 
 def kept_files(manifest: Manifest, *, now: datetime, keep_hours: float) -> list[StoredFile]:
-    """Those of the backup's files that retention would not have removed by now (R11.5)."""
+    """The backup's files that retention would not have removed by now (R11.5)."""
     oldest = now - timedelta(hours=keep_hours)
     return [each for each in manifest.files if not each.finished or each.stored_at >= oldest]
 

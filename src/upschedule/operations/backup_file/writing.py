@@ -27,7 +27,7 @@ from upschedule.stores.errors import StoreError
 
 @dataclass(kw_only=True)
 class _Files:
-    """What became of each object that the snapshot's rows need."""
+    """The state of each object that the snapshot's rows need."""
 
     saved: list[StoredFile] = field(default_factory=list[StoredFile])
     forgotten: list[StoredFile] = field(default_factory=list[StoredFile])
@@ -69,7 +69,7 @@ def _check_target(data: Path, target: Path) -> None:
     if target.exists():
         raise Refused(f"{target} exists: choose another name, a backup is never overwritten.")
     if not target.parent.is_dir():
-        raise Refused(f"{target.parent} is no folder.")
+        raise Refused(f"{target.parent} is not a folder.")
     if target.resolve().is_relative_to(data.resolve()):
         raise Refused(f"{target} is within the data that it is to protect: choose another folder or disk.")
 
@@ -144,7 +144,7 @@ def _name(draft: Path, target: Path) -> None:
     """Raises Refused if the name was taken meanwhile."""
     if target.exists():
         raise Refused(f"{target} was made by another program meanwhile: nothing was overwritten.")
-    # No hard link, which would refuse an existing name: disks that are taken away often know none.
+    # Not a hard link, which would refuse an existing name: removable disks often do not support them.
     draft.rename(target)
     descriptor = os.open(target.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -155,7 +155,7 @@ def _name(draft: Path, target: Path) -> None:
 
 @contextmanager
 def _removed_after(draft: Path) -> Generator[None]:
-    """Before as well: a killed command has left it."""
+    """Removes it before as well: a killed command may have left it."""
     draft.unlink(missing_ok=True)
     try:
         yield

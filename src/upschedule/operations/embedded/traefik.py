@@ -29,7 +29,7 @@ _UNREACHABLE = "The service did not answer. Try again in a few seconds."
 _SLOW = "The service took too long. Look whether your change was made before you try again."
 _ABSENT = "The service is starting or being repaired. Try again in a few seconds."
 _NOT_FOUND = "There is nothing at this address."
-# Traefik and the API might read such a path differently: the plugin refuses it, in words that Traefik itself has not.
+# Traefik and the API might read such a path differently: the plugin refuses it with a message, which Traefik cannot do.
 _LEFT_TO_THE_PLUGIN = {
     f"allowEncoded{name}": True
     for name in ("Slash", "BackSlash", "NullCharacter", "Semicolon", "Percent", "QuestionMark", "Hash")
@@ -45,7 +45,7 @@ _HEADERS = {
 class Traefik(Server):
     """Balances over the API instances that are ready (R10.4, R10.5); start it after one of them.
 
-    It believes no client's X-Forwarded-For.
+    It ignores the X-Forwarded-For of clients.
     """
 
     unready = UNHEALTHY

@@ -42,9 +42,9 @@ def _read(entries: Sequence[Entry]) -> Iterator[Exam | ReadingWarning]:
 
 
 def _warnings(entry: Entry, exam: Exam) -> Iterator[ReadingWarning]:
-    """What an exam always has, and this one has not."""
+    """Warns of each part that an exam always has and this one lacks."""
     if not is_module(exam.module):
-        yield entry.warning(f"{exam.module!r} is no module code: check this exam.")
+        yield entry.warning(f"{exam.module!r} is not a module code: check this exam.")
     if is_unusual_hour(exam.start):
         yield entry.warning(f"{exam.module} starts at {exam.start}: check the time of this exam.")
     if not exam.module_campus and not exam.exam_campus:

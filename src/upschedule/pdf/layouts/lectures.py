@@ -25,7 +25,7 @@ _COLUMNS = ("module", "offered", "group", "lang", "activity", "day", "time", "ve
 _KIND_LETTER = re.compile(r"(\S.*?)( ?)([A-Z])")
 #: How a study programme begins: a degree or a number.
 _PROGRAMME = re.compile(r"[BMD][A-Z]|LLB|Hons|\d{5,}")
-#: So many neighbouring classes in order show that the classes of a document are numbered.
+#: The number of neighbouring classes in order that proves that the classes of a document are numbered.
 _REGULAR_MIN = 8
 
 
@@ -76,10 +76,10 @@ def _lectures(entry: Entry, known: Wraps) -> Iterator[Lecture | ReadingWarning]:
 
 
 def _warnings(entry: Entry, classes: Sequence[_Class]) -> Iterator[ReadingWarning]:
-    """What a row always has, and this one has not."""
+    """Warns of each part that a row always has and this one lacks."""
     module = module_code(entry.text("module"))
     if not is_module(module):
-        yield entry.warning(f"{module!r} is no module code: check this row.")
+        yield entry.warning(f"{module!r} is not a module code: check this row.")
     missing = [name for name in ("group", "campus") if not entry.lines(name)]
     if not all(each.slot.activity for each in classes):
         missing.append("activity")

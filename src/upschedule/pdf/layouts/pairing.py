@@ -15,7 +15,7 @@ OPEN_ENDS = ("-", ",", "(", "/", "&")
 #: Floor and room, at the end of a name.
 _ROOM_NUMBER = re.compile(r"\d-\d+$")
 _PASSES = 2
-#: A period of time is printed in at most so many lines.
+#: The largest number of lines of one printed period of time.
 _WRAPPED_MAX = 6
 
 

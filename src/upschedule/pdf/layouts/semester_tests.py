@@ -22,7 +22,7 @@ from upschedule.timetable.event import Day, ReadingWarning, Test, weekday_of
 _DATED = ("day", "date", "time")
 #: A line that leaves less room (points) fills its column.
 _FILLED = 20.0
-#: So many names that end in a number show that all do.
+#: The number of names ending in a number that proves that all do.
 _REGULAR_MIN = 4
 _COLUMNS = ("module", "test", "day", "date", "time", "campus", "venue")
 
@@ -56,7 +56,7 @@ class _Names(NamedTuple):
 
 
 def _venues(entry: Entry, names: _Names) -> tuple[tuple[str, ...], list[ReadingWarning]]:
-    """A line each, but for a name that goes on in the next line; and breaks that may be within a name."""
+    """One venue for each line or each name over two lines, and warnings of breaks that may be within a name."""
     venues: list[list[Line]] = []
     warnings: list[ReadingWarning] = []
     for line in entry.lines("venue"):
@@ -97,9 +97,9 @@ def _continues(entry: Entry, rest: Part, *, regular: bool) -> bool:
 
 
 def _warnings(entry: Entry, test: Test) -> Iterator[ReadingWarning]:
-    """What a test always has, and this one has not."""
+    """Warns of each part that a test always has and this one lacks."""
     if not is_module(test.module):
-        yield entry.warning(f"{test.module!r} is no module code: check this test.")
+        yield entry.warning(f"{test.module!r} is not a module code: check this test.")
     if is_unusual_hour(test.start):
         yield entry.warning(f"{test.module} starts at {test.start}: check the time of this test.")
     missing = [

@@ -202,7 +202,7 @@ class Sandbox:
         except (asyncio.IncompleteReadError, ConnectionError):
             raise verdict.death(await child.exit(), self._limits) from None
         except msgspec.MsgspecError as error:
-            raise SandboxFailed(f"the reading process sent what is no message: {error}") from None
+            raise SandboxFailed(f"the reading process sent something that is not a message: {error}") from None
 
     async def _living_zygote(self) -> ZygoteProcess:
         async with self._starting:

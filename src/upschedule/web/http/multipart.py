@@ -17,7 +17,7 @@ from upschedule.web.http.identity import AnyRequest
 FIELD = "file"
 #: Boundaries, headers of parts and small extra fields around the file.
 ENVELOPE_BYTES_MAX = 65_536
-#: Fields beside the file are read past; ENVELOPE_BYTES_MAX leaves room for about so many.
+#: Fields beside the file are read past; ENVELOPE_BYTES_MAX leaves room for about this number.
 _PARTS_MAX = 1_000
 _FILE_NAME_LENGTH_MAX = 120
 _FILE_NAME_DEFAULT = "schedule.pdf"
