@@ -110,7 +110,7 @@ EVENTS_READ = _histogram(
     buckets=(*range(61), 80, 100),
 )
 CANARY_MESSAGES = _counter(
-    "upschedule_canary_messages", "messages", "Wake-up messages that a canary heard, by what it did", ["outcome"]
+    "upschedule_canary_messages", "messages", "Wake-up messages that a canary received, by what it did", ["outcome"]
 )
 PAGES_READ = _counter("upschedule_pages_read", "pages", "Pages read completely")
 # The schedulers' own: labelled, so that other processes do not show them as 0.

@@ -23,8 +23,8 @@ _FINISHED = """
 def claims_next(*, share: float, claimed: int, finished: int, roll: float) -> bool:
     """Whether a canary that claimed `claimed` jobs while `finished` documents were read claims one more; 0 <= roll < 1.
 
-    A canary hears only some of the messages, and how many depends on how many workers are free. So what it lacks of its
-    share decides, and not the share alone: its claims stay within about one of the share.
+    A canary receives only some of the messages, and how many depends on how many workers are free. So what it lacks of
+    its share decides, and not the share alone: its claims stay within about one of the share.
     """
     return roll < share * (finished + 1) - claimed
 

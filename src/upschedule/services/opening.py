@@ -17,7 +17,7 @@ from upschedule.stores.stream import StreamBroker, StreamName
 
 Role = Literal["api", "worker", "scheduler"]
 
-#: The stream of doorbells and the group that hears them.
+#: The stream of wake-up messages and the group that reads them.
 QUEUE = StreamName(stream="jobs", group="workers")
 
 

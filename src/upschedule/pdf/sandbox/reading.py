@@ -107,7 +107,7 @@ class Sandbox:
         a cause in the file, also when it used up its limits or its time (R1.5), QuantumUsedUp after `cpu_seconds` of
         processor time, and SandboxFailed for any other cause. Cancelling kills the child.
 
-        `on_spent` hears the processor time that the child used, however it ended, unless that cannot be known.
+        `on_spent` gets the processor time that the child used, with every outcome, unless the time is unknown.
         """
         deadline = asyncio.get_running_loop().time() + deadline_seconds
         async with self._turn(deadline):
@@ -133,7 +133,7 @@ class Sandbox:
         self, data: bytes, deadline: float, cpu_seconds: float | None, on_spent: OnSpent | None
     ) -> AsyncGenerator[tuple[ChildProcess, asyncio.StreamReader]]:
         ours, theirs = socket.socketpair()
-        # The child hears nothing from us.
+        # The child receives nothing from this process.
         ours.shutdown(socket.SHUT_WR)
         lines, writer = await asyncio.open_unix_connection(sock=ours, limit=self._limits.result_bytes_max)
         try:

@@ -23,7 +23,7 @@ _YearNumber = Annotated[int, Meta(ge=YEAR_MIN, le=YEAR_MAX)]
 
 
 class TermsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """First and last days. A semester that is given takes its quarters along, and a quarter its semester."""
+    """First and last days. A given semester moves its quarters as well, and a given quarter its semester."""
 
     Q1: Period | None = None
     Q2: Period | None = None
@@ -36,8 +36,8 @@ class TermsRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 class AcademicYearRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A year and dates that differ from those known of it, for this calendar only.
 
-    A list that is given replaces the whole list; an empty one clears it. Without `year`, that of the tests and exams
-    is taken, or the present one. Public holidays are known; `holidays` adds to them, or takes away.
+    A list that is given replaces the whole list; an empty one clears it. Without `year`, the year of the tests and
+    exams is used, or the present one. Public holidays are known; `holidays` adds to them, or takes away.
     """
 
     year: Annotated[

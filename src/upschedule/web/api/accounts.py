@@ -43,7 +43,7 @@ class AccountController(Controller):
         rate_limits: RateLimits,
         settings: Settings,
     ) -> SignUpAnswer:
-        """The link that is sent to the address makes the account; everything that this visitor made goes with it.
+        """The link that is sent to the address makes the account; everything that this visitor made belongs to it.
 
         Where the service sends no mail, the next sign-in with these details makes it.
 
@@ -102,5 +102,5 @@ class SessionController(Controller):
 
     @delete("/current", operation_id="SignOut", summary="Sign out", responses=problems())
     async def sign_out(self, request: AnyRequest, identity: Identity) -> None:
-        """Signing out twice is no error. After the answer the old cookie is worth nothing, at any instance."""
+        """Signing out twice is not an error. After the answer no instance accepts the old cookie."""
         await identity.sign_out(request)

@@ -39,7 +39,7 @@ class NewCalendar(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class CalendarChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is left out stays as it is.
+    """Fields that are left out stay unchanged.
 
     `academic_year: null` returns to the likeliest year and its known dates. `choices` replaces all choices, and
     `planning` all wishes and dismissed clashes. `rotate_feed` ends the present feed address and makes another;

@@ -59,7 +59,7 @@ _DOWNLOAD_HEADERS = {
 
 
 class CalendarController(Controller):
-    """Another owner's calendar does not exist here: 404."""
+    """The calendar of another owner is answered with 404."""
 
     path = CALENDARS_PATH
     tags = ("calendars",)
@@ -154,7 +154,7 @@ class CalendarController(Controller):
         calendars: CalendarService,
         settings: Settings,
     ) -> ProposalsView:
-        """Nothing is stored. Of modules that are hidden no groups are chosen."""
+        """Nothing is stored. Groups of hidden modules are not chosen."""
         owned = await calendars.get(_owner(visitor), calendar_id)
         wishes = data.wishes or owned.assembly.calendar.planning.wishes
         return proposals_view(await calendars.propose(owned.assembly, wishes, settings.calendars))

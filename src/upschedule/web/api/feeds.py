@@ -25,7 +25,7 @@ _QUOTE = '"'
 _MEDIA_TYPE = "text/calendar"
 FILE = ResponseSpec(bytes, description="An iCalendar file.", media_type=_MEDIA_TYPE, generate_examples=False)
 _FEED_SUFFIX = ".ics"
-#: A feed's address is a secret and its content private: neither may travel on.
+#: A feed's address is a secret and its content private: caches and referrers must not leak them.
 _FEED_HEADERS = {
     "Cache-Control": "private, no-cache",
     "Referrer-Policy": "no-referrer",

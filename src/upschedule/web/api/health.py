@@ -38,13 +38,13 @@ class InstanceReadiness(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShareReadiness(msgspec.Struct, frozen=True, kw_only=True):
-    """As of the instance; or `another instance` than the named one, or `over` when the time is up."""
+    """Like that of the instance; or `another instance` if another one is named, or `over` when the time is up."""
 
     status: ShareState
 
 
 class HealthController(Controller):
-    """Outside every limit, or a busy service would be taken for a dead one."""
+    """Exempt from every limit, since a busy service would otherwise look dead."""
 
     path = "/health"
     opt = OUTSIDE_LIMITS
@@ -58,7 +58,7 @@ class HealthController(Controller):
         responses=problems(),
     )
     async def live(self) -> Liveness:
-        """200 as long as the event loop turns."""
+        """Answers 200 as long as the event loop runs."""
         return Liveness(status="alive")
 
     @get(
@@ -70,7 +70,7 @@ class HealthController(Controller):
         description="503 while a needed dependency is away or the process is stopping. Not on the public route.",
     )
     async def ready(self, rotation: Rotation, drain: Drain) -> Response[Readiness]:
-        """Answers within five seconds, however deaf a server is (R6.1)."""
+        """Answers within five seconds, even if a server does not answer (R6.1)."""
         dependencies = await rotation.dependencies()
         status = _readiness(dependencies, drain)
         readiness = Readiness(status=status, dependencies=dependencies)
@@ -89,7 +89,7 @@ class HealthController(Controller):
         "that all instances share and that goes away later changes nothing here. Not on the public route.",
     )
     async def instance(self, rotation: Rotation) -> Response[InstanceReadiness]:
-        """For Traefik and Consul: without any instance people would get an answer of the proxy's for everything."""
+        """For Traefik and Consul. Without any instance the proxy would answer every request with an error."""
         status = await rotation.state()
         return Response(InstanceReadiness(status=status), status_code=200 if status == "serving" else 503)
 

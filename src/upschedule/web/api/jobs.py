@@ -52,7 +52,7 @@ _EVENTS = ResponseSpec(
 
 
 class JobController(Controller):
-    """Another owner's job does not exist here: 404."""
+    """The job of another owner is answered with 404."""
 
     path = JOBS_PATH
     tags = ("jobs",)
@@ -116,7 +116,7 @@ class JobController(Controller):
         streams: Streams,
         settings: Settings,
     ) -> Stream:
-        """Begins with the present state, so a reader that comes back with `Last-Event-ID` has missed nothing."""
+        """Begins with the current state, so a client that reconnects with `Last-Event-ID` misses nothing."""
         owner = _owner(request, job_id, visitor)
         await rate_limits.status(request, owner)
         events = await streams.open(owner, job_service.watch(owner, job_id), view, limits=settings.limits)
@@ -131,7 +131,7 @@ class JobController(Controller):
     async def timetable(
         self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, job_service: JobService
     ) -> Extraction:
-        """Complete, or not there at all."""
+        """The complete result; a partial one does not exist."""
         return await job_service.timetable(_owner(request, job_id, visitor), job_id)
 
     @delete(

@@ -28,7 +28,7 @@ _REFERENCE = "#/components/schemas/{name}"
 _JSON = "application/json"
 _EVENTS = "text/event-stream"
 _PROBLEM = "application/problem+json"
-#: No store keeps U+0000; what is read from requests is checked for it.
+#: No store can hold U+0000, so requests are checked for it.
 _TEXT_PATTERN = "^[^\\u0000]*$"
 _ID = "$response.body#/id"
 #: Operations that an answer leads to: by operation and status, the operation, its parameter and where the value is.
@@ -150,7 +150,7 @@ def _problem(description: str) -> dict[str, Any]:
 
 
 def _without_nul(schema: Any) -> Any:
-    """The same with what every text keeps to, where nothing more exact is said of it."""
+    """Adds the pattern of all text to schemas that have no exacter one."""
     if isinstance(schema, list):
         return [_without_nul(each) for each in cast("list[Any]", schema)]
     if not isinstance(schema, dict):

@@ -15,7 +15,7 @@ _DECLARATIONS = {b"content-length", b"transfer-encoding"}
 
 
 class Body:
-    """Hands on what arrives and remembers whether that was all."""
+    """Forwards messages as they arrive, and remembers whether the body is complete."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         self._receive = receive

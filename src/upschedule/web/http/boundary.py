@@ -67,7 +67,8 @@ class Boundary:
             with counting() as parts:
                 await self._application(scope, body.receive, send_dressed)
         except Exception:
-            # The answer has begun: the server cuts the connection, so that no client takes a part for the whole.
+            # The answer has begun: the server closes the connection, so that no client takes a partial answer for a
+            # complete one.
             _log.exception("answer_broken", **exchange.ids())
             raise
         finally:

@@ -24,9 +24,9 @@ class Drain:
 
     @asynccontextmanager
     async def on_signal(self) -> AsyncGenerator[None]:
-        """SIGTERM begins draining; after the grace the server gets SIGINT, its own order to end what is under way.
+        """SIGTERM begins draining. After the grace period the server gets SIGINT: it finishes its requests and ends.
 
-        The grace is the time in which a load balancer sees readiness fail, while requests still find an open door.
+        The grace is the time in which a load balancer sees readiness fail, while the instance still accepts requests.
         """
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._begin, loop)

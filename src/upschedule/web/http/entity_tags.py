@@ -11,7 +11,7 @@ def entity_tag(body: msgspec.Struct) -> str:
 
 
 def names(if_match: str | None, tag: str) -> bool:
-    """Whether a change may be made to what has this tag: the client names it, names any, or names nothing."""
+    """Whether a change is allowed: the client names this tag, any tag (`*`), or none."""
     return if_match is None or bool({"*", tag} & {part.strip() for part in if_match.split(",")})
 
 

@@ -18,7 +18,7 @@ class Exchange:
     settings: Settings
     account_id: str | None = None
     job_id: str | None = None
-    #: The answer is a 5xx that says to come again later, as it is meant to be under load.
+    #: The answer is an intended 5xx: it asks the client to retry later, as back-pressure does.
     back_pressure: bool = False
     headers: list[tuple[bytes, bytes]] = field(default_factory=list[tuple[bytes, bytes]])
 

@@ -12,24 +12,24 @@ from upschedule.web.http.requests import check_encoded
 
 #: The `opt` of routes outside the limit of all clients together: health, metrics, static files, feeds (R5.4).
 OUTSIDE_LIMITS = MappingProxyType({"outside_limits": True})
-#: The `opt` of routes that answer during maintenance although they are not read-only: they change no one's data.
+#: The `opt` of routes that answer during maintenance although they are not read-only: they change no data of users.
 THROUGH_MAINTENANCE = MappingProxyType({"through_maintenance": True})
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES = frozenset({"same-origin", "none"})
 
 
 def refuse_malformed_text(connection: Connection, _: BaseRouteHandler) -> None:
-    """No store keeps U+0000, and text that is not UTF-8 names nothing here. Raises InvalidRequest and NotFound."""
+    """No store can hold U+0000, and no resource has a name that is not UTF-8. Raises InvalidRequest and NotFound."""
     if "\0" in connection.scope["path"]:
         raise NotFound
     check_encoded(connection.scope["query_string"])
 
 
 def refuse_cross_site(connection: Connection, _: BaseRouteHandler) -> None:
-    """Browsers say which site a request comes from; scripts say nothing and hold no one else's cookie.
+    """Browsers send the site that a request comes from; scripts do not, and hold only their own cookie.
 
-    Raises CrossSiteRequest. No token: nothing to lose, and forms work without JavaScript. An origin is compared with
-    the configured public URLs: `Host` is what the client says it is.
+    Raises CrossSiteRequest. There is no token, so none can leak, and forms work without JavaScript. An origin is
+    compared with the configured public URLs: the client chooses the `Host` header.
     """
     if method_of(connection) in _SAFE_METHODS:
         return

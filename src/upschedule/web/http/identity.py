@@ -53,7 +53,7 @@ class Identity:
         self._set_cookie(request, visitor.session_id, visitor.session_seconds)
 
     def device_of(self, request: AnyRequest) -> str | None:
-        """What the browser was given when it signed in before (decision 15)."""
+        """The device cookie's id, which the browser got at an earlier sign-in (decision 15)."""
         return request.cookies.get(self._device_cookie_name)
 
     def remember_device(self, request: AnyRequest, device: str) -> None:

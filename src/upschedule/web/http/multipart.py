@@ -17,7 +17,7 @@ from upschedule.web.http.identity import AnyRequest
 FIELD = "file"
 #: Boundaries, headers of parts and small extra fields around the file.
 ENVELOPE_BYTES_MAX = 65_536
-#: Fields beside the file are read past; ENVELOPE_BYTES_MAX leaves room for about this number.
+#: Fields beside the file are skipped; ENVELOPE_BYTES_MAX leaves room for about this number.
 _PARTS_MAX = 1_000
 _FILE_NAME_LENGTH_MAX = 120
 _FILE_NAME_DEFAULT = "schedule.pdf"
@@ -82,7 +82,7 @@ class UploadReader:
 
 
 class _Collector:
-    """Keeps the content of the one file part; other fields are read past."""
+    """Keeps the content of the one file part; other fields are skipped."""
 
     def __init__(self, boundary: bytes, size_bytes_max: int) -> None:
         self.received_bytes = 0

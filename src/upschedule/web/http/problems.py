@@ -81,7 +81,7 @@ _FRAMEWORK: Mapping[int, type[Refusal]] = {
 
 
 def http_status_for(cause: type[Refusal]) -> http.HTTPStatus:
-    """Of the class itself or of the nearest that it inherits from."""
+    """The status of the class itself, or of the nearest listed class that it inherits from."""
     return next(STATUSES[base] for base in cause.__mro__ if base in STATUSES)
 
 
@@ -122,7 +122,7 @@ def problems(*expected: type[Refusal]) -> dict[int, ResponseSpec]:
 
 
 def handlers() -> dict[int | type[Exception], Any]:
-    """For the application: nothing leaves in another form, and nothing of an unforeseen error leaves at all."""
+    """Exception handlers of the application. All errors become problem details; unforeseen ones reveal nothing."""
     return {HTTPException: _answer_framework, Exception: _answer}
 
 
@@ -149,7 +149,7 @@ def _answer_framework(request: Request[Any, Any, Any], error: HTTPException) -> 
 def _respond(request: Request[Any, Any, Any], cause: Refusal, error: Exception) -> Response[Problem]:
     exchange, status = exchange_of(request.scope), http_status_for(type(cause))
     if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
-        # Back-pressure is meant: in the hour in which it comes, a stack trace for each refusal would bury the faults.
+        # Back-pressure is intended: a stack trace for each refusal would hide the faults in the log.
         exchange.back_pressure = isinstance(error, _MEANT)
         trace = None if exchange.back_pressure else error
         _log.log(

@@ -39,7 +39,7 @@ _log = structlog.stdlib.get_logger("upschedule.web")
 
 
 class _Window(RateLimitItemPerSecond):
-    """Its key leaves the amount out: when a limit changes, what was counted before counts on."""
+    """Its key does not contain the amount, so that earlier requests still count after a limit was changed."""
 
     def key_for(self, *identifiers: bytes | str | float) -> str:
         return "/".join((self.namespace, *map(str, identifiers)))
@@ -100,8 +100,8 @@ class RateLimits:
         """All requests of all people together (R5.4).
 
         An address that is above its share waits while only the reserve is left, and is refused if that lasts. The
-        reserve thereby serves all other addresses, however many requests that one sends; what they do not need beyond
-        it, that one may use.
+        reserve thereby serves all other addresses, however many requests that one sends; the rest of the limit is free
+        for that address.
         """
         settings = settings_of(connection.scope).limits
         limit = _everybody(settings)
@@ -119,14 +119,14 @@ class RateLimits:
         await self._count_in_share(settings, connection)
 
     async def upload_attempt(self, connection: Connection, account_id: UUID | None) -> None:
-        """Every attempt of an address, also one that is refused later: receiving bytes costs as much."""
+        """Counts every attempt of an address, also one that is refused later: receiving the bytes costs as much."""
         if account_id and await self._exemptions.cover(account_id):
             return
         limit = _upload_address(settings_of(connection.scope).limits)
         await self._count(limit, connection, self._clients.of(connection))
 
     async def sign_up(self, connection: Connection) -> None:
-        """Every attempt of an address: a password that is hashed costs, and so does a row. Also raises StoreError."""
+        """Counts every attempt of an address: a hash and a row are expensive. May raise StoreError."""
         limit = _sign_up_address(settings_of(connection.scope).limits)
         await self._count(limit, connection, self._clients.of(connection))
 

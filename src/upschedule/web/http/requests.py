@@ -1,4 +1,4 @@
-"""The request as handlers read it: whole bodies of the declared type, and text that every store can keep."""
+"""Reads requests for handlers: whole bodies of the declared type, and text that every store can hold."""
 
 import re
 from collections.abc import AsyncGenerator, Iterator
@@ -47,7 +47,7 @@ class CheckedRequest(Request[Any, Any, Any]):
     async def json(self) -> Any:
         """The body of an operation that accepts JSON, and JSON only, as the type that its handler asks for.
 
-        The framework would convert it with less care: "1" would pass for a number.
+        The framework's own conversion is less strict: it accepts "1" as a number.
         """
         self._require(_JSON)
         value = decode_json(await self.body())

@@ -1,4 +1,4 @@
-"""Takes an upload from its first byte to a job: limits, the file, its owner (R5.1)."""
+"""Turns an upload into a job: checks limits, reads the file, finds its owner (R5.1)."""
 
 from contextlib import suppress
 from uuid import UUID
