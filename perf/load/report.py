@@ -84,7 +84,7 @@ def write(run: Run, folder: Path) -> Path:
 
 
 def read_figures(folder: Path, profile: str) -> Figures | None:
-    """Of the last run whose report is in `folder`."""
+    """The figures of the last run whose report is in `folder`."""
     path = folder / f"{profile}.json"
     return msgspec.json.decode(path.read_bytes(), type=Figures) if path.exists() else None
 
@@ -150,7 +150,7 @@ def _comparison(run: Run) -> Cells:
 
 
 def recommendations(run: Run) -> list[str]:
-    """What follows from the figures, in sentences."""
+    """Conclusions from the figures, as sentences."""
     measured = run.measured
     if measured.profile.goals.finds_limit:
         return _about_limit(measured)

@@ -84,7 +84,7 @@ class Measured:
 
 
 def verdicts(measured: Measured) -> list[Verdict]:
-    """One for each goal of the profile."""
+    """One verdict for each goal of the profile."""
     profile, found = measured.profile, list[Verdict]()
     requests = measured.requests()
     # A stress test goes on beyond what the service can do: failures are its purpose there, wrong answers are not.

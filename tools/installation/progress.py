@@ -27,7 +27,7 @@ class InstallProgress:
         self._announced = True
 
     def finish(self, outcome: str) -> None:
-        """The last line, if there was a first."""
+        """Prints the last line if a first one was printed."""
         if self._announced:
             seconds = time.monotonic() - self._begun
             self._write(f"{ERASE if self._terminal else ''}{outcome} in {seconds:.0f} s.\n")

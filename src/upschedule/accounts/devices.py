@@ -54,5 +54,5 @@ class DeviceRepository:
         await self._connection.execute(_TRIM, values | maxima)
 
     async def forget(self, account_id: UUID) -> None:
-        """No browser counts as known to the account any more."""
+        """Deletes all devices of the account, so that no browser counts as known."""
         await self._connection.execute(_FORGET, {"account_id": account_id})

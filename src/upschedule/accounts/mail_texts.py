@@ -34,17 +34,17 @@ It is valid for {minutes} minutes, and once.
 
 
 def confirmation(link: str, *, public_url: str, hours: int) -> EmailMessage:
-    """To an address without an account."""
+    """The message to an address without an account."""
     return _message("Finish signing up", _CONFIRM.format(link=link, hours=hours), public_url)
 
 
 def has_account(*, public_url: str) -> EmailMessage:
-    """To an address with an account that signs up again."""
+    """The message to an address that has an account and signs up again."""
     return _message("You have an account already", _HAS_ACCOUNT.format(public_url=public_url), public_url)
 
 
 def reset(link: str, *, public_url: str, minutes: int) -> EmailMessage:
-    """To the address of an account whose password is forgotten."""
+    """The message to the address of an account whose password is forgotten."""
     return _message("Choose a new password", _RESET.format(link=link, minutes=minutes), public_url)
 
 

@@ -41,12 +41,12 @@ class MailOptions(msgspec.Struct, frozen=True, kw_only=True):
     sign_up_hours: int
 
     def __repr__(self) -> str:
-        """Without the secret."""
+        """Leaves out the secret."""
         return "MailOptions(…)"
 
 
 class Mailer:
-    """One for a process."""
+    """One instance for each process."""
 
     def __init__(
         self,

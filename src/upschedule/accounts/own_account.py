@@ -26,7 +26,7 @@ DeleteDocuments = Callable[[UUID], Awaitable[None]]
 
 
 class OwnSession(msgspec.Struct, frozen=True, kw_only=True):
-    """A browser that is signed in. `reference` names it in a form and is worth nothing as a cookie."""
+    """A browser that is signed in. `reference` names it in a form and cannot be used as a cookie."""
 
     reference: str
     browser: str
@@ -44,7 +44,7 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     limits: LimitSettings
 
     def __repr__(self) -> str:
-        """Without the values: an error's traceback may print it."""
+        """Leaves out the values, since an error's traceback may print it."""
         return "Proof(…)"
 
 
@@ -72,7 +72,7 @@ class OwnAccount:
         self._now = now
 
     async def sessions(self, visitor: Visitor) -> tuple[OwnSession, ...]:
-        """The most recently used first."""
+        """The sessions of the account, the most recently used first."""
         current = hash_of(visitor.session_id)
         async with self._database.transaction() as connection:
             found = await self._sessions.of_account(connection, visitor.account_id)
@@ -88,7 +88,7 @@ class OwnAccount:
         )
 
     async def end_session(self, visitor: Visitor, reference: str) -> None:
-        """Of the same account; a reference to anything else changes nothing."""
+        """Ends a session of the same account. A reference to any other session changes nothing."""
         try:
             id_hash = bytes.fromhex(reference)
         except ValueError:
@@ -98,7 +98,7 @@ class OwnAccount:
         await self._sessions.invalidate(ended)
 
     async def end_other_sessions(self, visitor: Visitor) -> None:
-        """All of the account but this one."""
+        """Ends all sessions of the account but this one."""
         async with self._database.transaction() as connection:
             ended = await SessionRepository(connection).end_all(
                 visitor.account_id, self._now(), besides=hash_of(visitor.session_id)

@@ -72,7 +72,7 @@ class AccountRepository:
         await self._connection.execute(_REHASH, (password_hash, account.id, account.password_hash))
 
     async def change_password(self, account_id: UUID, password_hash: str) -> None:
-        """Of an account with an address."""
+        """Changes the password of an account that has an address."""
         await self._connection.execute(_SET_HASH, (password_hash, account_id))
 
     async def delete(self, account_id: UUID) -> None:

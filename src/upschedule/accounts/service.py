@@ -59,7 +59,7 @@ class _Arrival(msgspec.Struct, frozen=True, kw_only=True):
     visitor: Visitor | None
 
     def __repr__(self) -> str:
-        """Without the password: an error's traceback may print it."""
+        """Leaves out the password, since an error's traceback may print it."""
         return "_Arrival(…)"
 
 

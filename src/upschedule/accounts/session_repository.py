@@ -120,12 +120,12 @@ class SessionRepository:
         return [row["id_hash"] for row in await cursor.fetchall()]
 
     async def end_owned(self, account_id: UUID, id_hash: bytes, now: datetime) -> list[bytes]:
-        """As `end_all`, for one session of the account; nothing if it is not the account's."""
+        """Like `end_all`, for one session. Changes nothing if the session belongs to another account."""
         cursor = await self._connection.execute(_END_OWNED, {"account_id": account_id, "id_hash": id_hash, "now": now})
         return [row["id_hash"] for row in await cursor.fetchall()]
 
     async def of_account(self, account_id: UUID, lives: SessionLives, now: datetime, *, rows_max: int) -> list[Session]:
-        """Those that live, the most recently used first."""
+        """The account's live sessions, the most recently used first."""
         values = _until(lives, now) | {"account_id": account_id, "rows_max": rows_max}
         cursor = await self._connection.execute(_OF_ACCOUNT, values)
         return msgspec.convert(await cursor.fetchall(), list[Session])

@@ -76,7 +76,7 @@ class SessionStore:
         return [id_hash]
 
     async def of_account(self, connection: Connection, account_id: UUID) -> list[Session]:
-        """Those that live, the most recently used first, at most a hundred. Raises StoreError."""
+        """The account's live sessions, the most recently used first, at most a hundred. Raises StoreError."""
         sessions = SessionRepository(connection)
         return await sessions.of_account(account_id, self._lives, self._now(), rows_max=_LISTED_MAX)
 

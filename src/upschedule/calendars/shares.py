@@ -32,7 +32,7 @@ class Share(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Shared(msgspec.Struct, frozen=True, kw_only=True):
-    """What a visitor of the page sees."""
+    """The content that a visitor of the page sees."""
 
     assembly: CalendarAssembly
     busy_only: bool

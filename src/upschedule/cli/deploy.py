@@ -368,7 +368,7 @@ def _print_to_stderr(line: str) -> None:
 
 
 def _cluster(report: Callable[[str], None] = _print_line) -> Cluster:
-    """As the options of the group say."""
+    """Builds the cluster from the options of the command group."""
     make: Callable[..., Cluster] = click.get_current_context().obj
     return make(report=report)
 

@@ -44,7 +44,7 @@ class OperatorClient:
         return data, self.client.decode(data, kind)
 
     def change(self, path: str, kind: type[T], *, operator: str, reason: str) -> tuple[bytes, T]:
-        """As `ask`; a change that was sent is not sent again."""
+        """Like `ask`, but never repeats a change that was sent."""
         body: Any = {"operator": operator, "reason": reason}
         data = self.client.request("POST", f"ops/{path}", body=body)
         return data, self.client.decode(data, kind)
@@ -77,7 +77,7 @@ def operator_client(environment: Mapping[str, str], *, address: str, token: str)
 
 
 def prometheus_client(environment: Mapping[str, str], address: str) -> Prometheus | None:
-    """At `address`, or where Consul says; None if there is no Prometheus. Raises DeployError."""
+    """Prometheus at `address`, or the one that Consul names; None if there is none. Raises DeployError."""
     addresses = [address] if address else consul_from(environment).addresses("prometheus")
     return Prometheus(Endpoint(name="Prometheus", address=addresses[0])) if addresses else None
 

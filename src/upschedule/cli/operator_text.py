@@ -153,7 +153,7 @@ def letter_lines(dead: DeadLetters) -> Iterator[str]:
 
 
 def statement_lines(statements: Statements) -> Iterator[str]:
-    """What runs now, then what has cost most."""
+    """Formats the running statements, then the most expensive ones."""
     yield "statements and open transactions of PostgreSQL, the longest first:"
     if not statements.readable:
         yield "  The scheduler's role may not see those of others: GRANT pg_read_all_stats TO upschedule_scheduler"
@@ -192,7 +192,7 @@ def statement_lines(statements: Statements) -> Iterator[str]:
 
 
 def change_line(changed: Changed) -> str:
-    """What has changed, and what follows."""
+    """Formats a change and its consequences."""
     match changed.action:
         case "pause":
             return f"The queue is paused since {time_of(changed.paused_at)}. Uploads wait up to the bound of the queue."
@@ -209,7 +209,7 @@ def change_line(changed: Changed) -> str:
 
 
 def time_of(moment: datetime | None) -> str:
-    """To the second, in UTC."""
+    """Formats a time to the second, in UTC."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%SZ}" if moment else _NONE
 
 

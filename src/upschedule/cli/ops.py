@@ -36,7 +36,7 @@ _SLOWEST = 10
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
-    """Of an instance or a route: the time within which 95 of 100 requests were answered, and how many came."""
+    """The latency of an instance or a route: the 95th percentile and the number of requests."""
 
     name: str
     p95_seconds: float

@@ -23,7 +23,7 @@ class _Server(MPServer):
     """Ends when its worker process dies, with that process's exit code, so that Nomad counts and explains it."""
 
     def shutdown(self, exit_code: int = 0) -> None:
-        """With 128 and the number of the signal for a process that was killed, as a shell does."""
+        """Exits as a shell does: with 128 plus the number of the signal if a signal killed the process."""
         # The library types neither.
         server: Any = self
         for index in server.interrupt_children:

@@ -73,7 +73,7 @@ class DecisionLog:
                 return
 
     def _stored(self) -> tuple[list[Decision], int]:
-        """With Nomad's index of the Variable, 0 where there is none."""
+        """The stored log and Nomad's index of the Variable, 0 if there is none."""
         found = self._nomad.find("var", *_PARTS)
         if not found:
             return [], 0
@@ -89,7 +89,7 @@ def record_gate(cluster: Cluster, states: Mapping[str, RolloutState], kind: Deci
 
 
 def record_decision(cluster: Cluster, states: Mapping[str, RolloutState], kind: DecisionKind) -> None:
-    """With the verdict of the last gate of this release. What a person decided is done also where this fails."""
+    """Records a decision with the verdict of the release's last gate. A failure does not stop the decision."""
     _record(cluster, states, kind, None)
 
 

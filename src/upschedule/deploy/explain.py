@@ -60,7 +60,7 @@ class Trouble(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def short_id(allocation: str) -> str:
-    """As Nomad's own command line shortens it."""
+    """Shortens an id as Nomad's own command line does."""
     return allocation[:_ID_LENGTH]
 
 
@@ -260,7 +260,7 @@ def _task_failure(name: str, state: TaskState, task: Task | None) -> FailureCaus
 
 
 def _is_failed_check(event: TaskEvent) -> bool:
-    """Not a restart that a person or a changed template requested."""
+    """Whether a check caused the restart, and not a person or a changed template."""
     return event.type == "Restart Signaled" and "unhealthy" in event.display_message
 
 

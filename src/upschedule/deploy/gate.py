@@ -49,7 +49,7 @@ class GateLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, kw_only=True)
 class ReleaseContext:
-    """What gate, promotion and verification work with. The probe deletes the data that it creates."""
+    """The context of gate, promotion and verification. The probe deletes the data that it creates."""
 
     cluster: Cluster
     probe: Probe
@@ -92,7 +92,7 @@ class ReleaseContext:
         return Finding(subject=subject, ok=passing and bool(known), detail=detail)
 
     def restarts(self, waiting: States, process_starts: Mapping[str, float] = MappingProxyType({})) -> list[str]:
-        """As of the watcher's last poll, of the instances of the release whose canaries waited."""
+        """The restarts of the release's instances, as of the watcher's last poll."""
         versions = {name: each.job.version for name, each in waiting.items() if each.job}
         return restart_sentences(self.watcher.snapshots, versions, process_starts)
 

@@ -79,7 +79,7 @@ class NomadClient:
         return self.call("GET", *path, **query)
 
     def find(self, *path: str, **query: str) -> Any:
-        """As `get`, but None where Nomad has nothing of that name."""
+        """Like `get`, but None if Nomad has nothing of that name."""
         try:
             return self.get(*path, **query)
         except ServerRefused as error:
@@ -140,7 +140,7 @@ class NomadClient:
         self.call("PUT", "jobs", body={"Job": specification, "EnforceIndex": True, "JobModifyIndex": over})
 
     def plan_job(self, specification: dict[str, Any]) -> Evaluation:
-        """What Nomad would place; `failed` names the groups without room. Changes nothing."""
+        """Plans the job without changing anything; `failed` names the groups without room."""
         body = {"Job": specification, "Diff": False}
         planned: dict[str, Any] = self.call("PUT", "job", specification["ID"], "plan", body=body)
         # The answer names groups without room as an evaluation does, but is none.

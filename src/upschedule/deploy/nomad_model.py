@@ -53,7 +53,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
     @property
     def release(self) -> str:
-        """As `3.1.0 (0a1b2c3)`."""
+        """The release for people, such as `3.1.0 (0a1b2c3)`."""
         meta = self.meta or {}
         commit = f" ({meta['commit'][:10]})" if meta.get("commit") else ""
         return f"{meta.get('release') or 'without a name'}{commit}"
@@ -173,7 +173,7 @@ class Allocation(msgspec.Struct, frozen=True, kw_only=True, rename="pascal"):
 
     @property
     def is_healthy(self) -> bool:
-        """As its deployment last saw it."""
+        """Whether its deployment last saw it as healthy."""
         return self.deployment_status is not None and self.deployment_status.healthy is True
 
     @property

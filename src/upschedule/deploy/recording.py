@@ -17,7 +17,7 @@ def record_release(cluster: Cluster) -> None:
 
 
 def record_result(cluster: Cluster) -> None:
-    """As `record_release`, at the end of a command whose result does not depend on it."""
+    """Like `record_release`, at the end of a command whose result does not depend on it."""
     try:
         record_release(cluster)
     except ServerUnreachable as error:

@@ -18,7 +18,7 @@ _NANOSECONDS = 1e9
 
 
 class Restart(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one task of one instance; `times` is how often."""
+    """Restarts of one task of one instance; `times` is how often."""
 
     sentence: str
     times: int
@@ -34,7 +34,7 @@ def restart_sentences(
 def restarts(
     snapshots: Iterable[JobSnapshot], versions: Mapping[str, int], process_starts: Mapping[str, float]
 ) -> list[Restart]:
-    """One for each task that failed, and each process that began anew unseen by Nomad.
+    """One entry for each task that failed, and for each process that restarted unnoticed by Nomad.
 
     `versions` are the first versions of the release by job; later ones are scalings of it. `process_starts` are
     seconds since 1970 by allocation, as Prometheus has them of the processes; those that are not known are left out.

@@ -102,7 +102,7 @@ class Rollback:
 
     @property
     def has_lost_job(self) -> bool:
-        """As of the last poll of `run`."""
+        """Whether a job was lost, as of the last poll of `run`."""
         return any(each.is_lost for each in self._last.values())
 
     def run(self, *, seconds: float) -> bool:

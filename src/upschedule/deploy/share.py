@@ -79,7 +79,7 @@ class _Variable(Generic[S]):
         self._nomad.call("PUT", "var", *self._parts, body={"Path": self.path, "Items": items})
 
     def remove(self) -> None:
-        """Also succeeds when there is none."""
+        """Removes the share; also succeeds if there is none."""
         self._nomad.delete("var", *self._parts)
 
     @property

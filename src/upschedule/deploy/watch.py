@@ -40,7 +40,7 @@ class Watcher:
 
     @property
     def snapshots(self) -> Collection[JobSnapshot]:
-        """Of all jobs, as of the last poll."""
+        """The states of all jobs, as of the last poll."""
         return self._snapshots.values()
 
     def wait_until(
@@ -106,7 +106,7 @@ class Watcher:
                     self._cluster.report(f"  instance {short_id(each.id)} on {each.node_name}: still {check}")
 
     def _record_failing_checks(self, state: RolloutState) -> None:
-        """Of instances that are not healthy yet, while Consul still has them."""
+        """The failing checks of instances that are not healthy yet, while Consul still has them."""
         unhealthy = [each for each in state.instances if not each.is_healthy]
         if state.job is None or not unhealthy or state.phase is Phase.STOPPED or not state.job.services:
             return

@@ -15,7 +15,7 @@ TASK_NAME = "jobs.process"
 
 
 class Doorbell:
-    """The sweeper rings again for a job that no worker has claimed."""
+    """Sends wake-up messages. The sweeper sends another one for a job that no worker has claimed."""
 
     def __init__(self, broker: AsyncBroker, *, ring_seconds: float = 1.0) -> None:
         self._broker = broker

@@ -1,4 +1,4 @@
-"""Accepts uploads and retries: object first, then row, then doorbell. A refusal leaves nothing behind.
+"""Accepts uploads and retries: stores object and row, then sends the wake-up message. Refusals leave nothing behind.
 
 It enforces the bounds of a file (R11.3), of an account's stored files (R11.4) and of the queue (R2.2).
 """
@@ -24,7 +24,7 @@ from upschedule.settings import JobSettings, LimitSettings, Settings
 from upschedule.stores.database import Database
 from upschedule.stores.objects import ObjectStore
 
-#: Every uploaded file's key begins so.
+#: The prefix of the key of every uploaded file.
 OBJECT_PREFIX = "uploads/"
 # The PDF header may begin anywhere within the first kilobyte.
 _HEADER_WITHIN_BYTES = 1024
@@ -50,7 +50,7 @@ class Accepted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Intake:
-    """One for the process. Its methods take the settings of the request: an operator may change limits."""
+    """One instance for each process. Methods take the settings of the request: operators may change limits."""
 
     def __init__(
         self,
@@ -115,7 +115,7 @@ class Intake:
     async def retry(
         self, account_id: UUID, job_id: UUID, *, address: str | None = None, settings: Settings, exempt: bool = False
     ) -> Job:
-        """Queues a failed job again. Raises JobNotFound, NotFailed, NothingToRetry, FileGone, and as `accept` does."""
+        """Queues a failed job again. Raises JobNotFound, NotFailed, NothingToRetry, FileGone and those of `accept`."""
         address_hash, room = self._addresses.of(address), await self._room(settings.jobs)
         budget = settings.limits.cpu_seconds_per_account
         async with self._database.transaction() as connection:

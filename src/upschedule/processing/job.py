@@ -111,7 +111,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What the owner of a job sees. `position` counts from 1 and is None unless queued; `version` is the row's."""
+    """The status for a job's owner. `position` counts from 1 and is None unless queued; `version` is the row's."""
 
     id: UUID
     status: Status

@@ -87,7 +87,7 @@ class Queue:
         return snapshot.positions.get(job_id)
 
     async def positions(self) -> Mapping[UUID, int]:
-        """Those of all queued jobs, by a snapshot that is at most a second old."""
+        """The positions of all queued jobs, from a snapshot that is at most a second old."""
         return (await self._newer_than(self._monotonic() - _FRESH_SECONDS)).positions
 
     async def capacity(self, address_hash: bytes | None = None, *, pending_max: int) -> Capacity:

@@ -152,7 +152,7 @@ class JobRepository:
     """
 
     async def insert(self, new: NewJob) -> Job:
-        """The row counts as announced: the caller rings after the commit."""
+        """The row counts as announced: the caller sends the wake-up message after the commit."""
         cursor = await self._connection.execute(self._INSERT, msgspec.structs.asdict(new))
         return job_from_row(await cursor.fetchone() or {})
 

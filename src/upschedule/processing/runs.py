@@ -21,7 +21,7 @@ _NOT_READ_AGAIN = "{}, and reading it again failed. Upload the file again to hav
 
 
 class RunRepository:
-    """The caller owns the transaction. Times are the database's: workers' clocks may differ."""
+    """The caller owns the transaction. All times come from the database, since workers' clocks may differ."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -36,7 +36,7 @@ class RunRepository:
     """
 
     async def claim(self, job_id: UUID, *, lease_seconds: float, release: str | None = None) -> Job | None:
-        """For a worker of that release. None if the job is not due, not queued, or claimed by another worker."""
+        """Claims the job for a worker of that release. None if it is not due, not queued, or already claimed."""
         values = {"job_id": job_id, "lease_seconds": lease_seconds, "release": release}
         cursor = await self._connection.execute(self._CLAIM, values)
         return optional_job(await cursor.fetchone())
@@ -136,8 +136,8 @@ class RunRepository:
     async def demote(self, job: Job) -> Job | None:
         """For a document that needs more than a short reading: due at once, as a slow one.
 
-        The attempt does not count. The job counts as announced: the caller rings after the commit. None if the job is
-        lost.
+        The attempt does not count. The job counts as announced: the caller sends the wake-up message after the commit.
+        None if the job is lost.
         """
         cursor = await self._connection.execute(self._DEMOTE, _key(job))
         return optional_job(await cursor.fetchone())

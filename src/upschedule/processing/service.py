@@ -41,7 +41,7 @@ class JobPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobService:
-    """One for the process. Every method raises StoreError while PostgreSQL is unavailable.
+    """One instance for each process. Every method raises StoreError while PostgreSQL is unavailable.
 
     A job of another owner is treated as absent: JobNotFound.
     """
@@ -65,7 +65,7 @@ class JobService:
         self._watches_ended = asyncio.Event()
 
     async def status(self, account_id: UUID, job_id: UUID) -> JobStatus:
-        """From the cache if it holds the job (R4.1, R4.2). Raises JobNotFound."""
+        """Reads the status from the cache if it holds the job (R4.1, R4.2). Raises JobNotFound."""
         job = await self._cache.get(job_id) or await self._read(job_id)
         return await self.with_position(_owned(job, account_id))
 

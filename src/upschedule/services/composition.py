@@ -52,7 +52,7 @@ from upschedule.stores.redis import ping
 
 
 class Services:
-    """What a process works with. Built by `open_services` only. `settings` are those at its start."""
+    """The services of a process. Built by `open_services` only. `settings` are those at its start."""
 
     def __init__(self, settings: Settings, stores: Stores) -> None:
         self.settings = settings

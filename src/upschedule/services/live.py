@@ -45,7 +45,7 @@ def key_of(name: str) -> str:
 
 
 def read_key(key: str, value: bytes) -> object:
-    """What a process would make of it. Raises ValueRefused."""
+    """Parses the value as a process does. Raises ValueRefused."""
     if not key.startswith(YEARS_PREFIX):
         return read_setting(key, value)
     try:
@@ -55,7 +55,7 @@ def read_key(key: str, value: bytes) -> object:
 
 
 def read_setting(key: str, value: bytes) -> object:
-    """What the key sets. Raises ValueRefused."""
+    """Parses the value of the setting that the key names. Raises ValueRefused."""
     if (field := LIVE.get(key)) is None:
         raise ValueRefused(_unknown(key))
     try:

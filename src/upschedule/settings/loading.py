@@ -43,7 +43,7 @@ class SettingField(msgspec.Struct, frozen=True, kw_only=True):
     url: str | None
 
     def parse(self, text: str) -> object:
-        """As a variable or a key says it. Raises msgspec.ValidationError, without the text if the setting is secret."""
+        """Parses the text of a variable or a key. Raises msgspec.ValidationError, which never shows a secret's text."""
         base = typing.get_args(self.annotation)[0]
         is_list = typing.get_origin(base) is tuple
         items = [part.strip() for part in text.split(",") if part.strip()] if is_list else [text]
@@ -118,7 +118,7 @@ def read(environment: Mapping[str, str], known: Mapping[str, SettingField]) -> t
 
 
 def unknown(name: str, known: Iterable[str]) -> str:
-    """What is wrong with a name that is not known, with the most similar one that is."""
+    """Describes an unknown name, with the most similar known one."""
     names = list(known)
     # A prefix that all of them have would make every name similar to every other.
     letters = enumerate(zip(name, *names, strict=False))

@@ -31,7 +31,7 @@ class SchemaUnreadable(ValueError):
 
 
 class SettingDescription(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a value must be like. The fields are those of `SettingField`; `schema` is JSON Schema."""
+    """The permitted values of a setting. The fields are those of `SettingField`; `schema` is JSON Schema."""
 
     schema: dict[str, Any]
     default: Any = None

@@ -180,7 +180,7 @@ class Bucket:
         return sum(self._remove_hidden(of_one, hidden_before) for of_one in versions.values())
 
     def _remove_hidden(self, versions: list[Object], hidden_before: datetime) -> int:
-        """Of one key."""
+        """Removes the hidden versions of one key; returns how many."""
         newest, *hidden = sorted(versions, key=_place)
         limits = [newest, *hidden]
         old = [each for each, newer in zip(hidden, limits, strict=False) if _modified_at(newer) < hidden_before]

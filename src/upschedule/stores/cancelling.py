@@ -24,7 +24,7 @@ class _Cancelling(Connection):
 
 
 class _CancellingSSL(_Cancelling, SSLConnection):
-    """The same, over TLS."""
+    """The same connection over TLS."""
 
 
 def never_lose_cancellations(pool: BlockingConnectionPool) -> None:

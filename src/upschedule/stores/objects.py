@@ -1,4 +1,4 @@
-"""The S3 store for processes: each call runs in one of a bounded number of threads and ends in a bounded time."""
+"""Calls the S3 store from asynchronous code: in a bounded number of threads, and each call in a bounded time."""
 
 import asyncio
 from collections.abc import Callable
@@ -63,7 +63,7 @@ class ObjectStore:
         return await self._run(partial(self._bucket.find, prefix, after=after))
 
     async def ping(self) -> None:
-        """Raises a StoreError, also if the bucket is missing or the key opens nothing.
+        """Raises a StoreError, also if the bucket is missing or the key has no access.
 
         Reads the one object that every key may read; whether it exists does not matter.
         """

@@ -12,12 +12,12 @@ import msgspec
 Day = Literal["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"]
 DAYS: tuple[Day, ...] = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 
-#: South African wall-clock time, 24 hours, `HH:MM`; text compares in time order.
+#: South African wall-clock time, 24 hours, `HH:MM`; the texts sort in the order of time.
 ClockTime = Annotated[str, msgspec.Meta(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
 
 
 def weekday_of(date: dt.date) -> Day:
-    """By its English name, as schedules print it."""
+    """The weekday with this English name, as schedules print it."""
     return DAYS[date.weekday()]
 
 

@@ -65,7 +65,7 @@ async def _release_renewed(services: Services, settings: Settings) -> AsyncGener
 
 
 def _hearing(services: Services, runner: Runner, gate: RolloutGate) -> Callable[[UUID], Awaitable[None]]:
-    """What a wake-up message starts."""
+    """The handler of a wake-up message."""
     canary = services.canary(runner, lambda: gate.state().share)
 
     async def hear(job_id: UUID) -> None:

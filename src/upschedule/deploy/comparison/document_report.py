@@ -10,7 +10,7 @@ from upschedule.deploy.comparison.verdict import ALL
 
 
 class ReadingFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one release and one layout. `events` is the mean of a document, None without documents.
+    """Figures of one release and one layout. `events` is the mean of a document, None without documents.
 
     Documents that were refused have no layout: they are in the figures of all layouts together only.
     """
@@ -30,7 +30,7 @@ class LayoutFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def figures(both: DocumentPeriod) -> list[LayoutFigures]:
-    """Of all documents together, then of each layout."""
+    """The figures of all documents together, then of each layout."""
     return [
         LayoutFigures(layout=ALL, old=_of_all(both.old), canary=_of_all(both.new)),
         *(

@@ -58,12 +58,12 @@ class DocumentSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     counters: Mapping[_Key, int]
 
     def after(self, earlier: Self) -> "DocumentSnapshot":
-        """With what is known of instances that are missing now."""
+        """Adds the last known counters of instances that are missing now."""
         return DocumentSnapshot(counters={**earlier.counters, **self.counters})
 
 
 class Readings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the workers of one release read."""
+    """The documents that the workers of one release read."""
 
     counts: Mapping[_Series, int]
 
@@ -78,11 +78,11 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def codes(self) -> set[str]:
-        """Of the errors with which readings ended."""
+        """The codes of the errors with which readings ended."""
         return {series.outcome for series in self.counts} - {_READ, _WARNED, ""}
 
     def refused(self, code: str | None = None) -> int:
-        """With this code, or with any."""
+        """The documents that were refused with this code, or with any."""
         wanted = self.codes if code is None else {code}
         return sum(count for series, count in self.counts.items() if series.outcome in wanted)
 
@@ -93,7 +93,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
         return self._count(layout, outcome=_WARNED)
 
     def events(self, layout: str) -> int:
-        """Of all documents together."""
+        """The number of events of all documents together."""
         return self._count(layout)
 
     def at_most(self, layout: str, bound: str) -> int:
@@ -112,7 +112,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DocumentPeriod(msgspec.Struct, frozen=True, kw_only=True):
-    """What both releases read between two snapshots."""
+    """The readings of both releases between two snapshots."""
 
     old: Readings
     new: Readings
@@ -184,7 +184,7 @@ def compare_documents(both: DocumentPeriod, limits: DocumentLimits, *, looks: in
 
 
 def _tables(both: DocumentPeriod) -> Iterator[tuple[str, Table]]:
-    """What is compared, in words, with documents as trials."""
+    """The compared rates by name, with documents as trials."""
     old, new = both.old, both.new
     yield _REFUSED, _of_all(both, new.refused(), old.refused())
     for code in sorted(old.codes | new.codes):

@@ -30,12 +30,12 @@ class RequestSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     counters: Mapping[_Key, Histogram]
 
     def after(self, earlier: Self) -> "RequestSnapshot":
-        """With what is known of instances that are missing now: when they are back, only their news count."""
+        """Adds the last known counters of missing instances, so that only later changes count when they are back."""
         return RequestSnapshot(counters={**earlier.counters, **self.counters})
 
 
 class Period(msgspec.Struct, frozen=True, kw_only=True):
-    """What both releases answered between two snapshots, by subject."""
+    """The answers of both releases between two snapshots, by subject."""
 
     old: Mapping[str, Histogram]
     new: Mapping[str, Histogram]

@@ -15,7 +15,7 @@ _CHANCE_MIN = 1e-9
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one release; the percentiles in seconds, None without requests."""
+    """Figures of one release. Percentiles are in seconds, None without requests."""
 
     requests: int
     faults: int
@@ -33,7 +33,7 @@ class RouteFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def figures(both: Period) -> list[RouteFigures]:
-    """Of all requests together but for streams, then of each route, the most asked first."""
+    """The figures of all requests except streams, then of each route, the busiest first."""
     routes = sorted(
         {*both.old, *both.new},
         key=lambda each: -both.old.get(each, _EMPTY).requests - both.new.get(each, _EMPTY).requests,

@@ -20,7 +20,7 @@ class ComparisonLimits(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float = 0.99
 
     def events(self) -> dict[str, Relevance]:
-        """What is compared."""
+        """The kinds of event that are compared, with their limits."""
         slow = Relevance(more_max=self.slower_more_max, in_bursts=True)
         faults = Relevance(more_max=self.faults_more_max, in_bursts=False)
         return {FAULTS: faults, **{slower_than(each): slow for each in self.slower_than_seconds}}

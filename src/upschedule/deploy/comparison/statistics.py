@@ -42,7 +42,7 @@ class Table(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def variance(self) -> float:
-        """Of the new release's events, were the rates equal."""
+        """The variance of the number of the new release's events under equal rates."""
         trials, events = self.old_trials + self.new_trials, self.old_events + self.new_events
         if trials < 2:  # noqa: PLR2004 -- one trial leaves no choice
             return 0.0

@@ -87,7 +87,7 @@ class _Judge(msgspec.Struct, frozen=True, kw_only=True):
     confidence: float
 
     def measure(self, subject: str, subjects: Sequence[str], event: str, relevance: Relevance) -> Measure:
-        """Of all `subjects` together."""
+        """Compares all `subjects` together."""
         by_slice = [[_table(each, name, event) for name in subjects] for each in self.slices]
         tables = [table for each in by_slice for table in each]
         judged = _without_the_worst(by_slice) if relevance.in_bursts else tables

@@ -76,7 +76,7 @@ class Probe:
             return {}
 
     def public(self, instances: Callable[[], Collection[str]]) -> list[Finding]:
-        """Without the canary's header. `instances` gives, once asked, the allocations that may have answered."""
+        """Probes without the canary's header. `instances` returns the allocations that may have answered."""
         findings, records = self._golden(ProbeClient(self.site, self.clock))
         return [*findings, check_answers(records, instances(), name="the release's instances")]
 

@@ -17,7 +17,7 @@ from upschedule.deploy.http import Endpoint, reason_of
 
 T = TypeVar("T")
 CANARY_HEADER = {"X-Upschedule-Canary": "yes"}
-#: What uploaded files are called.
+#: The name of uploaded files.
 FILE_NAME = "golden.pdf"
 #: Response header with the id of the allocation that answered.
 INSTANCE_HEADER = "X-Upschedule-Instance"
@@ -62,7 +62,7 @@ class ProbeResponse:
     body: bytes = b""
 
     def json(self, kind: type[T]) -> T:
-        """Raises ProbeFailed for other content."""
+        """The body as JSON. Raises ProbeFailed for other content."""
         try:
             return msgspec.json.decode(self.body, type=kind)
         except msgspec.MsgspecError as error:

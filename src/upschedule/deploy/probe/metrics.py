@@ -62,7 +62,7 @@ class Prometheus:
         return self._value("vector(time())")
 
     def canary_metrics(self, instances: Iterable[str], *, since: float) -> CanaryMetrics:
-        """Of the canaries with these allocation ids. `since` is a time that `now` returned."""
+        """The metrics of the canaries with these allocation ids. `since` is a time that `now` returned."""
         selector = f'canary="yes",alloc=~"{"|".join(instances)}",route!~"/health/.*|/metrics"'
         return CanaryMetrics(
             requests=self._value(_increase(_REQUESTS, selector, since)),
@@ -75,7 +75,7 @@ class Prometheus:
         return self._client.get("api/v1/query", _QueryResult, query=query).data.result
 
     def process_starts(self, instances: Iterable[str]) -> dict[str, float]:
-        """Of the instances with these allocation ids that have one: seconds since 1970."""
+        """The start times of the processes of these allocations, in seconds since 1970, as far as known."""
         query = f'process_start_time_seconds{{alloc=~"{"|".join(instances)}"}}'
         return {each.metric["alloc"]: float(each.value[1]) for each in self.samples(query)}
 
@@ -86,7 +86,7 @@ class Prometheus:
 
 
 def _increase(metric: str, selector: str, since: float) -> str:
-    """No data where the instance has none at all, 0 where only this kind of answer is missing."""
+    """A query that gives no data if the instance has none, and 0 if only this kind of answer is missing."""
     known = f"0 * sum({_REQUESTS}{{{selector.partition(',fault')[0]}}})"
     return (
         f"(sum({metric}{{{selector}}}) or {known})"

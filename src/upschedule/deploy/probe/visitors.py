@@ -25,7 +25,7 @@ class SyntheticVisitors:
     _old_client: ProbeClient | None = field(default=None, init=False)
 
     def ask(self, *, seconds: float, per_second: float) -> None:
-        """Asks both releases the same in turn; takes about `seconds`."""
+        """Sends equal requests to both releases in turn, for about `seconds`."""
         deadline = self.clock.now() + seconds
         reader = ProbeClient(replace(self.site, headers=CANARY_HEADER), self.clock)
         number = 0

@@ -43,12 +43,12 @@ class ReleaseRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def make_record(label: str, specifications: Mapping[str, Mapping[str, Any]]) -> ReleaseRecord:
-    """`specifications` as Nomad answered them."""
+    """Makes a record of the specifications in Nomad's answers."""
     return ReleaseRecord(label=label, specifications={name: normal_form(each) for name, each in specifications.items()})
 
 
 def identity_of(fingerprints: Mapping[str, str]) -> str:
-    """Of several jobs together."""
+    """The common identity of several jobs."""
     return hashlib.sha256(_encoder.encode(fingerprints)).hexdigest()[:_IDENTITY_DIGITS]
 
 

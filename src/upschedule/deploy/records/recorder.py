@@ -65,7 +65,7 @@ class Recorder:
         return next(self.newest_first(), None)
 
     def newest_first(self) -> Iterator[ReleaseRecord]:
-        """Without those that cannot be read. Where there is none, the releases that Nomad still knows.
+        """The readable records, the newest first. If there is none: the releases that Nomad still knows.
 
         A token from before the records sees none: Nomad leaves out of a list what a token may not read.
         """
@@ -75,7 +75,7 @@ class Recorder:
         return (record for each in reversed(stored) if (record := self._store.read(each)))
 
     def identities(self) -> list[str]:
-        """Of the recorded releases, the newest first."""
+        """The identities of the recorded releases, the newest first."""
         return [each.identity for each in reversed(self._store.list())]
 
     def _snapshots(self) -> dict[str, JobSnapshot]:

@@ -19,7 +19,7 @@ Side = Mapping[str, Histogram]
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """By route: the release before, and each slice of the time since the promotion."""
+    """Figures by route: of the release before, and of each slice of the time since the promotion."""
 
     before: Side
     slices: tuple[Side, ...]

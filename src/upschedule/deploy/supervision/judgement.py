@@ -35,7 +35,7 @@ def complaints(figures: Figures, limits: WatchLimits) -> list[str]:
 
 
 def _bounds(route: str, limits: WatchLimits) -> dict[float | None, Limit]:
-    """By the bound in seconds; None means faults. A status stream lasts as long as the job that it reports on."""
+    """The limits by the bound in seconds; None means faults. Status streams have no bounds."""
     events = limits.events()
     slow = () if route.endswith(_STREAM) else limits.slower_than_seconds
     return {None: events[FAULTS], **{each: events[slower_than(each)] for each in slow}}

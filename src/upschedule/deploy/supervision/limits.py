@@ -6,7 +6,7 @@ from upschedule.deploy.comparison.measured import FAULTS, slower_than
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one kind of event: the largest ratio of a route, and how much it may exceed that of the release before."""
+    """Limits of one kind of event: the largest ratio of a route, and its largest excess over the release before."""
 
     ratio_max: float
     more_max: float

@@ -42,7 +42,7 @@ class WorkerRelease(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class QueueCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """As the metrics of the queue count; `oldest_seconds` is how long the oldest due job has been due."""
+    """Counts of the queue, as in its metrics; `oldest_seconds` is how long the oldest due job has been due."""
 
     due: int
     delayed: int
@@ -158,7 +158,7 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Users(msgspec.Struct, frozen=True, kw_only=True):
-    """Those who use the queue, most jobs first."""
+    """The users of the queue, those with most jobs first."""
 
     accounts: tuple[User, ...]
     addresses: tuple[User, ...]
@@ -201,7 +201,7 @@ class Statement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StatementCost(msgspec.Struct, frozen=True, kw_only=True):
-    """What a kind of statement has cost since the statistics were last reset."""
+    """The cost of a kind of statement since the statistics were last reset."""
 
     calls: int
     mean_milliseconds: float
@@ -222,7 +222,7 @@ class Statements(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Changed(msgspec.Struct, frozen=True, kw_only=True):
-    """What a change led to: the state of the job, since when the queue is paused, or which account has other limits."""
+    """The result of a change: a job's state, since when the queue is paused, or an account with other limits."""
 
     action: str
     job_id: UUID | None = None

@@ -205,7 +205,7 @@ async def _record(
 
 
 def _report(action: str, by: Operator, job: Job | None = None, *, account_id: UUID | None = None) -> None:
-    """After the commit: the log line says what has happened."""
+    """Logs the change. Call it after the commit."""
     OPERATOR_ACTIONS.labels(action=action).inc()
     ids: dict[str, str | None] = {"account_id": str(account_id)} if account_id else {}
     if job:

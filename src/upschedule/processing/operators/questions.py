@@ -173,7 +173,7 @@ class OperatorQuestions:
         return msgspec.convert(row | more, JobLife)
 
     async def queue(self) -> QueueListing:
-        """As many jobs as one answer may have."""
+        """The jobs in the queue, up to the number that one answer may have."""
         rows_max = self._settings.scheduler.operator_rows_max
         positions = await self._queue.positions()
         first = sorted(positions, key=positions.__getitem__)[:rows_max]
@@ -212,7 +212,7 @@ class OperatorQuestions:
         return DeadLetters(letters=letters, left_out=max(0, total - len(letters)))
 
     async def statements(self) -> Statements:
-        """What PostgreSQL is doing now, and what has cost most."""
+        """The running statements of PostgreSQL, and the most expensive kinds."""
         values = {
             "rows_max": self._settings.scheduler.operator_rows_max,
             "characters": _STATEMENT_CHARACTERS,

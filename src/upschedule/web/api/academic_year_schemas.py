@@ -92,7 +92,7 @@ class AcademicYearView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownYearList(msgspec.Struct, frozen=True, kw_only=True):
-    """In order."""
+    """Years in ascending order."""
 
     academic_years: tuple[KnownYear, ...]
 

@@ -12,7 +12,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     password: Annotated[str, msgspec.Meta(max_length=1024, description="8 to 256 characters, any of them")]
 
     def __repr__(self) -> str:
-        """Without the values: an error's traceback may print it."""
+        """Leaves out the values, since an error's traceback may print it."""
         return "Credentials(…)"
 
 

@@ -106,7 +106,7 @@ class CalendarList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def changes(requested: CalendarChange) -> Changes:
-    """As the service takes them."""
+    """The change in the form that the service takes."""
     year = requested.academic_year
     return Changes(
         name=requested.name,
@@ -131,7 +131,7 @@ def location_of(calendar_id: UUID) -> str:
 
 
 def summary_view(listed: ListedCalendar) -> CalendarSummary:
-    """Of one in a list."""
+    """The summary of a calendar in a list."""
     return CalendarSummary(**_summary(listed))
 
 

@@ -50,7 +50,7 @@ def _parsed(text: str) -> Address | None:
 
 
 def origin_of(url: str) -> str:
-    """As a browser writes it in `Origin`: no path, and no port that the scheme implies."""
+    """The origin of a URL as browsers write it in `Origin`: no path, and no default port."""
     parts = urlsplit(url.lower())
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     port = "" if parts.port in {None, _PORTS.get(parts.scheme)} else f":{parts.port}"

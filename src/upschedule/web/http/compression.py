@@ -11,7 +11,7 @@ ENCODED = {"Content-Encoding": "gzip"}
 
 
 def accepts_gzip(request: AnyRequest) -> bool:
-    """As every browser does; some programs do not."""
+    """Whether the client accepts gzip: browsers do, some programs do not."""
     return "gzip" in request.headers.get("accept-encoding", "")
 
 

@@ -26,7 +26,7 @@ class Exchange:
         self.headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
 
     def ids(self) -> dict[str, str]:
-        """Those that are known, under the names that logs use."""
+        """The known ids, under the names that logs use."""
         ids = {"request_id": self.request_id, "account_id": self.account_id, "job_id": self.job_id}
         return {name: value for name, value in ids.items() if value is not None}
 
