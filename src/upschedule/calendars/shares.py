@@ -13,7 +13,12 @@ from upschedule.calendars.tokens import share_token
 from upschedule.stores.database import Connection, Database
 from upschedule.stores.tokens import token_hash
 
-_OF_CALENDAR = "SELECT nonce, busy_only FROM calendar_shares WHERE calendar_id = %(calendar_id)s"
+# Without a lock: the page asks at every visit, and changes nothing.
+_OF_CALENDAR = """
+    SELECT nonce, busy_only
+    FROM calendars LEFT JOIN calendar_shares ON calendar_id = id
+    WHERE id = %(calendar_id)s AND account_id = %(account_id)s
+"""
 _BY_TOKEN = "SELECT calendar_id, busy_only FROM calendar_shares WHERE token_hash = %(token_hash)s"  # noqa: S105 - a query
 _SET = """
     INSERT INTO calendar_shares (calendar_id, nonce, token_hash, busy_only)
@@ -58,10 +63,12 @@ class ShareService:
 
     async def of_calendar(self, account_id: UUID, calendar_id: UUID) -> Share | None:
         """None while the calendar is not shared."""
+        values = {"calendar_id": calendar_id, "account_id": account_id}
         async with self._database.transaction() as connection:
-            await _check_owner(connection, account_id, calendar_id)
-            row = await (await connection.execute(_OF_CALENDAR, {"calendar_id": calendar_id})).fetchone()
-        return self._share(calendar_id, row["nonce"], busy_only=row["busy_only"]) if row else None
+            row = await (await connection.execute(_OF_CALENDAR, values)).fetchone()
+        if row is None:
+            raise CalendarNotFound
+        return self._share(calendar_id, row["nonce"], busy_only=row["busy_only"]) if row["nonce"] is not None else None
 
     async def open(self, account_id: UUID, calendar_id: UUID, *, busy_only: bool) -> Share:
         """By a new link, which ends an earlier one: what it showed may have been more."""
@@ -74,14 +81,14 @@ class ShareService:
             "busy_only": busy_only,
         }
         async with self._database.transaction() as connection:
-            await _check_owner(connection, account_id, calendar_id)
+            await _lock_owned(connection, account_id, calendar_id)
             await connection.execute(_SET, values)
         return share
 
     async def end(self, account_id: UUID, calendar_id: UUID) -> None:
         """At once and for ever; sharing again makes another link."""
         async with self._database.transaction() as connection:
-            await _check_owner(connection, account_id, calendar_id)
+            await _lock_owned(connection, account_id, calendar_id)
             await connection.execute(_END, {"calendar_id": calendar_id})
 
     async def shared(self, token: str) -> Shared:
@@ -99,7 +106,7 @@ class ShareService:
         return Share(url=f"{self._public_url}/shared/{token}", busy_only=busy_only)
 
 
-async def _check_owner(connection: Connection, account_id: UUID, calendar_id: UUID) -> None:
+async def _lock_owned(connection: Connection, account_id: UUID, calendar_id: UUID) -> None:
     calendars = CalendarRepository(connection)
     await calendars.lock_account(account_id)
     if await calendars.owned(account_id, calendar_id) is None:

@@ -3,6 +3,8 @@
 All transactions take locks in one order, so that none can deadlock: account, job, length of the queue.
 """
 
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -13,6 +15,8 @@ from upschedule.processing.errors import AccountNotFound, JobNotFound, NotComple
 from upschedule.processing.job import Job
 from upschedule.stores.database import Connection
 from upschedule.timetable.event import Event, Extraction, ReadingWarning
+
+_decode_event = msgspec.json.Decoder(Event).decode
 
 
 def job_from_row(row: DictRow) -> Job:
@@ -204,26 +208,43 @@ class JobRepository:
         cursor = await self._connection.execute(self._RECENT, values)
         return [job_from_row(row) for row in await cursor.fetchall()]
 
-    _READ_JOB = """
-        SELECT status = 'completed' OR (
-                   status IN ('queued', 'processing') AND EXISTS (SELECT FROM events WHERE job_id = %(job_id)s)
-               ) AS has_result, pages, warnings
-        FROM jobs WHERE id = %(job_id)s AND account_id = %(account_id)s
+    _RESULTS = """
+        SELECT id, pages, warnings
+        FROM jobs
+        WHERE id = ANY(%(job_ids)s) AND account_id = %(account_id)s AND (
+            status = 'completed'
+            OR (status IN ('queued', 'processing') AND EXISTS (SELECT FROM events WHERE job_id = jobs.id))
+        )
     """
-    _EVENTS = "SELECT body FROM events WHERE job_id = %(job_id)s ORDER BY ordinal"
+    # As text: psycopg would decode it to objects first, and msgspec then to events.
+    _EVENTS = "SELECT job_id, body::text FROM events WHERE job_id = ANY(%(job_ids)s) ORDER BY job_id, ordinal"
+    _IS_OWNED = "SELECT FROM jobs WHERE id = %(job_id)s AND account_id = %(account_id)s"
+
+    async def extractions(self, account_id: UUID, job_ids: Sequence[UUID]) -> dict[UUID, Extraction]:
+        """The results of those of these jobs that are this account's and have one, in two statements.
+
+        A job that is read again has its earlier result until the new one replaces it.
+        """
+        values = {"job_ids": list(job_ids), "account_id": account_id}
+        jobs = await (await self._connection.execute(self._RESULTS, values)).fetchall()
+        events: defaultdict[UUID, list[Event]] = defaultdict(list)
+        owned = {"job_ids": [job["id"] for job in jobs]}
+        for row in await (await self._connection.execute(self._EVENTS, owned)).fetchall():
+            events[row["job_id"]].append(_decode_event(row["body"]))
+        return {
+            job["id"]: Extraction(
+                events=tuple(events[job["id"]]),
+                warnings=msgspec.convert(job["warnings"], tuple[ReadingWarning, ...]),
+                pages=job["pages"],
+            )
+            for job in jobs
+        }
 
     async def extraction(self, account_id: UUID, job_id: UUID) -> Extraction:
-        """The result of a completed job; of one that is read again, the earlier result until the new one replaces it.
-
-        Raises JobNotFound or NotCompleted.
-        """
-        cursor = await self._connection.execute(self._READ_JOB, {"job_id": job_id, "account_id": account_id})
-        row = await cursor.fetchone()
-        if row is None:
-            raise JobNotFound
-        if not row["has_result"]:
-            raise NotCompleted
-        cursor = await self._connection.execute(self._EVENTS, {"job_id": job_id})
-        events = tuple(msgspec.convert(found["body"], Event) for found in await cursor.fetchall())
-        warnings = msgspec.convert(row["warnings"], tuple[ReadingWarning, ...])
-        return Extraction(events=events, warnings=warnings, pages=row["pages"])
+        """Like `extractions`, of one job. Raises JobNotFound or NotCompleted."""
+        found = await self.extractions(account_id, [job_id])
+        if job_id in found:
+            return found[job_id]
+        values = {"job_id": job_id, "account_id": account_id}
+        owned = await (await self._connection.execute(self._IS_OWNED, values)).fetchone()
+        raise JobNotFound if owned is None else NotCompleted

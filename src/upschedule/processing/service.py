@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
@@ -38,6 +38,13 @@ class JobPage(msgspec.Struct, frozen=True, kw_only=True):
 
     jobs: tuple[JobStatus, ...]
     next: Cursor | None
+
+
+class RecentResults(msgspec.Struct, frozen=True, kw_only=True):
+    """Jobs, newest first, and the results by job."""
+
+    jobs: tuple[JobStatus, ...]
+    results: Mapping[UUID, Extraction]
 
 
 class JobService:
@@ -82,6 +89,14 @@ class JobService:
         page = tuple([await self.with_position(job) for job in jobs[:limit]])
         last = page[-1] if len(jobs) > limit else None
         return JobPage(jobs=page, next=Cursor(created_at=last.created_at, job_id=last.id) if last else None)
+
+    async def recent_results(self, account_id: UUID, *, limit: int) -> RecentResults:
+        """At most `limit` jobs, newest first, with the results of those that have one: three statements at most."""
+        async with self._database.transaction() as connection:
+            repository = JobRepository(connection)
+            jobs = await repository.recent(account_id, before=None, limit=limit)
+            results = await repository.extractions(account_id, [job.id for job in jobs]) if jobs else {}
+        return RecentResults(jobs=tuple([await self.with_position(job) for job in jobs]), results=results)
 
     async def timetable(self, account_id: UUID, job_id: UUID) -> Extraction:
         """Raises JobNotFound or NotCompleted."""

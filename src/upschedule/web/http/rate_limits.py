@@ -10,9 +10,6 @@ from uuid import UUID
 
 import msgspec
 import structlog
-from limits import RateLimitItem, RateLimitItemPerSecond
-from limits.aio.storage import RedisStorage
-from limits.aio.strategies import MovingWindowRateLimiter
 from redis.asyncio import Redis
 
 from upschedule.accounts.credentials import normalised_email
@@ -21,13 +18,15 @@ from upschedule.backoff import jittered
 from upschedule.metrics import LIMITED, LIMITER_UNAVAILABLE
 from upschedule.settings import LimitSettings
 from upschedule.stores.errors import StoreError
-from upschedule.stores.redis import store_errors
+from upschedule.stores.windows import Count, Window, Windows
 from upschedule.web.http.client_addresses import ClientAddresses, Connection, endpoint
 from upschedule.web.http.errors import LimitExceeded
 from upschedule.web.http.exchange import exchange_of, settings_of
 
 _STORE = "redis-state"
 _PREFIX = "limit"
+#: The key of what is counted for all clients together.
+_ALL = "all"
 _HOUR_SECONDS = 3600
 _MINUTE_SECONDS = 60
 # Longer than the second after which a request no longer counts.
@@ -36,13 +35,6 @@ _WAITING_MAX = 32
 _PAUSE_SECONDS = 0.15
 
 _log = structlog.stdlib.get_logger("upschedule.web")
-
-
-class _Window(RateLimitItemPerSecond):
-    """Its key does not contain the amount, so that earlier requests still count after a limit was changed."""
-
-    def key_for(self, *identifiers: bytes | str | float) -> str:
-        return "/".join((self.namespace, *map(str, identifiers)))
 
 
 class Limit(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,9 +50,9 @@ class Limit(msgspec.Struct, frozen=True, kw_only=True):
     detail: str
     window: str = ""
 
-    @property
-    def item(self) -> RateLimitItem:
-        return _Window(self.amount, self.seconds, self.window or self.name)
+    def of(self, key: str) -> Window:
+        """The window of one account or address. The amount is not part of its name: a new limit counts on."""
+        return _window(self.window or self.name, key, self.amount, self.seconds)
 
     @property
     def policy(self) -> str:
@@ -83,17 +75,9 @@ class RateLimits:
         roll: Callable[[], float] = random.random,
     ) -> None:
         self._roll = roll
-        self._redis = redis
         self._clients = clients
         self._exemptions = exemptions
-        # The address is not used to connect: the pool of the process is.
-        self._storage = RedisStorage(
-            "async+redis://",
-            implementation="redispy",
-            key_prefix=_PREFIX,
-            connection_pool=redis.connection_pool,  # pyright: ignore[reportArgumentType] - documented, but left out of the type
-        )
-        self._windows = MovingWindowRateLimiter(self._storage)
+        self._windows = Windows(redis, store=_STORE)
         self._waiting = 0
 
     async def everybody(self, connection: Connection) -> None:
@@ -106,16 +90,15 @@ class RateLimits:
         settings = settings_of(connection.scope).limits
         limit = _everybody(settings)
         try:
-            with store_errors(_STORE):
-                within_share = await self._windows.hit(_share(settings), self._clients.of(connection))
+            share, *all_together = await self._windows.count(self._share(settings, connection), limit.of(_ALL))
         except StoreError as error:
             _unavailable(limit, error)
             return
-        if within_share:
-            await self._count(limit, connection, "all")
+        if share.had_room:
+            _require_room(limit, connection, all_together[0])
             return
         if not await self._found_room(settings):
-            await self._count(_unreserved(settings), connection, "all")
+            await self._count(_unreserved(settings), connection, _ALL)
         await self._count_in_share(settings, connection)
 
     async def upload_attempt(self, connection: Connection, account_id: UUID | None) -> None:
@@ -145,8 +128,7 @@ class RateLimits:
         if await self._exemptions.cover(account_id):
             return
         limit = _upload(settings_of(connection.scope).limits)
-        await self._count(limit, connection, str(account_id))
-        await self._announce(limit, connection, str(account_id))
+        _announce(limit, connection, await self._count(limit, connection, str(account_id)))
 
     async def give_back_upload(self, connection: Connection, account_id: UUID) -> None:
         """The upload was refused, so it does not count. Never raises: at worst one upload too many was counted."""
@@ -154,9 +136,7 @@ class RateLimits:
             return
         limit = _upload(settings_of(connection.scope).limits)
         try:
-            with store_errors(_STORE):
-                key = self._storage.bridge.prefixed_key(limit.item.key_for(str(account_id)))
-                await self._redis.lpop(key)
+            await self._windows.give_back(limit.of(str(account_id)))
         except StoreError as error:
             _log.warning("limiter_unavailable", limit=limit.name, reason=error.reason)
 
@@ -165,8 +145,7 @@ class RateLimits:
         if await self._exemptions.cover(account_id):
             return
         limit = _status(settings_of(connection.scope).limits)
-        await self._count(limit, connection, str(account_id))
-        await self._announce(limit, connection, str(account_id))
+        _announce(limit, connection, await self._count(limit, connection, str(account_id)))
 
     async def _count_in_share(self, settings: LimitSettings, connection: Connection) -> None:
         """What an address was granted above its share counts in it as well.
@@ -174,10 +153,8 @@ class RateLimits:
         Otherwise requests that waited for room outside the reserve would fill all of that, and the same address could
         take its share from the reserve on top.
         """
-        item = _share(settings, amount=settings.requests_per_second)
         try:
-            with store_errors(_STORE):
-                await self._windows.hit(item, self._clients.of(connection))
+            await self._windows.count(self._share(settings, connection, amount=settings.requests_per_second))
         except StoreError as error:
             _unavailable(_everybody(settings), error)
 
@@ -186,14 +163,14 @@ class RateLimits:
 
         A lecture's burst from one network, which the limit as a whole allows, is thereby late and not refused.
         """
-        unreserved, whole = _unreserved(settings).item, _everybody(settings).item
+        unreserved, whole = _unreserved(settings).of(_ALL), _everybody(settings).of(_ALL)
         deadline = asyncio.get_running_loop().time() + _ROOM_SECONDS
         while True:
             try:
-                with store_errors(_STORE):
-                    if await self._windows.hit(unreserved, "all"):
-                        return True
-                    full = not await self._windows.test(whole, "all")
+                [counted] = await self._windows.count(unreserved)
+                if counted.had_room:
+                    return True
+                full = not (await self._windows.look(whole)).had_room
             except StoreError:
                 return False
             if full or self._waiting >= _WAITING_MAX or asyncio.get_running_loop().time() > deadline:
@@ -204,31 +181,40 @@ class RateLimits:
             finally:
                 self._waiting -= 1
 
-    async def _count(self, limit: Limit, connection: Connection, key: str) -> None:
+    async def _count(self, limit: Limit, connection: Connection, key: str) -> Count | None:
+        """None: Redis is away, and the limit is an open one."""
         try:
-            with store_errors(_STORE):
-                allowed = await self._windows.hit(limit.item, key)
+            [counted] = await self._windows.count(limit.of(key))
         except StoreError as error:
             _unavailable(limit, error)
-            return
-        if not allowed:
-            seconds = await self._announce(limit, connection, key)
-            _log_violation(limit, connection)
-            raise LimitExceeded(limit=limit.name, retry_after_seconds=seconds, detail=limit.detail)
+            return None
+        _require_room(limit, connection, counted)
+        return counted
 
-    async def _announce(self, limit: Limit, connection: Connection, key: str) -> int:
-        """Puts the limit's state on the answer; returns the seconds until one more request is allowed."""
-        try:
-            with store_errors(_STORE):
-                window = await self._windows.get_window_stats(limit.item, key)
-        except StoreError as error:
-            _unavailable(limit, error)
-            return limit.seconds
-        seconds = max(1, math.ceil(window.reset_time - time.time()))
-        exchange = exchange_of(connection.scope)
-        exchange.add_header("RateLimit-Policy", limit.policy)
-        exchange.add_header("RateLimit", f'"{limit.name}";r={window.remaining};t={seconds}')
-        return seconds
+    def _share(self, settings: LimitSettings, connection: Connection, *, amount: int | None = None) -> Window:
+        return _window("share", self._clients.of(connection), amount or settings.requests_per_second_address, 1)
+
+
+def _window(name: str, key: str, amount: int, seconds: int) -> Window:
+    return Window(key=f"{_PREFIX}:{name}/{key}", amount=amount, seconds=seconds)
+
+
+def _require_room(limit: Limit, connection: Connection, counted: Count) -> None:
+    if not counted.had_room:
+        seconds = _announce(limit, connection, counted)
+        _log_violation(limit, connection)
+        raise LimitExceeded(limit=limit.name, retry_after_seconds=seconds, detail=limit.detail)
+
+
+def _announce(limit: Limit, connection: Connection, counted: Count | None) -> int:
+    """Puts the limit's state on the answer; returns the seconds until one more request is allowed."""
+    if counted is None:
+        return limit.seconds
+    seconds = max(1, math.ceil(counted.resets_at - time.time()))
+    exchange = exchange_of(connection.scope)
+    exchange.add_header("RateLimit-Policy", limit.policy)
+    exchange.add_header("RateLimit", f'"{limit.name}";r={counted.remaining};t={seconds}')
+    return seconds
 
 
 def _everybody(settings: LimitSettings) -> Limit:
@@ -239,10 +225,6 @@ def _everybody(settings: LimitSettings) -> Limit:
         open=True,
         detail="The service is getting more requests than it may answer. Try again in a second.",
     )
-
-
-def _share(settings: LimitSettings, *, amount: int | None = None) -> RateLimitItem:
-    return _Window(amount or settings.requests_per_second_address, 1, "share")
 
 
 def _unreserved(settings: LimitSettings) -> Limit:

@@ -11,8 +11,7 @@ from upschedule.calendars.previews import YearAdvice
 from upschedule.calendars.replacing import Plan, plan, without_replaced
 from upschedule.calendars.service import CalendarService, OwnedCalendar
 from upschedule.calendars.shares import Share, ShareService
-from upschedule.processing.errors import JobNotFound, NotCompleted
-from upschedule.processing.job import JobStatus, Status
+from upschedule.processing.job import JobStatus
 from upschedule.processing.service import JobService
 from upschedule.timetable.event import Event, Extraction
 from upschedule.timetable.merge import identity, merge
@@ -115,19 +114,11 @@ async def holdings_with_share(
 
 
 async def holdings_of(account_id: UUID, jobs: JobService, calendars: CalendarService) -> Holdings:
-    """Raises StoreError. A job that is deleted meanwhile is left out."""
-    recent = (await jobs.recent(account_id, cursor=None, limit=_DOCUMENTS_MAX)).jobs
-    read: dict[UUID, Extraction] = {}
-    for job in recent:
-        # A job that waits or is read has a result if it is read again.
-        if job.status is not Status.FAILED:
-            try:
-                read[job.id] = await jobs.timetable(account_id, job.id)
-            except (JobNotFound, NotCompleted):
-                continue
-    holdings = Holdings(recent, read, await calendars.newest(account_id))
+    """Raises StoreError."""
+    found = await jobs.recent_results(account_id, limit=_DOCUMENTS_MAX)
+    holdings = Holdings(found.jobs, found.results, await calendars.newest(account_id))
     holdings.now = calendars.local_time()
-    if read and not holdings.calendar:
+    if found.results and not holdings.calendar:
         holdings.draft = await calendars.draft(account_id, holdings.joined)
     if holdings.assembly:
         holdings.advice = await calendars.advise(holdings.assembly)

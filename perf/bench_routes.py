@@ -1,0 +1,240 @@
+"""What a request of each route costs the API, beside bare routes of the same framework and server.
+
+    uv run python -m perf.bench_routes
+    uv run python -m perf.bench_routes --rounds 9 --requests 2000
+
+The measure is the processor time of the server process for one request, which another program on the machine hardly
+changes; routes take turns, and each figure is a median over the rounds. A ratio of 0.5 says that the route costs twice
+what its bare counterpart costs. Exit code 1: an answer had another status than it must have.
+"""
+
+import argparse
+import asyncio
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import httpx
+import msgspec
+import psutil
+
+from perf.load.target import RAISED_LIMITS
+from perf.stack import Stack, running_stack
+from tests.support.documents.generate import document, schedule_of
+from tests.support.documents.schedules import EXAMS
+from upschedule.operations.embedded.ports import LOOPBACK, free_port
+
+CONNECTIONS = 32
+ANSWER_SECONDS = 30.0
+READY_SECONDS = 30.0
+
+
+class Route(NamedTuple):
+    """`headers` are those of the request; `expected` is the status of every answer."""
+
+    name: str
+    path: str
+    headers: Mapping[str, str] = {}
+    expected: int = 200
+
+
+class Comparison(NamedTuple):
+    """The goal: `route` reaches `ratio` of the requests for each second of processor time that `bare` reaches."""
+
+    route: str
+    bare: str
+    ratio: float
+
+
+COMPARISONS = (
+    Comparison("live", "nothing", 0.5),
+    Comparison("status", "pipeline", 0.5),
+    Comparison("feed unchanged", "one", 0.4),
+    Comparison("feed", "one", 0.1),
+    Comparison("timetable", "pipeline", 0.2),
+    Comparison("page of two documents", "pipeline", 0.1),
+)
+
+
+@dataclass
+class Measured:
+    """One value a round: processor time for one request, and requests a second."""
+
+    cost_seconds: list[float] = field(default_factory=list[float])
+    rates: list[float] = field(default_factory=list[float])
+
+
+class Server(NamedTuple):
+    """The processes that answer at `url`."""
+
+    url: str
+    processes: Sequence[psutil.Process]
+
+    def spent_seconds(self) -> float:
+        """Processor time of all of them so far, of the kernel on their behalf included."""
+        times = [process.cpu_times() for process in self.processes]
+        return sum(time.user + time.system for time in times)
+
+
+@contextmanager
+def bare_server(redis_url: str) -> Iterator[Server]:
+    """`perf/bare_app.py` on the same server program, in one process as the API is."""
+    port = free_port()
+    command = [sys.executable, "-m", "granian", "--interface", "asgi", "--factory", "perf.bare_app:application"]
+    process = subprocess.Popen(
+        [*command, "--host", LOOPBACK, "--port", str(port), "--no-ws", "--log-level", "critical"],
+        env={**os.environ, "BARE_REDIS": redis_url},
+    )
+    url = f"http://{LOOPBACK}:{port}"
+    try:
+        deadline = time.monotonic() + READY_SECONDS
+        while not _answers(f"{url}/nothing"):
+            if time.monotonic() > deadline:
+                raise RuntimeError("the bare server did not become ready")
+            time.sleep(0.1)
+        yield Server(url, _family(process.pid))
+    finally:
+        process.terminate()
+        process.wait(READY_SECONDS)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(url).is_success
+    except httpx.HTTPError:
+        return False
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    process = psutil.Process(pid)
+    return [process, *process.children(recursive=True)]
+
+
+def _api(stack: Stack) -> Server:
+    children = psutil.Process(stack.supervisor).children(recursive=True)
+    serving = [child.pid for child in children if "serve" in child.cmdline()]
+    return Server(stack.url, _family(min(serving)))
+
+
+def _redis_url(stack: Stack) -> str:
+    addresses = dict(re.findall(r"^  (\S.*?)  +(\S+)$", "\n".join(stack.lines), re.MULTILINE))
+    folder = next(path for path in stack.data.glob("*cache*/passwords.json"))
+    password = msgspec.json.decode(folder.read_bytes(), type=dict[str, str])["default"]
+    return f"redis://:{password}@{addresses['Redis (cache)']}/0"
+
+
+def _prepared(url: str) -> list[Route]:
+    """Uploads two documents of one visitor, waits for them and makes a calendar; returns what is asked then."""
+    with httpx.Client(base_url=url, timeout=ANSWER_SECONDS) as client:
+        jobs = [_finished(client, schedule_of(1, EXAMS, rows=20).data), _finished(client, document(2).data)]
+        made = client.post("/api/v1/calendars", json={"jobs": jobs[:1]}).raise_for_status().json()
+        feed = urlsplit(made["feed_url"])
+        path = f"{feed.path}?{feed.query}" if feed.query else feed.path
+        tag = client.get(path).raise_for_status().headers["ETag"]
+        cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in client.cookies.items())}
+    return [
+        Route("live", "/health/live"),
+        Route("status", f"/api/v1/jobs/{jobs[0]}", cookie),
+        Route("timetable", f"/api/v1/jobs/{jobs[0]}/timetable", cookie),
+        Route("feed unchanged", path, {"If-None-Match": tag}, 304),
+        Route("feed", path),
+        Route("page of two documents", "/", cookie),
+    ]
+
+
+def _finished(client: httpx.Client, data: bytes) -> str:
+    answer = client.post("/api/v1/uploads", files={"file": ("schedule.pdf", data, "application/pdf")})
+    job: str = answer.raise_for_status().json()["id"]
+    deadline = time.monotonic() + READY_SECONDS
+    while client.get(f"/api/v1/jobs/{job}").raise_for_status().json()["status"] != "completed":
+        if time.monotonic() > deadline:
+            raise RuntimeError("the document was not read")
+        time.sleep(0.1)
+    return job
+
+
+async def _ask(url: str, route: Route, requests: int) -> int:
+    """Sends `requests` over all connections; returns how many answers had another status than expected."""
+    address = urlsplit(url)
+    lines = [f"GET {route.path} HTTP/1.1", f"Host: {address.netloc}"]
+    lines += [f"{name}: {value}" for name, value in route.headers.items()]
+    request = "\r\n".join([*lines, "", ""]).encode()
+    left = iter(range(requests))
+    wrong = 0
+
+    async def client() -> None:
+        nonlocal wrong
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        for _ in left:
+            writer.write(request)
+            head = await reader.readuntil(b"\r\n\r\n")
+            length = re.search(rb"(?i)content-length: (\d+)", head)
+            if length:
+                await reader.readexactly(int(length[1]))
+            elif b"chunked" in head.lower():
+                while (size := int(await reader.readline(), 16)) > 0:
+                    await reader.readexactly(size + 2)
+                await reader.readline()
+            wrong += int(head.split(b" ", 2)[1]) != route.expected
+        writer.close()
+
+    async with asyncio.timeout(ANSWER_SECONDS + requests / 10):
+        await asyncio.gather(*(client() for _ in range(CONNECTIONS)))
+    return wrong
+
+
+def _measure(servers: Sequence[tuple[Server, Sequence[Route]]], *, rounds: int, requests: int) -> dict[str, Measured]:
+    """Raises RuntimeError for an answer with another status than expected. The first round is not counted."""
+    figures: dict[str, Measured] = {}
+    for number in range(rounds + 1):
+        for server, routes in servers:
+            for route in routes:
+                spent, began = server.spent_seconds(), time.perf_counter()
+                wrong = asyncio.run(_ask(server.url, route, requests))
+                if wrong:
+                    raise RuntimeError(f"{wrong} of {requests} answers of {route.name} had another status")
+                if number:
+                    measured = figures.setdefault(route.name, Measured())
+                    measured.cost_seconds.append((server.spent_seconds() - spent) / requests)
+                    measured.rates.append(requests / (time.perf_counter() - began))
+    return figures
+
+
+def _print(figures: Mapping[str, Measured]) -> None:
+    costs = {name: statistics.median(measured.cost_seconds) for name, measured in figures.items()}
+    print(f"{'route':<24}{'processor time':>16}{'requests a second':>20}")
+    for name, measured in figures.items():
+        print(f"{name:<24}{costs[name] * 1e6:>13.0f} us{statistics.median(measured.rates):>20.0f}")
+    print(f"\n{'route':<24}{'beside':<12}{'ratio':>7}{'goal':>7}")
+    for comparison in COMPARISONS:
+        if comparison.route in costs:
+            ratio = costs[comparison.bare] / costs[comparison.route]
+            print(f"{comparison.route:<24}{comparison.bare:<12}{ratio:>7.2f}{comparison.ratio:>7.2f}")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--requests", type=int, default=1000, help="of each route in each round")
+    options = parser.parse_args()
+    with running_stack(Path(sys.executable), RAISED_LIMITS) as stack, bare_server(_redis_url(stack)) as bare:
+        asked = _prepared(stack.url)
+        bares = [Route(name, f"/{name}") for name in ("nothing", "one", "pipeline", "four")]
+        try:
+            figures = _measure([(bare, bares), (_api(stack), asked)], rounds=options.rounds, requests=options.requests)
+        except RuntimeError as error:
+            sys.exit(f"{error}")
+        _print(figures)
+
+
+if __name__ == "__main__":
+    main()
