@@ -230,7 +230,11 @@ def main() -> None:
         asked = _prepared(stack.url)
         bares = [Route(name, f"/{name}") for name in ("nothing", "one", "pipeline", "four")]
         try:
-            figures = _measure([(bare, bares), (_api(stack), asked)], rounds=options.rounds, requests=options.requests)
+            figures = _measure(
+                [(bare, bares), (_api(stack), asked)],
+                rounds=options.rounds,
+                requests=options.requests,
+            )
         except RuntimeError as error:
             sys.exit(f"{error}")
         _print(figures)

@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 import click
-from granian.constants import Interfaces, Loops
+from granian.constants import Interfaces
 from granian.server import MPServer
 
 from upschedule.cli.starting import configured
@@ -46,8 +46,6 @@ def command() -> None:
         f"{__name__}:application",
         factory=True,
         interface=Interfaces.ASGI,
-        # A request costs a quarter less processor time than on asyncio's own loop.
-        loop=Loops.uvloop,
         address=web.host,
         port=web.port,
         workers=1,
