@@ -32,6 +32,7 @@ QUICK = (
             "hosts.py",
             "nomad_backup.py",
             "secrets.py",
+            "service_report.py",
             "deploy.py::test_a_canary_that_crashes_is_given_up_within_a_minute_and_the_wait_says_why",
             "deploy.py::test_a_release_whose_instances_are_killed_goes_back_though_each_is_healthy_again",
             "deploy_revert.py::test_after_seven_scalings_a_revert_works_and_a_bad_release_goes_back",

@@ -4,8 +4,11 @@ import functools
 import getpass
 import math
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from datetime import timedelta
 from http import HTTPStatus
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 from uuid import UUID
 
@@ -14,9 +17,11 @@ import msgspec
 
 from upschedule.cli import operator_text as text
 from upschedule.cli.failing import fail
-from upschedule.cli.operator_client import OperatorClient, operator_client, problem_of, prometheus_client
+from upschedule.cli.operator_client import NothingFound, OperatorClient, operator_client, problem_of, prometheus_client
 from upschedule.deploy.errors import DeployError, ServerRefused
 from upschedule.deploy.probe.metrics import Prometheus
+from upschedule.deploy.service_report.contents import Contents, FailedDocuments
+from upschedule.deploy.service_report.panels import dashboards
 from upschedule.processing.operators.answers import (
     Changed,
     DeadLetters,
@@ -80,6 +85,14 @@ def _exit_code(error: ServerRefused) -> int:
 
 
 _as_json = click.option("--json", "as_json", is_flag=True, help="Print the scheduler's answer as JSON.")
+
+
+_prometheus = click.option(
+    "--prometheus",
+    envvar="UPSCHEDULE_DEPLOY_PROMETHEUS",
+    default="",
+    help="Address of Prometheus; by default Consul names it.",
+)
 
 
 def _change_options(run: Callable[P, None]) -> Callable[P, None]:
@@ -158,12 +171,7 @@ def dead_letters(*, as_json: bool) -> None:
 
 
 @command.command()
-@click.option(
-    "--prometheus",
-    envvar="UPSCHEDULE_DEPLOY_PROMETHEUS",
-    default="",
-    help="Address of Prometheus; by default Consul names it.",
-)
+@_prometheus
 @click.option("--minutes", type=click.IntRange(1, 1440), default=5, show_default=True, help="How far to look back.")
 @_as_json
 @_answers
@@ -179,6 +187,42 @@ def slow(*, prometheus: str, minutes: int, as_json: bool) -> None:
         statements=statements,
     )
     _print(found, _slow_lines(found, minutes), as_json=as_json)
+
+
+@command.command()
+@_prometheus
+@click.option(
+    "--hours", type=click.FloatRange(0.1, 24 * 35), default=24, show_default=True, help="How far to look back."
+)
+@click.option(
+    "--dashboards",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("monitoring/dashboards"),
+    show_default=True,
+    help="The folder of the dashboards whose panels are drawn.",
+)
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), default=Path("report.html"), show_default=True
+)
+@_answers
+def report(*, prometheus: str, hours: float, folder: Path, output: Path) -> None:
+    """Write the last hours as one page: the dashboards' panels, the queue, failures by cause, releases and backups."""
+    try:
+        # Slow to import, and only this command needs it.
+        from upschedule.deploy.service_report.page import build  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        fail(
+            os.EX_UNAVAILABLE,
+            f"{error.name} is missing: install the dependency group `report`, for example by `uv sync --group report`.",
+        )
+    shown = dashboards(folder)
+    measured = prometheus_client(os.environ, prometheus)
+    if measured is None:
+        raise NothingFound("Consul names no healthy Prometheus; name it with --prometheus.")
+    page = build(measured, shown, _report_contents(hours), hours=hours)
+    output.write_text(page, encoding="utf-8")
+    click.echo(f"Written: {output}")
 
 
 @command.command()
@@ -256,6 +300,24 @@ def _change(path: str, operator: str, reason: str, *, as_json: bool) -> None:
 
 def _print(answer: msgspec.Struct, lines: Iterable[str], *, as_json: bool) -> None:
     click.echo(msgspec.json.encode(answer).decode() if as_json else "\n".join(lines))
+
+
+def _report_contents(hours: float) -> Contents:
+    """From a scheduler; where none answers, the report says so and shows what Prometheus has."""
+    try:
+        client = _client()
+        _, status = client.ask("status", ServiceStatus)
+        _, dead = client.ask("dead-letters", DeadLetters)
+    except DeployError as error:
+        return Contents(status=f"No scheduler answered: {error}", failures=None)
+    since = status.asked_at - timedelta(hours=hours)
+    letters = [letter for letter in dead.letters if letter.failed_at >= since]
+    last = {letter.code: letter.failed_at for letter in reversed(letters)}
+    counts = Counter(letter.code for letter in letters)
+    failures = [
+        FailedDocuments(code=code, count=count, last=text.time_of(last[code])) for code, count in counts.most_common()
+    ]
+    return Contents(status="\n".join(text.status_lines(status)), failures=failures, failures_left_out=dead.left_out)
 
 
 def _latencies(prometheus: Prometheus, label: str, minutes: int) -> tuple[Latency, ...]:

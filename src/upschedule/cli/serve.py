@@ -5,7 +5,7 @@ import os
 from typing import Any
 
 import click
-from granian.constants import Interfaces
+from granian.constants import Interfaces, Loops
 from granian.server import MPServer
 
 from upschedule.cli.starting import configured
@@ -46,6 +46,8 @@ def command() -> None:
         f"{__name__}:application",
         factory=True,
         interface=Interfaces.ASGI,
+        # uvloop raises RuntimeError for a connection that was closed, which no client of a store expects (decision 43).
+        loop=Loops.asyncio,
         address=web.host,
         port=web.port,
         workers=1,

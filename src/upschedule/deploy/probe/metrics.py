@@ -42,6 +42,22 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     value: tuple[float, str]
 
 
+class Range(msgspec.Struct, frozen=True, kw_only=True):
+    """One series over a time; `values` are Prometheus' pairs of time and text."""
+
+    metric: dict[str, str]
+    values: tuple[tuple[float, str], ...]
+
+
+class _Ranges(msgspec.Struct, frozen=True, kw_only=True):
+    result: list[Range]
+
+
+class _RangeResult(msgspec.Struct, frozen=True, kw_only=True):
+    status: Literal["success"]
+    data: _Ranges
+
+
 class _Data(msgspec.Struct, frozen=True, kw_only=True):
     result: list[Sample]
 
@@ -73,6 +89,11 @@ class Prometheus:
     def samples(self, query: str) -> list[Sample]:
         """The series of an instant query."""
         return self._client.get("api/v1/query", _QueryResult, query=query).data.result
+
+    def ranges(self, query: str, *, begin: float, end: float, step_seconds: float) -> list[Range]:
+        """The series of a query between two times, in seconds since 1970."""
+        bounds = {"start": f"{begin:.3f}", "end": f"{end:.3f}", "step": f"{step_seconds:.3f}"}
+        return self._client.get("api/v1/query_range", _RangeResult, query=query, **bounds).data.result
 
     def process_starts(self, instances: Iterable[str]) -> dict[str, float]:
         """The start times of the processes of these allocations, in seconds since 1970, as far as known."""
