@@ -14,7 +14,7 @@ from matplotlib.ticker import FuncFormatter
 
 Points = Sequence[tuple[float, float]]
 
-#: More lines than these cannot be told apart. Those with the highest peaks are drawn.
+#: The eye cannot distinguish more lines than these. The lines with the highest peaks are drawn.
 LINES_MAX = 10
 _STEP = 1024.0
 _SIZES = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -43,7 +43,7 @@ def chart(series: Mapping[str, Points], *, unit: str, begin: float, end: float) 
 
 
 def highest(series: Mapping[str, Points]) -> dict[str, Points]:
-    """At most `LINES_MAX` lines, those with the highest peaks."""
+    """At most `LINES_MAX` lines: the ones with the highest peaks."""
     names = sorted(series, key=lambda name: -_peak(series[name]))[:LINES_MAX]
     return {name: series[name] for name in names}
 
