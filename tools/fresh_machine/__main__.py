@@ -91,7 +91,7 @@ def _check_refusal(machine: Machine) -> None:
     """Checks that `make test` prints the command that installs what is missing, and runs no test."""
     with _running(machine, PERSON, "make", "test", seconds=REFUSAL_SECONDS) as (_, lines):
         shown = list(lines)
-    if not shown or not re.search(r"^The tests need chromium, .*apt-get install .*chromium", shown[0]):
+    if not shown or not re.search(r"^The tests need chromium-headless-shell, .*apt-get install .*chromium", shown[0]):
         raise UnexpectedOutcomeError(f"make test did not begin with what is missing, but with {shown[:1]}.")
     # The second line is make's own.
     if len(shown) > 2:  # noqa: PLR2004 - as the line above says

@@ -60,9 +60,11 @@ def test_without_root_one_line_says_what_to_type(folder: Path, bare: dict[str, s
 
     assert (refused.returncode, refused.stdout) == (1, "")
     [line] = refused.stderr.splitlines()
-    assert line.startswith("The tests need chromium, ")
+    assert line.startswith("The tests need chromium-headless-shell, ")
     command = line.partition("Install and run again: ")[2]
-    assert command.startswith("su -c 'apt-get update && apt-get install --yes --no-install-recommends chromium ")
+    assert command.startswith(
+        "su -c 'apt-get update && apt-get install --yes --no-install-recommends chromium-headless-shell "
+    )
 
 
 def test_where_apt_is_missing_the_packages_are_named(folder: Path, bare: dict[str, str]) -> None:
@@ -70,7 +72,7 @@ def test_where_apt_is_missing_the_packages_are_named(folder: Path, bare: dict[st
     refused = look(folder, bare, "test", "cluster")
 
     assert refused.returncode == 1
-    assert refused.stderr.startswith("The tests need what Debian 12 calls chromium, ")
+    assert refused.stderr.startswith("The tests need what Debian 12 calls chromium-headless-shell, ")
     assert refused.stderr.count("\n") == 1
 
 
