@@ -8,8 +8,8 @@ nox.needs_version = ">=2025.10"
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "test"]
 nox.options.stop_on_first_error = True
-# A file's tests stay together, so that they share what its fixtures start. The order of the folders stays as well: the
-# files that take longest come first, since a process that gets one of them last lets the others wait for it.
+# A file's tests stay together, so that they share what its fixtures start. The order of collection stays as well:
+# tests/support/longest_files.py names those that come first.
 # `make test` repeats these options: it calls pytest itself, since its output has to end with pytest's own line.
 IN_PARALLEL = ("--dist", "loadfile", "--no-loadscope-reorder", "--max-worker-restart", "0", "--numprocesses")
 #: Of the tests that need no whole cluster, the files that take longest first; tests/cluster/program consists of many

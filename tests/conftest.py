@@ -12,6 +12,7 @@ import pytest
 import redis
 
 from tests.support.isolated_servers import IsolatedServers
+from tests.support.longest_files import place_of
 from tests.support.processes.application import api_environment
 from tests.support.servers import Database, fresh_bucket, fresh_database, make_template, scratch_directory, started
 from tools import prerequisites
@@ -50,6 +51,12 @@ def pytest_configure(config: pytest.Config) -> None:
     ports.candidates = ports.candidates[number::count]
     if worker := getattr(config, "workerinput", None):
         ports.candidates = ports.candidates[int(worker["workerid"].removeprefix("gw")) :: worker["workercount"]]
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Processes that share the tests are given the files in this order."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: place_of(item.nodeid))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
