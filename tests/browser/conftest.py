@@ -1,7 +1,7 @@
 """Chromium before the real application, its worker and its servers."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,18 @@ _ARGUMENTS = (
 expect.set_options(timeout=30_000)
 
 NewUser = Callable[..., User]
+_FAILED = pytest.StashKey[bool]()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Lets the fixtures of a test know how it ended."""
+    report = yield
+    if call.when == "call":
+        item.stash[_FAILED] = report.failed
+    return report
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +87,9 @@ def new_user(chromium: Browser, tmp_path: Path, request: pytest.FixtureRequest) 
 
     yield arrive
     for number, user in enumerate(users):
-        user.page.screenshot(path=tmp_path / f"user-{number}.png", full_page=True)
+        # A picture of a long page takes seconds.
+        if user.console_errors or request.node.stash.get(_FAILED, True):
+            user.page.screenshot(path=tmp_path / f"user-{number}.png", full_page=True)
         user.page.context.close()
     assert [error for user in users for error in user.console_errors] == []
 
