@@ -45,6 +45,23 @@ variable "archive_seconds" {
   default     = 30
 }
 
+variable "archive_program_text" {
+  type        = string
+  description = "jobs/postgres/archive.py"
+}
+
+variable "archive_stop_seconds" {
+  type        = number
+  description = "How long segments that cannot be archived may delay the end of the server; below its `kill_timeout`"
+  default     = 5
+}
+
+variable "python_program" {
+  type        = string
+  description = "Path of Python, as the task sees it"
+  default     = "/usr/bin/python3.11"
+}
+
 variable "port" {
   type        = number
   description = "Fixed, so that its address outlives an instance"
@@ -205,6 +222,15 @@ job "postgres" {
         EOF
       }
 
+      # PostgreSQL starts it for each segment, so a change needs no restart.
+      template {
+        destination     = "${NOMAD_TASK_DIR}/archive.py"
+        change_mode     = "noop"
+        left_delimiter  = "<<<<"
+        right_delimiter = ">>>>"
+        data            = var.archive_program_text
+      }
+
       template {
         destination = "${NOMAD_TASK_DIR}/postgresql.conf"
         change_mode = "restart"
@@ -238,7 +264,7 @@ job "postgres" {
           pg_stat_statements.save = off
           # A failing archive does not stop the server: beyond archive-push-queue-max pgBackRest drops segments.
           archive_mode = on
-          archive_command = '${var.archive_program} --no-config archive-push %p'
+          archive_command = '${var.python_program} {{ env "NOMAD_TASK_DIR" }}/archive.py ${var.archive_program} ${var.archive_stop_seconds} %p'
           archive_timeout = ${var.archive_seconds}
           # A restored server answers once it may be written to.
           hot_standby = off

@@ -30,7 +30,9 @@ class BackupConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     `backupStoreAddress` is HOST:PORT of an S3 store with TLS elsewhere, with a bucket that has an object lock; the
     store then does not run here. `backupStoreHost` is the name in the certificate of the one that does, if
     `serviceHost` is an IP address: pgBackRest compares names only. `backupStoreCaFile` has who signed its certificate.
-    `archiveQueueMb` bounds the write-ahead log that waits while the store is away: beyond it segments are dropped.
+    `archiveStopSeconds` bounds by how much a store that is away may delay an orderly end of PostgreSQL, which Nomad
+    kills after a minute. `archiveQueueMb` bounds the write-ahead log that waits while the store is away: beyond it
+    segments are dropped.
     `backupLockDays` is how long only the store's administrator can remove what was written, and must exceed
     `backupKeepDays` by the two days for which the oldest backup may stay longer.
     """
@@ -51,6 +53,7 @@ class BackupConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     backup_keep_days: Days = 7
     backup_lock_days: Days = 9
     archive_seconds: Annotated[int, msgspec.Meta(ge=1)] = 30
+    archive_stop_seconds: Annotated[int, msgspec.Meta(ge=1, le=40)] = 5
     archive_queue_mb: Megabytes = 2048
 
 
@@ -82,6 +85,7 @@ def archive(cluster: Cluster, settings: BackupConfig, secrets: Secrets) -> Archi
     return Archive(
         repository=repository_lines(cluster, settings),
         seconds=settings.archive_seconds,
+        stop_seconds=settings.archive_stop_seconds,
         secrets=repository_secrets(settings, secrets),
     )
 

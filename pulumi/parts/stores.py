@@ -8,7 +8,7 @@ from urllib.parse import quote
 import msgspec
 import pulumi
 
-from components.service import Service, ServiceArgs
+from components.service import JOBS, Service, ServiceArgs
 from config import Megabytes, Port, Text, certificate_problem, key_problem
 from parts.cluster import Cluster
 from parts.identities import MONITOR, derive_output, object_store_identities, process_passwords, redis_rules
@@ -133,11 +133,13 @@ class Stores:
 class Archive:
     """Where PostgreSQL's write-ahead log goes: variables of pgBackRest, as lines and as secrets by name.
 
-    A segment with changes is archived after `seconds` even if it is not full.
+    A segment with changes is archived after `seconds` even if it is not full. The archive may delay the end of the
+    server by `stop_seconds`.
     """
 
     repository: str
     seconds: int
+    stop_seconds: int
     secrets: Mapping[str, pulumi.Input[str]]
 
 
@@ -219,6 +221,8 @@ def define_postgres(cluster: Cluster, settings: StoresConfig, secrets: Secrets, 
                 "memory_mb": str(settings.postgres_memory_mb),
                 "repository": archive.repository,
                 "archive_seconds": str(archive.seconds),
+                "archive_stop_seconds": str(archive.stop_seconds),
+                "archive_program_text": (JOBS / "postgres" / "archive.py").read_text(encoding="utf-8"),
             },
             secrets={
                 "owner_password": secrets["postgresOwnerPassword"],

@@ -25,6 +25,7 @@ WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
     "backupMemoryMb": MEGABYTES,
     "archiveQueueMb": MEGABYTES,
     "archiveSeconds": COUNT,
+    "archiveStopSeconds": (1, 40),
     "backupKeepDays": COUNT,
     "backupLockDays": COUNT,
     "httpPort": PORT,

@@ -1,18 +1,30 @@
 """PostgreSQL is lost, or its repository is away (R9.1, R9.3, R9.5); some minutes."""
 
+import os
 import shutil
+import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
 import psycopg
 import pytest
 
-from tests.support.cluster.tooling.backup_site import QUEUE_BYTES_MAX, WAL_BYTES_MAX, BackupSite, running_site
+from tests.cluster.conftest import Figure
+from tests.support.cluster.tooling.backup_site import (
+    QUEUE_BYTES_MAX,
+    STOP_SECONDS,
+    WAL_BYTES_MAX,
+    BackupSite,
+    running_site,
+)
 from tests.support.servers import wait_until
 from upschedule.operations.cluster_backup.errors import NotArchived, StepFailed
 
 pytestmark = pytest.mark.timeout(600)
+#: PostgreSQL pauses for a second after each of its tries, of which it makes up to six; and a busy machine.
+NOISE_SECONDS = 15.0
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +59,28 @@ def test_a_store_that_is_away_stops_no_writer_and_fills_no_disk(site: BackupSite
     site.store.start()
 
     assert site.backups.back_up().verified
+
+
+def test_a_store_that_is_away_delays_no_orderly_end_and_costs_no_segment(site: BackupSite, figure: Figure) -> None:
+    """Frozen, so that pgBackRest waits; what was not archived is archived after the next start (R3.5, R9.5)."""
+    site.backups.repository.create(site.backups.reference.dsn)
+    frozen = site.store.pid
+    assert frozen
+    os.kill(frozen, signal.SIGSTOP)
+    try:
+        site.execute("INSERT INTO accounts (stored_bytes) VALUES (1)")
+        segment = site.switch_segment()
+        began = time.monotonic()
+        site.postgres.request_stop()
+        wait_until(lambda: not site.postgres.running, timeout_seconds=120)
+        took = time.monotonic() - began
+        site.postgres.stop()
+    finally:
+        os.kill(frozen, signal.SIGCONT)
+    figure("seconds of an orderly end of PostgreSQL while the repository's store hangs", took)
+    assert took < STOP_SECONDS + NOISE_SECONDS
+    site.postgres.start(timeout_seconds=120)
+    wait_until(lambda: site.archived(segment), timeout_seconds=60)
 
 
 def test_a_server_that_is_lost_comes_back_as_of_a_second(site: BackupSite) -> None:

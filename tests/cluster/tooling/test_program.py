@@ -43,7 +43,12 @@ RELEASE = json.dumps(
     }
 )
 OWN = {
-    "postgres": {"volume": "data", "port": "5432", "repository": "PGBACKREST_STANZA=upschedule"},
+    "postgres": {
+        "volume": "data",
+        "port": "5432",
+        "repository": "PGBACKREST_STANZA=upschedule",
+        "archive_program_text": "pass",
+    },
     "backup-store": {
         **PROGRAM,
         "bucket_program": "pass",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from minio.objectlockconfig import DAYS, ObjectLockConfig
 from psycopg import sql
 
 from tests.support import certificates
+from tests.support.paths import ROOT
 from tests.support.servers import DEBIAN_POSTGRES, migrate_now, scratch_directory, started
 from upschedule.operations.cluster_backup.records import Records
 from upschedule.operations.cluster_backup.reference import ReferenceOptions
@@ -38,6 +40,11 @@ LOCK_DAYS = 9
 #: Of segments that wait for the archive, and of those that PostgreSQL keeps for itself.
 QUEUE_BYTES_MAX = 48 * 1024 * 1024
 WAL_BYTES_MAX = 80 * 1024 * 1024
+ARCHIVE_PROGRAM = ROOT / "jobs" / "postgres" / "archive.py"
+#: The server's user cannot run the interpreter of the tests.
+DEBIAN_PYTHON = "/usr/bin/python3.11"
+#: By which the archive may delay an orderly end of the server.
+STOP_SECONDS = 5
 ADMIN, BACKUP = ("admin", "admin-secret"), ("backup", "backup-secret")
 
 
@@ -99,12 +106,18 @@ class ArchivingPostgres(Postgres):
         super().__init__(directory, binaries=DEBIAN_POSTGRES, max_connections=30)
         self.variables = variables | {"PGBACKREST_PG1_PATH": str(self.directory / "data")}
 
+    def prepare(self) -> None:
+        super().prepare()
+        copied = self.directory / ARCHIVE_PROGRAM.name
+        shutil.copyfile(ARCHIVE_PROGRAM, copied)
+        copied.chmod(0o644)
+
     def command(self) -> Command:
         plain = super().command()
         own = {f"PGBACKREST_{name}_PATH": str(self.directory / name.lower()) for name in ("LOCK", "SPOOL")}
         options = {
             "archive_mode": "on",
-            "archive_command": "pgbackrest --no-config archive-push %p",
+            "archive_command": f"{DEBIAN_PYTHON} {self.directory / ARCHIVE_PROGRAM.name} pgbackrest {STOP_SECONDS} %p",
             "archive_timeout": "30s",
             "max_wal_size": "64MB",
             "min_wal_size": "32MB",
