@@ -36,7 +36,7 @@ class GoldenCalendar(msgspec.Struct, frozen=True, kw_only=True):
     entries: tuple[PublishedEntry, ...]
 
     def differences(self, name: str, file: bytes) -> list[str]:
-        """As `Golden.differences`, of the calendar file that is called `name`."""
+        """Like `Golden.differences`, for the calendar file with this name."""
         try:
             found = published_entries(file)
         except ValueError as error:

@@ -79,7 +79,7 @@ class Row:
 
     @property
     def height(self) -> float:
-        """In points."""
+        """The height in points."""
         return self.rect[3] - self.rect[1]
 
     @property

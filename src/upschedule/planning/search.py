@@ -215,7 +215,7 @@ class _Part:
 
     @property
     def at_least(self) -> int:
-        """No assignment costs less."""
+        """A lower bound of the costs of all assignments."""
         return self._dolls[0]
 
     def _prepare(self) -> tuple[int, Assignment] | None:

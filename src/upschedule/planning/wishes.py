@@ -49,7 +49,7 @@ class TravelTimes:
 
     @classmethod
     def parse(cls, lines: Iterable[str], *, otherwise: int) -> "TravelTimes":
-        """Of lines such as `Hatfield - Groenkloof: 20`, in either direction."""
+        """Parses lines such as `Hatfield - Groenkloof: 20`, which hold in both directions."""
         minutes: dict[frozenset[str], int] = {}
         for line in lines:
             places, _, number = line.rpartition(":")

@@ -26,7 +26,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def event(self) -> Event:
-        """As printed last."""
+        """The value as printed last."""
         found = self.after or self.before
         assert found is not None  # noqa: S101 - for the type checker: one of the two is set
         return found

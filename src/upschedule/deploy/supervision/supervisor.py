@@ -62,7 +62,7 @@ class Supervisor:
         self._store = WatchStore(self.cluster.nomad)
 
     def run(self) -> None:
-        """Without end. A server that does not answer is asked again in the next round."""
+        """Watches without end. A server that does not answer is asked again in the next round."""
         clock = self.cluster.clock
         while True:
             try:
@@ -201,7 +201,7 @@ class Supervisor:
         ]
 
     def _revert(self, stored: StoredWatch, watch: Watch) -> None:
-        """By the records, all jobs or none."""
+        """Reverts all jobs or none, by the records."""
         try:
             code = revert(self.cluster, self._watcher, seconds=_RETURN_SECONDS)
         except PartlyKnown as error:

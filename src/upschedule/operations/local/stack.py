@@ -69,7 +69,7 @@ class LocalStack:
 
     @property
     def servers(self) -> Sequence[Server]:
-        """In the order of starting."""
+        """The servers in the order in which they start."""
         return [*self.stores, *self.processes, self.traefik]
 
     @property

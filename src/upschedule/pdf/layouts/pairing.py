@@ -104,7 +104,7 @@ def _middle(line: Line) -> float:
 
 
 class Wraps(NamedTuple):
-    """What the certain rows of a schedule say: first words of texts, and pairs of lines that are one text."""
+    """What the certain rows of a schedule show: first words of texts, and pairs of lines that are one text."""
 
     beginnings: set[str]
     pairs: set[tuple[str, str]]
