@@ -74,5 +74,5 @@ def new_client(address: str) -> Iterator[NewClient]:
 
 @pytest.fixture
 def client(api: ApiProcess, new_client: NewClient) -> httpx.Client:
-    """Somebody who has not been here before."""
+    """A new visitor without a session."""
     return new_client(api)

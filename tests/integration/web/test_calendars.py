@@ -31,7 +31,7 @@ def _read(client: httpx.Client, content: bytes) -> str:
 
 @pytest.fixture(scope="module")
 def person(reading_api: ApiProcess) -> Iterator[httpx.Client]:
-    """Somebody with a cookie jar, the same in all tests of this file: reading takes its time."""
+    """One visitor for all tests of this file, since reading documents takes time."""
     with httpx.Client(base_url=reading_api.url, timeout=30) as client:
         yield client
 

@@ -43,7 +43,7 @@ def test_a_share_of_the_visitors_is_for_one_instance_and_ends_by_itself(start_ap
 
 
 def test_an_instance_without_a_name_takes_no_share(api: ApiProcess) -> None:
-    """Outside a cluster it is nobody's canary."""
+    """Outside a cluster no instance is a canary."""
     answer = httpx.get(f"{api.url}/health/ready/share", params={"instance": "", "until": time.time() + 60})
     assert (answer.status_code, answer.json()) == (503, {"status": "another instance"})
 

@@ -30,7 +30,7 @@ def _events(stream: httpx.Response) -> Iterator[tuple[str, dict[str, object]]]:
 
 @pytest.fixture
 def read(reading_api: ApiProcess, new_client: NewClient) -> Read:
-    """Somebody, their job that was read, and the document."""
+    """A visitor, their completed job, and the document."""
     client, made = new_client(reading_api), document(7)
     job = upload(client, made.data).json()
     with client.stream("GET", f"/api/v1/jobs/{job['id']}/stream") as stream:
@@ -142,7 +142,7 @@ def test_an_etag_covers_the_position_in_the_queue(client: httpx.Client, new_clie
 def test_a_job_of_somebody_else_does_not_exist(
     client: httpx.Client, new_client: NewClient, api: ApiProcess, method: str, suffix: str
 ) -> None:
-    """404 for a stranger, for one who has uploaded, and for a job that nobody has, alike."""
+    """404 for a stranger, for another visitor with uploads, and for a job that does not exist."""
     address = upload(client, pdf_like()).headers["location"]
     nobody, other = new_client(api), new_client(api)
     upload(other, pdf_like())

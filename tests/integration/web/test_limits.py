@@ -76,7 +76,7 @@ def test_uploads_at_the_same_time_over_two_instances_are_counted_exactly(
 
 def test_an_account_may_look_a_hundred_times_a_minute(start_api: StartApi, new_client: NewClient) -> None:
     """Status, list and stream count together; everything else goes on (R5.2)."""
-    # A quick machine asks all within a second, where the limit on everybody would answer first.
+    # A fast machine sends all requests within a second, where the limit of all clients would answer first.
     api = start_api(UPSCHEDULE_LIMITS_REQUESTS_PER_SECOND="1000")
     client = new_client(api)
     address = upload(client, pdf_like()).headers["location"]
@@ -171,7 +171,7 @@ def test_everybody_together_may_ask_a_bounded_number_of_times_a_second(
 def test_an_address_has_a_looser_limit_and_comes_from_trusted_proxies_only(
     start_api: StartApi, new_client: NewClient
 ) -> None:
-    """Many people share a campus address; nobody chooses their own (R5.1)."""
+    """Many people share a campus address, and clients cannot choose theirs (R5.1)."""
     limited = {"UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR_ADDRESS": "2"}
     behind_proxy = start_api(**limited)
     alone = start_api(**limited, UPSCHEDULE_WEB_TRUSTED_PROXIES="192.0.2.1/32")
@@ -256,7 +256,7 @@ def test_a_full_queue_refuses_with_an_honest_time(start_api: StartApi, new_clien
     assert upload(elsewhere, pdf_like()).status_code == 202
     logged = api.awaited("request_failed", request_id=answer.headers["x-request-id"])
     assert (logged["level"], "exception" in logged) == ("warning", False)
-    # Anybody can fill the queue: no release may fail for it.
+    # Any client can fill the queue: no release may fail because of it.
     requests = "upschedule_http_requests_total"
     assert _metric(api, f'{requests}{{fault="no",method="POST",route="/api/v1/uploads",status="503"') == 1
     assert _metric(api, f'{requests}{{fault="yes"') == 0

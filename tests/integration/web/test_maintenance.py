@@ -1,4 +1,4 @@
-"""Maintenance by a setting: nothing changes for people, and everybody is told (the key in Consul does the same)."""
+"""Maintenance by a setting: changes are refused with the message (the key in Consul does the same)."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_the_page_tells_what_is_going_on_and_so_does_a_form_sent_without_script(
 
 
 def test_signing_in_and_out_goes_on(start_api: StartApi, start_closed: StartApi, new_client: NewClient) -> None:
-    """Whoever wants to look at their calendar can; their data does not change by it (R10.3)."""
+    """People can still look at their calendars, which changes no data (R10.3)."""
     account = {"email": "b@example.org", "password": "a long and quiet night"}
     assert new_client(start_api()).post("/api/v1/accounts", json=account).status_code == 202
     client = new_client(start_closed())

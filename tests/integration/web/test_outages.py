@@ -159,7 +159,7 @@ async def test_status_and_uploads_need_no_cache(wired: Wired) -> None:
 
 @pytest.mark.parametrize("fault", ["refuse", "deaf"])
 async def test_each_limit_does_what_it_says_without_redis(wired: Wired, fault: str) -> None:
-    """That on everybody is open, with a warning and a count; what needs a session or counts failures is closed."""
+    """The limit of all clients opens with a warning and a count; limits of sessions and of failures close."""
     api, proxies = wired
     credentials = {"email": "somebody@example.org", "password": "correct horse"}
     async with httpx.AsyncClient(base_url=api.url, timeout=30) as client:

@@ -39,7 +39,7 @@ def test_an_address_that_is_not_there_answers_with_a_problem(
 
 @pytest.mark.parametrize("path", ["/nowhere", "/problems/nothing-like-it", "/calendars/unknown.ics"])
 def test_a_browser_sees_a_page_where_nothing_is(client: httpx.Client, path: str) -> None:
-    """With the same status, and the way to the first page; the API answers everybody alike."""
+    """With the same status and a link to the first page; the API answers all clients alike."""
     answer = client.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
 
     assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")

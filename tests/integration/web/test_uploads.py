@@ -84,7 +84,7 @@ def test_the_same_bytes_of_another_person_are_another_job(client: httpx.Client, 
 def test_a_file_that_cannot_be_a_schedule_is_refused_at_once(
     client: httpx.Client, content: bytes, status: int, code: str
 ) -> None:
-    """And nobody is remembered for it: no cookie (R11.3)."""
+    """And it creates no visitor: no cookie is set (R11.3)."""
     answer = upload(client, content)
 
     assert (answer.status_code, problem_code(answer)) == (status, code)

@@ -36,7 +36,7 @@ def test_no_request_at_all_is_not_passed() -> None:
 
 
 def test_missing_data_of_prometheus_are_not_passed() -> None:
-    """A canary that nobody measures is not known to be well."""
+    """A canary without measurements does not count as healthy."""
     missing = CanaryMetrics(requests=None, errors=None, p95_seconds=None)
     assert "no data" in check_metrics(missing, BOUNDS, sent=40).detail
     late = CanaryMetrics(requests=12, errors=0, p95_seconds=0.1)

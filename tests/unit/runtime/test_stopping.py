@@ -22,7 +22,7 @@ asyncio.run(main())
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_nomads_signal_and_the_keyboards_both_let_it_end_its_work(number: signal.Signals) -> None:
-    """In a process of its own: a signal that nobody takes would end the tests."""
+    """In a process of its own: a signal without a handler would end the tests."""
     with subprocess.Popen([sys.executable, "-c", WAITS], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stdout.readline() == "waiting\n"

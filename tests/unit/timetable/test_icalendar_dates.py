@@ -119,7 +119,7 @@ def test_parsers_show_what_a_walk_through_the_days_finds(data: st.DataObject, ye
 @settings(max_examples=40, deadline=None)
 @given(st.text(max_size=200), st.text(min_size=1, max_size=60))
 def test_any_text_survives_writing_and_reading(room: str, name: str) -> None:
-    """Rule 1 and rule 15 for text that nobody expects."""
+    """Rule 1 and rule 15 for unexpected text."""
     items = published(semester_test(venues=(room,), test=name))
     text = write(HEADER, items)
 

@@ -16,7 +16,7 @@ def test_entries_stand_in_their_month_in_order_of_time() -> None:
 
 
 def test_the_end_of_an_exam_is_marked_as_assumed() -> None:
-    """It is empty as long as nobody has assumed one."""
+    """It is empty as long as no year is assumed."""
     ((known,), (unknown,)) = (months([("a", an_exam())], ends)[0].appointments for ends in ({"a": "11:30"}, {}))
     assert (known.end, known.end_assumed, unknown.end) == ("11:30", True, "")
 

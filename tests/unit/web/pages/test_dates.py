@@ -22,7 +22,7 @@ def _period(start: str, end: str) -> Period:
 
 
 def test_the_year_is_that_of_the_terms() -> None:
-    """Nobody has to choose it apart."""
+    """It needs no separate choice."""
     chosen = year_choice(_TERM, YearDates())
     assert chosen.year == 2026
     assert chosen.dates.terms == {"S2": _period("2026-07-13", "2026-10-16")}

@@ -95,7 +95,7 @@ def test_the_form_of_wishes_means_what_it_shows() -> None:
 
 
 def test_made_up_values_wish_nothing() -> None:
-    """Forms can be sent by anybody."""
+    """Any client can send forms."""
     form = [("free_day", "Someday"), ("not_before", "25:99"), ("language", "x"), ("settled", ""), ("take", "|")]
 
     assert wishes_from_form(form) == Wishes(few_gaps=False, travel=False)

@@ -44,7 +44,7 @@ def test_what_the_form_does_not_ask_for_stays() -> None:
 
 
 def test_a_made_up_value_chooses_nothing() -> None:
-    """Forms can be sent by anybody."""
+    """Any client can send forms."""
     form = [*_LISTED, ("group", "nonsense"), ("group", "NOT 999|P|P01"), ("group", "|||")]
     assert choices_from_form(form, _EVENTS, Choices()).groups == {}
 
