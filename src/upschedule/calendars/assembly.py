@@ -12,17 +12,18 @@ from upschedule.calendars.model import Calendar, Choices, Document, KnownYear, R
 from upschedule.calendars.replacing import without_replaced
 from upschedule.planning.groups import attends
 from upschedule.timetable.academic_year import OFFERED, SEMESTERS, AcademicYear, Period, Term, YearDates, merge
+from upschedule.timetable.edits import edited, named_own
 from upschedule.timetable.estimate import Estimate
-from upschedule.timetable.event import Event, Lecture
+from upschedule.timetable.event import Event, Exam, Lecture
 from upschedule.timetable.merge import identity
 from upschedule.timetable.merge import merge as merge_events
-from upschedule.timetable.occurrences import Occurrence, occurrences
+from upschedule.timetable.occurrences import Occurrence, at, occurrences
 from upschedule.timetable.public_holidays import public_holidays
 from upschedule.timetable.uid import entry_ids
 
 
 class CalendarAssembly:
-    """All data derived from a calendar's rows.
+    """All data derived from a calendar's rows. `named` holds the entries as the owner edited them.
 
     Documents are ordered from oldest to newest, and have no entries that a newer one replaces.
     """
@@ -45,7 +46,13 @@ class CalendarAssembly:
         self._exam_minutes = exam_minutes
         year = calendar.academic_year
         merged = merge_events(document.events for document in self.documents)
-        self.named = entry_ids(merged, calendar_id=str(calendar.id), year=year)
+        printed = entry_ids(merged, calendar_id=str(calendar.id), year=year)
+        #: As the documents say, whatever the owner changed.
+        self.printed = dict(printed)
+        edits = calendar.edits
+        self.named = [(entry_id, edited(event, edits.entries.get(entry_id))) for entry_id, event in printed]
+        #: What the owner added.
+        self.own = named_own(edits, calendar_id=str(calendar.id))
         given = merge(known.dates if known else YearDates(), calendar.dates)
         estimated = _estimated_terms(AcademicYear(year, given, {}), self.needed_terms, estimate)
         self.estimated_terms = tuple(estimated)
@@ -60,14 +67,27 @@ class CalendarAssembly:
 
     @cached_property
     def occurrences(self) -> Mapping[str, tuple[Occurrence, ...]]:
-        """The dates of every event by its id, including hidden events."""
-        return {
-            entry_id: occurrences(event, self.year, exam_minutes=self._exam_minutes) for entry_id, event in self.named
+        """The dates of every event by its id, including hidden events and the owner's own."""
+        printed = {
+            entry_id: occurrences(event, self.year, exam_minutes=self._minutes_of_exam(entry_id))
+            for entry_id, event in self.named
         }
+        return printed | {entry_id: own.dates for entry_id, own in self.own}
 
-    def source_of(self, event: Event) -> UUID:
-        """The job of the newest document that prints the event."""
-        return self._sources[identity(event)]
+    def _minutes_of_exam(self, entry_id: str) -> int:
+        edit = self.calendar.edits.entries.get(entry_id)
+        return (edit.minutes if edit else None) or self._exam_minutes
+
+    def printed_end(self, entry_id: str) -> str:
+        """When the entry ends by its schedule; an exam's end is assumed."""
+        event = self.printed[entry_id]
+        if isinstance(event, Exam):
+            return f"{at(event.date, event.start) + dt.timedelta(minutes=self._exam_minutes):%H:%M}"
+        return event.end
+
+    def source_of(self, printed: Event) -> UUID:
+        """The job of the newest document that prints the event, which is given as printed."""
+        return self._sources[identity(printed)]
 
     @cached_property
     def _sources(self) -> Mapping[tuple[str, ...], UUID]:

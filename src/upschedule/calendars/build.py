@@ -13,9 +13,10 @@ from upschedule.calendars.assembly import CalendarAssembly
 from upschedule.calendars.errors import ModuleNotInCalendar
 from upschedule.calendars.model import CalendarInputs, CalendarOptions
 from upschedule.calendars.sequence import EntryRecord, update_records
-from upschedule.timetable.entry import DEFAULT_REMINDERS, EntryOptions, entries
+from upschedule.timetable.entry import EntryOptions, entries
 from upschedule.timetable.icalendar import Header, Published, write
 from upschedule.timetable.public_holidays import public_holidays
+from upschedule.timetable.reminders import DEFAULT_REMINDERS
 from upschedule.timetable.verify import verify
 
 #: Raise this number when equal rows give another file, so that cached files are built again.
@@ -40,7 +41,7 @@ def build_records(
     """The records of all entries after this publication."""
     choices = assembly.calendar.choices
     visible = entries(
-        assembly.visible,
+        [(entry_id, assembly.printed[entry_id]) for entry_id, _ in assembly.visible],
         assembly.year,
         EntryOptions(
             uid_domain=options.uid_domain,
@@ -48,7 +49,9 @@ def build_records(
             exam_minutes=options.exam_minutes,
             reminders={**DEFAULT_REMINDERS, **choices.reminders},
             colours=choices.colours,
+            edits=assembly.calendar.edits.entries,
         ),
+        assembly.own,
     )
     return update_records(previous, visible, now=now)
 

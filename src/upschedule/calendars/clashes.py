@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping
 from upschedule.calendars.assembly import CalendarAssembly
 from upschedule.planning.groups import open_entries
 from upschedule.timetable.clash import Clash, clashes
+from upschedule.timetable.edits import OwnEvent
 from upschedule.timetable.event import Event, Exam, Lecture, Test
 
 _HEX_DIGITS = 16
@@ -29,13 +30,14 @@ class CalendarClash(Clash, frozen=True, kw_only=True):
 
 def calendar_clashes(assembly: CalendarAssembly) -> tuple[CalendarClash, ...]:
     """Between all entries that are shown; groups of one kind that are open are alternatives to each other."""
-    return _clashes(assembly, dict(assembly.visible), settled_entries(assembly))
+    return _clashes(assembly, {**dict(assembly.visible), **dict(assembly.own)}, settled_entries(assembly))
 
 
 def settled_clashes(assembly: CalendarAssembly) -> tuple[CalendarClash, ...]:
     """Those that no choice of groups that are still open can avoid."""
     settled = settled_entries(assembly)
-    return _clashes(assembly, {key: event for key, event in assembly.visible if key in settled}, settled)
+    printed = {key: event for key, event in assembly.visible if key in settled}
+    return _clashes(assembly, {**printed, **dict(assembly.own)}, settled)
 
 
 def clash_dates(assembly: CalendarAssembly) -> Mapping[str, frozenset[dt.date]]:
@@ -52,13 +54,14 @@ def clash_dates(assembly: CalendarAssembly) -> Mapping[str, frozenset[dt.date]]:
 
 
 def settled_entries(assembly: CalendarAssembly) -> frozenset[str]:
-    """Entries that are attended: tests, exams, and classes of which only one group is shown."""
+    """Entries that are attended: tests, exams, the owner's own, and classes of which only one group is shown."""
     undecided = open_entries(assembly.visible)
-    return frozenset(entry_id for entry_id, _ in assembly.visible if entry_id not in undecided)
+    printed = (entry_id for entry_id, _ in assembly.visible if entry_id not in undecided)
+    return frozenset((*printed, *(entry_id for entry_id, _ in assembly.own)))
 
 
 def _clashes(
-    assembly: CalendarAssembly, events: Mapping[str, Event], settled: Collection[str]
+    assembly: CalendarAssembly, events: Mapping[str, Event | OwnEvent], settled: Collection[str]
 ) -> tuple[CalendarClash, ...]:
     dates = {entry_id: assembly.occurrences[entry_id] for entry_id in events}
     dismissed = assembly.calendar.planning.dismissed_clashes
@@ -66,7 +69,7 @@ def _clashes(
 
 
 def _as_seen(
-    clash: Clash, events: Mapping[str, Event], settled: Collection[str], dismissed: Collection[str]
+    clash: Clash, events: Mapping[str, Event | OwnEvent], settled: Collection[str], dismissed: Collection[str]
 ) -> CalendarClash:
     words = [(entry_id, *_when(events[entry_id])) for entry_id in clash.events]
     clash_id = hashlib.sha256(json.dumps(words).encode()).hexdigest()[:_HEX_DIGITS]
@@ -79,8 +82,10 @@ def _as_seen(
     )
 
 
-def _when(event: Event) -> tuple[str, ...]:
+def _when(event: Event | OwnEvent) -> tuple[str, ...]:
     match event:
+        case OwnEvent():
+            return event.date.isoformat(), event.start, event.end
         case Lecture():
             return event.day, event.start, event.end
         case Test():

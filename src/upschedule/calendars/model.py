@@ -10,9 +10,10 @@ from msgspec import UNSET, Meta, UnsetType
 from upschedule.planning.wishes import Wishes
 from upschedule.timetable.academic_year import YearDates
 from upschedule.timetable.colours import Colour
-from upschedule.timetable.entry import Reminders
+from upschedule.timetable.edits import Edits
 from upschedule.timetable.estimate import Estimate
 from upschedule.timetable.event import Event, ReadingWarning
+from upschedule.timetable.reminders import Reminders
 from upschedule.timetable.text import EntryKind
 
 #: The jobs of an older document and of a newer one that replaces it.
@@ -47,6 +48,17 @@ class Planning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
     dismissed_clashes: Annotated[tuple[_Text, ...], _Many] = ()
 
 
+class LastEdit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What the edits and the hidden entries were before the last change on the page, so that it can be undone.
+
+    `title` says what was changed.
+    """
+
+    title: str
+    edits: Edits = Edits()
+    hidden_events: tuple[str, ...] = ()
+
+
 class YearChoice(msgspec.Struct, frozen=True, kw_only=True):
     """An academic year, None for the likeliest, and dates that differ from those known."""
 
@@ -64,6 +76,8 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
 
     A feed that is closed and opened again has another address, as if it had been rotated.
 
+    `last_edit` is what undoes `edits` or the entries that `choices` hide; without it they cannot be undone.
+
     With `job_ids` alone, all documents count in full, and none is replaced by another.
     """
 
@@ -73,6 +87,8 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True):
     academic_year: YearChoice | UnsetType = UNSET
     choices: Choices | UnsetType = UNSET
     planning: Planning | UnsetType = UNSET
+    edits: Edits | UnsetType = UNSET
+    last_edit: LastEdit | None = None
     estimate_dates: bool | UnsetType = UNSET
     feed_open: bool | UnsetType = UNSET
     rotate_feed: bool = False
@@ -99,6 +115,8 @@ class Calendar(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     estimate_dates: bool = False
     planning: Planning = Planning()
     feed_open: bool = True
+    edits: Edits = Edits()
+    last_edit: LastEdit | None = None
 
 
 # A row of `academic_years`. Operators edit it without a release. The docstring is part of the public OpenAPI document.

@@ -75,6 +75,7 @@ def propose_groups(
             count_steps_max=settings.proposal_count_steps_max,
         ),
         clock=clock,
+        own={entry_id: held(own, own.dates) for entry_id, own in assembly.own},
     )
     return GroupProposals(
         best=tuple(
@@ -97,7 +98,8 @@ def current_qualities(assembly: CalendarAssembly, travel: TravelTimes) -> Qualit
     """Of the timetable as chosen, None while it is not settled."""
     if any(decision.is_open for decision in decisions(assembly.visible)):
         return None
-    return qualities(_times(assembly), {entry_id for entry_id, _ in assembly.visible}, travel=travel)
+    attended = {entry_id for entry_id, _ in (*assembly.visible, *assembly.own)}
+    return qualities(_times(assembly), attended, travel=travel)
 
 
 def alternatives(
@@ -111,7 +113,7 @@ def alternatives(
         return None
     attended = assembly.calendar.choices.groups.get(decision.module)
     now = selected(decision, attended, events)
-    shown = {key for key, _ in assembly.visible}
+    shown = {key for key, _ in (*assembly.visible, *assembly.own)}
     others = shown - {entry for group in decision.groups for entry in group.entries}
     times, travel = _times(assembly), travel_times(settings)
     return decision, tuple(
@@ -132,7 +134,9 @@ def travel_times(settings: CalendarSettings) -> TravelTimes:
 
 def _times(assembly: CalendarAssembly) -> dict[str, Held]:
     return {
-        entry_id: held(event, found) for entry_id, event in assembly.named if (found := assembly.occurrences[entry_id])
+        entry_id: held(event, found)
+        for entry_id, event in (*assembly.named, *assembly.own)
+        if (found := assembly.occurrences[entry_id])
     }
 
 

@@ -37,10 +37,11 @@ class CalendarRepository:
 
     _INSERT = """
         INSERT INTO calendars (id, account_id, name, token_hash, token_generation, academic_year, year_chosen, dates,
-                               choices, planning, estimate_dates, feed_open, created_at, updated_at)
+                               choices, planning, estimate_dates, feed_open, edits, last_edit, created_at,
+                               updated_at)
         VALUES (%(id)s, %(account_id)s, %(name)s, %(token_hash)s, %(token_generation)s, %(academic_year)s,
                 %(year_chosen)s, %(dates)s, %(choices)s, %(planning)s, %(estimate_dates)s, %(feed_open)s,
-                %(created_at)s, %(updated_at)s)
+                %(edits)s, %(last_edit)s, %(created_at)s, %(updated_at)s)
     """
 
     async def insert(self, calendar: Calendar, token_hash: bytes) -> None:
@@ -51,7 +52,7 @@ class CalendarRepository:
         SET name = %(name)s, token_hash = %(token_hash)s, token_generation = %(token_generation)s,
             academic_year = %(academic_year)s, year_chosen = %(year_chosen)s, dates = %(dates)s,
             choices = %(choices)s, planning = %(planning)s, estimate_dates = %(estimate_dates)s,
-            feed_open = %(feed_open)s,
+            feed_open = %(feed_open)s, edits = %(edits)s, last_edit = %(last_edit)s,
             updated_at = %(updated_at)s
         WHERE id = %(id)s
     """
@@ -201,6 +202,8 @@ def _values(calendar: Calendar, token_hash: bytes) -> dict[str, object]:
         "planning": Jsonb(msgspec.to_builtins(calendar.planning)),
         "estimate_dates": calendar.estimate_dates,
         "feed_open": calendar.feed_open,
+        "edits": Jsonb(msgspec.to_builtins(calendar.edits)),
+        "last_edit": Jsonb(msgspec.to_builtins(calendar.last_edit)) if calendar.last_edit else None,
         "created_at": calendar.created_at,
         "updated_at": calendar.updated_at,
     }

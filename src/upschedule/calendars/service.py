@@ -20,6 +20,7 @@ from upschedule.calendars.model import (
     Choices,
     Document,
     KnownYear,
+    LastEdit,
     Replaced,
     YearChoice,
 )
@@ -28,7 +29,14 @@ from upschedule.calendars.proposals import GroupProposals, check_searchable, pro
 from upschedule.calendars.repository import CalendarRepository
 from upschedule.calendars.sources import SourceRepository
 from upschedule.calendars.tokens import feed_token
-from upschedule.calendars.validation import check_bounds, check_complete, check_dates, check_jobs, checked_name
+from upschedule.calendars.validation import (
+    check_bounds,
+    check_complete,
+    check_dates,
+    check_edits,
+    check_jobs,
+    checked_name,
+)
 from upschedule.planning.wishes import Wishes
 from upschedule.settings import CalendarSettings, LimitSettings
 from upschedule.stores.database import Connection, Database
@@ -180,6 +188,7 @@ class CalendarService:
             calendar, year = await self._apply(calendars, inputs, changes, documents)
             replaced = _replaced_after(inputs, changes)
             check_bounds(calendar)
+            check_edits(calendar.edits)
             assembly = self._assembly(calendar, year, documents, replaced)
             check_complete(assembly, events_max=limits.events_per_calendar)
             await calendars.update(calendar, self._token_hash(calendar))
@@ -269,6 +278,8 @@ class CalendarService:
             dates=before.dates if choice is UNSET else choice.dates,
             choices=before.choices if changes.choices is UNSET else changes.choices,
             planning=before.planning if changes.planning is UNSET else changes.planning,
+            edits=before.edits if changes.edits is UNSET else changes.edits,
+            last_edit=_last_edit_after(before, changes),
             # Once more where the feed ends: a release that knows no closed feeds must not serve it either.
             token_generation=before.token_generation + (changes.rotate_feed or closes),
             feed_open=before.feed_open if changes.feed_open is UNSET else changes.feed_open,
@@ -386,6 +397,14 @@ def _replaced_after(inputs: CalendarInputs, changes: Changes) -> tuple[Replaced,
     if changes.replaced is not UNSET:
         return changes.replaced
     return inputs.replaced if changes.job_ids is UNSET else ()
+
+
+def _last_edit_after(before: Calendar, changes: Changes) -> LastEdit | None:
+    """An earlier one is not to be undone after another change of the same: it would undo both."""
+    hidden_stay = changes.choices is UNSET or changes.choices.hidden_events == before.choices.hidden_events
+    if changes.last_edit or (changes.edits is UNSET and hidden_stay):
+        return changes.last_edit or before.last_edit
+    return None
 
 
 async def _owned(calendars: CalendarRepository, account_id: UUID, calendar_id: UUID) -> CalendarInputs:

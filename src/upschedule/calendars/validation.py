@@ -1,5 +1,7 @@
 """Validates the fields of a calendar; errors name each invalid field."""
 
+import datetime as dt
+from collections.abc import Iterator
 from uuid import UUID
 
 import msgspec
@@ -9,12 +11,17 @@ from upschedule.calendars.errors import DatesMissing, InvalidCalendar, ScheduleN
 from upschedule.calendars.model import Calendar, KnownYear, YearChoice
 from upschedule.errors import FieldError
 from upschedule.timetable.academic_year import OFFERED, TERM_TITLES, Term, YearDates, merge
+from upschedule.timetable.edits import Edit, Edits, OwnEvent
 from upschedule.timetable.event import Lecture
 from upschedule.timetable.text import clean
 from upschedule.timetable.year_validation import find_year_errors
 
 _READ = "completed"
 _NAME_MAX = 100
+_YEARS = range(2000, 2101)
+_WEEKLY_MAX = dt.timedelta(days=366)
+_END_BEFORE_START = "The end is before the start."
+_NO_SUCH_YEAR = "Give a date between 2000 and 2100."
 _YEAR_FIELD = "academic_year"
 _TERMS_FIELD = f"{_YEAR_FIELD}.terms"
 
@@ -37,6 +44,37 @@ def check_bounds(calendar: Calendar) -> None:
     except msgspec.ValidationError as error:
         detail, _, path = str(error).partition(" - at ")
         raise InvalidCalendar((FieldError(field=path.strip("`$").lstrip("."), detail=detail),)) from error
+
+
+def check_edits(edits: Edits) -> None:
+    """Raises InvalidCalendar for times that cannot be, and for two own entries of one id."""
+    found = [error for entry_id, edit in edits.entries.items() for error in _edit_errors(entry_id, edit)]
+    for number, own in enumerate(edits.own):
+        found += _own_errors(f"edits.own.{number}", own)
+    if len({own.id for own in edits.own}) < len(edits.own):
+        found.append(FieldError(field="edits.own", detail="Each entry needs an id of its own."))
+    if found:
+        raise InvalidCalendar(tuple(found))
+
+
+def _edit_errors(entry_id: str, edit: Edit) -> Iterator[FieldError]:
+    field = f"edits.entries.{entry_id}"
+    if (edit.start is None) != (edit.end is None):
+        yield FieldError(field=f"{field}.{'end' if edit.start else 'start'}", detail="Give both start and end.")
+    elif edit.start and edit.end and edit.end <= edit.start:
+        yield FieldError(field=f"{field}.end", detail=_END_BEFORE_START)
+    if edit.date and edit.date.year not in _YEARS:
+        yield FieldError(field=f"{field}.date", detail=_NO_SUCH_YEAR)
+
+
+def _own_errors(field: str, own: OwnEvent) -> Iterator[FieldError]:
+    if own.end <= own.start:
+        yield FieldError(field=f"{field}.end", detail=_END_BEFORE_START)
+    if own.date.year not in _YEARS:
+        yield FieldError(field=f"{field}.date", detail=_NO_SUCH_YEAR)
+    until = own.weekly_until
+    if until and not own.date <= until <= own.date + _WEEKLY_MAX:
+        yield FieldError(field=f"{field}.weekly_until", detail="Give a day within a year after the first one.")
 
 
 def check_jobs(job_ids: tuple[UUID, ...], statuses: dict[UUID, str]) -> None:

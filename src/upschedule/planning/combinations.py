@@ -8,7 +8,7 @@ import msgspec
 from upschedule.planning.costs import Costs
 from upschedule.planning.counting import count
 from upschedule.planning.groups import Decision, Group, decisions, selected
-from upschedule.planning.held import held
+from upschedule.planning.held import Held, held
 from upschedule.planning.qualities import Qualities, clashes_between, qualities
 from upschedule.planning.search import Assignment, Limits, Problem, search
 from upschedule.planning.wishes import CLASH_WEEK, TravelTimes, Wishes
@@ -54,8 +54,12 @@ def propose(
     wanted: int,
     limits: Limits,
     clock: Callable[[], float],
+    own: Mapping[str, Held] = {},
 ) -> Proposals:
-    """`named`: all entries of modules that are attended, with all their groups. `clock` gives seconds."""
+    """`named`: all entries of modules that are attended, with all their groups. `clock` gives seconds.
+
+    `own`: what the student attends besides.
+    """
     events = dict(named)
     printed = decisions(events.items())
     considered = [_narrowed(decision, wishes, events) for decision in printed]
@@ -70,7 +74,7 @@ def propose(
         key: held(event, occurrences[key])
         for key, event in events.items()
         if occurrences[key] and (key in kept or not isinstance(event, Lecture))
-    }
+    } | dict(own)
     costs = Costs(times, considered, wishes, travel)
     problem = costs.problem()
     found = search(problem, wanted=wanted, limits=limits, clock=clock)

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from upschedule.planning.search import Occupied
+from upschedule.timetable.edits import OwnEvent
 from upschedule.timetable.event import Event, Lecture
 from upschedule.timetable.occurrences import Occurrence
 from upschedule.timetable.text import campus_of
@@ -31,15 +32,15 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
         return self.start < other.end and other.start < self.end
 
 
-def held(event: Event, found: Sequence[Occurrence]) -> Held:
-    """`found`: its occurrences, at least one."""
+def held(event: Event | OwnEvent, found: Sequence[Occurrence]) -> Held:
+    """`found`: its occurrences, at least one. Where an own entry is held is not known."""
     first = found[0]
     start = first.start.hour * 60 + first.start.minute
     return Held(
         dates=frozenset(occurrence.start.date() for occurrence in found),
         start=start,
         end=start + int((first.end - first.start).total_seconds()) // 60,
-        campus=campus_of(event),
+        campus="" if isinstance(event, OwnEvent) else campus_of(event),
         is_class=isinstance(event, Lecture),
     )
 

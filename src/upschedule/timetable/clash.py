@@ -7,6 +7,7 @@ from itertools import islice
 
 import msgspec
 
+from upschedule.timetable.edits import OwnEvent
 from upschedule.timetable.event import Event, Lecture
 from upschedule.timetable.occurrences import Occurrence
 
@@ -22,7 +23,7 @@ class Clash(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def clashes(
-    events: Mapping[str, Event], occurrences: Mapping[str, Sequence[Occurrence]], *, pairs_max: int
+    events: Mapping[str, Event | OwnEvent], occurrences: Mapping[str, Sequence[Occurrence]], *, pairs_max: int
 ) -> tuple[Clash, ...]:
     """The earliest clashes, at most `pairs_max`: nearly all groups of a large document would clash.
 
@@ -45,7 +46,7 @@ def _overlaps(occurrences: Mapping[str, Sequence[Occurrence]]) -> Iterator[tuple
         running.append((end, entry_id))
 
 
-def _alternatives(first: Event, second: Event) -> bool:
+def _alternatives(first: Event | OwnEvent, second: Event | OwnEvent) -> bool:
     if not (isinstance(first, Lecture) and isinstance(second, Lecture)):
         return False
     same_activity = first.activity[:1] == second.activity[:1]

@@ -93,7 +93,8 @@ def _event(item: Published) -> Event:
     _add(event, _repetition(entry))
     texts = {"summary": entry.summary, "location": entry.location, "description": entry.description}
     _add(event, {name: vText(text) for name, text in texts.items() if text})
-    _add(event, {"categories": [entry.module, entry.kind], "color": vText(entry.colour), "url": vUri(entry.url)})
+    categories = ["own"] if entry.own else [entry.module, entry.kind]
+    _add(event, {"categories": categories, "color": vText(entry.colour), "url": vUri(entry.url)})
     for minutes in () if item.cancelled else entry.reminders:
         alarm = Alarm()
         trigger = dt.timedelta(minutes=-minutes)

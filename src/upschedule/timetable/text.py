@@ -62,6 +62,17 @@ def campus_name(code: str) -> str:
     return _CAMPUSES.get(code.strip().upper(), code)
 
 
+def times(event: Event) -> str:
+    """Day and hours as printed: `Monday 08:30 to 09:20`."""
+    match event:
+        case Lecture():
+            return f"{event.day} {event.start} to {event.end}"
+        case Test():
+            return f"{event.date:%A} {event.date.day} {event.date:%B %Y}, {event.start} to {event.end}"
+        case Exam():
+            return f"{event.date:%A} {event.date.day} {event.date:%B %Y}, {event.start}"
+
+
 def tentative_reasons(event: Event) -> list[str]:
     """The reasons why an entry is tentative: its exam is not final, or has no room yet."""
     if not isinstance(event, Exam):
@@ -74,8 +85,11 @@ def tentative_reasons(event: Event) -> list[str]:
     return found
 
 
-def description(event: Event, *, exam_minutes: int, link: str) -> str:
-    """The printed data that has no property of its own, line by line. `link` leads to the place in the document."""
+def description(event: Event, *, assumed_minutes: int | None, link: str) -> str:
+    """The printed data that has no property of its own, line by line. `link` leads to the place in the document.
+
+    `assumed_minutes` is the assumed length of an exam, None where its owner gave one.
+    """
     lines = [f"Module: {event.module}"]
     match event:
         case Lecture():
@@ -88,5 +102,6 @@ def description(event: Event, *, exam_minutes: int, link: str) -> str:
         case Exam():
             lines += [f"Paper: {event.paper}", f"Activity: {event.activity}", f"Status: {event.status}"]
             lines += [f"Comments: {event.comments}"] if event.comments.strip() else []
-            lines += [f"The end is assumed: no end is printed, so {exam_minutes} minutes are taken."]
+            if assumed_minutes is not None:
+                lines += [f"The end is assumed: no end is printed, so {assumed_minutes} minutes are taken."]
     return "\n".join([*map(clean, lines), *tentative_reasons(event), f"As printed: {link}"])

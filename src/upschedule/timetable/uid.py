@@ -34,6 +34,11 @@ def followed_id(entry_id: str, date: dt.date) -> str:
     return _digest(entry_id, "follows", date.isoformat())
 
 
+def own_id(calendar_id: str, own: str) -> str:
+    """The id of an entry that the owner of a calendar added."""
+    return _digest(calendar_id, "own", own)
+
+
 def name_of(event: Event, year: int) -> tuple[str, ...]:
     """What names an entry however it moves, its kind and module first. Weekly slots of one activity share it."""
     match event:

@@ -33,6 +33,7 @@ from upschedule.web.http.streams import Streams
 from upschedule.web.http.uploads import UploadReceiver
 from upschedule.web.pages.account import AccountForms
 from upschedule.web.pages.assets import StaticController
+from upschedule.web.pages.entry_forms import EntryForms
 from upschedule.web.pages.explanations import ProblemController
 from upschedule.web.pages.forms import CalendarForms, DocumentForms
 from upschedule.web.pages.group_forms import GroupForms
@@ -60,6 +61,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     CalendarLinkForms,
     SharedController,
     GroupForms,
+    EntryForms,
     SignUpForms,
     SignInForms,
     AccountForms,

@@ -208,6 +208,37 @@ def test_a_change_keeps_what_it_does_not_name_and_null_goes_back_to_known_dates(
     assert person.get(address).json() == reset
 
 
+def test_entries_are_edited_and_added_and_the_feed_follows(person: httpx.Client, jobs: list[str]) -> None:
+    """`printed` stays; what cannot be is refused by its field."""
+    created = _create(person, jobs)
+    address, event = f"/api/v1/calendars/{created['id']}", created["events"][0]
+    choir = {"id": "choir", "title": "Choir", "date": "2025-08-04", "start": "18:00", "end": "19:00"}
+    edit = {"title": "Statics", "start": "06:00", "end": "06:45", "place": "Room 1", "note": "Blue book"}
+    edits = {"entries": {event["id"]: edit}, "own": [choir]}
+
+    changed = person.patch(address, json={"edits": edits}).json()
+    refused = person.patch(address, json={"edits": {"own": [choir | {"end": "17:00"}]}})
+
+    assert changed["edits"] == edits
+    edited = next(found for found in changed["events"] if found["id"] == event["id"])
+    assert (edited["uid"], edited["printed"]) == (event["uid"], event["printed"])
+    assert (edited["title"], edited["start"], edited["end"], edited["note"]) == (
+        "Statics",
+        "06:00",
+        "06:45",
+        "Blue book",
+    )
+    (own,) = changed["own_events"]
+    assert (own["own"], own["dates"]) == ("choir", ["2025-08-04"])
+    assert own["id"] in {slot["event"] for week in changed["weeks"] for day in week["days"] for slot in day["slots"]}
+    starts = by_icalendar(person.get(_path(created["feed_url"])).content)
+    assert {start.hour for start in starts[event["uid"]]} == {6}
+    assert [start.hour for start in starts[own["uid"]]] == [18]
+    assert (refused.status_code, problem_code(refused)) == (400, "calendar-invalid")
+    assert [error["field"] for error in refused.json()["errors"]] == ["edits.own.0.end"]
+    assert person.get(address).json()["edits"] == edits
+
+
 def test_missing_dates_are_a_problem_unless_an_estimate_is_asked_for(person: httpx.Client, jobs: list[str]) -> None:
     """The problem explains the short names of the terms that it names."""
     body = {"jobs": jobs, "academic_year": 2031}

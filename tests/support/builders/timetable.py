@@ -4,11 +4,12 @@ import datetime as dt
 from typing import Any
 
 from upschedule.timetable.academic_year import AcademicYear, Period, Term, YearDates
-from upschedule.timetable.entry import DEFAULT_REMINDERS, EntryOptions, entries
+from upschedule.timetable.entry import EntryOptions, entries
 from upschedule.timetable.event import Event, Exam, Lecture, Test
 from upschedule.timetable.icalendar import Header, Published, write
 from upschedule.timetable.merge import merge
 from upschedule.timetable.public_holidays import public_holidays
+from upschedule.timetable.reminders import DEFAULT_REMINDERS
 from upschedule.timetable.uid import entry_ids
 
 OPTIONS = EntryOptions(

@@ -16,11 +16,12 @@ from tests.support.documents.schedules import EXAMS, LECTURES, ROWS, TESTS, Kind
 from upschedule import golden
 from upschedule.golden.published import published_entries
 from upschedule.timetable.academic_year import AcademicYear, YearDates
-from upschedule.timetable.entry import DEFAULT_REMINDERS, EntryOptions, entries
+from upschedule.timetable.entry import EntryOptions, entries
 from upschedule.timetable.event import Event, Extraction, Lecture
 from upschedule.timetable.icalendar import Header, Published, write
 from upschedule.timetable.merge import merge
 from upschedule.timetable.public_holidays import public_holidays
+from upschedule.timetable.reminders import DEFAULT_REMINDERS
 from upschedule.timetable.uid import entry_ids
 
 YEAR = 2025

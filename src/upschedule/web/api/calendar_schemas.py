@@ -15,6 +15,7 @@ from upschedule.calendars.model import Changes, Choices, Planning
 from upschedule.calendars.service import ListedCalendar, OwnedCalendar
 from upschedule.calendars.warnings import CalendarWarning, warnings
 from upschedule.timetable.colours import Colour, colour_of
+from upschedule.timetable.edits import Edit, Edits, OwnEvent
 from upschedule.timetable.event import Event
 from upschedule.timetable.text import EntryKind, kind_of, location, summary, tentative_reasons
 from upschedule.timetable.week import Week, calendar_weeks
@@ -42,7 +43,8 @@ class CalendarChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """Fields that are left out stay unchanged.
 
     `academic_year: null` returns to the likeliest year and its known dates. `choices` replaces all choices, and
-    `planning` all wishes and dismissed clashes. `rotate_feed` ends the present feed address and makes another;
+    `planning` all wishes and dismissed clashes, and `edits` all
+    that was changed by hand. `rotate_feed` ends the present feed address and makes another;
     `feed_open: false` ends it without another.
     """
 
@@ -51,13 +53,18 @@ class CalendarChange(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     academic_year: RequestedYear | UnsetType = UNSET
     choices: Choices | UnsetType = UNSET
     planning: Planning | UnsetType = UNSET
+    edits: Edits | UnsetType = UNSET
     estimate_dates: bool | UnsetType = UNSET
     feed_open: bool | UnsetType = UNSET
     rotate_feed: bool = False
 
 
 class EventView(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry. `printed` is what the document says; `dates` are those on which it happens, a series' all of them."""
+    """An entry. `printed` is what the document says; `dates` are those on which it happens, a series' all of them.
+
+    `title`, `location` and `dates` are as the owner edited them, `start` and `end` as well; an exam's end is assumed
+    unless its owner gave one. `end` is null where the entry has no dates.
+    """
 
     id: str
     uid: str
@@ -66,10 +73,23 @@ class EventView(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     location: str
     colour: Colour
+    start: str
+    end: str | None
+    note: str
     hidden: bool
     doubts: tuple[str, ...]
     job: UUID
     printed: Event
+    dates: tuple[dt.date, ...]
+
+
+class OwnEventView(msgspec.Struct, frozen=True, kw_only=True):
+    """An entry that the owner added; `edits.own` holds it in full under `own`."""
+
+    id: str
+    uid: str
+    own: str
+    colour: Colour
     dates: tuple[dt.date, ...]
 
 
@@ -93,7 +113,9 @@ class CalendarView(CalendarSummary, frozen=True, kw_only=True):
     academic_year: AcademicYearView
     choices: Choices
     planning: Planning
+    edits: Edits
     events: tuple[EventView, ...]
+    own_events: tuple[OwnEventView, ...]
     weeks: tuple[Week, ...]
     clashes: tuple[CalendarClash, ...]
     warnings: tuple[CalendarWarning, ...]
@@ -114,6 +136,7 @@ def changes(requested: CalendarChange) -> Changes:
         academic_year=UNSET if year is UNSET else year_choice(year),
         choices=requested.choices,
         planning=requested.planning,
+        edits=requested.edits,
         estimate_dates=requested.estimate_dates,
         feed_open=requested.feed_open,
         rotate_feed=requested.rotate_feed,
@@ -139,7 +162,8 @@ def calendar_view(owned: OwnedCalendar) -> CalendarView:
     """All that a page needs to show and change a calendar."""
     assembly = owned.assembly
     visible = dict(assembly.visible)
-    occurrences = {entry_id: assembly.occurrences[entry_id] for entry_id in visible}
+    attended = [*visible, *(entry_id for entry_id, _ in assembly.own)]
+    occurrences = {entry_id: assembly.occurrences[entry_id] for entry_id in attended}
     modules = sorted({event.module for event in visible.values()})
     return CalendarView(
         **_summary(owned.listed),
@@ -149,7 +173,9 @@ def calendar_view(owned: OwnedCalendar) -> CalendarView:
         academic_year=academic_year_view(assembly),
         choices=assembly.calendar.choices,
         planning=assembly.calendar.planning,
+        edits=assembly.calendar.edits,
         events=tuple(_event_view(entry_id, event, owned) for entry_id, event in assembly.named),
+        own_events=tuple(_own_view(entry_id, own, owned) for entry_id, own in assembly.own),
         weeks=calendar_weeks(occurrences, assembly.year),
         clashes=calendar_clashes(assembly),
         warnings=warnings(assembly),
@@ -172,17 +198,31 @@ def _summary(listed: ListedCalendar) -> dict[str, Any]:
 
 def _event_view(entry_id: str, event: Event, owned: OwnedCalendar) -> EventView:
     assembly = owned.assembly
+    edit, dates = assembly.calendar.edits.entries.get(entry_id, Edit()), assembly.occurrences[entry_id]
     return EventView(
         id=entry_id,
         uid=f"{entry_id}@{owned.uid_domain}",
         kind=kind_of(event),
         module=event.module,
-        title=summary(event),
+        title=edit.title or summary(event),
         location=location(event),
         colour=assembly.calendar.choices.colours.get(event.module) or colour_of(event.module),
+        start=event.start,
+        end=f"{dates[0].end:%H:%M}" if dates else None,
+        note=edit.note,
         hidden=not is_shown(entry_id, event, assembly.calendar.choices),
         doubts=tuple(tentative_reasons(event)),
-        job=assembly.source_of(event),
-        printed=event,
-        dates=tuple(occurrence.start.date() for occurrence in assembly.occurrences[entry_id]),
+        job=assembly.source_of(assembly.printed[entry_id]),
+        printed=assembly.printed[entry_id],
+        dates=tuple(occurrence.start.date() for occurrence in dates),
+    )
+
+
+def _own_view(entry_id: str, own: OwnEvent, owned: OwnedCalendar) -> OwnEventView:
+    return OwnEventView(
+        id=entry_id,
+        uid=f"{entry_id}@{owned.uid_domain}",
+        own=own.id,
+        colour=colour_of(own.title),
+        dates=tuple(occurrence.start.date() for occurrence in own.dates),
     )

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
+from upschedule.timetable.edits import Edit
 from upschedule.timetable.event import Exam, Test
 from upschedule.web.pages.items import Item, item_of
 
@@ -29,9 +30,12 @@ class Month(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def months(
-    entries: Iterable[tuple[str, Test | Exam]], ends: Mapping[str, str], clashing: Iterable[tuple[str, dt.date]] = ()
+    entries: Iterable[tuple[str, Test | Exam]],
+    ends: Mapping[str, str],
+    clashing: Iterable[tuple[str, dt.date]] = (),
+    edits: Mapping[str, Edit] = {},
 ) -> tuple[Month, ...]:
-    """`ends` of exams, by entry id, as far as the calendar has assumed them. `clashing` as in `days.planned_days`."""
+    """`ends` of exams, by entry id, as far as the calendar has them. `clashing` as in `days.planned_days`."""
     in_clash = set(clashing)
     items = sorted(
         (
@@ -43,6 +47,7 @@ def months(
                     date=event.date,
                     exam_end=ends.get(entry_id, ""),
                     clashes=(entry_id, event.date) in in_clash,
+                    edit=edits.get(entry_id),
                 ),
             )
             for entry_id, event in entries

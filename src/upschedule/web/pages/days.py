@@ -11,7 +11,7 @@ from upschedule.calendars.clashes import clash_dates
 from upschedule.timetable.academic_year import AcademicYear, days
 from upschedule.timetable.event import Exam
 from upschedule.web.pages.grid import in_time_order
-from upschedule.web.pages.items import Item, item_of
+from upschedule.web.pages.items import Item, item_of, own_item
 
 #: An entry's id and a date on which it clashes with another.
 Clashing = frozenset[tuple[str, dt.date]]
@@ -71,8 +71,13 @@ def planned_days(assembly: CalendarAssembly, clashing: Clashing) -> Plan | None:
                 exam_end=f"{occurrence.end:%H:%M}" if isinstance(event, Exam) else "",
                 followed=occurrence.followed,
                 clashes=(entry_id, date) in clashing,
+                edit=assembly.calendar.edits.entries.get(entry_id),
             )
             by_date[date].append(item)
+    for entry_id, own in assembly.own:
+        for occurrence in own.dates:
+            date = occurrence.start.date()
+            by_date[date].append(own_item(entry_id, own, occurrence, clashes=(entry_id, date) in clashing))
     return Plan(by_date, assembly.year) if by_date else None
 
 

@@ -14,7 +14,10 @@ _FORMULAS = ("=", "+", "-", "@", "\t", "\r")
 
 
 class ExportedDate(msgspec.Struct, frozen=True, kw_only=True):
-    """One row. `kind`: class, test or exam; `end_assumed`: the schedule prints no end."""
+    """One row. `kind`: class, test, exam or own; `end_assumed`: the schedule prints no end.
+
+    `name` and `note` are the owner's.
+    """
 
     date: dt.date
     weekday: str
@@ -29,6 +32,8 @@ class ExportedDate(msgspec.Struct, frozen=True, kw_only=True):
     end_assumed: bool
     clashes: bool
     notes: tuple[str, ...]
+    name: str
+    note: str
 
 
 def exported(plan: Plan | None) -> tuple[ExportedDate, ...]:
@@ -50,6 +55,8 @@ def exported(plan: Plan | None) -> tuple[ExportedDate, ...]:
             end_assumed=item.end_assumed,
             clashes=item.clashes,
             notes=item.notes,
+            name=item.name,
+            note=item.note,
         )
         for day in plan.between(plan.first, plan.last)
         for item in day.items

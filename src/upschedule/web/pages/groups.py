@@ -14,6 +14,7 @@ from upschedule.planning.qualities import Qualities
 from upschedule.planning.wishes import Wishes
 from upschedule.timetable.clash import Clash
 from upschedule.timetable.colours import Colour, colour_of
+from upschedule.timetable.edits import OwnEvent
 from upschedule.timetable.event import DAYS, Event, Exam, Lecture, weekday_of
 from upschedule.timetable.text import campus_of, summary
 
@@ -302,7 +303,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _clash_line(assembly: CalendarAssembly, clash: Clash, *, clash_id: str = "", dismissed: bool = False) -> ClashLine:
-    events = dict(assembly.named)
+    events: dict[str, Event | OwnEvent] = {**dict(assembly.named), **dict(assembly.own)}
     first, second = (events[entry_id] for entry_id in clash.events)
     start = max(first.start, second.start)
     ends = [event.end for event in (first, second) if not isinstance(event, Exam)]
@@ -315,12 +316,16 @@ def _clash_line(assembly: CalendarAssembly, clash: Clash, *, clash_id: str = "",
         days = f"{weekdays.pop()}s" if len(weekdays) == 1 else "Several days"
         when = f"{days} {hours}, {len(dates)} times from {_date(dates[0])} to {_date(dates[-1])}"
     return ClashLine(
-        what=" and ".join(sorted((summary(first), summary(second)))),
+        what=" and ".join(sorted(map(_name, (first, second)))),
         when=when,
         dates=tuple(map(_date, dates)) if len(dates) > 1 else (),
         id=clash_id,
         dismissed=dismissed,
     )
+
+
+def _name(event: Event | OwnEvent) -> str:
+    return event.title if isinstance(event, OwnEvent) else summary(event)
 
 
 def _date(date: dt.date) -> str:

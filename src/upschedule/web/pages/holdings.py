@@ -91,7 +91,8 @@ class Holdings:
     @cached_property
     def warnings(self) -> EntryWarnings:
         """The warnings of all documents that count, by entry, those of the newest document first."""
-        ids = {identity(event): entry_id for entry_id, event in self.named}
+        printed = self.calendar.assembly.printed.items() if self.calendar and self.current else self.named
+        ids = {identity(event): entry_id for entry_id, event in printed}
         names = {job.id: job.file_name for job in self.jobs}
         return joined_warnings(
             entry_warnings(

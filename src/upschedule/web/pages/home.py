@@ -121,10 +121,12 @@ def _page(
     """`message` says what went wrong, `told` what else there is to know."""
     assembly = holdings.calendar.assembly if holdings.calendar else None
     choices = assembly.calendar.choices if assembly else Choices()
-    shown = schedule(holdings.named, holdings.warnings, choices, _exam_ends(assembly)) if holdings.named else None
+    edits = assembly.calendar.edits.entries if assembly else {}
+    ends = _exam_ends(assembly)
+    shown = schedule(holdings.named, holdings.warnings, choices, ends, edits) if holdings.named else None
     if shown and assembly and holdings.current and holdings.now:
         shown = with_dates(shown, assembly, wanted(request.query_params), holdings.now)
-        shown = msgspec.structs.replace(shown, choosable=choosable(assembly))
+        shown = msgspec.structs.replace(shown, choosable=choosable(assembly), editable=True)
     return page(
         request,
         "index.html",
@@ -143,8 +145,15 @@ def _page(
         groups=groups_summary(holdings.calendar.assembly) if holdings.calendar and holdings.current else None,
         replacements=replacement_views(holdings.plan, holdings.jobs),
         calendar=_links(holdings),
+        last_edit=last_edit_title(holdings, request),
         reading_key=" ".join(sorted(str(job_id) for job_id in holdings.plan.joined)),
     )
+
+
+def last_edit_title(holdings: Holdings, request: AnyRequest) -> str:
+    """What was changed just now and can be undone, empty for nothing."""
+    made = holdings.calendar.assembly.calendar.last_edit if holdings.calendar else None
+    return made.title if made and request.query_params.get("edited") else ""
 
 
 def _told(request: AnyRequest, holdings: Holdings) -> str:

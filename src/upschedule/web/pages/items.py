@@ -4,15 +4,21 @@ import datetime as dt
 
 import msgspec
 
+from upschedule.timetable.edits import Edit, OwnEvent
 from upschedule.timetable.event import Day, Event, Exam, Lecture, Test
+from upschedule.timetable.occurrences import Occurrence
 from upschedule.timetable.text import tentative_reasons
+
+#: The kind of an entry that the owner added.
+OWN = "Own"
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """One class, test or exam. `kind` is empty for a class; `date` is None in a typical week.
 
     `end` is empty while not known, and `end_assumed` for an exam: the schedule prints none. `followed` is the weekday
-    whose timetable its date follows. `clashes`: something else happens at the same time.
+    whose timetable its date follows. `clashes`: something else happens at the same time. `name` and `note` are its
+    owner's; `edited`: it differs from what is printed.
     """
 
     entry_id: str
@@ -29,6 +35,9 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     date: dt.date | None = None
     followed: Day | None = None
     clashes: bool = False
+    name: str = ""
+    note: str = ""
+    edited: bool = False
 
     @property
     def weekday(self) -> str:
@@ -47,8 +56,9 @@ def item_of(
     exam_end: str = "",
     followed: Day | None = None,
     clashes: bool = False,
+    edit: Edit | None = None,
 ) -> Item:
-    """`exam_end` is the assumed end of an exam, as far as the calendar has one."""
+    """`exam_end` is the end of an exam, as far as the calendar has one; it is assumed unless `edit` gives it."""
     match event:
         case Lecture():
             kind, title, end, campus = "", event.activity, event.end, event.campus
@@ -66,13 +76,25 @@ def item_of(
         date=date,
         start=event.start,
         end=end,
-        end_assumed=isinstance(event, Exam),
+        end_assumed=isinstance(event, Exam) and not (edit and edit.minutes),
         venues=event.venues,
         campus=campus,
         notes=_notes(event),
         followed=followed,
         clashes=clashes,
+        name=(edit.title or "") if edit else "",
+        note=edit.note if edit else "",
+        edited=edit is not None,
     )
+
+
+def own_item(entry_id: str, own: OwnEvent, occurrence: Occurrence, *, clashes: bool) -> Item:
+    """What the owner added, with its title in the place of a module."""
+    return Item(
+        entry_id=entry_id, kind=OWN, module=own.title, title="", group="", date=occurrence.start.date(),
+        start=own.start, end=own.end, end_assumed=False, venues=(own.place,) if own.place else (), campus="",
+        notes=(), clashes=clashes, note=own.note,
+    )  # fmt: skip
 
 
 def _exam_title(exam: Exam) -> str:

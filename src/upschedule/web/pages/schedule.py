@@ -8,6 +8,7 @@ import msgspec
 from upschedule.calendars.assembly import CalendarAssembly, is_shown
 from upschedule.calendars.model import Choices
 from upschedule.timetable.colours import Colour, colour_of
+from upschedule.timetable.edits import Edit
 from upschedule.timetable.event import Event, Exam, Lecture, Test
 from upschedule.web.pages.agenda import Month, months
 from upschedule.web.pages.days import BUSY, busy_times, clashing_occurrences, planned_days
@@ -24,7 +25,7 @@ Named = Sequence[tuple[str, Event]]
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """`colours` are the modules'. `week`, `agenda` and `now` are None until there is a calendar with dates.
 
-    `choosable` are the entries whose owner may attend another group instead.
+    `choosable` are the entries whose owner may attend another group instead; with `editable` all can be edited.
     """
 
     summary: str
@@ -40,6 +41,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     now: Now | None = None
     wanted: View | None = None
     choosable: frozenset[str] = frozenset()
+    editable: bool = False
 
     @property
     def has_choices(self) -> bool:
@@ -60,7 +62,13 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
         return self.wanted if self.wanted in views else next(iter(views), None)
 
 
-def schedule(named: Named, warnings: EntryWarnings, choices: Choices, ends: Mapping[str, str]) -> Schedule:
+def schedule(
+    named: Named,
+    warnings: EntryWarnings,
+    choices: Choices,
+    ends: Mapping[str, str],
+    edits: Mapping[str, Edit] = {},
+) -> Schedule:
     """Without dates. Modules that are hidden stay in the list, to be shown again. `ends` as in `agenda.months`."""
     listed = modules([event for _, event in named], choices)
     shown = [(entry_id, event) for entry_id, event in named if is_shown(entry_id, event, choices)]
@@ -71,8 +79,8 @@ def schedule(named: Named, warnings: EntryWarnings, choices: Choices, ends: Mapp
         shown=f"{len(shown)} of {len(named)} entries are shown." if len(shown) < len(named) else "All are shown.",
         modules=listed,
         colours={module.name: module.colour for module in listed},
-        typical=typical_weeks(lectures),
-        months=months(dated, ends),
+        typical=typical_weeks(lectures, edits),
+        months=months(dated, ends, edits=edits),
         warnings=warnings,
         has_exams=any(isinstance(event, Exam) for _, event in named),
     )
@@ -93,7 +101,8 @@ def with_dates(shown: Schedule, assembly: CalendarAssembly, wanted: Wanted, now:
     }
     return msgspec.structs.replace(
         shown,
-        months=months(dated, ends, clashing),
+        colours={own.title: colour_of(own.title) for _, own in assembly.own} | dict(shown.colours),
+        months=months(dated, ends, clashing, assembly.calendar.edits.entries),
         week=real_week(plan, wanted.week, now.date()),
         agenda=agenda(plan, wanted.since, now.date()),
         now=present(plan, now),

@@ -115,8 +115,16 @@ class SharedController(Controller):
         if found.busy_only:
             shown = busy_schedule(assembly, asked, now)
         else:
-            entries = schedule(assembly.visible, EntryWarnings(), assembly.calendar.choices, {})
+            entries = schedule(
+                assembly.visible,
+                EntryWarnings(),
+                assembly.calendar.choices,
+                {},
+                assembly.calendar.edits.entries,
+            )
             shown = with_dates(entries, assembly, asked, now)
-        answer = page(request, "shared.html", base=f"/shared/{token}", schedule=shown, busy_only=found.busy_only)
+        answer = page(
+            request, "shared.html", base=f"/shared/{token}", schedule=shown, busy_only=found.busy_only, last_edit=""
+        )
         answer.headers |= {"Referrer-Policy": "no-referrer", "X-Robots-Tag": "noindex"}
         return answer

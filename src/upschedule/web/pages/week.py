@@ -1,10 +1,11 @@
 """Weeks as grids: the typical week of each term, and real weeks with their dates. Pure."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from upschedule.timetable.edits import Edit
 from upschedule.timetable.event import DAYS, Lecture
 from upschedule.web.pages.days import Plan, PlannedDay, span
 from upschedule.web.pages.grid import Block, Frame, frame
@@ -51,13 +52,13 @@ class RealWeek(msgspec.Struct, frozen=True, kw_only=True):
     current: dt.date | None
 
 
-def typical_weeks(lectures: Sequence[NamedLecture]) -> tuple[Week, ...]:
+def typical_weeks(lectures: Sequence[NamedLecture], edits: Mapping[str, Edit] = {}) -> tuple[Week, ...]:
     """A week for each term that has classes; year modules appear in both, unless there is nothing but them."""
     terms = {_term(lecture) for _, lecture in lectures} - {""}
     if not terms:
-        return (_typical("Every week", lectures),) if lectures else ()
+        return (_typical("Every week", lectures, edits),) if lectures else ()
     return tuple(
-        _typical(term, [named for named in lectures if _term(named[1]) in {term, ""}]) for term in sorted(terms)
+        _typical(term, [named for named in lectures if _term(named[1]) in {term, ""}], edits) for term in sorted(terms)
     )
 
 
@@ -100,10 +101,10 @@ def _term(lecture: Lecture) -> str:
     return "Second semester" if lecture.offered in _SECOND_TERM else ""
 
 
-def _typical(title: str, lectures: Sequence[NamedLecture]) -> Week:
+def _typical(title: str, lectures: Sequence[NamedLecture], edits: Mapping[str, Edit]) -> Week:
     by_day: dict[str, list[Item]] = {day: [] for day in DAYS}
     for entry_id, lecture in lectures:
-        by_day[lecture.day].append(item_of(entry_id, lecture))
+        by_day[lecture.day].append(item_of(entry_id, lecture, edit=edits.get(entry_id)))
     around = frame(item for items in by_day.values() for item in items)
     shown = [day for position, day in enumerate(DAYS) if position < _WORKING_DAYS or by_day[day]]
     return Week(

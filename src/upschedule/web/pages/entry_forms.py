@@ -1,0 +1,222 @@
+"""What the screens for editing entries do. Each form leads back to where it was opened."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from urllib.parse import parse_qsl, urlsplit
+
+import msgspec
+from litestar import Controller, Response, post, route
+from litestar.di import Provide
+from litestar.response import Redirect
+
+from upschedule.calendars.assembly import CalendarAssembly
+from upschedule.calendars.errors import InvalidCalendar
+from upschedule.calendars.model import Changes, LastEdit
+from upschedule.timetable.edits import Edits
+from upschedule.timetable.text import clean
+from upschedule.web.http.errors import NotFound
+from upschedule.web.http.identity import AnyRequest
+from upschedule.web.http.openapi import READING
+from upschedule.web.pages.editing import Editor, back_to, fields, provide_editor
+from upschedule.web.pages.entries import (
+    EntryScreen,
+    by_field,
+    edit_from_form,
+    entries_screen,
+    entry_screen,
+    hidden_after,
+    new_screen,
+    own_from_form,
+    reminder_kinds,
+    reminders_from_form,
+    with_values,
+    without_edit,
+    without_own,
+)
+from upschedule.web.pages.holdings import Holdings
+from upschedule.web.pages.rendering import error_handlers, page, page_of_refusal
+from upschedule.web.pages.views import wanted
+
+_SEE_OTHER = 303
+_LIST = "/entries"
+
+
+class EntryForms(Controller):
+    """For the entries of the newest calendar of the visitor."""
+
+    path = _LIST
+    include_in_schema = False
+    exception_handlers = error_handlers()
+    dependencies = {"editor": Provide(provide_editor)}  # noqa: RUF012 - the framework reads it from the class
+
+    @route(http_method=READING)
+    async def all(self, request: AnyRequest, editor: Editor) -> Response[bytes]:
+        """Every entry, to be shown, hidden and edited."""
+        return page(request, "entries.html", screen=entries_screen(_assembly(await editor.holdings())))
+
+    @post()
+    async def show(self, request: AnyRequest, editor: Editor) -> Redirect:
+        """Shows the ticked entries and hides the others, as far as they differ from what the form showed."""
+        form = await fields(request)
+
+        def shown(holdings: Holdings) -> Changes | None:
+            assembly = _assembly(holdings)
+            hidden = hidden_after(form, assembly)
+            if set(hidden) == set(assembly.calendar.choices.hidden_events):
+                return None
+            return _undoable(assembly, "which entries are shown", hidden=hidden)
+
+        await editor.change(shown)
+        return Redirect(f"{_LIST}#main", status_code=_SEE_OTHER)
+
+    @post("/undo")
+    async def undo(self, request: AnyRequest, editor: Editor) -> Redirect:
+        """Undoes the last change that was made here."""
+
+        def undone(holdings: Holdings) -> Changes | None:
+            calendar = _assembly(holdings).calendar
+            if calendar.last_edit is None:
+                return None
+            choices = msgspec.structs.replace(calendar.choices, hidden_events=calendar.last_edit.hidden_events)
+            return Changes(edits=calendar.last_edit.edits, choices=choices)
+
+        await editor.change(undone)
+        form = dict(await fields(request))
+        return _back(form) if form.get("back") == "list" else back_to(request, "views")
+
+    @route("/reminders", http_method=READING)
+    async def reminders(self, request: AnyRequest, editor: Editor) -> Response[bytes]:
+        """By kind of entry."""
+        kinds = reminder_kinds(_assembly(await editor.holdings()).calendar.choices)
+        return page(request, "reminders.html", kinds=kinds)
+
+    @post("/reminders")
+    async def remind(self, request: AnyRequest, editor: Editor) -> Redirect:
+        """Raises InvalidCalendar."""
+        form = dict(await fields(request))
+
+        def chosen(holdings: Holdings) -> Changes:
+            return Changes(choices=reminders_from_form(form, _assembly(holdings).calendar.choices))
+
+        await editor.change(chosen)
+        return Redirect(_LIST, status_code=_SEE_OTHER)
+
+    @route("/new", http_method=READING)
+    async def new(self, request: AnyRequest, editor: Editor) -> Response[bytes]:
+        """The form of an entry of the owner's own."""
+        _assembly(await editor.holdings())
+        return _form(request, new_screen(), _origin(request))
+
+    @post("/new")
+    async def add(self, request: AnyRequest, editor: Editor) -> Redirect | Response[bytes]:
+        """Where it cannot be, the form is shown again with the reason."""
+        form = dict(await fields(request))
+        own_id = secrets.token_hex(8)
+
+        def added(holdings: Holdings) -> Changes:
+            assembly = _assembly(holdings)
+            edits = own_from_form(assembly.calendar.edits, None, form, new_id=own_id)
+            return _undoable(assembly, _title(form), edits=edits)
+
+        return await self._changed(request, editor, form, added, lambda _: new_screen())
+
+    @route("/{entry_id:str}", http_method=READING)
+    async def one(self, request: AnyRequest, entry_id: str, editor: Editor) -> Response[bytes]:
+        """The form of one entry. Raises NotFound."""
+        return _form(request, _screen(await editor.holdings(), entry_id), _origin(request))
+
+    @post("/{entry_id:str}")
+    async def edit(self, request: AnyRequest, entry_id: str, editor: Editor) -> Redirect | Response[bytes]:
+        """Saves, hides, shows or removes the entry, or puts it back as printed. Raises NotFound, CalendarChanged."""
+        form = dict(await fields(request))
+
+        def made(holdings: Holdings) -> Changes:
+            return _changes(holdings, entry_id, form)
+
+        return await self._changed(request, editor, form, made, lambda holdings: _screen(holdings, entry_id))
+
+    async def _changed(
+        self,
+        request: AnyRequest,
+        editor: Editor,
+        form: Mapping[str, str],
+        made: Callable[[Holdings], Changes],
+        screen: Callable[[Holdings], EntryScreen],
+    ) -> Redirect | Response[bytes]:
+        try:
+            await editor.change(made)
+        except InvalidCalendar as refused:
+            shown = with_values(screen(await editor.holdings()), form)
+            return page_of_refusal(request, "entry.html", by_field(refused), screen=shown, back=form.get("back", ""))
+        return _back(form)
+
+
+def _changes(holdings: Holdings, entry_id: str, form: Mapping[str, str]) -> Changes:
+    assembly = _assembly(holdings)
+    edits, hidden = assembly.calendar.edits, assembly.calendar.choices.hidden_events
+    title, do = _screen(holdings, entry_id).title, form.get("do")
+    own = dict(assembly.own).get(entry_id)
+    if own:
+        after = without_own(edits, own) if do == "remove" else own_from_form(edits, own, form, new_id="")
+        return _undoable(assembly, title, edits=after)
+    others = tuple(other for other in hidden if other != entry_id)
+    match do:
+        case "hide":
+            return _undoable(assembly, title, hidden=(*others, entry_id))
+        case "show":
+            return _undoable(assembly, title, hidden=others)
+        case "reset":
+            return _undoable(assembly, title, edits=without_edit(edits, entry_id))
+        case _:
+            return _undoable(assembly, title, edits=edit_from_form(assembly, entry_id, form))
+
+
+def _undoable(
+    assembly: CalendarAssembly, title: str, *, edits: Edits | None = None, hidden: tuple[str, ...] | None = None
+) -> Changes:
+    calendar = assembly.calendar
+    choices = calendar.choices
+    last_edit = LastEdit(title=title, edits=calendar.edits, hidden_events=choices.hidden_events)
+    return Changes(
+        edits=calendar.edits if edits is None else edits,
+        choices=choices if hidden is None else msgspec.structs.replace(choices, hidden_events=hidden),
+        last_edit=last_edit,
+    )
+
+
+def _title(form: Mapping[str, str]) -> str:
+    return clean(form.get("title", ""))
+
+
+def _assembly(holdings: Holdings) -> CalendarAssembly:
+    """Raises NotFound for a person without a calendar."""
+    if holdings.calendar is None:
+        raise NotFound
+    return holdings.calendar.assembly
+
+
+def _screen(holdings: Holdings, entry_id: str) -> EntryScreen:
+    files = {job.id: job.file_name for job in holdings.jobs}
+    found = entry_screen(_assembly(holdings), entry_id, files)
+    if found is None:
+        raise NotFound
+    return found
+
+
+def _form(request: AnyRequest, screen: EntryScreen, back: str) -> Response[bytes]:
+    return page(request, "entry.html", screen=screen, back=back, errors={}, message="")
+
+
+def _origin(request: AnyRequest) -> str:
+    """Where the form was opened: `list`, or the query of the first page."""
+    parts = urlsplit(request.headers.get("referer", ""))
+    return "list" if parts.path.startswith(_LIST) else wanted(dict(parse_qsl(parts.query))).query
+
+
+def _back(form: Mapping[str, str]) -> Redirect:
+    """To the list, or to the week that the form was opened from, where what was saved can be undone."""
+    back = form.get("back", "")
+    if back == "list":
+        return Redirect(f"{_LIST}#main", status_code=_SEE_OTHER)
+    query = wanted(dict(parse_qsl(back))).query
+    return Redirect(f"/?{query}{'&' if query else ''}edited=yes#views", status_code=_SEE_OTHER)
