@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import BinaryIO, ParamSpec, TypeVar
 from uuid import UUID
 
 import click
@@ -18,6 +18,7 @@ import msgspec
 from upschedule.cli import operator_text as text
 from upschedule.cli.failing import fail
 from upschedule.cli.operator_client import NothingFound, OperatorClient, operator_client, problem_of, prometheus_client
+from upschedule.deploy.environment import key_writer_from
 from upschedule.deploy.errors import DeployError, ServerRefused
 from upschedule.deploy.probe.metrics import Prometheus
 from upschedule.deploy.service_report.contents import Contents, FailedDocuments
@@ -31,6 +32,7 @@ from upschedule.processing.operators.answers import (
     Statements,
     Users,
 )
+from upschedule.services.live import YEARS_PREFIX, ValueRefused, read_key
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -277,6 +279,24 @@ def exempt(account: UUID, *, operator: str, reason: str, as_json: bool) -> None:
 def end_exemption(account: UUID, *, operator: str, reason: str, as_json: bool) -> None:
     """Give an exempt ACCOUNT its limits back."""
     _change(f"accounts/{account}/end-exemption", operator, reason, as_json=as_json)
+
+
+@command.command("set-year")
+@click.argument("year", type=click.IntRange(2000, 2100))
+@click.argument("file", type=click.File("rb"))
+@_answers
+def set_year(year: int, file: BinaryIO) -> None:
+    """Give the dates of the academic YEAR, JSON in FILE (- is standard input), to every calendar and feed.
+
+    Writes the key of Consul from which the API takes them, once they are checked; docs/live-settings.md describes them.
+    """
+    key, value = f"{YEARS_PREFIX}{year}", file.read()
+    try:
+        read_key(key, value)
+    except ValueRefused as error:
+        fail(os.EX_DATAERR, f"{year}: {error}")
+    key_writer_from(os.environ).write(key, value)
+    click.echo(f"The dates of {year} are written. Calendars and feeds follow within a minute.")
 
 
 def _scheduler() -> _Scheduler:

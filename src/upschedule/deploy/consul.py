@@ -140,6 +140,22 @@ class ConsulHealth:
             raise ServerUnreachable(f"Consul at {self._client.http.base_uri}", _reason(error)) from error
 
 
+class ConsulKeyWriter:
+    """Writes keys with the token of an operator, over a client of py-consul."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def write(self, key: str, value: bytes) -> None:
+        """Raises ServerUnreachable."""
+        try:
+            written = self._client.kv.put(key, value)
+        except ConsulErrors as error:
+            raise ServerUnreachable(f"Consul at {self._client.http.base_uri}", _reason(error)) from error
+        if not written:
+            raise ServerUnreachable(f"Consul at {self._client.http.base_uri}", "it did not take the key")
+
+
 class NoConsul(ConsulHealth):
     """For programs whose decisions must not depend on Consul: no instance is registered, so no check explains one."""
 

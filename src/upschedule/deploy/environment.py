@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from upschedule.deploy.clock import Clock
-from upschedule.deploy.consul import ConsulHealth, consul_client
+from upschedule.deploy.consul import ConsulHealth, ConsulKeyWriter, consul_client
 from upschedule.deploy.errors import InvalidVariable
 from upschedule.deploy.nomad import NomadClient, nomad_endpoint
 from upschedule.deploy.records.recorder import RECORDS_MIN, Recorder
@@ -68,15 +69,23 @@ def records_max_from(environment: Mapping[str, str]) -> int:
 
 def consul_from(environment: Mapping[str, str]) -> ConsulHealth:
     """Consul as the environment variables of its own command line name it."""
+    return ConsulHealth(_consul(environment))
+
+
+def key_writer_from(environment: Mapping[str, str]) -> ConsulKeyWriter:
+    """Consul's keys, as `consul_from` finds Consul."""
+    return ConsulKeyWriter(_consul(environment))
+
+
+def _consul(environment: Mapping[str, str]) -> Any:
     address = environment.get("CONSUL_HTTP_ADDR") or "127.0.0.1:8500"
     if "://" not in address:
         secure = environment.get("CONSUL_HTTP_SSL", "").lower() in {"1", "true"}
         address = f"{'https' if secure else 'http'}://{address}"
     certificate, key = environment.get("CONSUL_CLIENT_CERT"), environment.get("CONSUL_CLIENT_KEY")
-    client = consul_client(
+    return consul_client(
         address,
         environment.get("CONSUL_HTTP_TOKEN", ""),
         ca_file=environment.get("CONSUL_CACERT"),
         certificate=(certificate, key) if certificate and key else certificate,
     )
-    return ConsulHealth(client)

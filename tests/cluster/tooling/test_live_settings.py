@@ -4,18 +4,20 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner, Result
 
 from tests.support.cluster.tooling.key_server import SETTINGS, KeyServer, running_keys
 from tests.support.processes.application import ApiProcess, api_process, worker_process
 from tests.support.servers import wait_until
 from tests.support.web.requests import pdf_like, problem_code, upload
+from upschedule.cli import main
 
 StartApi = Callable[..., ApiProcess]
 NewClient = Callable[[ApiProcess], httpx.Client]
@@ -296,6 +298,28 @@ def test_the_dates_of_a_year_are_written_into_its_row_and_stay_there(keys: KeySe
     assert httpx.get(address).json() == known
     (audit,) = [line for line in api.logged("setting_changed") if line["key"].endswith("2031")]
     assert (audit["old"], audit["new"]["source"]) == (None, YEAR["source"])
+
+
+def test_an_operator_sets_the_dates_of_a_year_with_one_command(
+    keys: KeyServer, start_api: StartApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Checked before it is written; calendars have it within a minute."""
+    api = start_api()
+    address = f"{api.url}/api/v1/academic-years/2032"
+    monkeypatch.setenv("CONSUL_HTTP_ADDR", keys.url)
+    monkeypatch.setenv("CONSUL_HTTP_TOKEN", keys.operator_token)
+    dates = {"terms": {"S1": {"start": "2032-02-09", "end": "2032-05-21"}}}
+
+    def run(value: Mapping[str, object]) -> Result:
+        return CliRunner().invoke(main, ["ops", "set-year", "2032", "-"], input=json.dumps(value))
+
+    refused = run(YEAR)
+    assert (refused.exit_code, httpx.get(address).status_code) == (os.EX_DATAERR, 404)
+    assert run(YEAR | {"dates": dates}).exit_code == os.EX_OK
+    wait_until(lambda: httpx.get(address).status_code == 200, timeout_seconds=60)
+    assert httpx.get(address).json()["dates"]["terms"]["S1"]["start"] == "2032-02-09"
+    monkeypatch.setenv("CONSUL_HTTP_TOKEN", keys.token)
+    assert run(YEAR | {"dates": dates}).exit_code == os.EX_UNAVAILABLE
 
 
 def test_a_question_that_is_held_does_not_hold_up_the_end_of_a_process(keys: KeyServer, start_api: StartApi) -> None:

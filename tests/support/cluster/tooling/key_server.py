@@ -54,6 +54,11 @@ class KeyServer:
         return f"http://{self._address}"
 
     @property
+    def operator_token(self) -> str:
+        """May write keys."""
+        return self._management
+
+    @property
     def client(self) -> Any:
         """With the management token."""
         return consul_client(self.url, self._management, retries=BRIEF)
