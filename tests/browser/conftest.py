@@ -78,9 +78,9 @@ def new_user(chromium: Browser, tmp_path: Path, request: pytest.FixtureRequest) 
     users: list[User] = []
 
     def arrive(url: str, *, width: int = 1440, height: int = 900, **options: Any) -> User:
-        context = chromium.new_context(
-            base_url=url, viewport={"width": width, "height": height}, locale="en-ZA", **options
-        )
+        # Playwright sees no request that a service worker answers: a test asks for it.
+        options = {"service_workers": "block", "locale": "en-ZA"} | options
+        context = chromium.new_context(base_url=url, viewport={"width": width, "height": height}, **options)
         context.set_default_timeout(30_000)
         users.append(User(context.new_page()))
         return users[-1]

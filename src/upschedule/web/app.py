@@ -40,6 +40,7 @@ from upschedule.web.pages.group_forms import GroupForms
 from upschedule.web.pages.home import HomeController
 from upschedule.web.pages.information import InformationController
 from upschedule.web.pages.mail_links import ConfirmForms, ForgottenForms
+from upschedule.web.pages.phone import PhoneController
 from upschedule.web.pages.rendering import negotiated_handlers
 from upschedule.web.pages.sign_in import SignInForms, SignUpForms
 from upschedule.web.pages.take import CalendarLinkForms, SharedController
@@ -69,6 +70,7 @@ CONTROLLERS: tuple[type[Controller], ...] = (
     ForgottenForms,
     InformationController,
     StaticController,
+    PhoneController,
     HealthController,
     MetricsController,
 )

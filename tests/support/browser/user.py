@@ -7,7 +7,11 @@ from pathlib import Path
 from playwright.sync_api import ConsoleMessage, Locator, Page, expect
 
 #: Chromium says so of every answer of 400 and more; whether it was expected is the test's business.
-_REFUSED = re.compile(r"Failed to load resource: the server responded with a status of 4\d\d")
+_REFUSED = re.compile(
+    r"Failed to load resource: the server responded with a status of 4\d\d"
+    # What playwright says where a test does not ask for the service worker.
+    r"|Service Worker registration blocked by Playwright"
+)
 
 
 class User:

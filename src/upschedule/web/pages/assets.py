@@ -12,13 +12,18 @@ from upschedule.web.http.errors import NotFound
 from upschedule.web.http.guards import OUTSIDE_LIMITS
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.openapi import READING
+from upschedule.web.pages.bundle import bundled
 from upschedule.web.pages.grid import LINES_MAX
 
 _FOLDER = Path(__file__).parents[1] / "static"
 #: The style sheet of every page.
 _STYLES = "styles.css"
 _SHEETS = ("tokens", "base", "page", "documents", "week", "week-grid", "schedule", "print")
-_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+#: The scripts of pages, each with all modules that it imports.
+_SCRIPTS = ("main.js", "groups.js")
+#: Not a part of a page: it has an address of its own.
+SERVICE_WORKER = "service-worker.js"
+_TYPES = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml", ".png": "image/png"}
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
@@ -31,7 +36,7 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Assets:
-    """All files share one digest, so that modules which import each other by relative address stay together."""
+    """All files share one digest, so that files which name each other by relative address stay together."""
 
     def __init__(self, folder: Path) -> None:
         files = {
@@ -39,6 +44,7 @@ class Assets:
             for path in sorted(folder.rglob("*"))
             if path.suffix in _TYPES
         }
+        _bundle(files)
         files["week-grid.css"] = _week_grid().encode()
         # One request for all of them, in the order in which they override each other.
         files[_STYLES] = b"".join(files.pop(f"{name}.css") for name in _SHEETS)
@@ -51,6 +57,13 @@ class Assets:
 
     def find(self, name: str) -> Asset | None:
         return self._assets.get(name)
+
+
+def _bundle(files: dict[str, bytes]) -> None:
+    """Replaces the modules by one script for each page."""
+    modules = {name: files.pop(name).decode() for name in tuple(files) if name.endswith(".js")}
+    files |= {script: bundled(script, modules).encode() for script in _SCRIPTS}
+    files[SERVICE_WORKER] = modules[SERVICE_WORKER].encode()
 
 
 def _digest(files: dict[str, bytes]) -> str:

@@ -49,7 +49,8 @@ function acceptDrops(form) {
   });
 }
 
-async function take(form, files) {
+/** Sends these files. @param {HTMLFormElement} form @param {File[]} files */
+export async function take(form, files) {
   // A new printing must not meet the old one that is about to leave.
   await finishRemoval();
   for (const file of files) {

@@ -2,6 +2,7 @@
 import { startCalendar } from "./calendar.js";
 import { startDocuments } from "./documents.js";
 import { startParts } from "./parts.js";
+import { startPhone } from "./phone.js";
 import { startPrinting } from "./printing.js";
 import { startRemoval } from "./removal.js";
 
@@ -10,5 +11,6 @@ startRemoval();
 startPrinting();
 startDocuments();
 startCalendar();
+startPhone();
 // Hides what is there only for a page whose scripts are blocked, or have not come yet.
 document.documentElement.dataset.scripts = "ready";

@@ -1,0 +1,57 @@
+// Keeps the timetable for times without a connection, and takes the files that a phone shares with the application.
+import { take } from "./documents.js";
+
+const KEEP_AFTER_MS = 3_000;
+const SHARED = "shared";
+
+export function startPhone() {
+  // Plain HTTP has neither service workers nor caches.
+  if (!("serviceWorker" in navigator) || !("caches" in window)) {
+    return;
+  }
+  takeShared();
+  addEventListener("load", register);
+  if (document.readyState === "complete") {
+    register();
+  }
+  let timer = 0;
+  document.addEventListener("parts:new", () => {
+    clearTimeout(timer);
+    timer = setTimeout(keepNow, KEEP_AFTER_MS);
+  });
+  const keepNow = () => {
+    clearTimeout(timer);
+    timer = 0;
+    keep();
+  };
+  // A phone that leaves the page may end it.
+  document.addEventListener("visibilitychange", () => timer && document.hidden && keepNow());
+}
+
+function register() {
+  // Without it the page works as before, only not without a connection.
+  navigator.serviceWorker.register("/service-worker.js").catch(() => {});
+}
+
+/** The service worker fetches the page anew: what it has kept is older than what is shown. */
+function keep() {
+  navigator.serviceWorker.ready.then((registration) => registration.active?.postMessage("keep"));
+}
+
+async function takeShared() {
+  const url = new URL(location.href);
+  if (!url.searchParams.has("shared")) {
+    return;
+  }
+  url.searchParams.delete("shared");
+  history.replaceState(null, "", url);
+  const cache = await caches.open(SHARED);
+  const files = [];
+  for (const request of await cache.keys()) {
+    const answer = await cache.match(request);
+    const name = decodeURIComponent(answer.headers.get("X-File-Name"));
+    files.push(new File([await answer.blob()], name, { type: "application/pdf" }));
+  }
+  await caches.delete(SHARED);
+  take(document.getElementById("upload"), files);
+}

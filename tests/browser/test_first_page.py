@@ -1,0 +1,14 @@
+"""What a first visit may cost, in figures that do not depend on the speed of the machine."""
+
+from playwright.sync_api import Browser
+
+from perf.first_page import BYTES_MAX, REQUESTS_MAX, SHIFT_MAX, measure
+from tests.support.processes.application import ApiProcess
+
+
+def test_the_first_page_keeps_its_budget(chromium: Browser, application: ApiProcess) -> None:
+    """Requests before an upload works, bytes as transferred, and what moves while it loads."""
+    found = measure(chromium, application.url, slow=False)
+    assert 0 < found.requests <= REQUESTS_MAX
+    assert 0 < found.bytes <= BYTES_MAX
+    assert found.shift < SHIFT_MAX
