@@ -1,7 +1,7 @@
-"""Deletes ended sessions, sign-ups and links that were not used, and devices that were not used for too long."""
+"""Deletes ended sessions, sign-ups and links that were not used, and devices and accounts unused for too long."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from psycopg import sql
 
@@ -20,6 +20,7 @@ _DELETE_OLDEST = """
         ) AS oldest
     )
 """
+_DELETE_UNUSED = "SELECT delete_unused_accounts(%(unused_since)s, %(rows_max)s) AS deleted"
 
 
 class AccountRetention:
@@ -32,12 +33,14 @@ class AccountRetention:
         *,
         lives: SessionLives,
         sign_in_lives: SignInLives,
+        unused: timedelta,
         now: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._cache = cache
         self._lives = lives
         self._sign_in_lives = sign_in_lives
+        self._unused = unused
         self._now = now
 
     async def remove_old(self) -> None:
@@ -47,6 +50,7 @@ class AccountRetention:
         await remove_part("devices", self._remove_devices)
         await remove_part("password-resets", self._remove_resets)
         await remove_part("mails", self._remove_mails)
+        await remove_part("accounts", self._remove_unused)
 
     async def _remove_sessions(self) -> int:
         """Deletes from Redis first: the previous release's key would bring back a session whose row is gone."""
@@ -71,6 +75,13 @@ class AccountRetention:
     async def _remove_mails(self) -> int:
         """Messages that no process sends any more: what their links open is gone by then."""
         return await self._delete_oldest("mails", "created_at", self._now() - self._sign_in_lives.sign_up)
+
+    async def _remove_unused(self) -> int:
+        """Accounts without a visit or a request of their feed, with all that was read for them."""
+        values = {"unused_since": self._now() - self._unused, "rows_max": _ROWS_MAX}
+        async with self._database.transaction() as connection:
+            row = await (await connection.execute(_DELETE_UNUSED, values)).fetchone()
+        return int(row["deleted"]) if row else 0
 
     async def _delete_oldest(self, table: str, column: str, until: datetime) -> int:
         statement = sql.SQL(_DELETE_OLDEST).format(table=sql.Identifier(table), column=sql.Identifier(column))

@@ -53,6 +53,10 @@ _TOUCH = """
     UPDATE sessions SET last_seen_at = greatest(last_seen_at, %(now)s)
     WHERE id_hash = %(id_hash)s AND ended_at IS NULL RETURNING *
 """
+# Accounts that are not used for long are deleted by it; once a day is enough.
+_NOTE_USE = """
+    UPDATE accounts SET used_at = %(now)s WHERE id = %(account_id)s AND used_at < %(now)s - interval '1 day'
+"""
 _END = "UPDATE sessions SET ended_at = %(now)s WHERE id_hash = %(id_hash)s AND ended_at IS NULL"
 _END_ALL = """
     UPDATE sessions SET ended_at = %(now)s
@@ -94,7 +98,9 @@ class SessionRepository:
     async def create(self, id_hash: bytes, account_id: UUID, now: datetime, *, browser: str) -> Session:
         values = {"id_hash": id_hash, "account_id": account_id, "now": now, "browser": browser}
         cursor = await self._connection.execute(_CREATE, values)
-        return msgspec.convert(await cursor.fetchone(), Session)
+        session = msgspec.convert(await cursor.fetchone(), Session)
+        await self._note_use(session, now)
+        return session
 
     async def adopt(self, id_hash: bytes, account_id: UUID, now: datetime) -> Session | None:
         """Inserts a session that only Redis has. None if it has ended before, or its account is gone."""
@@ -108,7 +114,13 @@ class SessionRepository:
     async def touch(self, id_hash: bytes, now: datetime) -> Session | None:
         """The session after this use; None if it has ended."""
         cursor = await self._connection.execute(_TOUCH, {"id_hash": id_hash, "now": now})
-        return msgspec.convert(await cursor.fetchone(), Session | None)
+        session = msgspec.convert(await cursor.fetchone(), Session | None)
+        if session:
+            await self._note_use(session, now)
+        return session
+
+    async def _note_use(self, session: Session, now: datetime) -> None:
+        await self._connection.execute(_NOTE_USE, {"account_id": session.account_id, "now": now})
 
     async def end(self, id_hash: bytes, now: datetime) -> None:
         await self._connection.execute(_END, {"id_hash": id_hash, "now": now})

@@ -18,12 +18,15 @@ from upschedule.calendars.records import RecordRepository, calendars_without_fil
 from upschedule.calendars.repository import CalendarRepository
 from upschedule.calendars.service import feed_url
 from upschedule.stores.database import Database
+from upschedule.stores.errors import StoreFull
 from upschedule.stores.tokens import token_hash
 from upschedule.timetable.icalendar import with_source
 
 #: The most that one pass of `publish_outdated` does.
 _CALENDARS_MAX = 50
 _ENTRIES_MAX = 5000
+#: A feed is fetched many times a day; its use is noted once.
+_USE_NOTED_AFTER = dt.timedelta(days=1)
 
 
 class CalendarFile(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +54,9 @@ class FeedService:
             records = RecordRepository(connection, inputs.calendar.id)
             cached = await records.cached_file(module, basis_of(inputs, self._options))
             earlier = await CalendarRepository(connection).modules(inputs.calendar.id) if module else frozenset[str]()
+            last_use = await CalendarRepository(connection).last_use(inputs.calendar.account_id)
+        if last_use and self._now() - last_use > _USE_NOTED_AFTER:
+            await self._note_use(inputs.calendar.account_id)
         body = cached or await self._publish_feed(inputs.calendar.id, module, earlier)
         address = feed_url(self._options.public_url, token)
         return _file(with_source(body, f"{address}?module={quote(module)}" if module else address))
@@ -77,6 +83,12 @@ class FeedService:
         before = self._now() - dt.timedelta(days=self._options.cancelled_days)
         async with self._database.transaction() as connection:
             await delete_cancelled_entries(connection, before=before, rows_max=_ENTRIES_MAX)
+
+    async def _note_use(self, account_id: UUID) -> None:
+        # A calendar program must not wait for disk space.
+        with suppress(StoreFull):
+            async with self._database.transaction() as connection:
+                await CalendarRepository(connection).note_use(account_id, self._now())
 
     async def _publish_feed(
         self, calendar_id: UUID, module: str = "", earlier_modules: frozenset[str] = frozenset()

@@ -121,6 +121,18 @@ class CalendarRepository:
     async def by_token(self, token_hash: bytes) -> CalendarInputs | None:
         return await self._inputs(await self._one(self._BY_TOKEN, token_hash=token_hash))
 
+    _LAST_USE = "SELECT used_at FROM accounts WHERE id = %(account_id)s"
+    _NOTE_USE = "UPDATE accounts SET used_at = greatest(used_at, %(now)s) WHERE id = %(account_id)s"
+
+    async def last_use(self, account_id: UUID) -> dt.datetime | None:
+        """Of the account, by a visit or by a feed; None if it is gone."""
+        row = await self._one(self._LAST_USE, account_id=account_id)
+        return row["used_at"] if row else None
+
+    async def note_use(self, account_id: UUID, now: dt.datetime) -> None:
+        """An account that is not used for long is deleted."""
+        await self._connection.execute(self._NOTE_USE, {"account_id": account_id, "now": now})
+
     _BY_ID = "SELECT * FROM calendars WHERE id = %(calendar_id)s"
 
     async def by_id(self, calendar_id: UUID) -> CalendarInputs | None:

@@ -188,6 +188,7 @@ class Services:
             cache,
             lives=_session_lives(self.settings),
             sign_in_lives=_sign_in_lives(self.settings),
+            unused=timedelta(days=self.settings.jobs.unused_days),
             now=now,
         )
 

@@ -47,6 +47,10 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     address_hours: Annotated[float, Meta(gt=0, description="How long the queue keeps the keyed hash of an address")] = (
         24.0
     )
+    unused_days: Annotated[
+        float,
+        Meta(ge=30, le=3650, description="Days without a visit or a feed request until an account is deleted"),
+    ] = 548.0
     lease_seconds: Annotated[float, Meta(gt=0, description="A worker silent for this time has lost its job (R2.3)")] = (
         8.0
     )

@@ -33,6 +33,7 @@ from upschedule.stores.redis import connect
 DAY = timedelta(days=1)
 LIVES = SessionLives(idle=10 * DAY, absolute=30 * DAY)
 SIGN_IN_LIVES = SignInLives(sign_up=DAY, device=40 * DAY, reset=DAY / 24)
+UNUSED = 548 * DAY
 BEGINNING = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
 
@@ -54,7 +55,9 @@ class House:
         self.retention = self.retention_with(self.cache)
 
     def retention_with(self, cache: SessionCache) -> AccountRetention:
-        return AccountRetention(self.database, cache, lives=LIVES, sign_in_lives=SIGN_IN_LIVES, now=self.clock)
+        return AccountRetention(
+            self.database, cache, lives=LIVES, sign_in_lives=SIGN_IN_LIVES, unused=UNUSED, now=self.clock
+        )
 
     async def begin(self, account: UUID) -> str:
         async with self.database.transaction() as connection:

@@ -168,6 +168,22 @@ async def test_a_change_of_the_year_by_an_operator_reaches_every_feed(
     assert [moment.date() for moment in before if moment not in after] == [dt.date(2026, 3, 2)]
 
 
+async def test_a_request_of_a_feed_keeps_the_account_from_being_deleted(
+    calendars: CalendarService, feeds: FeedService, campus: Campus, clock: Clock
+) -> None:
+    """Noted once a day: a calendar program asks all day long."""
+    person = campus.account()
+    owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),), limits=LIMITS)
+    campus.execute("UPDATE accounts SET used_at = %s WHERE id = %s", clock.now() - dt.timedelta(days=500), person)
+
+    await feeds.feed(_token(owned))
+    first = clock.now()
+    clock.time += dt.timedelta(hours=23)
+    await feeds.feed(_token(owned))
+
+    assert campus.execute("SELECT used_at FROM accounts WHERE id = %s", person) == [(first,)]
+
+
 async def test_a_document_read_again_reaches_the_feed(
     calendars: CalendarService, feeds: FeedService, campus: Campus
 ) -> None:

@@ -7,7 +7,7 @@ from psycopg import sql
 
 from upschedule.operations.privileges.errors import RoleMissing
 from upschedule.operations.privileges.identities import BACKUP_ROLE, PROCESSES, Process, role_of
-from upschedule.operations.privileges.tables import TABLES
+from upschedule.operations.privileges.tables import FUNCTIONS, TABLES
 
 #: Roles belong to the server and not to a database, so the operator of the server creates them.
 ROLES = (*map(role_of, PROCESSES), BACKUP_ROLE)
@@ -26,6 +26,8 @@ def grant_all(conn: psycopg.Connection, *, shared_role: str, only_add: bool) -> 
             raise RoleMissing(role)
     with conn.transaction():
         for statement in _statements(_tables(conn), shared_role, only_add=only_add):
+            conn.execute(statement)
+        for statement in _functions(conn):
             conn.execute(statement)
 
 
@@ -47,6 +49,18 @@ def _statements(tables: Collection[str], shared_role: str, *, only_add: bool) ->
     for table in sorted(TABLES.keys() & tables):
         for process in PROCESSES:
             yield from _process(table, process, TABLES[table].get(process, ""), only_add=only_add)
+
+
+def _functions(conn: psycopg.Connection) -> Iterator[sql.Composed]:
+    """Those that this release's migrations have made; a migration takes them from PUBLIC."""
+    for function, processes in FUNCTIONS.items():
+        row = conn.execute("SELECT to_regprocedure(%s) IS NOT NULL", [function]).fetchone()
+        for process in processes if row == (True,) else ():
+            # The text is this package's own.
+            name = sql.SQL(function)  # pyright: ignore[reportArgumentType] - a declared constant, not a literal
+            yield sql.SQL("GRANT EXECUTE ON FUNCTION {name} TO {role}").format(
+                name=name, role=sql.Identifier(role_of(process))
+            )
 
 
 def _process(table: str, process: Process, privileges: str, *, only_add: bool) -> Iterator[sql.Composed]:

@@ -63,3 +63,5 @@ TABLES: Mapping[str, Mapping[Process, str]] = {
     "schema_migrations": dict.fromkeys(PROCESSES, "SELECT"),
     "releases": dict.fromkeys(PROCESSES, "SELECT"),
 }
+#: Functions that do with the owner's rights what no process may do, and the processes that may call them.
+FUNCTIONS: Mapping[str, tuple[Process, ...]] = {"delete_unused_accounts(timestamptz, integer)": ("scheduler",)}

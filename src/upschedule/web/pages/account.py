@@ -19,6 +19,7 @@ from upschedule.web.http.client_addresses import ClientAddresses
 from upschedule.web.http.identity import AnyRequest, Identity
 from upschedule.web.http.openapi import READING
 from upschedule.web.pages.editing import fields
+from upschedule.web.pages.information import months_of
 from upschedule.web.pages.rendering import error_handlers, page, page_of_refusal
 
 _SEE_OTHER = 303
@@ -82,6 +83,7 @@ class AccountScreen:
             "stored": f"{profile.stored_bytes / MEBIBYTE:.1f} of {profile.quota_bytes / MEBIBYTE:.0f} MB",
             "sessions": tuple(_session_lines(sessions, self._now.astimezone(_SAST))),
             "keep_hours": round(self._settings.uploads.keep_hours),
+            "unused_months": months_of(self._settings.jobs.unused_days),
         }
 
 

@@ -7,6 +7,13 @@ from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.openapi import READING
 from upschedule.web.pages.rendering import error_handlers, page
 
+_DAYS_OF_MONTH = 365.25 / 12
+
+
+def months_of(days: float) -> int:
+    """Whole months, for people."""
+    return round(days / _DAYS_OF_MONTH)
+
 
 class InformationController(Controller):
     """The figures in the pages are those of the settings."""
@@ -27,6 +34,7 @@ class InformationController(Controller):
             sign_up_hours=web.sign_up_hours,
             session_days=web.session_days,
             address_hours=round(settings.jobs.address_hours),
+            unused_months=months_of(settings.jobs.unused_days),
         )
 
     @route("/terms", http_method=READING)
