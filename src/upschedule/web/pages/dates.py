@@ -42,7 +42,10 @@ class RecessDates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dates(msgspec.Struct, frozen=True, kw_only=True):
-    """`source` says where they come from, empty where the visitor gave them."""
+    """`source` says where they come from, empty where the visitor gave them.
+
+    `as_of` is the day since when they hold.
+    """
 
     year: int
     terms: tuple[TermDates, ...]
@@ -51,6 +54,7 @@ class Dates(msgspec.Struct, frozen=True, kw_only=True):
     confirmed: bool = False
     estimated_from: int | None = None
     source: str = ""
+    as_of: str = ""
     #: Names the year and the owner's dates that the form was made from.
     basis: str = ""
 
@@ -75,8 +79,13 @@ def dates_of(assembly: CalendarAssembly, advice: YearAdvice) -> Dates:
         confirmed=assembly.dates_confirmed,
         estimated_from=assembly.estimate.from_year if assembly.estimated_terms and assembly.estimate else None,
         source=source_of_dates(assembly) if sourced and not own else "",
+        as_of=_day(assembly.known.updated_at) if assembly.known and not own and not assembly.estimated_terms else "",
         basis=basis_of_dates(assembly.calendar),
     )
+
+
+def _day(moment: dt.datetime) -> str:
+    return f"{moment.day} {moment:%B %Y}"
 
 
 def basis_of_dates(calendar: Calendar) -> str:
