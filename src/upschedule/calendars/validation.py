@@ -68,10 +68,13 @@ def _edit_errors(entry_id: str, edit: Edit) -> Iterator[FieldError]:
 
 
 def _own_errors(field: str, own: OwnEvent) -> Iterator[FieldError]:
+    if not clean(own.title):
+        yield FieldError(field=f"{field}.title", detail="Give it a name.")
     if own.end <= own.start:
         yield FieldError(field=f"{field}.end", detail=_END_BEFORE_START)
     if own.date.year not in _YEARS:
         yield FieldError(field=f"{field}.date", detail=_NO_SUCH_YEAR)
+        return
     until = own.weekly_until
     if until and not own.date <= until <= own.date + _WEEKLY_MAX:
         yield FieldError(field=f"{field}.weekly_until", detail="Give a day within a year after the first one.")

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import msgspec
 import pytest
 
 from tests.support.builders.calendars import MOMENT, assembly
@@ -100,6 +101,11 @@ def test_an_entry_of_ones_own_is_in_the_file_and_in_the_clashes() -> None:
         (Edits(entries={"a": Edit(start="08:30", end="08:30")}), "edits.entries.a.end"),
         (Edits(entries={"a": Edit(date=dt.date(1999, 1, 1))}), "edits.entries.a.date"),
         (Edits(own=(CHOIR, CHOIR)), "edits.own"),
+        (Edits(own=(msgspec.structs.replace(CHOIR, title=" \x07 "),)), "edits.own.0.title"),
+        (
+            Edits(own=(msgspec.structs.replace(CHOIR, date=dt.date.max, weekly_until=dt.date.max),)),
+            "edits.own.0.date",
+        ),
         (Edits(own=(OwnEvent(id="1", title="C", date=CHOIR.date, start="10:00", end="09:00"),)), "edits.own.0.end"),
         (
             Edits(own=(OwnEvent(id="1", title="C", date=CHOIR.date, start="09:00", end="10:00",
