@@ -17,7 +17,8 @@ from tests.support.servers import Database, wait_until
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 from upschedule.stores.bucket import BucketAddress
 
-_START_SECONDS = 40.0
+# Two seconds of processor time, which take long where many tests start at once; a process that ends is noticed at once.
+_START_SECONDS = 80.0
 
 
 class ApiProcess:
