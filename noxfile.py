@@ -54,6 +54,8 @@ SHORT = (
     "tests/cluster/test_restarts.py",
     "tests/cluster/test_scaling.py",
 )
+#: Seconds after Ctrl-C within which tests remove the cluster that they started; by default nox kills them after 0.5 s.
+INTERRUPT_SECONDS = 120.0
 # What needs no cluster has sessions of its own.
 WHOLE_CLUSTER = ("tests/cluster", "--ignore", "tests/cluster/tooling", "--ignore", "tests/cluster/program")
 
@@ -105,19 +107,23 @@ def browser(session: nox.Session) -> None:
     session.run("pytest", "tests/browser", *session.posargs)
 
 
+def _test_clusters(session: nox.Session, *arguments: str) -> None:
+    """Builds the programs of the cluster that are missing, which takes minutes, and runs pytest."""
+    session.run("python", "-m", "tools.cluster.build")
+    session.run("pytest", *arguments, *session.posargs, interrupt_timeout=INTERRUPT_SECONDS)
+
+
 @nox.session
 def cluster_tooling(session: nox.Session) -> None:
     """Tests of the cluster's programs and plugins; builds first what is missing, which takes minutes."""
-    session.run("python", "-m", "tools.cluster.build")
-    session.run("pytest", "tests/cluster/program", "tests/cluster/tooling", *session.posargs)
+    _test_clusters(session, "tests/cluster/program", "tests/cluster/tooling")
 
 
 @nox.session
 def cluster_quick(session: nox.Session) -> None:
     """Plugins, program and job files on a real Nomad, in a few minutes."""
-    session.run("python", "-m", "tools.cluster.build")
     # Each process has a Nomad of its own.
-    session.run("pytest", *QUICK, *IN_PARALLEL, "3", *session.posargs)
+    _test_clusters(session, *QUICK, *IN_PARALLEL, "3")
 
 
 @nox.session
@@ -126,22 +132,19 @@ def cluster_short(session: nox.Session) -> None:
 
     It ends after three failures: each can cost minutes of waiting, and a CI's limit of time would hide all of them.
     """
-    session.run("python", "-m", "tools.cluster.build")
-    session.run("pytest", *SHORT, "-m", "not long", "--maxfail", "3", *session.posargs)
+    _test_clusters(session, *SHORT, "-m", "not long", "--maxfail", "3")
 
 
 @nox.session
 def cluster(session: nox.Session) -> None:
     """Tests on the whole cluster, started for them on free ports, without the long ones."""
-    session.run("python", "-m", "tools.cluster.build")
-    session.run("pytest", *WHOLE_CLUSTER, "-m", "not long", *session.posargs)
+    _test_clusters(session, *WHOLE_CLUSTER, "-m", "not long")
 
 
 @nox.session
 def cluster_full(session: nox.Session) -> None:
     """The same with the long ones: full sizes, every kind of bad release."""
-    session.run("python", "-m", "tools.cluster.build")
-    session.run("pytest", *WHOLE_CLUSTER, *session.posargs)
+    _test_clusters(session, *WHOLE_CLUSTER)
 
 
 @nox.session
