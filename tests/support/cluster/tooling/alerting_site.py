@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,8 +42,11 @@ class AlertingSite:
 
 
 @contextmanager
-def running_alerting(folder: Path) -> Iterator[AlertingSite]:
-    """Intervals as on a cluster, but for those between messages of one group, which only make tests long."""
+def running_alerting(folder: Path, exporters: Mapping[str, str] | None = None) -> Iterator[AlertingSite]:
+    """Intervals as on a cluster, but for those between messages of one group, which only make tests long.
+
+    `exporters` has the addresses of further targets, by service.
+    """
     certificate = self_signed(folder, "mail", "DNS:localhost")
     with ExitStack() as owned:
         metrics = owned.enter_context(serving_metrics())
@@ -73,7 +76,7 @@ def running_alerting(folder: Path) -> Iterator[AlertingSite]:
         trusting = {**os.environ, "SSL_CERT_FILE": str(certificate.certificate)}
         log = folder / "alertmanager.log"
         owned.enter_context(running(command, log, lambda: httpx.get(ready).status_code == 200, environment=trusting))
-        prometheus = owned.enter_context(_prometheus(folder, metrics.port, alertmanager))
+        prometheus = owned.enter_context(_prometheus(folder, metrics.port, alertmanager, exporters or {}))
         yield AlertingSite(
             metrics=metrics,
             mailbox=mailbox,
@@ -83,15 +86,17 @@ def running_alerting(folder: Path) -> Iterator[AlertingSite]:
         )
 
 
-def _targets(page: str) -> str:
+def _targets(page: str, exporters: Mapping[str, str]) -> str:
     """One page as each of the application's services: without one of them `ServiceGone` would hold back others."""
     services = ("api", "worker", "scheduler")
     labels = [{"service": service, "alloc": service, "canary": "no"} for service in services]
-    return json.dumps([{"targets": [page], "labels": each} for each in labels])
+    pages = [{"targets": [page], "labels": each} for each in labels]
+    others = [{"targets": [at], "labels": {"service": name, "canary": "no"}} for name, at in exporters.items()]
+    return json.dumps(pages + others)
 
 
 @contextmanager
-def _prometheus(folder: Path, target: int, alertmanager: str) -> Iterator[str]:
+def _prometheus(folder: Path, target: int, alertmanager: str, exporters: Mapping[str, str]) -> Iterator[str]:
     """It scrapes and evaluates as often as on a cluster."""
     configured, address = folder / "prometheus.yml", f"{LOOPBACK}:{free_port()}"
     configured.write_text(
@@ -108,7 +113,7 @@ alerting:
 scrape_configs:
   - job_name: services
     honor_labels: true
-    static_configs: {_targets(f"{LOOPBACK}:{target}")}
+    static_configs: {_targets(f"{LOOPBACK}:{target}", exporters)}
 """,
         encoding="utf-8",
     )
