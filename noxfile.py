@@ -187,6 +187,12 @@ def load_uploads(session: nox.Session) -> None:
 
 
 @nox.session
+def restore_drill(session: nox.Session) -> None:
+    """A full-size PostgreSQL is destroyed and restored (R9.3); `-- --jobs 1000 --calendars 100` takes a minute."""
+    session.run("python", "-m", "perf.restore_drill", *session.posargs)
+
+
+@nox.session
 def perf(session: nox.Session) -> None:
     """Every program under perf/, one after the other; each prints its figures."""
     for program in sorted(Path("perf").glob("*.py")):

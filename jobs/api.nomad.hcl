@@ -36,6 +36,17 @@ variable "backups_region" {
   description = "Region that this store expects in signatures"
 }
 
+variable "restore_points" {
+  type        = bool
+  description = "Whether PostgreSQL is backed up by the stack, so that a restore point precedes each release instead of a dump"
+}
+
+variable "backup_hours" {
+  type        = number
+  description = "No release starts where no verified backup is younger (R12.5)"
+  default     = 26
+}
+
 variable "domain" {
   type        = string
   description = "The only name that is served; empty: any"
@@ -130,6 +141,9 @@ locals {
   unpacked    = "${NOMAD_TASK_DIR}/unpacked.py"
   # How long a task that prepares an instance may take.
   wait_seconds = "${local.release.healthy_seconds - 30}"
+  settings     = substr(sha256(var.settings), 0, 12)
+  # What a restore point is made before.
+  deployment = "${local.release.version}/${local.settings}/${var.secrets_fingerprint}"
   # Waits for `fetch`, and holds what it runs.
   run = [local.unpacked, "run", local.wait_seconds, local.environment, local.sources, "--"]
 }
@@ -173,7 +187,7 @@ job "api" {
   meta {
     release  = local.release.version
     secrets  = var.secrets_fingerprint
-    settings = substr(sha256(var.settings), 0, 12)
+    settings = local.settings
   }
 
   # Spread over all nodes.
@@ -315,8 +329,11 @@ job "api" {
         PYTHONDONTWRITEBYTECODE = "1"
         AWS_ENDPOINT_URL        = var.backups_url
         AWS_REGION              = var.backups_region
-        # By the environment, which releases from before this setting ignore.
-        UPSCHEDULE_MIGRATION_BLOCKING_SECONDS = var.migration_blocking_seconds
+        # By the environment, which releases from before these settings ignore.
+        UPSCHEDULE_MIGRATION_BLOCKING_SECONDS  = var.migration_blocking_seconds
+        UPSCHEDULE_PREPARE_DEPLOYMENT          = var.restore_points ? local.deployment : ""
+        UPSCHEDULE_PREPARE_RUNNING_DEPLOYMENTS = "${NOMAD_TASK_DIR}/running-deployments"
+        UPSCHEDULE_PREPARE_BACKUP_HOURS        = var.backup_hours
       }
 
       template {
@@ -354,6 +371,16 @@ job "api" {
         EOF
       }
 
+      # With settings and secrets: another instance of what runs needs no restore point.
+      template {
+        destination = "${NOMAD_TASK_DIR}/running-deployments"
+        change_mode = "noop"
+        data        = <<-EOF
+          {{ range service "api|any" }}{{ .ServiceMeta.deployment }}
+          {{ end }}
+        EOF
+      }
+
       logs {
         max_files     = 2
         max_file_size = 5
@@ -381,7 +408,8 @@ job "api" {
         canary_tags = local.canary_tags
 
         meta {
-          release = local.release.version
+          release    = local.release.version
+          deployment = local.deployment
         }
 
         # The instance alone: an unavailable store would remove all instances from the routes at once.

@@ -94,6 +94,8 @@ class ApplicationConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel
     release_min_healthy_seconds: Count = 10
     # A migration that blocks the running release for longer is cancelled. Statements that wait for it end after 10 s.
     migration_blocking_seconds: Count = 5
+    # Before a release, where PostgreSQL is backed up by the stack (R12.5). Backups are daily and take up to two hours.
+    release_backup_hours: Count = 26
 
 
 def application_problems(settings: ApplicationConfig, secrets: Mapping[str, str]) -> dict[str, str]:
@@ -234,6 +236,7 @@ def define_api(
     cluster: Cluster, settings: ApplicationConfig, shared: Secrets, application: Secrets, stores: Stores
 ) -> Service:
     """Defines the API, with the only task that can change tables and write backups."""
+    # The keys of the object store are for dumps: a record returns to releases from before restore points.
     prepare = {
         "authority": stores.authority,
         "UPSCHEDULE_POSTGRES_OWNER_URL": stores.owner_url,
@@ -247,6 +250,8 @@ def define_api(
         "migration_blocking_seconds": str(settings.migration_blocking_seconds),
         "backups_url": object_store_url(stores),
         "backups_region": stores.object_store_region,
+        "restore_points": json.dumps(stores.backed_up),
+        "backup_hours": str(settings.release_backup_hours),
         "domain": settings.domain,
     }
     return Service(

@@ -1,4 +1,4 @@
-"""PostgreSQL's backups: where its write-ahead log goes, the store of the repository, the nightly job (R9.1)."""
+"""PostgreSQL's backups: the archive of its write-ahead log, the store of the repository, the jobs (R9)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,13 +91,13 @@ def archive(cluster: Cluster, settings: BackupConfig, secrets: Secrets) -> Archi
 
 
 def define(cluster: Cluster, settings: BackupConfig, secrets: Secrets, target: Target) -> None:
-    """Defines store and job. A PostgreSQL elsewhere is backed up by its provider, not by this."""
+    """Defines store and jobs. A PostgreSQL elsewhere is backed up by its provider, not by this."""
     if target.postgres.postgres_address:
         return
     if not settings.backup_store_address:
         define_store(cluster, settings, secrets)
     if target.application.release:
-        define_job(cluster, settings, secrets, target)
+        define_jobs(cluster, settings, secrets, target)
 
 
 def define_store(cluster: Cluster, settings: BackupConfig, secrets: Secrets) -> None:
@@ -129,32 +129,53 @@ def define_store(cluster: Cluster, settings: BackupConfig, secrets: Secrets) -> 
     )
 
 
-def define_job(cluster: Cluster, settings: BackupConfig, secrets: Secrets, target: Target) -> None:
-    manifest = parse_manifest(target.application)
+def define_jobs(cluster: Cluster, settings: BackupConfig, secrets: Secrets, target: Target) -> None:
+    shared, keys = job_variables(cluster, settings, target), job_secrets(settings, secrets, target)
     Service(
         "backup",
         ServiceArgs(
             namespace=cluster.namespace,
             variables={
                 **cluster.common("backup"),
-                "release": release_variable(
-                    target.application, manifest, target.stores, user=f"{cluster.settings.user_prefix}release"
-                ),
-                "volume": target.postgres.postgres_volume,
-                "postgres_programs": target.application.postgres_programs,
-                "repository": repository_lines(cluster, settings),
+                **shared,
                 "schedule": settings.backup_schedule,
                 "keep_days": str(settings.backup_keep_days),
                 "hidden_days": str(settings.backup_lock_days),
-                "memory_mb": str(settings.backup_memory_mb),
             },
-            secrets={
-                "authority": target.stores.authority,
-                "UPSCHEDULE_POSTGRES_BACKUP_URL": target.stores.backup_url,
-                **repository_secrets(settings, secrets),
-            },
+            secrets=keys,
         ),
     )
+    Service(
+        "restore",
+        ServiceArgs(
+            namespace=cluster.namespace,
+            # It makes the files of PostgreSQL's user.
+            variables={**cluster.common("postgres"), **shared},
+            secrets=keys,
+        ),
+    )
+
+
+def job_variables(cluster: Cluster, settings: BackupConfig, target: Target) -> dict[str, pulumi.Input[str]]:
+    """What backing up and restoring need."""
+    manifest = parse_manifest(target.application)
+    return {
+        "release": release_variable(
+            target.application, manifest, target.stores, user=f"{cluster.settings.user_prefix}release"
+        ),
+        "volume": target.postgres.postgres_volume,
+        "postgres_programs": target.application.postgres_programs,
+        "repository": repository_lines(cluster, settings),
+        "memory_mb": str(settings.backup_memory_mb),
+    }
+
+
+def job_secrets(settings: BackupConfig, secrets: Secrets, target: Target) -> dict[str, pulumi.Input[str]]:
+    return {
+        "authority": target.stores.authority,
+        "UPSCHEDULE_POSTGRES_BACKUP_URL": target.stores.backup_url,
+        **repository_secrets(settings, secrets),
+    }
 
 
 def repository_lines(cluster: Cluster, settings: BackupConfig) -> str:

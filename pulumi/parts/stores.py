@@ -116,7 +116,7 @@ class Stores:
     """Addresses and credentials for the application; `processes` has a key for each of `PROCESSES`.
 
     Clients of the database URLs verify the server by `authority`, PEM that the task has in AUTHORITY_FILE. `owner_url`
-    and `backup_url` lead to PostgreSQL itself.
+    and `backup_url` lead to PostgreSQL itself, which is `backed_up` by the stack unless it runs elsewhere.
     """
 
     authority: pulumi.Output[str]
@@ -126,6 +126,7 @@ class Stores:
     object_store_secure: bool
     object_store_region: str
     processes: Mapping[str, ProcessCredentials]
+    backed_up: bool
     backups: ObjectStoreKeys
 
 
@@ -174,6 +175,7 @@ def define(cluster: Cluster, settings: StoresConfig, secrets: Secrets, archive: 
         object_store_secure=settings.object_store_secure,
         object_store_region=settings.object_store_region,
         processes={process: process_credentials(process, cluster, settings, secrets) for process in PROCESSES},
+        backed_up=not settings.postgres_address,
         backups=ObjectStoreKeys(
             access_key=settings.object_store_backup_access_key, secret_key=secrets["objectStoreBackupSecretKey"]
         ),

@@ -185,7 +185,8 @@ BACKUP_SIZE_BYTES = _gauge(
 BACKUP_RUN_TIME = _gauge(
     "upschedule_backup_run_time_seconds",
     "seconds",
-    "When the last run of the backup began, in Unix time; `outcome`: running, verified, not verified, failed",
+    "When the last run of the backup began, in Unix time; `outcome`: running, verified, not verified, failed, killed; "
+    "none: there was no run, and the first release was prepared then",
     ["outcome"],
 )
 RELEASE_VERDICT_TIME = _gauge(

@@ -61,6 +61,15 @@ class LocalCluster:
         self.stack.configure({"release": manifest}, {})
         self.stack.up()
         self.await_healthy()
+        self.begin_backup()
+
+    def begin_backup(self) -> None:
+        """Without waiting for it: the second release, which needs it, does."""
+        self.report("Starting a backup …")
+        try:
+            self.nomad.api.call("PUT", "job", "backup", "periodic", "force", namespace=NAMESPACE)
+        except ServerError as reason:
+            raise ClusterError(f"The backup was not started: {reason}") from reason
 
     def start_agents(self) -> None:
         """Raises ClusterError."""

@@ -1,11 +1,12 @@
-"""`upschedule restore`: `file` for one machine (docs/decisions/0036-one-machine-in-one-file.md)."""
+"""`upschedule restore`: `file` for one machine, `--to` for the cluster (decision 36)."""
 
 import datetime as dt
 from pathlib import Path
+from typing import Any
 
 import click
 
-from upschedule.cli import backup_options
+from upschedule.cli import backup_options, cluster_restore
 from upschedule.operations.backup_file.building import Deletions
 from upschedule.operations.backup_file.context import BackupContext, BackupLimits
 from upschedule.operations.backup_file.errors import ExitCode
@@ -16,9 +17,80 @@ from upschedule.operations.migration.files import read_migrations
 from upschedule.settings import UploadSettings
 
 
-@click.group(name="restore")
-def command() -> None:
-    """Restore backups; docs/backup.md lists the exit codes."""
+@click.group(name="restore", invoke_without_command=True)
+@click.option("--to", metavar="TIME|BACKUP|POINT|latest", help="Restore the cluster's PostgreSQL to this moment.")
+@click.option(
+    "--replace",
+    is_flag=True,
+    envvar="UPSCHEDULE_RESTORE_REPLACE",
+    help="With --to: replace the database that is there.",
+)
+@click.option(
+    "--revive-deleted",
+    is_flag=True,
+    envvar="UPSCHEDULE_RESTORE_REVIVE_DELETED",
+    help="With --to: what people deleted after that moment comes back.",
+)
+@click.option(
+    "--postgres-programs",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    default=Path("/usr/lib/postgresql/15/bin"),
+    show_default=True,
+    help="With --to: folder of postgres and pg_amcheck, of the server's version.",
+)
+@click.option(
+    "--scratch",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("/tmp/upschedule-restored"),  # noqa: S108 - what is restored there is in a folder of its own
+    show_default=True,
+    help="With --to: folder with room for the whole database, for what was deleted later.",
+)
+@click.option(
+    "--program-seconds",
+    type=click.FloatRange(0, min_open=True),
+    default=3600.0,
+    show_default=True,
+    help="With --to: longest run of one program.",
+)
+@click.option(
+    "--account",
+    envvar="UPSCHEDULE_RESTORE_ACCOUNT",
+    metavar="ID|ADDRESS",
+    help="With --to: only what this account had, into --output, while PostgreSQL goes on.",
+)
+@click.option(
+    "--table",
+    envvar="UPSCHEDULE_RESTORE_TABLE",
+    metavar="NAME",
+    help="With --to: only this table, into --output, while PostgreSQL goes on.",
+)
+@click.option(
+    "--output",
+    envvar="UPSCHEDULE_RESTORE_OUTPUT",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path("restored.sql"),
+    show_default=True,
+    help="With --account or --table: file of statements that insert what is missing now.",
+)
+@click.pass_context
+def command(
+    context: click.Context, to: str | None, account: str | None, table: str | None, output: Path, **options: Any
+) -> None:
+    """Restore backups: of one machine by `file`, of the cluster by --to, while PostgreSQL is stopped.
+
+    With --account or --table nothing is replaced: a scratch server has what there was, which is compared and written.
+    docs/backup.md and docs/cluster-backup.md list the exit codes.
+    """
+    if context.invoked_subcommand is not None:
+        return
+    if to is None:
+        raise click.UsageError("Say --to for the cluster, or `restore file FILE` for one machine.")
+    if account and table:
+        raise click.UsageError("--account and --table exclude each other.")
+    beside = output if account or table else None
+    cluster_restore.restore_cluster(
+        cluster_restore.Choice(to=to, account=account, table=table, output=beside, **options)
+    )
 
 
 @command.command(name="file")

@@ -1,4 +1,4 @@
-"""Removes old files (R11.5), messages (R2.4), dead letters (R2.5), records of operators, and objects without a row."""
+"""Removes old files (R11.5), messages (R2.4), dead letters (R2.5), notes of operators and deletions, and orphans."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -42,6 +42,12 @@ _OLD_ACTIONS = """
     DELETE FROM operator_actions WHERE id IN (
         SELECT id FROM operator_actions WHERE done_at < now() - %(keep_seconds)s * interval '1 second'
         ORDER BY done_at LIMIT %(rows_max)s
+    )
+"""
+_OLD_DELETIONS = """
+    DELETE FROM deletions WHERE id IN (
+        SELECT id FROM deletions WHERE deleted_at < now() - %(keep_seconds)s * interval '1 second'
+        ORDER BY deleted_at LIMIT %(rows_max)s
     )
 """
 # Several rows may hold the same hash, and each of them expires by its own time.
@@ -97,6 +103,7 @@ class Retention:
         await remove_part("files", self._remove_files)
         await remove_part("dead-letters", self._remove_letters)
         await remove_part("operator-actions", self._remove_actions)
+        await remove_part("deletions", self._remove_deletions)
         await remove_part("addresses", self._forget_addresses)
         await remove_part("messages", self._remove_messages)
 
@@ -134,6 +141,12 @@ class Retention:
         values = {"keep_seconds": _DAY_SECONDS * self._scheduler.operator_actions_days, "rows_max": _ROWS_MAX}
         async with self._database.transaction() as connection:
             return (await connection.execute(_OLD_ACTIONS, values)).rowcount
+
+    async def _remove_deletions(self) -> int:
+        """Notes of deletions that no backup is old enough to bring back."""
+        values = {"keep_seconds": _DAY_SECONDS * self._scheduler.deletions_days, "rows_max": _ROWS_MAX}
+        async with self._database.transaction() as connection:
+            return (await connection.execute(_OLD_DELETIONS, values)).rowcount
 
     async def _forget_addresses(self) -> int:
         """Forgets addresses, and the used time of visitors, after `address_hours`."""

@@ -9,14 +9,21 @@ from upschedule.stores.readiness import failure_of
 _log = structlog.get_logger(__name__)
 
 _NEWEST = """
-    SELECT extract(epoch FROM last.began_at)::float8 AS began, last.outcome,
+    SELECT extract(epoch FROM last.began_at)::float8 AS began,
+           CASE WHEN last.outcome = 'running' AND last.alive_until < now() THEN 'killed' ELSE last.outcome END
+               AS outcome,
            extract(epoch FROM counts.made_at)::float8 AS made, counts.backup_seconds, counts.verification_seconds,
            counts.size_bytes, counts.stored_bytes
-    FROM (SELECT began_at, outcome FROM backup_runs ORDER BY id DESC LIMIT 1) AS last
+    FROM (SELECT began_at, outcome, alive_until FROM backup_runs ORDER BY id DESC LIMIT 1) AS last
     LEFT JOIN (
         SELECT made_at, backup_seconds, verification_seconds, size_bytes, stored_bytes FROM backup_runs
         WHERE verified_at IS NOT NULL ORDER BY made_at DESC LIMIT 1
     ) AS counts ON true
+"""
+# The stack's PostgreSQL archives by pgBackRest. One elsewhere is backed up by its provider, `make run` by its operator.
+_EXPECTED_SINCE = """
+    SELECT extract(epoch FROM min(prepared_at))::float8 AS since FROM releases
+    WHERE strpos(current_setting('archive_command'), 'pgbackrest') > 0
 """
 _GAUGES = (BACKUP_TIME, BACKUP_DURATION_SECONDS, BACKUP_SIZE_BYTES, BACKUP_RUN_TIME)
 
@@ -28,7 +35,7 @@ class BackupMetrics:
         self._database = database
 
     async def measure(self) -> None:
-        """Shows nothing where no backup was ever begun, and while PostgreSQL does not answer."""
+        """Where no backup was ever begun, shows since when there should have been one. Nothing without PostgreSQL."""
         if reason := await failure_of(self._show):
             _log.warning("backups_not_measured", reason=reason)
             _clear()
@@ -36,8 +43,11 @@ class BackupMetrics:
     async def _show(self) -> None:
         async with self._database.transaction() as connection:
             row = await (await connection.execute(_NEWEST)).fetchone()
+            expected = None if row else await (await connection.execute(_EXPECTED_SINCE)).fetchone()
         # The outcome that the last run had before is no longer its outcome.
         _clear()
+        if expected and expected["since"] is not None:
+            BACKUP_RUN_TIME.labels(outcome="none").set(expected["since"])
         if not row:
             return
         BACKUP_RUN_TIME.labels(outcome=row["outcome"]).set(row["began"])

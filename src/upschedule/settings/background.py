@@ -38,6 +38,13 @@ class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True):
     operator_rows_max: Annotated[
         int, Meta(ge=1, le=10_000, description="Most rows of one kind in an answer for an operator")
     ] = 200
+    deletions_days: Annotated[
+        float,
+        Meta(
+            gt=0,
+            description="How long it is kept what people deleted; longer than the backups that would bring it back",
+        ),
+    ] = 10.0
     operator_actions_days: Annotated[
         float, Meta(gt=0, description="How long the record of what operators changed is kept")
     ] = 90.0

@@ -193,6 +193,7 @@ def test_any_text_is_one_line_of_the_environment(chosen: dict[str, str]) -> None
             object_store_secure=True,
             object_store_region="af-south-1",
             processes={},
+            backed_up=True,
             backups=keys,
         )
         return application_settings(settings, stores, None)

@@ -24,14 +24,14 @@ def test_what_is_archived_is_what_backups_restore_from(released: Ran[list[str]])
     archived = repository(released, "postgres")
     store, items = released.variables("backup-store"), released.items
 
-    assert archived == repository(released, "backup")
+    assert archived == repository(released, "backup") == repository(released, "restore")
     assert (archived["REPO1_S3_ENDPOINT"], archived["REPO1_STORAGE_PORT"]) == (
         "backup-store.service.consul",
         store["port"],
     )
     assert (archived["REPO1_S3_BUCKET"], archived["REPO1_S3_REGION"]) == (store["bucket"], store["region"])
     assert archived["REPO1_CIPHER_TYPE"] == "aes-256-cbc"
-    for job in ("postgres", "backup"):
+    for job in ("postgres", "backup", "restore"):
         assert items[f"nomad/jobs/{job}"].items() >= KEYS.items()
         assert items[f"nomad/jobs/{job}"]["authority"] == GIVEN["storesAuthority"]
     assert items["nomad/jobs/backup-store"]["backup_secret_key"] == KEYS["PGBACKREST_REPO1_S3_KEY_SECRET"]
@@ -48,7 +48,7 @@ def test_a_store_elsewhere_takes_the_backups_and_none_runs_here(nomad: Nomad) ->
     archived = repository(ran, "postgres")
 
     assert "backup-store" not in ran.jobs
-    assert archived == repository(ran, "backup")
+    assert archived == repository(ran, "backup") == repository(ran, "restore")
     assert (archived["REPO1_S3_ENDPOINT"], archived["REPO1_STORAGE_PORT"]) == ("s3.example.org", "443")
     assert archived["REPO1_S3_REGION"] == "af-south-1"
     assert archived["REPO1_STORAGE_CA_FILE"] == "/etc/ssl/certs/ca-certificates.crt"

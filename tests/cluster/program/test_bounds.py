@@ -62,6 +62,7 @@ WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
     "workerCpuMhz": COUNT,
     "releaseMinHealthySeconds": COUNT,
     "migrationBlockingSeconds": COUNT,
+    "releaseBackupHours": COUNT,
     "releaseHealthySeconds": (60, None),
     "apiCores": ANY,
     "workerCores": ANY,

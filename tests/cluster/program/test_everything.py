@@ -13,7 +13,7 @@ from tests.support.cluster.program.secret_readers import ALL, READERS
 from tests.support.cluster.program.whole_program import RELEASED, manifest, up
 
 #: Besides the jobs of the application.
-OF_A_RELEASE = ("supervisor", "synthetic", "backup")
+OF_A_RELEASE = ("supervisor", "synthetic", "backup", "restore")
 #: Outputs that say what the stack is for, and those that are secret.
 NOT_PLACES = {"namespace", "deployToken", "operatorToken"}
 
@@ -29,12 +29,12 @@ def test_the_parts_of_the_program_are_those_of_these_tests(released: Ran[list[st
 
 
 def test_every_job_file_has_its_job_in_the_namespace_of_the_stack(released: Ran[list[str]]) -> None:
-    """Each as a user of its own (R8.1)."""
+    """Each as a user of its own, but the restore, which makes the files of PostgreSQL's (R8.1)."""
     assert tuple(sorted(released.jobs)) == JOBS
     assert released.of("Namespace")["namespace"].inputs["name"] == "whole"
     for name, job in released.jobs.items():
         assert released.variables(name)["namespace"] == "whole"
-        assert released.variables(name)["user"] == f"whole-{name}"
+        assert released.variables(name)["user"] == f"whole-{'postgres' if name == 'restore' else name}"
         assert ("Namespace", "namespace") in job.after
     assert {made.inputs["namespace"] for made in released.of("Variable").values()} == {"whole"}
 

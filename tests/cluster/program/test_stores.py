@@ -139,7 +139,7 @@ def test_stores_elsewhere_do_not_run_here(nomad: Nomad) -> None:
     prepare = ran.items["nomad/jobs/api/api/prepare"]
     pool = ran.variables("pgbouncer")
 
-    assert set(here.jobs) - set(ran.jobs) == {"postgres", "object-store", "backup", "backup-store"}
+    assert set(here.jobs) - set(ran.jobs) == {"postgres", "object-store", "backup", "restore", "backup-store"}
     assert not {"nomad/jobs/postgres", "nomad/jobs/object-store"} & set(ran.items)
     assert (pool["postgres_host"], pool["postgres_port"]) == ("database.example.org", "15432")
     assert "@database.example.org:15432/" in prepare["UPSCHEDULE_POSTGRES_OWNER_URL"]

@@ -20,7 +20,12 @@ VARIABLES = {
 }
 SIZES = {"cpu": "200", "memory_mb": "256"}
 OWN = {
-    "api": {"prepare_user": "nobody", "backups_url": "http://127.0.0.1:8333", "backups_region": "us-east-1"},
+    "api": {
+        "prepare_user": "nobody",
+        "backups_url": "http://127.0.0.1:8333",
+        "backups_region": "us-east-1",
+        "restore_points": "true",
+    },
     "worker": {**SIZES, "process": "worker"},
     "scheduler": {**SIZES, "process": "scheduler"},
 }

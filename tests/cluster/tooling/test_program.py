@@ -1,6 +1,7 @@
 """The cluster's own program on a real Nomad, whose client runs none of its tasks (R10.1, R11.1)."""
 
 import json
+import re
 
 import pytest
 
@@ -67,6 +68,7 @@ OWN = {
         "keep_days": "7",
         "hidden_days": "9",
     },
+    "restore": {"release": RELEASE, "volume": "data", "repository": "PGBACKREST_STANZA=upschedule"},
     "pgbouncer": {"port": "6432", "postgres_host": "postgres.service.consul", "postgres_port": "5432"},
     "redis-state": {**PROGRAM, **RULES, "server": "state", "volume": "data", "port": "6379", "memory_mb": "1024"},
     "redis-cache": {**PROGRAM, **RULES, "server": "cache", "volume": "", "port": "6380", "memory_mb": "2048"},
@@ -148,7 +150,7 @@ def configure(stack: Stack, settings: dict[str, str], secrets: dict[str, str]) -
 
 
 # The program defines these with the first release.
-@pytest.mark.parametrize("service", [*SERVICES, "supervisor", "synthetic", "backup"])
+@pytest.mark.parametrize("service", [*SERVICES, "supervisor", "synthetic", "backup", "restore"])
 def test_each_job_file_is_accepted_as_it_stands(agent: Agent, service: str) -> None:
     """By the command that an SRE would try it with."""
     values = [word for name, value in {**COMMON, **OWN[service]}.items() for word in ("-var", f"{name}={value}")]
@@ -173,6 +175,22 @@ def test_the_backup_reads_the_data_of_postgresql_writes_none_and_never_overlaps(
     assert mounts == {"/data": (True, "backup")}
     assert group["Volumes"]["data"]["ReadOnly"] is True
     assert (job["Periodic"]["ProhibitOverlap"], job["Periodic"]["TimeZone"]) == (True, "UTC")
+
+
+def test_a_restore_is_asked_for_by_its_moment_and_replaces_nothing_without_the_word_for_it(agent: Agent) -> None:
+    """The volume is written, by PostgreSQL's user alone (R9.3)."""
+    values = [word for name, value in {**COMMON, **OWN["restore"]}.items() for word in ("-var", f"{name}={value}")]
+    assert agent.nomad("job", "run", *values, str(path("restore"))).returncode == 0
+    without = agent.nomad("job", "dispatch", "-detach", "restore")
+    dispatched = agent.nomad("job", "dispatch", "-detach", "-meta", "to=latest", "restore")
+    (name,) = re.findall(r"Dispatched Job ID += (\S+)", dispatched.stdout)
+    job = json.loads(agent.nomad("job", "inspect", name).stdout)["Job"]
+    for each in (name, "restore"):
+        agent.nomad("job", "stop", "-purge", "-detach", each)
+
+    assert without.returncode != 0
+    assert "to" in without.stderr
+    assert job["Meta"] == {"to": "latest", "replace": "no", "revive_deleted": "no", "account": "", "table": ""}
 
 
 def test_one_up_defines_all_a_second_changes_nothing_and_destroy_leaves_nothing(project: Stack, agent: Agent) -> None:

@@ -1,11 +1,14 @@
 """What is past its time is removed, and nothing else."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import msgspec
+import psycopg
 
 from tests.integration.processing.test_intake import accept, object_keys, stored_bytes
 from tests.support.job_rows import an_extraction, change, claimed, count, queued
+from tests.support.servers import Database
 from tests.support.services import Addresses, a_document, new_account, opened, until
 from upschedule.processing.intake import Accepted
 from upschedule.processing.runs import RunRepository
@@ -44,6 +47,28 @@ async def test_the_file_of_a_job_that_still_waits_stays(addresses: Addresses) ->
         await change(services, accepted.job.id, stored_at="now() - interval '2 days'")
         await services.retention().remove_old()
         assert await object_keys(services) == {accepted.job.object_key}
+
+
+async def test_what_people_deleted_is_noted_until_no_backup_would_bring_it_back(
+    addresses: Addresses, database: Database
+) -> None:
+    """By table and id only, also where it goes with its account; after ten days the note goes (decision 42)."""
+    async with opened(addresses) as services:
+        account_id = await new_account(services)
+        accepted = await accept(services, account_id, a_document())
+        async with services.database.transaction() as connection:
+            await connection.execute("DELETE FROM accounts WHERE id = %s", [account_id])
+        assert noted(database) == {("accounts", account_id), ("jobs", accepted.job.id)}
+        with psycopg.connect(database.owner_dsn) as owner:
+            owner.execute("UPDATE deletions SET deleted_at = now() - interval '10 days 1 minute' WHERE kind = 'jobs'")
+            owner.execute("UPDATE deletions SET deleted_at = now() - interval '9 days' WHERE kind = 'accounts'")
+        await services.retention().remove_old()
+        assert noted(database) == {("accounts", account_id)}
+
+
+def noted(database: Database) -> set[tuple[str, UUID]]:
+    with psycopg.connect(database.owner_dsn) as connection:
+        return set(connection.execute("SELECT kind, row_id FROM deletions").fetchall())
 
 
 async def test_dead_letters_are_kept_for_a_day(addresses: Addresses) -> None:

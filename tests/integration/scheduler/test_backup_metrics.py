@@ -2,12 +2,13 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import LiteralString
 
 import psycopg
 
 from tests.integration.conftest import StartScheduler
 from tests.support.processes.health_pages import await_alive, get, metric
-from tests.support.servers import Database
+from tests.support.servers import Database, wait_until
 from tests.support.services import Addresses
 from upschedule.operations.cluster_backup.errors import NotVerified, StepFailed
 from upschedule.operations.cluster_backup.model import BackupSet, Verification
@@ -16,7 +17,7 @@ from upschedule.operations.embedded.ports import free_port
 
 BEGAN = datetime(2026, 11, 30, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
-OUTCOMES = ("running", "verified", "not verified", "failed")
+OUTCOMES = ("running", "verified", "not verified", "failed", "killed", "none")
 
 
 def backup(label: str, began: datetime) -> BackupSet:
@@ -68,12 +69,38 @@ async def test_every_scheduler_shows_the_newest_backup_that_counts(
     second = runs.begin(BEGAN + DAY)
     runs.end(second, BEGAN + DAY, StepFailed("pgbackrest backup", "the store is away"))
     assert last_run() == {"failed": (BEGAN + DAY).timestamp()}
+    runs.begin(BEGAN + 2 * DAY)
+    execute(database, "UPDATE backup_runs SET alive_until = now() - interval '1 second' WHERE ended_at IS NULL")
+    assert last_run() == {"killed": (BEGAN + 2 * DAY).timestamp()}
     third = runs.begin(BEGAN + 2 * DAY)
     runs.made(third, backup("third", BEGAN + 2 * DAY))
     runs.verified("third", verification(BEGAN + 2 * DAY, "the table jobs is missing"))
     runs.end(third, BEGAN + 2 * DAY, NotVerified("third", ("the table jobs is missing",)))
     assert last_run() == {"not verified": (BEGAN + 2 * DAY).timestamp()}
     assert shown("time_seconds", state="verified") == made
+
+
+def test_a_run_that_goes_on_shows_it(database: Database) -> None:
+    """Its steps are programs that take minutes; one that has ended shows nothing more."""
+    runs = Runs(dsn=database.backup_dsn, alive_seconds=0.05)
+    run = runs.begin(BEGAN)
+    with runs.kept_alive(run):
+        first = alive_until(database)
+        wait_until(lambda: alive_until(database) > first)
+        runs.end(run, BEGAN)
+        last = alive_until(database)
+    assert alive_until(database) == last
+
+
+def alive_until(database: Database) -> datetime:
+    with psycopg.connect(database.owner_dsn) as connection:
+        ((until,),) = connection.execute("SELECT alive_until FROM backup_runs").fetchall()
+    return until
+
+
+def execute(database: Database, statement: LiteralString) -> None:
+    with psycopg.connect(database.owner_dsn) as connection:
+        connection.execute(statement)
 
 
 def test_a_backup_that_turns_out_bad_counts_no_more_until_it_is_verified(database: Database) -> None:

@@ -70,8 +70,9 @@ def test_deleting_the_account_leaves_nothing_in_any_store(
     assert (answer.status_code, "Everything is deleted" in answer.text) == (200, True)
     for text in (*personal, *ids):
         rows = rows_with(database.owner_dsn, text)
-        # How much processor time the account has used lately: what an account that is made anew must not reset.
-        assert [row for row in rows if not row.startswith("visitor_shares: ")] == [], text
+        # How much processor time the account has used lately: what an account that is made anew must not reset. And
+        # that it was deleted, which a restore to an earlier moment must know.
+        assert [row for row in rows if not row.startswith(("visitor_shares: ", "deletions: "))] == [], text
     assert [item.object_name for item in objects.list_objects(bucket_name=bucket, recursive=True)] == []
     for url in (own_environment["UPSCHEDULE_REDIS_STATE_URL"], own_environment["UPSCHEDULE_REDIS_CACHE_URL"]):
         for text in personal:

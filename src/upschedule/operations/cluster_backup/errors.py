@@ -1,15 +1,18 @@
 """Errors of the cluster's backups. Their messages say what failed and what holds now."""
 
 import enum
+from collections.abc import Sequence
+from datetime import datetime
 from typing import ClassVar
 
 
 class ExitCode(enum.IntEnum):
-    """Exit codes of `upschedule backup`; 1 and 2 are click's own."""
+    """Exit codes of `upschedule backup` and `upschedule restore`; 1 and 2 are click's own."""
 
     FAILED = 3
     NOT_VERIFIED = 9
     UNKNOWN = 4
+    REFUSED = 5
 
 
 class ClusterBackupError(Exception):
@@ -51,6 +54,34 @@ class NotVerified(ClusterBackupError):
 
     def __init__(self, label: str, problems: tuple[str, ...]) -> None:
         super().__init__(f"The backup {label} does not count: {'; '.join(problems[:_SHOWN_MAX])}.")
+
+
+class UnknownTarget(ClusterBackupError):
+    """What to restore to is none of the forms that there are."""
+
+    exit_code = ExitCode.UNKNOWN
+
+    def __init__(self, text: str) -> None:
+        super().__init__(
+            f"{text} is no moment to restore to: say `latest`, a backup's label, a restore point's name, "
+            "or a time such as 2026-11-30T09:00:00."
+        )
+
+
+class NoBackupBefore(ClusterBackupError):
+    """Recovery goes forward only, from a backup that had ended."""
+
+    exit_code = ExitCode.UNKNOWN
+
+    def __init__(self, text: str, ends: Sequence[datetime]) -> None:
+        known = f"the oldest ended at {min(ends):%Y-%m-%d %H:%M:%S} UTC" if ends else "there is none"
+        super().__init__(f"No backup had ended before {text}: {known}.")
+
+
+class RestoreRefused(ClusterBackupError):
+    """Nothing was changed, since something would be overwritten or brought back."""
+
+    exit_code = ExitCode.REFUSED
 
 
 class UnknownBackup(ClusterBackupError):

@@ -7,14 +7,14 @@ from datetime import UTC, datetime
 import psycopg
 
 from upschedule.backoff import jittered
-from upschedule.operations.cluster_backup.errors import NeverQuiet, NotArchived
+from upschedule.operations.cluster_backup.archive import await_archived
+from upschedule.operations.cluster_backup.errors import NeverQuiet
 from upschedule.operations.cluster_backup.model import Reference
 from upschedule.operations.migration.migrate import Timing
 from upschedule.operations.table_sums import read_sums
 
 _CONNECT_SECONDS = 10
 _LOOK_SECONDS = 0.02
-_ARCHIVED_SECONDS = 0.5
 _STATEMENT_MILLISECONDS = 600_000
 # Whether no transaction that the snapshot counts as begun is open, and the number after the last one that has ended.
 _MOMENT = """
@@ -24,8 +24,6 @@ _MOMENT = """
 # A snapshot does not know the transactions that began after the last one that has ended. Each holds this lock until the
 # next snapshot sees that it has ended.
 _WRITERS = "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'transactionid')"
-# Names of segments are in the order of the log; those of another timeline are no segment of this server's.
-_ARCHIVED = "SELECT last_archived_wal FROM pg_stat_archiver"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +45,7 @@ def take_reference(
     """
     with psycopg.connect(options.dsn, autocommit=True, connect_timeout=_CONNECT_SECONDS) as marker:
         reference, segment = _search(name, options, timing, marker, now)
-        _await_archived(segment, options, timing, marker)
+        await_archived(marker, segment, seconds_max=options.archive_seconds, timing=timing)
     return reference
 
 
@@ -87,14 +85,3 @@ def _mark(reader: psycopg.Connection, marker: psycopg.Connection, point: str) ->
     # Only a complete segment is archived.
     marker.execute("SELECT pg_switch_wal()")
     return row[0]
-
-
-def _await_archived(segment: str, options: ReferenceOptions, timing: Timing, connection: psycopg.Connection) -> None:
-    deadline = timing.clock() + options.archive_seconds
-    while True:
-        row = connection.execute(_ARCHIVED).fetchone()
-        if row and (row[0] or "")[: len(segment)] >= segment:
-            return
-        if timing.clock() > deadline:
-            raise NotArchived(segment, options.archive_seconds)
-        timing.pause(jittered(_ARCHIVED_SECONDS, 0.5, timing.roll()))

@@ -14,6 +14,7 @@ import msgspec
 
 from upschedule.operations.cluster_backup.errors import StepFailed
 from upschedule.operations.cluster_backup.model import BackupSet
+from upschedule.operations.cluster_backup.target import RecoveryTarget
 from upschedule.operations.subprocesses import ProgramFailed, connection_environment, run_program
 from upschedule.stores.bucket import BucketAddress
 
@@ -60,11 +61,13 @@ class Repository:
         found = [_backup_set(each) for stanza in stanzas for each in stanza.get("backup", ()) if not each["error"]]
         return sorted(found, key=lambda each: each.label)
 
-    def restore(self, label: str, restore_point: str, folder: Path) -> None:
-        """Restores into an empty folder; a server that starts there recovers up to the restore point."""
-        target = [f"--set={label}", "--type=name", f"--target={restore_point}", "--target-action=promote"]
-        # The restored server must not write to the archive that it came from.
-        self._run("restore", f"--pg1-path={folder}", "--archive-mode=off", *target)
+    def restore(self, target: RecoveryTarget, folder: Path, *, archives: bool = False) -> None:
+        """Restores into an empty folder; a server that starts there recovers up to the target.
+
+        Without `archives` the settings in the folder keep the server from writing to the archive that it came from.
+        """
+        mode = "preserve" if archives else "off"
+        self._run("restore", f"--pg1-path={folder}", f"--archive-mode={mode}", *target.options())
 
     def keep(self, newest: int) -> None:
         """Removes all but this many backups, and the write-ahead log from before the oldest that stays."""

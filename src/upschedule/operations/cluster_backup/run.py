@@ -48,7 +48,8 @@ class Backups:
         """Raises NotVerified for a backup that was made and does not count; nothing older is removed then."""
         run = self.runs.begin(self.now())
         try:
-            record = self._back_up(run)
+            with self.runs.kept_alive(run):
+                record = self._back_up(run)
         except ClusterBackupError as error:
             self.runs.end(run, self.now(), error)
             raise

@@ -1,6 +1,8 @@
 """The table `backup_runs`, from which schedulers show how the backups are doing (R9.5)."""
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +18,18 @@ _CONNECT_SECONDS = 10
 _STATEMENT_MILLISECONDS = 10_000
 _REASON_CHARACTERS_MAX = 1000
 
-_BEGUN = "INSERT INTO backup_runs (began_at) VALUES (%(at)s) RETURNING id"
+_ALIVE_SECONDS = 30.0
+# After three missing writes a run counts as killed.
+_KILLED_AFTER = 3
+
+_BEGUN = """
+    INSERT INTO backup_runs (began_at, alive_until) VALUES (%(at)s, now() + make_interval(secs => %(alive)s))
+    RETURNING id
+"""
+_ALIVE = """
+    UPDATE backup_runs SET alive_until = now() + make_interval(secs => %(alive)s)
+    WHERE id = %(run)s AND ended_at IS NULL
+"""
 _MADE = """
     UPDATE backup_runs SET label = %(label)s, made_at = %(made_at)s, backup_seconds = %(seconds)s,
         size_bytes = %(size_bytes)s, stored_bytes = %(stored_bytes)s
@@ -46,10 +59,29 @@ class Runs:
     """
 
     dsn: str = field(repr=False)
+    #: How often a run shows that it goes on.
+    alive_seconds: float = _ALIVE_SECONDS
 
     def begin(self, at: datetime) -> int | None:
         """The number of the run; None if it could not be recorded, and then the other methods do nothing for it."""
-        return self._write(_BEGUN, {"at": at})
+        return self._write(_BEGUN, {"at": at, "alive": self._alive_for})
+
+    @contextmanager
+    def kept_alive(self, run: int | None) -> Generator[None]:
+        """Shows all the time that the run goes on: its steps are programs that take minutes."""
+        ended = threading.Event()
+
+        def write() -> None:
+            while not ended.wait(self.alive_seconds):
+                self._write(_ALIVE, {"run": run, "alive": self._alive_for})
+
+        thread = threading.Thread(target=write, name="backup-alive")
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
 
     def made(self, run: int | None, backup: BackupSet) -> None:
         """The backup is in the repository, and does not count yet."""
@@ -84,6 +116,10 @@ class Runs:
         }
         self._write(_ENDED, values)
 
+    @property
+    def _alive_for(self) -> float:
+        return _KILLED_AFTER * self.alive_seconds
+
     def _write(self, statement: str, values: Mapping[str, Any]) -> int | None:
         try:
             with psycopg.connect(self.dsn, autocommit=True, connect_timeout=_CONNECT_SECONDS) as connection:
@@ -98,3 +134,30 @@ class Runs:
 
 def _short(text: str) -> str:
     return text[:_REASON_CHARACTERS_MAX]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VerifiedBackup:
+    """One that counts."""
+
+    label: str
+    made_at: datetime
+
+
+def newest_verified(connection: psycopg.Connection) -> VerifiedBackup | None:
+    """Any role that may read the table may ask."""
+    row = connection.execute(_NEWEST_VERIFIED).fetchone()
+    return VerifiedBackup(label=row[0], made_at=row[1]) if row else None
+
+
+def is_backup_running(connection: psycopg.Connection) -> bool:
+    """False for a run that was killed."""
+    row = connection.execute(_RUNNING).fetchone()
+    return bool(row and row[0])
+
+
+_NEWEST_VERIFIED = """
+    SELECT label, made_at FROM backup_runs WHERE verified_at IS NOT NULL AND made_at IS NOT NULL
+    ORDER BY made_at DESC LIMIT 1
+"""
+_RUNNING = "SELECT EXISTS (SELECT FROM backup_runs WHERE ended_at IS NULL AND alive_until > now())"

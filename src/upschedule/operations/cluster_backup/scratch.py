@@ -12,8 +12,8 @@ from pathlib import Path
 import psycopg
 
 from upschedule.operations.cluster_backup.errors import StepFailed
-from upschedule.operations.cluster_backup.model import Record
 from upschedule.operations.cluster_backup.repository import Repository
+from upschedule.operations.cluster_backup.target import RecoveryTarget
 from upschedule.operations.embedded.errors import ServerFailed
 from upschedule.operations.embedded.server import Command, Server
 from upschedule.operations.subprocesses import ProgramFailed, run_program
@@ -56,7 +56,20 @@ class ScratchServer(Server):
         (self.directory / "pg_hba.conf").write_text(_ACCESS, encoding="ascii")
 
     def command(self) -> Command:
-        options = {
+        options = self.options()
+        flags = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        return Command(
+            argv=[str(self._programs / "postgres"), "-D", str(self.directory / "data"), *flags],
+            # For the command that fetches the write-ahead log from the repository.
+            environment={**self._variables, "PGBACKREST_LOCK_PATH": str(self.directory / "lock")},
+            # At once, without a checkpoint: it is thrown away.
+            stop_signal=signal.SIGQUIT,
+            death_signal=signal.SIGQUIT,
+        )
+
+    def options(self) -> dict[str, str]:
+        """Settings of the server."""
+        return {
             "listen_addresses": "",
             "port": "5432",
             "unix_socket_directories": str(self.directory),
@@ -73,15 +86,6 @@ class ScratchServer(Server):
             "log_timezone": "UTC",
             "log_error_verbosity": "terse",
         }
-        flags = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-        return Command(
-            argv=[str(self._programs / "postgres"), "-D", str(self.directory / "data"), *flags],
-            # For the command that fetches the write-ahead log from the repository.
-            environment={**self._variables, "PGBACKREST_LOCK_PATH": str(self.directory / "lock")},
-            # At once, without a checkpoint: it is thrown away.
-            stop_signal=signal.SIGQUIT,
-            death_signal=signal.SIGQUIT,
-        )
 
     def probe(self) -> None:
         with psycopg.connect(self.dsn("postgres"), autocommit=True, connect_timeout=_CONNECT_SECONDS):
@@ -89,8 +93,8 @@ class ScratchServer(Server):
 
 
 @contextmanager
-def restored(record: Record, repository: Repository, options: ScratchOptions) -> Generator[ScratchServer]:
-    """A server with the contents of the backup at its restore point. Raises StepFailed; leaves nothing behind."""
+def restored(target: RecoveryTarget, repository: Repository, options: ScratchOptions) -> Generator[ScratchServer]:
+    """A server with the contents as of the target. Raises StepFailed; leaves nothing behind."""
     options.folder.mkdir(parents=True, exist_ok=True)
     _remove_leftovers(options.folder)
     folder = Path(tempfile.mkdtemp(prefix=_LEFTOVER, dir=options.folder))
@@ -100,7 +104,7 @@ def restored(record: Record, repository: Repository, options: ScratchOptions) ->
         server = ScratchServer(folder / "server", options.programs, repository.variables)
         data = folder / "server" / "data"
         data.mkdir(mode=0o700)
-        repository.restore(record.backup.label, record.reference.restore_point, data)
+        repository.restore(target, data)
         try:
             server.start(timeout_seconds=options.start_seconds)
             yield server

@@ -10,6 +10,7 @@ from upschedule.operations.cluster_backup.errors import ClusterBackupError
 from upschedule.operations.cluster_backup.model import Record, Verification
 from upschedule.operations.cluster_backup.repository import Repository
 from upschedule.operations.cluster_backup.scratch import ScratchOptions, ScratchServer, check_structures, restored
+from upschedule.operations.cluster_backup.target import target_of
 from upschedule.operations.table_sums import differences, read_sums
 
 _CONNECT_SECONDS = 10
@@ -24,7 +25,7 @@ def verify(
     """
     begun = now()
     try:
-        with restored(record, repository, options) as server:
+        with restored(target_of(record), repository, options) as server:
             problems = _problems(record, server, options, database)
     except (ClusterBackupError, psycopg.Error, OSError) as error:
         problems = [f"it cannot be restored: {_in_words(error, options.folder)}"]

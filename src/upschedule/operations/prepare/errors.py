@@ -33,6 +33,23 @@ class BackupFailed(PrepareError):
         super().__init__(f"The backup failed in {step}: {reason}")
 
 
+class NoFreshBackup(PrepareError):
+    """There is nothing recent from which the restore point could be reached."""
+
+    def __init__(self, hours: float, running: str) -> None:
+        super().__init__(
+            f"No verified backup is younger than {hours:g} hours{running}: make one with "
+            "`nomad job periodic force -namespace upschedule backup`, then release again."
+        )
+
+
+class RestorePointFailed(PrepareError):
+    """Nothing was changed, since the database could not be restored to the moment before."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"The restore point failed: {reason}")
+
+
 class ContractTooEarly(PrepareError):
     """This release needs an expansion that follows a contraction which would break a running release."""
 

@@ -1,6 +1,6 @@
 """Prepares a release: backs up, migrates and marks it prepared, in one process at a time (R12.1, R12.5)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,11 +11,13 @@ import structlog
 from upschedule.backoff import jittered
 from upschedule.operations.migration.files import plan
 from upschedule.operations.migration.migrate import MigrationPolicy, Timing, migrate, read_applied
+from upschedule.operations.prepare import restore_point
 from upschedule.operations.prepare.backup import BackupOptions, back_up
 from upschedule.operations.prepare.contracts import Permission, permit
 from upschedule.operations.prepare.errors import TurnNotTaken
 from upschedule.operations.prepare.ledger import is_prepared, mark, read_levels
 from upschedule.operations.prepare.release_folder import UnpackedRelease
+from upschedule.operations.prepare.restore_point import RestorePointOptions
 from upschedule.operations.privileges.grants import grant_backup
 
 _ADVISORY_LOCK = 0x7570707265706172  # "upprepar"
@@ -38,7 +40,10 @@ class PrepareOptions:
     #: The URL of a role that reads everything and changes nothing.
     backup_url: str
     application_role: str
+    #: How the database is dumped where it has no restore points.
     backup: BackupOptions
+    #: None where PostgreSQL is not backed up by the stack.
+    restore_point: RestorePointOptions | None
     running: Path | None
     turn_seconds: float
     drain_seconds: float
@@ -47,7 +52,10 @@ class PrepareOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class PrepareReport:
-    """Names of migration files. `held`: contractions that wait for the next release. No backup: it was prepared."""
+    """Names of migration files. `held`: contractions that wait for the next release.
+
+    `backup` is the restore point, or the object of the dump; None: nothing was left to prepare, or it is a return.
+    """
 
     version: str
     backup: str | None
@@ -55,7 +63,13 @@ class PrepareReport:
     held: Sequence[str] = ()
 
 
-def prepare(release: UnpackedRelease, options: PrepareOptions, timing: Timing) -> PrepareReport:
+def _now() -> datetime:
+    return datetime.now(tz=UTC)
+
+
+def prepare(
+    release: UnpackedRelease, options: PrepareOptions, timing: Timing, now: Callable[[], datetime] = _now
+) -> PrepareReport:
     """Of concurrent callers one works; the others wait and find the release prepared.
 
     Raises PrepareError, MigrationError, RoleMissing, or psycopg.OperationalError where the database cannot be reached.
@@ -63,12 +77,15 @@ def prepare(release: UnpackedRelease, options: PrepareOptions, timing: Timing) -
     with psycopg.connect(
         options.owner_url, autocommit=True, connect_timeout=_CONNECT_SECONDS, keepalives_idle=10, keepalives_interval=5
     ) as connection:
-        if not _take_turn(connection, release, options.turn_seconds, timing):
+        if not _take_turn(connection, release, options, timing):
             return PrepareReport(version=release.version, backup=None)
+        if is_prepared(connection, release) and (points := options.restore_point):
+            # Other settings or secrets, or a return to this release.
+            point = restore_point.ensure_on_return(connection, release.version, now(), points, timing)
+            return PrepareReport(version=release.version, backup=point)
         _permission(connection, release, options)
         grant_backup(connection)
-        backup = back_up(options.backup_url, release.version, datetime.now(tz=UTC), options.backup)
-        _log.info("backup_made", backup=backup)
+        backup = _back_up(connection, release, options, timing, now())
         permission = _settled_permission(connection, release, options, timing)
         report = migrate(
             options.owner_url,
@@ -83,18 +100,40 @@ def prepare(release: UnpackedRelease, options: PrepareOptions, timing: Timing) -
     return PrepareReport(version=release.version, backup=backup, applied=report.applied, held=held)
 
 
-def _take_turn(connection: psycopg.Connection, release: UnpackedRelease, turn_seconds: float, timing: Timing) -> bool:
-    """Waits for the lock. False once the release is prepared."""
-    deadline = timing.clock() + turn_seconds
-    while not is_prepared(connection, release):
+def _back_up(
+    connection: psycopg.Connection, release: UnpackedRelease, options: PrepareOptions, timing: Timing, now: datetime
+) -> str:
+    points = options.restore_point
+    if points and restore_point.is_supported(connection):
+        return restore_point.ensure_restore_point(connection, release.version, now, points, timing)
+    backup = back_up(options.backup_url, release.version, now, options.backup)
+    _log.info("backup_made", backup=backup)
+    return backup
+
+
+def _take_turn(
+    connection: psycopg.Connection, release: UnpackedRelease, options: PrepareOptions, timing: Timing
+) -> bool:
+    """Waits for the lock. False once nothing is left to prepare."""
+    deadline = timing.clock() + options.turn_seconds
+    while not _is_done(connection, release, options):
         # Polled, as in `migrate`: a waiter inside pg_advisory_lock() would hold up CREATE INDEX CONCURRENTLY.
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", [_ADVISORY_LOCK]).fetchone()
         if row and row[0]:
-            return not is_prepared(connection, release)
+            return not _is_done(connection, release, options)
         if timing.clock() > deadline:
-            raise TurnNotTaken(turn_seconds)
+            raise TurnNotTaken(options.turn_seconds)
         timing.pause(jittered(_TURN_SECONDS, 0.8, timing.roll()))
     return False
+
+
+def _is_done(connection: psycopg.Connection, release: UnpackedRelease, options: PrepareOptions) -> bool:
+    if not is_prepared(connection, release):
+        return False
+    points = options.restore_point
+    if points is None or not restore_point.is_supported(connection):
+        return True
+    return restore_point.is_begun(connection, points)
 
 
 def _settled_permission(

@@ -13,7 +13,7 @@ from upschedule.operations.privileges.tables import FUNCTIONS, TABLES
 ROLES = (*map(role_of, PROCESSES), BACKUP_ROLE)
 #: Its runs, and nothing else that it may write (decision 34).
 _BACKUPS_OWN = "backup_runs"
-_NO_PROCESS_WRITES = frozenset({"schema_migrations", "releases", _BACKUPS_OWN})
+_NO_PROCESS_WRITES = frozenset({"schema_migrations", "releases", "restore_points", _BACKUPS_OWN})
 
 
 def grant_all(conn: psycopg.Connection, *, shared_role: str, only_add: bool) -> None:

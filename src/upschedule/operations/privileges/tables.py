@@ -57,6 +57,10 @@ TABLES: Mapping[str, Mapping[Process, str]] = {
     "leaderships": {"scheduler": "SELECT, UPDATE (term, held_until)"},
     # Workers renew the row of their release; the leading scheduler confirms it, and forgets those that were left.
     "worker_releases": {"worker": "SELECT, INSERT, UPDATE", "scheduler": _EVERY_ROW},
+    # The owner writes and reads it, before a release.
+    "restore_points": {},
+    # Triggers write it with the owner's rights; the scheduler deletes old rows, and finds them by this column.
+    "deletions": {"scheduler": "SELECT (id, deleted_at), DELETE"},
     # The backup role writes it (grants.py).
     "backup_runs": {"scheduler": "SELECT"},
     # The owner writes both tables; `upschedule prepare --wait` reads them with the role of the waiting process.

@@ -7,13 +7,14 @@ WAITING = {"worker/worker/wait", "scheduler/scheduler/wait"}
 #: Where each secret may be read, below nomad/jobs/.
 READERS = {
     "postgresOwnerPassword": {"postgres", "api/api/prepare"},
-    "backupKey": {"postgres", "backup"},
-    "backupStoreSecretKey": {"backup-store", "postgres", "backup"},
+    "backupKey": {"postgres", "backup", "restore"},
+    "backupStoreSecretKey": {"backup-store", "postgres", "backup", "restore"},
     "backupStoreAdministratorSecretKey": {"backup-store"},
     "postgresApplicationPassword": {"postgres", "pgbouncer"},
     "storesAuthority": {
         "postgres",
         "backup",
+        "restore",
         "pgbouncer",
         "postgres-exporter",
         "pgbouncer-exporter",

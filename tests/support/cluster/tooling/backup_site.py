@@ -247,14 +247,14 @@ def repository_variables(store: LockedStore, folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def running_site() -> Iterator[BackupSite]:
+def running_site(*, program_seconds: float = 60) -> Iterator[BackupSite]:
     """With the schema of this release, in folders of its own."""
-    with scratch_directory() as scratch, _running_site(scratch) as site:
+    with scratch_directory() as scratch, _running_site(scratch, program_seconds) as site:
         yield site
 
 
 @contextmanager
-def _running_site(scratch: Path) -> Iterator[BackupSite]:
+def _running_site(scratch: Path, program_seconds: float) -> Iterator[BackupSite]:
     folder = scratch / "certificates"
     for arguments in (("authority",), ("store", "DNS:localhost", "IP:127.0.0.1")):
         certificates.make(folder, *arguments).check_returncode()
@@ -265,15 +265,18 @@ def _running_site(scratch: Path) -> Iterator[BackupSite]:
         variables = repository_variables(store, scratch)
         with started(ArchivingPostgres(scratch / "postgres", variables)) as server:
             migrate_now(server.owner_dsn())
-            yield BackupSite(postgres=server, store=store, backups=backups_of(server, scratch / "restored"))
+            backups = backups_of(server, scratch / "restored", program_seconds=program_seconds)
+            yield BackupSite(postgres=server, store=store, backups=backups)
 
 
-def backups_of(server: ArchivingPostgres, folder: Path) -> Backups:
+def backups_of(server: ArchivingPostgres, folder: Path, *, program_seconds: float) -> Backups:
     return Backups(
-        repository=Repository(variables=server.variables, program_seconds=60),
+        repository=Repository(variables=server.variables, program_seconds=program_seconds),
         records=Records(Bucket(bucket_address(server.variables))),
         runs=Runs(dsn=server.backup_dsn()),
         reference=ReferenceOptions(dsn=server.backup_dsn(), quiet_seconds=10, archive_seconds=30),
-        scratch=ScratchOptions(programs=DEBIAN_POSTGRES, folder=folder, start_seconds=60, check_seconds=60),
+        scratch=ScratchOptions(
+            programs=DEBIAN_POSTGRES, folder=folder, start_seconds=program_seconds, check_seconds=program_seconds
+        ),
         database=DATABASE,
     )

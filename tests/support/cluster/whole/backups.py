@@ -22,7 +22,11 @@ class Ended:
 
 
 def backed_up(cluster: LocalCluster, *, timeout_seconds: float) -> Ended:
-    """As `nomad job periodic force backup` does it, until its first allocation has ended."""
+    """As `nomad job periodic force backup` does it, until its first allocation has ended.
+
+    The backup with which the cluster began may still be made, and two at once there are not.
+    """
+    wait_until(lambda: all(entry["ClientStatus"] in _ENDED for entry in runs(cluster)), timeout_seconds=timeout_seconds)
     known = {entry["ID"] for entry in runs(cluster)}
     cluster.nomad.api.call("PUT", "job", "backup", "periodic", "force", namespace=NAMESPACE)
 
