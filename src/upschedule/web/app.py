@@ -23,7 +23,7 @@ from upschedule.web.http.boundary import Application, Boundary
 from upschedule.web.http.client_addresses import ClientAddresses, origin_of
 from upschedule.web.http.dependencies import WebContext, dependencies
 from upschedule.web.http.drain import Drain
-from upschedule.web.http.guards import limit_everybody, refuse_changes, refuse_cross_site, refuse_malformed_text
+from upschedule.web.http.guards import check_request
 from upschedule.web.http.identity import Identity
 from upschedule.web.http.multipart import UploadReader
 from upschedule.web.http.rate_limits import RateLimits
@@ -110,7 +110,7 @@ def create_app(live: LiveSettings, *, instance: str = "") -> Application:
         lifespan=[lifespan],
         dependencies=dependencies(),
         request_class=CheckedRequest,
-        guards=[refuse_malformed_text, refuse_cross_site, refuse_changes, limit_everybody],
+        guards=[check_request],
         exception_handlers=negotiated_handlers(),
         before_send=[name_all_methods],
         request_max_body_size=_BODY_BYTES_MAX,

@@ -88,7 +88,7 @@ def openapi_config(*, cookie_name: str) -> OpenAPIConfig:
     )
 
 
-def _only_the_document(connection: Connection, _: BaseRouteHandler) -> None:
+async def _only_the_document(connection: Connection, _: BaseRouteHandler) -> None:
     if connection.scope["path"].rstrip("/") != PATH:
         raise NotFound
 

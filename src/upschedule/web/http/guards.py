@@ -18,14 +18,33 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _OWN_SITES = frozenset({"same-origin", "none"})
 
 
-def refuse_malformed_text(connection: Connection, _: BaseRouteHandler) -> None:
+async def check_request(connection: Connection, handler: BaseRouteHandler) -> None:
+    """All checks of a request: raises InvalidRequest, NotFound, CrossSiteRequest, UnderMaintenance, LimitExceeded.
+
+    One asynchronous guard, since the framework copies the handler for each guard and calls each synchronous one in a
+    thread: four guards cost a third of what a short request costs in all.
+    """
+    _refuse_malformed_text(connection)
+    _refuse_cross_site(connection)
+    _refuse_changes(connection, handler)
+    if not handler.opt.get("outside_limits"):
+        await context_of(connection.app.state).rate_limits.everybody(connection)
+
+
+async def only_inside(connection: Connection, _: BaseRouteHandler) -> None:
+    """Raises NotFound for a request that came through the reverse proxy, whose routes leave the address out as well."""
+    if "x-forwarded-for" in connection.headers:
+        raise NotFound
+
+
+def _refuse_malformed_text(connection: Connection) -> None:
     """No store can hold U+0000, and no resource has a name that is not UTF-8. Raises InvalidRequest and NotFound."""
     if "\0" in connection.scope["path"]:
         raise NotFound
     check_encoded(connection.scope["query_string"])
 
 
-def refuse_cross_site(connection: Connection, _: BaseRouteHandler) -> None:
+def _refuse_cross_site(connection: Connection) -> None:
     """Browsers send the site that a request comes from; scripts do not, and hold only their own cookie.
 
     Raises CrossSiteRequest. There is no token, so none can leak, and forms work without JavaScript. An origin is
@@ -40,22 +59,10 @@ def refuse_cross_site(connection: Connection, _: BaseRouteHandler) -> None:
         raise CrossSiteRequest
 
 
-def refuse_changes(connection: Connection, handler: BaseRouteHandler) -> None:
+def _refuse_changes(connection: Connection, handler: BaseRouteHandler) -> None:
     """Raises UnderMaintenance for what would change something; reading, feeds and status go on."""
     if method_of(connection) in _SAFE_METHODS or handler.opt.get("through_maintenance"):
         return
     maintenance = settings_of(connection.scope).maintenance
     if maintenance.message:
         raise UnderMaintenance(maintenance.message, retry_after_seconds=maintenance.retry_after_seconds)
-
-
-def only_inside(connection: Connection, _: BaseRouteHandler) -> None:
-    """Raises NotFound for a request that came through the reverse proxy, whose routes leave the address out as well."""
-    if "x-forwarded-for" in connection.headers:
-        raise NotFound
-
-
-async def limit_everybody(connection: Connection, handler: BaseRouteHandler) -> None:
-    """Raises LimitExceeded (R5.4)."""
-    if not handler.opt.get("outside_limits"):
-        await context_of(connection.app.state).rate_limits.everybody(connection)

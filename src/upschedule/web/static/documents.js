@@ -6,7 +6,7 @@ import { refresh } from "./parts.js";
 import { finishRemoval } from "./removal.js";
 import { upload } from "./upload.js";
 
-/** Jobs whose status somebody is already waiting for. */
+/** Jobs whose status a function is already waiting for. */
 const followed = new Set();
 
 export function startDocuments() {
