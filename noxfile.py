@@ -37,6 +37,7 @@ QUICK = (
             "deploy.py::test_a_release_whose_instances_are_killed_goes_back_though_each_is_healthy_again",
             "deploy_revert.py::test_after_seven_scalings_a_revert_works_and_a_bad_release_goes_back",
             "deploy_revert.py::test_nomads_own_commands_and_ours_mix",
+            "document_share.py::test_a_canary_that_reads_worse_is_found_by_layout_while_it_has_a_share",
             "supervision.py::test_a_release_that_is_killed_again_and_again_is_reverted_although_the_supervisor_was_killed",
             "traffic_share.py::test_a_canary_that_is_dead_or_unwell_gets_nothing_within_seconds",
             "traffic_share.py::test_a_canary_that_delays_one_request_in_22_is_found_by_its_visitors",
