@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.support.cluster.whole.backups import await_first_backup
 from tests.support.cluster.whole.cluster import running_cluster
 from tests.support.cluster.whole.fixed_numbers import FixedNumbers
 from tests.support.cluster.whole.releases import deploy
@@ -12,6 +13,7 @@ from tools.local_cluster.cluster import LocalCluster
 CLUSTER = pytest.StashKey[LocalCluster]()
 #: The name of the property under which a test's report carries its figures, also from one process to another.
 FIGURE = "figure"
+FIRST_BACKUP_SECONDS = 300.0
 FIXED_NUMBERS = pytest.StashKey[FixedNumbers]()
 Figure = Callable[[str, float], None]
 
@@ -21,6 +23,8 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[LocalCluster]:
     """Every test leaves it healthy."""
     with running_cluster() as running:
         request.config.stash[CLUSTER] = running
+        # Tests compare which instances run, and end servers that the backup needs.
+        await_first_backup(running, timeout_seconds=FIRST_BACKUP_SECONDS)
         yield running
 
 

@@ -21,12 +21,22 @@ class Ended:
     log: str
 
 
+def await_first_backup(cluster: LocalCluster, *, timeout_seconds: float) -> None:
+    """Until the backup that a new cluster begins with has ended, and no other runs."""
+
+    def ended() -> bool:
+        found = runs(cluster)
+        return bool(found) and all(entry["ClientStatus"] in _ENDED for entry in found)
+
+    wait_until(ended, timeout_seconds=timeout_seconds)
+
+
 def backed_up(cluster: LocalCluster, *, timeout_seconds: float) -> Ended:
     """As `nomad job periodic force backup` does it, until its first allocation has ended.
 
     The backup with which the cluster began may still be made, and two at once there are not.
     """
-    wait_until(lambda: all(entry["ClientStatus"] in _ENDED for entry in runs(cluster)), timeout_seconds=timeout_seconds)
+    await_first_backup(cluster, timeout_seconds=timeout_seconds)
     known = {entry["ID"] for entry in runs(cluster)}
     cluster.nomad.api.call("PUT", "job", "backup", "periodic", "force", namespace=NAMESPACE)
 
