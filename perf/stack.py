@@ -5,7 +5,7 @@ import signal
 import subprocess
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -23,13 +23,15 @@ STOP_SECONDS_MAX = 60.0
 class Stack(NamedTuple):
     """A system that answers at `url`; `supervisor` is the process that owns all others.
 
-    `lines` are what it printed until it was ready, with the addresses of its servers.
+    `lines` are what it printed until it was ready, with the addresses of its servers; `output` also has what it has
+    printed since.
     """
 
     url: str
     supervisor: int
     data: Path
     lines: tuple[str, ...]
+    output: Sequence[str]
 
     def workers(self) -> list[int]:
         """Ids of the worker processes, lowest first."""
@@ -71,7 +73,7 @@ def running_stack(python: Path, settings: Mapping[str, str] | None = None) -> It
             url = next((line.removeprefix("ready: ") for line in lines if line.startswith("ready: ")), None)
             if url is None:
                 raise RuntimeError("the system did not become ready:\n" + "\n".join(lines[-20:]))
-            yield Stack(url=url, supervisor=process.pid, data=Path(data), lines=tuple(lines))
+            yield Stack(url=url, supervisor=process.pid, data=Path(data), lines=tuple(lines), output=lines)
         finally:
             process.terminate()
             process.wait(STOP_SECONDS_MAX)

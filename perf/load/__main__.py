@@ -25,6 +25,7 @@ from pathlib import Path
 
 import gevent
 import msgspec
+import psycopg
 from locust.env import Environment
 
 from perf.load import integrity, report
@@ -42,6 +43,8 @@ USERS_MAX = 300
 #: After the last visit has begun: for visits under way, and for the queue.
 DRAIN_SECONDS = 300.0
 SAMPLES_MAX = 4000
+#: What the service printed last, shown where it is not there any more.
+OUTPUT_LINES = 40
 
 
 def main() -> None:
@@ -163,14 +166,19 @@ def _send(profile: Profile, system: Target, recorder: Recorder, seed: int) -> fl
 
 
 def _check(system: Target, recorder: Recorder) -> integrity.Integrity | None:
-    connection = system.connect()
-    if connection is None:
-        return None
-    with connection:
-        end = time.monotonic() + DRAIN_SECONDS
-        while integrity.unfinished(connection) and time.monotonic() < end:
-            time.sleep(0.5)
-        return integrity.check(connection, recorder.accepted)
+    """Without the database the report is written all the same, and says so: it may be that of two hours."""
+    try:
+        connection = system.connect()
+        if connection is None:
+            return None
+        with connection:
+            end = time.monotonic() + DRAIN_SECONDS
+            while integrity.unfinished(connection) and time.monotonic() < end:
+                time.sleep(0.5)
+            return integrity.check(connection, recorder.accepted)
+    except psycopg.OperationalError as error:
+        print(f"the database cannot be asked: {error}", *system.output[-OUTPUT_LINES:], sep="\n", file=sys.stderr)
+        return integrity.unreachable()
 
 
 def _commit() -> str:

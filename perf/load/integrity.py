@@ -21,7 +21,8 @@ _CHECKS = """
            (SELECT count(*) FROM known WHERE status = 'failed') AS failed,
            (SELECT count(*) FROM jobs) AS jobs
 """
-MUST_BE_ZERO = ("lost", "unfinished", "failed_without_reason", "completed_without_events", "wrong_quotas")
+_UNREACHABLE = "database_unreachable"
+MUST_BE_ZERO = (_UNREACHABLE, "lost", "unfinished", "failed_without_reason", "completed_without_events", "wrong_quotas")
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,12 @@ class Integrity:
 
     @property
     def faults(self) -> dict[str, int]:
-        return {name: self.counts[name] for name in MUST_BE_ZERO if self.counts[name]}
+        return {name: self.counts[name] for name in MUST_BE_ZERO if self.counts.get(name)}
+
+
+def unreachable() -> Integrity:
+    """The data could not be looked at: the service was not there any more when the load had ended."""
+    return Integrity({_UNREACHABLE: 1})
 
 
 def unfinished(connection: psycopg.Connection[tuple[object, ...]]) -> int:

@@ -50,9 +50,11 @@ class Run:
         if self.integrity is None:
             return found
         counts, faults = self.integrity.counts, self.integrity.faults
-        text = f"{counts['jobs']} jobs, {counts['failed']} of the accepted ones failed with a reason"
-        if faults:
-            text = ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in faults.items())
+        text = (
+            ", ".join(f"{name.replace('_', ' ')}: {count}" for name, count in faults.items())
+            if faults
+            else f"{counts['jobs']} jobs, {counts['failed']} of the accepted ones failed with a reason"
+        )
         return [*found, Verdict("data that are lost or wrong in the database", "0", text, not faults)]
 
     @property

@@ -4,7 +4,7 @@ import ipaddress
 import re
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -25,12 +25,16 @@ RAISED_LIMITS = {
 
 
 class Target(NamedTuple):
-    """`addresses` of the servers inside are known of a stack of our own only; `supervisor` owns its processes."""
+    """`addresses` of the servers inside are known of a stack of our own only; `supervisor` owns its processes.
+
+    `output`: what the stack of our own has printed so far.
+    """
 
     url: str
     supervisor: int | None
     addresses: Mapping[str, str]
     postgres_url: str | None
+    output: Sequence[str] = ()
 
     def connect(self) -> psycopg.Connection[tuple[object, ...]] | None:
         """As the owner of the server, to look at the data after the load; None where it is not our own."""
@@ -48,7 +52,7 @@ def target(url: str | None) -> Iterator[Target]:
         addresses = dict(re.findall(r"^  (\S.*?)  +(\S+)$", "\n".join(stack.lines), re.MULTILINE))
         passwords = msgspec.json.decode((stack.data / "postgres" / "passwords.json").read_bytes(), type=dict[str, str])
         postgres = f"postgresql://postgres:{passwords['postgres']}@{addresses['PostgreSQL']}/upschedule"
-        yield Target(stack.url, stack.supervisor, addresses, postgres)
+        yield Target(stack.url, stack.supervisor, addresses, postgres, stack.output)
 
 
 def require_this_machine(url: str) -> None:

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from perf.load.integrity import unreachable
 from perf.load.profiles import Goals, Phase, Profile
+from perf.load.report import Run
 from perf.load.sampler import Sample, Spent, Use
 from perf.load.samples import Latencies, Recorder
 from perf.load.verdicts import Measured, bottleneck, growth, held_and_broken, recovery, verdicts
@@ -72,6 +74,22 @@ def test_one_bad_answer_is_one_too_many(outcome: str) -> None:
     recorder.add("feed", intended=5, ended=5.1, outcome="limited", reason="429")
     found = verdicts(_measured(_profile(users=1, seconds=10), recorder))
     assert (found[0].passed, found[0].measured) == (False, "1 of 82")
+
+
+def test_a_service_whose_database_is_away_after_the_load_has_failed_and_has_a_report() -> None:
+    """Otherwise all that two hours have measured would be lost."""
+    recorder = Recorder()
+    _visits(recorder, 0, 10, page=0.1, finished=1)
+    run = Run(
+        measured=_measured(_profile(users=1, seconds=10), recorder),
+        began="2026-11-30 10:00",
+        commit="test",
+        settings={},
+        integrity=unreachable(),
+        before=None,
+    )
+    assert not run.passed
+    assert run.verdicts[-1].measured == "database unreachable: 1"
 
 
 _STEPS = tuple(Phase(name=f"{rate} a second", seconds=10, visits_per_second=rate) for rate in (1, 2, 4))
