@@ -52,7 +52,9 @@ def cost(cluster: LocalCluster, job: str, end: Callable[[Instance], None]) -> Co
     with students_at_work(cluster) as students, visiting(cluster, "/api/v1/capacity") as visits:
         uploads = students.upload([document(seed, rows_max=20) for seed in range(DOCUMENTS)], at_once=3)
         wait_until(lambda: visits.answered > 0)
-        ended = instances(cluster, job)[0]
+        # An instance that was replaced a moment ago may still have no process.
+        wait_until(lambda: len(instances(cluster, job)) == 1)
+        (ended,) = instances(cluster, job)
         end(ended)
         await_replaced(cluster, ended, 1)
         uploads.result()

@@ -48,15 +48,17 @@ class Clock:
 class House:
     """A store of sessions with a clock of its own, and what is behind it."""
 
-    def __init__(self, database: Database, redis: Redis) -> None:
+    def __init__(self, database: Database, redis: Redis, *, schedulers: Database) -> None:
+        """`schedulers` has the role of the scheduler, which alone may remove unused accounts."""
         self.database, self.redis, self.clock = database, redis, Clock()
+        self.schedulers = schedulers
         self.cache = SessionCache(redis)
         self.sessions = SessionStore(database, self.cache, lives=LIVES, now=self.clock)
         self.retention = self.retention_with(self.cache)
 
     def retention_with(self, cache: SessionCache) -> AccountRetention:
         return AccountRetention(
-            self.database, cache, lives=LIVES, sign_in_lives=SIGN_IN_LIVES, unused=UNUSED, now=self.clock
+            self.schedulers, cache, lives=LIVES, sign_in_lives=SIGN_IN_LIVES, unused=UNUSED, now=self.clock
         )
 
     async def begin(self, account: UUID) -> str:
@@ -87,8 +89,10 @@ async def services(addresses: Addresses) -> AsyncIterator[Services]:
 
 
 @pytest.fixture
-def house(services: Services) -> House:
-    return House(services.database, services.redis_state)
+async def house(services: Services, addresses: Addresses) -> AsyncIterator[House]:
+    live = LiveSettings(load(as_process(addresses.environment(), "scheduler")))
+    async with open_services(live, role="scheduler") as scheduler:
+        yield House(services.database, services.redis_state, schedulers=scheduler.database)
 
 
 @pytest.fixture
@@ -227,7 +231,7 @@ async def test_signing_out_without_redis_is_done_in_postgresql_and_says_that_it_
     async with FaultProxy(port) as wire:
         url = addresses.redis_state_url.replace(f":{port}", f":{wire.port}")
         redis = connect(url, command_seconds=1, connections_max=4)
-        far = House(house.database, redis)
+        far = House(house.database, redis, schedulers=house.schedulers)
         session_id = await far.begin(account)
         await wire.refuse()
         assert await far.account_of(session_id) == account

@@ -110,8 +110,8 @@ async def test_a_reader_that_fails_is_not_the_documents_fault(hostile: OpenHosti
 @pytest.mark.parametrize(
     ("forged", "report"),
     [
-        (b"\x80\x04N.\n", "no message"),
-        (b'{"type":"Done","extraction":{"events":[{"kind":"party"}],"pages":1}}\n', "no message"),
+        (b"\x80\x04N.\n", "not a message"),
+        (b'{"type":"Done","extraction":{"events":[{"kind":"party"}],"pages":1}}\n', "not a message"),
         (b'{"type":"Refused","code":"no-such-code","detail":""}\n', "unknown code"),
         (b'{"type":"ReadingProgress","done":2,"total":1}\n', "page 2 of 1"),
         (
