@@ -24,7 +24,7 @@ RIGHT = handmade.lecture_cells(**ONE)
 @pytest.mark.parametrize(
     ("changed", "warning"),
     [
-        ({"module": "ABC 12"}, "no module code"),
+        ({"module": "ABC 12"}, "not a module code"),
         ({"campus": ""}, "no campus"),
         ({"activities": [""]}, "no activity"),
         ({"times": ["01:00 - 02:00"]}, "starts at 01:00"),
@@ -41,7 +41,7 @@ def test_a_lecture_that_lacks_what_each_has_is_warned_of(changed: dict[str, obje
 @pytest.mark.parametrize(
     ("column", "text", "warning"),
     [
-        (0, ["ABC"], "no module code"),
+        (0, ["ABC"], "not a module code"),
         (1, [], "no name"),
         (4, ["01:00 - 02:00"], "starts at 01:00"),
         (5, [], "no campus"),
