@@ -62,7 +62,8 @@ def common_blocks(name: str, job: dict[str, Any]) -> dict[str, Any]:
         **{f"serving task: {key}": value for key, value in serving.items() if key not in SERVING_DIFFERS},
         "serving task: environment": _python_environment(serving),
         "serving task: command": _start(serving),
-        "service: meta": service["Meta"],
+        # Only an instance of the API prepares, and needs to know which deployments run.
+        "service: meta": {key: value for key, value in service["Meta"].items() if key != "deployment"},
         # What each calls ready is its own path.
         "service: checks": [{**check, "Path": None} for check in service["Checks"]],
         **templates,
