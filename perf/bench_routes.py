@@ -126,10 +126,9 @@ def _api(stack: Stack) -> Server:
 
 
 def _redis_url(stack: Stack) -> str:
-    addresses = dict(re.findall(r"^  (\S.*?)  +(\S+)$", "\n".join(stack.lines), re.MULTILINE))
     folder = next(path for path in stack.data.glob("*cache*/passwords.json"))
     password = msgspec.json.decode(folder.read_bytes(), type=dict[str, str])["default"]
-    return f"redis://:{password}@{addresses['Redis (cache)']}/0"
+    return f"redis://:{password}@{stack.addresses()['Redis (cache)']}/0"
 
 
 def _prepared(url: str) -> list[Route]:

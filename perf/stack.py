@@ -1,6 +1,7 @@
 """Starts the whole system as a person does (`upschedule local`), on free ports with data of its own."""
 
 import os
+import re
 import signal
 import subprocess
 import tempfile
@@ -32,6 +33,10 @@ class Stack(NamedTuple):
     data: Path
     lines: tuple[str, ...]
     output: Sequence[str]
+
+    def addresses(self) -> dict[str, str]:
+        """HOST:PORT of each server inside, by the name under which the system prints it."""
+        return dict(re.findall(r"^  (\S.*?)  +(\S+)$", "\n".join(self.lines), re.MULTILINE))
 
     def workers(self) -> list[int]:
         """Ids of the worker processes, lowest first."""

@@ -1,7 +1,6 @@
 """The system under load: a stack of its own, started for the test, or one that runs on this machine already."""
 
 import ipaddress
-import re
 import socket
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -49,7 +48,7 @@ def target(url: str | None) -> Iterator[Target]:
         yield Target(url.rstrip("/"), None, {}, None)
         return
     with running_stack(Path(sys.executable), RAISED_LIMITS) as stack:
-        addresses = dict(re.findall(r"^  (\S.*?)  +(\S+)$", "\n".join(stack.lines), re.MULTILINE))
+        addresses = stack.addresses()
         passwords = msgspec.json.decode((stack.data / "postgres" / "passwords.json").read_bytes(), type=dict[str, str])
         postgres = f"postgresql://postgres:{passwords['postgres']}@{addresses['PostgreSQL']}/upschedule"
         yield Target(stack.url, stack.supervisor, addresses, postgres, stack.output)
