@@ -1,12 +1,13 @@
 """The cluster that tests share, and the figures that they measure: these are printed at the end of the run."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 
 import pytest
 
 from tests.support.cluster.whole.backups import await_first_backup
 from tests.support.cluster.whole.cluster import running_cluster
 from tests.support.cluster.whole.fixed_numbers import FixedNumbers
+from tests.support.cluster.whole.logs import slow_requests
 from tests.support.cluster.whole.releases import deploy
 from tools.local_cluster.cluster import LocalCluster
 
@@ -67,6 +68,16 @@ def figure(request: pytest.FixtureRequest) -> Figure:
         request.node.user_properties.append((FIGURE, f"{value:10.1f}  {what}  ({request.node.name})"))
 
     return record
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test on the whole cluster that fails shows the slow requests, as the API logged them."""
+    report = yield
+    running = item.config.stash.get(CLUSTER, None)
+    if report.failed and running is not None and (slow := slow_requests(running)):
+        report.sections.append(("slow requests", slow))
+    return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

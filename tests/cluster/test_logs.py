@@ -5,13 +5,13 @@ import re
 import secrets
 import ssl
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
+from tests.support.cluster.whole.logs import logs
 from tests.support.documents.generate import document
 from tests.support.servers import wait_until
 from tools.local_cluster.cluster import LocalCluster
@@ -120,10 +120,3 @@ def status(student: httpx.Client, job: str) -> str:
 def last_request(student: httpx.Client) -> bytes:
     """Its id, which is in the log once all before it is."""
     return student.get("/api/v1/capacity").headers["x-request-id"].encode()
-
-
-def logs(cluster: LocalCluster) -> dict[Path, bytes]:
-    """Of every task and of both agents."""
-    folders = ("nomad/data/alloc/*/alloc/logs/*.std*.[0-9]*", "*/*.log")
-    files = [path for pattern in folders for path in cluster.plan.data.glob(pattern) if path.is_file()]
-    return {path.relative_to(cluster.plan.data): path.read_bytes() for path in files}
