@@ -36,6 +36,8 @@ from perf.load.students import Given, Student
 from perf.load.target import RAISED_LIMITS, Target, target
 from perf.load.truth import DOCUMENTS, documents
 from perf.load.verdicts import Measured
+from upschedule.stores.bucket import Bucket
+from upschedule.stores.errors import StoreError
 
 ROOT = Path(__file__).parents[2]
 #: At the same time in an open model; a visitor that comes while all are busy waits, and its latency counts the wait.
@@ -169,15 +171,20 @@ def _check(system: Target, recorder: Recorder) -> integrity.Integrity | None:
     """Without the database the report is written all the same, and says so: it may be that of two hours."""
     try:
         connection = system.connect()
-        if connection is None:
+        if connection is None or system.objects is None:
             return None
         with connection:
             end = time.monotonic() + DRAIN_SECONDS
             while integrity.unfinished(connection) and time.monotonic() < end:
                 time.sleep(0.5)
-            return integrity.check(connection, recorder.accepted)
-    except psycopg.OperationalError as error:
-        print(f"the database cannot be asked: {error}", *system.output[-OUTPUT_LINES:], sep="\n", file=sys.stderr)
+            return integrity.check(
+                connection,
+                recorder.accepted,
+                objects=list(integrity.uploaded(Bucket(system.objects))),
+                now=dt.datetime.now(dt.UTC),
+            )
+    except (psycopg.OperationalError, StoreError) as error:
+        print(f"the data cannot be looked at: {error}", *system.output[-OUTPUT_LINES:], sep="\n", file=sys.stderr)
         return integrity.unreachable()
 
 

@@ -1,10 +1,15 @@
 """Checks the data after a load, in the database and the object store and not through the service (R7.2)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 import psycopg
 from psycopg.rows import dict_row
+
+from upschedule.processing.intake import OBJECT_PREFIX
+from upschedule.processing.retention import ORPHAN_SECONDS
+from upschedule.stores.bucket import Bucket, StoredObject
 
 #: One row: what must be 0 is named so.
 _CHECKS = """
@@ -21,8 +26,20 @@ _CHECKS = """
            (SELECT count(*) FROM known WHERE status = 'failed') AS failed,
            (SELECT count(*) FROM jobs) AS jobs
 """
+_KEYS = "SELECT object_key FROM jobs WHERE object_key IS NOT NULL"
 _UNREACHABLE = "database_unreachable"
-MUST_BE_ZERO = (_UNREACHABLE, "lost", "unfinished", "failed_without_reason", "completed_without_events", "wrong_quotas")
+MUST_BE_ZERO = (
+    _UNREACHABLE,
+    "lost",
+    "unfinished",
+    "failed_without_reason",
+    "completed_without_events",
+    "wrong_quotas",
+    "rows_without_object",
+    "objects_without_row",
+)
+#: After `ORPHAN_SECONDS`, until the retention must have removed an object without a row.
+CLEAN_UP_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -48,9 +65,34 @@ def unfinished(connection: psycopg.Connection[tuple[object, ...]]) -> int:
     return int(str(row[0]))
 
 
-def check(connection: psycopg.Connection[tuple[object, ...]], accepted: Sequence[str]) -> Integrity:
-    """`accepted` are the ids of the jobs whose uploads the service has taken."""
+def check(
+    connection: psycopg.Connection[tuple[object, ...]],
+    accepted: Sequence[str],
+    *,
+    objects: Sequence[StoredObject],
+    now: datetime,
+) -> Integrity:
+    """`accepted` are the ids of the jobs whose uploads the service has taken; `objects` are all uploaded files.
+
+    An upload that ends halfway may leave an object without a row, which the retention removes. It is a fault only once
+    the retention is late.
+    """
     with connection.cursor(row_factory=dict_row) as cursor:
         row = cursor.execute(_CHECKS, {"accepted": list(accepted)}).fetchone()
     assert row is not None
-    return Integrity({name: int(value) for name, value in row.items()})
+    counts = {name: int(value) for name, value in row.items()}
+    keys = {str(key) for (key,) in connection.execute(_KEYS)}
+    stored = {each.key: each.modified_at for each in objects}
+    removed_by = timedelta(seconds=ORPHAN_SECONDS + CLEAN_UP_SECONDS)
+    counts["rows_without_object"] = len(keys - stored.keys())
+    counts["objects_without_row"] = sum(now - stored[key] > removed_by for key in stored.keys() - keys)
+    counts["objects_to_be_removed"] = len(stored.keys() - keys) - counts["objects_without_row"]
+    return Integrity(counts)
+
+
+def uploaded(bucket: Bucket) -> Iterator[StoredObject]:
+    """All files that students have sent and that are not removed yet. Raises StoreError."""
+    last = ""
+    while page := bucket.find(OBJECT_PREFIX, after=last):
+        yield from page
+        last = page[-1].key

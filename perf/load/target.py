@@ -13,6 +13,9 @@ import msgspec
 import psycopg
 
 from perf.stack import running_stack
+from upschedule.operations.embedded.seaweedfs import BUCKET
+from upschedule.settings.servers import DEFAULT_REGION
+from upschedule.stores.bucket import BucketAddress
 
 #: With the limits of production every profile would measure the limits. The last lets a load test fill the queue.
 RAISED_LIMITS = {
@@ -33,6 +36,7 @@ class Target(NamedTuple):
     supervisor: int | None
     addresses: Mapping[str, str]
     postgres_url: str | None
+    objects: BucketAddress | None
     output: Sequence[str] = ()
 
     def connect(self) -> psycopg.Connection[tuple[object, ...]] | None:
@@ -45,13 +49,26 @@ def target(url: str | None) -> Iterator[Target]:
     """Raises ValueError for an address of another machine, and RuntimeError where our own stack does not start."""
     if url is not None:
         require_this_machine(url)
-        yield Target(url.rstrip("/"), None, {}, None)
+        yield Target(url.rstrip("/"), None, {}, None, None)
         return
     with running_stack(Path(sys.executable), RAISED_LIMITS) as stack:
         addresses = stack.addresses()
         passwords = msgspec.json.decode((stack.data / "postgres" / "passwords.json").read_bytes(), type=dict[str, str])
         postgres = f"postgresql://postgres:{passwords['postgres']}@{addresses['PostgreSQL']}/upschedule"
-        yield Target(stack.url, stack.supervisor, addresses, postgres, stack.output)
+        yield Target(stack.url, stack.supervisor, addresses, postgres, _objects(stack.data, addresses), stack.output)
+
+
+def _objects(data: Path, addresses: Mapping[str, str]) -> BucketAddress:
+    """With the key of the scheduler, which lists what has to be removed."""
+    file = data / "objects" / "passwords.json"
+    keys = msgspec.json.decode(file.read_bytes(), type=dict[str, str])
+    return BucketAddress.from_url(
+        addresses["S3 store"],
+        access_key=keys["scheduler-access"],
+        secret_key=keys["scheduler-secret"],
+        bucket=BUCKET,
+        region=DEFAULT_REGION,
+    )
 
 
 def require_this_machine(url: str) -> None:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import uuid
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import psycopg
@@ -15,6 +16,7 @@ from perf.load.report import read_figures
 from tests.support.paths import ROOT
 from tests.support.processes.listing import processes_in
 from tests.support.servers import Database, wait_until
+from upschedule.stores.bucket import StoredObject
 
 _SMALL = ("--seconds", "8", "--users", "2")
 
@@ -76,9 +78,14 @@ def owner(database: Database) -> psycopg.Connection[tuple[object, ...]]:
     return connection
 
 
+#: The file of that document, and the moment at which the data are looked at.
+_NOW = datetime(2026, 8, 3, 12, tzinfo=UTC)
+_STORED = StoredObject(key="a", size_bytes=10, modified_at=_NOW)
+
+
 def test_right_data_have_no_fault(owner: psycopg.Connection[tuple[object, ...]]) -> None:
     with owner:
-        assert check(owner, [str(_JOB)]).faults == {}
+        assert check(owner, [str(_JOB)], objects=[_STORED], now=_NOW).faults == {}
         assert unfinished(owner) == 0
 
 
@@ -89,6 +96,7 @@ def test_right_data_have_no_fault(owner: psycopg.Connection[tuple[object, ...]])
         ("UPDATE accounts SET stored_bytes = 11", "wrong_quotas"),
         ("UPDATE jobs SET status = 'queued', finished_at = NULL", "unfinished"),
         ("DELETE FROM jobs", "lost"),
+        ("UPDATE jobs SET object_key = 'b'", "rows_without_object"),
     ],
 )
 def test_each_kind_of_wrong_data_is_found(
@@ -96,4 +104,15 @@ def test_each_kind_of_wrong_data_is_found(
 ) -> None:
     with owner:
         owner.execute(change.encode())
-        assert check(owner, [str(_JOB)]).faults.get(fault) == 1
+        assert check(owner, [str(_JOB)], objects=[_STORED], now=_NOW).faults.get(fault) == 1
+
+
+@pytest.mark.parametrize(("hours", "faults"), [(1, {}), (48, {"objects_without_row": 1})])
+def test_an_object_without_a_row_is_a_fault_once_the_retention_is_late(
+    owner: psycopg.Connection[tuple[object, ...]], hours: int, faults: dict[str, int]
+) -> None:
+    left = StoredObject(key="uploads/left.pdf", size_bytes=1, modified_at=_NOW - timedelta(hours=hours))
+    with owner:
+        found = check(owner, [str(_JOB)], objects=[_STORED, left], now=_NOW)
+    assert found.faults == faults
+    assert found.counts["objects_to_be_removed"] == (not faults)
