@@ -1,4 +1,4 @@
-"""Where the program asks for Nomad, its own server answers."""
+"""Fixtures that give the Pulumi program a Nomad API: a local HTTP server that answers its requests."""
 
 from collections.abc import Iterator
 
@@ -12,20 +12,20 @@ from tests.support.cluster.program.whole_program import RELEASED, up
 
 @pytest.fixture(scope="session")
 def reader_of_job_files() -> Iterator[Nomad]:
-    """Every program asks it what its job files mean."""
+    """One server for the whole run parses job files for every test."""
     with running_nomad() as running:
         yield running
 
 
 @pytest.fixture(autouse=True)
 def readable_job_files(reader_of_job_files: Nomad, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a test names no other server."""
+    """Points `NOMAD_ADDR` at the parsing server. A test that uses another server overrides it."""
     monkeypatch.setenv("NOMAD_ADDR", reader_of_job_files.address)
 
 
 @pytest.fixture
 def nomad(readable_job_files: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nomad]:
-    """Nothing runs on it yet; the environment names it."""
+    """An empty Nomad server. `NOMAD_ADDR` and `NOMAD_TOKEN` point to it."""
     with running_nomad() as running:
         monkeypatch.setenv("NOMAD_ADDR", running.address)
         monkeypatch.setenv("NOMAD_TOKEN", "token-3f9c")
@@ -34,7 +34,7 @@ def nomad(readable_job_files: None, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 @pytest.fixture(scope="session")
 def released() -> Ran[list[str]]:
-    """What the program makes of a stack with a release and every secret that there is; to be looked at only."""
+    """The result of the program for a stack with a release and all secrets. It is shared, so tests only read it."""
     with running_nomad() as nomad, pytest.MonkeyPatch.context() as patch:
         patch.setenv("NOMAD_ADDR", nomad.address)
         return up(RELEASED, ALL)

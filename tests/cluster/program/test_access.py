@@ -1,4 +1,4 @@
-"""Tokens that may do one thing."""
+"""Access tokens are limited to one policy with the rights of one command."""
 
 import re
 
@@ -9,7 +9,7 @@ from tests.support.cluster.program.recorded_engine import run, token_of
 
 
 def test_a_token_has_its_policy_and_no_other() -> None:
-    """Neither is the management token, whose type would pass every policy by."""
+    """No token is a management token either, since that type bypasses every policy."""
     ran = run(
         lambda: (
             AccessToken("deploy", title="whole-deploy", rules=deploy_rules("whole", release_volume="unpacked")).token
@@ -47,10 +47,13 @@ def test_a_token_has_its_policy_and_no_other() -> None:
     ids=["deploy", "supervisor", "operator", "autoscaler"],
 )
 def test_rules_are_for_one_namespace_and_name_each_right(rules: str, variables: list[str]) -> None:
-    """No `policy`, which gives many at once; none that enters a task, reads secrets or changes who may do what."""
+    """The rules contain no `policy`, which grants many rights at once.
+
+    They give no right to enter a task, read secrets or change access.
+    """
     assert rules.startswith('namespace "whole" {')
     assert rules.count("namespace") == 1
-    # Secrets are below `nomad/jobs`, but none is in the variable of a group.
+    # Secrets are stored below `nomad/jobs`. None of these paths may be in a group's variable.
     assert re.findall(r'path "(.*)" {', rules) == variables
     assert ("variables" in rules) is bool(variables)
     for word in (

@@ -1,4 +1,4 @@
-"""API, workers and scheduler of one release: where it comes from, how many there are, and their settings."""
+"""API, workers and scheduler of one release: its source, the number of instances, and the settings."""
 
 import json
 import re
@@ -27,12 +27,12 @@ SERVED = {
     "UPSCHEDULE_OBJECTS_SECRET_KEY",
     "UPSCHEDULE_CONSUL_TOKEN",
 }
-#: As `pulumi config set --path settings.NAME` writes them.
+#: Settings as `pulumi config set --path settings.NAME` stores them.
 CHOSEN = st.dictionaries(st.from_regex(r"UPSCHEDULE_[A-Z_]{1,12}", fullmatch=True), st.text(max_size=20), max_size=5)
 
 
 def environment(lines: str) -> dict[str, str]:
-    """Lines NAME="VALUE", as Nomad reads them: with the escapes of JSON."""
+    """Parses lines NAME="VALUE" as Nomad does, with the escapes of JSON."""
     found = [line.partition("=") for line in lines.split("\n") if line]
     return {name: json.loads(value) for name, _, value in found}
 
@@ -44,7 +44,7 @@ def settings_of(more: Mapping[str, str]) -> dict[str, str]:
 
 
 def test_each_task_has_what_it_needs_and_the_owner_is_in_one(released: Ran[list[str]]) -> None:
-    """Who waits for the database needs no more than it; who prepares it needs nothing of the rest (R8.1)."""
+    """A task that waits for the database gets only its URL; the task that migrates it gets no other secret (R8.1)."""
     items = {path.removeprefix("nomad/jobs/"): set(items) for path, items in released.items.items()}
     found = {path: names for path, names in items.items() if path.startswith(JOBS)}
 
@@ -65,18 +65,18 @@ def test_each_task_has_what_it_needs_and_the_owner_is_in_one(released: Ran[list[
 
 
 def test_operators_read_the_token_that_the_scheduler_has(released: Ran[list[str]]) -> None:
-    """From a variable that no task reads; it gives away no other secret (R8.1)."""
+    """The token comes from a variable that no task reads and that contains no other secret (R8.1)."""
     token = released.items["operators/ops"]["token"]
-    given = released.items["nomad/jobs/scheduler/scheduler/schedule"]
+    scheduled = released.items["nomad/jobs/scheduler/scheduler/schedule"]
 
     assert released.items["operators/ops"].keys() == {"token"}
-    assert token == given["UPSCHEDULE_SCHEDULER_OPERATOR_TOKEN"]
+    assert token == scheduled["UPSCHEDULE_SCHEDULER_OPERATOR_TOKEN"]
     assert re.fullmatch("[0-9a-f]{64}", token)
-    assert not [name for name, value in given.items() if token in value and "OPERATOR" not in name]
+    assert not [name for name, value in scheduled.items() if token in value and "OPERATOR" not in name]
 
 
 def test_all_three_jobs_are_of_the_one_release(released: Ran[list[str]]) -> None:
-    """With its checksums, and the program that unpacks it on a node."""
+    """Each job gets the release with its checksums, and the program that unpacks it on a node."""
     names = ("release", "settings", "secrets_fingerprint")
     (same,) = {tuple(released.variables(job)[name] for name in names) for job in JOBS}
     release = json.loads(same[0])
@@ -104,7 +104,7 @@ def test_all_three_jobs_are_of_the_one_release(released: Ran[list[str]]) -> None
 def test_a_release_comes_from_the_store_or_from_where_the_stack_says(
     nomad: Nomad, settings: dict[str, str], folder: str
 ) -> None:
-    """By the names that its manifest has."""
+    """The file names are those of the manifest."""
     release = json.loads(up({**RELEASED, **settings}).variables("worker")["release"])
 
     assert release["environment"]["url"] == f"{folder}/environment-1.tar.gz"
@@ -124,8 +124,8 @@ def test_a_release_comes_from_the_store_or_from_where_the_stack_says(
     ],
     ids=["version", "part", "empty version", "wrong checksum"],
 )
-def test_what_is_no_manifest_is_told(release: str, reason: str) -> None:
-    """Before a node would download it."""
+def test_an_invalid_manifest_is_reported_with_the_reason(release: str, reason: str) -> None:
+    """The program refuses an invalid manifest before any node downloads the release."""
     assert problems({**REQUIRED, "release": release}) == {
         "release": f"is no manifest that `upschedule release` prints: {reason}"
     }
@@ -135,14 +135,14 @@ def test_what_is_no_manifest_is_told(release: str, reason: str) -> None:
     "settings", ["", "[]", "words", '{"UPSCHEDULE_LOG_LEVEL": null}', '{"UPSCHEDULE_LOG_LEVEL": {}}']
 )
 def test_settings_are_names_with_values(settings: str) -> None:
-    """None of them is a list, or nothing."""
+    """A list or null is refused."""
     assert problems({**REQUIRED, "settings": settings})["settings"].startswith(
         "must be an object of names and values: "
     )
 
 
 def test_settings_of_the_application_are_worked_out(nomad: Nomad) -> None:
-    """From what the stack says of itself."""
+    """The program derives these settings from the configuration of the stack."""
     more = {"proxyNetworks": "10.0.0.0/24", "consulAddress": "127.0.0.1:18500"}
 
     assert settings_of(more) == {
@@ -159,7 +159,7 @@ def test_settings_of_the_application_are_worked_out(nomad: Nomad) -> None:
 
 
 def test_settings_of_the_stack_win_over_those_that_are_worked_out(nomad: Nomad) -> None:
-    """Numbers and switches as text, as an environment has them; each name once."""
+    """Numbers and switches become text, as in an environment, and each name occurs once."""
     chosen = {
         "UPSCHEDULE_POSTGRES_POOL_SIZE_MAX": 8,
         "UPSCHEDULE_OBJECTS_ENDPOINT": "s3.example.org:443",
@@ -180,7 +180,7 @@ def test_settings_of_the_stack_win_over_those_that_are_worked_out(nomad: Nomad) 
 @given(CHOSEN)
 @settings(deadline=None)
 def test_any_text_is_one_line_of_the_environment(chosen: dict[str, str]) -> None:
-    """Quotes and line ends within do not make another setting."""
+    """Quotes and line breaks in a value do not create another setting."""
     settings = ApplicationConfig(public_url="https://schedule.example.org", settings=json.dumps(chosen))
 
     def program() -> str:

@@ -1,4 +1,4 @@
-"""PostgreSQL, its backups and their store use one repository, by the same settings and keys (R9.1, R9.4)."""
+"""PostgreSQL, its backups and their store use one repository with the same settings and keys (R9.1, R9.4)."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ def repository(ran: Ran[list[str]], job: str) -> Mapping[str, str]:
 
 
 def test_what_is_archived_is_what_backups_restore_from(released: Ran[list[str]]) -> None:
-    """Encrypted, on a store of its own, whose only bucket for this key is the repository."""
+    """The archive is encrypted and in a store of its own. The repository is the only bucket that its key may use."""
     archived = repository(released, "postgres")
     store, items = released.variables("backup-store"), released.items
 
@@ -38,7 +38,7 @@ def test_what_is_archived_is_what_backups_restore_from(released: Ran[list[str]])
 
 
 def test_a_store_elsewhere_takes_the_backups_and_none_runs_here(nomad: Nomad) -> None:
-    """With its own authority."""
+    """The external store is trusted by its own certificate authority."""
     elsewhere = {
         "backupStoreAddress": "s3.example.org:443",
         "backupStoreRegion": "af-south-1",
@@ -55,7 +55,7 @@ def test_a_store_elsewhere_takes_the_backups_and_none_runs_here(nomad: Nomad) ->
 
 
 def test_the_store_is_reached_by_the_name_in_its_certificate() -> None:
-    """Since pgBackRest does not compare IP addresses with those in a certificate."""
+    """The client, pgBackRest, compares the name with the certificate, but not an IP address."""
     ran = up({**RELEASED, "serviceHost": "10.0.0.9", "backupStoreHost": "stores.example.org"})
 
     assert repository(ran, "postgres")["REPO1_S3_ENDPOINT"] == "stores.example.org"

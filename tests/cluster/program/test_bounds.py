@@ -1,4 +1,4 @@
-"""The bounds of every setting that has some."""
+"""The bounds of every setting that has bounds."""
 
 import msgspec
 import pytest
@@ -11,7 +11,7 @@ PORT = (1, 65_535)
 MEGABYTES = (16, None)
 COUNT = (1, None)
 ANY = (0, None)
-#: Nothing below the first or above the second; None: as many as anybody likes.
+#: Lowest and highest accepted value. None means that there is no upper bound.
 WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
     "postgresPort": PORT,
     "pgbouncerPort": PORT,
@@ -74,7 +74,7 @@ WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
     "syntheticEverySeconds": (10, None),
     "syntheticDocumentSeconds": COUNT,
 }
-#: Empty means something.
+#: An empty text is a valid value of these settings.
 MAY_BE_EMPTY = {
     "userPrefix",
     "serviceHost",
@@ -95,25 +95,25 @@ MAY_BE_EMPTY = {
     "syntheticMail",
     "release",
     "releaseSource",
-    # Refused as JSON.
+    # An empty text is not valid JSON.
     "settings",
 }
 
 
 def reading(name: str, value: str) -> tuple[object, str]:
-    """What is made of it, and what is said against it."""
-    values, told = run(lambda: read_settings(configure({**REQUIRED, name: value}, {}), SETTINGS)).result
-    return values.get(name), told.get(name, "")
+    """Returns the parsed value and the error message for one setting."""
+    values, errors = run(lambda: read_settings(configure({**REQUIRED, name: value}, {}), SETTINGS)).result
+    return values.get(name), errors.get(name, "")
 
 
 def test_every_whole_number_has_bounds_here() -> None:
-    """A new setting needs a line above."""
+    """A new setting needs a line in `WHOLE_NUMBERS`."""
     assert WHOLE_NUMBERS.keys() == fields(msgspec.inspect.IntType).keys()
 
 
 @pytest.mark.parametrize("name", WHOLE_NUMBERS)
 def test_a_whole_number_is_taken_up_to_its_bounds_and_not_beyond(name: str) -> None:
-    """Nomad would refuse the rest in the middle of an `up`, or take it."""
+    """Otherwise Nomad would refuse the value in the middle of an `up`, or accept a wrong one."""
     lowest, highest = WHOLE_NUMBERS[name]
     most = highest or 1_000_000
 
@@ -125,13 +125,13 @@ def test_a_whole_number_is_taken_up_to_its_bounds_and_not_beyond(name: str) -> N
 
 
 @pytest.mark.parametrize("value", ["", "much", "1.5", "0x10", "1 000"])
-def test_what_is_no_whole_number_is_told(value: str) -> None:
-    """With what was given, for the message is read where the value is not seen."""
-    made, said = reading("apiMemoryMb", value)
+def test_an_invalid_whole_number_is_reported_with_its_value(value: str) -> None:
+    """The message quotes the value, since readers of the message may not have the configuration at hand."""
+    read, message = reading("apiMemoryMb", value)
 
-    assert made is None
-    assert said.startswith("Expected `int`")
-    assert said.endswith(f", not {value!r}")
+    assert read is None
+    assert message.startswith("Expected `int`")
+    assert message.endswith(f", not {value!r}")
 
 
 @pytest.mark.parametrize("name", sorted(fields(msgspec.inspect.StrType)))
@@ -144,7 +144,7 @@ def test_a_text_is_empty_only_where_that_means_something(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(fields(msgspec.inspect.BoolType)))
 def test_a_switch_is_true_or_false(name: str) -> None:
-    """As `pulumi config set` keeps it; other words for it are not guessed at."""
+    """These are the values that `pulumi config set` stores. Other words are refused, not guessed."""
     assert reading(name, "true") == (True, "")
     assert reading(name, "false") == (False, "")
     assert reading(name, "on") == (None, "Expected `bool`, got `str`, not 'on'")
@@ -165,15 +165,18 @@ def test_a_switch_is_true_or_false(name: str) -> None:
 )
 @pytest.mark.parametrize("name", ["postgresAddress", "objectStoreAddress", "consulAddress"])
 def test_a_server_elsewhere_is_a_host_and_a_port(name: str, address: str, taken: bool) -> None:  # noqa: FBT001 - a parameter
-    """PgBouncer gets each by itself, and a job without a port is refused in the middle of an `up` only."""
+    """PgBouncer gets host and port separately.
+
+    Without this check, Nomad refuses a job without a port only in the middle of an `up`.
+    """
     refused = f"cannot be used: write HOST:PORT without http://, the port from 1 to 65535, not {address!r}"
     assert problems({**REQUIRED, name: address}).get(name, "") == ("" if taken else refused)
 
 
 @pytest.mark.parametrize("name", ["acmeServer", "releaseSource"])
 def test_a_url_of_the_stack_is_checked(name: str) -> None:
-    said = problems({**REQUIRED, name: "https://h:99999/x"}).get(name, "")
-    assert said.startswith("cannot be used: write http://HOST:PORT/")
+    message = problems({**REQUIRED, name: "https://h:99999/x"}).get(name, "")
+    assert message.startswith("cannot be used: write http://HOST:PORT/")
     assert name not in problems({**REQUIRED, name: "https://h.example:8443/x"})
 
 
@@ -191,5 +194,5 @@ def test_a_url_of_the_stack_is_checked(name: str) -> None:
     ],
 )
 def test_bounds_leave_each_other_room(settings: dict[str, str], expected: dict[str, str]) -> None:
-    """Nomad would refuse the job when stores and edge have changed already (R10.1, R10.2)."""
+    """Otherwise Nomad would refuse the job after stores and edge have already changed (R10.1, R10.2)."""
     assert problems({**REQUIRED, **settings}) == expected

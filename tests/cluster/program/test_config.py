@@ -1,4 +1,4 @@
-"""What a stack sets is read once, and everything that is wrong is told before the first resource."""
+"""The configuration of a stack is read once, and all errors are reported before the first resource changes."""
 
 import msgspec
 import pulumi
@@ -37,12 +37,12 @@ WRONG = """The configuration of stack dev cannot be used:
 
 
 def test_what_is_required_is_enough() -> None:
-    """All else has a default."""
+    """All other settings have defaults."""
     assert problems() == {}
 
 
-def test_everything_that_is_wrong_is_told_at_once() -> None:
-    """Missing, of another type, out of bounds, two that contradict each other, and secrets for everybody to read."""
+def test_all_errors_are_reported_together() -> None:
+    """Values are missing, of a wrong type, out of bounds or contradictory, and secrets are not encrypted."""
     settings = {
         "traefikProgram": "/usr/bin/traefik",
         "publicUrl": "https://schedule.example.org",
@@ -64,15 +64,15 @@ def test_everything_that_is_wrong_is_told_at_once() -> None:
     assert run(refused).result == WRONG
 
 
-def test_parts_that_are_right_by_themselves_are_checked_beside_others_that_are_not() -> None:
-    """Who mends what is told need not come back for the rest."""
+def test_valid_parts_are_checked_beside_invalid_ones() -> None:
+    """All errors are reported together, so that an operator corrects them in one step."""
     found = problems({**REQUIRED, "redisCachePort": "0", "acmeEmail": "operations@example.org", "domain": "x.example"})
 
     assert set(found) == {"redisCachePort", *edge.OPTIONAL_SECRETS}
 
 
 def test_every_missing_secret_is_named_and_optional_ones_are_not() -> None:
-    """A new stack starts from this list; without ACME the certificate is on it."""
+    """An operator sets up a new stack from this list. Without ACME, the certificate is on it."""
     secret = "is missing; set it with --secret"
     found = problems(secrets={})
 
@@ -87,7 +87,7 @@ def test_every_missing_secret_is_named_and_optional_ones_are_not() -> None:
 
 @pytest.mark.parametrize("name", [*SECRETS, *OPTIONAL_SECRETS])
 def test_a_secret_in_the_clear_is_refused_without_being_shown(name: str) -> None:
-    """It would stand in a file that is committed (R8.2)."""
+    """Otherwise the secret would be in a file that is committed (R8.2)."""
     found = problems(secrets=ALL, clear=(name,))
 
     assert found == {name: "is stored in the clear; set it with --secret"}
@@ -95,7 +95,7 @@ def test_a_secret_in_the_clear_is_refused_without_being_shown(name: str) -> None
 
 @pytest.mark.parametrize("secret", ["it's", 'a "b"', "back\\slash", "two words", "line\n", "gr\u00fc\u00df", ""])
 def test_a_password_that_some_servers_file_would_misread_is_refused_without_being_shown(secret: str) -> None:
-    """And what makes a better one is told."""
+    """The message names a command that makes a suitable password."""
     found = problems(secrets={**GIVEN, "postgresOwnerPassword": secret})
 
     assert found == {
@@ -104,7 +104,7 @@ def test_a_password_that_some_servers_file_would_misread_is_refused_without_bein
 
 
 def test_documents_have_lines_and_quotes_of_their_own() -> None:
-    """Certificates with what they are signed by, keys of any kind, and a pair of keys in JSON."""
+    """Accepted are certificates with their issuers, keys of any kind, and a key pair in JSON."""
     chain = pem("CERTIFICATE", pem("CERTIFICATE", ""))
     documents = {"storesAuthority": chain, "storesKey": pem("EC PRIVATE KEY", "")}
 
@@ -128,12 +128,12 @@ def test_documents_have_lines_and_quotes_of_their_own() -> None:
     ids=["word", "key", "damaged", "certificate", "cut off", "half a pair"],
 )
 def test_a_document_of_another_form_is_refused_without_being_shown(name: str, secret: str, problem: str) -> None:
-    """A server would refuse it only after others have changed."""
+    """Otherwise a server would refuse it after others have already changed."""
     assert problems(secrets={**ALL, name: secret}) == {name: problem}
 
 
 def test_unknown_keys_are_refused_with_the_nearest_name() -> None:
-    """A misspelt setting would be left at its default, and a misspelt secret be of no use."""
+    """Otherwise a misspelt setting would keep its default, and a misspelt secret would have no effect."""
     settings = {**REQUIRED, "workerMemoryMB": "4096", "realm": "x", "other:redisCachePort": "6380", "nomad:region": "x"}
 
     assert problems(settings, {**GIVEN, "storeAuthority": "s3cret-word"}) == {
@@ -160,7 +160,7 @@ def test_a_part_gets_its_own_settings_in_its_own_types() -> None:
 
 
 def test_secrets_stay_secrets() -> None:
-    """Pulumi encrypts them in its state, and writes [secret] where they would be printed (R8.2)."""
+    """Pulumi encrypts them in its state and prints [secret] instead of them (R8.2)."""
 
     def exported() -> None:
         for name, secret in loaded().secrets.items():
@@ -172,22 +172,25 @@ def test_secrets_stay_secrets() -> None:
 
 
 def test_a_name_means_one_thing() -> None:
-    """What two parts share has one type and one default, and no secret has the name of a setting."""
-    seen: dict[str, tuple[object, object]] = {}
+    """A setting that two parts share has one type and one default, and no secret has the name of a setting."""
+    declared: dict[str, tuple[object, object]] = {}
     for group in SETTINGS:
         for field in msgspec.structs.fields(group):
-            assert seen.setdefault(field.encode_name, (field.type, field.default)) == (field.type, field.default)
+            assert declared.setdefault(field.encode_name, (field.type, field.default)) == (
+                field.type,
+                field.default,
+            )
 
-    assert not {*SECRETS, *OPTIONAL_SECRETS} & set(seen)
+    assert not {*SECRETS, *OPTIONAL_SECRETS} & set(declared)
 
 
 @given(st.dictionaries(st.sampled_from(sorted(fields())), st.text(max_size=8)))
 @settings(deadline=None)
 def test_whatever_is_set_is_used_or_complained_of(chosen: dict[str, str]) -> None:
-    """No text of a setting ends the program in another way, and none is dropped."""
-    values, told = run(lambda: read_settings(configure(chosen, {}), SETTINGS)).result
+    """No value of a setting makes the program end in another way, and no setting is dropped."""
+    values, errors = run(lambda: read_settings(configure(chosen, {}), SETTINGS)).result
 
     required = {name for name, field in fields().items() if field.required}
-    assert values.keys() | told.keys() == chosen.keys() | required
-    assert not values.keys() & told.keys()
-    assert all(repr(chosen[name]) in told[name] for name in told.keys() & chosen.keys())
+    assert values.keys() | errors.keys() == chosen.keys() | required
+    assert not values.keys() & errors.keys()
+    assert all(repr(chosen[name]) in errors[name] for name in errors.keys() & chosen.keys())

@@ -1,4 +1,4 @@
-"""What pages, example and job files say of the stack's settings is what the program takes."""
+"""Documentation, example and job files name the settings that the program accepts, with the same defaults."""
 
 import re
 
@@ -15,10 +15,11 @@ PRODUCTION = (ROOT / "docs" / "production.md").read_text(encoding="utf-8")
 PAGES = "\n".join(page.read_text(encoding="utf-8") for page in [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")])
 LOOP = re.compile(r"for name in ([\w\s\\]+); do\n.*pulumi config set --secret \$name")
 SET = re.compile(r"pulumi config set (?P<options>(?:--[a-z]+ )*)(?P<name>[a-z]\w+)")
-#: Of the table in docs/requirements.md.
+#: The figures of the table in docs/requirements.md.
 REQUIREMENTS = {
     "R4.3 Redis evicts LRU at 2 GB": {"redisCacheMemoryMb": 2048},
-    # The least that rests is above the least that may be set: with one, its loss would leave nobody to answer (R10.5).
+    # The default minimum is above the lowest accepted value: with one instance, its loss would leave the service
+    # without any (R10.5).
     "R10.1 API instances 1 to 20": {"apiInstancesMin": 2, "apiInstancesMax": 20},
     "R10.2 workers 2 to 50": {"workerInstancesMin": 2, "workerInstancesMax": 50},
     "R11.1 worker: 2 cores, 2 GB": {"workerCores": 2, "workerMemoryMb": 2048},
@@ -27,13 +28,13 @@ REQUIREMENTS = {
 
 
 def example(text: str) -> dict[str, str]:
-    given = msgspec.yaml.decode(text, type=dict[str, dict[str, str]])["config"]
-    return {name.removeprefix("upschedule:"): value for name, value in given.items()}
+    config = msgspec.yaml.decode(text, type=dict[str, dict[str, str]])["config"]
+    return {name.removeprefix("upschedule:"): value for name, value in config.items()}
 
 
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["as it stands", "with what is commented out"])
 def test_the_example_is_a_stack_that_can_be_used(elsewhere: bool) -> None:  # noqa: FBT001 - a parameter
-    """Only its secrets are to be set, among them no certificate, for it asks for ACME."""
+    """Only secrets are missing from the example. No certificate is among them, since the example uses ACME."""
     text = EXAMPLE.read_text(encoding="utf-8")
     settings = example(text.replace("# upschedule:", "upschedule:") if elsewhere else text)
 
@@ -43,7 +44,7 @@ def test_the_example_is_a_stack_that_can_be_used(elsewhere: bool) -> None:  # no
 
 
 def test_the_example_keeps_within_the_requirements() -> None:
-    """Whoever copies it gets what was asked for."""
+    """A stack that copies the example meets the requirements."""
     found = example(EXAMPLE.read_text(encoding="utf-8"))
     asked = {name: str(value) for figures in REQUIREMENTS.values() for name, value in figures.items()}
 
@@ -52,7 +53,7 @@ def test_the_example_keeps_within_the_requirements() -> None:
 
 @pytest.mark.parametrize(("requirement", "figures"), REQUIREMENTS.items())
 def test_the_defaults_are_those_that_were_asked_for(requirement: str, figures: dict[str, int]) -> None:
-    """A stack that says nothing of them meets the requirement."""
+    """A stack that does not set these values meets the requirements."""
     defaults = {name: field.default for name, field in fields().items()}
 
     assert f"| {requirement} |" in PAGES
@@ -60,7 +61,7 @@ def test_the_defaults_are_those_that_were_asked_for(requirement: str, figures: d
 
 
 def test_the_defaults_of_job_files_are_those_of_the_program(released: Ran[list[str]]) -> None:
-    """Whoever runs a job file by hand gets what the stack would have given."""
+    """An operator who runs a job file by hand gets the defaults of the stack."""
     differing = {
         f"{job}: {name}": (default, released.variables(job)[name])
         for job in JOBS
@@ -73,7 +74,7 @@ def test_the_defaults_of_job_files_are_those_of_the_program(released: Ran[list[s
 
 
 def test_every_page_sets_what_there_is() -> None:
-    """Secrets with `--secret`, settings without."""
+    """Pages set secrets with `--secret` and settings without it."""
     found = [(match["name"], "--secret" in match["options"]) for match in SET.finditer(PAGES)]
     secrets = {*SECRETS, *OPTIONAL_SECRETS}
 
@@ -82,7 +83,7 @@ def test_every_page_sets_what_there_is() -> None:
 
 
 def test_the_way_to_production_sets_every_secret() -> None:
-    """Some by a loop, and no certificate of the stack's own, as its example asks for ACME."""
+    """The page sets some secrets in a loop. It sets no certificate, since its example uses ACME."""
     (loop,) = LOOP.findall(PRODUCTION)
     found = [*loop.replace("\\", "").split(), *(match["name"] for match in SET.finditer(PRODUCTION))]
 

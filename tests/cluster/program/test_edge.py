@@ -1,4 +1,4 @@
-"""A certificate of the stack's own, or one that Traefik gets by ACME (R8.3, R8.4)."""
+"""The certificate of the edge: one that the stack provides, or one that Traefik gets by ACME (R8.3, R8.4)."""
 
 import pytest
 
@@ -13,7 +13,7 @@ BESIDE = "cannot be set beside acmeEmail, which gets a certificate by ACME"
 
 
 def test_a_given_certificate_is_what_traefik_shows() -> None:
-    """And no authority is asked for another."""
+    """Traefik does not request another one by ACME."""
     ran = up()
 
     assert ran.items["nomad/jobs/traefik"] == {
@@ -25,14 +25,14 @@ def test_a_given_certificate_is_what_traefik_shows() -> None:
 
 
 def test_with_acme_there_is_no_certificate_to_keep() -> None:
-    """Traefik has the address, the name and the server to ask."""
+    """Traefik gets the address, the domain and the ACME server."""
     ran = up({**ACME, "acmeServer": "https://pebble.example.org/dir", "acmeCertificatesDurationHours": "24"}, WITHOUT)
-    given = ran.variables("traefik")
+    variables = ran.variables("traefik")
 
     assert ran.items["nomad/jobs/traefik"] == {"consul_token": GIVEN["traefikConsulToken"]}
-    assert (given["acme_email"], given["domain"]) == ("operations@example.org", "schedule.example.org")
-    assert given["acme_server"] == "https://pebble.example.org/dir"
-    assert given["acme_certificates_duration_hours"] == "24"
+    assert (variables["acme_email"], variables["domain"]) == ("operations@example.org", "schedule.example.org")
+    assert variables["acme_server"] == "https://pebble.example.org/dir"
+    assert variables["acme_certificates_duration_hours"] == "24"
 
 
 @pytest.mark.parametrize(
@@ -65,15 +65,15 @@ def test_with_acme_there_is_no_certificate_to_keep() -> None:
 def test_there_is_one_way_to_a_certificate(
     settings: dict[str, str], secrets: dict[str, str], expected: dict[str, str]
 ) -> None:
-    """Not none, and not two of which nobody knows which is shown."""
+    """No source of a certificate is refused, and so are two, since it would be unclear which one Traefik uses."""
     assert problems(settings, secrets) == expected
 
 
 def test_the_domain_is_the_only_name_for_edge_and_api() -> None:
-    """One setting for both; ports and networks go to Traefik as they are set."""
+    """One setting serves both. Ports and networks are passed to Traefik unchanged."""
     settings = {"domain": "x.example", "httpPort": "8080", "httpsPort": "8443", "trustedIps": "10.0.0.0/8"}
-    given = up({**REQUIRED, **settings, "hstsSeconds": "0"}).variables("traefik")
+    variables = up({**REQUIRED, **settings, "hstsSeconds": "0"}).variables("traefik")
 
-    assert given["domain"] == "x.example"
-    assert (given["http_port"], given["https_port"]) == ("8080", "8443")
-    assert (given["trusted_ips"], given["hsts_seconds"]) == ("10.0.0.0/8", "0")
+    assert variables["domain"] == "x.example"
+    assert (variables["http_port"], variables["https_port"]) == ("8080", "8443")
+    assert (variables["trusted_ips"], variables["hsts_seconds"]) == ("10.0.0.0/8", "0")

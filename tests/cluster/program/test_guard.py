@@ -1,4 +1,4 @@
-"""Which releases must wait, and for how long."""
+"""Which releases must wait for another one, and for how long."""
 
 from collections.abc import Iterable
 
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from guard import PATIENCE_SECONDS, ReleaseUnderWay, Rollout, drift, refuse_a_second_release
 from upschedule.deploy.applied import Applied
 
-# Of a deployment, as Nomad has them.
+# The states of a deployment as Nomad names them.
 UNDER_WAY = ("initializing", "pending", "blocked", "unblocking", "running", "paused")
 ENDED = ("", "successful", "failed", "cancelled")
 ROLLOUTS = st.builds(
@@ -25,7 +25,7 @@ SETTLED = Rollout(job="api", release="1", deployment="successful")
 
 
 class Watched:
-    """Sees one situation after the other, the last for ever, and how long the guard waits between them."""
+    """Returns one situation after the other and repeats the last. Records how long the guard waits in between."""
 
     def __init__(self, *situations: list[Rollout]) -> None:
         self._situations = list(situations)
@@ -37,7 +37,7 @@ class Watched:
         return self._situations.pop(0) if len(self._situations) > 1 else self._situations[0]
 
     def guard(self, wanted: str = "2") -> str:
-        """What it says against the release; empty: it may begin."""
+        """Returns the guard's message against the release, or an empty text if it may begin."""
         try:
             refuse_a_second_release(wanted, self.read, self.pauses.append)
         except ReleaseUnderWay as error:
@@ -47,7 +47,10 @@ class Watched:
 
 @pytest.mark.parametrize("state", UNDER_WAY)
 def test_a_release_under_way_refuses_the_next_at_once(state: str) -> None:
-    """In every state that may still turn out either way; waiting would not help, for a person is to decide (R12.4)."""
+    """This holds for every undecided state.
+
+    Waiting would not help, since a person decides about the promotion (R12.4).
+    """
     watched = Watched([SETTLED, Rollout(job="worker", release="1", deployment=state)])
 
     assert watched.guard() == (
@@ -59,31 +62,31 @@ def test_a_release_under_way_refuses_the_next_at_once(state: str) -> None:
 
 @pytest.mark.parametrize("state", ENDED)
 def test_a_release_that_has_ended_lets_the_next_through(state: str) -> None:
-    """Whichever way it ended."""
+    """It makes no difference whether that release succeeded or failed."""
     assert Watched([Rollout(job="api", release="1", deployment=state)]).guard() == ""
 
 
 def test_the_same_release_is_let_through_again() -> None:
-    """An `up` that changes a secret, or that was cut off, is to be repeated."""
+    """An `up` that changes a secret or was interrupted has to be repeated."""
     assert Watched([SCALING, ROLLING]).guard("1") == ""
 
 
 def test_the_first_release_of_all_has_nothing_before_it() -> None:
-    """Jobs that are not there, or that were started without a release."""
+    """The jobs do not exist, or were started without a release."""
     assert Watched([Rollout(job="api", release="", deployment="running")]).guard() == ""
     assert Watched([]).guard() == ""
 
 
 def test_a_change_of_the_number_of_instances_is_waited_for() -> None:
-    """It ends by itself; the autoscaler makes one at any time (R10.1, R10.2)."""
+    """Such a change ends without an operator. The autoscaler starts one at any time (R10.1, R10.2)."""
     watched = Watched([SCALING], [SCALING], [SCALING], [SETTLED])
 
     assert watched.guard() == ""
     assert watched.pauses == [2, 2, 2]
 
 
-def test_a_change_that_does_not_end_is_told_after_three_minutes() -> None:
-    """An instance that does not start, or load that goes up and down."""
+def test_a_change_that_does_not_end_is_reported_after_three_minutes() -> None:
+    """Possible causes are an instance that does not start, and a load that rises and falls."""
     watched = Watched([SCALING, Rollout(job="worker", release="1", deployment="pending", scaling=True)])
 
     assert watched.guard() == (
@@ -94,8 +97,8 @@ def test_a_change_that_does_not_end_is_told_after_three_minutes() -> None:
     assert watched.looks == len(watched.pauses)
 
 
-def test_a_release_beside_a_change_of_the_number_is_what_is_told() -> None:
-    """No patience for what does not end by itself."""
+def test_a_release_beside_a_change_of_the_number_is_reported() -> None:
+    """The guard does not wait, because a release does not end without an operator."""
     watched = Watched([SCALING, ROLLING])
 
     assert "another is still on its way in api (1, running), worker (1, running)." in watched.guard()
@@ -103,7 +106,7 @@ def test_a_release_beside_a_change_of_the_number_is_what_is_told() -> None:
 
 
 def test_a_release_that_begins_during_the_wait_refuses_ours() -> None:
-    """Two people at once."""
+    """Two operators start a release at the same time."""
     watched = Watched([SCALING], [ROLLING])
 
     assert "another is still on its way in worker (1, running)." in watched.guard()
@@ -123,24 +126,24 @@ def test_a_release_that_begins_during_the_wait_refuses_ours() -> None:
 def test_what_a_plain_up_would_not_put_right_is_said(
     wanted: str, last_applied: str, running: str, *, warned: bool
 ) -> None:
-    """After any way back Pulumi's state still says that the release runs which was left."""
-    said = drift(
+    """After any kind of rollback, Pulumi's state still names the release that was left."""
+    message = drift(
         wanted,
         Applied(release=last_applied),
         [Rollout(job=job, release=running, deployment="") for job in ("api", "worker")],
     )
 
-    assert bool(said) is warned
+    assert bool(message) is warned
     if warned:
-        assert "api runs 1, worker runs 1: that release was left" in said
-        assert "to start 2 again, run `pulumi up --refresh`" in said
+        assert "api runs 1, worker runs 1: that release was left" in message
+        assert "to start 2 again, run `pulumi up --refresh`" in message
 
 
 APPLIED = Applied(release="2", secrets="a", settings="b")
 
 
 @pytest.mark.parametrize(
-    ("secrets", "settings", "said"),
+    ("secrets", "settings", "message"),
     [
         ("a", "b", ""),
         (None, None, ""),
@@ -150,26 +153,26 @@ APPLIED = Applied(release="2", secrets="a", settings="b")
     ],
 )
 def test_settings_and_secrets_that_were_left_are_said_as_well(
-    secrets: str | None, settings: str | None, said: str
+    secrets: str | None, settings: str | None, message: str
 ) -> None:
-    """They are promoted and left as a release is. A job of an earlier program names none."""
+    """They are promoted and rolled back like a release. A job of an earlier version of the program names none."""
     found = drift("2", APPLIED, [Rollout(job="api", release="2", deployment="", secrets=secrets, settings=settings)])
 
-    assert said in found
-    assert bool(found) is bool(said)
+    assert message in found
+    assert bool(found) is bool(message)
     assert not found or "changes nothing, unless you have changed the stack since" in found
 
 
 @given(st.lists(ROLLOUTS, max_size=6), st.sampled_from(["1", "2", "3"]))
 @settings(deadline=None)
 def test_no_release_begins_beside_another(rollouts: list[Rollout], wanted: str) -> None:
-    """Whatever else there is; and nothing else holds one up."""
+    """Only a release under way stops another one, whatever else runs."""
     others = [each for each in rollouts if each.release not in ("", wanted) and each.deployment not in ENDED]
-    said = Watched(rollouts).guard(wanted)
+    message = Watched(rollouts).guard(wanted)
 
-    assert bool(said) == bool(others)
-    assert told(others) in said
+    assert bool(message) == bool(others)
+    assert names_of(others) in message
 
 
-def told(rollouts: Iterable[Rollout]) -> str:
+def names_of(rollouts: Iterable[Rollout]) -> str:
     return ", ".join(f"{each.job} ({each.release}, {each.deployment})" for each in rollouts)

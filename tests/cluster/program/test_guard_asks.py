@@ -1,4 +1,4 @@
-"""What the guard makes of Nomad's answers, and of none."""
+"""How the guard interprets the answers of Nomad, and a missing answer."""
 
 import socket
 from http import HTTPStatus
@@ -19,20 +19,20 @@ def read() -> Rollout:
     return rollout
 
 
-def silent() -> str:
+def refusal() -> str:
     with pytest.raises(NomadSilent) as caught:
         read()
     return str(caught.value)
 
 
 def test_a_job_that_is_not_there_has_no_release(nomad: Nomad) -> None:
-    """And is not asked for its deployment; the question comes with namespace and token."""
+    """The guard does not request a deployment of it. The request carries namespace and token."""
     assert read() == Rollout(job="api", release="", deployment="")
     assert nomad.asked == [Asked(path=f"{VERSIONS}?namespace=whole", token="token-3f9c")]
 
 
 def test_each_job_is_asked_for(nomad: Nomad) -> None:
-    """In the order that they are told in."""
+    """The result has the order of the given names."""
     nomad.runs("worker", "1", Status="running", TaskGroups=CANARIES)
     nomad.runs("scheduler", "2")
 
@@ -45,7 +45,7 @@ def test_each_job_is_asked_for(nomad: Nomad) -> None:
 
 @pytest.mark.parametrize("metadata", [{}, {"Meta": None}, {"Meta": {"other": "1"}}])
 def test_a_job_without_a_release_has_none(nomad: Nomad, metadata: dict[str, object]) -> None:
-    """A job that was started by hand; Nomad says null where there is no metadata."""
+    """The job was started by hand. Nomad sends null where there is no metadata."""
     nomad.runs("api", "")
     version = {"ID": "api", "Version": 0, "Stable": True, "Stop": False, "JobModifyIndex": 1, "TaskGroups": []}
     nomad.says("api", "versions", {"Versions": [{**version, **metadata}]})
@@ -66,7 +66,7 @@ def test_a_job_without_a_release_has_none(nomad: Nomad, metadata: dict[str, obje
         pytest.param((2, 2), None, NONE, False, id="the same release registered again"),
     ],
 )
-def test_a_change_of_the_number_of_instances_is_told_from_a_release(
+def test_a_change_of_the_number_of_instances_is_distinguished_from_a_release(
     nomad: Nomad,
     counts: tuple[int, ...],
     earlier: dict[str, str] | None,
@@ -74,14 +74,14 @@ def test_a_change_of_the_number_of_instances_is_told_from_a_release(
     *,
     scaling: bool,
 ) -> None:
-    """By the rule of `upschedule deploy`; both are deployments that run."""
+    """The guard uses the same rule as `upschedule deploy`. In both cases Nomad shows a running deployment."""
     nomad.runs("api", "1", counts=counts, earlier=earlier, Status="running", TaskGroups=groups)
 
     assert read() == Rollout(job="api", release="1", deployment="running", scaling=scaling)
 
 
 @pytest.mark.parametrize(
-    ("given", "reason"),
+    ("answer", "reason"),
     [
         (raw(b"no leader", HTTPStatus.INTERNAL_SERVER_ERROR), "500 no leader"),
         (raw(b"Permission denied", HTTPStatus.FORBIDDEN), "403 Permission denied"),
@@ -94,52 +94,52 @@ def test_a_change_of_the_number_of_instances_is_told_from_a_release(
     ids=["error", "forbidden", "no JSON", "no text", "no HTTP", "half an answer", "none"],
 )
 @pytest.mark.parametrize("path", [VERSIONS, "/v1/job/api/deployments"])
-def test_an_answer_that_says_nothing_stops_the_release(nomad: Nomad, path: str, given: bytes, reason: str) -> None:
-    """In words: what is not known is not risked."""
+def test_an_answer_that_says_nothing_stops_the_release(nomad: Nomad, path: str, answer: bytes, reason: str) -> None:
+    """The guard refuses the release with the reason, since another one may be under way."""
     nomad.runs("api", "1", Status="successful", TaskGroups=CANARIES)
-    nomad.answers[path] = given
+    nomad.answers[path] = answer
 
-    assert silent() == f"Nomad at {nomad.address} does not say whether a release is on its way: {reason}"
+    assert refusal() == f"Nomad at {nomad.address} does not say whether a release is on its way: {reason}"
 
 
-def test_nobody_at_the_address_stops_the_release(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A port that was just closed."""
+def test_a_refused_connection_stops_the_release(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No server listens on the port, which has just been closed."""
     with socket.create_server((LOOPBACK, 0)) as server:
         address = f"http://{LOOPBACK}:{server.getsockname()[1]}"
     monkeypatch.setenv("NOMAD_ADDR", address)
 
-    said = silent()
-    assert said.startswith(f"Nomad at {address} does not say whether a release is on its way: ")
-    assert "Connection refused" in said
+    message = refusal()
+    assert message.startswith(f"Nomad at {address} does not say whether a release is on its way: ")
+    assert "Connection refused" in message
 
 
 def test_a_nomad_that_hangs_stops_the_release(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection that is taken and never answered."""
+    """The server accepts the connection and never answers."""
     monkeypatch.setattr(guard, "_ANSWER_SECONDS", 0.2)
     with socket.create_server((LOOPBACK, 0)) as server:
         monkeypatch.setenv("NOMAD_ADDR", f"http://{LOOPBACK}:{server.getsockname()[1]}")
 
-        assert silent().endswith("does not say whether a release is on its way: Read timed out. (read timeout=0.2)")
+        assert refusal().endswith("does not say whether a release is on its way: Read timed out. (read timeout=0.2)")
 
 
 @pytest.mark.parametrize("address", ["nomad.example.org", "http://127.0.0.1:http", "http://[::1"])
 def test_an_address_that_is_none_stops_the_release(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    """As it was set."""
+    """The message quotes the address as it was set."""
     monkeypatch.setenv("NOMAD_ADDR", address)
 
-    assert silent().startswith(f"Nomad at {address} does not say whether a release is on its way: ")
+    assert refusal().startswith(f"Nomad at {address} does not say whether a release is on its way: ")
 
 
 def test_an_empty_address_is_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As Nomad's own programs take it."""
+    """Nomad's own programs do the same."""
     monkeypatch.setenv("NOMAD_ADDR", "")
     monkeypatch.setattr(guard, "_ANSWER_SECONDS", 0.1)
 
-    assert silent().startswith("Nomad at http://127.0.0.1:4646 does not say")
+    assert refusal().startswith("Nomad at http://127.0.0.1:4646 does not say")
 
 
 def test_a_token_with_the_end_of_its_line_is_a_token(nomad: Nomad, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As it comes out of a file; the refusal would show it (R8.2)."""
+    """A token that is read from a file ends with a line break. Python's error would show such a token (R8.2)."""
     monkeypatch.setenv("NOMAD_TOKEN", "token-3f9c\n")
 
     assert read().release == ""
@@ -147,7 +147,7 @@ def test_a_token_with_the_end_of_its_line_is_a_token(nomad: Nomad, monkeypatch: 
 
 
 def test_a_job_names_its_secrets_and_settings_by_hashes(nomad: Nomad) -> None:
-    """By which what was applied is told from what runs."""
+    """The hashes show whether the applied settings and secrets are those that run."""
     nomad.runs("api", "1", meta={"secrets": "0a", "settings": "1b"})
 
     assert read() == Rollout(job="api", release="1", deployment="", secrets="0a", settings="1b")
@@ -167,7 +167,10 @@ def test_a_plain_up_that_leaves_other_settings_running_is_warned_of(
 def test_the_guard_keeps_as_many_records_as_the_commands(
     nomad: Nomad, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Fewer would remove what the commands kept; a number that none is stops no release, and removes nothing."""
+    """A smaller number would remove records that the commands kept.
+
+    An invalid number stops no release and removes nothing.
+    """
     monkeypatch.setenv("UPSCHEDULE_DEPLOY_RECORDS_MAX", "many")
 
     record_what_runs(["api"], "whole")

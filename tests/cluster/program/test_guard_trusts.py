@@ -1,4 +1,4 @@
-"""Whom the guard believes, where Nomad speaks TLS: the variables of Nomad's own programs say it."""
+"""Which Nomad servers the guard trusts over TLS, configured by the variables of Nomad's own programs."""
 
 import ssl
 from pathlib import Path
@@ -42,7 +42,7 @@ def speaking(certificate: Certificate) -> ssl.SSLContext:
 def test_a_nomad_of_our_authority_is_believed_and_no_other(
     server: Certificate, client: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A token goes to nobody else; a file that is not there is told, too."""
+    """The guard sends its token to no other server. It reports a certificate file that does not exist."""
     with running_nomad(speaking(server)) as nomad:
         assert read(nomad, monkeypatch, NOMAD_CACERT=server.certificate) == [RUNNING]
         asked = len(nomad.asked)
@@ -55,10 +55,10 @@ def test_a_nomad_of_our_authority_is_believed_and_no_other(
         assert len(nomad.asked) == asked
 
 
-def test_a_nomad_that_wants_to_know_us_is_told_who_we_are(
+def test_a_nomad_that_requires_a_client_certificate_gets_it(
     server: Certificate, client: Certificate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """By the client certificate that the environment names."""
+    """The environment names the client certificate."""
     context = speaking(server)
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_verify_locations(client.certificate)

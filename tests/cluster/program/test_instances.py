@@ -1,4 +1,4 @@
-"""How many instances there are at first, and what each gets (R10.1, R10.2, R11.1, R11.2)."""
+"""The initial number of instances, and the resources of each (R10.1, R10.2, R11.1, R11.2)."""
 
 import msgspec
 from hypothesis import given, settings
@@ -12,7 +12,7 @@ COUNTS = st.integers(1, 60)
 
 
 def test_each_service_has_its_own_sizes(nomad: Nomad) -> None:
-    """In Nomad's words."""
+    """The variables have the names that Nomad uses."""
     settings = {"apiCores": "0", "apiCpuMhz": "500", "apiMemoryMb": "600", "workerInstances": "9", "workerCores": "3"}
     ran = up({**RELEASED, **settings, "scalingEnabled": "false", "schedulerInstances": "5"})
     names = ("cores", "cpu", "memory_mb", "instances", "instances_min", "instances_max", "scaling_enabled")
@@ -23,7 +23,10 @@ def test_each_service_has_its_own_sizes(nomad: Nomad) -> None:
 
 
 def test_bounds_alone_are_enough(nomad: Nomad) -> None:
-    """As docs/runbooks/scale.md sets them: Nomad refuses a number outside of them, though the one that runs stays."""
+    """docs/runbooks/scale.md sets only the bounds.
+
+    Nomad refuses a number outside of them, even if it is the running one.
+    """
     ran = up({**RELEASED, "apiInstancesMin": "3", "workerInstancesMin": "3"})
 
     assert ran.variables("api")["instances"] == "3"
@@ -33,7 +36,7 @@ def test_bounds_alone_are_enough(nomad: Nomad) -> None:
 @given(COUNTS, COUNTS, COUNTS)
 @settings(deadline=None)
 def test_the_first_number_is_the_nearest_within_the_bounds(first: int, one: int, other: int) -> None:
-    """The one that was asked for, where it may be."""
+    """The configured number is used if it is within the bounds."""
     least, most = sorted((one, other))
     settings = ApplicationConfig(
         public_url="-", worker_instances=first, worker_instances_min=least, worker_instances_max=most

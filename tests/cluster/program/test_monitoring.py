@@ -1,4 +1,4 @@
-"""What watches the system finds what it watches (R6.2, R10.1, R10.2)."""
+"""Prometheus, Alertmanager, exporters and the autoscaler get the right addresses (R6.2, R10.1, R10.2)."""
 
 import json
 
@@ -21,7 +21,7 @@ RULES = ROOT / "monitoring" / "rules"
     ],
 )
 def test_the_autoscaler_asks_prometheus_where_it_is(settings: dict[str, str], expected: str) -> None:
-    """On the port that it was given."""
+    """The address has the port that the stack sets."""
     ran = up({**REQUIRED, **settings})
 
     assert ran.variables("autoscaler")["prometheus_address"] == expected
@@ -29,7 +29,7 @@ def test_the_autoscaler_asks_prometheus_where_it_is(settings: dict[str, str], ex
 
 
 def test_the_autoscaler_looks_as_often_as_there_are_new_figures() -> None:
-    """More often it would decide twice on the same ones."""
+    """If it evaluated more often, it would decide twice on the same figures."""
     ran = up({**REQUIRED, "scrapeSeconds": "7", "autoscalerCooldownSeconds": "90"})
 
     assert ran.variables("prometheus")["scrape_seconds"] == "7"
@@ -38,39 +38,39 @@ def test_the_autoscaler_looks_as_often_as_there_are_new_figures() -> None:
 
 
 def test_the_autoscaler_comes_with_a_token_made_for_it() -> None:
-    """It is in its Variable alone, and speaks to the agent that the stack names (R8.1)."""
+    """The token is only in its Variable, and the autoscaler uses it with the agent that the stack names (R8.1)."""
     ran = up({**REQUIRED, "nomadAddress": "https://127.0.0.1:4646", "nomadCaFile": "/etc/nomad-ca.pem"})
-    given = ran.variables("autoscaler")
+    variables = ran.variables("autoscaler")
 
     assert ran.items["nomad/jobs/autoscaler"] == {"nomad_token": token_of("autoscaler")}
     assert ("AclToken", "autoscaler") in ran.of("Variable")["autoscaler"].after
-    assert (given["nomad_address"], given["nomad_ca_file"]) == ("https://127.0.0.1:4646", "/etc/nomad-ca.pem")
+    assert (variables["nomad_address"], variables["nomad_ca_file"]) == ("https://127.0.0.1:4646", "/etc/nomad-ca.pem")
 
 
 def test_prometheus_has_the_rules_and_a_token_that_reads_figures_of_consul() -> None:
-    """The rules of this commit, not of the node; no other secret (R8.1)."""
+    """The rules are those of this commit, not of the node. Prometheus gets no other secret (R8.1)."""
     ran = up()
 
-    given = json.loads(ran.variables("prometheus")["rules"])
-    assert given == {file.name: file.read_text(encoding="utf-8") for file in RULES.iterdir()}
+    rules = json.loads(ran.variables("prometheus")["rules"])
+    assert rules == {file.name: file.read_text(encoding="utf-8") for file in RULES.iterdir()}
     assert ran.items["nomad/jobs/prometheus"] == {"consul_token": GIVEN["prometheusConsulToken"]}
 
 
 def test_prometheus_asks_the_servers_where_they_are() -> None:
-    """Agents of Nomad as the tasks reach them, both Redis servers, and the public address."""
+    """These are the Nomad agents as tasks reach them, both Redis servers, and the public address."""
     ran = up({**REQUIRED, "nomadAddress": "https://127.0.0.1:4646", "redisStatePort": "16379", "sourceSeconds": "9"})
-    given = ran.variables("prometheus")
+    variables = ran.variables("prometheus")
 
-    assert (given["nomad_scheme"], given["edge_url"]) == ("https", REQUIRED["publicUrl"])
-    assert (given["source_seconds"], given["consul_address"]) == ("9", "127.0.0.1:8500")
-    assert json.loads(given["redis_servers"]) == {
+    assert (variables["nomad_scheme"], variables["edge_url"]) == ("https", REQUIRED["publicUrl"])
+    assert (variables["source_seconds"], variables["consul_address"]) == ("9", "127.0.0.1:8500")
+    assert json.loads(variables["redis_servers"]) == {
         "redis-state": "redis-state.service.consul:16379",
         "redis-cache": "redis-cache.service.consul:6380",
     }
 
 
 def test_the_exporters_have_the_passwords_that_the_servers_know() -> None:
-    """Derived from the stack's, so that none of the stack's own is in an exporter (decision 16)."""
+    """They are derived from the stack's secrets, so that no exporter has one of those (decision 16)."""
     ran = up()
     items = {name: ran.items[f"nomad/jobs/{name}-exporter"] for name in ("postgres", "pgbouncer", "redis")}
     word = ran.items["nomad/jobs/postgres"]["monitor_password"]
@@ -84,13 +84,13 @@ def test_the_exporters_have_the_passwords_that_the_servers_know() -> None:
     }
 
 
-@pytest.mark.parametrize("given", [True, False], ids=["own authority", "public authorities"])
-def test_the_edge_is_probed_by_the_authority_of_its_certificate(given: bool) -> None:  # noqa: FBT001 - a parameter
-    """Without one of the stack's own by those that every browser knows."""
-    secrets = GIVEN if given else {name: value for name, value in GIVEN.items() if name != "edgeAuthority"}
+@pytest.mark.parametrize("own_authority", [True, False], ids=["own authority", "public authorities"])
+def test_the_edge_is_probed_by_the_authority_of_its_certificate(own_authority: bool) -> None:  # noqa: FBT001 - a parameter
+    """Without an authority of the stack, the probe trusts the public authorities."""
+    secrets = GIVEN if own_authority else {name: value for name, value in GIVEN.items() if name != "edgeAuthority"}
     ran = up(secrets=secrets)
 
-    assert ran.items["nomad/jobs/blackbox-exporter"] == {"authority": GIVEN["edgeAuthority"] if given else ""}
+    assert ran.items["nomad/jobs/blackbox-exporter"] == {"authority": GIVEN["edgeAuthority"] if own_authority else ""}
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_the_edge_is_probed_by_the_authority_of_its_certificate(given: bool) -> 
     ],
 )
 def test_prometheus_sends_its_alerts_where_alertmanager_is(settings: dict[str, str], expected: str) -> None:
-    """And Alertmanager's messages link to itself by the same address."""
+    """Links in Alertmanager's messages use the same address."""
     ran = up({**REQUIRED, **settings})
 
     assert ran.variables("prometheus")["alertmanager_address"] == expected
@@ -110,7 +110,7 @@ def test_prometheus_sends_its_alerts_where_alertmanager_is(settings: dict[str, s
 
 
 def test_alertmanager_gets_the_receivers_of_the_stack_in_its_variable_alone() -> None:
-    """It holds a password and addresses with tokens (R8.2)."""
+    """The configuration contains a password and addresses with tokens (R8.2)."""
     ran = up({**REQUIRED, "alertTicketMailTo": "morning@example.org", "alertRepeatSeconds": "600"})
     items = ran.items["nomad/jobs/alertmanager"]
     written = json.loads(items["configuration"])
@@ -128,14 +128,14 @@ def test_alertmanager_gets_the_receivers_of_the_stack_in_its_variable_alone() ->
 
 
 def test_a_stack_that_sends_nothing_says_so() -> None:
-    """Then Alertmanager runs without receivers."""
+    """Alertmanager then runs without receivers."""
     without = {name: value for name, value in REQUIRED.items() if not name.startswith("alert")}
-    silent = {name: value for name, value in GIVEN.items() if not name.startswith("alert")}
-    ran = up({**without, "alertsUnsent": "true"}, silent)
+    secrets = {name: value for name, value in GIVEN.items() if not name.startswith("alert")}
+    ran = up({**without, "alertsUnsent": "true"}, secrets)
     written = json.loads(ran.items["nomad/jobs/alertmanager"]["configuration"])
 
     assert [each for each in written["receivers"] if each.keys() != {"name"}] == []
-    assert set(problems(without, silent)) == {"alertMailTo"}
+    assert set(problems(without, secrets)) == {"alertMailTo"}
 
 
 @pytest.mark.parametrize(
@@ -148,13 +148,13 @@ def test_a_stack_that_sends_nothing_says_so() -> None:
     ],
 )
 def test_receivers_that_cannot_work_are_refused(settings: dict[str, str], wrong: set[str]) -> None:
-    """In a preview, and not by an alert that is never sent."""
+    """The preview refuses them. Otherwise the first sign would be an alert that is never sent."""
     assert set(problems({**REQUIRED, **settings})) == wrong
 
 
 def test_a_user_of_the_mail_server_needs_a_password() -> None:
-    """And an address of a receiver is one that can be sent to."""
-    silent = {name: value for name, value in GIVEN.items() if name != "alertSmtpPassword"}
+    """The address of a receiver must be a complete URL."""
+    secrets = {name: value for name, value in GIVEN.items() if name != "alertSmtpPassword"}
 
-    assert set(problems(REQUIRED, silent)) == {"alertSmtpPassword"}
+    assert set(problems(REQUIRED, secrets)) == {"alertSmtpPassword"}
     assert set(problems(REQUIRED, {**GIVEN, "alertWebhookUrl": "hooks.example.org"})) == {"alertWebhookUrl"}

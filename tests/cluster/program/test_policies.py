@@ -1,4 +1,4 @@
-"""What must never be on the cluster is refused when the program asks for it."""
+"""The program refuses resources that must never be on the cluster."""
 
 import copy
 import json
@@ -19,14 +19,14 @@ Change = Callable[[dict[str, Any]], None]
 
 
 def changed(change: Change) -> dict[str, Any]:
-    """A job of one task."""
+    """A job of one task, changed by `change`."""
     job = copy.deepcopy(WELL_FORMED)
     change(job["TaskGroups"][0])
     return job
 
 
 def setting(**values: Any) -> Change:
-    """Of the task."""
+    """Sets these fields of the task."""
     return lambda group: group["Tasks"][0].update(values)
 
 
@@ -40,7 +40,7 @@ def job(variable: pulumi.Input[str] = "x", **options: Any) -> None:
 
 
 def refused(program: Callable[[], None], parsed: dict[str, Any] = WELL_FORMED) -> str:
-    """Why; empty: it is not."""
+    """Returns the reason of the refusal, or an empty text if the program is accepted."""
 
     def checked() -> None:
         enforce(SECRETS, lambda *_: parsed)
@@ -55,7 +55,7 @@ def refused(program: Callable[[], None], parsed: dict[str, Any] = WELL_FORMED) -
 
 @pytest.mark.parametrize("user", ["root", "0", "", None])
 def test_no_task_runs_as_root(user: str | None) -> None:
-    """Nomad's default is root (R8.1)."""
+    """Nomad runs a task as root unless its job names a user (R8.1)."""
     assert "task group/task would run as root" in refused(job, changed(setting(User=user)))
 
 
@@ -63,7 +63,7 @@ def test_no_task_runs_as_root(user: str | None) -> None:
     "resources", [None, {}, {"CPU": 100}, {"MemoryMB": 64}, {"CPU": 0, "MemoryMB": 64}, {"Cores": 1}]
 )
 def test_every_task_has_limits(resources: dict[str, int] | None) -> None:
-    """One without takes what all others need (R11.1)."""
+    """A task without limits could use the resources that all others need (R11.1)."""
     assert "has no limit of memory and processor" in refused(job, changed(setting(Resources=resources)))
     assert refused(job, changed(setting(Resources={"Cores": 1, "MemoryMB": 64}))) == ""
 
@@ -81,7 +81,7 @@ def test_every_task_has_limits(resources: dict[str, int] | None) -> None:
     ids=["none", "read only", "of another type", "not mounted", "mounted read only", "another"],
 )
 def test_what_keeps_data_has_a_volume(change: Change) -> None:
-    """Its data would end with the allocation."""
+    """Without a volume, its data would be lost with the allocation."""
     assert "keeps data, but no task writes to a host volume" in refused(lambda: job(protect=True), changed(change))
     assert refused(job, changed(change)) == ""
 
@@ -97,7 +97,7 @@ def test_what_keeps_data_has_a_volume(change: Change) -> None:
     ],
 )
 def test_a_policy_names_what_it_allows(rules: str) -> None:
-    """Neither a wildcard nor all rights at once (R8.1)."""
+    """A policy may contain neither a wildcard nor all rights at once (R8.1)."""
     assert "must never be" in refused(lambda: policy(rules))
     assert list(rule_problems(rules))
 
@@ -106,8 +106,8 @@ def policy(rules: str) -> None:
     nomad.AclPolicy("deploy", name="deploy", rules_hcl=rules)
 
 
-def test_a_path_may_stand_for_what_is_below_it() -> None:
-    """As the records of releases."""
+def test_a_path_may_cover_what_is_below_it() -> None:
+    """The records of releases are stored in this way."""
     assert list(rule_problems('namespace "up" {\n  variables {\n    path "releases/*" {}\n  }\n}')) == []
 
 
@@ -131,8 +131,8 @@ def token(kind: str) -> None:
     ],
     ids=["in a URL", "in JSON", "as a secret output", "made of a secret output", "in a policy"],
 )
-def test_a_secret_does_not_stand_in_the_clear(program: Callable[[], None]) -> None:
-    """Nomad shows jobs and policies to everybody who may read them, whatever Pulumi encrypts (R8.2)."""
+def test_an_unencrypted_secret_is_refused(program: Callable[[], None]) -> None:
+    """Nomad shows jobs and policies to everyone with read access, even if Pulumi encrypts the values (R8.2)."""
     reason = refused(program)
 
     assert "the secret postgresOwnerPassword would be stored in the clear" in reason
@@ -140,14 +140,14 @@ def test_a_secret_does_not_stand_in_the_clear(program: Callable[[], None]) -> No
 
 
 @pytest.mark.parametrize("text", [KEY, json.dumps({"key": KEY}), KEY.replace("\n", "\r\n")])
-def test_a_key_does_not_stand_in_the_clear_either(text: str) -> None:
-    """Whatever its line ends are written as."""
+def test_an_unencrypted_key_is_refused(text: str) -> None:
+    """The form of the line breaks makes no difference."""
     assert "the secret storesKey would be stored in the clear" in refused(lambda: job(text))
     assert refused(lambda: job("-----BEGIN PRIVATE KEY-----")) == ""
 
 
 def test_what_is_right_is_left_as_it_is() -> None:
-    """A short text is part of others by chance."""
+    """A short text can occur in other texts by chance."""
     assert refused(lambda: job("upschedule")) == ""
     assert refused(lambda: job(pulumi.Output.from_input("later"), protect=True)) == ""
     assert list(job_problems(WELL_FORMED, keeps_data=True)) == []

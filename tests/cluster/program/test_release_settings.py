@@ -1,4 +1,4 @@
-"""A setting that the release of the stack does not accept is refused before anything changes (R12.1, R12.4)."""
+"""A setting that the release does not accept is refused before anything changes (R12.1, R12.4)."""
 
 import json
 import re
@@ -17,26 +17,26 @@ from upschedule.operations.release.manifest import Manifest
 from upschedule.settings.schema import SettingDescription
 
 
-def told(
+def errors_of(
     chosen: Mapping[str, object],
     more: Mapping[str, str] = {},
     *,
     settings: Mapping[str, SettingDescription] | None = SETTINGS,
     secrets: Mapping[str, str] = GIVEN,
 ) -> dict[str, str]:
-    """What is wrong with these settings for a release that accepts `settings`."""
+    """Returns the errors that the program reports for a release that accepts `settings`."""
     return problems(
         {**REQUIRED, "release": manifest("1", settings), "settings": json.dumps(chosen), **more}, secrets=secrets
     )
 
 
 def without(*names: str) -> dict[str, SettingDescription]:
-    """What a release accepts that does not know these."""
+    """The settings that a release accepts which does not have the given names."""
     return {name: description for name, description in SETTINGS.items() if name not in names}
 
 
-def test_everything_that_no_process_accepts_is_told_at_once() -> None:
-    """Values of another type and out of bounds, unknown names, bounds that cross, secrets, and what is derived."""
+def test_everything_that_no_process_accepts_is_reported_at_once() -> None:
+    """Refused are wrong types and bounds, unknown names, contradictory bounds, secrets and derived settings."""
     chosen = {
         "UPSCHEDULE_JOBS_PENDING_MAX": "many",
         "UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR": 0,
@@ -47,7 +47,7 @@ def test_everything_that_no_process_accepts_is_told_at_once() -> None:
         "JOBS_PENDING_MAX": "500",
     }
 
-    assert told(chosen, {"proxyNetworks": "10.0.0.5/24", "publicUrl": "schedule.example.org"}) == {
+    assert errors_of(chosen, {"proxyNetworks": "10.0.0.5/24", "publicUrl": "schedule.example.org"}) == {
         "settings.UPSCHEDULE_JOBS_PENDING_MAX": "Expected `int`, got `str`",
         "settings.UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR": "Expected `int` >= 1",
         "settings.UPSCHEDULE_LIMIT_STREAMS_MAX": "no such setting; the nearest is UPSCHEDULE_LIMITS_STREAMS_MAX",
@@ -63,59 +63,68 @@ def test_everything_that_no_process_accepts_is_told_at_once() -> None:
 
 
 def test_a_setting_is_judged_by_the_release_and_not_by_the_checkout() -> None:
-    """An older release refuses what only a newer one knows; a newer one takes what this checkout does not know."""
+    """A release decides by its own list. It may accept settings that this checkout does not have, or refuse others."""
     newer = {**SETTINGS, "jobs/patience": SettingDescription(schema={"type": "integer", "minimum": 1}, default=3)}
     chosen = {"UPSCHEDULE_JOBS_PATIENCE": "2"}
 
-    assert told(chosen, settings=newer) == {}
-    assert told({"UPSCHEDULE_JOBS_PATIENCE": "0"}, settings=newer) == {
+    assert errors_of(chosen, settings=newer) == {}
+    assert errors_of({"UPSCHEDULE_JOBS_PATIENCE": "0"}, settings=newer) == {
         "settings.UPSCHEDULE_JOBS_PATIENCE": "Expected `int` >= 1"
     }
-    assert told(chosen)["settings.UPSCHEDULE_JOBS_PATIENCE"].startswith("no such setting")
+    assert errors_of(chosen)["settings.UPSCHEDULE_JOBS_PATIENCE"].startswith("no such setting")
 
 
 def test_what_a_release_must_have_is_asked_for() -> None:
-    """A new release can need a setting that the stack does not have yet; what the program sets is there."""
+    """A new release can require a setting that the stack does not have yet.
+
+    Settings that the program derives are present.
+    """
     newer = {**SETTINGS, "web/owner": SettingDescription(schema={"type": "string"}, required=True)}
 
-    assert told({}, settings=newer) == {
+    assert errors_of({}, settings=newer) == {
         "settings.UPSCHEDULE_WEB_OWNER": "must be set: the release does not start without it"
     }
-    assert told({"UPSCHEDULE_WEB_OWNER": "x"}, settings=newer) == {}
+    assert errors_of({"UPSCHEDULE_WEB_OWNER": "x"}, settings=newer) == {}
 
 
 def test_an_older_release_is_not_given_what_it_does_not_know(nomad: Nomad) -> None:
-    """It would refuse to start with a variable that the program sets by itself; what the stack chose is not dropped."""
+    """The release would not start with an unknown variable that the program derives.
+
+    A setting that the stack chose is not dropped.
+    """
     older = without("objects/region", "consul/token")
     ran = up({**RELEASED, "release": manifest("1", older)})
 
     assert "UPSCHEDULE_OBJECTS_REGION" not in ran.variables("api")["settings"]
     assert "UPSCHEDULE_CONSUL_TOKEN" not in ran.items["nomad/jobs/api/api/serve"]
     assert "authority" in ran.items["nomad/jobs/api/api/serve"]
-    refused = told({}, {"objectStoreRegion": "eu-central-1"}, settings=older)
+    refused = errors_of({}, {"objectStoreRegion": "eu-central-1"}, settings=older)
     assert set(refused) == {"objectStoreRegion"}
     assert refused["objectStoreRegion"].startswith("no such setting")
 
 
 @pytest.mark.parametrize(
-    ("settings", "given"),
+    ("settings", "expected"),
     [(SETTINGS, True), (without("rollout/release"), False), (None, False)],
     ids=["this one", "an older one", "one without a schema"],
 )
 def test_a_release_that_knows_the_setting_is_given_its_own_version(
-    nomad: Nomad, settings: Mapping[str, SettingDescription] | None, *, given: bool
+    nomad: Nomad, settings: Mapping[str, SettingDescription] | None, *, expected: bool
 ) -> None:
-    """So that what it reads is read again if it is left; an older one would not start with it (R12.3)."""
+    """If the release is rolled back, its documents are read again.
+
+    An older release would not start with the setting (R12.3).
+    """
     ran = up({**RELEASED, "release": manifest("7", settings)})
 
     for job in ("worker", "scheduler"):
-        assert ('UPSCHEDULE_ROLLOUT_RELEASE="7"\n' in ran.variables(job)["settings"]) is given
-        assert ("UPSCHEDULE_ROLLOUT_RELEASE" in ran.variables(job)["settings"]) is given
+        assert ('UPSCHEDULE_ROLLOUT_RELEASE="7"\n' in ran.variables(job)["settings"]) is expected
+        assert ("UPSCHEDULE_ROLLOUT_RELEASE" in ran.variables(job)["settings"]) is expected
 
 
 def test_a_secret_is_of_the_form_that_the_release_wants_and_is_not_shown() -> None:
-    """The key of feed addresses has 32 characters or more."""
-    refused = told({}, secrets={**GIVEN, "feedSecret": "s3cret-word"})
+    """The key of feed addresses has at least 32 characters."""
+    refused = errors_of({}, secrets={**GIVEN, "feedSecret": "s3cret-word"})
 
     assert set(refused) == {"feedSecret"}
     assert "s3cret-word" not in str(refused)
@@ -124,34 +133,34 @@ def test_a_secret_is_of_the_form_that_the_release_wants_and_is_not_shown() -> No
 def test_a_release_from_before_manifests_had_settings_can_still_be_deployed(
     nomad: Nomad, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It may be the way back; the preview says that its settings are not checked."""
+    """It may be the target of a rollback. The preview warns that its settings are not checked."""
     warned: list[str] = []
     monkeypatch.setattr("pulumi.log.warn", warned.append)
 
-    assert told({"UPSCHEDULE_ANYTHING": "x"}, settings=None) == {}
+    assert errors_of({"UPSCHEDULE_ANYTHING": "x"}, settings=None) == {}
     up({**RELEASED, "release": manifest("7", None)})
     assert warned == ["Release 7 does not say which settings it accepts: they are not checked."]
 
 
 def test_a_manifest_of_a_form_that_is_not_known_is_refused() -> None:
-    """Its settings could not be checked, and a warning would be overlooked."""
+    """Its settings could not be checked, and a mere warning could be overlooked."""
     newer = {**SETTINGS, "jobs/patience": SettingDescription(schema={"type": "object"})}
 
-    assert set(told({}, settings=newer)) == {"release"}
+    assert set(errors_of({}, settings=newer)) == {"release"}
 
 
 def test_nothing_changes_when_a_setting_is_refused(nomad: Nomad) -> None:
-    """Neither stores nor edge, and Nomad is asked nothing."""
+    """Stores and edge do not change, and the program sends no request to Nomad."""
     ran = Ran[list[str]]()
     with pytest.raises(ConfigurationError, match=re.escape("settings.UPSCHEDULE_JOBS_PENDING_MAX: Expected `int`")):
         up({**RELEASED, "settings": '{"UPSCHEDULE_JOBS_PENDING_MAX": "many"}'}, into=ran)
 
-    assert {made.type for made in ran.resources} == {"pulumi:pulumi:Stack"}
+    assert {resource.type for resource in ran.resources} == {"pulumi:pulumi:Stack"}
     assert nomad.asked == []
 
 
 def test_the_settings_of_this_checkout_are_all_in_its_manifest() -> None:
-    """By the variables that its processes read."""
+    """They have the names of the variables that the processes read."""
     accepted = accepted_settings(msgspec.json.decode(manifest("1"), type=Manifest))
 
     assert accepted is not None

@@ -1,4 +1,7 @@
-"""New secrets go out as a release does: by a mark in the job, which says that they differ and not what they are."""
+"""The jobs contain a hash of their secrets, so that changed secrets are deployed like a release.
+
+The hash reveals no secret.
+"""
 
 import pulumi
 import pytest
@@ -18,7 +21,7 @@ FEW = settings(max_examples=40, deadline=None)
 
 
 def marked(secrets: dict[str, str]) -> Ran[None]:
-    """The output `mark` of a stack with these."""
+    """Returns a run of the program that exports the hash of `secrets` as `mark`."""
 
     def program() -> None:
         pulumi.export(
@@ -35,7 +38,7 @@ def mark(secrets: dict[str, str]) -> str:
 @given(SECRETS)
 @FEW
 def test_the_mark_is_short_to_be_seen_and_always_the_same(secrets: dict[str, str]) -> None:
-    """A preview shows it, since it is none itself; another order of the same secrets is no change."""
+    """A preview shows the mark, which is not a secret. Another order of the same secrets does not change it."""
     ran = marked(secrets)
 
     assert ran.secret == set()
@@ -47,7 +50,7 @@ def test_the_mark_is_short_to_be_seen_and_always_the_same(secrets: dict[str, str
 @given(SECRETS, st.sampled_from(NAMES), TEXTS)
 @FEW
 def test_one_secret_that_changes_changes_the_mark(secrets: dict[str, str], name: str, value: str) -> None:
-    """Whichever it is."""
+    """This holds for each of the secrets."""
     assume(secrets[name] != value)
 
     assert mark({**secrets, name: value}) != mark(secrets)
@@ -56,7 +59,7 @@ def test_one_secret_that_changes_changes_the_mark(secrets: dict[str, str], name:
 @given(SECRETS)
 @FEW
 def test_two_secrets_that_change_places_change_the_mark(secrets: dict[str, str]) -> None:
-    """The same words in all."""
+    """The two secrets exchange their values."""
     first, second, _ = NAMES
     assume(secrets[first] != secrets[second])
 
@@ -67,8 +70,8 @@ def test_two_secrets_that_change_places_change_the_mark(secrets: dict[str, str])
 def test_a_job_changes_by_its_mark_when_a_secret_of_its_own_does(
     nomad: Nomad, released: Ran[list[str]], name: str
 ) -> None:
-    """In all three jobs or in none: a store's own secret starts no canary (R8.2, R12.2)."""
-    # Of the same form, which may be JSON.
+    """The mark changes in all three jobs or in none. A secret that only a store uses starts no canary (R8.2, R12.2)."""
+    # The new secret has the same form, which may be JSON.
     after = up(RELEASED, {**ALL, name: ALL[name].replace(name, "another")})
     assert ALL[name] != ALL[name].replace(name, "another")
     changed = {
@@ -83,7 +86,7 @@ def test_a_job_changes_by_its_mark_when_a_secret_of_its_own_does(
 
 
 def test_a_release_with_the_same_secrets_has_the_same_mark(nomad: Nomad, released: Ran[list[str]]) -> None:
-    """Nor does a setting change it."""
+    """A changed setting does not change the mark."""
     before = released.variables("worker")
     after = up({**RELEASED, "release": manifest("2"), "workerMemoryMb": "4096"}, ALL).variables("worker")
 

@@ -1,4 +1,4 @@
-"""One service is its secrets, each where one job or one task may read it, and then its job."""
+"""A service consists of its secrets, each readable by one job or one task, and of its job, which depends on them."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -19,7 +19,7 @@ def defined(
     secrets: Mapping[str, str] = MappingProxyType({}),
     task_secrets: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> Ran[str]:
-    """The service `scheduler` in the namespace `whole`; the result is the job's URN."""
+    """Runs a program with the service `scheduler` in the namespace `whole`. Its result is the URN of the job."""
 
     def program() -> pulumi.Output[str]:
         namespace = pulumi_nomad.Namespace("namespace", name="whole")
@@ -41,7 +41,7 @@ def hidden(secrets: Mapping[str, str]) -> dict[str, pulumi.Output[str]]:
 
 
 def test_each_secret_is_where_its_task_may_read_it() -> None:
-    """Nomad's own rule: all tasks of a job read nomad/jobs/JOB, one task reads nomad/jobs/JOB/GROUP/TASK (R8.1)."""
+    """Nomad's rule: all tasks of a job read nomad/jobs/JOB, and one task reads nomad/jobs/JOB/GROUP/TASK (R8.1)."""
     tasks = {"scheduler/wait": {"url": "one"}, "scheduler/schedule": {"url": "two"}}
     ran = defined(secrets={"password": PASSWORD}, task_secrets=tasks)
 
@@ -56,12 +56,12 @@ def test_each_secret_is_where_its_task_may_read_it() -> None:
 
 
 def test_what_has_no_secret_has_no_variable() -> None:
-    """Nomad refuses an empty one."""
+    """Nomad refuses an empty variable."""
     assert defined(task_secrets={"scheduler/wait": {}}).items == {}
 
 
 def test_the_job_comes_after_all_of_its_secrets() -> None:
-    """Without them its tasks would wait at their templates, and a deployment run out of time."""
+    """Without the secrets, the tasks would wait for their templates until the deployment fails at its deadline."""
     ran = defined(secrets={"password": PASSWORD}, task_secrets={"scheduler/wait": {"url": "one"}})
 
     assert ran.jobs["scheduler"].after == {
@@ -71,8 +71,8 @@ def test_the_job_comes_after_all_of_its_secrets() -> None:
     }
 
 
-def test_the_job_is_its_file_as_it_stands_with_its_values() -> None:
-    """An SRE reads the same file, and can run it by hand; the namespace is the stack's."""
+def test_the_job_is_its_unchanged_file_with_its_values() -> None:
+    """An operator reads the same file and can run it by hand. The namespace is that of the stack."""
     job = defined({"release": "7", "instances": "2"}, {"password": PASSWORD}).jobs["scheduler"]
 
     assert job.inputs["jobspec"] == text("scheduler")
@@ -81,7 +81,7 @@ def test_the_job_is_its_file_as_it_stands_with_its_values() -> None:
 
 
 def test_up_neither_waits_for_a_promotion_nor_undoes_the_autoscaler() -> None:
-    """And `destroy` leaves no stopped job behind, whose name the next stack would want."""
+    """`destroy` purges the job, since a stopped job would keep a name that the next stack needs."""
     inputs = defined().jobs["scheduler"].inputs
 
     assert {name: value for name, value in inputs.items() if name not in ("jobspec", "hcl2")} == {
@@ -92,7 +92,7 @@ def test_up_neither_waits_for_a_promotion_nor_undoes_the_autoscaler() -> None:
 
 
 def test_a_secret_among_the_values_of_a_job_stays_one() -> None:
-    """None belongs there, for whoever may read jobs reads them; Pulumi at least does not print it."""
+    """Secrets do not belong there, because jobs are readable with few rights. Pulumi at least does not print them."""
 
     def program() -> pulumi.Output[str]:
         args = ServiceArgs(namespace="whole", file=file_name("scheduler"), variables=hidden({"release": "7"}))
@@ -104,16 +104,16 @@ def test_a_secret_among_the_values_of_a_job_stays_one() -> None:
 
 
 def test_parts_of_a_service_are_its_children() -> None:
-    """So that a preview shows what belongs together."""
+    """A preview then shows which resources belong together."""
     ran = defined(secrets={"password": PASSWORD})
-    services = [made for made in ran.resources if made.type == "upschedule:cluster:Service"]
+    services = [resource for resource in ran.resources if resource.type == "upschedule:cluster:Service"]
 
     assert [service.name for service in services] == ["scheduler"]
     assert ran.result.split("::")[2] == "upschedule:cluster:Service$nomad:index/job:Job"
 
 
-def test_a_service_without_a_file_is_told() -> None:
-    """A misspelt name, before anything is made."""
+def test_a_service_without_a_file_is_refused() -> None:
+    """The error names the missing file before any resource is created."""
     ran = Ran[str]()
     with pytest.raises(FileNotFoundError, match=r"jobs/schedulre\.nomad\.hcl"):
         run(lambda: Service("schedulre", ServiceArgs(namespace="whole", variables={})).job.urn, into=ran)

@@ -1,4 +1,4 @@
-"""Stores run here unless the stack names one elsewhere, and whoever uses one gets its address and password."""
+"""Stores run in the cluster unless the stack names external ones. Each client gets the address and a password."""
 
 import json
 
@@ -43,12 +43,13 @@ SHARED_SECRETS = {
         "objectStoreApplicationSecretKey",
     )
 }
-# What a terminal can type and a client can send: PostgreSQL knows no NUL, and UTF-8 no half of a pair.
+# All characters that an operator can type and a client can send: PostgreSQL accepts no NUL, and UTF-8 no lone
+# surrogate.
 PASSWORDS = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1)
 
 
 def database(url: str) -> dict[str, str]:
-    """As libpq reads it."""
+    """Parses the URL as libpq does."""
     return {name: str(value) for name, value in psycopg.conninfo.conninfo_to_dict(url).items()}
 
 
@@ -58,7 +59,10 @@ def settings_of(ran: Ran[list[str]]) -> dict[str, str]:
 
 
 def test_stores_are_found_by_name_on_their_ports(nomad: Nomad) -> None:
-    """People's requests reach PostgreSQL through PgBouncer; migrations and dumps, which cannot, go there directly."""
+    """Requests of visitors reach PostgreSQL through PgBouncer.
+
+    Migrations and dumps connect directly, since they cannot use it.
+    """
     items = up(RELEASED).items
     serve, prepare = items["nomad/jobs/api/api/serve"], items["nomad/jobs/api/api/prepare"]
     secure = {"dbname": "upschedule", "sslmode": "verify-full", "sslrootcert": "/secrets/stores-authority.pem"}
@@ -86,7 +90,7 @@ def test_stores_are_found_by_name_on_their_ports(nomad: Nomad) -> None:
 
 
 def test_each_process_has_names_and_secrets_that_the_stores_know_and_no_other_has(nomad: Nomad) -> None:
-    """No task holds a secret of the stack's from which those of the others could be derived (decision 16)."""
+    """No task has a secret of the stack from which another task's secrets could be derived (decision 16)."""
     ran = up(RELEASED)
     own: dict[Process, dict[str, str]] = {
         "api": ran.items["nomad/jobs/api/api/serve"],
@@ -118,7 +122,7 @@ def test_each_process_has_names_and_secrets_that_the_stores_know_and_no_other_ha
 
 
 def test_a_port_that_is_set_reaches_the_store_and_its_users(nomad: Nomad) -> None:
-    """And a host, where Consul's DNS does not answer tasks."""
+    """A host can be set, too, for machines where Consul's DNS does not answer tasks."""
     ports = {"postgresPort": "15432", "pgbouncerPort": "16432", "redisStatePort": "16379", "redisCachePort": "16380"}
     ran = up({**RELEASED, **ports, "objectStorePort": "18333", "serviceHost": "10.0.0.9"})
     serve, prepare = ran.items["nomad/jobs/api/api/serve"], ran.items["nomad/jobs/api/api/prepare"]
@@ -134,7 +138,7 @@ def test_a_port_that_is_set_reaches_the_store_and_its_users(nomad: Nomad) -> Non
 
 
 def test_stores_elsewhere_do_not_run_here(nomad: Nomad) -> None:
-    """PgBouncer still does: R3.1 is about connections, wherever the server is."""
+    """PgBouncer still runs, since it limits the connections of R3.1 wherever PostgreSQL is."""
     here, ran = up(RELEASED), up({**RELEASED, **ELSEWHERE})
     prepare = ran.items["nomad/jobs/api/api/prepare"]
     pool = ran.variables("pgbouncer")
@@ -150,7 +154,7 @@ def test_stores_elsewhere_do_not_run_here(nomad: Nomad) -> None:
 
 
 def test_the_region_of_the_object_store_reaches_the_processes_and_the_backups(nomad: Nomad) -> None:
-    """Each client signs its requests with it; without the setting with the default of the processes."""
+    """Each client signs its requests with the region. Without the setting, the default of the processes applies."""
     default, ran = up(RELEASED), up({**RELEASED, **ELSEWHERE})
 
     assert settings_of(default)["UPSCHEDULE_OBJECTS_REGION"] == DEFAULT_REGION
@@ -164,12 +168,12 @@ def test_the_region_of_the_object_store_reaches_the_processes_and_the_backups(no
     [("postgresAddress", {"postgres", "backup-store"}), ("objectStoreAddress", {"object-store"})],
 )
 def test_one_store_elsewhere_leaves_the_other_here(address: str, absent: set[str]) -> None:
-    """Each by itself; the store of the backups is only for the PostgreSQL that runs here."""
+    """Each store can be external on its own. The store of the backups exists only for a PostgreSQL in the cluster."""
     assert set(up().jobs) - set(up({**REQUIRED, address: ELSEWHERE[address]}).jobs) == absent
 
 
 def test_the_key_of_before_is_taken_only_while_it_is_set() -> None:
-    """Between the two steps of a rotation."""
+    """It is needed between the two steps of a rotation."""
     before = {"objectStoreApplicationKeyBefore": '{"accessKey": "a", "secretKey": "b"}'}
     name = "process_identities"
     without, during = (
@@ -188,7 +192,10 @@ def test_the_key_of_before_is_taken_only_while_it_is_set() -> None:
 
 
 def test_the_same_keys_reach_the_store_and_its_users(nomad: Nomad) -> None:
-    """The application's pair reaches its uploads; the other one the backups, for the one task that makes them."""
+    """The application's key pair gives access to its uploads.
+
+    The backup's pair is in the one task that makes backups.
+    """
     names = {"objectStoreApplicationAccessKey": "upschedule-2", "objectStoreBackupAccessKey": "backup-2"}
     items = up({**RELEASED, **names}).items
     store, serve = items["nomad/jobs/object-store"], items["nomad/jobs/api/api/serve"]
@@ -203,7 +210,7 @@ def test_the_same_keys_reach_the_store_and_its_users(nomad: Nomad) -> None:
 @given(PASSWORDS)
 @settings(max_examples=60, deadline=None)
 def test_any_password_comes_through_its_url(password: str) -> None:
-    """As the clients' own readers take it out again, whatever characters it has."""
+    """The clients' own parsers return the same password, whatever characters it has."""
 
     def urls() -> pulumi.Output[list[str]]:
         secret = pulumi.Output.secret(password)

@@ -1,4 +1,4 @@
-"""The synthetic student: there with an account and a release, and with neither one half."""
+"""The synthetic student runs if the stack has an account for it and a release. Half of an account is refused."""
 
 from tests.support.cluster.program.configurations import GIVEN, REQUIRED, problems
 from tests.support.cluster.program.job_files import declared
@@ -13,7 +13,7 @@ WITHOUT_MAIL = {name: text for name, text in REQUIRED.items() if name != "synthe
 
 
 def test_an_account_has_an_address_and_a_password() -> None:
-    """Each without the other is named with what to do."""
+    """An address without a password, or the reverse, is refused with a message that says what to do."""
     assert problems(secrets=WITHOUT_PASSWORD) == {
         "syntheticPassword": "is missing; set it with --secret, or remove syntheticMail"
     }
@@ -22,9 +22,9 @@ def test_an_account_has_an_address_and_a_password() -> None:
 
 
 def test_its_times_are_settings(released: Ran[list[str]], nomad: Nomad) -> None:
-    """It uses the address that students use, and nothing else of the cluster."""
-    given = released.variables("synthetic")
-    assert (given["url"], given["every_seconds"], given["document_seconds"]) == (
+    """It uses the address that students use, and no other part of the cluster."""
+    variables = released.variables("synthetic")
+    assert (variables["url"], variables["every_seconds"], variables["document_seconds"]) == (
         "https://schedule.example.org",
         "300",
         "60",
@@ -36,13 +36,16 @@ def test_its_times_are_settings(released: Ran[list[str]], nomad: Nomad) -> None:
 
 
 def test_a_stack_without_an_account_has_no_synthetic_student(nomad: Nomad) -> None:
-    """And everything else."""
+    """All other jobs exist."""
     settings = {name: text for name, text in RELEASED.items() if name != "syntheticMail"}
     assert "synthetic" not in up(settings, WITHOUT_PASSWORD).jobs
 
 
 def test_the_public_authorities_are_where_a_task_sees_them() -> None:
-    """On the machines of production and in a local cluster; without them it would trust no certificate by ACME."""
+    """This holds for production machines and for a local cluster.
+
+    Without these files, it would not trust a certificate from ACME.
+    """
     file = declared("synthetic")["authorities_file"]
     assert file in SYSTEM_FILES
     assert f'"{file}"' in (ROOT / "nomad" / "client.hcl").read_text(encoding="utf-8")
