@@ -1,7 +1,6 @@
 """Fixtures of the real servers. Each starts when the first test asks for it; what a test gets is its own and empty."""
 
 import itertools
-import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -16,7 +15,6 @@ from tests.support.longest_files import place_of
 from tests.support.processes.application import api_environment
 from tests.support.servers import Database, fresh_bucket, fresh_database, make_template, scratch_directory, started
 from tools import prerequisites
-from tools.side_by_side import own_share
 from upschedule.operations.embedded import ports
 from upschedule.operations.embedded.postgres import Postgres
 from upschedule.operations.embedded.seaweedfs import SeaweedFS
@@ -44,11 +42,9 @@ _NEEDS = {
 def pytest_configure(config: pytest.Config) -> None:
     """A run that is terminated, by a CI's limit of time for example, still stops the servers that it started.
 
-    One of several processes, and one of several runs beside each other, takes its own part of the ports.
+    One of several processes takes its own part of the ports.
     """
     signal.signal(signal.SIGTERM, _interrupt)
-    number, count = own_share(os.environ)
-    ports.candidates = ports.candidates[number::count]
     if worker := getattr(config, "workerinput", None):
         ports.candidates = ports.candidates[int(worker["workerid"].removeprefix("gw")) :: worker["workercount"]]
 
