@@ -1,4 +1,4 @@
-"""The programs of `make cluster-tools`, a Nomad agent for all tests, and a stack of Pulumi for each."""
+"""Fixtures: the programs of `make cluster-tools`, a Nomad agent for all tests, and a Pulumi stack for each."""
 
 import json
 import shutil
@@ -24,7 +24,7 @@ STAND_INS = [ROOT / "tools" / "pulumi-language-python", ROOT / "tools" / "pulumi
 
 @pytest.fixture(scope="session")
 def programs() -> Path:
-    """The folder of nomad, consul, nomad-autoscaler and pulumi."""
+    """The folder that contains nomad, consul, nomad-autoscaler and pulumi."""
     command = [sys.executable, "-m", "tools.cluster.build", "--print-path"]
     answer = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
     return Path(answer.stdout.split(":")[0])
@@ -38,64 +38,67 @@ def agent(programs: Path) -> Iterator[Agent]:
 
 @pytest.fixture(scope="session")
 def release_node(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReleaseNode]:
-    """Started once for all tests of releases: each has a namespace of its own."""
+    """One node for all tests of releases. Each test has its own namespace."""
     with running_node(programs, tmp_path_factory.mktemp("consul") / "log") as node:
         yield node
 
 
 @pytest.fixture
 def site(release_node: ReleaseNode) -> Iterator[Site]:
-    with site_in(release_node) as made:
-        yield made
+    with site_in(release_node) as created:
+        yield created
 
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    """That servers without root rights can reach."""
-    with scratch_directory() as made:
-        yield made
+    """A temporary folder that servers without root rights can reach."""
+    with scratch_directory() as created:
+        yield created
 
 
 @pytest.fixture(scope="module")
 def edge_node(programs: Path, folder: Path) -> Iterator[Node]:
-    """For the job of Traefik: a module has its own, since there is one edge on a node."""
+    """A node for the job of Traefik. Each module starts its own, since only one edge runs on a node."""
     with edge.running_node(programs, folder) as running:
         yield running
 
 
 @pytest.fixture
 def stack(programs: Path, agent: Agent, tmp_path: Path) -> Iterator[Stack]:
-    """Of an empty project."""
-    with stack_in(tmp_path, programs, agent) as made:
-        yield made
+    """A stack of an empty project."""
+    with stack_in(tmp_path, programs, agent) as created:
+        yield created
 
 
 @pytest.fixture
 def project(programs: Path, agent: Agent, tmp_path: Path) -> Iterator[Stack]:
-    """Of the cluster's own program."""
+    """A stack of the cluster's own program."""
     copy_program(tmp_path)
-    with stack_in(tmp_path, programs, agent) as made:
-        yield made
+    with stack_in(tmp_path, programs, agent) as created:
+        yield created
 
 
 def copy_program(folder: Path) -> None:
-    """And the job files and rules beside it, for Pulumi writes the stack's settings into its project."""
+    """Copies the program with job files and rules, since Pulumi writes the stack's settings into its project."""
     shutil.copytree(ROOT / "pulumi", folder / "project")
     description = folder / "project" / "Pulumi.yaml"
     plugins = f"plugins: {json.dumps(project_plugins(STAND_INS))}\n"
     description.write_text(description.read_text(encoding="utf-8") + plugins, encoding="utf-8")
     shutil.copytree(ROOT / "jobs", folder / "jobs")
     shutil.copytree(ROOT / "monitoring", folder / "monitoring")
-    # What each process may do in the stores.
+    # This folder defines what each process may do in the stores.
     privileges = Path("src/upschedule/operations/privileges")
     shutil.copytree(ROOT / privileges, folder / privileges)
 
 
 @contextmanager
 def stack_in(folder: Path, programs: Path, agent: Agent) -> Iterator[Stack]:
-    """Runs on our stand-ins, also where the official plugins are installed; destroyed in the end."""
-    made = Stack(folder, [*STAND_INS, programs], agent.environment)
-    yield made
-    if made.resources():
-        made.unprotect()
-        made.destroy().expect_success()
+    """A stack that uses the project's own plugins, even where the official ones are installed.
+
+    It is destroyed at the end.
+    """
+    created = Stack(folder, [*STAND_INS, programs], agent.environment)
+    yield created
+    if created.resources():
+        created.unprotect()
+        created.destroy().expect_success()

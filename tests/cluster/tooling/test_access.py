@@ -1,4 +1,4 @@
-"""nomad.Namespace, nomad.Variable, nomad.AclPolicy and nomad.AclToken through the real engine (R11.1)."""
+"""Namespace, Variable, AclPolicy and AclToken of the Nomad provider through the real Pulumi engine (R11.1)."""
 
 from tests.support.cluster.tooling.nomad_agent import Agent
 from tests.support.cluster.tooling.pulumi_stack import Stack
@@ -6,7 +6,7 @@ from tests.support.cluster.tooling.sleeper_jobs import sleeper, unique
 
 
 def test_a_namespace_is_made_drifts_is_renamed_and_goes_with_its_jobs(stack: Stack, agent: Agent) -> None:
-    """`destroy` waits until the jobs in it have ended."""
+    """`destroy` waits until the jobs in the namespace have ended."""
     first, second = unique("ns"), unique("ns")
 
     def program(name: str) -> str:
@@ -34,7 +34,7 @@ nomad.Job("job", jobspec='''{sleeper(name, namespace=name)}''', opts=pulumi.Reso
 
 
 def test_a_namespace_with_a_variable_of_others_is_not_called_deleted(stack: Stack, agent: Agent) -> None:
-    """Nomad answers that it deleted it, but keeps it."""
+    """Nomad answers that the namespace is deleted, but keeps it."""
     name = unique("ns")
     timeouts = 'pulumi.CustomTimeouts(delete="2s")'
     stack.program(
@@ -54,7 +54,7 @@ def test_a_namespace_with_a_variable_of_others_is_not_called_deleted(stack: Stac
 
 
 def test_a_variable_is_made_drifts_moves_and_is_destroyed(stack: Stack, agent: Agent) -> None:
-    """Its items are what the program says, and nothing else."""
+    """The variable contains exactly the items of the program."""
     old, new = unique("nomad/jobs/old"), unique("nomad/jobs/new")
 
     def program(path: str, value: str) -> str:
@@ -78,7 +78,7 @@ def test_a_variable_is_made_drifts_moves_and_is_destroyed(stack: Stack, agent: A
 
 
 def test_a_token_may_do_what_its_policy_says_and_no_more(stack: Stack, agent: Agent) -> None:
-    """Least privilege: the secret goes to whom the program hands it."""
+    """A token has only the rights of its policy. The program decides who gets its secret (least privilege)."""
     name = unique("reader")
 
     def program(rules: str) -> str:
@@ -107,13 +107,13 @@ nomad.Variable("handed", path={name!r}, items={{"token": token.secret_id}})
 
 
 def test_what_is_there_already_is_imported(stack: Stack, agent: Agent) -> None:
-    """Policy, variable and namespace by name, path@namespace and name."""
+    """The identifiers are the policy's name, path@namespace of the variable, and the namespace's name."""
     name = unique("there")
     agent.call("POST", f"namespace/{name}", {"Name": name, "Description": "ours"})
     agent.call("POST", f"acl/policy/{name}", {"Name": name, "Rules": 'node { policy = "read" }'})
     agent.call("PUT", f"var/{name}", {"Path": name, "Namespace": name, "Items": {"a": "b"}}, namespace=name)
 
-    def program(importing: bool) -> str:  # noqa: FBT001 - the one question of this program
+    def program(importing: bool) -> str:  # noqa: FBT001 - the only parameter of this program
         def options(id_: str) -> str:
             return f"opts=pulumi.ResourceOptions(import_={id_!r})" if importing else ""
 
@@ -129,5 +129,5 @@ nomad.Variable("variable", namespace={name!r}, path={name!r}, items={{"a": "b"}}
     stack.up("--expect-no-changes").expect_success()
 
     assert {resource["id"] for resource in stack.resources().values()} == {name, f"{name}@{name}"}
-    # The namespace cannot go while the variable is in it: Pulumi does not know that one needs the other.
+    # The namespace cannot be deleted while it contains the variable, and Pulumi does not know this dependency.
     agent.call("DELETE", f"var/{name}", namespace=name)

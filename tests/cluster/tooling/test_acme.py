@@ -1,4 +1,4 @@
-"""Certificates that nobody need renew: Traefik's job before a real ACME server (R8.4)."""
+"""Traefik's job gets and renews its certificate automatically from a real ACME server (R8.4)."""
 
 import socket
 import time
@@ -17,7 +17,7 @@ from tests.support.cluster.whole.visits import Visits, visiting
 from tests.support.servers import scratch_directory, wait_until
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 
-# Traefik renews certificates of less than a day 20 minutes before their end, and looks once a minute.
+# Traefik renews certificates of less than a day 20 minutes before their end, and checks once a minute.
 VALIDITY_SECONDS = 1_230
 RENEWAL_SECONDS = 150
 CLIENT = "203.0.113.7"
@@ -25,13 +25,13 @@ CLIENT = "203.0.113.7"
 
 @dataclass
 class Client:
-    """Makes a connection for each visit. `serials` of certificates, in the order of their first appearance."""
+    """Opens a connection for each visit. `serials` lists the certificates in the order of their first appearance."""
 
     edge: Edge
     serials: list[str] = field(default_factory=list[str])
 
     def visit(self) -> str | None:
-        """Why there was no good answer."""
+        """Returns the reason if there was no good answer, else None."""
         try:
             serial, line = visited(self.edge)
         except OSError as failure:
@@ -43,7 +43,10 @@ class Client:
 
 @pytest.mark.timeout(400)
 def test_a_certificate_is_got_renewed_in_time_and_kept_over_a_restart(programs: Path, figure: Figure) -> None:
-    """No request fails meanwhile, and a restart needs no authority (R8.4). A trusted proxy's word is believed."""
+    """No request fails in the meantime, and a restart works without the authority (R8.4).
+
+    Headers of a trusted proxy are accepted.
+    """
     with scratch_directory() as folder, running_node(programs, folder) as node:
         http_port = free_port()
         with running_pebble(folder, http_port=http_port, validity_seconds=VALIDITY_SECONDS) as pebble:
@@ -70,7 +73,7 @@ def acme(pebble: Pebble) -> dict[str, str]:
 
 
 def answers(edge: Edge) -> bool:
-    """Over HTTPS, with a certificate of the authority's."""
+    """Whether the edge answers over HTTPS with a certificate of this authority."""
     try:
         return edge.request("GET", "/").status_code == 200
     except httpx.TransportError:
@@ -78,7 +81,7 @@ def answers(edge: Edge) -> bool:
 
 
 def renewal(client: Client, figure: Figure) -> Visits:
-    """What was seen until the certificate changed, and for some requests after that."""
+    """Visits until the certificate changes, and for some requests more."""
     began = time.monotonic()
     with visiting(client.visit, pause_seconds=0.02) as visits:
         wait_until(lambda: len(client.serials) > 1, timeout_seconds=RENEWAL_SECONDS)
@@ -90,7 +93,7 @@ def renewal(client: Client, figure: Figure) -> Visits:
 
 
 def visited(edge: Edge) -> tuple[str, bytes]:
-    """The certificate's serial number, verified, and the first line of the answer. Raises OSError."""
+    """Returns the serial number of the verified certificate and the first line of the answer. Raises OSError."""
     with (
         socket.create_connection((LOOPBACK, edge.https_port), timeout=20) as connection,
         edge.context().wrap_socket(connection, server_hostname=DOMAIN) as secure,
@@ -101,7 +104,7 @@ def visited(edge: Edge) -> tuple[str, bytes]:
 
 
 def keeps_its_certificate_without_the_authority(edge: Edge, pebble: Pebble) -> None:
-    """From the host volume, which nobody else may read."""
+    """Traefik reads the certificate from the host volume, which no other user may read."""
     pebble.process.terminate()
     pebble.process.wait(20)
     (before, _), allocation = visited(edge), edge.allocation()

@@ -1,4 +1,4 @@
-"""Alerts arrive: a real Prometheus, Alertmanager, mail server and receiver of webhooks, by the rules of this commit."""
+"""Alerts reach their receivers: a real Prometheus, Alertmanager, mail server and webhook receiver."""
 
 import os
 import re
@@ -30,13 +30,13 @@ from tools.local_cluster.chroot import make_chroot
 from tools.local_cluster.users import UIDS
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 
-#: Of R6.4 and docs/slo.md: from the cause to the person.
+#: The limit of R6.4 and docs/slo.md, from the cause to the message.
 ARRIVES_SECONDS = 60.0
 QUEUE = 'upschedule_queue_age_seconds{service="scheduler", state="due"} '
 STUDENT = 'upschedule_synthetic_success{service="synthetic", document="exams"} '
 STORE = 'upschedule_dependency_up{service="api", dependency="redis-cache"} '
 SETTINGS_AGE = 'upschedule_settings_age_seconds{service="api"} '
-#: By the tests of this module.
+#: The alerts that the tests of this module cause.
 AWAITED = {"QueueWaitsLong", "StoreUnreachable", "SettingsNotWatched", "SyntheticStudentFails"}
 BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
@@ -49,16 +49,16 @@ def site() -> Iterator[AlertingSite]:
 
 @pytest.fixture(autouse=True)
 def nothing_measured(site: AlertingSite) -> None:
-    """An alert of the test before has been resolved."""
+    """Waits until the alerts of the test before are resolved."""
     site.metrics.show("")
     wait_until(lambda: not AWAITED & site.alerts().keys())
 
 
 @pytest.mark.timeout(240)
 def test_a_page_and_a_ticket_arrive_within_a_minute_each_at_its_own_address(site: AlertingSite, figure: Figure) -> None:
-    """From the metric to the mail, with its sentence, its runbook and its owner (R6.4); a ticket does not wake anyone.
+    """The mail has the sentence, the runbook and the owner (R6.4), and a ticket goes to another address than a page.
 
-    All are caused at once, since each takes most of a minute.
+    All alerts are caused at once, since each takes most of a minute.
     """
     began = time.monotonic()
     site.metrics.show(f"{QUEUE}100\n{SETTINGS_AGE}400\n{STUDENT}0\n")
@@ -89,7 +89,7 @@ def test_a_page_and_a_ticket_arrive_within_a_minute_each_at_its_own_address(site
 
 @pytest.mark.timeout(240)
 def test_a_dead_store_silences_its_symptoms(site: AlertingSite) -> None:
-    """One message says what is wrong."""
+    """One message names the store, and alerts that follow from its failure are inhibited."""
     site.mailbox.arrived.clear()
     site.metrics.show(f"{STORE}0\n")
     wait_until(lambda: mails(site, PAGES, "[firing page] StoreUnreachable"), timeout_seconds=ARRIVES_SECONDS)
@@ -102,14 +102,14 @@ def test_a_dead_store_silences_its_symptoms(site: AlertingSite) -> None:
 
 
 def test_the_watchdog_is_heard_again_and_again_and_by_the_outside_alone(site: AlertingSite) -> None:
-    """Its silence is the alert."""
+    """The external service alerts when the messages of the watchdog end."""
 
-    def heard() -> int:
+    def messages() -> int:
         return len(site.hooks.statuses(WATCHDOG_PATH, "Watchdog"))
 
-    wait_until(lambda: heard() >= 1, timeout_seconds=60)
-    before = heard()
-    wait_until(lambda: heard() >= before + 2, timeout_seconds=60)
+    wait_until(lambda: messages() >= 1, timeout_seconds=60)
+    before = messages()
+    wait_until(lambda: messages() >= before + 2, timeout_seconds=60)
 
     assert site.hooks.names(WATCHDOG_PATH) == {"Watchdog"}
     assert "Watchdog" not in site.hooks.names(ALERTS_PATH)
@@ -117,7 +117,7 @@ def test_the_watchdog_is_heard_again_and_again_and_by_the_outside_alone(site: Al
 
 
 def test_alertmanager_shows_no_password(site: AlertingSite) -> None:
-    """Its page shows the rest of its configuration to everybody inside (R8.2)."""
+    """Alertmanager's page shows the rest of its configuration to all users of the internal network (R8.2)."""
     status = httpx.get(f"{site.alertmanager}/api/v2/status", timeout=20).raise_for_status().text
 
     assert "smtp_auth_password" in status
@@ -125,7 +125,7 @@ def test_alertmanager_shows_no_password(site: AlertingSite) -> None:
 
 
 def test_every_diagnosis_is_a_query_that_prometheus_understands(site: AlertingSite) -> None:
-    """As the runbook writes it."""
+    """The commands are executed as the runbook contains them."""
     environment = {**os.environ, "UPSCHEDULE_DEPLOY_PROMETHEUS": site.prometheus}
     pages = sorted((ROOT / "docs" / "runbooks" / "alerts").glob("*.md"))
     wrong = {
@@ -139,7 +139,7 @@ def test_every_diagnosis_is_a_query_that_prometheus_understands(site: AlertingSi
 
 
 def test_prometheus_evaluates_every_rule(site: AlertingSite) -> None:
-    """None fails on what is there."""
+    """No rule fails on the metrics that exist."""
     groups = httpx.get(f"{site.prometheus}/api/v1/rules", timeout=20).raise_for_status().json()["data"]["groups"]
 
     assert [rule["name"] for group in groups for rule in group["rules"] if rule["health"] == "err"] == []
@@ -147,18 +147,18 @@ def test_prometheus_evaluates_every_rule(site: AlertingSite) -> None:
 
 
 def mails(site: AlertingSite, to: str, words: str) -> list[str]:
-    """Those whose subject has the words."""
+    """Mails to this address whose subject contains the words."""
     return [text for text in site.mailbox.texts(to) if words in text.partition("\n")[0]]
 
 
 def typed(commands: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Into a shell that ends at the first command that fails."""
+    """Runs commands in a shell that exits at the first failure."""
     command = ["bash", "-euo", "pipefail", "-c", commands]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_alertmanager_starts_with_the_files_that_a_task_sees(programs: Path) -> None:
-    """Debian's program reads templates beside its configuration, and ends without them."""
+    """Debian's program reads templates beside its configuration and exits if they are missing."""
     with scratch_directory() as folder:
         make_chroot(folder / "root", programs)
         data = folder / "root" / "data"

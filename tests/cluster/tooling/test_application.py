@@ -42,9 +42,9 @@ def job(agent: Agent, name: str) -> dict[str, Any]:
 @pytest.mark.parametrize("cores", ["0", "2"])
 @pytest.mark.parametrize("name", JOBS)
 def test_each_job_file_is_accepted_with_cores_or_with_shares(agent: Agent, name: str, cores: str) -> None:
-    """By the command that an SRE would try it with (R11.1)."""
-    given = {**VARIABLES, **OWN[name], "cores": cores}
-    values = [word for variable, value in given.items() for word in ("-var", f"{variable}={value}")]
+    """The test uses the command with which an operator would check the file (R11.1)."""
+    variables = {**VARIABLES, **OWN[name], "cores": cores}
+    values = [word for variable, value in variables.items() for word in ("-var", f"{variable}={value}")]
     answer = agent.nomad("job", "validate", *values, str(path(name)))
 
     assert answer.returncode == 0, answer.stderr
@@ -53,9 +53,9 @@ def test_each_job_file_is_accepted_with_cores_or_with_shares(agent: Agent, name:
 
 @pytest.mark.parametrize("name", JOBS)
 def test_each_job_gives_up_a_canary_that_fails_after_three_restarts(agent: Agent, name: str) -> None:
-    """As the releases of test_deploy.py, which Nomad reverts within a minute (R12.3)."""
-    given = {**VARIABLES, **OWN[name], "cores": "0"}
-    values = [word for variable, value in given.items() for word in ("-var", f"{variable}={value}")]
+    """The releases of test_deploy.py have the same settings. Nomad reverts those within a minute (R12.3)."""
+    variables = {**VARIABLES, **OWN[name], "cores": "0"}
+    values = [word for variable, value in variables.items() for word in ("-var", f"{variable}={value}")]
     answer = agent.nomad("job", "run", "-output", *values, str(path(name)))
     assert answer.returncode == 0, answer.stderr
     job = json.loads(answer.stdout)["Job"]
@@ -74,7 +74,7 @@ def test_each_job_gives_up_a_canary_that_fails_after_three_restarts(agent: Agent
 
 
 def test_a_stack_without_a_release_has_no_application(project: Stack) -> None:
-    """A fresh cluster has nothing to run yet: its stores come first, and a release is pushed into them."""
+    """A new cluster runs its stores first, and the release is uploaded into them later."""
     configure(project, CONFIGURATION, SECRETS)
     planned = project.preview().expect_success().output
     assert "nomad:index/job:Job: (create)" in planned
@@ -82,7 +82,7 @@ def test_a_stack_without_a_release_has_no_application(project: Stack) -> None:
 
 
 def test_a_release_is_three_jobs_whose_tasks_read_their_own_secrets_only(project: Stack, agent: Agent) -> None:
-    """The owner's database URL is where migrations run, and nowhere else (R8.1, R11.2)."""
+    """The owner's database URL is only in the task that migrates (R8.1, R11.2)."""
     configure(project, CONFIGURATION, SECRETS)
     project.run("config", "set", "--path", "settings.UPSCHEDULE_JOBS_PENDING_MAX", "7").expect_success()
     release(project, "1")
@@ -107,7 +107,7 @@ def test_a_release_is_three_jobs_whose_tasks_read_their_own_secrets_only(project
 
 
 def test_new_secrets_go_out_as_a_release_does(project: Stack, agent: Agent) -> None:
-    """Instances that run keep theirs: with the mark the job changes, which starts a canary (R8.2, R12.2)."""
+    """Running instances keep their secrets. The changed mark changes the job, which starts a canary (R8.2, R12.2)."""
     configure(project, CONFIGURATION, SECRETS)
     release(project, "1")
     project.up().expect_success()
@@ -123,7 +123,7 @@ def test_new_secrets_go_out_as_a_release_does(project: Stack, agent: Agent) -> N
 
 
 def test_a_second_release_waits_until_the_first_has_ended(project: Stack, agent: Agent) -> None:
-    """It is refused before anything changes, and let through once the first was failed or promoted (R12.4)."""
+    """It is refused before anything changes, and accepted once the first release has failed or was promoted (R12.4)."""
     configure(project, CONFIGURATION, SECRETS)
     release(project, "1")
     project.up().expect_success()
@@ -143,7 +143,7 @@ def test_a_second_release_waits_until_the_first_has_ended(project: Stack, agent:
 
 
 def test_what_is_no_manifest_is_refused(project: Stack) -> None:
-    """Before the first resource, with the rest of what is wrong."""
+    """The program refuses it before the first resource, together with all other errors."""
     configure(project, {**CONFIGURATION, "release": "v1", "settings": "[]"}, SECRETS)
     refused = project.preview().output
 

@@ -1,4 +1,4 @@
-"""PostgreSQL's backups, on Debian's server, pgBackRest and an S3 store with TLS and an object lock (R9.1, R9.2)."""
+"""PostgreSQL's backups on Debian's server, pgBackRest and an S3 store with TLS and an object lock (R9.1, R9.2)."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -27,14 +27,14 @@ def site() -> Iterator[BackupSite]:
 
 @pytest.fixture(scope="module")
 def record(site: BackupSite) -> Record:
-    """A backup that was made and verified while others wrote."""
+    """A backup that was made and verified while clients wrote to the database."""
     site.execute("INSERT INTO accounts (email, password_hash) VALUES ('thandi@tuks.example', 'x')")
     with writing(site):
         return site.backups.back_up()
 
 
 def test_a_backup_counts_when_it_was_restored_and_compared(site: BackupSite, record: Record) -> None:
-    """While two clients write without a pause; nothing of the restoration is left (R9.2)."""
+    """Two clients write without a pause meanwhile. The restored copy is removed afterwards (R9.2)."""
     assert record.verified
     assert record.reference.tables["accounts"].rows > 0
     assert set(record.reference.tables) > {"accounts", "jobs", "calendars", "schema_migrations"}
@@ -43,12 +43,12 @@ def test_a_backup_counts_when_it_was_restored_and_compared(site: BackupSite, rec
 
 
 def test_the_run_is_recorded_for_the_schedulers(site: BackupSite, record: Record) -> None:
-    """With what Prometheus shows; one that fails has its reason, and the repository stays as it was (R9.5)."""
+    """The row has what Prometheus shows. A failed run has its reason, and the repository is unchanged (R9.5)."""
     variables = dict(site.backups.repository.variables) | {"PGBACKREST_REPO1_CIPHER_PASS": "another"}
     other = replace(site.backups, repository=replace(site.backups.repository, variables=variables))
     with pytest.raises(StepFailed) as failed:
         other.back_up()
-    made, verification = record.backup, record.verification
+    backup, verification = record.backup, record.verification
     with psycopg.connect(site.postgres.owner_dsn()) as connection:
         first, second = connection.execute(
             "SELECT outcome, reason, label, made_at, size_bytes, stored_bytes, verified_at FROM backup_runs ORDER BY id"
@@ -56,14 +56,17 @@ def test_the_run_is_recorded_for_the_schedulers(site: BackupSite, record: Record
 
     assert verification
     assert first == (
-        *("verified", None, made.label, made.finished_at),
-        *(made.size_bytes, made.stored_bytes, verification.finished_at),
+        *("verified", None, backup.label, backup.finished_at),
+        *(backup.size_bytes, backup.stored_bytes, verification.finished_at),
     )
     assert second == ("failed", str(failed.value)[:1000], *[None] * 5)
 
 
 def test_contents_are_recorded_only_while_no_writer_is_open(site: BackupSite) -> None:
-    """A snapshot does not show a transaction that began after the last one ended; its rows may be in the log or not."""
+    """A snapshot does not contain a transaction that began after the previous one ended.
+
+    Its rows may or may not be in the log.
+    """
     options = replace(site.backups.reference, quiet_seconds=0.5)
     with psycopg.connect(site.postgres.owner_dsn()) as writer:
         writer.execute("INSERT INTO accounts (stored_bytes) VALUES (1)")
@@ -78,18 +81,20 @@ def test_contents_are_recorded_only_while_no_writer_is_open(site: BackupSite) ->
 def test_what_the_repository_holds_is_encrypted(site: BackupSite, record: Record) -> None:
     """The store sees no table, no row and no name of a role."""
     client = site.store.backup_client()
-    # The files of the log hold the rows, and the others the names of files.
+    # Files of the write-ahead log contain rows, and the other files contain file names.
     keys = [key for key in site.objects() if key.startswith("archive/") or "pg_data" not in key]
-    seen = b"".join(
+    stored = b"".join(
         client.get_object(bucket_name=BUCKET, object_name=key).read() for key in keys if "records/" not in key
     )
 
-    assert len(seen) > 10_000
-    assert [word for word in (b"thandi@tuks.example", b"upschedule_owner", b"PGDMP", b"pg_data") if word in seen] == []
+    assert len(stored) > 10_000
+    assert [
+        word for word in (b"thandi@tuks.example", b"upschedule_owner", b"PGDMP", b"pg_data") if word in stored
+    ] == []
 
 
 def test_contents_that_are_not_what_was_recorded_are_found(site: BackupSite, record: Record) -> None:
-    """A server that starts, and whose files are sound, is not enough (R9.2)."""
+    """It is not enough that the server starts and its files are intact (R9.2)."""
     accounts = record.reference.tables["accounts"]
     tables = record.reference.tables | {
         "accounts": TableSum(accounts.rows + 1, accounts.checksum),
@@ -108,7 +113,7 @@ def test_contents_that_are_not_what_was_recorded_are_found(site: BackupSite, rec
 
 
 def test_the_key_that_makes_backups_cannot_destroy_them(site: BackupSite, record: Record) -> None:
-    """The store keeps every version for nine days, and neither the lock nor the bucket can be removed."""
+    """The store keeps every version for nine days, and the key can remove neither the lock nor the bucket."""
     client = site.store.backup_client()
     everything = list(client.list_objects(bucket_name=BUCKET, recursive=True, include_version=True))
     versions = [each for each in everything if not each.is_delete_marker]
@@ -129,7 +134,7 @@ def test_the_key_that_makes_backups_cannot_destroy_them(site: BackupSite, record
 
 
 def test_the_keys_of_the_archive_are_locked_anew_by_each_backup(site: BackupSite, record: Record) -> None:
-    """Otherwise written once only; without them no segment of the log can be read (R9.4)."""
+    """These keys are otherwise written only once. Without them, no segment of the log can be read (R9.4)."""
     found = site.store.backup_client().list_objects(bucket_name=BUCKET, prefix="archive/upschedule/archive.info")
     written = {str(each.object_name): each.last_modified for each in found}
 
@@ -138,7 +143,7 @@ def test_the_keys_of_the_archive_are_locked_anew_by_each_backup(site: BackupSite
 
 
 def test_with_another_key_nothing_can_be_read(site: BackupSite, record: Record) -> None:
-    """The sentence asks for the right one, and repeats no byte of a file."""
+    """The message asks for the right key and contains no byte of a file."""
     variables = dict(site.backups.repository.variables) | {"PGBACKREST_REPO1_CIPHER_PASS": "another"}
     other = replace(site.backups, repository=replace(site.backups.repository, variables=variables))
     with pytest.raises(StepFailed) as failed:
@@ -149,13 +154,13 @@ def test_with_another_key_nothing_can_be_read(site: BackupSite, record: Record) 
 
 
 def test_a_label_that_does_not_exist_is_refused(site: BackupSite) -> None:
-    """With the command that lists those that do."""
+    """The message names the command that lists the existing labels."""
     with pytest.raises(UnknownBackup, match="`upschedule backup list`"):
         site.backups.verify("20200101-000000F")
 
 
 def test_a_scratch_folder_without_room_is_no_verified_backup(site: BackupSite, record: Record, tmp_path: Path) -> None:
-    """Here it cannot even be written to."""
+    """In this test the folder cannot be written to at all."""
     file = tmp_path / "file"
     file.write_text("")
     blocked = replace(site.backups, scratch=replace(site.backups.scratch, folder=file / "restored"))
@@ -165,9 +170,9 @@ def test_a_scratch_folder_without_room_is_no_verified_backup(site: BackupSite, r
 
 
 def test_an_operator_reads_what_there_is(site: BackupSite, record: Record) -> None:
-    """Each command by its exit code; what is missing has its name in the sentence."""
-    listed, shown = ended(site, "list"), ended(site, "show", record.backup.label)
-    unknown = ended(site, "verify", "20200101-000000F")
+    """Each command has its exit code, and the message names what is missing."""
+    listed, shown = finished(site, "list"), finished(site, "show", record.backup.label)
+    unknown = finished(site, "verify", "20200101-000000F")
 
     assert (listed[0], shown[0], unknown[0]) == (0, 0, 4)
     assert [(line.split()[0], line.split()[-1]) for line in listed[1].splitlines()] == [
@@ -177,8 +182,8 @@ def test_an_operator_reads_what_there_is(site: BackupSite, record: Record) -> No
     assert "`upschedule backup list`" in unknown[2]
 
 
-def ended(site: BackupSite, *arguments: str) -> tuple[int, str, str]:
-    """Exit code, standard output and standard error."""
+def finished(site: BackupSite, *arguments: str) -> tuple[int, str, str]:
+    """Returns exit code, standard output and standard error."""
     with site.started(*arguments) as process:
-        output, said = process.communicate(timeout=60)
-    return process.returncode, output, said
+        output, errors = process.communicate(timeout=60)
+    return process.returncode, output, errors

@@ -1,4 +1,7 @@
-"""Backups whose repository is damaged, emptied or old, or whose process is killed (R9); some minutes."""
+"""Backups whose repository is damaged, emptied or outdated, or whose process is killed (R9).
+
+The tests take some minutes.
+"""
 
 import io
 import os
@@ -30,7 +33,7 @@ def record(site: BackupSite) -> Record:
 
 
 def test_a_flipped_bit_in_the_repository_is_found(site: BackupSite, record: Record) -> None:
-    """The backup does not count any more, and an operator reads why (R9.2, R9.5)."""
+    """The backup no longer counts as verified, and an operator sees the reason (R9.2, R9.5)."""
     client = site.store.backup_client()
     key = max(
         site.objects(f"backup/upschedule/{record.backup.label}/pg_data/base/"),
@@ -53,7 +56,10 @@ def test_a_flipped_bit_in_the_repository_is_found(site: BackupSite, record: Reco
 
 
 def test_what_the_key_deleted_comes_back(site: BackupSite, record: Record) -> None:
-    """It hides objects only: the owner of the store removes the marks, and the backup verifies as before (R9.4)."""
+    """The key can only hide objects.
+
+    The store's owner removes the delete markers, and the backup is valid again (R9.4).
+    """
     client, admin = site.store.backup_client(), site.store.admin_client()
     for key in site.objects():
         client.remove_object(bucket_name=BUCKET, object_name=key)
@@ -67,7 +73,7 @@ def test_what_the_key_deleted_comes_back(site: BackupSite, record: Record) -> No
 
 
 def test_old_backups_go_when_a_newer_one_counts(site: BackupSite, record: Record) -> None:
-    """With the write-ahead log that only they needed; by an injected clock (R9.1)."""
+    """Write-ahead log that only they needed is removed with them. An injected clock moves time forward (R9.1)."""
     later = replace(site.backups, now=lambda: datetime.now(tz=UTC) + timedelta(days=7, hours=1))
     newest = site.backups.back_up().backup.label
     segments = site.objects("archive/")
@@ -79,7 +85,7 @@ def test_old_backups_go_when_a_newer_one_counts(site: BackupSite, record: Record
     site.backups.verify(newest)
     later.remove_old()
 
-    # The newest that counts is the one before.
+    # The newest backup that counts is the one before.
     assert unverified == before[-2:]
     assert [backup.label for backup, _ in site.backups.list()] == [newest]
     assert len(site.objects("archive/")) < len(segments)
@@ -88,7 +94,10 @@ def test_old_backups_go_when_a_newer_one_counts(site: BackupSite, record: Record
 
 @pytest.mark.parametrize("stage", ["copying", "restoring"])
 def test_a_backup_whose_process_is_killed_does_not_count(site: BackupSite, record: Record, stage: str) -> None:
-    """Neither while pgBackRest copies nor while the backup is verified; the next one does (R9.2, R9.5)."""
+    """It makes no difference whether pgBackRest is copying or verifying when it is killed.
+
+    The next backup counts (R9.2, R9.5).
+    """
     known = {backup.label for backup, _ in site.backups.list()}
     process = site.started("now")
     try:
@@ -109,5 +118,5 @@ def test_a_backup_whose_process_is_killed_does_not_count(site: BackupSite, recor
 
 
 def copied(site: BackupSite) -> set[str]:
-    """Labels of backups of which something is in the repository."""
+    """Labels of backups with at least one file in the repository."""
     return {key.split("/")[2] for key in site.objects("backup/upschedule/2")}

@@ -1,4 +1,4 @@
-"""PostgreSQL is lost, or its repository is away (R9.1, R9.3, R9.5); some minutes."""
+"""PostgreSQL is lost, or its repository is unreachable (R9.1, R9.3, R9.5). The tests take some minutes."""
 
 import os
 import shutil
@@ -23,7 +23,7 @@ from tests.support.servers import wait_until
 from upschedule.operations.cluster_backup.errors import NotArchived, StepFailed
 
 pytestmark = pytest.mark.timeout(600)
-#: PostgreSQL pauses for a second after each of its tries, of which it makes up to six; and a busy machine.
+#: PostgreSQL pauses for a second after each of up to six attempts. The rest is a margin for a busy machine.
 NOISE_SECONDS = 15.0
 
 
@@ -34,7 +34,7 @@ def site() -> Iterator[BackupSite]:
 
 
 def test_a_store_that_is_away_stops_no_writer_and_fills_no_disk(site: BackupSite) -> None:
-    """The backup fails with the reason; once the store is back, the next one counts (R9.5)."""
+    """The backup fails with the reason. Once the store is reachable, the next backup counts (R9.5)."""
     short = replace(
         site.backups,
         repository=replace(site.backups.repository, program_seconds=60),
@@ -62,7 +62,10 @@ def test_a_store_that_is_away_stops_no_writer_and_fills_no_disk(site: BackupSite
 
 
 def test_a_store_that_is_away_delays_no_orderly_end_and_costs_no_segment(site: BackupSite, figure: Figure) -> None:
-    """Frozen, so that pgBackRest waits; what was not archived is archived after the next start (R3.5, R9.5)."""
+    """The store is frozen, so pgBackRest waits.
+
+    Segments that were not archived are archived after the next start (R3.5, R9.5).
+    """
     site.backups.repository.create(site.backups.reference.dsn)
     frozen = site.store.pid
     assert frozen
@@ -84,7 +87,7 @@ def test_a_store_that_is_away_delays_no_orderly_end_and_costs_no_segment(site: B
 
 
 def test_a_server_that_is_lost_comes_back_as_of_a_second(site: BackupSite) -> None:
-    """By the commands of docs/cluster-backup.md: what was committed before it is there, and nothing from after it."""
+    """The commands of docs/cluster-backup.md restore all that was committed before that second, and nothing newer."""
     site.backups.repository.create(site.backups.reference.dsn)
     site.backups.repository.back_up(site.backups.reference.dsn)
     site.execute("INSERT INTO accounts (email, password_hash) VALUES ('before@tuks.example', 'x')")

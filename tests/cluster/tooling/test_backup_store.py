@@ -1,4 +1,4 @@
-"""The bucket of the repository, as the job `backup-store` makes it with nothing but Python (R9.4)."""
+"""The bucket of the repository, which the job `backup-store` creates with Python's standard library only (R9.4)."""
 
 import os
 import subprocess
@@ -25,8 +25,8 @@ def store() -> Iterator[LockedStore]:
             yield running
 
 
-def made(store: LockedStore, bucket: str, *, days: int = 9, key: str = "lock-secret") -> tuple[int, str]:
-    """Exit code and standard error."""
+def create_bucket(store: LockedStore, bucket: str, *, days: int = 9, key: str = "lock-secret") -> tuple[int, str]:
+    """Runs the job's program and returns its exit code and standard error."""
     done = subprocess.run(
         [sys.executable, PROGRAM, store.address().endpoint, bucket, str(days), "us-east-1"],
         env={"PATH": os.environ["PATH"], "ACCESS_KEY": "lock", "SECRET_KEY": key},
@@ -39,26 +39,26 @@ def made(store: LockedStore, bucket: str, *, days: int = 9, key: str = "lock-sec
 
 
 def test_the_bucket_is_made_with_its_lock_once_or_again(store: LockedStore) -> None:
-    """Another number of days holds for what is written from then on."""
-    assert [made(store, "first", days=days) for days in (9, 9, 12)] == [(0, "")] * 3
+    """A changed number of days applies to objects that are written afterwards."""
+    assert [create_bucket(store, "first", days=days) for days in (9, 9, 12)] == [(0, "")] * 3
     lock = store.admin_client().get_object_lock_config(bucket_name="first")
 
     assert (lock.mode, lock.duration, lock.duration_unit) == ("GOVERNANCE", 12, "Days")
 
 
 def test_a_bucket_without_a_lock_is_refused(store: LockedStore) -> None:
-    """It cannot get one, and backups in it could be destroyed by the key that writes them."""
+    """A lock cannot be added later, so the key that writes backups could destroy them."""
     store.admin_client().make_bucket(bucket_name="plain")
-    code, said = made(store, "plain")
+    code, message = create_bucket(store, "plain")
 
     assert code == 1
-    assert "the bucket plain exists without an object lock" in said
+    assert "the bucket plain exists without an object lock" in message
 
 
-def test_a_wrong_key_is_told_at_once(store: LockedStore) -> None:
-    """Without the secret, and without trying for half a minute."""
-    code, said = made(store, "second", key="another-secret")
+def test_a_wrong_key_is_reported_at_once(store: LockedStore) -> None:
+    """The program does not retry for half a minute, and its message does not contain the secret."""
+    code, message = create_bucket(store, "second", key="another-secret")
 
     assert code == 1
-    assert "SignatureDoesNotMatch" in said
-    assert "another-secret" not in said
+    assert "SignatureDoesNotMatch" in message
+    assert "another-secret" not in message

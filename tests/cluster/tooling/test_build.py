@@ -1,4 +1,4 @@
-"""`make cluster-tools` finds before it builds, and says what it lacks before it spends minutes."""
+"""`make cluster-tools` uses existing programs, and reports missing compilers before it starts a build of minutes."""
 
 import fcntl
 import os
@@ -29,7 +29,7 @@ def build(
 
 @pytest.fixture
 def bare(tmp_path: Path) -> Path:
-    """A folder to be the whole PATH: only what the kernel of every system has."""
+    """A folder that serves as the whole PATH and contains only what every system has."""
     folder = tmp_path / "bare"
     folder.mkdir()
     link(folder, "nice")
@@ -43,7 +43,7 @@ def link(folder: Path, name: str) -> None:
 
 
 def test_what_was_built_before_is_not_built_again(programs: Path) -> None:
-    """And each says the version that is pinned."""
+    """Each program prints the pinned version."""
     again = build()
 
     assert again.returncode == 0, again.stderr
@@ -54,7 +54,7 @@ def test_what_was_built_before_is_not_built_again(programs: Path) -> None:
 
 
 def test_a_program_on_path_in_the_right_version_is_used(programs: Path, tmp_path: Path) -> None:
-    """So an official release takes the place of ours."""
+    """An official release then replaces the project's own build."""
     official = tmp_path / "official"
     official.mkdir()
     for name in NAMES:
@@ -67,7 +67,7 @@ def test_a_program_on_path_in_the_right_version_is_used(programs: Path, tmp_path
 
 
 def test_without_go_the_sentence_says_what_to_install(bare: Path, tmp_path: Path) -> None:
-    """Nothing is downloaded, nothing is left half made."""
+    """Nothing is downloaded, and no partial build remains."""
     failed = build(path=bare, cache_home=tmp_path / "cache")
 
     assert failed.returncode == 1
@@ -76,7 +76,7 @@ def test_without_go_the_sentence_says_what_to_install(bare: Path, tmp_path: Path
 
 
 def test_without_gcc_only_nomad_cannot_be_built(programs: Path, bare: Path, tmp_path: Path) -> None:
-    """What was found before it stays found."""
+    """Programs that were found on PATH are still used."""
     for name in ("nomad-autoscaler", "pulumi"):
         shutil.copy(programs / name, bare)
     link(bare, "go")
@@ -88,7 +88,7 @@ def test_without_gcc_only_nomad_cannot_be_built(programs: Path, bare: Path, tmp_
 
 
 def test_the_cache_is_named_by_the_pins_alone(tmp_path: Path) -> None:
-    """A clone shares it; another version of a module has one of its own."""
+    """A clone shares the cache. Another version of a module gets its own."""
     clone = tmp_path / "clone"
     shutil.copytree(ROOT / "tools" / "cluster", clone / "tools" / "cluster")
     question = [sys.executable, "-c", "from tools.cluster.pinned_programs import cache; print(cache())"]
@@ -103,7 +103,7 @@ def test_the_cache_is_named_by_the_pins_alone(tmp_path: Path) -> None:
 
 
 def test_two_builds_wait_for_each_other(programs: Path) -> None:
-    """The second says what it waits for."""
+    """The second build prints what it waits for."""
     command = [sys.executable, "-m", "tools.cluster.build"]
     with (programs.parent / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""A canary worker's share of the documents: the template of the job's file on a real Nomad and Consul (R12.2)."""
+"""A canary worker's share of the documents: the template of the job file on a real Nomad and Consul (R12.2)."""
 
 import re
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ job "worker" {
 
 
 class Canary:
-    """The one instance of the worker's job; `tags` are those of its registration in Consul."""
+    """The single instance of the worker's job. `tag` sets the tags of its registration in Consul."""
 
     def __init__(self, agent: Agent, consul: str) -> None:
         self._agent = agent
@@ -65,7 +65,7 @@ class Canary:
         self._agent.call("DELETE", f"var/{VARIABLE}")
 
     def await_state(self, folder: Path, state: LiveState) -> None:
-        """As the worker itself understands the file."""
+        """The worker's own code parses the file."""
 
         def reached() -> bool:
             shown = self._agent.nomad("alloc", "fs", self.id, "work/local/standing")
@@ -92,7 +92,7 @@ def canary(programs: Path, tmp_path: Path) -> Iterator[Canary]:
 
 
 def test_a_share_reaches_the_canary_that_it_is_meant_for_and_no_other(canary: Canary, tmp_path: Path) -> None:
-    """It changes and ends while the worker runs, with the identity that Nomad gives to its task."""
+    """The share changes and ends while the worker runs, with the identity that Nomad gives to its task."""
     none, live = LiveState(live=False), LiveState(live=True)
     canary.give("an earlier canary", 50)
     canary.tag("prometheus", "canary")

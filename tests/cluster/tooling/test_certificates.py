@@ -1,4 +1,4 @@
-"""The certificates of `hosts/sbin/upschedule-certificates` in the PostgreSQL of a node, by the names of its clients."""
+"""Certificates of `hosts/sbin/upschedule-certificates`, used by a node's PostgreSQL and verified by its clients."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.support.servers import scratch_directory, started, wait_until
 from upschedule.operations.embedded.ports import LOOPBACK
 from upschedule.operations.embedded.postgres import Postgres
 
-#: Debian's, as the cluster's tasks run it: the one of the wheels cannot speak TLS.
+#: Debian's PostgreSQL, which the tasks of the cluster run, since that of the Python wheels has no TLS.
 BINARIES = Path("/usr/lib/postgresql/15/bin")
 
 
@@ -27,7 +27,7 @@ def server() -> Iterator[Postgres]:
 
 
 def test_postgresql_shows_the_certificate_and_clients_verify_it(server: Postgres, tmp_path: Path) -> None:
-    """By name and authority, as the application's database URLs say it (`verify-full`)."""
+    """Clients verify name and authority, as the application's database URLs require (`verify-full`)."""
     folder = tmp_path / "certificates"
     for where, arguments in (
         (folder, ["authority"]),

@@ -1,4 +1,4 @@
-"""The jobs of one release agree wherever they need not differ, although `api` has a file of its own."""
+"""The jobs of one release have equal settings wherever they need not differ, although each has its own file."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from tests.support.cluster.program.job_files import path
 from tests.support.cluster.tooling.nomad_agent import Agent
 
 TASKS = {"api": ("prepare", "serve"), "worker": ("wait", "work"), "scheduler": ("wait", "schedule")}
-#: They differ on purpose: the API alone takes traffic, and prepares the database with a user of its own.
+#: These fields differ on purpose: only the API receives traffic and prepares the database, with its own user.
 JOB_DIFFERS = {"ID", "Name", "TaskGroups"}
 GROUP_DIFFERS = {"Name", "Tasks", "Scaling"}
 PREPARING_DIFFERS = {"Name", "User", "Config", "Env", "Templates", "Resources"}
@@ -21,7 +21,7 @@ SERVING_DIFFERS = {"Name", "Config", "Env", "KillTimeout", "Services", "Template
 
 @pytest.fixture(scope="module")
 def parsed(agent: Agent) -> Mapping[str, dict[str, Any]]:
-    """Each job as Nomad reads its file, with equal variables."""
+    """Each job as Nomad parses its file, with equal variables."""
     found: dict[str, dict[str, Any]] = {}
     for name in JOBS:
         sizes = {"cores": "0", "cpu": "200", "memory_mb": "256", "instances": "2"}
@@ -30,7 +30,7 @@ def parsed(agent: Agent) -> Mapping[str, dict[str, Any]]:
 
 
 def parse(agent: Agent, name: str, variables: Mapping[str, str]) -> dict[str, Any]:
-    """The job as Nomad reads its file."""
+    """The job as Nomad parses its file."""
     values = [word for variable, value in variables.items() for word in ("-var", f"{variable}={value}")]
     answer = agent.nomad("job", "run", "-output", *values, str(path(name)))
     assert answer.returncode == 0, answer.stderr
@@ -39,11 +39,11 @@ def parse(agent: Agent, name: str, variables: Mapping[str, str]) -> dict[str, An
 
 
 def common_blocks(name: str, job: dict[str, Any]) -> dict[str, Any]:
-    """The parts that are the same in all three jobs, by a name that says where each is."""
+    """The parts that must be the same in all three jobs, each with a name that says where it is."""
     (group,) = job["TaskGroups"]
     fetch, preparing, serving = group["Tasks"]
     (service,) = serving["Services"]
-    # How many instances are replaced at once is for each job to say.
+    # Each job has its own number of instances that are replaced at once.
     update = {**job["Update"], "MaxParallel": None}
     templates = {
         f"{kind} task: template {template['DestPath']}": _without_path(template, name, task["Name"])
@@ -62,9 +62,9 @@ def common_blocks(name: str, job: dict[str, Any]) -> dict[str, Any]:
         **{f"serving task: {key}": value for key, value in serving.items() if key not in SERVING_DIFFERS},
         "serving task: environment": _python_environment(serving),
         "serving task: command": _start(serving),
-        # Only an instance of the API prepares, and needs to know which deployments run.
+        # Only an instance of the API prepares the database, so only it needs to know which deployments run.
         "service: meta": {key: value for key, value in service["Meta"].items() if key != "deployment"},
-        # What each calls ready is its own path.
+        # Each service has its own path for the readiness check.
         "service: checks": [{**check, "Path": None} for check in service["Checks"]],
         **templates,
     }
@@ -81,7 +81,7 @@ def _python_environment(task: dict[str, Any]) -> dict[str, str]:
 
 
 def _start(task: dict[str, Any]) -> dict[str, Any]:
-    """The command up to the program's own arguments."""
+    """The command up to the arguments of the program itself."""
     config = task["Config"]
     return {**config, "args": config["args"][: config["args"].index("upschedule") + 1]}
 
@@ -94,7 +94,7 @@ def test_the_tasks_are_those_that_are_compared(parsed: Mapping[str, dict[str, An
 
 
 def test_common_blocks_of_the_application_are_equal(parsed: Mapping[str, dict[str, Any]]) -> None:
-    """A change of one file that the other needs as well fails here, with the name of the block."""
+    """A change that was made in only one of the files fails here, with the name of the block."""
     blocks = {name: common_blocks(name, job) for name, job in parsed.items()}
     differing = {
         f"{name}: {block}": (blocks["api"].get(block), blocks[name].get(block))
@@ -110,7 +110,7 @@ def test_common_blocks_of_the_application_are_equal(parsed: Mapping[str, dict[st
 def test_other_jobs_of_a_release_unpack_and_restart_as_those_of_the_application(
     agent: Agent, parsed: Mapping[str, dict[str, Any]], name: str
 ) -> None:
-    """They are of the same release, in files of their own, and need neither Consul nor a store."""
+    """These jobs belong to the same release and have their own files. They need neither Consul nor a store."""
     variables = {name: VARIABLES[name] for name in ("namespace", "user", "release")}
     other = parse(agent, name, {**variables, **SERVICES[name]})
     blocks = [

@@ -1,4 +1,4 @@
-"""The log of what gates found and people decided, on a real Nomad with the deploy token (issue 11, R12.3)."""
+"""The log of gate results and operators' decisions, on a real Nomad with the deploy token (issue 11, R12.3)."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -29,7 +29,7 @@ def test_decisions_of_commands_that_run_at_the_same_time_are_all_kept(site: Site
 
 
 def test_the_log_stays_within_what_a_variable_holds(site: Site) -> None:
-    """Nomad refuses a Variable of more than 64 KiB. The oldest decisions go."""
+    """Nomad refuses a Variable of more than 64 KiB, so the oldest decisions are removed."""
     log = DecisionLog(client(site))
     for number in range(52):
         log.add(decision(f"{number:03}{'x' * 600}"))
@@ -47,7 +47,7 @@ def test_a_damaged_log_begins_anew_and_a_token_without_the_right_sees_none(site:
 
 
 def test_a_revert_is_recorded_and_shown_and_disturbs_no_record(site: Site) -> None:
-    """With what the last gate had found; a revert that changes nothing is none."""
+    """The entry contains the result of the last gate. A revert that changes nothing adds no entry."""
     site.release(Release(name="one"))
     site.await_phase("settled")
     site.deploy("status")

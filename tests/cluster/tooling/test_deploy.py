@@ -19,17 +19,20 @@ NOT_REVERTED, INTERRUPTED = 24, 130
 
 
 def test_nothing_is_there_before_the_first_release(site: Site) -> None:
-    said = site.deploy("status")
+    result = site.deploy("status")
 
-    assert said.code == UNHEALTHY
-    assert said.text.count("no release has been started") == len(JOBS)
+    assert result.code == UNHEALTHY
+    assert result.text.count("no release has been started") == len(JOBS)
     assert (
         site.deploy("gate", "--url", "http://127.0.0.1:1", "--prometheus", "http://127.0.0.1:1").code == NOTHING_TO_GATE
     )
 
 
-def test_a_release_is_told_from_its_start_to_its_promotion(site: Site) -> None:
-    """Settled, canary under way, waiting for a person; `watch` ends when nothing moves any more."""
+def test_a_release_is_shown_from_its_start_to_its_promotion(site: Site) -> None:
+    """The phases are: settled, canary under way, and waiting for a promotion.
+
+    `watch` ends when nothing changes any more.
+    """
     site.release(ONE)
     assert site.deploy("watch").code == DONE
     settled = site.deploy("status")
@@ -74,26 +77,27 @@ def test_a_release_is_told_from_its_start_to_its_promotion(site: Site) -> None:
 def test_watch_says_why_a_canary_failed_and_that_the_earlier_release_is_back(
     site: Site, bad: Release, reasons: list[str]
 ) -> None:
-    """In one place, in words (R12.3)."""
+    """One output contains both the reason and the state (R12.3)."""
     site.release(ONE)
     site.await_phase("settled")
     site.release(bad, "api")
 
-    said = site.deploy("watch")
+    result = site.deploy("watch")
 
-    assert said.code == FAILED
-    assert [reason for reason in reasons if reason not in said.text] == [], said.text
-    assert "release bad (c0ffeebad) (version 1) failed" in said.text
-    assert "the earlier release is back" in said.text
+    assert result.code == FAILED
+    assert [reason for reason in reasons if reason not in result.text] == [], result.text
+    assert "release bad (c0ffeebad) (version 1) failed" in result.text
+    assert "the earlier release is back" in result.text
     assert site.running("api") == {"one"}
     assert site.deploy("status").code == FAILED
     assert site.deploy("status", "--wait-seconds", "60").code == DONE
 
 
 def test_a_canary_that_crashes_is_given_up_within_a_minute_and_the_wait_says_why(site: Site, figure: Figure) -> None:
-    """By Nomad alone, with the restarts and deadlines of the job files: a healthy start may take 15 minutes (R12.3).
+    """Nomad alone does this with the restarts and deadlines of the job files (R12.3).
 
-    The figure holds the minute; what bounds it are the restarts, three of them, 3 s apart.
+    A healthy start may take 15 minutes. The test's figure shows that it takes less than a minute. The time is bounded
+    by three restarts, 3 s apart.
     """
     site.release(ONE)
     site.await_phase("settled")
@@ -102,17 +106,17 @@ def test_a_canary_that_crashes_is_given_up_within_a_minute_and_the_wait_says_why
     crash = ["task serve ended with exit code 78", "serve | cannot find its settings"]
 
     def waits_and_says_why() -> bool:
-        said = site.deploy("status")
-        return said.code == UNDER_WAY and all(reason in said.text for reason in crash)
+        result = site.deploy("status")
+        return result.code == UNDER_WAY and all(reason in result.text for reason in crash)
 
     wait_until(waits_and_says_why, timeout_seconds=30)
-    said = site.deploy("watch")
+    result = site.deploy("watch")
 
-    assert said.code == FAILED, said.text
+    assert result.code == FAILED, result.text
     figure("seconds until a release that crashes is given up and all is back", time.monotonic() - began)
-    waiting, _, _ = said.text.partition("failed: Failed due to unhealthy allocations")
-    assert [reason for reason in crash if reason not in waiting] == [], said.text
-    assert "task serve ended with exit code 78, 4 times" in said.text
+    waiting, _, _ = result.text.partition("failed: Failed due to unhealthy allocations")
+    assert [reason for reason in crash if reason not in waiting] == [], result.text
+    assert "task serve ended with exit code 78, 4 times" in result.text
     assert site.running("api") == {"one"}
 
 
@@ -136,27 +140,27 @@ def test_a_canary_that_crashes_is_given_up_within_a_minute_and_the_wait_says_why
 def test_a_release_whose_instances_are_killed_goes_back_though_each_is_healthy_again(
     site: Site, gated: str, code: int, reason: str, decision: str
 ) -> None:
-    """As one that takes more memory with every request: by the gate, and in the roll-out (R12.3).
+    """Such a release needs more memory with every request. The gate or Nomad's deployment reverts it (R12.3).
 
-    `status` shows what the gate found, or that it was skipped.
+    `status` shows the gate's findings, or that the gate was skipped.
     """
     site.release(ONE)
     site.await_phase("settled")
     site.release(Release(name="bad", program=releases.DIES_LATER, healthy_seconds=900, restarts=3), "api")
     wait_until(lambda: site.restarts("api") and site.phases()["api"] == "waiting", timeout_seconds=30)
     nowhere = "http://127.0.0.1:1"
-    said = site.deploy("promote", gated, "--url", nowhere, "--prometheus", nowhere)
+    result = site.deploy("promote", gated, "--url", nowhere, "--prometheus", nowhere)
 
-    assert said.code == code, said.text
-    assert reason in said.text
-    assert "task serve was killed (exit code 137), as happens above its memory limit" in said.text
-    assert "The earlier release runs on all instances." in said.text
+    assert result.code == code, result.text
+    assert reason in result.text
+    assert "task serve was killed (exit code 137), as happens above its memory limit" in result.text
+    assert "The earlier release runs on all instances." in result.text
     assert site.running("api") == {"one"}
     assert f" release bad (c0ffeebad): {decision}" in site.deploy("status").text
 
 
-def test_a_canary_without_room_is_told_as_such(site: Site) -> None:
-    """Nomad alone would wait for ever and say nothing."""
+def test_a_canary_without_room_is_reported_as_such(site: Site) -> None:
+    """Nomad alone would wait without a limit and without a message."""
     site.release(ONE)
     site.await_phase("settled")
     site.release(Release(name="large", memory_mb=10_000_000), "worker")
@@ -166,7 +170,7 @@ def test_a_canary_without_room_is_told_as_such(site: Site) -> None:
 
 
 def test_revert_fails_what_is_under_way_and_a_second_call_changes_nothing(site: Site) -> None:
-    """Jobs that have settled meanwhile are left alone."""
+    """Jobs that have settled in the meantime are not changed."""
     site.release(ONE)
     site.await_phase("settled")
     site.release(TWO)
@@ -182,7 +186,7 @@ def test_revert_fails_what_is_under_way_and_a_second_call_changes_nothing(site: 
 
 
 def test_revert_of_a_finished_release_starts_the_one_before_it_with_as_many_instances(site: Site) -> None:
-    """Through a canary of the old release, which it promotes itself; the autoscaler's number stays."""
+    """It starts and promotes a canary of the old release. The number of instances that the autoscaler chose stays."""
     site.release(ONE)
     site.await_phase("settled")
     site.release(TWO)
@@ -190,10 +194,10 @@ def test_revert_of_a_finished_release_starts_the_one_before_it_with_as_many_inst
     site.promote()
     site.scale("worker", 2)
 
-    said = site.deploy("revert")
+    result = site.deploy("revert")
 
-    assert said.code == DONE, said.text
-    assert "worker: starting release one (c0ffeeone) again" in said.text
+    assert result.code == DONE, result.text
+    assert "worker: starting release one (c0ffeeone) again" in result.text
     assert [site.running(name) for name in JOBS] == [{"one"}] * len(JOBS)
     assert site.agent.call("GET", "job/worker", namespace=site.namespace)["TaskGroups"][0]["Count"] == 2
     again = site.deploy("revert")
@@ -222,7 +226,7 @@ def test_an_interrupted_command_says_that_nothing_changed(site: Site) -> None:
 
 
 def test_the_deploy_token_enters_no_task_and_reads_no_secret(site: Site) -> None:
-    """Least privilege: what the commands above need, and starting and scaling jobs."""
+    """The token has only the rights that these commands need, and those to start and scale jobs (least privilege)."""
     site.release(ONE, "api")
     wait_until(lambda: site.running("api") == {"one"})
     (first, *_) = site.agent.call("GET", "job/api/allocations", namespace=site.namespace)

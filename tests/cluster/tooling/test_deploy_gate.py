@@ -30,7 +30,7 @@ STARTING_SECONDS = 60
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
-    """What a release's visitors and its gate meet."""
+    """The service that visitors and the gate of a release use."""
 
     site: Site
     url: str
@@ -39,7 +39,10 @@ class Service:
     environment: dict[str, str]
 
     def release(self, name: str, **programs: str) -> None:
-        """The real processes, but for those that are given; the API's new instances are measured as soon as placed."""
+        """Starts the real processes, except those given.
+
+        Prometheus measures the API's new instances once they are placed.
+        """
         known = self.instances()
         Release(
             name=name,
@@ -52,7 +55,7 @@ class Service:
         self.measure()
 
     def instances(self) -> dict[str, tuple[str, bool]]:
-        """Address, and whether it is a canary, by allocation."""
+        """Maps each allocation to its address and whether it is a canary."""
         consul = self.site.node.consul
         client = consul_client(f"http://{consul.address}", consul.tokens["deploy"], retries=BRIEF)
         _, entries = client.health.service("api")
@@ -65,7 +68,7 @@ class Service:
         }
 
     def measure(self) -> None:
-        """As the cluster's own template does."""
+        """Writes the targets of Prometheus as the cluster's own template does."""
         targets = [
             {"targets": [address], "labels": {"service": "api", "alloc": id_, "canary": "yes" if canary else "no"}}
             for id_, (address, canary) in self.instances().items()
@@ -73,7 +76,7 @@ class Service:
         self.targets.write_text(json.dumps(targets), encoding="utf-8")
 
     def promote(self, **environment: str) -> CommandOutput:
-        """Its Traefik has no routes of the job's, and so no share for the canary."""
+        """This Traefik has no routes from the job file, so the canary gets no share of the visitors."""
         where = ("--url", self.url, "--prometheus", self.prometheus)
         return self.site.deploy("promote", *where, "--requests", "12", "--shares", "none", **environment)
 
@@ -105,8 +108,8 @@ def traefik(folder: Path, consul: ProtectedConsul) -> Iterator[str]:
 
 
 @pytest.mark.timeout(400)
-def test_a_good_release_is_promoted_and_a_bad_one_goes_back(service: Service, tmp_path: Path, figure: Figure) -> None:
-    """The gate measures the canary and no other, and what it decides happens to all jobs of the release."""
+def test_a_good_release_is_promoted_and_a_bad_one_is_reverted(service: Service, tmp_path: Path, figure: Figure) -> None:
+    """The gate measures only the canary, and its decision applies to all jobs of the release."""
     site = service.site
     service.release("one")
     site.await_phase("settled")

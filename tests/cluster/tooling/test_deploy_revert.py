@@ -1,4 +1,4 @@
-"""Ways back on a real Nomad, with our commands, with Nomad's own, and with both mixed (R12.3, R12.4)."""
+"""Rollbacks on a real Nomad with the project's commands, with Nomad's own, and with both mixed (R12.3, R12.4)."""
 
 import asyncio
 import functools
@@ -37,7 +37,7 @@ SEVEN = (2, 1, 2, 1, 2, 1, 2)
 
 
 def settle(site: Site, *releases_: Release) -> None:
-    """One after the other, promoted with Nomad's command; `deploy status` sees each."""
+    """Deploys the releases in order and promotes each with Nomad's command. `deploy status` runs after each."""
     for number, release in enumerate(releases_):
         site.release(release)
         if number:
@@ -48,13 +48,13 @@ def settle(site: Site, *releases_: Release) -> None:
 
 
 def runs(site: Site, release: str) -> bool:
-    """Everywhere, and nothing else."""
+    """Whether every job runs this release only."""
     return [site.running(job) for job in JOBS] == [{release}] * len(JOBS)
 
 
 @pytest.mark.timeout(300)
 def test_after_seven_scalings_a_revert_works_and_a_bad_release_goes_back(site: Site) -> None:
-    """Nomad has forgotten the earlier release by then, and still keeps a stable version of the present one."""
+    """Nomad has forgotten the earlier release by then, and still keeps a stable version of the current one."""
     settle(site, ONE, TWO)
     assert [each["release"] for each in site.records()] == ["one (c0ffeeone)", "two (c0ffeetwo)"]
     site.stack_applied("two")
@@ -66,7 +66,7 @@ def test_after_seven_scalings_a_revert_works_and_a_bad_release_goes_back(site: S
     assert back.code == DONE, back.text
     assert runs(site, "one")
     assert [site.versions(job)[0]["TaskGroups"][0]["Count"] for job in JOBS] == [1, 1, 2]
-    # The release that was left is not gone back to.
+    # A release that was left is not a target of another rollback.
     assert [each["release"] for each in site.records()] == ["one (c0ffeeone)"]
     drifted = site.deploy("status")
     assert (drifted.code, drifted.text.count("is not what the stack last applied")) == (FAILED, len(JOBS))
@@ -79,14 +79,14 @@ def test_after_seven_scalings_a_revert_works_and_a_bad_release_goes_back(site: S
     site.await_phase("returned", "api")
     assert site.running("api") == {"one"}
     assert site.versions("api")[0]["TaskGroups"][0]["Count"] == 1
-    # The stack names what runs, so a release that was left is no failure any more.
+    # The stack names the running release, so the release that was left is no longer reported as a failure.
     assert site.deploy("status", "--wait-seconds", "30").code == DONE
     assert site.deploy("status").code == DONE
 
 
 @pytest.mark.timeout(300)
 def test_a_release_can_be_left_after_the_next_one_failed(site: Site) -> None:
-    """A second call after a failure changes nothing, and does not claim success while an earlier release could run."""
+    """A second call after a failure changes nothing, and does not report success while an earlier release could run."""
     settle(site, ONE, TWO)
     site.stack_applied("bad")
     site.release(BAD)
@@ -104,7 +104,10 @@ def test_a_release_can_be_left_after_the_next_one_failed(site: Site) -> None:
 
 @pytest.mark.timeout(300)
 def test_a_token_from_before_the_records_can_revert(site: Site) -> None:
-    """To what Nomad still knows. The next `pulumi up` gives the token the right to read records."""
+    """It reverts to a version that Nomad still knows.
+
+    The next `pulumi up` gives the token the right to read records.
+    """
     old = site.with_old_token()
     for release in (ONE, TWO):
         old.release(release)
@@ -122,8 +125,8 @@ def test_a_token_from_before_the_records_can_revert(site: Site) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_all_jobs_go_back_or_none(site: Site, tmp_path: Path) -> None:
-    """Refused before the first change; or undone, when one of the jobs turns out not to start."""
+def test_all_jobs_are_reverted_or_none(site: Site, tmp_path: Path) -> None:
+    """The revert is refused before the first change, or undone when one of the jobs does not start."""
     (tmp_path / "one.tar.gz").write_bytes(b"an archive")
     broken = tmp_path / "broken"
     program = f"import os\nif os.path.exists({str(broken)!r}): raise SystemExit(7)\n{SERVES}"
@@ -138,7 +141,7 @@ def test_all_jobs_go_back_or_none(site: Site, tmp_path: Path) -> None:
         assert "nothing was changed" in refused.text
         assert {job: site.versions(job)[0]["Version"] for job in JOBS} == before
 
-    # Without an answer of the object store: nodes keep what they ran last.
+    # The object store does not answer, and the nodes keep the archives that they ran last.
     broken.touch()
     undone = site.deploy("revert")
     assert undone.code == NOT_REVERTED, undone.text
@@ -167,7 +170,7 @@ def test_a_recorded_job_that_fits_on_no_node_is_known_before_the_first_change(si
 
 @pytest.mark.timeout(300)
 def test_nomads_own_commands_and_ours_mix(site: Site) -> None:
-    """Promotion of one job, and failing another."""
+    """One job is promoted and another fails."""
     settle(site, ONE)
     site.release(TWO)
     site.await_phase("waiting")
@@ -210,7 +213,10 @@ def test_a_revert_of_one_job_by_nomad_mixes_with_ours_and_a_stopped_instance_is_
 
 @pytest.mark.timeout(300)
 def test_a_second_revert_continues_one_that_was_interrupted(site: Site) -> None:
-    """It left canaries of the earlier release, as this registration does: undone, they would leave the bad one."""
+    """The interrupted revert left canaries of the earlier release, like this registration.
+
+    Undoing them would keep the bad release.
+    """
     settle(site, ONE, TWO)
     site.stack_applied("two")
     site.release(ONE)
@@ -239,23 +245,26 @@ def test_an_earlier_release_that_the_stack_names_is_undone_like_any_other(site: 
 
 @pytest.mark.timeout(300)
 async def test_a_promotion_goes_on_after_nomad_was_silent(site: Site) -> None:
-    """The answer to the first promotion is lost, and Nomad is away after it: all jobs are promoted, none twice."""
+    """The answer to the first promotion is lost, and Nomad is unreachable after it.
+
+    All jobs are promoted, each once.
+    """
     settle(site, ONE)
     site.release(TWO)
     site.await_phase("waiting")
     async with FaultProxy(urlsplit(site.agent.address).port or 0) as proxy:
-        lost, silent = asyncio.Event(), asyncio.Event()
-        promoting = asyncio.create_task(promote_through(site, proxy, lost, silent, silence_seconds=60))
+        lost, unreachable = asyncio.Event(), asyncio.Event()
+        promoting = asyncio.create_task(promote_through(site, proxy, lost, unreachable, silence_seconds=60))
         await asyncio.wait_for(lost.wait(), 60)
         await proxy.refuse()
-        await asyncio.wait_for(silent.wait(), 60)
+        await asyncio.wait_for(unreachable.wait(), 60)
         await proxy.restore()
-        said = await promoting
+        result = await promoting
 
-    # There is no service here that could be verified, so the release is brought back in the end.
-    assert said.code == NOT_VERIFIED, said.text
-    assert "The roll-out" not in said.text
-    assert all(f"{job}: release two (c0ffeetwo), version 1: settled" in said.text for job in JOBS), said.text
+    # This site has no service that could be verified, so the release is reverted at the end.
+    assert result.code == NOT_VERIFIED, result.text
+    assert "The roll-out" not in result.text
+    assert all(f"{job}: release two (c0ffeetwo), version 1: settled" in result.text for job in JOBS), result.text
     assert runs(site, "one")
 
 
@@ -265,14 +274,14 @@ async def test_a_promotion_that_nomad_left_half_done_says_what_is_known_and_can_
     site.release(TWO)
     site.await_phase("waiting")
     async with FaultProxy(urlsplit(site.agent.address).port or 0) as proxy:
-        lost, silent = asyncio.Event(), asyncio.Event()
-        promoting = asyncio.create_task(promote_through(site, proxy, lost, silent, silence_seconds=2))
+        lost, unreachable = asyncio.Event(), asyncio.Event()
+        promoting = asyncio.create_task(promote_through(site, proxy, lost, unreachable, silence_seconds=2))
         await asyncio.wait_for(lost.wait(), 60)
         await proxy.refuse()
-        said = await promoting
+        result = await promoting
 
-    assert said.code == PARTLY_KNOWN, said.text
-    assert "worker may be promoted, scheduler is not promoted, api is not promoted" in said.text
+    assert result.code == PARTLY_KNOWN, result.text
+    assert "worker may be promoted, scheduler is not promoted, api is not promoted" in result.text
     site.await_phase("settled", "worker")
     back = await asyncio.to_thread(site.deploy, "revert")
     assert back.code == DONE, back.text
@@ -281,7 +290,7 @@ async def test_a_promotion_that_nomad_left_half_done_says_what_is_known_and_can_
 
 @pytest.mark.timeout(300)
 async def test_a_silence_before_the_way_back_is_not_reported_as_no_change(site: Site) -> None:
-    """Everything is promoted by then, and nothing could be verified."""
+    """Everything is promoted by then, but nothing could be verified."""
     settle(site, ONE)
     site.release(TWO)
     site.await_phase("waiting")
@@ -315,9 +324,9 @@ async def test_a_silence_before_the_way_back_is_not_reported_as_no_change(site: 
 
 
 async def promote_through(
-    site: Site, proxy: FaultProxy, lost: asyncio.Event, silent: asyncio.Event, *, silence_seconds: int
+    site: Site, proxy: FaultProxy, lost: asyncio.Event, unreachable: asyncio.Event, *, silence_seconds: int
 ) -> CommandOutput:
-    """Sets `lost` when the first answer was lost, and `silent` when Nomad is asked again after that."""
+    """Sets `lost` when the first answer is lost, and `unreachable` when the command contacts Nomad again after that."""
     proxy.interrupt(after=b'"DeploymentModifyIndex"', by=b"")
     environment = {
         **site.environment,
@@ -336,13 +345,13 @@ async def promote_through(
         if "cannot be asked" in text:
             lost.set()
         if ": asking again for " in text:
-            silent.set()
+            unreachable.set()
     return CommandOutput(code=await process.wait(), text=text)
 
 
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
-    """The folder over HTTP."""
+    """Serves the folder over HTTP."""
     handler = functools.partial(QuietHandler, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -355,5 +364,5 @@ def served(folder: Path) -> Iterator[str]:
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - as the base names it
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
         del format, args

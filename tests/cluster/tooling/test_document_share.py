@@ -1,6 +1,6 @@
-"""The gate gives a worker's canary its share of the documents and compares them (issue 11, R12.2).
+"""The gate gives a worker's canary its share of the documents and compares the results (issue 11, R12.2).
 
-Nomad, its deploy token and Prometheus are real; two processes count documents as workers do.
+Nomad, its deploy token and Prometheus are real. Two processes count documents as workers do.
 """
 
 import json
@@ -38,7 +38,7 @@ Reader = Callable[[ReadingServer, int], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Workers:
-    """Both releases' workers, and the gate's step."""
+    """The workers of both releases, and the gate's step that compares them."""
 
     old: ReadingServer
     canary: ReadingServer
@@ -52,8 +52,8 @@ class Workers:
 
 @pytest.fixture(scope="module")
 def site(release_node: ReleaseNode) -> Iterator[Site]:
-    with site_in(release_node) as made:
-        yield made
+    with site_in(release_node) as running:
+        yield running
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def limits() -> ShareLimits:
 
 @contextmanager
 def documents(workers: Workers, reads: Reader) -> Iterator[None]:
-    """About 40 a second. The canary gets its share of them, as the variable says; only it `reads` in its own way."""
+    """Delivers about 40 documents a second. The canary gets the share in the variable and reads them with `reads`."""
     over = threading.Event()
 
     def deliver() -> None:
@@ -113,7 +113,7 @@ def documents(workers: Workers, reads: Reader) -> Iterator[None]:
 
 
 def well(worker: ReadingServer, number: int) -> None:
-    """Of three documents one each is of exams and of lectures, and one is refused."""
+    """Of three documents, one is an exam schedule, one is a lecture schedule, and one is refused."""
     if number % 3 == 2:
         worker.read("unknown", "not-a-schedule")
     else:
@@ -135,7 +135,7 @@ def refusing_exams(worker: ReadingServer, number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reads", "said"),
+    ("reads", "finding"),
     [
         (
             without_the_first_exam,
@@ -145,18 +145,18 @@ def refusing_exams(worker: ReadingServer, number: int) -> None:
     ],
 )
 def test_a_canary_that_reads_worse_is_found_by_layout_while_it_has_a_share(
-    workers: Workers, reads: Reader, said: str
+    workers: Workers, reads: Reader, finding: str
 ) -> None:
     with documents(workers, reads):
         found = workers.findings()
     assert not any(each.ok or each.unsure for each in found), found
     assert found[0].detail.startswith("worse after "), found
-    assert any(re.match(said, each.detail) for each in found), [each.detail for each in found]
+    assert any(re.match(finding, each.detail) for each in found), [each.detail for each in found]
     assert workers.share.read() is None
 
 
 def test_an_equally_good_canary_is_passed_and_status_shows_both(workers: Workers) -> None:
-    """It says of how many documents; each step has its share."""
+    """The report names the number of documents, and each step has its share."""
     percents: list[int] = []
     shown: list[str] = []
 
@@ -198,7 +198,7 @@ def test_where_documents_are_demanded_the_gate_is_not_sure_without_them(workers:
 
 
 def test_the_share_ends_with_the_comparison_whatever_ends_it(workers: Workers) -> None:
-    """A canary that fails, and Ctrl-C."""
+    """The causes are a canary that fails, and Ctrl-C."""
 
     def interrupted() -> bool:
         assert workers.share.read() is not None

@@ -1,4 +1,4 @@
-"""The plugin talks to a Nomad that speaks TLS only and asks for the client's certificate, too."""
+"""The Pulumi plugin connects to a Nomad that accepts only TLS with a client certificate."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -31,7 +31,7 @@ def encrypted(programs: Path, certificates: Certificates) -> Iterator[Agent]:
 def test_both_ends_prove_who_they_are(
     encrypted: Agent, certificates: Certificates, programs: Path, tmp_path: Path
 ) -> None:
-    """Without the authority Nomad is not believed; without a certificate Nomad does not answer."""
+    """Without the authority the plugin does not trust Nomad. Without a certificate Nomad does not answer."""
     trusting = f"ca_file={str(certificates.authority)!r}"
     proven = f"{trusting}, cert_file={str(certificates.client)!r}, key_file={str(certificates.client_key)!r}"
     with stack_in(tmp_path, programs, encrypted) as stack:

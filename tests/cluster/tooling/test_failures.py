@@ -1,4 +1,4 @@
-"""What goes wrong is told in words, and leaves nothing behind."""
+"""Failures are reported in words and leave no resources and no processes."""
 
 import signal
 
@@ -21,7 +21,7 @@ from upschedule.operations.embedded.ports import free_port
     ],
 )
 def test_what_is_not_served_is_refused_in_words(stack: Stack, source: str, words: str) -> None:
-    """Never taken silently."""
+    """Unsupported resources and options are never accepted silently."""
     stack.program(source)
     refused = stack.preview()
 
@@ -29,8 +29,8 @@ def test_what_is_not_served_is_refused_in_words(stack: Stack, source: str, words
     assert words in refused.output
 
 
-def test_nomad_being_away_and_a_wrong_token_are_told(stack: Stack, agent: Agent) -> None:
-    """With the address, so that a wrong one is seen."""
+def test_an_unreachable_nomad_and_a_wrong_token_are_reported(stack: Stack, agent: Agent) -> None:
+    """The message contains the address, which shows a wrong one."""
     address = f"http://127.0.0.1:{free_port()}"
     source = """
 provider = nomad.Provider("provider", address={address!r}, secret_id={token!r})
@@ -50,7 +50,7 @@ nomad.Namespace("namespace", name="never", opts=pulumi.ResourceOptions(provider=
 
 
 def test_a_program_that_fails_shows_its_own_lines_and_changes_nothing(stack: Stack) -> None:
-    """What it printed before is shown, too."""
+    """The earlier output of the program is shown, too."""
     stack.program('print("so far")\nraise LookupError("no such setting")')
     failed = stack.up()
 
@@ -61,7 +61,7 @@ def test_a_program_that_fails_shows_its_own_lines_and_changes_nothing(stack: Sta
 
 
 def test_an_interrupted_update_ends_and_leaves_no_process(stack: Stack, agent: Agent) -> None:
-    """The first Ctrl-C cancels the wait for a deployment; what was made is in the state."""
+    """The first Ctrl-C cancels the wait for a deployment. Resources that were created are in the state."""
     name = unique("interrupted")
     patient = sleeper(name).replace('min_healthy_time  = "1s"', 'min_healthy_time = "9s"')
     stack.program(f"nomad.Job('job', jobspec='''{patient}''', detach=False)")
@@ -75,6 +75,6 @@ def test_an_interrupted_update_ends_and_leaves_no_process(stack: Stack, agent: A
 
 
 def wait_for_job(agent: Agent, name: str) -> None:
-    """Until its deployment has begun."""
+    """Waits until the job's deployment has begun."""
     path = f"job/{name}/deployment"
     wait_until(lambda: agent.status(f"job/{name}") == 200 and agent.call("GET", path), timeout_seconds=30)

@@ -1,4 +1,4 @@
-"""What a machine of production runs: systemd accepts its units, and what they start is installed."""
+"""Units and scripts of a production machine: systemd accepts the units, and their programs are installed."""
 
 import shutil
 import subprocess
@@ -10,7 +10,7 @@ from tests.support.paths import ROOT
 
 HOSTS = ROOT / "hosts"
 UNITS = sorted(path.name for kind in ("*.service", "*.timer") for path in (HOSTS / "systemd").glob(kind))
-#: What docs/production.md installs, and what Debian has.
+#: Programs that docs/production.md installs, or that Debian has.
 PROGRAMS = ("usr/local/bin/consul", "usr/local/bin/nomad", "bin/kill")
 
 
@@ -36,14 +36,14 @@ def verify(machine: Path, unit: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_systemd_accepts_each_unit(machine: Path, unit: str) -> None:
-    """Without a warning of a key that it does not know."""
+    """The check prints no warning about an unknown key."""
     done = verify(machine, unit)
 
     assert (done.returncode, done.stdout + done.stderr) == (0, "")
 
 
 def test_a_unit_whose_program_is_not_installed_is_found(machine: Path) -> None:
-    """So the test before says something."""
+    """This control shows that the test before can fail."""
     (machine / "usr/local/bin/nomad").unlink()
 
     assert "/usr/local/bin/nomad is not executable" in verify(machine, "nomad.service").stderr
@@ -51,7 +51,7 @@ def test_a_unit_whose_program_is_not_installed_is_found(machine: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((HOSTS / "sbin").iterdir()), ids=lambda path: path.name)
 def test_each_command_is_a_script_that_a_shell_reads(path: Path) -> None:
-    """By the shell that its first line names, which is not bash on Debian."""
+    """The script names sh in its first line, which is not bash on Debian."""
     assert path.stat().st_mode & 0o111 == 0o111
     assert path.read_text(encoding="utf-8").startswith("#!/bin/sh\n")
     done = subprocess.run(["sh", "-n", path], capture_output=True, text=True, check=False)

@@ -1,4 +1,4 @@
-"""nomad.Job through the real engine and the real pulumi-nomad, on a real Nomad (R12.1, R10.1)."""
+"""The provider's resource Job, with the real Pulumi engine and pulumi-nomad on a real Nomad (R12.1, R10.1)."""
 
 import copy
 from typing import Any
@@ -9,7 +9,7 @@ from tests.support.cluster.tooling.sleeper_jobs import sleeper, unique
 
 
 def program(specification: str, *, word: str = "one", options: str = "", more: str = "") -> str:
-    """One job called `job`."""
+    """The source of a program with one job called `job`."""
     return f"""
 job = nomad.Job(
     "job",
@@ -27,14 +27,14 @@ def task(job: dict[str, Any]) -> dict[str, Any]:
 
 
 def edit(agent: Agent, name: str, word: str) -> None:
-    """As a person with the command line would."""
+    """Edits the job with the API, as an operator with the command line would."""
     job = copy.deepcopy(agent.call("GET", f"job/{name}"))
     task(job)["Env"]["WORD"] = word
     agent.call("POST", "jobs", {"Job": job})
 
 
 def test_a_job_is_made_left_alone_updated_and_destroyed(stack: Stack, agent: Agent) -> None:
-    """`up` twice changes nothing the second time."""
+    """A second `up` changes nothing."""
     name = unique("sleeper")
     stack.program(program(sleeper(name), options="detach=False", more="pulumi.export('status', job.deployment_status)"))
     assert "successful" in stack.up().expect_success().output
@@ -51,7 +51,7 @@ def test_a_job_is_made_left_alone_updated_and_destroyed(stack: Stack, agent: Age
 
 
 def test_a_job_with_another_name_takes_the_place_of_the_old_one(stack: Stack, agent: Agent) -> None:
-    """The diff calls it a replacement."""
+    """The preview shows a replacement."""
     old, new = unique("old"), unique("new")
     stack.program(program(sleeper(old)))
     stack.up().expect_success()
@@ -64,7 +64,7 @@ def test_a_job_with_another_name_takes_the_place_of_the_old_one(stack: Stack, ag
 
 
 def test_a_job_edited_outside_is_seen_by_refresh_and_put_right_by_up(stack: Stack, agent: Agent) -> None:
-    """What differs is named."""
+    """The output names what differs."""
     name = unique("edited")
     stack.program(program(sleeper(name)))
     stack.up().expect_success()
@@ -78,7 +78,7 @@ def test_a_job_edited_outside_is_seen_by_refresh_and_put_right_by_up(stack: Stac
 
 
 def test_preserved_counts_are_neither_drift_nor_undone(stack: Stack, agent: Agent) -> None:
-    """The autoscaler's count stays (R1.3)."""
+    """The number of instances that the autoscaler set stays (R1.3)."""
     name = unique("scaled")
     stack.program(program(sleeper(name), options="preserve_counts=True, detach=False"))
     stack.up().expect_success()
@@ -93,7 +93,7 @@ def test_preserved_counts_are_neither_drift_nor_undone(stack: Stack, agent: Agen
 
 
 def test_a_job_stopped_outside_runs_again_after_refresh_and_up(stack: Stack, agent: Agent) -> None:
-    """A stopped job counts as gone."""
+    """A stopped job counts as deleted."""
     name = unique("stopped")
     stack.program(program(sleeper(name)))
     stack.up().expect_success()
@@ -107,7 +107,7 @@ def test_a_job_stopped_outside_runs_again_after_refresh_and_up(stack: Stack, age
 
 
 def test_a_job_that_runs_already_is_imported_with_its_source(stack: Stack, agent: Agent) -> None:
-    """Importing changes nothing in Nomad."""
+    """The import changes nothing in Nomad."""
     name = unique("imported")
     specification = sleeper(name)
     job = agent.call("POST", "jobs/parse", {"JobHCL": specification, "Variables": 'word = "one"'})
@@ -124,7 +124,7 @@ def test_a_job_that_runs_already_is_imported_with_its_source(stack: Stack, agent
 
 
 def test_a_failed_deployment_fails_the_update_and_the_next_one_mends_it(stack: Stack, agent: Agent) -> None:
-    """The job is in the state although it failed, so nothing is left behind."""
+    """The state contains the job although it failed, so that `destroy` removes it."""
     name = unique("failing")
     stack.program(program(sleeper(name, command="/bin/false"), options="detach=False"))
     failed = stack.up()
@@ -139,7 +139,7 @@ def test_a_failed_deployment_fails_the_update_and_the_next_one_mends_it(stack: S
 
 
 def test_a_wrong_specification_is_refused_in_preview_with_its_line(stack: Stack) -> None:
-    """Before anything is changed."""
+    """The preview refuses it before anything changes."""
     stack.program(program(sleeper(unique("wrong")).replace("driver", "drivr")))
     refused = stack.preview()
     assert refused.code != 0
@@ -153,7 +153,7 @@ def test_a_wrong_specification_is_refused_in_preview_with_its_line(stack: Stack)
 
 
 def test_a_value_not_known_yet_previews_and_is_filled_in_by_up(stack: Stack, agent: Agent) -> None:
-    """A job may depend on what another resource will give."""
+    """A job may depend on an output of another resource."""
     name = unique("waiting")
     token = 'token = nomad.AclToken("token", type="management")\n'
     source = program(sleeper(name)).replace("{\"word\": 'one'}", '{"word": token.accessor_id}')

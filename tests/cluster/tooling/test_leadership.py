@@ -1,6 +1,6 @@
-"""One scheduler leads behind PgBouncer's transaction mode, where a lock of the session would not hold.
+"""One scheduler leads behind PgBouncer's transaction mode, in which a session lock would not work.
 
-And PgBouncer stops in good order while one leads.
+PgBouncer stops in good order while a scheduler leads.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from upschedule.stores.database import Database, PoolOptions
 
 NOBODY = 65_534
 OPTIONS = PoolOptions(size_min=1, size_max=4, waiting_max=10, wait_seconds=10, statement_seconds=5, connect_seconds=5)
-#: Fewer connections to the server than clients have: they are handed round.
+#: The server allows fewer connections than there are clients, so the clients share them.
 INI = """
 [databases]
 upschedule = host={host} port={port} dbname={dbname} user={user} password={password}
@@ -41,7 +41,7 @@ ignore_startup_parameters = extra_float_digits, options
 
 
 class PgBouncer:
-    """`url` is the connection string of the database `upschedule` behind it."""
+    """`url` is the connection string of the database `upschedule` behind PgBouncer."""
 
     def __init__(self, file: Path, url: str, log: IO[bytes]) -> None:
         self.url = url
@@ -49,7 +49,7 @@ class PgBouncer:
         self._process = self._started()
 
     def stop(self, order: signal.Signals) -> float:
-        """The seconds until it has ended."""
+        """Stops PgBouncer and returns the seconds until it has ended."""
         began = time.monotonic()
         self._process.send_signal(order)
         self._process.wait(60)
@@ -95,7 +95,7 @@ def answers(url: str) -> bool:
 
 
 class Candidate:
-    """A process that would lead; `leads` is set while it does."""
+    """A process that tries to become the leader. `leads` is set while it leads."""
 
     def __init__(self) -> None:
         self.leads = asyncio.Event()
@@ -110,12 +110,12 @@ class Candidate:
 
 @asynccontextmanager
 async def candidate(url: str) -> AsyncGenerator[tuple[Candidate, Database]]:
-    database, made = Database(url, OPTIONS), Candidate()
+    database, contender = Database(url, OPTIONS), Candidate()
     await database.open()
     leadership = Leadership(database, SchedulerSettings(), again_seconds=0.2)
-    working = asyncio.create_task(leadership.run_while_leading(made.lead))
+    working = asyncio.create_task(leadership.run_while_leading(contender.lead))
     try:
-        yield made, database
+        yield contender, database
     finally:
         working.cancel()
         await asyncio.gather(working, return_exceptions=True)
@@ -125,7 +125,7 @@ async def candidate(url: str) -> AsyncGenerator[tuple[Candidate, Database]]:
 async def test_of_two_one_leads_while_connections_are_handed_round_and_the_other_follows(
     private_postgres: Callable[..., Postgres],
 ) -> None:
-    """(R2.3)."""
+    """Two candidates share a pool, and the second takes over when the first ends (R2.3)."""
     server = await asyncio.to_thread(private_postgres)
     migrate_now(server.owner_dsn("upschedule"))
     with pgbouncer(server) as pooler:
@@ -136,9 +136,9 @@ async def test_of_two_one_leads_while_connections_are_handed_round_and_the_other
                 for task in pending:
                     task.cancel()
                 assert len(done) == 1
-                # Longer than the lease of a silent leader, and through the connections that it may be given.
-                ended = asyncio.get_running_loop().time() + 8
-                while asyncio.get_running_loop().time() < ended:
+                # The test waits longer than a lease, so that renewals use several of the shared connections.
+                deadline = asyncio.get_running_loop().time() + 8
+                while asyncio.get_running_loop().time() < deadline:
                     await asyncio.gather(*(database.ping() for _ in range(3)))
                     assert first.leads.is_set() != second.leads.is_set()
                     await asyncio.sleep(0.05)
@@ -149,18 +149,18 @@ async def test_of_two_one_leads_while_connections_are_handed_round_and_the_other
 async def test_an_orderly_restart_of_pgbouncer_waits_for_no_leader_and_changes_none(
     private_postgres: Callable[..., Postgres],
 ) -> None:
-    """SIGINT waits for open transactions (R3.5)."""
+    """SIGINT makes PgBouncer wait for open transactions (R3.5)."""
     server = await asyncio.to_thread(private_postgres)
     migrate_now(server.owner_dsn("upschedule"))
     with pgbouncer(server) as pooler:
         async with asyncio.timeout(60), candidate(pooler.url) as (leader, database):
             await leader.leads.wait()
             await database.ping()
-            # It would not end while a transaction is open.
+            # PgBouncer would not end while a transaction is open.
             await asyncio.to_thread(pooler.stop, signal.SIGINT)
             await asyncio.to_thread(pooler.start)
             await database.ping()
-            # It renews its lease, or another could take it.
+            # The leader has to renew its lease, or another candidate could take it.
             await asyncio.sleep(SchedulerSettings().lease_seconds)
             assert leader.leads.is_set()
         with psycopg.connect(server.owner_dsn("upschedule")) as connection:

@@ -1,4 +1,4 @@
-"""What a task may use of its node is held by the kernel: memory, and whole cores where it asks for them (R11.1)."""
+"""The kernel enforces the resources of a task: memory, and whole cores where it asks for them (R11.1)."""
 
 import io
 import os
@@ -24,12 +24,12 @@ from upschedule.operations.embedded.server import Command
 START_SECONDS = 40
 MEMORY_MB = 64
 WINDOW_SECONDS = 4.0
-#: Jobs whose main task is a program in Go.
+#: Jobs whose main task is a Go program.
 GO = (
     *("object-store", "backup-store", "traefik", "prometheus", "alertmanager", "autoscaler"),
     *(f"{exporter}-exporter" for exporter in ("postgres", "redis", "node", "blackbox")),
 )
-#: A release is of this size, and a few come in a day.
+#: A release has about this size, and there are a few a day.
 OBJECT_BYTES, OBJECTS = 64 << 20, 4
 #: R6.5 warns at 80 %.
 NEAR = 0.8
@@ -49,7 +49,7 @@ client {
   }
 }
 """
-#: Takes more and more memory when told to: in a child by USR1, itself by USR2.
+#: Allocates memory without end: in a child process after USR1, in the process itself after USR2.
 GREEDY = """
 import os, signal
 
@@ -68,7 +68,7 @@ signal.signal(signal.SIGUSR1, grow_in_child)
 while True:
     signal.pause()
 """
-#: Four threads that ask for a core each; hashing needs no interpreter lock.
+#: Four threads that each use a whole core. Hashing releases the interpreter lock.
 BUSY = """
 import hashlib, threading
 
@@ -86,7 +86,7 @@ def node(programs: Path) -> Iterator[Agent]:
 
 @pytest.fixture
 def job(node: Agent) -> Iterator[str]:
-    """The name of a job that is gone after the test."""
+    """The name of a job that is purged after the test."""
     name = unique("limits")
     yield name
     node.call("DELETE", f"job/{name}", purge="true")
@@ -94,7 +94,7 @@ def job(node: Agent) -> Iterator[str]:
 
 
 def run(node: Agent, name: str, program: str, resources: dict[str, int]) -> int:
-    """The task's process."""
+    """Starts the job and returns the process of its task."""
     task = {
         "Name": "task",
         "Driver": "exec",
@@ -111,7 +111,7 @@ def run(node: Agent, name: str, program: str, resources: dict[str, int]) -> int:
 
 
 def processes_of(node: Agent, name: str) -> list[int]:
-    """Those that run the task's program, the oldest first."""
+    """Processes of the task's program, the oldest first."""
     allocations = node.call("GET", f"job/{name}/allocations") if node.status(f"job/{name}") == httpx.codes.OK else []
     marks = [f"NOMAD_ALLOC_ID={entry['ID']}".encode() for entry in allocations]
     found: list[int] = []
@@ -120,14 +120,14 @@ def processes_of(node: Agent, name: str) -> list[int]:
             environment = (process / "environ").read_bytes()
             program = (process / "cmdline").read_bytes()
         except OSError:
-            continue  # It ended meanwhile.
+            continue  # The process has ended in the meantime.
         if program.startswith(b"/usr/bin/python3.11") and any(mark in environment for mark in marks):
             found.append(int(process.name))
     return sorted(found)
 
 
 def control_group(process: int, controller: str) -> Path:
-    """Of version 1."""
+    """The process's control group in version 1 of the interface."""
     for line in Path(f"/proc/{process}/cgroup").read_text(encoding="ascii").splitlines():
         _, controllers, path = line.split(":", 2)
         if controller in controllers.split(","):
@@ -140,7 +140,7 @@ def number(file: Path) -> int:
 
 
 def terminations(node: Agent, name: str) -> list[dict[str, Any]]:
-    """How the task's processes ended, as Nomad tells it."""
+    """How the processes of the task ended, according to Nomad."""
     (allocation,) = node.call("GET", f"job/{name}/allocations")
     events = allocation["TaskStates"]["task"]["Events"]
     return [event["Details"] for event in events if event["Type"] == "Terminated"]
@@ -149,7 +149,7 @@ def terminations(node: Agent, name: str) -> list[dict[str, Any]]:
 def test_a_task_that_takes_more_than_its_memory_is_killed_and_started_again(
     node: Agent, job: str, figure: Figure
 ) -> None:
-    """By the kernel; the job goes on (R11.1, R11.2)."""
+    """The kernel kills the process, and the job continues (R11.1, R11.2)."""
     process = run(node, job, GREEDY, {"CPU": 100, "MemoryMB": MEMORY_MB})
     group = control_group(process, "memory")
     assert number(group / "memory.limit_in_bytes") == MEMORY_MB << 20
@@ -170,7 +170,7 @@ def test_a_task_that_takes_more_than_its_memory_is_killed_and_started_again(
 
 
 def test_a_task_with_a_core_of_its_own_cannot_use_more(node: Agent, job: str, figure: Figure) -> None:
-    """Four busy threads share the core; without `cores` they may use all of them (R11.1, R11.2)."""
+    """Four busy threads share the core. Without `cores` they could use all cores (R11.1, R11.2)."""
     process = run(node, job, BUSY, {"Cores": 1, "MemoryMB": MEMORY_MB})
     wait_until(lambda: len(allowed(process)) == 5)
     wait_until(lambda: all(len(cpus) == 1 for cpus in allowed(process)))
@@ -182,7 +182,7 @@ def test_a_task_with_a_core_of_its_own_cannot_use_more(node: Agent, job: str, fi
 
 
 def test_a_task_without_cores_of_its_own_is_weighed_only(node: Agent, job: str, figure: Figure) -> None:
-    """`cpu` is a share: it counts when others want to work, and is no ceiling."""
+    """`cpu` is a share: it applies when other tasks want to run, and is no upper limit."""
     process = run(node, job, BUSY, {"CPU": 100, "MemoryMB": MEMORY_MB})
     wait_until(lambda: len(allowed(process)) == 5)
 
@@ -193,12 +193,12 @@ def test_a_task_without_cores_of_its_own_is_weighed_only(node: Agent, job: str, 
 
 
 def allowed(process: int) -> list[set[int]]:
-    """Cores for each thread."""
+    """The cores that each thread may use."""
     return [os.sched_getaffinity(int(thread.name)) for thread in Path(f"/proc/{process}/task").iterdir()]
 
 
 def cores_used(process: int) -> float:
-    """On average over a window, as the kernel counts it."""
+    """The average over a window, as counted by the kernel."""
     usage = control_group(process, "cpuacct") / "cpuacct.usage"
     began, before = time.monotonic(), number(usage)
     wait_until(lambda: time.monotonic() - began >= WINDOW_SECONDS)
@@ -207,14 +207,14 @@ def cores_used(process: int) -> float:
 
 @pytest.mark.parametrize("name", GO)
 def test_a_go_program_knows_the_memory_of_its_task(agent: Agent, name: str) -> None:
-    """Without it the garbage of a Go program grows past the limit, at which the kernel kills the task (R11.1)."""
+    """Without this variable, the garbage of a Go program grows to the limit, and the kernel kills the task (R11.1)."""
     resources, environment = main_task(agent, name)
 
     assert environment["GOMEMLIMIT"] == f"{int(resources['MemoryMB'] * 0.85)}MiB"
 
 
 def test_an_object_store_that_gets_several_releases_stays_below_its_memory(agent: Agent, figure: Figure) -> None:
-    """With the environment of its job; a warning is at 80 % (R6.5)."""
+    """The store runs with the environment of its job. The alert begins at 80 % (R6.5)."""
     resources, environment = main_task(agent, "object-store")
     with scratch_directory() as folder, started(LimitedStore(folder / "store", environment)) as store:
         client = store.admin_client()
@@ -233,7 +233,7 @@ def test_an_object_store_that_gets_several_releases_stays_below_its_memory(agent
 
 
 class LimitedStore(SeaweedFS):
-    """With the environment of a task."""
+    """An object store with the environment of a task."""
 
     def __init__(self, directory: Path, environment: dict[str, str]) -> None:
         super().__init__(directory)
@@ -243,13 +243,13 @@ class LimitedStore(SeaweedFS):
         return replace(super().command(), environment=self._environment)
 
     def most_memory_mb(self) -> float:
-        """The largest resident memory that its process has had."""
+        """The largest resident memory of the process so far."""
         status = Path(f"/proc/{self.pid}/status").read_text(encoding="ascii")
         return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 def main_task(agent: Agent, name: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Resources and environment of the task that is named after what the job is for."""
+    """Resources and environment of the job's main task."""
     job = parse(agent, name, {**COMMON, **OWN[name]})
     (group,) = job["TaskGroups"]
     (task,) = (task for task in group["Tasks"] if not task["Lifecycle"])

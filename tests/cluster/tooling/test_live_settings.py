@@ -1,4 +1,4 @@
-"""Settings that change while the real processes run, by the keys of a real Consul that denies by default."""
+"""Settings that change while the real processes run, by keys of a real Consul that denies by default."""
 
 import json
 import os
@@ -33,7 +33,7 @@ YEAR = {
 
 @pytest.fixture(scope="module")
 def consul(programs: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KeyServer]:
-    """One for all tests; each begins without a key."""
+    """One Consul for all tests. Each test begins without a key."""
     with running_keys(programs / "consul", tmp_path_factory.mktemp("consul")) as server:
         yield server
 
@@ -46,7 +46,7 @@ def keys(consul: KeyServer) -> KeyServer:
 
 @pytest.fixture
 def environment(own_environment: dict[str, str], keys: KeyServer) -> dict[str, str]:
-    """A watch that comes round quickly."""
+    """A watch with short intervals."""
     return own_environment | {
         "UPSCHEDULE_CONSUL_ADDRESS": keys.url,
         "UPSCHEDULE_CONSUL_TOKEN": keys.token,
@@ -57,7 +57,7 @@ def environment(own_environment: dict[str, str], keys: KeyServer) -> dict[str, s
 
 @pytest.fixture
 def start_api(environment: dict[str, str], tmp_path: Path) -> Iterator[StartApi]:
-    """Start an API: `start_api(UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR="3")`."""
+    """Starts an API: `start_api(UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR="3")`."""
     with ExitStack() as running:
 
         def start(**settings: str) -> ApiProcess:
@@ -68,7 +68,7 @@ def start_api(environment: dict[str, str], tmp_path: Path) -> Iterator[StartApi]
 
 @pytest.fixture
 def new_client() -> Iterator[NewClient]:
-    """A person with a cookie jar of their own."""
+    """Creates a client with its own cookies."""
     with ExitStack() as opened:
 
         def create(api: ApiProcess) -> httpx.Client:
@@ -87,7 +87,7 @@ def metric(api: ApiProcess, name: str) -> float:
 
 
 def changed_to(api: ApiProcess, name: str, value: object) -> dict[str, Any]:
-    """The line of the audit, once it is there."""
+    """Waits for the audit line of this change and returns it."""
 
     def found() -> list[dict[str, Any]]:
         lines = api.logged("setting_changed")
@@ -100,7 +100,10 @@ def changed_to(api: ApiProcess, name: str, value: object) -> dict[str, Any]:
 def test_a_changed_limit_holds_for_the_next_request_and_counts_on(
     keys: KeyServer, start_api: StartApi, new_client: NewClient
 ) -> None:
-    """Up and down, by the key and back to the environment; the audit says from what to what, at which index."""
+    """The limit goes up and down with the key, and returns to the environment's value without it.
+
+    The audit line has both values and the index.
+    """
     api = start_api(UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR="4")
     client = new_client(api)
     assert upload_statuses(client, 2) == [202, 202]
@@ -122,7 +125,7 @@ def test_a_changed_limit_holds_for_the_next_request_and_counts_on(
 def test_a_wrong_value_or_key_is_refused_in_words_and_the_last_good_value_stays(
     keys: KeyServer, start_api: StartApi, new_client: NewClient
 ) -> None:
-    """Each wrong value is told and counted once, however often Consul answers; later changes arrive."""
+    """Each wrong value is logged and counted once, however often Consul returns it. Later changes still apply."""
     api = start_api()
     keys.put(UPLOADS, "1")
     changed_to(api, UPLOADS, 1)
@@ -145,7 +148,10 @@ def test_a_wrong_value_or_key_is_refused_in_words_and_the_last_good_value_stays(
 def test_consul_killed_changes_nothing_and_what_comes_after_it_arrives(
     programs: Path, environment: dict[str, str], tmp_path: Path, new_client: NewClient
 ) -> None:
-    """The last value is enforced, the process is ready, a metric tells since when; a new Consul counts anew."""
+    """The last value is enforced, the process is ready, and a metric shows since when.
+
+    A new Consul starts with another index.
+    """
     folder = tmp_path / "consul"
     folder.mkdir()
     with running_keys(programs / "consul", folder) as keys:
@@ -177,7 +183,7 @@ def test_consul_killed_changes_nothing_and_what_comes_after_it_arrives(
 def test_a_token_that_loses_its_policy_does_not_look_like_deleted_keys(
     keys: KeyServer, start_api: StartApi, new_client: NewClient
 ) -> None:
-    """Consul leaves out what a token may not read; the values of before stay until it may again."""
+    """Consul omits keys that a token may not read. The previous values stay until the token may read them again."""
     keys.put(UPLOADS, "1")
     api = start_api()
     changed_to(api, UPLOADS, 1)
@@ -194,7 +200,7 @@ def test_a_token_that_loses_its_policy_does_not_look_like_deleted_keys(
 def test_a_process_starts_without_consul_and_follows_it_once_it_is_there(
     keys: KeyServer, start_api: StartApi, new_client: NewClient
 ) -> None:
-    """With the environment's values, after a short wait; the wrong token is an absence as well."""
+    """The process starts with the environment's values after a short wait. A wrong token has the same effect."""
     keys.put(UPLOADS, "1")
     keys.restrict()
     try:
@@ -209,7 +215,7 @@ def test_a_process_starts_without_consul_and_follows_it_once_it_is_there(
 def test_an_answer_that_is_too_large_is_refused_whole(
     keys: KeyServer, start_api: StartApi, new_client: NewClient
 ) -> None:
-    """A key that somebody fills by mistake takes no memory and no limit away."""
+    """A key that is filled by mistake neither uses up memory nor removes a limit."""
     keys.put(UPLOADS, "1")
     api = start_api(UPSCHEDULE_CONSUL_ANSWER_BYTES_MAX="2048")
     changed_to(api, UPLOADS, 1)
@@ -225,7 +231,10 @@ def test_an_answer_that_is_too_large_is_refused_whole(
 def test_maintenance_refuses_changes_and_lets_reading_go_on(
     keys: KeyServer, start_api: StartApi, new_client: NewClient
 ) -> None:
-    """Uploads and changes of an account answer 503 with the message; status, page, signing in and out go on."""
+    """Uploads and changes of an account get 503 with the message.
+
+    Status, page, signing in and signing out still work.
+    """
     api = start_api()
     client = new_client(api)
     account = {"email": "student@example.org", "password": "a long and quiet night"}
@@ -262,9 +271,9 @@ def test_maintenance_refuses_changes_and_lets_reading_go_on(
 
 
 def test_back_pressure_sets_in_where_the_key_says(keys: KeyServer, start_api: StartApi, new_client: NewClient) -> None:
-    """Uploads are refused from that many waiting jobs on (R2.2); no worker runs here.
+    """Uploads are refused from this number of waiting jobs on (R2.2). No worker runs in this test.
 
-    Without the reserve, which admits a few jobs of each address beyond the limit.
+    The reserve, which admits a few jobs of each address beyond the limit, is turned off.
     """
     api = start_api(UPSCHEDULE_JOBS_PENDING_RESERVE="0")
     keys.put("jobs/pending_max", "2")
@@ -278,7 +287,7 @@ def test_back_pressure_sets_in_where_the_key_says(keys: KeyServer, start_api: St
 
 
 def test_the_dates_of_a_year_are_written_into_its_row_and_stay_there(keys: KeyServer, start_api: StartApi) -> None:
-    """Checked first; a wrong one leaves the row, and so does a deleted key: no calendar moves by an accident."""
+    """The value is checked first. A wrong value or a deleted key changes no row, so no calendar changes by accident."""
     api = start_api()
     address = f"{api.url}/api/v1/academic-years/2031"
     assert httpx.get(address).status_code == 404
@@ -303,7 +312,7 @@ def test_the_dates_of_a_year_are_written_into_its_row_and_stay_there(keys: KeySe
 def test_an_operator_sets_the_dates_of_a_year_with_one_command(
     keys: KeyServer, start_api: StartApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Checked before it is written; calendars have it within a minute."""
+    """The command checks the value before it writes the key. Calendars use it within a minute."""
     api = start_api()
     address = f"{api.url}/api/v1/academic-years/2032"
     monkeypatch.setenv("CONSUL_HTTP_ADDR", keys.url)
@@ -323,7 +332,7 @@ def test_an_operator_sets_the_dates_of_a_year_with_one_command(
 
 
 def test_a_question_that_is_held_does_not_hold_up_the_end_of_a_process(keys: KeyServer, start_api: StartApi) -> None:
-    """The watch is cancelled, not waited for: a release must not take the agent's ten minutes."""
+    """The watch is cancelled, since a release must not wait ten minutes for the agent."""
     api = start_api(UPSCHEDULE_CONSUL_WAIT_SECONDS="600")
     keys.put(UPLOADS, "7")
     changed_to(api, UPLOADS, 7)
@@ -334,7 +343,7 @@ def test_a_question_that_is_held_does_not_hold_up_the_end_of_a_process(keys: Key
 
 
 def test_a_worker_follows_the_keys_too(keys: KeyServer, environment: dict[str, str], tmp_path: Path) -> None:
-    """An operator who looks for a fault hears more from every process."""
+    """An operator can raise the log level of all processes."""
     output = tmp_path / "worker.log"
     with worker_process(environment, output):
         wait_until(output.exists)
@@ -349,21 +358,21 @@ def test_a_worker_follows_the_keys_too(keys: KeyServer, environment: dict[str, s
 def test_the_command_shows_what_comes_from_consul_and_what_is_refused(
     keys: KeyServer, environment: dict[str, str]
 ) -> None:
-    """What an operator types at night."""
+    """The operator runs this command during an incident."""
 
-    def shown() -> tuple[int, dict[str, dict[str, str]], str]:
+    def show_settings() -> tuple[int, dict[str, dict[str, str]], str]:
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("UPSCHEDULE_")}
         command = [sys.executable, "-m", "upschedule", "settings", "--json"]
-        told = subprocess.run(
+        command = subprocess.run(
             command, env=inherited | environment, capture_output=True, text=True, timeout=60, check=False
         )
-        return told.returncode, {row["variable"]: row for row in json.loads(told.stdout)}, told.stderr
+        return command.returncode, {row["variable"]: row for row in json.loads(command.stdout)}, command.stderr
 
     keys.put(UPLOADS, "7")
     keys.put("academic_years/2031", json.dumps(YEAR))
-    code, rows, _ = shown()
+    code, rows, _ = show_settings()
     keys.put("jobs/pending_max", "none")
-    refused_code, refused_rows, told = shown()
+    refused_code, refused_rows, told = show_settings()
 
     assert code == os.EX_OK
     assert rows["UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR"]["value"] == "7"

@@ -1,4 +1,4 @@
-"""A backup of Nomad restores its secrets on a fresh server, which a snapshot alone does not (R8.2)."""
+"""A backup of Nomad restores its secrets on a fresh server. A snapshot alone does not (R8.2)."""
 
 import os
 import subprocess
@@ -15,7 +15,7 @@ ITEMS = {"owner_password": "s3cret-word"}
 PATH = "nomad/jobs/postgres"
 
 
-#: Nomad's own command line in front of a server that falls silent after the snapshot, or that names no key.
+#: A replacement of Nomad's command that fails after the snapshot, or that names no key.
 FAILING = """#!/bin/sh
 case "$*" in
   "operator api"*) {answer} ;;
@@ -27,7 +27,7 @@ exec {program} "$@"
 def command(
     name: str, folder: Path, data: Path, agent: Agent | None = None, *, before: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """As root runs it on a server, where `nomad` is on PATH; `before` is a folder in front of it."""
+    """Runs the script as root does on a server, with `nomad` on PATH. `before` is a folder in front of PATH."""
     programs = [*([str(before)] if before else []), *([str(agent.program.parent)] if agent else [])]
     environment = {
         **os.environ,
@@ -57,13 +57,13 @@ def backup(first: Agent, tmp_path: Path) -> Path:
 
 
 def restore(agent: Agent, backup: Path) -> None:
-    """With the fresh server's own token, which does not count any more afterwards."""
+    """Restores with the fresh server's own token, which is invalid afterwards."""
     done = agent.nomad("operator", "snapshot", "restore", str(backup / "nomad.snap"))
     assert done.returncode == 0, done.stderr
 
 
 def test_a_backup_is_for_its_owner_only_and_has_every_key(first: Agent, backup: Path) -> None:
-    """Whoever has both files can read every secret."""
+    """A reader of both files can read every secret."""
     saved = {file.name: file.stat().st_mode & 0o077 for file in backup.iterdir()}
     listed = subprocess.run(["tar", "-tf", backup / "nomad-keystore.tar"], capture_output=True, text=True, check=True)
 
@@ -73,7 +73,7 @@ def test_a_backup_is_for_its_owner_only_and_has_every_key(first: Agent, backup: 
 
 
 def test_a_backup_that_lacks_a_key_is_none(first: Agent, tmp_path: Path) -> None:
-    """As on a server that has not fetched the newest yet; an earlier backup stays."""
+    """A server may not have received the newest key yet. An earlier backup stays unchanged."""
     (tmp_path / "empty" / "server" / "keystore").mkdir(parents=True)
     failed = command("upschedule-nomad-backup", tmp_path / "backup", tmp_path / "empty", first)
 
@@ -84,7 +84,7 @@ def test_a_backup_that_lacks_a_key_is_none(first: Agent, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("answer", ["exit 1", "echo '[]'; exit 0", "echo 'no leader'; exit 0"])
 def test_a_backup_whose_keys_cannot_be_checked_is_none(first: Agent, tmp_path: Path, answer: str) -> None:
-    """The files would be kept for years, and the fault found at the restore."""
+    """Otherwise the files would be kept, and the fault would be found only during a restore."""
     failing = tmp_path / "bin" / "nomad"
     failing.parent.mkdir()
     failing.write_text(FAILING.format(answer=answer, program=first.program), encoding="utf-8")
@@ -96,7 +96,7 @@ def test_a_backup_whose_keys_cannot_be_checked_is_none(first: Agent, tmp_path: P
 
 
 def test_with_the_keys_a_fresh_server_reads_every_secret(first: Agent, backup: Path, programs: Path) -> None:
-    """The keys are there before it starts."""
+    """The keys are installed before the server starts."""
 
     def prepare(data: Path) -> None:
         done = command("upschedule-nomad-keystore", backup, data)
@@ -110,7 +110,7 @@ def test_with_the_keys_a_fresh_server_reads_every_secret(first: Agent, backup: P
 
 
 def test_a_snapshot_alone_restores_no_secret(first: Agent, backup: Path, programs: Path) -> None:
-    """It has the variable, but nothing decrypts it. Should that change, the runbook can be shorter."""
+    """The variable exists, but cannot be decrypted. If Nomad changes this, the runbook can be shorter."""
     with running_agent(programs / "nomad") as fresh:
         restore(fresh, backup)
 

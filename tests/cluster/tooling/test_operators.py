@@ -1,4 +1,4 @@
-"""`upschedule ops` finds a real scheduler by Consul and its token in Nomad, with rights for nothing else."""
+"""`upschedule ops` finds a real scheduler through Consul and reads its token from Nomad, with no other rights."""
 
 import os
 import runpy
@@ -27,18 +27,18 @@ TOKEN = "for tests, and longer than thirty-two characters"
 
 @pytest.fixture(scope="module")
 def site(release_node: ReleaseNode) -> Iterator[Site]:
-    """Nomad and Consul; `token` is a deploy token."""
-    with site_in(release_node) as made:
+    """Nomad and Consul. `token` is a deploy token."""
+    with site_in(release_node) as running:
         body = {"Path": "operators/ops", "Items": {"token": TOKEN}}
-        made.agent.call("PUT", "var/operators%2Fops", body, namespace=made.namespace)
-        yield made
+        running.agent.call("PUT", "var/operators%2Fops", body, namespace=running.namespace)
+        yield running
 
 
 @pytest.fixture
 def scheduler(
     postgres_dsn: str, redis_state_url: str, redis_cache_url: str, object_store: BucketAddress, tmp_path: Path
 ) -> Iterator[int]:
-    """The port of a real one."""
+    """The port of a running scheduler."""
     addresses = Addresses(
         postgres_dsn=postgres_dsn,
         redis_state_url=redis_state_url,
@@ -60,7 +60,7 @@ def scheduler(
 
 
 def register(consul: ProtectedConsul, port: int, *tags: str) -> None:
-    """An instance of the scheduler, as Nomad registers it but without a check: Consul takes it for healthy."""
+    """Registers an instance as Nomad does, but without a check, so Consul considers it healthy."""
     service = {"ID": f"scheduler-{port}", "Name": "scheduler", "Address": "127.0.0.1", "Port": port, "Tags": tags}
     answer = urllib3.request(
         "PUT",
@@ -73,12 +73,12 @@ def register(consul: ProtectedConsul, port: int, *tags: str) -> None:
 
 
 def operator_token(site: Site) -> str:
-    """As the program of the cluster makes it."""
+    """A token with the rules of the cluster's program."""
     rules = runpy.run_path(str(ROOT / "pulumi" / "components" / "access.py"))["operator_rules"](site.namespace)
     name = unique("operator")
     site.agent.call("POST", f"acl/policy/{name}", {"Name": name, "Rules": rules})
-    made: dict[str, Any] = site.agent.call("POST", "acl/token", {"Name": name, "Type": "client", "Policies": [name]})
-    return made["SecretID"]
+    token: dict[str, Any] = site.agent.call("POST", "acl/token", {"Name": name, "Type": "client", "Policies": [name]})
+    return token["SecretID"]
 
 
 def ops(site: Site, *words: str, **environment: str) -> "subprocess.CompletedProcess[str]":
@@ -88,7 +88,10 @@ def ops(site: Site, *words: str, **environment: str) -> "subprocess.CompletedPro
 
 
 def test_an_operator_needs_a_token_that_reads_one_variable(site: Site, scheduler: int) -> None:
-    """A canary and an instance that is gone are passed over; the token reads nothing else of Nomad (R8.1)."""
+    """The command ignores a canary and an instance that has ended.
+
+    The token cannot read anything else in Nomad (R8.1).
+    """
     without_scheduler = ops(site, "status", NOMAD_TOKEN=operator_token(site))
     assert without_scheduler.returncode == 69
     assert "Consul names no healthy scheduler" in without_scheduler.stderr

@@ -1,4 +1,4 @@
-"""The cluster's own program on a real Nomad, whose client runs none of its tasks (R10.1, R11.1)."""
+"""The cluster's own program on a real Nomad whose client runs none of its tasks (R10.1, R11.1)."""
 
 import json
 import re
@@ -29,7 +29,7 @@ SERVICES = (
 COMMON = {"namespace": "default", "user": "nobody"}
 PROGRAM = {"program": "/usr/bin/program"}
 RULES = {f"{process}_rules": "-@all +ping" for process in PROCESSES}
-#: As the program gives it to the jobs of a release.
+#: The release that the program passes to the jobs.
 RELEASE = json.dumps(
     {
         "version": "1",
@@ -151,8 +151,8 @@ def configure(stack: Stack, settings: dict[str, str], secrets: dict[str, str]) -
 
 # The program defines these with the first release.
 @pytest.mark.parametrize("service", [*SERVICES, "supervisor", "synthetic", "backup", "restore"])
-def test_each_job_file_is_accepted_as_it_stands(agent: Agent, service: str) -> None:
-    """By the command that an SRE would try it with."""
+def test_each_job_file_is_accepted_unchanged(agent: Agent, service: str) -> None:
+    """The test uses the command with which an operator would check the file."""
     values = [word for name, value in {**COMMON, **OWN[service]}.items() for word in ("-var", f"{name}={value}")]
     answer = agent.nomad("job", "validate", *values, str(path(service)))
 
@@ -161,7 +161,7 @@ def test_each_job_file_is_accepted_as_it_stands(agent: Agent, service: str) -> N
 
 
 def test_the_backup_reads_the_data_of_postgresql_writes_none_and_never_overlaps(agent: Agent) -> None:
-    """Also where a run takes longer than a day (R9.1)."""
+    """This also holds when a run takes longer than a day (R9.1)."""
     values = [word for name, value in {**COMMON, **OWN["backup"]}.items() for word in ("-var", f"{name}={value}")]
     job = json.loads(agent.nomad("job", "run", "-output", *values, str(path("backup"))).stdout)["Job"]
     (group,) = job["TaskGroups"]
@@ -178,7 +178,7 @@ def test_the_backup_reads_the_data_of_postgresql_writes_none_and_never_overlaps(
 
 
 def test_a_restore_is_asked_for_by_its_moment_and_replaces_nothing_without_the_word_for_it(agent: Agent) -> None:
-    """The volume is written, by PostgreSQL's user alone (R9.3)."""
+    """Only the user of PostgreSQL writes to the volume (R9.3)."""
     values = [word for name, value in {**COMMON, **OWN["restore"]}.items() for word in ("-var", f"{name}={value}")]
     assert agent.nomad("job", "run", *values, str(path("restore"))).returncode == 0
     without = agent.nomad("job", "dispatch", "-detach", "restore")
@@ -194,7 +194,7 @@ def test_a_restore_is_asked_for_by_its_moment_and_replaces_nothing_without_the_w
 
 
 def test_one_up_defines_all_a_second_changes_nothing_and_destroy_leaves_nothing(project: Stack, agent: Agent) -> None:
-    """Secrets go to the variable of the job that needs them, and nowhere else."""
+    """Secrets are only in the variable of the job that needs them."""
     configure(project, CONFIGURATION, SECRETS)
     assert project.preview().expect_success().output.count("nomad:index/job:Job: (create)") == len(SERVICES)
     project.up().expect_success()
@@ -215,7 +215,7 @@ def test_one_up_defines_all_a_second_changes_nothing_and_destroy_leaves_nothing(
     }
     assert set(items["autoscaler"]) == {"nomad_token"}
     project.up("--expect-no-changes").expect_success()
-    # A document has other line ends in JSON; its last line is its own.
+    # JSON encodes the line breaks of a document, so the last line identifies it.
     marks = [secret.splitlines()[-1] for secret in SECRETS.values()]
     assert not [mark for mark in marks if mark in project.everything_written() + str(found)]
 
@@ -224,8 +224,8 @@ def test_one_up_defines_all_a_second_changes_nothing_and_destroy_leaves_nothing(
     assert agent.status("namespace/whole") == 404
 
 
-def test_what_keeps_data_is_removed_by_nobody_by_mistake(project: Stack, agent: Agent) -> None:
-    """Neither by `destroy`, nor by a stack or a program that leaves it out, until its protection is taken away."""
+def test_what_keeps_data_cannot_be_removed_by_mistake(project: Stack, agent: Agent) -> None:
+    """Neither `destroy` nor a stack or program that omits it removes it until its protection is turned off."""
     configure(project, CONFIGURATION, SECRETS)
     project.up().expect_success()
     destroyed = project.destroy()
@@ -239,7 +239,7 @@ def test_what_keeps_data_is_removed_by_nobody_by_mistake(project: Stack, agent: 
         assert agent.call("GET", f"job/{job}", namespace="whole")["Stop"] is False
         assert agent.status(f"var/nomad/jobs/{job}", namespace="whole") == 200
 
-    # Its backups' store goes with it: the provider of the other server has backups of its own.
+    # The store of the backups is removed as well, since the provider of the external server makes its own backups.
     kinds = ("job:Job", "variable:Variable")
     ends = tuple(f"nomad:index/{kind}::{name}" for kind in kinds for name in ("postgres", "backup-store"))
     protected = [urn for urn in project.resources_by_urn() if urn.endswith(ends)]
@@ -247,12 +247,12 @@ def test_what_keeps_data_is_removed_by_nobody_by_mistake(project: Stack, agent: 
     for urn in protected:
         project.run("state", "unprotect", urn, "--yes").expect_success()
     project.up().expect_success()
-    # It is stopped, but not purged: Nomad can start it again.
+    # The job is stopped but not purged, so Nomad can start it again.
     assert agent.call("GET", "job/postgres", namespace="whole")["Stop"] is True
 
 
 def test_a_preview_has_nothing_but_the_changes(project: Stack) -> None:
-    """Who is used to warnings overlooks the one that matters."""
+    """An operator who sees warnings every time would overlook an important one."""
     configure(project, {**CONFIGURATION, "release": manifest("1")}, SECRETS)
     before = project.preview().expect_success().output
     project.up().expect_success()
@@ -284,7 +284,7 @@ def test_a_preview_has_nothing_but_the_changes(project: Stack) -> None:
     ids=["root", "no volume", "wildcard", "secret"],
 )
 def test_what_must_never_be_is_refused_in_a_preview(project: Stack, file: str, old: str, new: str, reason: str) -> None:
-    """By real job files, as the real Nomad reads them; another file of the program is all it takes."""
+    """The test changes one file of the program. The real Nomad parses the job files."""
     changed = project.project.parent / file
     text = changed.read_text(encoding="utf-8")
     assert old in text
@@ -298,7 +298,7 @@ def test_what_must_never_be_is_refused_in_a_preview(project: Stack, file: str, o
 
 
 def test_the_deploy_token_may_release_but_neither_read_secrets_nor_change_access(project: Stack, agent: Agent) -> None:
-    """Who releases need not be trusted with everything."""
+    """An operator who releases does not need all rights."""
     configure(project, CONFIGURATION, SECRETS)
     project.up().expect_success()
     token = project.run("stack", "output", "deployToken", "--show-secrets").expect_success().output.strip()
@@ -311,7 +311,7 @@ def test_the_deploy_token_may_release_but_neither_read_secrets_nor_change_access
 
 
 def test_a_wrong_configuration_is_refused_with_everything_that_is_wrong(project: Stack) -> None:
-    """Before the first resource."""
+    """The program refuses it before the first resource."""
     configure(project, {**CONFIGURATION, "httpsPort": "70000", "redisCacheMemoryMb": "much"}, {})
     project.run("config", "rm", "redisProgram").expect_success()
     refused = project.preview()
@@ -329,7 +329,7 @@ def test_a_wrong_configuration_is_refused_with_everything_that_is_wrong(project:
 
 
 def test_a_setting_that_no_process_accepts_is_refused_in_a_preview(project: Stack, agent: Agent) -> None:
-    """By the schema of the release, with every other fault, and before anything is made."""
+    """The schema of the release decides. The error is shown with all others before anything is created."""
     configure(project, {**CONFIGURATION, "release": manifest("1"), "workerMemoryMB": "64"}, SECRETS)
     for name, value in (("JOBS_PENDING_MAX", "many"), ("JOBS_PENDING_MAXIMUM", "500")):
         project.run("config", "set", "--path", f"settings.UPSCHEDULE_{name}", value).expect_success()
@@ -347,7 +347,7 @@ def test_a_setting_that_no_process_accepts_is_refused_in_a_preview(project: Stac
 
 
 def test_a_certificate_comes_from_the_stack_or_from_an_authority_that_knows_the_name(project: Stack) -> None:
-    """Neither, both, or no name are told before anything is made (R8.4)."""
+    """No source, two sources, or a missing domain is refused before anything is created (R8.4)."""
     configure(project, CONFIGURATION, {})
     without = project.preview().output
     configure(project, {"acmeEmail": "operators@example.org"}, SECRETS)

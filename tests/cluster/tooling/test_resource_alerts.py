@@ -1,4 +1,4 @@
-"""Warnings at 80 % of a resource (R6.5): real servers near their limits, real exporters, and the mails that arrive."""
+"""Tickets at 80 % of a resource (R6.5): real servers near their limits, real exporters, and the mails that arrive."""
 
 import os
 import time
@@ -21,17 +21,17 @@ from upschedule.operations.embedded.postgres import Postgres
 from upschedule.operations.embedded.valkey import STATE, Valkey
 
 pytestmark = pytest.mark.timeout(400)
-#: A bound of waiting on a busy machine; the figures say how long it took.
+#: The deadline on a busy machine. The test's figures show the real time.
 PATIENCE_SECONDS = 180.0
 CONNECTIONS = 20
-#: Beyond the 80 % of R6.5.
+#: A share above the 80 % of R6.5.
 SHARE = 0.88
 VALUE_BYTES = 16 << 20
 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """The stores, and where their alerts arrive."""
+    """The stores, and the receivers of their alerts."""
 
     postgres: Postgres
     valkey: Valkey
@@ -58,7 +58,7 @@ def site() -> Iterator[Site]:
 
 @contextmanager
 def exporting(folder: Path, name: str, secrets: Mapping[str, str]) -> Iterator[str]:
-    """Debian's exporter of a store, and its address."""
+    """Runs Debian's exporter of a store and returns its address."""
     address = f"{LOOPBACK}:{free_port()}"
     command = [f"/usr/bin/prometheus-{name}-exporter", f"--web.listen-address={address}"]
     page = f"http://{address}/metrics"
@@ -69,7 +69,7 @@ def exporting(folder: Path, name: str, secrets: Mapping[str, str]) -> Iterator[s
 
 @contextmanager
 def many_connections(site: Site) -> Iterator[None]:
-    """Of the 20 that PostgreSQL accepts, idle ones."""
+    """Opens idle connections up to this share of the 20 that PostgreSQL accepts."""
     with ExitStack() as opened:
         for _ in range(int(SHARE * CONNECTIONS)):
             opened.enter_context(psycopg.connect(site.postgres.superuser_dsn()))
@@ -78,7 +78,7 @@ def many_connections(site: Site) -> Iterator[None]:
 
 @contextmanager
 def locked_table(site: Site) -> Iterator[None]:
-    """A transaction stays open after a change of a table."""
+    """A transaction stays open after it changed a table."""
     with psycopg.connect(site.postgres.superuser_dsn()) as connection:
         connection.execute("CREATE TABLE of_a_test (word text)")
         yield
@@ -87,8 +87,8 @@ def locked_table(site: Site) -> Iterator[None]:
 
 @contextmanager
 def full_redis(site: Site) -> Iterator[None]:
-    """The limit of the memory is lowered to just above what is in use."""
-    # The buffer of the connection that brings the value counts until the connection ends.
+    """The memory limit is lowered to just above the memory in use."""
+    # The buffer of the connection that sends the value counts until the connection ends.
     with redis.Redis.from_url(site.valkey.url) as client:
         client.set("of-a-test", bytes(VALUE_BYTES))
     with redis.Redis.from_url(site.valkey.url) as client:
@@ -106,7 +106,7 @@ CAUSES: dict[str, Callable[[Site], AbstractContextManager[None]]] = {
 
 
 def test_each_resource_near_its_limit_opens_a_ticket_until_it_is_free_again(site: Site, figure: Figure) -> None:
-    """At once, since each takes most of a minute; no person is called (R6.5)."""
+    """All causes begin at once, since each alert takes most of a minute. No page is sent (R6.5)."""
     began = time.monotonic()
     with ExitStack() as caused:
         for cause in CAUSES.values():

@@ -1,4 +1,7 @@
-"""`upschedule restore --to` makes PostgreSQL's data from its backups: all of them, or none (R9.3); some minutes."""
+"""`upschedule restore --to` creates PostgreSQL's data from its backups, completely or not at all (R9.3).
+
+It takes some minutes.
+"""
 
 import io
 import os
@@ -32,7 +35,7 @@ def record(running: RestoreSite) -> Record:
 
 @pytest.fixture
 def site(running: RestoreSite, record: Record) -> Iterator[RestoreSite]:
-    """With a backup. Afterwards the server runs, and the data from before a restore are gone."""
+    """A site with a backup. Afterwards the server runs, and the data from before a restore are removed."""
     yield running
     shutil.rmtree(running.data.with_name("data.before-restore"), ignore_errors=True)
     if not running.site.postgres.running:
@@ -41,7 +44,10 @@ def site(running: RestoreSite, record: Record) -> Iterator[RestoreSite]:
 
 @contextmanager
 def unchanged(site: RestoreSite) -> Iterator[None]:
-    """A stopped server, whose data are the same afterwards, with nothing beside them; then it runs again."""
+    """Stops the server for the block and checks that its data are unchanged, with no files beside them.
+
+    Then it runs again.
+    """
     people = site.rows(PEOPLE)
     site.site.postgres.stop()
     yield
@@ -51,7 +57,10 @@ def unchanged(site: RestoreSite) -> Iterator[None]:
 
 
 def test_a_destroyed_server_comes_back_to_the_newest_second(site: RestoreSite, record: Record) -> None:
-    """Everything that was archived; the server then archives on, and the next backup counts (R9.3)."""
+    """Everything that was archived is restored.
+
+    The server then continues to archive, and the next backup counts (R9.3).
+    """
     site.account("after-the-backup")
     site.archive_all()
     before = {table: site.rows(f"TABLE {table}") for table in ("accounts", "sessions", "jobs", "academic_years")}
@@ -69,9 +78,12 @@ def test_a_destroyed_server_comes_back_to_the_newest_second(site: RestoreSite, r
 
 
 def test_what_people_deleted_since_stays_deleted(site: RestoreSite) -> None:
-    """With sessions and links that they ended; what a migration destroyed comes back (R9.4, decision 42)."""
+    """This includes ended sessions and withdrawn links.
+
+    Data that a migration destroyed are restored (R9.4, decision 42).
+    """
     stays, leaves = site.account("stays"), site.account("leaves")
-    kept, document = site.document(stays, "kept.pdf"), site.document(stays, "deleted.pdf")
+    remaining, document = site.document(stays, "kept.pdf"), site.document(stays, "deleted.pdf")
     site.document(leaves, "of-the-account.pdf")
     calendar, ended = site.calendar(stays, "link"), site.calendar(stays, "another")
     site.session(stays, "ended")
@@ -83,7 +95,7 @@ def test_what_people_deleted_since_stays_deleted(site: RestoreSite) -> None:
     site.write("DELETE FROM calendars WHERE id = %s", ended)
     site.write("UPDATE sessions SET ended_at = now() WHERE id_hash = 'ended'")
     site.write("UPDATE calendars SET token_hash = 'new', token_generation = 2 WHERE id = %s", calendar)
-    site.write("DELETE FROM jobs WHERE id = %s", kept, process="owner")
+    site.write("DELETE FROM jobs WHERE id = %s", remaining, process="owner")
     site.account("made-later")
     site.archive_all()
     site.site.postgres.stop()
@@ -94,7 +106,7 @@ def test_what_people_deleted_since_stays_deleted(site: RestoreSite) -> None:
     known = {email for (email,) in site.rows(PEOPLE)}
     assert "stays@tuks.example" in known
     assert not known & {"leaves@tuks.example", "made-later@tuks.example"}
-    assert site.rows(f"SELECT id FROM jobs WHERE account_id = '{stays}'") == [(kept,)]
+    assert site.rows(f"SELECT id FROM jobs WHERE account_id = '{stays}'") == [(remaining,)]
     assert site.rows(f"SELECT stored_bytes FROM accounts WHERE id = '{stays}'") == [(1000,)]
     calendars = "SELECT id, token_hash, token_generation FROM calendars"
     assert site.rows(f"{calendars} WHERE account_id = '{stays}'") == [(calendar, b"new", 2)]
@@ -109,7 +121,7 @@ def test_what_people_deleted_since_stays_deleted(site: RestoreSite) -> None:
 
 
 def test_what_was_deleted_comes_back_where_that_is_wanted(site: RestoreSite) -> None:
-    """For example after a fault of the application that deleted too much."""
+    """An operator chooses this, for example, after a fault of the application that deleted too much."""
     account = site.account("deleted-by-a-fault")
     moment = site.moment()
     site.write("DELETE FROM accounts WHERE id = %s", account)
@@ -123,7 +135,7 @@ def test_what_was_deleted_comes_back_where_that_is_wanted(site: RestoreSite) -> 
 
 
 def test_a_live_system_is_not_overwritten(site: RestoreSite) -> None:
-    """Neither while it runs, nor its data without the word for it, nor those of an earlier restore."""
+    """Refused are a running server, data without `--replace`, and data beside those of an earlier restore."""
     running = site.restored("--to", "latest", "--replace")
     with unchanged(site):
         unsaid = site.restored("--to", "latest")
@@ -139,32 +151,32 @@ def test_a_live_system_is_not_overwritten(site: RestoreSite) -> None:
 
 
 def test_a_moment_that_cannot_be_reached_is_refused_in_words(site: RestoreSite) -> None:
-    """No form of a moment, no such backup, before all backups, after all changes."""
+    """The moment has a wrong form, names no backup, is before all backups, or is after all changes."""
     with unchanged(site):
-        ended = {
+        results = {
             moment: site.restored("--to", moment, "--replace")
             for moment in ("yesterday", "20200101-000000F", "2020-01-01", "2099-01-01")
         }
-    assert [each.code for each in ended.values()] == [4, 4, 4, 3]
+    assert [each.code for each in results.values()] == [4, 4, 4, 3]
     reasons = [
         "yesterday is no moment to restore to",
         "There is no backup 20200101-000000F",
         "No backup had ended before 2020-01-01: the oldest ended at 20",
         "A time after the last change that was archived cannot be reached",
     ]
-    assert [reason in each.said for reason, each in zip(reasons, ended.values(), strict=True)] == [True] * 4, ended
+    assert [reason in each.said for reason, each in zip(reasons, results.values(), strict=True)] == [True] * 4, results
 
 
 @pytest.mark.parametrize("stage", ["Restoring from", "Recovering the write-ahead log", "Checking every row"])
 def test_a_restore_that_is_killed_has_changed_nothing(site: RestoreSite, stage: str) -> None:
-    """Its remains do not hinder the next one, and are never taken for data."""
+    """Its remains neither block the next restore nor are used as data."""
     people = site.rows(PEOPLE)
     site.site.postgres.stop()
     with site.started("--to", "latest", "--replace") as process:
         assert process.stderr
-        said = next((line for line in process.stderr if stage in line), "")
+        printed = next((line for line in process.stderr if stage in line), "")
         os.killpg(process.pid, signal.SIGKILL)
-    assert stage in said
+    assert stage in printed
     site.site.postgres.start(timeout_seconds=120)
     assert site.rows(PEOPLE) == people
     site.site.postgres.stop()
@@ -176,7 +188,7 @@ def test_a_restore_that_is_killed_has_changed_nothing(site: RestoreSite, stage: 
 
 @pytest.mark.parametrize("fault", ["another key", "a full disk", "a store that is away", "a flipped bit"])
 def test_a_fault_while_restoring_changes_nothing(site: RestoreSite, record: Record, fault: str) -> None:
-    """The server of before still starts with its data, and the sentence says that nothing was changed."""
+    """The previous server still starts with its data, and the message says that nothing was changed."""
     with unchanged(site), broken_store(site, record, fault):
         done = site.restored(
             *("--to", record.backup.label, "--replace", "--program-seconds", "60"),
@@ -210,7 +222,7 @@ def broken_store(site: RestoreSite, record: Record, fault: str) -> Iterator[None
 
 
 def test_one_account_has_its_calendar_back_while_the_service_goes_on(site: RestoreSite, tmp_path: Path) -> None:
-    """As of a moment, by statements that an operator reads first; nothing else changes."""
+    """The calendar is restored as of a moment, by statements that an operator reads first. Nothing else changes."""
     account, other = site.account("one-account"), site.account("another-account")
     document, calendar = site.document(account, "plan.pdf"), site.calendar(account, "one-account")
     site.calendar(other, "another-account")
@@ -238,7 +250,7 @@ def test_one_account_has_its_calendar_back_while_the_service_goes_on(site: Resto
 
 
 def test_one_table_is_compared_with_what_it_was(site: RestoreSite, tmp_path: Path) -> None:
-    """Such as the dates of a year that somebody changed; what never was is refused."""
+    """For example, the dates of a year were changed by mistake. A table that never existed is refused."""
     moment = site.moment()
     site.write("UPDATE academic_years SET source = 'changed'", process="owner")
     site.archive_all()

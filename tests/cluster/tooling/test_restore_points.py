@@ -1,4 +1,4 @@
-"""`upschedule prepare` where PostgreSQL is backed up: a restore point before each release (R12.5)."""
+"""`upschedule prepare` makes a restore point before each release where PostgreSQL is backed up (R12.5)."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -36,7 +36,7 @@ def running() -> Iterator[BackupSite]:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Releases are prepared as Nomad starts them. Each test has its own numbers of migrations and names of releases."""
+    """Prepares releases as Nomad does. Each test has its own migration numbers and names of releases."""
 
     backup: BackupSite
     preparation: Preparation
@@ -46,7 +46,7 @@ class Cluster:
         return make_release(self.folder / version, version, *more)
 
     def prepared(self, release: Path, deployment: str, *options: str, now_running: str = "") -> Ran:
-        """One instance of the deployment, while those in `now_running` run."""
+        """Runs one instance of the deployment while those in `now_running` run."""
         file = self.folder / "running-deployments"
         file.write_text(f"\n{now_running}\n")
         return self.preparation.run(
@@ -58,7 +58,7 @@ class Cluster:
             return connection.execute(query.encode()).fetchall()
 
     def points(self) -> list[str]:
-        """Deployments of the restore points, in their order."""
+        """Deployments of the restore points, in order of their creation."""
         return [deployment for (deployment,) in self.rows("SELECT deployment FROM restore_points ORDER BY id")]
 
 
@@ -80,7 +80,7 @@ def cluster(running: BackupSite, tmp_path: Path) -> Iterator[Cluster]:
 
 
 def verified_row(site: BackupSite, made_at: datetime) -> int | None:
-    """A run that ended well, as `upschedule backup now` records it."""
+    """A successful run, as `upschedule backup now` records it."""
     runs, label = site.backups.runs, f"{made_at:%Y%m%d-%H%M%S}F"
     backup = BackupSet(label=label, started_at=made_at, finished_at=made_at, size_bytes=1, stored_bytes=1)
     run = runs.begin(made_at)
@@ -95,7 +95,7 @@ def ago(**age: float) -> datetime:
 
 
 def test_the_database_comes_back_as_it_was_before_a_destructive_migration(cluster: Cluster) -> None:
-    """From the restore point, whose write-ahead log was archived before the migration began."""
+    """The restore point's write-ahead log was archived before the migration began."""
     site = cluster.backup
     backup = site.backups.back_up()
     site.execute("INSERT INTO accounts (email, password_hash) VALUES ('before@tuks.example', 'x')")
@@ -118,7 +118,7 @@ def test_the_database_comes_back_as_it_was_before_a_destructive_migration(cluste
 
 
 def test_other_instances_and_retries_make_no_further_restore_point(cluster: Cluster) -> None:
-    """Other settings of a prepared release do, and so does the return to an earlier one."""
+    """Other settings of a prepared release make one, and so does a rollback to an earlier release."""
     verified_row(cluster.backup, ago(hours=1))
     one, two = cluster.release("1"), cluster.release("2", ("expand", "SELECT 1 / 0;"))
     steps: list[Callable[[], Ran]] = [
@@ -137,7 +137,7 @@ def test_other_instances_and_retries_make_no_further_restore_point(cluster: Clus
 
 
 def test_nothing_new_starts_without_a_recent_verified_backup(cluster: Cluster) -> None:
-    """Neither a release nor other settings; what ran before comes back, since nothing is migrated for it."""
+    """Neither a release nor changed settings start. A rollback starts, since it needs no migration."""
     verified_row(cluster.backup, ago(hours=25))
     one = cluster.release("1")
     assert cluster.prepared(one, "1/a/b").code == 0
@@ -159,7 +159,7 @@ def test_nothing_new_starts_without_a_recent_verified_backup(cluster: Cluster) -
 
 
 async def test_a_cluster_whose_backups_never_began_shows_since_when(cluster: Cluster) -> None:
-    """By which `BackupLate` fires; where PostgreSQL archives nothing, no backup is expected."""
+    """`BackupLate` fires because of this time. Where PostgreSQL archives nothing, no backup is expected."""
     cluster.backup.execute("INSERT INTO releases VALUES ('1', 1, 'x', '2026-11-30 09:00:00+00')")
     database = StoreDatabase(cluster.preparation.database.process_dsns["scheduler"], OPTIONS)
     await database.open()
@@ -173,19 +173,19 @@ async def test_a_cluster_whose_backups_never_began_shows_since_when(cluster: Clu
 
 
 def test_a_release_waits_for_the_backup_that_is_being_made(cluster: Cluster) -> None:
-    """As on a cluster that has just begun; not for one whose process was killed."""
+    """This happens on a new cluster. A release does not wait for a backup whose process was killed."""
     runs = cluster.backup.backups.runs
     run = runs.begin(ago(seconds=5))
     release = cluster.release("1")
     with cluster.preparation.started(release, "--deployment", "1/a/b") as waiting:
         wait_until(lambda: cluster.rows(f"SELECT FROM pg_stat_activity WHERE query LIKE '%{'alive_until > now'}%'"))
-        made = datetime.now(tz=UTC)
+        finished_at = datetime.now(tz=UTC)
         label = "20261130-010000F"
-        backup = BackupSet(label=label, started_at=made, finished_at=made, size_bytes=1, stored_bytes=1)
+        backup = BackupSet(label=label, started_at=finished_at, finished_at=finished_at, size_bytes=1, stored_bytes=1)
         runs.made(run, backup)
-        runs.verified(label, Verification(finished_at=made, seconds=1.0))
-        output, said = waiting.communicate(timeout=60)
-    assert waiting.returncode == 0, said
+        runs.verified(label, Verification(finished_at=finished_at, seconds=1.0))
+        output, errors = waiting.communicate(timeout=60)
+    assert waiting.returncode == 0, errors
     assert "restore_point_made" in output
 
     cluster.backup.execute(
@@ -195,7 +195,7 @@ def test_a_release_waits_for_the_backup_that_is_being_made(cluster: Cluster) -> 
 
 
 def test_a_restore_point_that_is_not_archived_starts_no_release(cluster: Cluster) -> None:
-    """The store is away: the database could not be restored to it, so nothing is migrated."""
+    """The store is unreachable, so the database could not be restored to the point, and nothing is migrated."""
     verified_row(cluster.backup, ago(hours=1))
     cluster.backup.store.kill()
     try:

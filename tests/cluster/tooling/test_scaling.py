@@ -1,4 +1,4 @@
-"""Prometheus and the autoscaler as they run in the cluster: instances follow a measured queue (R1.3, R6.2, R10.2)."""
+"""Prometheus and the autoscaler as in the cluster: instances follow a measured queue (R1.3, R6.2, R10.2)."""
 
 import json
 import os
@@ -26,7 +26,7 @@ from upschedule.operations.embedded.ports import free_port
 NOBODY = 65_534
 PROGRAMS = (Path("/usr/bin/prometheus"), Path("/usr/bin/sleep"))
 SCHEDULER, CANARY = (f"_nomad-task-{digit * 8}-0000-4000-8000-000000000000-group-x-x-health" for digit in "ac")
-# As in the job of the workers, but for the task.
+# The scaling block of the workers' job, for another task.
 POOL = """
 job "worker" {
   group "worker" {
@@ -73,7 +73,7 @@ job "worker" {
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """`lose_consul` stops it; `token` is the autoscaler's."""
+    """`lose_consul` stops Consul. `token` is the autoscaler's."""
 
     agent: Agent
     consul: str
@@ -112,10 +112,10 @@ def cluster(programs: Path) -> Iterator[Cluster]:
 
 def node(programs: Path, consul: str, volume: Path) -> str:
     """Tasks see three programs, the libraries that they load, and the list of users."""
-    seen = {str(path.resolve()): str(path) for path in PROGRAMS} | {"/etc/passwd": "/etc/passwd"}
-    seen |= {str(programs / "nomad-autoscaler"): "/usr/bin/nomad-autoscaler"}
-    seen |= {str(Path(path).resolve()): path for path in libraries(PROGRAMS)}
-    chroot = "\n".join(f'"{outside}" = "{inside}"' for outside, inside in seen.items())
+    files = {str(path.resolve()): str(path) for path in PROGRAMS} | {"/etc/passwd": "/etc/passwd"}
+    files |= {str(programs / "nomad-autoscaler"): "/usr/bin/nomad-autoscaler"}
+    files |= {str(Path(path).resolve()): path for path in libraries(PROGRAMS)}
+    chroot = "\n".join(f'"{outside}" = "{inside}"' for outside, inside in files.items())
     return f"""
 consul {{
   address = "{consul}"
@@ -146,7 +146,7 @@ def put_variable(agent: Agent, path: str, items: dict[str, str]) -> None:
 
 
 def start_autoscaler(agent: Agent, prometheus: str) -> str:
-    """With a token that may do what the stack lets it, which it gives."""
+    """Starts the autoscaler with a token that has the rights of the stack's policy."""
     agent.call("POST", "acl/policy/autoscaler", {"Name": "autoscaler", "Rules": autoscaler_rules("default")})
     token = agent.call("POST", "acl/token", {"Name": "autoscaler", "Type": "client", "Policies": ["autoscaler"]})
     put_variable(agent, "nomad/jobs/autoscaler", {"nomad_token": token["SecretID"]})
@@ -163,7 +163,7 @@ def start_autoscaler(agent: Agent, prometheus: str) -> str:
 
 
 def autoscaler_rules(namespace: str) -> str:
-    """Of the cluster's own program, whose modules are on no path of ours."""
+    """The rules of the cluster's own program, whose modules the tests cannot import."""
     program = f"from components.access import autoscaler_rules; print(autoscaler_rules({namespace!r}))"
     command = [sys.executable, "-c", program]
     return subprocess.run(command, cwd=ROOT / "pulumi", stdout=subprocess.PIPE, text=True, check=True).stdout
@@ -175,7 +175,7 @@ def registrations(cluster: Cluster) -> Any:
 
 
 def announce(cluster: Cluster, id_: str, service: str, port: int, *tags: str) -> None:
-    """As Nomad announces an instance."""
+    """Registers an instance as Nomad does."""
     assert registrations(cluster).register(
         service, service_id=id_, address="127.0.0.1", port=port, tags=["prometheus", *tags]
     )
@@ -187,18 +187,18 @@ def query(cluster: Cluster, expression: str) -> list[dict[str, Any]]:
 
 
 def value(cluster: Cluster, expression: str) -> float | None:
-    """Of the one series, None where there is none."""
+    """The value of the only series, or None where there is none."""
     found = query(cluster, expression)
     return float(found[0]["value"][1]) if found else None
 
 
 def targets(cluster: Cluster) -> set[str]:
-    """The services that Prometheus asks."""
+    """The services that Prometheus scrapes."""
     return {entry["metric"]["service"] for entry in query(cluster, "up")}
 
 
 def autoscaler_requests(cluster: Cluster) -> float:
-    """How often the autoscaler has asked; nobody else asks for a range."""
+    """The number of the autoscaler's queries. No other client uses range queries."""
     return value(cluster, 'sum(prometheus_http_requests_total{handler="/api/v1/query_range"})') or 0
 
 
@@ -218,7 +218,7 @@ def depth(server: MetricsServer, due: int) -> None:
 def test_workers_follow_the_queue_pause_for_a_canary_and_targets_outlive_consul(
     cluster: Cluster, tmp_path: Path
 ) -> None:
-    """(R1.3, R10.2, R12.2)."""
+    """Scaling pauses while a canary runs, and Prometheus keeps its targets when Consul is lost (R1.3, R10.2, R12.2)."""
     with serving_metrics() as scheduler:
         depth(scheduler, 25)
         announce(cluster, SCHEDULER, "scheduler", scheduler.port)
@@ -227,8 +227,8 @@ def test_workers_follow_the_queue_pause_for_a_canary_and_targets_outlive_consul(
         done = cluster.agent.nomad("job", "run", "-detach", str(file))
         assert done.returncode == 0, done.stderr
         await_count(cluster, 3)
-        (shown,) = query(cluster, 'up{service="scheduler"}')
-        labels = {name: shown["metric"][name] for name in ("alloc", "canary", "instance")}
+        (series,) = query(cluster, 'up{service="scheduler"}')
+        labels = {name: series["metric"][name] for name in ("alloc", "canary", "instance")}
         alloc = SCHEDULER.removeprefix("_nomad-task-")[:36]
         assert labels == {"alloc": alloc, "canary": "no", "instance": f"127.0.0.1:{scheduler.port}"}
 
@@ -240,8 +240,8 @@ def test_workers_follow_the_queue_pause_for_a_canary_and_targets_outlive_consul(
         wait_until(lambda: value(cluster, "upschedule:worker:wanted") is None, timeout_seconds=30)
         depth(scheduler, 95)
         wait_until(lambda: value(cluster, "max(upschedule:worker:wanted_by)") == 10, timeout_seconds=30)
-        seen = autoscaler_requests(cluster)
-        wait_until(lambda: autoscaler_requests(cluster) >= seen + 15, timeout_seconds=60)
+        evaluations = autoscaler_requests(cluster)
+        wait_until(lambda: autoscaler_requests(cluster) >= evaluations + 15, timeout_seconds=60)
         assert count(cluster) == 3
 
         assert registrations(cluster).deregister(CANARY)
@@ -256,7 +256,7 @@ def test_workers_follow_the_queue_pause_for_a_canary_and_targets_outlive_consul(
 
 
 def test_the_rules_say_what_their_own_tests_expect() -> None:
-    """With Prometheus's own tool."""
+    """Prometheus's own tool runs the tests of the rules."""
     done = subprocess.run(
         ["promtool", "test", "rules", *sorted(map(str, (ROOT / "monitoring" / "tests").glob("*.yml")))],
         cwd=ROOT,

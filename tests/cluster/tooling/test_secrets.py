@@ -1,4 +1,4 @@
-"""Secrets reach Nomad and nothing else (R11.2)."""
+"""Secrets reach Nomad and no other place (R11.2)."""
 
 from tests.support.cluster.tooling.nomad_agent import Agent
 from tests.support.cluster.tooling.pulumi_stack import Stack
@@ -8,7 +8,7 @@ SECRET = "Swordfish-7 ${not.evaluated}"
 
 
 def test_secrets_are_in_nomad_but_in_no_state_and_no_output(stack: Stack, agent: Agent) -> None:
-    """Neither as inputs nor as outputs, after making, updating, refreshing and drifting."""
+    """The state has them neither as inputs nor as outputs, after creation, update, refresh and drift."""
     name = unique("secretive")
     stack.run("config", "set", "--secret", "word", SECRET).expect_success()
 
@@ -44,7 +44,7 @@ pulumi.export("token", token.secret_id)
 
 
 def test_a_secret_in_a_message_of_nomad_is_hidden(stack: Stack) -> None:
-    """Nomad quotes what it refuses, and the message names the path that was asked."""
+    """Nomad quotes values that it refuses, and the error names the requested path."""
     stack.program('nomad.Namespace("namespace", name=pulumi.Output.secret("Sword!fish no. 7"))')
     refused = stack.up()
 

@@ -1,4 +1,4 @@
-"""`upschedule ops report` from a real Prometheus: each panel has its data, and a silent scheduler is named."""
+"""`upschedule ops report` with a real Prometheus: each panel has its data, and an unreachable scheduler is named."""
 
 import json
 from pathlib import Path

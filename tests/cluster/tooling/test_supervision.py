@@ -1,4 +1,4 @@
-"""The supervisor on a real Nomad and a real Prometheus: what it reverts, and what it leaves alone (R12.1, R12.3)."""
+"""The supervisor on a real Nomad and a real Prometheus: what it reverts, and what it does not change (R12.1, R12.3)."""
 
 import json
 import re
@@ -34,7 +34,7 @@ OPTIONS = ("--slice-seconds", "1")
 
 @dataclass(kw_only=True)
 class Watched:
-    """A site whose release `one` has settled, with the figures that a test shows, and a supervisor."""
+    """A site whose release `one` has settled, the metrics that a test sets, and a supervisor."""
 
     site: Site
     metrics: MetricsServer
@@ -44,11 +44,11 @@ class Watched:
     process: subprocess.Popen[bytes]
 
     def start(self, seconds: float = 600) -> None:
-        """In the place of the one that ran."""
+        """Starts a supervisor instead of the one that ran."""
         self.process = start(self.site, self.prometheus, self.log, port=self.port, seconds=seconds)
 
     def verdict_shown(self) -> str:
-        """The verdict that its metrics name; empty while there is none."""
+        """The verdict in the supervisor's metrics, or an empty text while there is none."""
         page = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=5).text
         return ", ".join(
             re.findall(r'^upschedule_release_verdict_time_seconds\{verdict="(.*)"\} 1\.', page, re.MULTILINE)
@@ -59,7 +59,7 @@ class Watched:
         self.process.wait(20)
 
     def watch(self) -> dict[str, Any]:
-        """Empty before the first look."""
+        """The supervisor's report in `deploy status`, empty before its first check."""
         answer = self.site.deploy("status", "--json").text
         reports = json.loads(next(line for line in answer.splitlines() if line.startswith("[")))
         return next(each["watch"] for each in reports if each["job"] == "api") or {}
@@ -73,18 +73,18 @@ class Watched:
         return self.watch()
 
     def instances(self) -> list[str]:
-        """Of the API, that run and are to."""
+        """Instances of the API that run and are not being stopped."""
         found = self.site.agent.call("GET", "job/api/allocations", namespace=self.site.namespace)
         return [each["ID"] for each in found if each["DesiredStatus"] == "run" and each["ClientStatus"] == "running"]
 
     def faults_counted(self) -> float:
-        """By Prometheus, of the instance with the most."""
+        """The faults that Prometheus counts for the instance that has the most."""
         prometheus = Prometheus(Endpoint(name="Prometheus", address=self.prometheus))
         found = prometheus.samples('upschedule_http_requests_total{fault="yes"}')
         return max((float(each.value[1]) for each in found), default=0)
 
     def show(self, *, requests: int, faults: int) -> None:
-        """Of the instances that run; `faults` are of one route."""
+        """Sets requests of the running instances. `faults` belong to one route."""
         lines: list[str] = []
         for instance in self.instances():
             for route, bad in (("/", 0), ("/api/v1/calendars", faults)):
@@ -99,7 +99,7 @@ class Watched:
 
 
 def start(site: Site, prometheus: str, log: Path, *, port: int, seconds: float) -> subprocess.Popen[bytes]:
-    """With a token of the supervisor's own rights."""
+    """Starts a supervisor with a token of the supervisor's rights."""
     command = [sys.executable, "-m", "upschedule", "deploy", "supervise", "--prometheus", prometheus, *OPTIONS]
     with log.open("ab") as output:
         return subprocess.Popen(
@@ -118,7 +118,7 @@ def watched(release_node: ReleaseNode, folder: Path, *, first: Release = ONE) ->
         site.release(first)
         site.await_phase("settled")
         log, port = folder / "supervisor.log", free_port()
-        made = Watched(
+        running = Watched(
             site=site,
             metrics=metrics,
             prometheus=prometheus,
@@ -127,14 +127,14 @@ def watched(release_node: ReleaseNode, folder: Path, *, first: Release = ONE) ->
             process=start(site, prometheus, log, port=port, seconds=600),
         )
         try:
-            made.await_verdict("not watched")
-            yield made
+            running.await_verdict("not watched")
+            yield running
         finally:
-            made.kill()
+            running.kill()
 
 
 def promote(site: Site, release: Release) -> None:
-    """By Nomad's own command, without waiting."""
+    """Promotes with Nomad's own command and does not wait."""
     site.release(release)
     site.await_phase("waiting")
     for job in JOBS:
@@ -150,7 +150,7 @@ def runs(site: Site, release: str) -> bool:
 def test_a_release_that_is_killed_again_and_again_is_reverted_although_the_supervisor_was_killed(
     release_node: ReleaseNode, tmp_path: Path
 ) -> None:
-    """One death alone may be the node's fault. A new supervisor continues the watch."""
+    """A single death may be the node's fault. A new supervisor continues the watch."""
     with watched(release_node, tmp_path) as all_:
         promote(all_.site, KILLED)
         all_.await_verdict("watching")
@@ -165,20 +165,20 @@ def test_a_release_that_is_killed_again_and_again_is_reverted_although_the_super
         assert runs(all_.site, "one")
         assert [each["release"] for each in all_.site.records()] == ["one (c0ffeeone)"]
         wait_until(lambda: all_.verdict_shown() == "reverted")
-        said = all_.site.deploy("status")
+        status = all_.site.deploy("status")
         # The token may not read the logs of tasks, so the supervisor does not try.
         assert "cannot be read" not in all_.log.read_text()
-        assert ("watch: release killed (c0ffeekill): reverted at " in said.text, found["reason"] in said.text) == (
+        assert ("watch: release killed (c0ffeekill): reverted at " in status.text, found["reason"] in status.text) == (
             True,
             True,
-        ), said.text
+        ), status.text
 
 
 @pytest.mark.timeout(300)
 def test_a_route_that_fails_after_the_promotion_is_named_and_the_next_release_is_watched_as_well(
     release_node: ReleaseNode, tmp_path: Path
 ) -> None:
-    """Each kind of verdict, one after the other."""
+    """The test passes through each kind of verdict."""
     with watched(release_node, tmp_path) as all_:
         promote(all_.site, TWO)
         all_.await_verdict("watching")
@@ -210,7 +210,7 @@ def test_a_route_that_fails_after_the_promotion_is_named_and_the_next_release_is
 def test_a_person_keeps_a_release_against_its_figures_and_a_revert_by_hand_ends_the_watch(
     release_node: ReleaseNode, tmp_path: Path
 ) -> None:
-    """Both are recorded."""
+    """Both decisions are recorded."""
     with watched(release_node, tmp_path) as all_:
         promote(all_.site, KILLED)
         all_.await_verdict("watching")
@@ -218,9 +218,9 @@ def test_a_person_keeps_a_release_against_its_figures_and_a_revert_by_hand_ends_
         assert accepted.code == DONE, accepted.text
         all_.site.await_phase("settled")
         wait_until(lambda: all_.site.restarts("api") > 1, timeout_seconds=60)
-        kept = all_.watch()
-        assert (kept["verdict"], kept["reason"]) == ("accepted", "the kills are known")
-        # An instance that is started again at this moment does not run.
+        report = all_.watch()
+        assert (report["verdict"], report["reason"]) == ("accepted", "the kills are known")
+        # An instance that is being restarted at this time does not count as running.
         assert [all_.site.versions(job)[0]["Meta"]["release"] for job in JOBS] == ["killed"] * len(JOBS)
 
         promote(all_.site, TWO)
@@ -234,7 +234,7 @@ def test_a_person_keeps_a_release_against_its_figures_and_a_revert_by_hand_ends_
 
 @contextmanager
 def not_reverted(release_node: ReleaseNode, folder: Path) -> Iterator[tuple[Watched, Path]]:
-    """A bad release that the supervisor could not revert. The release before starts once the file is deleted."""
+    """A bad release that the supervisor could not revert. The earlier release starts once the file is deleted."""
     broken = folder / "broken"
     starts = f"import os\nif os.path.exists({str(broken)!r}): raise SystemExit(7)\n{SERVES}"
     with watched(release_node, folder, first=Release(name="one", programs={"worker": starts})) as all_:
@@ -254,7 +254,7 @@ def not_reverted(release_node: ReleaseNode, folder: Path) -> Iterator[tuple[Watc
 def test_a_release_that_cannot_be_reverted_stays_until_a_person_does_it(
     release_node: ReleaseNode, tmp_path: Path
 ) -> None:
-    """The release before does not start at first. After the revert by hand the verdict is "left"."""
+    """The earlier release does not start at first. After the revert by hand the verdict is "left"."""
     with not_reverted(release_node, tmp_path) as (all_, broken):
         broken.unlink()
         back = all_.site.deploy("revert")
@@ -270,14 +270,14 @@ def test_a_release_that_could_not_be_reverted_is_kept_by_a_person(release_node: 
         accepted = all_.site.deploy("accept", "--reason", "the release before does not start")
         assert accepted.code == DONE, accepted.text
         wait_until(lambda: all_.verdict_shown() == "accepted")
-        kept = all_.watch()
-        assert (kept["verdict"], kept["reason"]) == ("accepted", "the release before does not start")
-        assert kept["release"] == "killed (c0ffeekill)"
+        report = all_.watch()
+        assert (report["verdict"], report["reason"]) == ("accepted", "the release before does not start")
+        assert report["release"] == "killed (c0ffeekill)"
         assert [all_.site.versions(job)[0]["Meta"]["release"] for job in JOBS] == ["killed"] * len(JOBS)
 
 
 def page(counts: dict[str, int], *, stores_up: bool = True) -> str:
-    """Requests by allocation, of one route, half of them faults."""
+    """Metrics of requests to one route by allocation, half of which are faults."""
     lines = [f'upschedule_dependency_up{{service="worker",dependency="postgres"}} {int(stores_up)}']
     for instance, count in counts.items():
         labels = f'alloc="{instance}",service="api",method="GET",route="/"'
@@ -291,7 +291,7 @@ def page(counts: dict[str, int], *, stores_up: bool = True) -> str:
 
 
 def test_figures_are_those_of_before_and_of_each_slice_but_where_a_store_was_away(tmp_path: Path) -> None:
-    """From a real Prometheus; a second reader, as after kill -9, reads the same."""
+    """The figures come from a real Prometheus. A second reader, as after kill -9, reads the same."""
     targets = tmp_path / "targets.json"
     limits = WatchLimits(slice_seconds=3, baseline_seconds=60)
     with serving_metrics() as metrics, measuring(tmp_path, targets) as address:

@@ -1,4 +1,4 @@
-"""The task of the synthetic student's job on a real Nomad: it has its account and its authority, and stops at once."""
+"""The task of the synthetic student's job on a real Nomad gets its account and its authority, and stops at once."""
 
 import json
 import ssl
@@ -26,8 +26,8 @@ ACCOUNT = {"mail": "synthetic@example.org", "password": "a=long#password$"}
 
 
 @contextmanager
-def a_service_that_knows_nobody(certificate: Certificate) -> Iterator[tuple[str, list[Any]]]:
-    """Its address, and the credentials that were tried there."""
+def service_without_accounts(certificate: Certificate) -> Iterator[tuple[str, list[Any]]]:
+    """A service that refuses every sign-in. Returns its address and the list of the credentials that it received."""
     tried: list[Any] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -46,7 +46,7 @@ def a_service_that_knows_nobody(certificate: Certificate) -> Iterator[tuple[str,
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            """Says nothing."""
+            """Logs nothing."""
 
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate.certificate, certificate.key)
@@ -62,7 +62,7 @@ def a_service_that_knows_nobody(certificate: Certificate) -> Iterator[tuple[str,
 
 
 def of_this_checkout(job: dict[str, Any]) -> dict[str, Any]:
-    """The job without what this Nomad lacks: releases, Consul, and tasks with a file system of their own."""
+    """The job without what this Nomad lacks: releases, Consul, and tasks with their own file system."""
     (group,) = job["TaskGroups"]
     (task,) = (task for task in group["Tasks"] if task["Name"] == "run")
     program = task["Config"]["args"][task["Config"]["args"].index("--") + 1 :]
@@ -80,12 +80,12 @@ def running_allocation(agent: Agent) -> dict[str, Any] | None:
 
 @pytest.mark.timeout(120)
 def test_the_task_has_its_account_trusts_its_authority_and_stops_at_once(agent: Agent, tmp_path: Path) -> None:
-    """A failed run is a figure, and no failed check: Prometheus must see it."""
+    """A failed run sets a metric and does not fail a check, since Prometheus must be able to read it."""
     certificate = self_signed(tmp_path, "edge", f"IP:{LOOPBACK}")
     items = {**ACCOUNT, "authority": certificate.certificate.read_text(encoding="ascii")}
     body = {"Namespace": "default", "Path": "nomad/jobs/synthetic", "Items": items}
     agent.call("PUT", "var/nomad/jobs/synthetic", body)
-    with a_service_that_knows_nobody(certificate) as (url, tried):
+    with service_without_accounts(certificate) as (url, tried):
         job = of_this_checkout(parse(agent, "synthetic", {**COMMON, **OWN["synthetic"], "url": url}))
         agent.call("PUT", "jobs", {"Job": job})
         wait_until(lambda: tried, timeout_seconds=60)
@@ -105,5 +105,5 @@ def test_the_task_has_its_account_trusts_its_authority_and_stops_at_once(agent: 
         began = time.monotonic()
         agent.call("DELETE", "job/synthetic", purge="true")
         wait_until(lambda: running_allocation(agent) is None, timeout_seconds=30)
-        # Below its kill_timeout of 5 s: it was not killed.
+        # The task ends before its kill_timeout of 5 s, so it was not killed.
         assert time.monotonic() - began < 4

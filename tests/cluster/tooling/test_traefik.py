@@ -1,4 +1,4 @@
-"""Traefik's job as it stands, with a certificate from the stack, before a server in Consul's catalog (R8.3, R10.4)."""
+"""Traefik's unchanged job, with a certificate of the stack, in front of a server in Consul's catalog (R8.3, R10.4)."""
 
 import socket
 import ssl
@@ -30,16 +30,17 @@ pytestmark = pytest.mark.timeout(180)
 
 @pytest.fixture(scope="module")
 def edge(edge_node: Node, folder: Path) -> Iterator[Edge]:
-    made = self_signed(folder, "given", f"DNS:{DOMAIN}")
+    pair = self_signed(folder, "given", f"DNS:{DOMAIN}")
     with running_edge(
-        Edge(node=edge_node, variables={}, roots=made.certificate), items(made.certificate, made.key)
+        Edge(node=edge_node, variables={}, roots=pair.certificate),
+        items(pair.certificate, pair.key),
     ) as up:
         yield up
 
 
 @pytest.fixture
 def echo(edge: Edge) -> Iterator[Echo]:
-    """The only one that Traefik knows."""
+    """The only server that Traefik knows."""
     with running_echo(edge.node.consul, RULE) as server:
         wait_until(lambda: edge.request("GET", "/").status_code == 200)
         server.asked.clear()
@@ -52,7 +53,7 @@ def items(certificate: Path, key: Path) -> dict[str, str]:
 
 
 def test_http_leads_to_https_for_ever_and_keeps_path_and_query(edge: Edge) -> None:
-    """A method that is not GET stays what it is (R8.3)."""
+    """A method other than GET stays the same (R8.3)."""
     url = f"http://{LOOPBACK}:{edge.http_port}/calendars/x.ics?a=1&b=%20"
     answers = {method: httpx.request(method, url, headers={"Host": DOMAIN}) for method in ("GET", "POST")}
 
@@ -63,7 +64,7 @@ def test_http_leads_to_https_for_ever_and_keeps_path_and_query(edge: Edge) -> No
 
 @pytest.mark.usefixtures("echo")
 def test_every_answer_tells_browsers_to_stay_with_https_and_hides_the_server(edge: Edge) -> None:
-    """Whoever answered it: an instance, or Traefik itself (R8.3)."""
+    """The headers do not depend on whether an instance or Traefik itself answers (R8.3)."""
     for answer in (edge.request("GET", "/"), edge.request("GET", "/metrics")):
         assert answer.headers.get_list("strict-transport-security") == [f"max-age={YEAR_SECONDS}"]
         assert answer.headers.get_list("x-frame-options") == ["DENY"]
@@ -72,16 +73,16 @@ def test_every_answer_tells_browsers_to_stay_with_https_and_hides_the_server(edg
 
 @pytest.mark.usefixtures("echo")
 def test_a_clients_address_is_the_one_it_comes_from_whatever_it_says(edge: Edge) -> None:
-    """Nor does another spelling of a header reach the API."""
+    """No other spelling of the header reaches the API either."""
     spoofed = dict.fromkeys(("X-Forwarded-For", "X-Real-Ip", "X_Forwarded_For", "X.Forwarded.For"), "203.0.113.7")
-    told = edge.request("GET", "/", headers=spoofed).json()["headers"]
+    headers = edge.request("GET", "/", headers=spoofed).json()["headers"]
 
-    assert [value for name, value in told if name.lower() == "x-forwarded-for"] == [LOOPBACK]
-    assert "203.0.113.7" not in str(told)
+    assert [value for name, value in headers if name.lower() == "x-forwarded-for"] == [LOOPBACK]
+    assert "203.0.113.7" not in str(headers)
 
 
 def openssl(edge: Edge, *options: str) -> str:
-    """What a handshake came to."""
+    """Runs a handshake and returns its result."""
     command = ["openssl", "s_client", "-connect", f"{LOOPBACK}:{edge.https_port}", *options]
     return subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=20, check=False
@@ -89,7 +90,7 @@ def openssl(edge: Edge, *options: str) -> str:
 
 
 def test_only_tls_1_2_and_newer_with_strong_ciphers_is_spoken(edge: Edge) -> None:
-    """The refusals are the server's: the client would take them (R8.3)."""
+    """The server refuses these handshakes, since the client would accept them (R8.3)."""
     name = ("-servername", DOMAIN)
     for version in ("-tls1", "-tls1_1"):
         assert "alert protocol version" in openssl(edge, *name, version, "-cipher", "ALL:@SECLEVEL=0")
@@ -101,12 +102,12 @@ def test_only_tls_1_2_and_newer_with_strong_ciphers_is_spoken(edge: Edge) -> Non
 
 @pytest.mark.parametrize("name", [("-noservername",), ("-servername", "other.test")])
 def test_a_handshake_for_another_name_is_refused(edge: Edge, name: tuple[str, ...]) -> None:
-    """No certificate for whoever scans addresses."""
+    """Programs that scan addresses get no certificate."""
     assert "alert" in openssl(edge, *name)
 
 
 def test_another_host_has_nothing_here(edge: Edge, echo: Echo) -> None:
-    """Though the handshake was for ours."""
+    """The request is refused although the handshake was for the right name."""
     answer = edge.request("GET", "/", host="other.test")
 
     assert answer.status_code == 404
@@ -114,13 +115,13 @@ def test_another_host_has_nothing_here(edge: Edge, echo: Echo) -> None:
 
 
 def test_metrics_and_readiness_are_not_public(edge: Edge, echo: Echo) -> None:
-    """Even where a route of the API's would let them through, as the one of this test does."""
+    """The request is refused even where a route of the API would accept it, as the one of this test does."""
     assert {path: status_of(edge, path) for path in HIDDEN} == dict.fromkeys(HIDDEN, "404")
     assert not echo.asked
 
 
 def status_of(edge: Edge, path: str) -> str:
-    """Of a path sent as it stands, which a client's library would tidy up."""
+    """Sends the path unchanged, since a client library would normalise it."""
     with (
         socket.create_connection((LOOPBACK, edge.https_port), timeout=20) as connection,
         edge.context().wrap_socket(connection, server_hostname=DOMAIN) as secure,
@@ -130,7 +131,7 @@ def status_of(edge: Edge, path: str) -> str:
 
 
 def test_traefiks_own_pages_answer_inside_only(edge: Edge, echo: Echo) -> None:
-    """There is no dashboard at all."""
+    """There is no dashboard."""
     for path in INSIDE:
         assert edge.request("GET", path).json()["path"] == path
     assert echo.asked == list(INSIDE)
@@ -141,7 +142,7 @@ def test_traefiks_own_pages_answer_inside_only(edge: Edge, echo: Echo) -> None:
 
 @pytest.mark.usefixtures("echo")
 def test_paths_and_headers_that_could_be_misread_are_refused(edge: Edge) -> None:
-    """An encoded slash, and headers of more than 32 KiB."""
+    """The test sends an encoded slash, and headers of more than 32 KiB."""
     unclear = edge.request("GET", "/api%2Fv1")
     assert (unclear.status_code, unclear.headers["content-type"]) == (400, "application/problem+json")
     assert edge.request("GET", "/", headers={"X-Long": "x" * 60_000}).status_code == 431
@@ -150,7 +151,7 @@ def test_paths_and_headers_that_could_be_misread_are_refused(edge: Edge) -> None
 @pytest.mark.usefixtures("echo")
 @pytest.mark.parametrize("body", [b"ZZ\r\n", b"3\r\nabc\r\nQQ\r\n"])
 def test_a_body_that_is_malformed_is_the_clients_error(edge: Edge, body: bytes) -> None:
-    """Traefik by itself answers 500, as if it were the service's fault."""
+    """By default, Traefik answers 500, as if the service had failed."""
     head = f"POST / HTTP/1.1\r\nHost: {edge.authority}\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
     with (
         socket.create_connection((LOOPBACK, edge.https_port), timeout=20) as connection,
@@ -164,7 +165,7 @@ def test_a_body_that_is_malformed_is_the_clients_error(edge: Edge, body: bytes) 
 
 @pytest.mark.parametrize(("accept", "kind"), [("*/*", "application/problem+json"), ("text/html", "text/html")])
 def test_without_a_healthy_instance_an_answer_says_so_in_words(edge: Edge, accept: str, kind: str) -> None:
-    """And when to come again."""
+    """The answer has the time after which to retry."""
     answer = edge.request("GET", "/", headers={"Accept": accept})
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
@@ -174,7 +175,7 @@ def test_without_a_healthy_instance_an_answer_says_so_in_words(edge: Edge, accep
 
 
 def test_a_post_that_an_instance_has_seen_is_never_sent_again(edge: Edge, echo: Echo) -> None:
-    """It may have changed something; the answer is a problem in words."""
+    """The request may have changed something. The answer is a problem document."""
     answer = edge.request("POST", "/silent", content=b"{}")
 
     assert echo.asked == ["/silent"]
@@ -188,7 +189,7 @@ def test_a_post_that_an_instance_has_seen_is_never_sent_again(edge: Edge, echo: 
 
 
 def test_answers_and_bodies_are_passed_on_as_they_come(edge: Edge, echo: Echo) -> None:
-    """A stream's first event arrives before its last is made; an upload is refused before it was sent."""
+    """A stream's first event arrives before its last is created. An upload is refused before it was sent completely."""
     url = f"https://{LOOPBACK}:{edge.https_port}/stream"
     name = {"sni_hostname": DOMAIN}
     with (
@@ -204,7 +205,7 @@ def test_answers_and_bodies_are_passed_on_as_they_come(edge: Edge, echo: Echo) -
 
 @pytest.mark.usefixtures("echo")
 def test_a_request_takes_little_of_traefiks_memory(edge: Edge) -> None:
-    """Its `retry` takes 2 MiB for each by default, for as long as a stream is open."""
+    """By default, `retry` uses 2 MiB for each request, as long as a stream is open."""
     before = allocated(edge)
     for _ in range(REQUESTS):
         assert edge.request("GET", "/").status_code == 200
@@ -212,7 +213,7 @@ def test_a_request_takes_little_of_traefiks_memory(edge: Edge) -> None:
 
 
 def allocated(edge: Edge) -> float:
-    """Bytes since its start, by its own account."""
+    """Bytes that Traefik has allocated since its start, by its own metrics."""
     ((_, port),) = edge.passing("traefik-metrics")
     found = metric(port, "go_memstats_alloc_bytes_total")
     assert found is not None
@@ -220,7 +221,7 @@ def allocated(edge: Edge) -> float:
 
 
 def test_a_new_certificate_is_served_without_a_restart(edge: Edge, folder: Path) -> None:
-    """Once the secret was changed (R8.4)."""
+    """Traefik reads the changed secret (R8.4)."""
     before, allocation = served(edge), edge.allocation()
     renewed = self_signed(folder, "renewed", f"DNS:{DOMAIN}")
     put_secrets(edge.node, items(renewed.certificate, renewed.key))
@@ -233,7 +234,7 @@ def test_a_new_certificate_is_served_without_a_restart(edge: Edge, folder: Path)
 
 
 def served(edge: Edge) -> str:
-    """The certificate, unverified."""
+    """The certificate that the edge presents, without verification."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     with (
@@ -244,7 +245,7 @@ def served(edge: Edge) -> str:
 
 
 def test_traefik_may_do_nothing_but_bind_low_ports(edge: Edge) -> None:
-    """Not root, no capability but one, of which it had needed none here (R8.1)."""
+    """Traefik does not run as root. Its only capability is to bind low ports, which this test does not need (R8.1)."""
     mark = f"NOMAD_ALLOC_ID={edge.allocation()}".encode()
     (process,) = (
         found
@@ -258,7 +259,7 @@ def test_traefik_may_do_nothing_but_bind_low_ports(edge: Edge) -> None:
 
 
 def environment(process: Path) -> bytes:
-    """Empty when it ended meanwhile."""
+    """Returns empty bytes if the process has ended in the meantime."""
     try:
         return (process / "environ").read_bytes()
     except OSError:
@@ -272,7 +273,7 @@ def environment(process: Path) -> bytes:
 def test_a_wrong_configuration_is_replaced_by_the_one_before(
     edge: Edge, figure: Figure, variable: str, wrong: str
 ) -> None:
-    """By Nomad, whether Traefik does not start with it or has no routes (R10.5)."""
+    """Nomad does this, whether Traefik does not start with the configuration or has no routes (R10.5)."""
     wait_until(lambda: stable_version(edge) is not None, timeout_seconds=60)
     before = stable_version(edge)
     with visiting(lambda: failure_at(edge), pause_seconds=0.1) as visits:
@@ -287,7 +288,7 @@ def test_a_wrong_configuration_is_replaced_by_the_one_before(
 
 
 def failure_at(edge: Edge) -> str | None:
-    """None where Traefik says that it knows no instance, as it should."""
+    """Returns None if Traefik answers that it knows no instance, which is expected."""
     try:
         answer = edge.request("GET", "/")
     except httpx.TransportError as error:
@@ -296,6 +297,6 @@ def failure_at(edge: Edge) -> str | None:
 
 
 def stable_version(edge: Edge) -> int | None:
-    """The newest that Nomad would revert to; None while there is none."""
+    """The newest version to which Nomad would revert, or None."""
     versions = edge.node.agent.call("GET", "job/traefik/versions")["Versions"]
     return max((version["Version"] for version in versions if version["Stable"]), default=None)

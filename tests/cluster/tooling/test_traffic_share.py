@@ -1,4 +1,4 @@
-"""A canary's share of the visitors: Traefik's job as it stands, two servers, Nomad's variable (issue 11, R12.2)."""
+"""A canary's share of the visitors: Traefik's unchanged job, two servers, and Nomad's variable (issue 11, R12.2)."""
 
 import collections
 import json
@@ -34,7 +34,7 @@ from upschedule.deploy.shared_traffic import CanaryInstance, SharedTraffic, Shar
 from upschedule.operations.embedded.ports import LOOPBACK
 
 VISITORS = 600
-#: Four standard deviations of a fair draw; Traefik itself draws in turn, and so more evenly.
+#: Four standard deviations of a random draw. Traefik itself alternates, so its split is more even.
 SPREAD = 4 * (VISITORS * 0.2 * 0.8) ** 0.5
 SECONDS = 3.0
 RULE = "PathPrefix(`/`)"
@@ -46,7 +46,7 @@ pytestmark = pytest.mark.timeout(180)
 
 @dataclass(kw_only=True)
 class Site:
-    """The edge with an old release and a canary; `client` trusts it."""
+    """The edge with an old release and a canary. `client` trusts it."""
 
     edge: Edge
     nomad: NomadClient
@@ -56,18 +56,18 @@ class Site:
     canary: Visited
 
     def browser(self) -> httpx.Client:
-        """Keeps cookies."""
+        """A client that keeps cookies."""
         return browser(self.edge)
 
     @contextmanager
     def slow_canary(self, folder: Path, *, one_in: int, seconds: float) -> Iterator[None]:
-        """In the canary's place, while the block runs."""
+        """Replaces the canary by a slow one while the block runs."""
         self.canary.kill()
         with visited("canary", folder, port=self.canary.port, one_in=one_in, delayed_seconds=seconds) as self.canary:
             yield
 
     def ask(self, path: str = "/", *, cookies: dict[str, str] | None = None, **options: object) -> httpx.Response:
-        """As a visitor without cookies, but for those that are given."""
+        """Sends a request as a visitor without cookies, except those given."""
         self.client.cookies.clear()
         headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in (cookies or {}).items())}
         method = "POST" if "content" in options else "GET"
@@ -76,11 +76,11 @@ class Site:
     def answers(
         self, count: int, path: str = "/", *, cookies: dict[str, str] | None = None
     ) -> collections.Counter[str]:
-        """How often who answered."""
+        """The number of answers by server."""
         return collections.Counter(self.ask(path, cookies=cookies).json()["name"] for _ in range(count))
 
     def give(self, percent: int, *, instance: str = "canary", seconds: float = 600) -> None:
-        """Returns once Traefik follows."""
+        """Sets the share and returns once Traefik applies it."""
         now = int(time.time())
         self.shares.write(
             Share(
@@ -94,12 +94,12 @@ class Site:
         wait_until(lambda: abs(self.answers(20)["canary"] - 20 * percent / 100) <= 1)
 
     def take(self) -> None:
-        """Returns once Traefik follows."""
+        """Removes the share and returns once Traefik applies it."""
         self.shares.remove()
         wait_until(lambda: COOKIE not in self.ask().headers.get("set-cookie", ""))
 
     def cookie_of(self, name: str) -> dict[str, str]:
-        """The cookie of a visitor whom this server answered."""
+        """The cookie of a visitor that this server answered."""
         for _ in range(200):
             answer = self.ask()
             if answer.json()["name"] == name:
@@ -109,23 +109,23 @@ class Site:
 
 @pytest.fixture(scope="module")
 def edge(edge_node: Node, folder: Path) -> Iterator[Edge]:
-    made = self_signed(folder, "given", f"IP:{LOOPBACK}")
+    certificate = self_signed(folder, "given", f"IP:{LOOPBACK}")
     items = {
-        "certificate": made.certificate.read_text(),
-        "key": made.key.read_text(),
+        "certificate": certificate.certificate.read_text(),
+        "key": certificate.key.read_text(),
     }
-    with running_edge(Edge(node=edge_node, variables={"domain": ""}, roots=made.certificate), items) as up:
+    with running_edge(Edge(node=edge_node, variables={"domain": ""}, roots=certificate.certificate), items) as up:
         yield up
 
 
 def browser(edge: Edge) -> httpx.Client:
-    """Trusts the site and keeps its cookies."""
+    """A client that trusts the site and keeps its cookies."""
     return httpx.Client(base_url=f"https://{LOOPBACK}:{edge.https_port}", verify=edge.context(), timeout=20)
 
 
 @pytest.fixture
 def site(edge: Edge, tmp_path: Path) -> Iterator[Site]:
-    """With no share at the beginning, whatever a test left."""
+    """A site without a share at the beginning, whatever an earlier test left."""
     agent = edge.node.agent
     catalog = registering(edge.node.consul)
     token = deploy_token(agent, "default")
@@ -137,17 +137,17 @@ def site(edge: Edge, tmp_path: Path) -> Iterator[Site]:
     ):
         register(catalog, old.port, RULE)
         register(catalog, canary.port, RULE, id_="canary", tags=TAGS_OF_A_CANARY)
-        made = Site(edge=edge, nomad=nomad, shares=ShareVariable(nomad), client=client, old=old, canary=canary)
-        wait_until(lambda: made.ask().status_code == 200 and made.ask().json()["name"] == "old")
-        yield made
-        made.shares.remove()
+        certificate = Site(edge=edge, nomad=nomad, shares=ShareVariable(nomad), client=client, old=old, canary=canary)
+        wait_until(lambda: certificate.ask().status_code == 200 and certificate.ask().json()["name"] == "old")
+        yield certificate
+        certificate.shares.remove()
         for name in ("echo", "canary"):
             assert catalog.service.deregister(name)
-        wait_until(lambda: made.ask().status_code == 503)
+        wait_until(lambda: certificate.ask().status_code == 503)
 
 
 def test_a_share_of_new_visitors_meets_the_canary_until_it_is_taken_back(site: Site) -> None:
-    """Nobody before, nobody afterwards; Traefik is not started again."""
+    """Before and afterwards the canary gets no visitor. Traefik is not restarted."""
     before = site.edge.allocation()
     assert site.answers(50) == {"old": 50}
 
@@ -161,7 +161,7 @@ def test_a_share_of_new_visitors_meets_the_canary_until_it_is_taken_back(site: S
 
 
 def test_a_visitor_stays_with_the_canary_while_the_share_grows(site: Site) -> None:
-    """Of the old release's visitors some move to it then; the share is that of all visitors."""
+    """Some visitors of the old release move to the canary then. The share is that of all visitors."""
     site.give(20)
     theirs, others = site.cookie_of("canary"), site.cookie_of("old")
     assert site.answers(40, cookies=theirs) == {"canary": 40}
@@ -173,7 +173,7 @@ def test_a_visitor_stays_with_the_canary_while_the_share_grows(site: Site) -> No
 
 
 def test_the_cookie_is_for_this_site_only_and_feeds_get_none(site: Site) -> None:
-    """Calendar programs share the canary, too."""
+    """Requests of calendar programs are split as well."""
     site.give(20)
     assert [site.ask(FEED).headers.get("set-cookie") for _ in range(40)] == [None] * 40
     assert abs(site.answers(100, FEED)["canary"] - 20) <= 1
@@ -183,7 +183,7 @@ def test_the_cookie_is_for_this_site_only_and_feeds_get_none(site: Site) -> None
 
 
 def test_uploads_and_streams_reach_the_canary(site: Site) -> None:
-    """Whole, and as they come."""
+    """An upload arrives complete, and a stream's events arrive as they are sent."""
     site.give(50)
     theirs = site.cookie_of("canary")
     body = b"x" * 3_000_000
@@ -205,13 +205,13 @@ def unwell(site: Site) -> None:
 
 @pytest.mark.parametrize("fault", [killed, unwell, hung])
 def test_a_canary_that_is_dead_or_unwell_gets_nothing_within_seconds(site: Site, fault: Callable[[Site], None]) -> None:
-    """Also its own visitors, and while Consul is away: Traefik asks the canary itself."""
+    """This includes its own visitors, and works while Consul is unreachable, since Traefik checks the canary itself."""
     site.give(50)
     theirs = site.cookie_of("canary")
     with away(site.edge.node.consul.address):
         fault(site)
         if fault is killed:
-            # Whoever meets the dying canary is served by the old release, uploads as well.
+            # Visitors of the failing canary are served by the old release, including uploads.
             assert site.ask(cookies=theirs).json()["name"] == "old"
             assert site.ask(cookies=theirs, content=b"x" * 100_000).json() == {"name": "old", "received": 100_000}
         else:
@@ -222,7 +222,7 @@ def test_a_canary_that_is_dead_or_unwell_gets_nothing_within_seconds(site: Site,
 
 @contextmanager
 def away(consul: str) -> Iterator[None]:
-    """Consul answers nobody while the block runs."""
+    """Stops Consul's process for the block, so that it does not answer."""
     port = consul.rpartition(":")[2]
     (process,) = (
         each
@@ -237,22 +237,22 @@ def away(consul: str) -> Iterator[None]:
 
 
 def test_a_share_is_taken_back_while_consul_is_away(site: Site) -> None:
-    """And given: neither needs it."""
+    """The share can be set as well, since neither needs Consul."""
     with away(site.edge.node.consul.address):
         site.give(50)
         site.take()
         assert site.answers(30) == {"old": 30}
 
 
-def test_a_share_that_is_left_behind_ends_by_itself(site: Site) -> None:
-    """As after `kill -9` of the command that set it."""
+def test_a_share_that_is_left_behind_expires(site: Site) -> None:
+    """This happens after `kill -9` of the command that set it."""
     site.give(50, seconds=4)
     wait_until(lambda: site.answers(20) == {"old": 20}, timeout_seconds=4 + SECONDS)
     assert site.shares.read() is not None
 
 
 def test_a_share_never_applies_to_another_instance_at_the_same_address(site: Site) -> None:
-    """A port may be another process' by then."""
+    """The port may belong to another process by then."""
     site.canary.kill()
     with visited("stranger", site.canary.unwell.parent, port=site.canary.port):
         now = int(time.time())
@@ -311,7 +311,7 @@ def compared(site: Site, folder: Path, *, limits: ShareLimits = LIMITS) -> Itera
 
 @contextmanager
 def visitors(site: Site, count: int = 20) -> Iterator[None]:
-    """So many people at once, each with a cookie, while the block runs; each comes as somebody new after 20 pages."""
+    """Simulates this many visitors at once while the block runs. Each gets a new cookie after 20 pages."""
     over = threading.Event()
 
     def person() -> None:
@@ -336,7 +336,7 @@ def canary_of(site: Site) -> CanaryInstance:
 
 
 def test_a_canary_as_good_as_the_old_release_is_not_worse_at_night(site: Site, tmp_path: Path) -> None:
-    """Without visitors the gate's own requests decide, and it says so; the share is over afterwards."""
+    """Without visitors, the gate's own requests decide, and its finding says so. The share ends afterwards."""
     with compared(site, tmp_path) as traffic:
         found = traffic.findings(canary_of(site), live=1, still_well=lambda: True)
     assert [each.ok for each in found] == [True], found[0].detail
@@ -348,7 +348,7 @@ def test_a_canary_as_good_as_the_old_release_is_not_worse_at_night(site: Site, t
 
 
 def test_a_canary_that_delays_one_request_in_22_is_found_by_its_visitors(site: Site, tmp_path: Path) -> None:
-    """Its 95th percentile is as good as the old release's (issue 11)."""
+    """Its 95th percentile is as good as that of the old release (issue 11)."""
     limits = msgspec.structs.replace(LIMITS, step_seconds=10)
     with (
         site.slow_canary(tmp_path, one_in=22, seconds=3),
@@ -357,13 +357,13 @@ def test_a_canary_that_delays_one_request_in_22_is_found_by_its_visitors(site: S
     ):
         found = traffic.findings(canary_of(site), live=1, still_well=lambda: True)
     assert not any(each.ok or "not sure" in each.detail for each in found), found
-    # The comparison ends with the first bound that shows it.
+    # The comparison ends with the first bound that shows the difference.
     assert any(re.match(r"GET /: slower than \S+ s [1-9]", each.detail) for each in found), found
     assert site.shares.read() is None
 
 
 def test_a_few_requests_are_not_enough(site: Site, tmp_path: Path) -> None:
-    """Not sure is not passed."""
+    """An uncertain result does not pass."""
     limits = msgspec.structs.replace(LIMITS, step_seconds=1, last_seconds=2, synthetic_per_second=1)
     with compared(site, tmp_path, limits=limits) as traffic:
         (found,) = traffic.findings(canary_of(site), live=1, still_well=lambda: True)
@@ -371,7 +371,10 @@ def test_a_few_requests_are_not_enough(site: Site, tmp_path: Path) -> None:
 
 
 def test_the_share_ends_with_the_comparison_whatever_ends_it(site: Site, tmp_path: Path) -> None:
-    """A canary that fails, Ctrl-C, and a Prometheus that is gone, which leaves the gate unsure (exit code 28)."""
+    """The causes are a canary that fails, Ctrl-C, and a lost Prometheus.
+
+    The last leaves the gate without a result (exit code 28).
+    """
 
     def interrupted() -> bool:
         raise KeyboardInterrupt
@@ -389,7 +392,7 @@ def test_the_share_ends_with_the_comparison_whatever_ends_it(site: Site, tmp_pat
 
 
 def read(path: Path) -> bytes:
-    """Empty when it ended meanwhile."""
+    """Returns empty bytes if the process has ended in the meantime."""
     try:
         return path.read_bytes()
     except OSError:
