@@ -188,6 +188,12 @@ def load_uploads(session: nox.Session) -> None:
 
 
 @nox.session
+def load_capacity(session: nox.Session) -> None:
+    """Measures what a visit costs, for `upschedule capacity`, and whether small loads predict larger ones (R7.5)."""
+    session.run("python", "-m", "perf.load", "capacity", *session.posargs)
+
+
+@nox.session
 def restore_drill(session: nox.Session) -> None:
     """A full-size PostgreSQL is destroyed and restored (R9.3); `-- --jobs 1000 --calendars 100` takes a minute."""
     session.run("python", "-m", "perf.restore_drill", *session.posargs)

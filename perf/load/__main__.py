@@ -55,6 +55,8 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     options = _options()
     profile = _profile(options)
+    if profile.goals.calibrates and options.url:
+        sys.exit("capacity needs a stack of its own, whose processes it measures: leave out --url")
     try:
         with target(options.url) as system:
             run = _run(profile, system, options)

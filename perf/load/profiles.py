@@ -28,6 +28,7 @@ class Goals:
     finished_seconds: float | None = None
     finds_limit: bool = False
     finds_growth: bool = False
+    calibrates: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +128,16 @@ PROFILES: Mapping[str, Profile] = {
             question="How long do 1,000 uploads take that arrive within ten minutes?",
             phases=(Phase(name="uploads", seconds=600, visits_per_second=1000 / 600),),
             goals=Goals(p95_seconds={"upload to finished": 10.0}, finished_seconds=900.0),
+        ),
+        Profile(
+            name="capacity",
+            requirement="R7.5",
+            question="What does a visit cost, and do small loads predict larger ones?",
+            phases=tuple(
+                Phase(name=f"{rate:g} a second", seconds=40, visits_per_second=rate)
+                for rate in (0, 0.5, 1, 1.5, 2, 2.5)
+            ),
+            goals=Goals(calibrates=True),
         ),
     )
 }

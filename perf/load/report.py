@@ -7,6 +7,7 @@ from pathlib import Path
 
 import msgspec
 
+from perf.load import calibrate
 from perf.load.charts import charts
 from perf.load.integrity import Integrity
 from perf.load.samples import OUTCOMES
@@ -47,6 +48,8 @@ class Run:
     @property
     def verdicts(self) -> list[Verdict]:
         found = verdicts(self.measured)
+        if self.measured.profile.goals.calibrates:
+            found.extend(calibrate.verdicts(self.measured))
         if self.integrity is None:
             return found
         counts, faults = self.integrity.counts, self.integrity.faults
@@ -80,6 +83,10 @@ def write(run: Run, folder: Path) -> Path:
     stem = folder / run.measured.profile.name
     stem.with_suffix(".json").write_bytes(msgspec.json.format(msgspec.json.encode(figures(run))) + b"\n")
     stem.with_suffix(".md").write_text(_markdown(run), encoding="utf-8")
+    if run.measured.profile.goals.calibrates:
+        described = f"{run.began[:10]}, commit {run.commit}, {run.settings['machine']}"
+        found = calibrate.costs(run.measured, described)
+        (folder / "costs.json").write_bytes(msgspec.json.format(msgspec.json.encode(found), indent=2) + b"\n")
     page = stem.with_suffix(".html")
     page.write_text(_html(run), encoding="utf-8")
     return page

@@ -6,6 +6,7 @@ import click
 
 COMMANDS = (
     "backup",
+    "capacity",
     "deploy",
     "extract",
     "local",
