@@ -1,14 +1,17 @@
-"""Shows figures of PgBouncer to Prometheus: `pgbouncer.py HOST PORT` listens there.
+"""Shows Prometheus figures of PgBouncer and when the stores' certificates end: `pgbouncer.py HOST PORT` listens there.
 
 Debian's own exporter does not know the columns that PgBouncer has had since 1.8 (decision 29). This one runs in
 Debian's Python with Debian's packages. Where PgBouncer is say PGBOUNCER_HOST, PGBOUNCER_PORT, PGBOUNCER_USER, and
-libpq's own variables.
+libpq's own variables; where PostgreSQL is, POSTGRES_HOST and POSTGRES_PORT.
 """
 
 import importlib
 import os
+import socket
+import ssl
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
@@ -34,6 +37,53 @@ STATISTICS: Mapping[str, tuple[str, Mapping[str, float]]] = {
     "transaction_seconds": ("Time that clients held a server connection", {"total_xact_time": 1e-6}),
     "wait_seconds": ("Time that clients waited for a server connection", {"total_wait_time": 1e-6}),
 }
+
+
+#: libpq's request for TLS, which both servers answer with S.
+TLS_REQUEST = bytes.fromhex("0000000804d2162f")
+CERTIFICATE_SECONDS = 300.0
+CONNECT_SECONDS = 5.0
+
+
+class Certificates(Collector):
+    """Asks each store for its certificate once in five minutes; an answer that failed is asked for again."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, tuple[float, float]] = {}
+
+    def describe(self) -> list[Metric]:
+        """Nothing, so that no store is asked before there is a scrape."""
+        return []
+
+    def collect(self) -> Iterator[Metric]:
+        """A store that does not answer keeps the last end that it showed."""
+        family = GaugeMetricFamily(
+            "stores_certificate_end_seconds", "When the certificate of the store ends, in Unix time", labels=["store"]
+        )
+        for store in ("postgres", "pgbouncer"):
+            host, port = (os.environ.get(f"{store.upper()}_{name}", "") for name in ("HOST", "PORT"))
+            asked_at, end = self._known.get(store, (float("-inf"), 0.0))
+            if host and time.monotonic() - asked_at > CERTIFICATE_SECONDS:
+                try:
+                    end = certificate_end(host, int(port))
+                    self._known[store] = time.monotonic(), end
+                except OSError as error:
+                    print(f"certificate of {store}: {error}", file=sys.stderr)  # noqa: T201 - its log
+            if end:
+                family.add_metric([store], end)
+        yield family
+
+
+def certificate_end(host: str, port: int) -> float:
+    """In Unix time. Raises OSError, also for a certificate that is not valid for this host."""
+    context = ssl.create_default_context(cafile=os.environ["PGSSLROOTCERT"])
+    with socket.create_connection((host, port), timeout=CONNECT_SECONDS) as connection:
+        connection.sendall(TLS_REQUEST)
+        if connection.recv(1) != b"S":
+            raise ConnectionError("the server has no TLS")
+        with context.wrap_socket(connection, server_hostname=host) as encrypted:
+            certificate: Any = encrypted.getpeercert()
+    return float(ssl.cert_time_to_seconds(certificate["notAfter"]))
 
 
 class PgBouncer(Collector):
@@ -89,5 +139,6 @@ def asked(*questions: str) -> list[list[dict[str, Any]]]:
 
 if __name__ == "__main__":
     REGISTRY.register(PgBouncer())
+    REGISTRY.register(Certificates())
     start_http_server(int(sys.argv[2]), sys.argv[1])
     threading.Event().wait()

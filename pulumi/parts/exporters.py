@@ -43,7 +43,7 @@ def define(
     """Defines one job for each exporter (R6.2). `addresses` are HOST:PORT of the stores."""
     exporters = {
         "postgres": Exporter(secrets=postgres_secrets(secrets, addresses["postgres"])),
-        "pgbouncer": Exporter(secrets=pgbouncer_secrets(secrets, addresses["pgbouncer"])),
+        "pgbouncer": Exporter(secrets=pgbouncer_secrets(secrets, addresses)),
         "redis": Exporter(secrets=redis_secrets(secrets, addresses)),
         "node": Exporter(),
         "blackbox": Exporter(
@@ -83,13 +83,16 @@ def postgres_secrets(secrets: Secrets, address: str) -> dict[str, pulumi.Output[
     }
 
 
-def pgbouncer_secrets(secrets: Secrets, address: str) -> dict[str, pulumi.Output[str]]:
+def pgbouncer_secrets(secrets: Secrets, addresses: Mapping[str, str]) -> dict[str, pulumi.Output[str]]:
     """The variables that libpq and the exporter read: a password on the command line would be visible to all."""
     password = derive_output(secrets["postgresApplicationPassword"], MONITOR)
-    host, _, port = address.rpartition(":")
+    host, _, port = addresses["pgbouncer"].rpartition(":")
+    postgres_host, _, postgres_port = addresses["postgres"].rpartition(":")
     fixed = {
         "PGBOUNCER_HOST": host,
         "PGBOUNCER_PORT": port,
+        "POSTGRES_HOST": postgres_host,
+        "POSTGRES_PORT": postgres_port,
         "PGBOUNCER_USER": MONITOR_ROLE,
         "PGSSLMODE": "verify-full",
         "PGSSLROOTCERT": _AUTHORITY,

@@ -71,6 +71,12 @@ LIMITER_UNAVAILABLE = _counter(
 )
 
 JOBS_ACCEPTED = _counter("upschedule_jobs_accepted", "uploads", "Uploads taken in", ["outcome"])
+UPLOADS_REFUSED = _counter(
+    "upschedule_uploads_refused",
+    "uploads",
+    "Received files that were refused for content, quota or a full queue; `cause`: the code of the error",
+    ["cause"],
+)
 JOBS_FINISHED = _counter("upschedule_jobs_finished", "attempts", "Attempts that ended", ["outcome"])
 JOB_SECONDS = _histogram(
     "upschedule_job_seconds",
@@ -84,6 +90,13 @@ ATTEMPT_SECONDS = _histogram(
     "Time of one attempt, from claim to result",
     ["outcome"],
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 30, 60, 300),
+)
+JOB_STAGE_SECONDS = _histogram(
+    "upschedule_job_stage_seconds",
+    "seconds",
+    "Time of each stage of an attempt; `stage`: waiting (from being due to the claim), fetching, reading, storing",
+    ["stage"],
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300),
 )
 SPENT_SECONDS = _histogram(
     "upschedule_spent_seconds",
@@ -112,6 +125,20 @@ EVENTS_READ = _histogram(
 CANARY_MESSAGES = _counter(
     "upschedule_canary_messages", "messages", "Wake-up messages that a canary received, by what it did", ["outcome"]
 )
+DEAD_LETTERS = _counter(
+    "upschedule_dead_letters",
+    "letters",
+    "Dead letters of jobs whose reading ended without a result; `cause`: the code of the error",
+    ["cause"],
+)
+SANDBOX_READINGS = _counter(
+    "upschedule_sandbox_readings",
+    "readings",
+    "Readings that ended in the sandbox; `outcome`: read, refused (by the reader), crashed, limit (memory, processor"
+    " time or size of the result), timeout, quantum (a first, short reading), failed, cancelled",
+    ["outcome"],
+)
+SANDBOX_STARTS = _counter("upschedule_sandbox_starts", "processes", "Starts of the zygote; more than one: it ended")
 PAGES_READ = _counter("upschedule_pages_read", "pages", "Pages read completely")
 # The schedulers' own: labelled, so that other processes do not show them as 0.
 QUEUE_DEPTH = _gauge(
@@ -143,6 +170,13 @@ STALE_RESULTS = _counter(
     "upschedule_stale_results", "results", "Results refused because the attempt was no longer the owner"
 )
 CACHE_LOOKUPS = _counter("upschedule_status_cache_lookups", "lookups", "Lookups of the status cache", ["outcome"])
+SESSION_LOOKUPS = _counter(
+    "upschedule_session_lookups",
+    "lookups",
+    "Sessions that requests named; `outcome`: cached (in Redis), stored (in PostgreSQL), unknown",
+    ["outcome"],
+)
+SESSIONS_BEGUN = _counter("upschedule_sessions_begun", "sessions", "Sessions of visitors that began")
 MAILS = _counter(
     "upschedule_mails",
     "attempts",
@@ -156,6 +190,12 @@ RETENTION_REMOVED = _counter(
 DEPENDENCY_UP = _gauge("upschedule_dependency_up", "0 or 1", "1 while the dependency answers", ["dependency"])
 POOL_CONNECTIONS = _gauge("upschedule_postgres_pool_connections", "connections", "Connections of the pool", ["state"])
 POOL_WAITING = _gauge("upschedule_postgres_pool_waiting", "requests", "Requests that wait for a connection")
+RELEASE_INFO = _gauge(
+    "upschedule_release_info",
+    "1",
+    "Always 1; the labels say which release and which version of the reader the process runs",
+    ["release", "reader"],
+)
 SETTINGS_AGE_SECONDS = _gauge(
     "upschedule_settings_age_seconds", "seconds", "Time since Consul last answered; 0 where nothing is watched"
 )
@@ -194,6 +234,12 @@ RELEASE_VERDICT_TIME = _gauge(
     "seconds",
     "When the watch of the last release ended, in Unix time; `verdict`: passed, accepted, reverted, not reverted, left",
     ["verdict"],
+)
+RELEASES_TO_REVERT_TO = _gauge(
+    "upschedule_releases_to_revert_to",
+    "releases",
+    "Readable records of releases before the present one; missing while the first release runs",
+    ["state"],
 )
 # Of one process, labelled so that others do not show them as 0. `document`: lectures, tests, exams, or all for what
 # concerns the three together.

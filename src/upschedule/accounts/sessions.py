@@ -10,6 +10,7 @@ import structlog
 from upschedule.accounts.random_ids import hash_of, hash_of_cookie, new_id
 from upschedule.accounts.session_cache import CacheEntry, SessionCache
 from upschedule.accounts.session_repository import Session, SessionLives, SessionRepository
+from upschedule.metrics import SESSION_LOOKUPS, SESSIONS_BEGUN
 from upschedule.stores.database import Connection, Database
 from upschedule.stores.errors import StoreError
 
@@ -51,7 +52,8 @@ class SessionStore:
         return NewSession(session_id=session_id, session=session)
 
     async def cache(self, new: NewSession) -> KnownSession:
-        """Caches the new session for all instances. Raises nothing."""
+        """Counts the new session and caches it for all instances. Raises nothing."""
+        SESSIONS_BEGUN.inc()
         await self._store_in_cache(new.session)
         return self._known(new.session)
 
@@ -92,6 +94,7 @@ class SessionStore:
             _log.warning("session_cache_unavailable", reason=error.reason)
             return await self._from_database(id_hash, CacheEntry())
         if cached.session is not None:
+            SESSION_LOOKUPS.labels(outcome="cached").inc()
             return cached.session
         session = await self._from_database(id_hash, cached)
         if session is not None and self._is_alive(session):
@@ -105,6 +108,7 @@ class SessionStore:
             if session is None and cached.previous is not None:
                 # The previous release began it, and writes to Redis only.
                 session = await sessions.adopt(id_hash, cached.previous, self._now())
+        SESSION_LOOKUPS.labels(outcome="unknown" if session is None else "stored").inc()
         return session
 
     async def _touched(self, session: Session) -> KnownSession | None:

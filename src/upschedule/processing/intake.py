@@ -10,7 +10,8 @@ from uuid import UUID
 
 import msgspec
 
-from upschedule.metrics import JOBS_ACCEPTED
+from upschedule.errors import Refusal
+from upschedule.metrics import JOBS_ACCEPTED, UPLOADS_REFUSED
 from upschedule.pdf.errors import EmptyFile, NotAPdf, TooLarge
 from upschedule.processing.capacity import Capacity
 from upschedule.processing.doorbell import Doorbell
@@ -91,17 +92,24 @@ class Intake:
         `address` is the client's, None if it is not known. A keyed hash of it is stored for a limited time. For an
         `exempt` account, quota, reading time and the bound of the queue do not apply.
         """
-        _check_file(data, size_bytes_max=settings.uploads.size_bytes_max)
-        digest = await asyncio.to_thread(hashlib.sha256, data)
-        upload = Upload(
-            account_id=account_id,
-            file_name=file_name,
-            data=data,
-            sha256=digest.digest(),
-            request_id=request_id,
-            address_hash=self._addresses.of(address),
-            exempt=exempt,
-        )
+        try:
+            _check_file(data, size_bytes_max=settings.uploads.size_bytes_max)
+            digest = await asyncio.to_thread(hashlib.sha256, data)
+            upload = Upload(
+                account_id=account_id,
+                file_name=file_name,
+                data=data,
+                sha256=digest.digest(),
+                request_id=request_id,
+                address_hash=self._addresses.of(address),
+                exempt=exempt,
+            )
+            return await self._accept(upload, settings)
+        except Refusal as refusal:
+            UPLOADS_REFUSED.labels(cause=refusal.code).inc()
+            raise
+
+    async def _accept(self, upload: Upload, settings: Settings) -> Accepted:
         room = await self._room(settings.jobs)
         known = await self._known(upload, room, settings.limits)
         if known is not None:

@@ -69,7 +69,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     `attempt` counts runs since a person last queued it and bounds the retries (R2.1); `run` counts all runs ever and
     fences: a result is taken only from the current run (R2.3). `version` grows with every change that a reader sees.
     `slow` marks a document that a first, short reading could not finish. `provisional_release` names the release whose
-    result this is while that release is not confirmed.
+    result this is while that release is not confirmed. From `run_after` on, the job was due.
     """
 
     id: UUID
@@ -91,6 +91,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     request_id: str | None
     slow: bool = False
     provisional_release: str | None = None
+    run_after: datetime | None = None
 
     @property
     def is_final(self) -> bool:

@@ -12,8 +12,10 @@ import structlog
 from upschedule.backoff import jittered
 from upschedule.metrics import (
     ATTEMPT_SECONDS,
+    DEAD_LETTERS,
     EVENTS_READ,
     JOB_SECONDS,
+    JOB_STAGE_SECONDS,
     JOBS_FINISHED,
     PAGES_READ,
     READINGS,
@@ -135,6 +137,8 @@ class Runner:
                     return None
                 await shares.charge(job, self._shares.cost(job))
             self._slow += job.slow
+        if job.started_at and job.run_after:
+            _stage("waiting", (job.started_at - job.run_after).total_seconds())
         return job
 
     async def give_back(self) -> None:
@@ -206,17 +210,19 @@ class Runner:
         progress = JobProgress(job, self._database, self._broadcaster)
         try:
             async with asyncio.timeout_at(deadline):
-                data = await self._objects.get(
-                    job.object_key or "", size_bytes_max=self._settings.uploads.size_bytes_max
-                )
+                with JOB_STAGE_SECONDS.labels(stage="fetching").time():
+                    data = await self._objects.get(
+                        job.object_key or "", size_bytes_max=self._settings.uploads.size_bytes_max
+                    )
                 run.reading_started()
-                with spent("sandbox"):
+                with spent("sandbox"), JOB_STAGE_SECONDS.labels(stage="reading").time():
                     return await self._sandbox.read(
                         data,
                         deadline_seconds=deadline - loop.time(),
                         on_progress=progress.report,
                         cpu_seconds=None if job.slow else shares.quick_seconds,
                         on_spent=run.reading_used,
+                        reference=job.request_id or "",
                     )
         except TimeoutError as error:
             raise ReadingTimedOut from error
@@ -224,12 +230,13 @@ class Runner:
             raise FileGone from error
 
     async def _store(self, run: _Run, extraction: Extraction) -> str:
-        async with self._database.transaction() as connection:
-            completed = await RunRepository(connection).complete(
-                run.job, extraction, reader_version=self._reader_version
-            )
-            if completed:
-                await self._correct_charge(connection, run)
+        with JOB_STAGE_SECONDS.labels(stage="storing").time():
+            async with self._database.transaction() as connection:
+                completed = await RunRepository(connection).complete(
+                    run.job, extraction, reader_version=self._reader_version
+                )
+                if completed:
+                    await self._correct_charge(connection, run)
         if completed is None:
             return _stale()
         PAGES_READ.inc(extraction.pages)
@@ -300,6 +307,7 @@ class Runner:
         if failed is None:
             return _stale()
         READINGS.labels(layout="unknown", outcome=decision.error.code).inc()
+        DEAD_LETTERS.labels(cause=decision.error.code).inc()
         await self._finished(run, failed)
         return "refused" if decision.error.in_file else "failed"
 
@@ -307,6 +315,10 @@ class Runner:
         if job.finished_at and not run.job.is_read_again:
             JOB_SECONDS.observe((job.finished_at - job.created_at).total_seconds())
         await self._broadcaster.changed(job)
+
+
+def _stage(stage: str, seconds: float) -> None:
+    JOB_STAGE_SECONDS.labels(stage=stage).observe(max(0.0, seconds))
 
 
 def _stale() -> str:

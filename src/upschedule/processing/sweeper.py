@@ -8,7 +8,7 @@ from uuid import UUID
 import structlog
 from psycopg.rows import DictRow
 
-from upschedule.metrics import JOBS_SWEPT
+from upschedule.metrics import DEAD_LETTERS, JOBS_SWEPT
 from upschedule.processing.doorbell import Doorbell
 from upschedule.processing.errors import ReadingTimedOut, Stalled
 from upschedule.processing.job import Job
@@ -88,7 +88,10 @@ class Sweeper:
         if isinstance(decision, GiveUp):
             JOBS_SWEPT.labels(reason="given-up").inc()
             trace = f"{type(error).__name__}: run {job.run} fell silent after {ran}"
-            return await runs.fail(job, decision.error, traceback=trace, reader_version=self._reader_version)
+            failed = await runs.fail(job, decision.error, traceback=trace, reader_version=self._reader_version)
+            if failed:
+                DEAD_LETTERS.labels(cause=decision.error.code).inc()
+            return failed
         JOBS_SWEPT.labels(reason="queued-again").inc()
         return await runs.retry_later(job, delay_seconds=decision.delay_seconds)
 

@@ -23,7 +23,7 @@ from upschedule.calendars.model import CalendarOptions
 from upschedule.calendars.service import CalendarService
 from upschedule.calendars.shares import ShareService
 from upschedule.calendars.years import AcademicYearStore
-from upschedule.metrics import POOL_CONNECTIONS, POOL_WAITING
+from upschedule.metrics import POOL_CONNECTIONS, POOL_WAITING, RELEASE_INFO
 from upschedule.pdf import READER_VERSION
 from upschedule.pdf.sandbox import Sandbox
 from upschedule.processing.canary import Canary
@@ -116,7 +116,8 @@ class Services:
         return await ping_all(pings, not_needed={"redis-cache"})
 
     def measure(self) -> None:
-        """Brings the gauges of the connection pool up to date; call it before metrics are shown."""
+        """Brings the gauges of the process up to date; call it before metrics are shown."""
+        RELEASE_INFO.labels(release=self.settings.rollout.release or "", reader=READER_VERSION).set(1)
         pool = self.database.statistics()
         POOL_CONNECTIONS.labels(state="open").set(pool["pool_size"])
         POOL_CONNECTIONS.labels(state="free").set(pool["pool_available"])

@@ -54,6 +54,15 @@ class Watched:
             re.findall(r'^upschedule_release_verdict_time_seconds\{verdict="(.*)"\} 1\.', page, re.MULTILINE)
         )
 
+    def releases_to_revert_to(self) -> str:
+        """As its metrics show them; empty while they show none, or the process has just begun."""
+        try:
+            page = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=5).text
+        except httpx.TransportError:
+            return ""
+        found = re.search(r'^upschedule_releases_to_revert_to\{state="recorded"\} (.*)$', page, re.MULTILINE)
+        return found[1] if found else ""
+
     def kill(self) -> None:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(20)
@@ -180,6 +189,7 @@ def test_a_route_that_fails_after_the_promotion_is_named_and_the_next_release_is
 ) -> None:
     """The test passes through each kind of verdict."""
     with watched(release_node, tmp_path) as all_:
+        assert all_.releases_to_revert_to() == ""
         promote(all_.site, TWO)
         all_.await_verdict("watching")
         all_.site.await_phase("settled")
@@ -204,6 +214,9 @@ def test_a_route_that_fails_after_the_promotion_is_named_and_the_next_release_is
         assert "two (c0ffeetwo) reverted: GET /api/v1/calendars" in passed["decisions"][0]
         assert runs(all_.site, "three")
         assert [each["release"] for each in all_.site.records()] == ["one (c0ffeeone)", "three (c0ffeethre)"]
+        all_.kill()
+        all_.start()
+        wait_until(lambda: all_.releases_to_revert_to() == "1.0", timeout_seconds=60)
 
 
 @pytest.mark.timeout(300)

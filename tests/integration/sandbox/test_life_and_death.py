@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.sandbox.conftest import OpenHostile
 from tests.support.paths import SUPPORT
-from tests.support.sandbox.inspection import children_of, is_running, readers_of, until, zygote_of
+from tests.support.sandbox.inspection import children_of, is_running, name_of, readers_of, until, zygote_of
 from upschedule.pdf.sandbox import Sandbox, SandboxFailed
 
 
@@ -30,6 +30,22 @@ async def test_a_child_killed_from_outside_may_be_tried_again(hostile: OpenHosti
         with pytest.raises(SandboxFailed, match="killed by SIGKILL"):
             await task
         assert zygote_of(sandbox) == zygote
+
+
+async def test_a_child_has_the_beginning_of_the_request_id_as_its_name(hostile: OpenHostile) -> None:
+    """Lists of processes and the kernel's log name it, so that a killed reading is found in the other logs (R6.3)."""
+    async with hostile("hang") as sandbox:
+        zygote = zygote_of(sandbox)
+        task = asyncio.ensure_future(
+            sandbox.read(
+                b"", deadline_seconds=60, on_progress=lambda _done, _total: None, reference="0123456789abcdef0123"
+            )
+        )
+        await until(lambda: bool(readers_of(zygote)))
+        (reader,) = readers_of(zygote)
+        assert name_of(reader) == "0123456789abcde"
+        task.cancel()
+        await asyncio.wait([task])
 
 
 async def test_cancelling_kills_the_child_at_once(hostile: OpenHostile) -> None:

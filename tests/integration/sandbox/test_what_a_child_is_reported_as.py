@@ -6,6 +6,7 @@ from contextlib import suppress
 import pytest
 
 from tests.integration.sandbox.conftest import OpenHostile
+from upschedule.metrics import SANDBOX_READINGS
 from upschedule.pdf.errors import NeedsPassword, TooComplex, TookTooLong, UnreadableDocument
 from upschedule.pdf.sandbox import QuantumUsedUp, Sandbox, SandboxFailed
 
@@ -148,3 +149,32 @@ async def test_a_listeners_own_timeout_is_not_taken_for_the_documents(hostile: O
     async with hostile("count_pages") as sandbox:
         with pytest.raises(TimeoutError, match="the database is slow"):
             await sandbox.read(b"", deadline_seconds=20, on_progress=listen)
+
+
+@pytest.mark.parametrize(
+    ("name", "outcome"),
+    [
+        ("count_pages", "read"),
+        ("refuse", "refused"),
+        ("crash", "crashed"),
+        ("loop", "limit"),
+        ("hang", "timeout"),
+        ("leave", "failed"),
+    ],
+)
+async def test_each_reading_is_counted_by_its_outcome(hostile: OpenHostile, name: str, outcome: str) -> None:
+    """(R6.2)."""
+    before = readings_by_outcome()
+    async with hostile(name, cpu_seconds_max=1, wall_seconds_max=5) as sandbox:
+        with suppress(UnreadableDocument, SandboxFailed):
+            await read(sandbox)
+    after = readings_by_outcome()
+
+    assert {name for name, count in after.items() if count != before.get(name, 0)} == {outcome}
+    assert after[outcome] == before.get(outcome, 0) + 1
+
+
+def readings_by_outcome() -> dict[str, float]:
+    """The values of the counter."""
+    (family,) = SANDBOX_READINGS.collect()
+    return {each.labels["outcome"]: each.value for each in family.samples if each.name.endswith("_total")}

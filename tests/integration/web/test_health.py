@@ -9,6 +9,7 @@ import httpx
 from tests.integration.web.conftest import StartApi
 from tests.support.processes.application import ApiProcess
 from tests.support.web.requests import pdf_like, upload
+from upschedule.pdf import READER_VERSION
 
 
 def test_an_instance_is_ready_when_everything_answers(api: ApiProcess) -> None:
@@ -79,6 +80,20 @@ def test_the_pool_of_connections_is_measured_when_somebody_looks(api: ApiProcess
     assert counted
     assert float(counted[1]) >= 2
     assert "upschedule_postgres_pool_waiting 0.0" in exposed
+
+
+def test_a_process_says_which_release_and_reader_it_runs(api: ApiProcess) -> None:
+    """Instances on different releases show (R6.2, R12.3)."""
+    exposed = httpx.get(f"{api.url}/metrics").text
+
+    assert f'upschedule_release_info{{reader="{READER_VERSION}",release=""}} 1.0' in exposed
+
+
+def test_refused_uploads_are_counted_by_cause(api: ApiProcess, client: httpx.Client) -> None:
+    """By the code of the error, and never by what was sent (R6.2)."""
+    upload(client, b"not a PDF")
+
+    assert 'upschedule_uploads_refused_total{cause="pdf-not-a-pdf"}' in httpx.get(f"{api.url}/metrics").text
 
 
 def test_one_line_is_logged_for_a_request(api: ApiProcess, client: httpx.Client) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from tests.support.sandbox.scripted_reader import golden
 from tests.support.sandbox.scripted_worker import a_sandbox
 from tests.support.services import Addresses, a_document, new_account, opened, until_final
+from upschedule.metrics import JOB_STAGE_SECONDS
 from upschedule.processing.job import Status
 from upschedule.scheduler.app import schedule
 from upschedule.settings.loading import load
@@ -50,6 +51,30 @@ async def test_an_upload_is_read_and_its_timetable_given(addresses: Addresses) -
         assert ended.status is Status.COMPLETED
         timetable = await services.jobs.timetable(account_id, accepted.job.id)
         assert [event.module for event in timetable.events] == ["COS132"]
+
+
+async def test_each_stage_of_a_job_is_measured(addresses: Addresses) -> None:
+    """Waiting, fetching, reading and storing, each once (R6.2)."""
+    before = stages()
+    async with opened(addresses) as services, working(addresses):
+        account_id = await new_account(services)
+        accepted = await services.intake.accept(
+            account_id, file_name="a.pdf", data=a_document(), request_id="r1", settings=services.settings
+        )
+        await until_final(services, account_id, accepted.job.id)
+
+    assert {stage: count - before.get(stage, 0) for stage, count in stages().items()} == {
+        "waiting": 1,
+        "fetching": 1,
+        "reading": 1,
+        "storing": 1,
+    }
+
+
+def stages() -> dict[str, float]:
+    """How many times each was measured."""
+    (family,) = JOB_STAGE_SECONDS.collect()
+    return {each.labels["stage"]: each.value for each in family.samples if each.name.endswith("_count")}
 
 
 async def test_a_hundred_small_files_at_once_are_each_read_once(addresses: Addresses) -> None:

@@ -35,6 +35,11 @@ def readers_of(zygote: int) -> list[int]:
     return [child for child in children_of(zygote) if "Seccomp:\t2" in _status(child)]
 
 
+def name_of(process_id: int) -> str:
+    """As `ps` and the kernel's log show it."""
+    return Path(f"/proc/{process_id}/comm").read_text(encoding="ascii").strip()
+
+
 class Seen(NamedTuple):
     """What the kernel tells about a process. `environment` and `descriptors` are None where only root may look."""
 

@@ -78,6 +78,16 @@ class Recorder:
         """The identities of the recorded releases, the newest first."""
         return [each.identity for each in reversed(self._store.list())]
 
+    def count_before(self, identity: str) -> int | None:
+        """The number of readable records besides that of this release. None while the first release runs.
+
+        Reads every record. Raises ServerUnreachable and ServerRefused.
+        """
+        stored = self._store.list()
+        if [(each.identity, each.number) for each in stored] == [(identity, 0)]:
+            return None
+        return sum(self._store.read(each) is not None for each in stored if each.identity != identity)
+
     def _snapshots(self) -> dict[str, JobSnapshot]:
         return {name: self._nomad.job_snapshot(name) for name in self._jobs}
 

@@ -5,7 +5,7 @@ import time
 
 from upschedule.deploy.supervision.model import OPEN, Watch, WatchVerdict
 from upschedule.deploy.supervision.supervisor import Supervisor
-from upschedule.metrics import RELEASE_VERDICT_TIME
+from upschedule.metrics import RELEASE_VERDICT_TIME, RELEASES_TO_REVERT_TO
 from upschedule.runtime.endpoint import Probes, serving
 from upschedule.runtime.stopping import end_on_signal
 from upschedule.stores.readiness import DependencyStatus
@@ -36,6 +36,7 @@ async def _supervise(supervisor: Supervisor, host: str, port: int) -> None:
         """The verdict is shown after each round."""
 
     supervisor.answered = note
+    supervisor.counted = show_records
     with serving(host, port, Probes(readiness=readiness, measure=measure)):
         await asyncio.to_thread(supervisor.run)
 
@@ -45,3 +46,10 @@ def show_verdict(watch: Watch | None) -> None:
     RELEASE_VERDICT_TIME.clear()
     if watch and watch.verdict not in OPEN | {WatchVerdict.NOT_WATCHED}:
         RELEASE_VERDICT_TIME.labels(watch.verdict.value).set(watch.ended)
+
+
+def show_records(count: int | None) -> None:
+    """Sets the metric of the releases that can be started again. It shows none while the first release runs."""
+    RELEASES_TO_REVERT_TO.clear()
+    if count is not None:
+        RELEASES_TO_REVERT_TO.labels("recorded").set(count)

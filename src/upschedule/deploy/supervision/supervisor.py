@@ -36,6 +36,8 @@ from upschedule.deploy.watch import Watcher
 _EVERY_SECONDS, _JITTER = 3.0, 0.3
 #: After these failed reverts a person has to look: repeating them changes nothing.
 _REVERTS_MAX = 3
+#: Between two looks at the records of releases.
+_COUNT_SECONDS = 60.0
 #: As long as `upschedule deploy revert` takes at most.
 _RETURN_SECONDS = 900.0
 
@@ -44,7 +46,8 @@ _RETURN_SECONDS = 900.0
 class Supervisor:
     """`own` is None where the process is not a job of the cluster, as in tests: then it is never a canary.
 
-    `answered` gets the watch in each round in which Nomad and Prometheus answered.
+    `answered` gets the watch in each round in which Nomad and Prometheus answered. `counted` gets the number of earlier
+    releases that can be started again, None while the first one runs, from time to time.
     """
 
     cluster: Cluster
@@ -52,6 +55,8 @@ class Supervisor:
     limits: WatchLimits
     own: OwnJob | None = None
     answered: Callable[[Watch | None], None] = lambda _: None
+    counted: Callable[[int | None], None] = lambda _: None
+    _count_again: float = 0.0
     _reader: FigureReader | None = None
     _read_for: tuple[str, float] = ("", 0.0)
     _silent: str = ""
@@ -91,8 +96,15 @@ class Supervisor:
         if is_settled(states):
             if records[:1] != [identity_of(fingerprints(states))]:
                 record_release(self.cluster)
+            self._count(states, now)
             if own and self.own:
                 self._follow(self.own, own, states)
+
+    def _count(self, states: States, now: float) -> None:
+        """Counts the records of earlier releases, but not in each round: it reads all of them."""
+        if now >= self._count_again:
+            self.counted(self.cluster.records.count_before(identity_of(fingerprints(states))))
+            self._count_again = now + _COUNT_SECONDS
 
     def _take(self, step: Step, states: States, stored: StoredWatch, now: float) -> None:
         watch = stored.watch

@@ -11,6 +11,7 @@ import msgspec
 
 from upschedule.pdf.errors import UnreadableDocument
 from upschedule.pdf.limits import ReadingLimits
+from upschedule.pdf.sandbox.kernel import name_process
 from upschedule.pdf.sandbox.limits import Protection
 from upschedule.pdf.sandbox.lockdown import lock_down
 from upschedule.pdf.sandbox.messages import (
@@ -20,6 +21,7 @@ from upschedule.pdf.sandbox.messages import (
     Failed,
     ReadingProgress,
     Refused,
+    Start,
     ZygoteOptions,
 )
 
@@ -32,7 +34,9 @@ DESCRIPTORS_MAX = 1024
 _DEV_NULL = 0
 _STANDARD_ERROR = 2
 _FRAMES_TOLD = 8
-_MESSAGE_BYTES_MAX = 64
+_MESSAGE_BYTES_MAX = 256
+# Made before there is a document.
+_STARTS = msgspec.json.Decoder[Start](Start)
 
 
 class Reader(Protocol):
@@ -56,10 +60,12 @@ def run(
     try:
         _close_all_but(link)
         warm_up()
-        data, channel, cpu_seconds = _wait_for_document(link)
-        if cpu_seconds is not None:
+        data, channel, start = _wait_for_document(link)
+        if start.reference:
+            name_process(start.reference)
+        if start.cpu_seconds is not None:
             # A timer, because the kernel's limit counts whole seconds. After the lock-down it cannot be set again.
-            signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
+            signal.setitimer(signal.ITIMER_PROF, start.cpu_seconds)
         lock_down(options.limits, refused, parent=zygote)
         _send(channel, _outcome(reader, data, options.reading, channel))
         code = 0
@@ -77,8 +83,8 @@ def _close_all_but(link: int) -> None:
     os.closerange(link + 1, DESCRIPTORS_MAX)
 
 
-def _wait_for_document(link: int) -> tuple[bytes, int, float | None]:
-    """Return the document, the descriptor of the channel, and the processor time that this reading has.
+def _wait_for_document(link: int) -> tuple[bytes, int, Start]:
+    """Return the document, the descriptor of the channel, and what else this reading has.
 
     The channel is the only descriptor open then, but for /dev/null.
     """
@@ -89,7 +95,7 @@ def _wait_for_document(link: int) -> tuple[bytes, int, float | None]:
     document, channel = descriptors
     data = os.pread(document, os.fstat(document).st_size, 0)
     os.close(document)
-    return data, channel, msgspec.json.decode(message, type=float | None)
+    return data, channel, _STARTS.decode(message)
 
 
 def _outcome(reader: Reader, data: bytes, reading: ReadingLimits, channel: int) -> ChildMessage | Done:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
+PR_SET_NAME = 15
 PR_SET_NO_NEW_PRIVS = 38
 PR_CAP_AMBIENT = 47
 PR_CAP_AMBIENT_CLEAR_ALL = 4
@@ -59,6 +60,12 @@ def syscall(number: int, *arguments: int | ctypes.Array[ctypes.c_char] | None) -
 def prctl(option: int, value: int) -> None:
     """Set an attribute of the calling process that takes one value."""
     _checked(_libc.prctl(option, *(ctypes.c_ulong(argument) for argument in (value, 0, 0, 0))))
+
+
+def name_process(name: str) -> None:
+    """Set the name of the calling process, of which the kernel takes the first 15 bytes."""
+    text = ctypes.create_string_buffer(name.encode())
+    _checked(_libc.prctl(PR_SET_NAME, text, ctypes.c_ulong(0), ctypes.c_ulong(0), ctypes.c_ulong(0)))
 
 
 def unshare(flags: int) -> None:

@@ -13,6 +13,8 @@ from upschedule.timetable.event import Extraction
 
 DATAGRAM_BYTES_MAX = 4096
 TEXT_CHARACTERS_MAX = 2000
+#: The kernel cuts the name of a process to 15 bytes.
+REFERENCE_CHARACTERS_MAX = 15
 
 Text = Annotated[str, msgspec.Meta(max_length=TEXT_CHARACTERS_MAX)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
@@ -42,10 +44,19 @@ class Fork(msgspec.Struct, frozen=True, tag=True):
     """Read a document. The message carries the descriptors of the document and of the child's end of its channel.
 
     `cpu_seconds` ends the child sooner than the limit of all children would; such a reading may be repeated.
+    `reference` becomes the child's name: the beginning of the id of the request that sent the document.
     """
 
     id: int
     cpu_seconds: float | None = None
+    reference: str = ""
+
+
+class Start(msgspec.Struct, frozen=True):
+    """What the zygote hands over to the child that waits, with the same descriptors."""
+
+    cpu_seconds: float | None
+    reference: str
 
 
 class Kill(msgspec.Struct, frozen=True, tag=True):

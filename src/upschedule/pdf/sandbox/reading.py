@@ -11,6 +11,7 @@ from typing import Self
 import msgspec
 
 from upschedule.backoff import Backoff
+from upschedule.metrics import SANDBOX_READINGS, SANDBOX_STARTS
 from upschedule.pdf.errors import TookTooLong
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox import verdict
@@ -33,6 +34,15 @@ OnSpent = Callable[[float], None]
 
 _RESTART = Backoff(base_seconds=0.2, max_seconds=5.0)
 _MESSAGES = msgspec.json.Decoder[ChildMessage](ChildMessage)
+
+
+class Asked(msgspec.Struct, frozen=True, kw_only=True):
+    """One reading; `deadline` is a time of the event loop."""
+
+    data: bytes
+    deadline: float
+    cpu_seconds: float | None
+    reference: str
 
 
 class Sandbox:
@@ -100,6 +110,7 @@ class Sandbox:
         on_progress: OnProgress,
         cpu_seconds: float | None = None,
         on_spent: OnSpent | None = None,
+        reference: str = "",
     ) -> Extraction:
         """Read one document in a process of its own. `on_progress` receives the number of pages read, and of all pages.
 
@@ -107,14 +118,23 @@ class Sandbox:
         a cause in the file, also when it used up its limits or its time (R1.5), QuantumUsedUp after `cpu_seconds` of
         processor time, and SandboxFailed for any other cause. Cancelling kills the child.
 
-        `on_spent` gets the processor time that the child used, with every outcome, unless the time is unknown.
+        `on_spent` gets the processor time that the child used, with every outcome, unless the time is unknown. The
+        beginning of `reference`, the id of the request, is the child's name in lists of processes and the kernel's log.
         """
         deadline = asyncio.get_running_loop().time() + deadline_seconds
-        async with self._turn(deadline):
-            async with self._child(data, deadline, cpu_seconds, on_spent) as (child, lines):
-                extraction = await self._read(child, lines, deadline, on_progress)
-            self._restarts = 0
-            return extraction
+        asked = Asked(data=data, deadline=deadline, cpu_seconds=cpu_seconds, reference=reference)
+        outcome = "read"
+        try:
+            async with self._turn(deadline):
+                async with self._child(asked, on_spent) as (child, lines):
+                    extraction = await self._read(child, lines, deadline, on_progress)
+                self._restarts = 0
+                return extraction
+        except BaseException as error:
+            outcome = verdict.outcome(error)
+            raise
+        finally:
+            SANDBOX_READINGS.labels(outcome=outcome).inc()
 
     @asynccontextmanager
     async def _turn(self, deadline: float) -> AsyncGenerator[None]:
@@ -130,7 +150,7 @@ class Sandbox:
 
     @asynccontextmanager
     async def _child(
-        self, data: bytes, deadline: float, cpu_seconds: float | None, on_spent: OnSpent | None
+        self, asked: Asked, on_spent: OnSpent | None
     ) -> AsyncGenerator[tuple[ChildProcess, asyncio.StreamReader]]:
         ours, theirs = socket.socketpair()
         # The child receives nothing from this process.
@@ -138,7 +158,7 @@ class Sandbox:
         lines, writer = await asyncio.open_unix_connection(sock=ours, limit=self._limits.result_bytes_max)
         try:
             with theirs:
-                child = await self._start_child(data, theirs, deadline, cpu_seconds)
+                child = await self._start_child(asked, theirs)
             try:
                 yield child, lines
             finally:
@@ -148,13 +168,11 @@ class Sandbox:
         finally:
             writer.close()
 
-    async def _start_child(
-        self, data: bytes, channel: socket.socket, deadline: float, cpu_seconds: float | None
-    ) -> ChildProcess:
+    async def _start_child(self, asked: Asked, channel: socket.socket) -> ChildProcess:
         try:
-            async with asyncio.timeout_at(deadline):
+            async with asyncio.timeout_at(asked.deadline):
                 zygote = await self._living_zygote()
-                return await zygote.fork(data, channel, cpu_seconds=cpu_seconds)
+                return await zygote.fork(asked.data, channel, cpu_seconds=asked.cpu_seconds, reference=asked.reference)
         except TimeoutError:
             raise SandboxFailed("the deadline passed before a reading process had started") from None
         except OSError as error:
@@ -220,6 +238,7 @@ class Sandbox:
         if self._restarts:
             await asyncio.sleep(_RESTART.pause_seconds(self._restarts, self._roll()))
         self._restarts += 1
+        SANDBOX_STARTS.inc()
         zygote = await ZygoteProcess.start(self._options)
         missing = {str(name): reason for name, reason in zygote.refused.items() if name in self._required}
         if missing:

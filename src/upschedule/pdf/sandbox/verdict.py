@@ -1,9 +1,10 @@
 """Interprets a child's last message, or its end without one, as a result or an error."""
 
+import asyncio
 import os
 import signal
 
-from upschedule.pdf.errors import TooComplex, UnreadableDocument
+from upschedule.pdf.errors import TooComplex, TookTooLong, UnreadableDocument
 from upschedule.pdf.sandbox.child import OUT_OF_MEMORY
 from upschedule.pdf.sandbox.errors import QuantumUsedUp, SandboxFailed
 from upschedule.pdf.sandbox.limits import SandboxLimits
@@ -39,6 +40,24 @@ def death(exited: Exited, limits: SandboxLimits) -> Exception:
     if -code in _CRASHES:
         return _blaming(UnreadableDocument(), f"the reading process crashed with {name}")
     return SandboxFailed(f"the reading process was killed by {name}")
+
+
+def outcome(error: BaseException) -> str:
+    """The outcome of a reading that ended with this error, for a metric."""
+    match error:
+        case TookTooLong():
+            return "timeout"
+        case QuantumUsedUp():
+            return "quantum"
+        case UnreadableDocument():
+            # Only `death` and `result_too_large` add notes; the reader's own refusals have none.
+            if not getattr(error, "__notes__", None):
+                return "refused"
+            return "limit" if isinstance(error, TooComplex) else "crashed"
+        case asyncio.CancelledError():
+            return "cancelled"
+        case _:
+            return "failed"
 
 
 def result_too_large(limits: SandboxLimits) -> Exception:

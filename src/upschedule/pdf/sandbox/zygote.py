@@ -32,6 +32,7 @@ from upschedule.pdf.sandbox.messages import (
     Ready,
     Report,
     Request,
+    Start,
     ZygoteOptions,
 )
 
@@ -114,7 +115,8 @@ class Zygote:
         """Return the reason of a failure, such as too many processes."""
         try:
             child = self._spare or self._fork()
-            socket.send_fds(child.link, [msgspec.json.encode(request.cpu_seconds)], [document, channel])
+            start = Start(request.cpu_seconds, request.reference)
+            socket.send_fds(child.link, [msgspec.json.encode(start)], [document, channel])
         except OSError as error:
             return str(error)
         child.link.close()

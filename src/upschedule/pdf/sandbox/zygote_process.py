@@ -17,6 +17,7 @@ from upschedule.pdf.sandbox.errors import SandboxFailed
 from upschedule.pdf.sandbox.limits import Protection
 from upschedule.pdf.sandbox.messages import (
     DATAGRAM_BYTES_MAX,
+    REFERENCE_CHARACTERS_MAX,
     Answered,
     Exited,
     Fork,
@@ -78,7 +79,9 @@ class ZygoteProcess:
         """The protections that this host does not grant, and why."""
         return self._ready.result().refused
 
-    async def fork(self, data: bytes, channel: socket.socket, *, cpu_seconds: float | None = None) -> "ChildProcess":
+    async def fork(
+        self, data: bytes, channel: socket.socket, *, cpu_seconds: float | None = None, reference: str = ""
+    ) -> "ChildProcess":
         """Start a child on a document; `channel` is its end. Raises SandboxFailed, or OSError for want of memory."""
         request_id = self._next_id()
         exited: asyncio.Future[Exited] = asyncio.get_running_loop().create_future()
@@ -86,7 +89,8 @@ class ZygoteProcess:
         child = ChildProcess(self, request_id, exited)
         document = _sealed(data)
         try:
-            await self._ask(Fork(request_id, cpu_seconds), document, channel.fileno())
+            fork = Fork(request_id, cpu_seconds, reference[:REFERENCE_CHARACTERS_MAX])
+            await self._ask(fork, document, channel.fileno())
         except SandboxFailed:
             self.forget_child(request_id)
             raise
