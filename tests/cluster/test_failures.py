@@ -214,7 +214,9 @@ def test_nobody_notices_that_the_nomad_agent_is_killed(cluster: LocalCluster, fi
         seconds = time.monotonic() - began
         uploads.result(READ_SECONDS)
     tell(figure, "Nomad's agent, 100 requests away,", seconds, students.seen)
-    assert (students.seen.failures, students.seen.refused, students.seen.documents) == ([], 0, 12)
+    assert (students.seen.failures, students.seen.refused, students.seen.documents) == ([], 0, 12), (
+        students.seen.summary()
+    )
     assert everything(cluster) == before
     assert set(environment(agent)) == {"PATH"}
 

@@ -70,7 +70,7 @@ def test_a_release_and_its_revert_fail_no_request(
     figure("seconds from `revert` until the release before runs everywhere", seconds_back)
     assert promotion.code == 0, promotion.output
     assert reverted.code == 0, reverted.output
-    assert (students.seen.failures, students.seen.refused) == ([], 0)
+    assert (students.seen.failures, students.seen.refused) == ([], 0), students.seen.summary()
     assert (students.seen.documents, answered >= requests) == (uploads, True), students.seen.summary()
     assert (promoted, set(released(cluster).values())) == ({version_of(manifest)}, {version_of(earlier)})
     cluster.stack.configure({"release": earlier}, {})
@@ -98,7 +98,10 @@ def test_a_good_release_gets_its_shares_of_visitors_and_documents_under_load_and
         uploads.result(LOAD_SECONDS)
 
     figure("requests and documents that failed or were refused, with shares", len(students.seen.failures))
-    assert (students.seen.failures, students.seen.refused, promotion.code) == ([], 0, 0), promotion.output
+    assert (students.seen.failures, students.seen.refused, promotion.code) == ([], 0, 0), (
+        students.seen.summary(),
+        promotion.output,
+    )
     assert students.seen.documents == UPLOADS, students.seen.summary()
     read = re.search(r"ok +canary's documents beside the old release's +\S.* after (\d+) documents", promotion.output)
     assert read, promotion.output
