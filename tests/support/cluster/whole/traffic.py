@@ -19,7 +19,8 @@ from tests.support.documents.generate import Document
 PATIENCE_SECONDS = 20.0
 #: From the upload to the compared timetable, refusals and repeats in between.
 DOCUMENT_SECONDS = 120.0
-POLL_SECONDS = 0.5
+#: Fewer than the hundred status requests a minute that an account may send (R5.2), however long a reading takes.
+POLL_SECONDS = 0.7
 CORRECTED_POLL_SECONDS = 2.0
 
 
