@@ -1,4 +1,4 @@
-"""A setting restored from a manifest refuses and takes exactly what the processes of that release do."""
+"""A setting restored from a manifest accepts exactly the values that the processes of that release accept."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from upschedule.settings import loading
 from upschedule.settings.schema import SchemaUnreadable, SettingDescription, describe, restore
 
 FIELDS = {field.variable: field for field in loading.fields()}
-#: As a manifest carries them.
+#: The settings as a manifest contains them.
 RESTORED = restore(msgspec.json.decode(msgspec.json.encode(describe()), type=dict[str, SettingDescription]))
 NUMBERS = st.one_of(st.integers(), st.floats(), st.sampled_from([0, 1, -1, 64, 65_535, 65_536, 2**31])).map(str)
 WORDS = [
@@ -34,7 +34,7 @@ WORDS = [
 
 
 def outcome(field: loading.SettingField, text: str) -> Any:
-    """The value, or why it is refused."""
+    """The value, or the reason of the refusal."""
     try:
         return field.parse(text)
     except msgspec.ValidationError as error:
@@ -42,7 +42,7 @@ def outcome(field: loading.SettingField, text: str) -> Any:
 
 
 def test_every_setting_is_described() -> None:
-    """With what else decides whether a process starts."""
+    """The description includes everything that decides whether a process starts."""
     assert list(RESTORED) == list(FIELDS)
     for variable, field in FIELDS.items():
         same = RESTORED[variable]
@@ -53,7 +53,7 @@ def test_every_setting_is_described() -> None:
 
 @pytest.mark.parametrize("text", WORDS)
 def test_a_word_means_the_same_to_both(text: str) -> None:
-    """The same value, or the same reason."""
+    """Both give the same value, or the same reason."""
     expected = {variable: repr(outcome(field, text)) for variable, field in FIELDS.items()}
 
     assert {variable: repr(outcome(field, text)) for variable, field in RESTORED.items()} == expected
@@ -62,12 +62,12 @@ def test_a_word_means_the_same_to_both(text: str) -> None:
 @given(variable=st.sampled_from(list(FIELDS)), text=st.one_of(NUMBERS, st.text(max_size=20)))
 @settings(max_examples=500)
 def test_a_text_means_the_same_to_both(variable: str, text: str) -> None:
-    """Numbers at and beyond every bound, and anything else."""
+    """The texts are numbers at and beyond every bound, and arbitrary text."""
     assert repr(outcome(RESTORED[variable], text)) == repr(outcome(FIELDS[variable], text))
 
 
 @pytest.mark.parametrize("schema", [{"type": "object"}, {"$ref": "#/x"}, {"type": "integer", "multipleOf": 5}, {}])
 def test_a_form_that_is_not_known_is_refused(schema: dict[str, Any]) -> None:
-    """Taking it for a text would let anything pass."""
+    """If it were treated as text, any value would be valid."""
     with pytest.raises(SchemaUnreadable):
         restore({"jobs/patience": SettingDescription(schema=schema)})

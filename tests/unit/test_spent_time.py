@@ -1,4 +1,4 @@
-"""Where the time of a request goes: each part for itself, and for the request that spends it."""
+"""The time of a request is split by stores, and counted for the request that spends it."""
 
 import asyncio
 import time
@@ -7,8 +7,8 @@ from contextlib import suppress
 from upschedule.spent_time import counting, fields, spent
 
 
-def test_parts_are_added_up_and_what_nobody_counts_is_not_kept() -> None:
-    """Also when a part is used twice."""
+def test_parts_are_added_up_and_time_outside_of_a_request_is_not_counted() -> None:
+    """This includes a part that is used twice."""
     with spent("redis"):
         pass
     with counting() as parts:
@@ -24,7 +24,7 @@ def test_parts_are_added_up_and_what_nobody_counts_is_not_kept() -> None:
 
 
 async def test_requests_at_once_count_for_themselves_with_the_tasks_that_they_start() -> None:
-    """Each in a context of its own."""
+    """Each request has its own context."""
 
     async def request(part: str) -> set[str]:
         with counting() as parts:
@@ -40,7 +40,7 @@ async def test_requests_at_once_count_for_themselves_with_the_tasks_that_they_st
 
 
 def test_a_part_that_fails_counts() -> None:
-    """The slowest answers are those that never came."""
+    """The slowest answers are those that never arrived."""
     with counting() as parts, suppress(ZeroDivisionError), spent("objects"):
         _ = 1 / 0
 

@@ -1,4 +1,4 @@
-"""What an address and a password must be."""
+"""Which e-mail addresses and passwords are accepted."""
 
 from contextlib import suppress
 from importlib.resources import files
@@ -29,13 +29,13 @@ def test_what_is_no_address_is_named(email: str) -> None:
 
 @given(st.text(max_size=300), st.text(max_size=300))
 def test_no_input_does_anything_but_pass_or_be_refused(email: str, password: str) -> None:
-    """Nothing in an address or a password breaks the rules themselves."""
+    """No input causes an error other than InvalidCredentials."""
     with suppress(InvalidCredentials):
         validate(normalised_email(email), normalised_password(password))
 
 
 def test_a_password_needs_no_digit_or_sign() -> None:
-    """Length and not being known are all that counts (NIST SP 800-63B)."""
+    """Only the length counts, and that the password is not a common one (NIST SP 800-63B)."""
     validate("a@example.org", "only small letters")
     validate("a@example.org", "🐘🌍🎓ñandú")
 
@@ -54,7 +54,7 @@ def test_a_password_that_is_commonly_used_is_refused(password: str) -> None:
 
 
 def test_the_list_of_common_passwords_is_long_and_contains_only_what_length_lets_pass() -> None:
-    """At least 10,000; a shorter one would be refused anyway."""
+    """The list has at least 10,000 passwords. Shorter ones than the minimum length would be refused anyway."""
     _, _, passwords = files("upschedule.accounts").joinpath("common_passwords.txt").read_text("utf-8").partition("\n\n")
     found = passwords.splitlines()
     assert len(set(found)) == len(found) > 10_000

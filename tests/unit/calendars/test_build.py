@@ -1,4 +1,4 @@
-"""Files are made again exactly when something they are made of has changed."""
+"""A calendar file is built again exactly when one of its sources has changed."""
 
 import datetime as dt
 import uuid
@@ -44,12 +44,12 @@ def test_equal_rows_and_settings_are_one_basis() -> None:
 
 
 def _feed(*events: Event, **changes: Any) -> bytes:
-    made = assembly(*events, **changes)  # A calendar's events and fields.
+    made = assembly(*events, **changes)  # The events and the fields of a calendar.
     return build_feed(made, build_records(made, {}, OPTIONS, now=MOMENT).values(), options=OPTIONS)
 
 
 def test_choices_reach_the_file() -> None:
-    """Rules 11 and 12: colours and reminders that were chosen; others stay as they are."""
+    """Rules 11 and 12: the file has the chosen colours and reminders, and the defaults of all others."""
     choices = Choices(reminders={"lecture": (10,)}, colours={"ABC 123": "teal"})
     lines = content_lines(_feed(lecture(), semester_test(module="XYZ 210"), choices=choices))
 

@@ -1,4 +1,4 @@
-"""Clashes of a calendar: which of them a choice can still avoid, and which its owner does not want to see."""
+"""Clashes of a calendar: which can still be avoided by a choice of groups, and which the owner has dismissed."""
 
 import datetime as dt
 
@@ -32,7 +32,7 @@ def test_a_class_test_and_exam_are_marked_on_the_dates_on_which_they_clash() -> 
     assert clash_dates(found) == {ids["Lecture"]: {monday}, ids["Test"]: {monday}}
 
 
-def test_a_dismissed_clash_is_told_as_such_and_not_marked() -> None:
+def test_a_dismissed_clash_is_listed_as_such_and_not_marked() -> None:
     (clash,) = settled_clashes(assembly(*_CLASSES[:2]))
 
     found = assembly(*_CLASSES[:2], planning=Planning(dismissed_clashes=(clash.id,)))
@@ -60,5 +60,5 @@ def test_hidden_entries_clash_with_nothing() -> None:
 
 
 def test_planning_makes_no_cached_file_outdated_until_there_is_some() -> None:
-    """A field at its default is left out of the hash of a file."""
+    """A field with its default value is not part of the hash of a file."""
     assert calendar() == calendar(planning=Planning())

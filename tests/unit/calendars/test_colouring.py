@@ -1,4 +1,4 @@
-"""Colours of the modules of one calendar."""
+"""The colours of the modules of one calendar."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +25,7 @@ def test_another_upload_changes_no_colour(first: list[str], later: list[str]) ->
 
 
 def test_a_module_keeps_the_colour_that_it_has_everywhere_unless_it_is_taken() -> None:
-    """By another module of the calendar, or by the owner's choice."""
+    """Another module of the calendar, or a choice of the owner, can take the colour."""
     assert colour_of("NEW 999") == colour_of("XYZ 214")
     colours = distinct_colours(["XYZ 214", "NEW 999", "ABC 123"], {})
     assert colours["NEW 999"] == colour_of("NEW 999")

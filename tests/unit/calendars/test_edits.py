@@ -1,4 +1,4 @@
-"""What an owner edits by hand reaches every date and the file, and stays beside what is printed."""
+"""An owner's edits appear on every date and in the file, beside the printed values."""
 
 import datetime as dt
 
@@ -50,7 +50,7 @@ def test_an_edit_changes_what_it_names_and_nothing_else() -> None:
 
 
 def test_an_edit_stays_when_a_newer_printing_moves_the_entry() -> None:
-    """A field that was not changed follows the newer printing."""
+    """A field that was not edited has the value of the newer printing."""
     edits = Edits(entries={_id(lecture(day="Monday")): Edit(note="Blue book", place="Room 1")})
     made = assembly(lecture(day="Thursday", venues=("Elsewhere",)), edits=edits)
 
@@ -78,7 +78,7 @@ def test_a_test_on_another_date_keeps_its_uid() -> None:
 
 
 def test_an_entry_of_ones_own_is_in_the_file_and_in_the_clashes() -> None:
-    """Weekly until its last day, in a category of its own."""
+    """It is weekly until its last day, and has its own category."""
     other = semester_test(date=dt.date(2026, 2, 9), start="18:30", end="19:30")
     own = OwnEvent(
         id="1", title="Choir", date=dt.date(2026, 2, 2), start="18:00", end="19:00", weekly_until=dt.date(2026, 2, 16)

@@ -1,4 +1,4 @@
-"""Years to choose from."""
+"""The academic years that a student can choose, and their dates."""
 
 import datetime as dt
 
@@ -31,7 +31,7 @@ def test_no_year_is_offered_for_tests_and_exams() -> None:
 
 
 def test_recesses_that_are_known_are_not_proposed() -> None:
-    """That there is none is knowledge, too."""
+    """An empty list of recesses says that there is none."""
     advice = advise(assembly(lecture(), dates=YearDates(recesses=())), [KNOWN], _NOVEMBER)
 
     assert advice.recesses == ()

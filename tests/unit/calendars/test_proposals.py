@@ -1,4 +1,4 @@
-"""Combinations of groups for a calendar, and what taking one stores."""
+"""Combinations of groups for a calendar, and what is stored when a student takes one."""
 
 import time
 from typing import Any
@@ -16,7 +16,7 @@ from upschedule.settings import CalendarSettings
 from upschedule.timetable.event import Event
 
 _SETTINGS = CalendarSettings(proposal_milliseconds_max=10_000)
-#: The first practical clashes with the other module, the second does not.
+#: The first practical clashes with the other module, and the second does not.
 _EVENTS: tuple[Event, ...] = (
     lecture(),
     lecture(activity="P1", group="P01", day="Tuesday"),
@@ -38,7 +38,7 @@ def _id(found: CalendarAssembly, **fields: str) -> str:
 
 
 def test_taking_a_proposal_leaves_no_class_open() -> None:
-    """What it stores shows exactly its classes."""
+    """The stored choice shows exactly the classes of the proposal."""
     found = _propose(assembly(*_EVENTS))
     taken = assembly(*_EVENTS, choices=Choices(groups=dict(found.best[0].groups)))
 
@@ -67,7 +67,7 @@ def test_a_group_that_is_settled_by_the_wishes_is_stored_as_well() -> None:
 
 
 def test_the_alternatives_to_a_class_say_what_each_would_change() -> None:
-    """With everything else as it is chosen now."""
+    """All other choices stay as they are."""
     choices = Choices(groups={"ABC 123": ("G01", "P01"), "OLD 100": ("G01",)})
     found = assembly(*_EVENTS, choices=choices)
 
@@ -88,7 +88,7 @@ def test_what_is_no_class_has_no_alternatives() -> None:
 
 
 def test_too_many_classes_are_refused() -> None:
-    """Their number bounds the work before the search begins."""
+    """The limit on their number bounds the work before the search begins."""
     check_searchable(assembly(*_EVENTS), classes_max=6)
     with pytest.raises(TooManyGroups):
         check_searchable(assembly(*_EVENTS), classes_max=5)

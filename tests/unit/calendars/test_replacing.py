@@ -36,13 +36,13 @@ def _events(documents: Collection[Document]) -> list[Event]:
 
 
 def test_a_newer_printing_waits_for_a_decision() -> None:
-    """The calendar stays as it is meanwhile."""
+    """The calendar does not change until the owner decides."""
     assert _plan(_OLD, _MOVED, made=[1]) == (_ids(1), [(UUID(int=2), UUID(int=2), _ids(1))])
     assert _plan(_OLD, _MOVED) == (_ids(1), [(UUID(int=2), UUID(int=2), _ids(1))])
 
 
 def test_what_was_decided_is_not_asked_again() -> None:
-    """Either both count, or the older one is replaced."""
+    """Either both documents count, or the newer one replaces the older one."""
     pair = _pair(1, 2)
     assert _plan(_OLD, _MOVED, made=[1, 2]) == (_ids(1, 2), [])
     assert _plan(_OLD, _MOVED, made=[2], replaced=[pair]) == (_ids(2), [])
@@ -83,7 +83,7 @@ def test_tests_and_exams_have_the_semester_of_their_dates(older: Event, newer: E
 
 
 def test_only_the_semester_that_is_printed_again_is_replaced() -> None:
-    """And a module of the whole year that both print."""
+    """A module of the whole year that both print is replaced, too."""
     first, second = lecture(), lecture(offered="S2")
     year = lecture(module="ALL 100", offered="Y")
     whole = document(1, first, second, year)
@@ -104,14 +104,14 @@ def test_a_replaced_document_stays_replaced_when_the_one_between_is_deleted() ->
 
     assert question.older == _ids(2)
     assert plan(documents, _ids(3), pairs).joined == _ids(3)
-    # Deleting a document deletes its pairs.
+    # Deleting a document also deletes its pairs.
     assert plan([_OLD, _LATEST], _ids(3), [pair for pair in pairs if UUID(int=2) not in pair]).joined == _ids(3)
-    # Without the newest, the one before it counts again.
+    # Without the newest document, the one before it counts again.
     assert plan([_OLD, _MOVED], _ids(2), [pair for pair in pairs if UUID(int=3) not in pair]).joined == _ids(2)
 
 
 def test_a_document_that_is_older_than_the_calendar_is_the_older_one() -> None:
-    """Added by hand, or left over when the document that replaced it was deleted."""
+    """It was added by hand, or remained when the document that replaced it was deleted."""
     (question,) = plan([_OLD, _LATEST], _ids(3), ()).questions
 
     assert (question.document, question.newer, question.older) == (UUID(int=1), UUID(int=3), _ids(1))

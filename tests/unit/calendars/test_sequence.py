@@ -1,4 +1,4 @@
-"""SEQUENCE, LAST-MODIFIED and cancellation follow the content."""
+"""SEQUENCE, LAST-MODIFIED and cancellation follow the content of an entry."""
 
 import datetime as dt
 

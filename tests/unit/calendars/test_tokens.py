@@ -1,4 +1,4 @@
-"""The secret of a feed's address."""
+"""The secret in a feed's address."""
 
 import re
 import uuid
@@ -11,7 +11,7 @@ SECRET = "a secret of the tests, long enough"
 
 
 def test_a_token_is_derived_again_and_fits_a_url() -> None:
-    """192 bits; the golden value keeps every feed that was handed out alive (rule 14)."""
+    """It has 192 bits. The golden value ensures that addresses which are in use stay valid (rule 14)."""
     token = feed_token(SECRET, CALENDAR, 1)
 
     assert token == "jXBjWs5_ieSJj88H4vRYLdLq0evIUjWF"

@@ -1,4 +1,4 @@
-"""The dates of a year as an operator gives them: taken whole or refused with the field that is wrong."""
+"""Dates of a year from an operator are accepted as a whole, or refused with the name of the wrong field."""
 
 import datetime as dt
 
@@ -22,7 +22,7 @@ def test_the_dates_of_a_year_are_read() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "change", "told"),
+    ("name", "change", "message"),
     [
         ("twenty", {}, "not a year"),
         ("٢٠٢٧", {}, "not a year"),
@@ -37,9 +37,9 @@ def test_the_dates_of_a_year_are_read() -> None:
         ("2027", {"colour": "red"}, "colour"),
     ],
 )
-def test_what_cannot_be_right_is_refused_whole(name: str, change: dict[str, object], told: str) -> None:
-    """By the checks that a student's own dates pass."""
-    with pytest.raises(InvalidAcademicYear, match=told):
+def test_what_cannot_be_right_is_refused_whole(name: str, change: dict[str, object], message: str) -> None:
+    """The checks are those of a student's own dates."""
+    with pytest.raises(InvalidAcademicYear, match=message):
         parse_year(name, msgspec.json.encode(GIVEN | change))
 
 

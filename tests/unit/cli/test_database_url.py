@@ -1,4 +1,4 @@
-"""A URL of the database that cannot be used ends a command with a sentence, not with an error of the library."""
+"""An invalid database URL ends a command with a sentence, not with an error of the library."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def test_migrate_names_the_variable_and_says_what_to_write(url: str, tmp_path: P
     ("options", "name"), [(("--wait", "1"), "UPSCHEDULE_POSTGRES_URL"), ((), OWNER)], ids=["waiting", "preparing"]
 )
 def test_prepare_names_the_variable_and_says_what_to_write(options: tuple[str, ...], name: str, tmp_path: Path) -> None:
-    """It would otherwise wait for a database that no URL names."""
+    """Otherwise the command would wait for a database that no URL names."""
     (tmp_path / "RELEASE").write_text('{"version": "1", "commit": "c0ffee"}', encoding="utf-8")
     (tmp_path / "migrations").symlink_to(ROOT / "migrations")
     url = "postgresql://h:abc/x"

@@ -1,4 +1,4 @@
-"""Jobs whose work runs in a thread end at once when Nomad stops them, and not when it kills them."""
+"""Jobs whose work runs in a thread end at once when Nomad stops them, and do not wait until it kills them."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ import pytest
 from tests.support.processes.health_pages import await_alive
 from upschedule.operations.embedded.ports import free_port
 
-#: Nothing answers there.
+#: No server listens at this address.
 NOWHERE = "http://127.0.0.1:9"
 COMMANDS = {
     "synthetic": (
@@ -24,7 +24,7 @@ COMMANDS = {
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("name", COMMANDS)
 def test_a_signal_ends_it_at_once(name: str, number: signal.Signals) -> None:
-    """In the middle of a request, or of the pause before the next."""
+    """The signal arrives during a request, or during the pause before the next."""
     words, more = COMMANDS[name]
     port = free_port()
     command = [sys.executable, "-m", "upschedule", *words, "--port", str(port)]

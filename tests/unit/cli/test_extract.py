@@ -1,4 +1,4 @@
-"""The command as a person or a script runs it."""
+"""The command `upschedule extract`, as a person or a script runs it."""
 
 import json
 import subprocess
@@ -29,10 +29,10 @@ def test_json_holds_events_warnings_and_pages(kind: Kind, tmp_path: Path) -> Non
     done = run(file, "--json")
 
     assert (done.returncode, done.stderr) == (0, "")
-    said = json.loads(done.stdout)
-    assert said["warnings"] == []
-    assert len(said["events"]) >= 3
-    assert {event["page"] for event in said["events"]} <= set(range(1, said["pages"] + 1))
+    parsed = json.loads(done.stdout)
+    assert parsed["warnings"] == []
+    assert len(parsed["events"]) >= 3
+    assert {event["page"] for event in parsed["events"]} <= set(range(1, parsed["pages"] + 1))
 
 
 def test_the_table_holds_a_line_for_each_event(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`upschedule settings`: what an operator sees at night, and what stays hidden."""
+"""`upschedule settings` shows the settings to an operator, and hides secrets."""
 
 import os
 from io import BytesIO
@@ -24,15 +24,15 @@ ENVIRONMENT = SECRETS | {
 }
 
 
-def run(*arguments: str, environment: dict[str, str] | None = None, given: bytes = b"") -> Result:
-    return CliRunner().invoke(command, arguments, env=environment or {}, input=BytesIO(given))
+def run(*arguments: str, environment: dict[str, str] | None = None, stdin: bytes = b"") -> Result:
+    return CliRunner().invoke(command, arguments, env=environment or {}, input=BytesIO(stdin))
 
 
 def test_each_setting_is_shown_with_its_value_and_source() -> None:
-    shown = run("--json", environment=ENVIRONMENT)
-    rows = {row["variable"]: row for row in msgspec.json.decode(shown.stdout)}
+    result = run("--json", environment=ENVIRONMENT)
+    rows = {row["variable"]: row for row in msgspec.json.decode(result.stdout)}
 
-    assert shown.exit_code == 0
+    assert result.exit_code == 0
     assert rows["UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR"] == {
         "variable": "UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR",
         "value": "12",
@@ -44,28 +44,28 @@ def test_each_setting_is_shown_with_its_value_and_source() -> None:
 
 @pytest.mark.parametrize("form", [(), ("--json",)], ids=["table", "json"])
 def test_no_secret_is_shown_but_where_it_leads_is(form: tuple[str, ...]) -> None:
-    """Host and port help at night; user, password and options do not (R8.2)."""
-    shown = run(*form, environment=ENVIRONMENT)
+    """Host and port help during an incident. User, password and options stay hidden (R8.2)."""
+    result = run(*form, environment=ENVIRONMENT)
 
-    assert "hunter2" not in shown.output
-    assert "postgresql://db.example:5432/upschedule" in shown.output
-    assert "redis://state.example:6379/0" in shown.output
+    assert "hunter2" not in result.output
+    assert "postgresql://db.example:5432/upschedule" in result.output
+    assert "redis://state.example:6379/0" in result.output
 
 
 def test_wrong_settings_are_named() -> None:
-    shown = run(environment=ENVIRONMENT | {"UPSCHEDULE_WEB_PORT": "none"})
+    result = run(environment=ENVIRONMENT | {"UPSCHEDULE_WEB_PORT": "none"})
 
-    assert shown.exit_code == os.EX_CONFIG
-    assert "UPSCHEDULE_WEB_PORT" in shown.stderr
+    assert result.exit_code == os.EX_CONFIG
+    assert "UPSCHEDULE_WEB_PORT" in result.stderr
 
 
-def test_a_consul_that_does_not_answer_is_told_beside_what_the_environment_says() -> None:
-    """Nothing listens at port 1."""
-    shown = run(environment=ENVIRONMENT | {"UPSCHEDULE_CONSUL_ADDRESS": "http://127.0.0.1:1"})
+def test_a_consul_that_does_not_answer_is_reported_beside_the_environments_values() -> None:
+    """No server listens at port 1."""
+    result = run(environment=ENVIRONMENT | {"UPSCHEDULE_CONSUL_ADDRESS": "http://127.0.0.1:1"})
 
-    assert shown.exit_code == os.EX_UNAVAILABLE
-    assert "Consul did not answer" in shown.stderr
-    assert "UPSCHEDULE_WEB_PORT" in shown.stdout
+    assert result.exit_code == os.EX_UNAVAILABLE
+    assert "Consul did not answer" in result.stderr
+    assert "UPSCHEDULE_WEB_PORT" in result.stdout
 
 
 @pytest.mark.parametrize(
@@ -80,7 +80,7 @@ def test_a_consul_that_does_not_answer_is_told_beside_what_the_environment_says(
     ],
 )
 def test_a_value_can_be_tried_before_it_is_written(key: str, value: str, code: int) -> None:
-    """Needs no environment: an operator's own machine will do."""
+    """The command needs no settings in the environment, so it runs on an operator's own machine."""
     assert run("check", key, value).exit_code == code
 
 
@@ -89,5 +89,5 @@ def test_the_dates_of_a_year_can_be_tried_from_a_file() -> None:
         b'{"source": "Yearbook", "confirmed": true, "dates": {"terms": {"S1": {"start": "2027-02-08", "end": "%s"}}}}'
     )
 
-    assert run("check", "academic_years/2027", "-", given=year % b"2027-05-21").exit_code == os.EX_OK
-    assert run("check", "academic_years/2027", "-", given=year % b"2026-05-21").exit_code == os.EX_DATAERR
+    assert run("check", "academic_years/2027", "-", stdin=year % b"2027-05-21").exit_code == os.EX_OK
+    assert run("check", "academic_years/2027", "-", stdin=year % b"2026-05-21").exit_code == os.EX_DATAERR

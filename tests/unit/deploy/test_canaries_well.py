@@ -1,4 +1,4 @@
-"""When the canary's share of the visitors ends early: it restarts, fails, or waits no more (R12.2)."""
+"""The canary's share of the visitors ends early if it restarts, fails, or no longer waits (R12.2)."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -29,7 +29,7 @@ def server() -> Iterator[Nomad]:
 
 
 def runs(server: Nomad, *told: tuple[str, str, int], restarts: int = 0, status: str = "running") -> None:
-    """The canary's task, and the state of the release's deployment."""
+    """Sets the canary's task, and the state of the release's deployment."""
     tasks: dict[str, Any] = {"serve": {**events(*told), "State": "running", "Failed": False, "Restarts": restarts}}
     canary = allocation("canary", 1, tasks=tasks)
     release = deployment(1, status, canaries=("canary",), desired_canaries=1)
@@ -38,7 +38,7 @@ def runs(server: Nomad, *told: tuple[str, str, int], restarts: int = 0, status: 
 
 
 def test_a_canary_that_was_killed_gets_no_more_visitors_though_it_runs_again(server: Nomad) -> None:
-    """Nomad starts it in its place, and it is healthy and waits as before."""
+    """Nomad restarts it, and it is healthy and waits as before."""
     context = gate_context(server.address, clock=Clock())
     runs(server, STARTED)
     waiting = context.watcher.poll()

@@ -1,4 +1,4 @@
-"""The client of Consul that commands use: its addresses, bounds and trust."""
+"""The Consul client of the commands: its addresses, timeouts and trust."""
 
 import pytest
 
@@ -49,7 +49,7 @@ def test_connecting_and_reading_have_bounds_of_their_own() -> None:
     assert client.http.connections_timeout == (CONNECT_SECONDS, READ_SECONDS)
 
 
-def test_an_agent_that_is_away_is_told_with_its_address_and_cause() -> None:
+def test_an_unreachable_agent_is_reported_with_its_address_and_cause() -> None:
     health = ConsulHealth(consul_client("http://127.0.0.1:1", "", retries=BRIEF.new(total=0)))
     with pytest.raises(ServerUnreachable, match=r"Consul at http://127.0.0.1:1 cannot be asked: .*refused") as raised:
         health.registrations(["api"])

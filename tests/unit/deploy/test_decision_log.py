@@ -1,6 +1,6 @@
-"""The log of decisions where Nomad refuses, or another command writes at the same time (R12.3).
+"""The log of decisions when Nomad refuses, or another command writes at the same time (R12.3).
 
-`tests/cluster/tooling` has it on a real Nomad.
+`tests/cluster/tooling` tests it on a real Nomad.
 """
 
 from collections.abc import Iterator
@@ -40,7 +40,7 @@ CONFLICT = raw(b"cas error", HTTPStatus.CONFLICT)
 
 @pytest.fixture
 def server() -> Iterator[Nomad]:
-    """A release of the API waits for its promotion."""
+    """A Nomad on which a release of the API waits for its promotion."""
     with running_nomad() as running:
         canary = allocation("canary", 1)
         release = deployment(1, "running", canaries=("canary",), desired_canaries=1)

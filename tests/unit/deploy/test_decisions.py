@@ -1,4 +1,4 @@
-"""What `revert` and `status` make of several jobs together."""
+"""How `revert` and `status` decide for several jobs together."""
 
 import pytest
 
@@ -52,10 +52,10 @@ SCALED_RED = derive(
         (WAITING, SETTLED, ["worker"]),
         (SETTLED, SETTLED, ["worker", "api"]),
         (RETURNED, RETURNED, []),
-        # Of a release, one job went back by itself: the other follows, but not if it never ran that release.
+        # Nomad reverted one job of a release. The other follows, unless it never ran that release.
         (RETURNED, SETTLED, ["api"]),
         (RETURNED, OLD, []),
-        # Two settings of one release are two releases: the one that came back is not left when it was scaled.
+        # Two settings of one release are two releases. Scaling does not make the restored one a target of the revert.
         (BACK_AT_RED, SCALED_RED, []),
     ],
 )
@@ -66,7 +66,7 @@ def test_revert_concerns_what_is_under_way_or_else_the_release_that_is_to_go(
 
 
 def test_once_the_stack_names_what_runs_that_release_can_be_left_as_well() -> None:
-    """The one that failed before it is past then."""
+    """The release that failed before no longer matters then."""
     states = {"worker": RETURNED, "api": RETURNED}
 
     assert jobs_to_revert(states, Applied(release="two")) == []
@@ -105,7 +105,7 @@ def test_the_worst_of_the_jobs_is_the_exit_code(jobs: list[JobReport], code: Exi
 
 
 def test_an_instance_that_is_not_registered_is_not_passing() -> None:
-    """A token that may not read a service sees none of it."""
+    """A token that may not read a service gets no instance of it."""
     passing = Registration(service="api", checks=(ConsulCheck(name="ready", status="passing"),))
     failing = Registration(service="api", checks=(ConsulCheck(name="ready", status="critical", output="503\nmore"),))
 

@@ -1,4 +1,4 @@
-"""Why an instance failed, from Nomad's notes of its tasks."""
+"""The cause of an instance's failure, from Nomad's events of its tasks."""
 
 import msgspec
 import pytest
@@ -52,11 +52,11 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(("tasks", "said", "log_of"), CASES.values(), ids=CASES)
+@pytest.mark.parametrize(("tasks", "text", "log_of"), CASES.values(), ids=CASES)
 def test_the_task_that_failed_is_named_with_the_log_that_tells_more(
-    tasks: dict[str, object], said: str, log_of: str | None
+    tasks: dict[str, object], text: str, log_of: str | None
 ) -> None:
-    """A task that ended because it was told to is no reason."""
+    """A task that ended on request is not the cause."""
     (cause,) = failure_causes(allocation("a", 0, tasks=tasks), TASKS)
 
-    assert (cause.text, cause.task) == (said, log_of)
+    assert (cause.text, cause.task) == (text, log_of)

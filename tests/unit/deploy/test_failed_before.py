@@ -1,4 +1,4 @@
-"""A release of which one job has failed is not promoted; another release of the same label is."""
+"""A release of which one job has failed is not promoted. Another release with the same label is."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""Requests to a canary that the proxy does not know yet are answered by the release before (R12.2)."""
+"""The old release answers requests to a canary that the proxy does not know yet (R12.2)."""
 
 import threading
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ OLD_ANSWERS = 3
 
 @contextmanager
 def proxy() -> Iterator[tuple[Endpoint, list[str]]]:
-    """Sends the first requests to `old` and all others to `canary`, and lists who answered."""
+    """Sends the first requests to `old` and all others to `canary`, and lists the servers that answered."""
     answered: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -26,7 +26,7 @@ def proxy() -> Iterator[tuple[Endpoint, list[str]]]:
             self.end_headers()
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
-            """Says nothing."""
+            """Logs nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -39,7 +39,7 @@ def proxy() -> Iterator[tuple[Endpoint, list[str]]]:
 
 
 def passing() -> Clock:
-    """Time passes in pauses only."""
+    """A clock that advances only during pauses."""
     now = [0.0]
     return Clock(sleep=lambda seconds: now.__setitem__(0, now[0] + seconds), now=lambda: now[0], random=lambda: 0.5)
 
@@ -51,7 +51,7 @@ def test_the_gate_waits_until_the_canary_answers() -> None:
 
 
 def test_a_canary_that_never_answers_ends_the_wait() -> None:
-    """The requests that follow then show that others answer."""
+    """The requests that follow then show that other instances answer."""
     with proxy() as (site, answered):
         assert not await_answer_of(["another"], site, passing(), path="/", seconds=3)
     assert len(answered) > OLD_ANSWERS

@@ -1,4 +1,4 @@
-"""What a canary may do and still be promoted."""
+"""The limits of errors and slow answers within which a canary is promoted."""
 
 from upschedule.deploy.findings import failures, passed, table
 from upschedule.deploy.probe.client import RequestRecord
@@ -53,7 +53,7 @@ def test_prometheus_decides_by_the_same_bounds() -> None:
 
 
 def test_answers_of_another_instance_are_named() -> None:
-    """As when the canary's route is missing, and the release before answers."""
+    """The canary's route is missing, so the old release answers."""
     strange = check_answers(
         [WELL, RequestRecord(request="GET /", status=200, seconds=0.1)], {"canary"}, name="the canary"
     )

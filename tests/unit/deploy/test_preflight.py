@@ -6,7 +6,7 @@ from upschedule.deploy.preflight import archives_of
 
 
 def test_the_archives_are_the_addresses_that_the_task_fetches() -> None:
-    """HCL makes numbers of values that it calculates; other tasks may name addresses for other reasons."""
+    """HCL turns values that it calculates into numbers. Addresses in other tasks may have another purpose."""
     fetch = ["unpacked.py", "fetch", "/releases", 870, "https://store/a.tar.gz", "0a", "http://store/b.tar.gz", "0b"]
 
     def task(name: str, arguments: list[Any] | None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""A silent Nomad at the end of a command."""
+"""Nomad does not answer at the end of a command."""
 
 import pytest
 from urllib3.util import Retry
@@ -21,25 +21,25 @@ from upschedule.deploy.records.recorder import Recorder
 CLOSED = "http://127.0.0.1:1"
 
 
-def silent_cluster(said: list[str]) -> Cluster:
+def silent_cluster(messages: list[str]) -> Cluster:
     nomad = NomadClient(nomad_at(CLOSED, ""), retries=Retry(0))
     return Cluster(
         nomad=nomad,
         records=Recorder(nomad, jobs=JOBS, records_max=2),
         consul=ConsulHealth(consul_client(CLOSED, "")),
         clock=Clock(),
-        report=said.append,
+        report=messages.append,
     )
 
 
-def test_a_result_stands_when_it_cannot_be_recorded() -> None:
-    """It would otherwise end with 3, which says that nothing was changed. The next command records it."""
-    said: list[str] = []
-    cluster = silent_cluster(said)
+def test_a_result_is_kept_when_it_cannot_be_recorded() -> None:
+    """Otherwise it would end with 3, which means that nothing was changed. The next command records the result."""
+    messages: list[str] = []
+    cluster = silent_cluster(messages)
 
     record_result(cluster)
 
-    assert "the next command does it" in said[0]
+    assert "the next command does it" in messages[0]
     with pytest.raises(ServerUnreachable):
         record_release(cluster)
 

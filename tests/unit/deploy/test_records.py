@@ -1,4 +1,4 @@
-"""What a record of a release holds, and which releases are recorded."""
+"""What the record of a release contains, and which releases are recorded."""
 
 import base64
 import lzma
@@ -53,7 +53,7 @@ def test_the_number_of_instances_is_not_part_of_the_identity() -> None:
 
 
 def test_a_record_is_registered_without_what_nomad_knows_of_the_old_version() -> None:
-    """A version that calls itself stable would not be reverted when it fails."""
+    """Nomad would not revert a version that is registered as stable when it fails."""
     (recorded,) = record_of(api={**ONE, "VaultToken": "secret", "ConsulToken": "secret"}).specifications.values()
 
     assert not {"Stable", "Version", "JobModifyIndex", "Stop", "VaultToken", "ConsulToken"} & set(recorded)
@@ -61,7 +61,7 @@ def test_a_record_is_registered_without_what_nomad_knows_of_the_old_version() ->
 
 @pytest.mark.parametrize(("count", "expected"), [(0, 1), (4, 4), (90, 9)])
 def test_the_number_of_instances_stays_within_the_bounds_of_the_record(count: int, expected: int) -> None:
-    """Nomad refuses any other."""
+    """Nomad refuses a number outside of the bounds."""
     bounded = specification(0, "one")
     bounded["TaskGroups"][0]["Scaling"] = {"Min": 1, "Max": 9}
 
@@ -89,7 +89,7 @@ def test_a_damaged_record_is_said_to_be_unreadable(items: dict[str, str]) -> Non
 
 
 def test_a_record_is_small() -> None:
-    """Nomad limits a Variable to 64 KiB; the three jobs repeat most of their text."""
+    """Nomad limits a Variable to 64 KiB. The three jobs repeat most of their text."""
     text = "".join(f"line {number} of a program\n" for number in range(2000))
     large = [{**specification(0, "one"), "Program": text + name} for name in ("api", "worker", "scheduler")]
     items = encode(record_of(api=large[0], worker=large[1], scheduler=large[2]))
@@ -104,15 +104,15 @@ def test_what_has_settled_is_recorded_and_a_release_under_way_is_not() -> None:
     assert found
     assert found.label == "two"
     assert settled_release({"api": waiting(TWO, ONE), "worker": settled(TWO, ONE)}) is None
-    # Two releases together are none that could be gone back to.
+    # Two releases together are not one that a revert could start.
     assert settled_release({"api": settled(ONE), "worker": settled(TWO, ONE)}) is None
-    # So are two settings of one release.
+    # Neither are two settings of one release.
     assert settled_release({"api": settled(RED), "worker": settled(BLUE, RED)}) is None
     assert settled_release({"api": settled(BLUE, RED), "worker": settled(BLUE, RED)})
 
 
 def test_what_nomad_still_knows_is_recorded_where_nothing_was() -> None:
-    """Of all jobs: a release that one of them does not know any more cannot be started as a whole."""
+    """All jobs must know the release. One that a job no longer knows cannot be started as a whole."""
     bad = specification(2, "bad", stable=False)
 
     def labels(api: JobSnapshot, worker: JobSnapshot) -> list[str]:
@@ -120,17 +120,17 @@ def test_what_nomad_still_knows_is_recorded_where_nothing_was() -> None:
 
     assert labels(settled(TWO, ONE), settled(TWO, ONE)) == ["one", "two"]
     assert labels(waiting(bad, TWO, ONE), waiting(bad, TWO, ONE)) == ["one", "two"]
-    # Scaled so often that Nomad forgot release one.
+    # The job was scaled so often that Nomad forgot release one.
     assert labels(settled(specification(9, "two"), specification(8, "two", count=3)), settled(TWO, ONE)) == ["two"]
-    # A changed setting is a release of its own.
+    # A changed setting is a separate release.
     assert labels(settled(BLUE, RED), settled(BLUE, RED)) == ["one", "one"]
-    # Promoted in one job only.
+    # The release was promoted in one job only.
     assert labels(settled(TWO, ONE), waiting({**TWO, "Stable": False}, ONE)) == ["one"]
 
 
 @pytest.mark.parametrize(("text", "number"), [(None, 10), ("", 10), ("2", 2), ("30", 30)])
 def test_the_number_of_records_is_that_of_the_environment(text: str | None, number: int) -> None:
-    """An empty variable counts as unset, as for the commands."""
+    """An empty variable counts as unset, as it does for the commands."""
     assert records_max_from({} if text is None else {"UPSCHEDULE_DEPLOY_RECORDS_MAX": text}) == number
 
 

@@ -1,4 +1,4 @@
-"""Which restarts of a release's instances count, and what is said of them."""
+"""Which restarts of a release's instances count, and the finding about them."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ KILLED = ("Terminated", "Exit Code: 137, Signal: 9", 137)
 
 
 def task(*told: tuple[str, str, int], restarts: int = 0) -> dict[str, Any]:
-    """Of a task that runs."""
+    """A task that runs."""
     return {**events(*told), "State": "running", "Failed": False, "Restarts": restarts}
 
 
@@ -24,7 +24,7 @@ def of_release(tasks: dict[str, Any], *, version: int = 1, status: str = "runnin
     return snapshot([TWO, ONE], [], [allocation("abc", version, tasks=tasks, status=status)])
 
 
-def said(job: JobSnapshot, *, starts: dict[str, float] | None = None, version: int = 1) -> list[str]:
+def findings(job: JobSnapshot, *, starts: dict[str, float] | None = None, version: int = 1) -> list[str]:
     return restart_sentences([job], {"api": version}, starts or {})
 
 
@@ -57,14 +57,14 @@ def said(job: JobSnapshot, *, starts: dict[str, float] | None = None, version: i
     ids=["crash", "memory", "memory by another driver", "liveness"],
 )
 def test_a_task_that_failed_counts_though_it_runs_again(tasks: dict[str, Any], text: str) -> None:
-    assert said(of_release(tasks)) == [f"instance abc on one of api: {text}"]
+    assert findings(of_release(tasks)) == [f"instance abc on one of api: {text}"]
 
 
 @pytest.mark.parametrize(
     "tasks",
     [
         {"serve": task(STARTED)},
-        # A person, or a changed template.
+        # An operator or a changed template requested the restart.
         {
             "serve": task(
                 STARTED,
@@ -75,29 +75,29 @@ def test_a_task_that_failed_counts_though_it_runs_again(tasks: dict[str, Any], t
                 restarts=1,
             )
         },
-        # It waits for others.
+        # The task waits for others.
         {"prepare": task(STARTED, CRASHED, STARTED, restarts=1), "serve": task(STARTED)},
-        # Ended as it should, when the release was left.
+        # The task ended as requested when the release was left.
         {"serve": task(STARTED, ("Killing", "Sent interrupt", 0), ("Terminated", "Exit Code: 143", 143))},
     ],
     ids=["none", "requested", "prestart", "stopped"],
 )
 def test_an_end_that_was_requested_is_none(tasks: dict[str, Any]) -> None:
-    assert said(of_release(tasks)) == []
+    assert findings(of_release(tasks)) == []
 
 
 def test_instances_of_the_release_before_do_not_count_and_those_that_have_ended_do() -> None:
     crash = {"serve": task(STARTED, CRASHED, STARTED, restarts=1)}
-    assert said(of_release(crash, version=0)) == []
-    assert len(said(of_release(crash, status="failed"))) == 1
-    # Scaling makes a version of the same release.
-    assert len(said(of_release(crash, version=1), version=0)) == 1
+    assert findings(of_release(crash, version=0)) == []
+    assert len(findings(of_release(crash, status="failed"))) == 1
+    # Scaling creates a version of the same release.
+    assert len(findings(of_release(crash, version=1), version=0)) == 1
 
 
 def test_a_process_that_began_long_after_its_task_was_started_again_unseen() -> None:
     job = of_release({"serve": {**task(), "Events": [{"Type": "Started", "Time": 1_000 * SECOND}]}})
-    assert said(job, starts={"abc": 1_008.0}) == []
-    assert said(job, starts={"abc": 1_130.0}) == [
+    assert findings(job, starts={"abc": 1_008.0}) == []
+    assert findings(job, starts={"abc": 1_130.0}) == [
         "instance abc on one of api: its process began anew 130 s after its task, unseen by Nomad"
     ]
 

@@ -1,4 +1,4 @@
-"""One look at Nomad becomes a phase and a sentence (R12.3)."""
+"""A snapshot of Nomad becomes a phase and a sentence (R12.3)."""
 
 import msgspec
 import pytest
@@ -102,31 +102,31 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize(("seen", "phase", "said"), CASES.values(), ids=CASES)
-def test_a_look_at_nomad_becomes_a_phase_and_words(seen: JobSnapshot, phase: Phase, said: str) -> None:
-    now = derive(seen)
+@pytest.mark.parametrize(("observed", "phase", "sentence"), CASES.values(), ids=CASES)
+def test_a_look_at_nomad_becomes_a_phase_and_words(observed: JobSnapshot, phase: Phase, sentence: str) -> None:
+    now = derive(observed)
 
     assert now.phase is phase
-    assert said in describe(seen, now)
+    assert sentence in describe(observed, now)
 
 
 def test_a_canary_that_has_ended_is_none() -> None:
     """Nomad still lists it as placed."""
-    seen = snapshot(
+    observed = snapshot(
         [TWO, ONE],
         [deployment(1, "running", canaries=("c",), desired_canaries=1)],
         [allocation("c", 1, status="failed")],
     )
 
-    assert derive(seen).phase is Phase.STARTING
-    assert not derive(seen).promotable
+    assert derive(observed).phase is Phase.STARTING
+    assert not derive(observed).promotable
 
 
 @pytest.mark.parametrize(
     ("status", "desired", "leaving"),
     [
         ("running", "stop", True),
-        # As Nomad calls an instance whose tasks stop one after the other.
+        # Nomad names an instance like this while its tasks stop one after the other.
         ("pending", "stop", True),
         ("complete", "stop", False),
         ("failed", "stop", False),
@@ -139,10 +139,10 @@ def test_an_instance_that_should_stop_is_leaving_until_it_has_ended(
     desired: str,
     leaving: bool,  # noqa: FBT001 - a parameter of the test
 ) -> None:
-    """Until then it may still answer a request, which a verification would take for another release's."""
-    seen = snapshot([ONE], [deployment(0, "successful")], [allocation("a", 0, status=status, desired=desired)])
+    """Until then it may still answer a request. A verification would attribute the answer to another release."""
+    observed = snapshot([ONE], [deployment(0, "successful")], [allocation("a", 0, status=status, desired=desired)])
 
-    assert bool(derive(seen).leaving) is leaving
+    assert bool(derive(observed).leaving) is leaving
 
 
 def test_what_the_nodes_lack_is_said() -> None:
@@ -151,10 +151,10 @@ def test_what_the_nodes_lack_is_said() -> None:
         "CreateIndex": 1,
         "FailedTGAllocs": {"api": {"NodesEvaluated": 2, "DimensionExhausted": {"memory": 2}}},
     }
-    seen = snapshot(
+    observed = snapshot(
         [TWO, ONE],
         [deployment(1, "running", desired_canaries=1)],
         evaluations=[msgspec.convert(blocked, Evaluation)],
     )
 
-    assert "no node takes an instance: not enough memory on 2 nodes" in describe(seen, derive(seen))
+    assert "no node takes an instance: not enough memory on 2 nodes" in describe(observed, derive(observed))

@@ -1,4 +1,4 @@
-"""The report's panels and charts; `tests/cluster/tooling/test_service_report.py` makes one from a real Prometheus."""
+"""Panels and charts of the report. `tests/cluster/tooling/test_service_report.py` makes one from a real Prometheus."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How large a canary's shares of the visitors may be, and how a comparison is put into words."""
+"""How large a canary's share of the visitors may be, and the sentences about a comparison."""
 
 import pytest
 
@@ -14,13 +14,13 @@ from upschedule.deploy.shared_traffic import ShareLimits
     ("live", "steps"), [(1, [5, 20, 50]), (2, [5, 20, 33]), (9, [5, 10]), (300, [1]), (0, [5, 20, 50])]
 )
 def test_no_step_gives_the_canary_more_than_a_fair_part(live: int, steps: list[int]) -> None:
-    """One instance among many would otherwise get half of everything."""
+    """Otherwise one instance among many would get half of all visitors."""
     assert ShareLimits().steps(live) == [(each,) for each in steps]
     assert ShareLimits(percents=()).steps(live) == []
 
 
 def test_the_shares_of_visitors_and_documents_grow_together_each_to_its_fair_part() -> None:
-    """Of two instances of the API and nine workers."""
+    """In this case there are two instances of the API and nine workers."""
     assert ShareLimits().steps(2, 9) == [(5, 5), (20, 10), (33, 10)]
 
 
@@ -30,24 +30,24 @@ def histogram(requests: int, slow: int = 0, faults: int = 0) -> Histogram:
 
 
 def test_a_comparison_says_how_sure_it_is_and_names_route_and_figures() -> None:
-    """With the numbers of visitors' requests and of the gate's own."""
+    """It names the numbers of visitors' requests and of the gate's own."""
     both = Period(old={"GET /": histogram(2_000)}, new={"GET /": histogram(1_000, slow=100)})
     limits = ComparisonLimits()
     slices = [both.counted(limits.slower_than_seconds)] * 3
     found = compare(slices, limits.events(), limits.sureness(looks=10))
 
     assert found.verdict is Verdict.WORSE
-    said = report.describe_overall(found, both, canary=300, old=200)
+    text = report.describe_overall(found, both, canary=300, old=200)
     assert (
-        "worse after 1000 requests (the gate's own: 300) beside 2000 of the old release (the gate's own: 200)" in said
+        "worse after 1000 requests (the gate's own: 300) beside 2000 of the old release (the gate's own: 200)" in text
     )
     worse = next(each for each in found.worse if each.subject == "GET /" and each.event == "slower than 2 s")
     assert "GET /: slower than 2 s 300 of 3000 against 0 of 6000" in report.describe_measure(worse, both)
     assert "p99 4.700 s against 0.495 s" in report.describe_measure(worse, both)
 
 
-def test_the_table_has_all_routes_together_first_and_streams_only_by_themselves() -> None:
-    """A stream's time is no latency."""
+def test_the_table_has_all_routes_together_first_and_streams_only_separately() -> None:
+    """The duration of a stream is not a latency."""
     both = Period(
         old={"GET /": histogram(100), "GET /x/stream": histogram(10, slow=10)},
         new={"GET /": histogram(10, faults=1), "GET /y": histogram(1)},

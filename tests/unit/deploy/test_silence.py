@@ -1,4 +1,4 @@
-"""A gate while Nomad, Consul or Prometheus is silent for a moment, or for longer, as in an election (R12.2, R12.4)."""
+"""A gate while Nomad, Consul or Prometheus does not answer for a short or a long time (R12.2, R12.4)."""
 
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
@@ -28,7 +28,7 @@ SILENCE_SECONDS = 30.0
 
 
 class Passing:
-    """A clock whose time passes in pauses only."""
+    """A clock that advances only during pauses."""
 
     def __init__(self, meanwhile: Callable[[], None] = lambda: None) -> None:
         self.seconds = 0.0
@@ -44,7 +44,7 @@ class Passing:
 
 @pytest.fixture
 def server() -> Iterator[Nomad]:
-    """Nomad and Prometheus in one; nothing was asked of the API."""
+    """A server that answers for Nomad and Prometheus. The API gets no requests."""
     with running_nomad() as running:
         running.answers["/api/v1/query"] = answer(TIME)
         running.changes = {WRITE: [answer({})], REMOVE: [answer({})]}
@@ -52,7 +52,7 @@ def server() -> Iterator[Nomad]:
 
 
 def shared(server: Nomad) -> tuple[list[Finding], list[str]]:
-    """The findings of a share of one slice, and what was printed."""
+    """The findings of a share of one slice, and the printed lines."""
     printed: list[str] = []
     traffic = SharedTraffic(
         nomad=NomadClient(nomad_at(server.address, "")),
@@ -91,7 +91,7 @@ def test_a_token_that_may_not_set_the_share_fails_the_gate_at_once(server: Nomad
 
 HEALTH = "/v1/health/service/api"
 INSTANCE = "11111111-2222-3333-4444-555555555555"
-#: As Consul answers, with the index that its client looks for.
+#: Consul's answer, with the index that its client expects.
 REGISTERED = answer(
     [
         {
@@ -103,7 +103,7 @@ REGISTERED = answer(
 
 
 def checked(server: Nomad, passing: Passing) -> Finding:
-    """What the gate finds in Consul of one instance."""
+    """The findings of the gate about one instance in Consul."""
     context = gate_context(server.address, clock=passing.clock(), silence_seconds=SILENCE_SECONDS)
     job = msgspec.convert(specification(1, "two"), Job)
     return context.check_instances(job, [allocation(INSTANCE, 1)], kind="canaries")
@@ -121,8 +121,8 @@ def test_an_election_in_consul_says_nothing_against_the_canary(server: Nomad) ->
 def test_a_consul_that_stays_silent_makes_the_gate_unsure_and_a_refusal_fails_it(server: Nomad) -> None:
     server.answers[HEALTH] = NO_LEADER
     passing = Passing()
-    silent = checked(server, passing)
-    assert (silent.ok, silent.unsure, passing.seconds) == (False, True, SILENCE_SECONDS)
+    findings = checked(server, passing)
+    assert (findings.ok, findings.unsure, passing.seconds) == (False, True, SILENCE_SECONDS)
 
     server.answers[HEALTH] = FORBIDDEN
     refused = checked(server, Passing())
@@ -145,6 +145,6 @@ def test_a_call_is_repeated_for_so_long_and_no_longer() -> None:
         repeat_while_silent(call, clock=passing.clock(), seconds=10, report=printed.append)
 
 
-@pytest.mark.parametrize(("status", "silent"), [(403, False), (404, False), (409, False), (429, True), (500, True)])
-def test_a_refusal_is_told_from_a_server_that_cannot_do_it_now(status: int, *, silent: bool) -> None:
-    assert ServerRefused("Nomad", "PUT var", status, "why").is_silence is silent
+@pytest.mark.parametrize(("status", "silence"), [(403, False), (404, False), (409, False), (429, True), (500, True)])
+def test_a_refusal_is_distinguished_from_a_server_that_is_unavailable(status: int, *, silence: bool) -> None:
+    assert ServerRefused("Nomad", "PUT var", status, "why").is_silence is silence

@@ -1,4 +1,4 @@
-"""When all is well, and which exit code says so (R12.3)."""
+"""When a release is healthy, and the exit code for it (R12.3)."""
 
 import pytest
 
@@ -14,10 +14,10 @@ def job(
     wanted_before: int | None = None,
     as_stack: bool | None = None,
 ) -> JobReport:
-    """With an instance for each list of complaints."""
+    """A report with an instance for each list of complaints."""
     instances = [
-        InstanceReport(id=f"{number}", node="n", version=1, canary=False, status="running", complaints=said)
-        for number, said in enumerate(complaints)
+        InstanceReport(id=f"{number}", node="n", version=1, canary=False, status="running", complaints=complaint)
+        for number, complaint in enumerate(complaints)
     ]
     return JobReport(
         job="api",
@@ -42,24 +42,24 @@ def job(
         (job(Phase.SETTLED, []), False, ExitCode.UNHEALTHY),
         (job(Phase.WAITING, [], []), False, ExitCode.UNDER_WAY),
         (job(Phase.STOPPED, wanted=0), False, ExitCode.UNHEALTHY),
-        # What runs is well, though the release that was to come is not.
+        # The running release is healthy, although the new one failed.
         (job(Phase.RETURNED, [], []), True, ExitCode.FAILED),
         (job(Phase.RETURNED, []), False, ExitCode.FAILED),
-        # Once the stack names what runs, the release that was left is past.
+        # Once the stack names the running release, the one that was left no longer counts.
         (job(Phase.RETURNED, [], [], as_stack=True), True, ExitCode.DONE),
         (job(Phase.RETURNED, [], ["critical"], as_stack=True), False, ExitCode.UNHEALTHY),
         (job(Phase.FAILED, [], [], as_stack=True), True, ExitCode.FAILED),
-        # What runs is well, but the next `up` would change nothing.
+        # The running release is healthy, but the next `up` would change nothing.
         (job(Phase.SETTLED, [], [], as_stack=False), True, ExitCode.FAILED),
         (job(Phase.WAITING, [], [], as_stack=False), False, ExitCode.UNDER_WAY),
-        # The autoscaler adds instances, which may start first, or removes some.
+        # The autoscaler adds instances, which may be starting, or removes some.
         (job(Phase.SETTLED, [], [], ["critical"], wanted=5, wanted_before=2), True, ExitCode.DONE),
         (job(Phase.SETTLED, [], ["critical"], wanted=5, wanted_before=2), False, ExitCode.UNHEALTHY),
         (job(Phase.SETTLED, [], wanted=1, wanted_before=2), True, ExitCode.DONE),
     ],
 )
 def test_well_is_what_runs_and_the_code_is_of_the_last_release(reported: JobReport, well: bool, code: ExitCode) -> None:  # noqa: FBT001 - a parameter of the test
-    """Each has its use: waiting after an outage, and judging a release."""
+    """Both values are needed: one to wait after an outage, the other to judge a release."""
     assert is_healthy([reported]) is well
     assert exit_code([reported]) == code
 
@@ -68,7 +68,7 @@ def test_well_is_what_runs_and_the_code_is_of_the_last_release(reported: JobRepo
     ("reported", "complete", "code"),
     [
         (job(Phase.SETTLED, [], []), True, ExitCode.DONE),
-        # Nomad refuses to scale again until this is done, so a person waits for all five.
+        # Nomad refuses to scale again until this is done, so the operator waits for all five.
         (job(Phase.SETTLED, [], [], wanted=5, wanted_before=2), False, ExitCode.UNHEALTHY),
         (job(Phase.SETTLED, [], wanted=1, wanted_before=2), False, ExitCode.UNHEALTHY),
         (job(Phase.RETURNED, [], []), True, ExitCode.DONE),
@@ -81,6 +81,6 @@ def test_a_wait_lasts_until_the_number_of_instances_is_reached(
     complete: bool,  # noqa: FBT001 - a parameter of the test
     code: ExitCode,
 ) -> None:
-    """As the runbook about scaling says: all instances are healthy when the command ends."""
+    """The runbook about scaling says that all instances are healthy when the command ends."""
     assert is_complete([reported]) is complete
     assert waited_exit_code([reported]) == code

@@ -1,4 +1,4 @@
-"""The synthetic student's figures and times, and how its client bounds what a server can cost it."""
+"""The synthetic student's figures and times, and the limits of its client."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,25 +40,25 @@ def test_a_run_is_right_only_if_it_came_to_its_end(stages: list[GoldenStage], ou
 
 
 def test_every_document_has_figures() -> None:
-    """A layout without them would be missed by no alert."""
+    """Without figures of a layout, no alert would notice that it is not read."""
     assert STAGES.keys() == {*LAYOUTS, ALL}
 
 
 @pytest.mark.parametrize(("now", "roll", "pause"), [(100.0, 1.0, 300.0), (140.0, 1.0, 260.0), (500.0, 1.0, 0.0)])
 def test_runs_begin_at_equal_distances(now: float, roll: float, pause: float) -> None:
-    """However long one takes; one that takes longer than the distance is followed at once."""
+    """The time of a run does not matter. After a run that is longer than the distance, the next one begins at once."""
     clock = Clock(now=lambda: now, random=lambda: roll)
     assert pause_seconds(clock, every_seconds=300, began=100) == pause
 
 
 def test_jitter_shortens_a_pause_by_up_to_a_tenth() -> None:
-    """Two clusters do not ask at the same second for ever."""
+    """Two clusters then do not always send requests in the same second."""
     clock = Clock(now=lambda: 0.0, random=lambda: 0.0)
     assert pause_seconds(clock, every_seconds=300, began=0) == pytest.approx(270)
 
 
 class _Endless(BaseHTTPRequestHandler):
-    """Sends until the client has enough: by the path as fast as it can, or a byte from time to time."""
+    """Sends until the client closes: as fast as it can, or a byte from time to time, depending on the path."""
 
     def do_GET(self) -> None:
         self.send_response(200)
@@ -94,7 +94,7 @@ def endless() -> Iterator[Endpoint]:
 
 
 def test_an_answer_without_end_costs_bounded_memory(endless: Endpoint) -> None:
-    """It counts as none."""
+    """The endless answer counts as no answer."""
     answer = ProbeClient(endless, Clock()).request("GET", "/fast")
     assert (answer.record.status, answer.body) == (0, b"")
     size = int(answer.record.detail.split()[-2])
@@ -109,7 +109,7 @@ def test_an_answer_that_trickles_ends_in_time(endless: Endpoint) -> None:
 
 
 class _Unconfirmed(BaseHTTPRequestHandler):
-    """A service that takes a sign-up, and waits for the link in its message to be opened."""
+    """A service that accepts a sign-up and waits until the link in its message is opened."""
 
     sign_ups: ClassVar[list[str]] = []
 
@@ -132,7 +132,7 @@ class _Unconfirmed(BaseHTTPRequestHandler):
 
 
 def test_it_signs_up_once_however_often_it_is_not_known() -> None:
-    """Each sign-up is a message to its address, where the service has a mail server."""
+    """Each sign-up sends a message to its address if the service has a mail server."""
     with serving(_Unconfirmed) as site:
         student = SyntheticStudent(
             site=site,

@@ -31,7 +31,10 @@ def test_jobs_that_settled_on_the_release_that_failed_elsewhere_leave_it_as_well
 
 
 def test_the_recorded_version_is_no_version_to_leave() -> None:
-    """It failed in an earlier rollback, and Nomad registered the other one again: the goal could never be reached."""
+    """The version failed in an earlier rollback, and Nomad registered the other one again.
+
+    The goal could never be reached.
+    """
     record_two = make_record("two", {"api": TWO})
 
     (goal,) = undo_goals({"api": RETURNING_TO_ONE}, ["api"], record_two)

@@ -1,4 +1,4 @@
-"""When `revert` continues an earlier one, instead of undoing it."""
+"""When `revert` continues an earlier revert instead of undoing it."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ def record(label: str, form: dict[str, Any]) -> ReleaseRecord:
     return make_record(label, {"worker": form, "api": form})
 
 
-#: The newest first: release two runs everywhere.
+#: The records, the newest first. Release two runs everywhere.
 RECORDS = [record("two", TWO), record("one", ONE)]
 SETTLED_ON_TWO = derive(snapshot([TWO, ONE], [deployment(1, "successful")]))
 CANARY_OF_ONE = derive(
@@ -46,14 +46,14 @@ ONE_FAILED = derive(
         (CANARY_OF_ONE, CANARY_OF_ONE, True),
         (SETTLED_ON_ONE, CANARY_OF_ONE, True),
         (ONE_FAILED, CANARY_OF_ONE, True),
-        # By `nomad job revert`: one job alone.
+        # `nomad job revert` was called for one job only.
         (SETTLED_ON_TWO, CANARY_OF_ONE, False),
         (SETTLED_ON_TWO, SETTLED_ON_TWO, False),
         (SETTLED_ON_ONE, SETTLED_ON_ONE, False),
     ],
 )
 def test_a_revert_that_was_interrupted_is_continued(worker: RolloutState, api: RolloutState, continues: bool) -> None:  # noqa: FBT001 - a parameter of the test
-    """To undo it would start the bad release again."""
+    """Undoing it would start the bad release again."""
     found = unfinished_revert({"worker": worker, "api": api}, RECORDS, Applied(release="two"))
 
     assert (found is RECORDS[1]) is continues
@@ -83,7 +83,7 @@ def test_the_release_before_is_of_the_records_alone() -> None:
 
 
 def test_a_silent_nomad_on_the_way_back_is_no_reason_to_promote() -> None:
-    said = str(PartlyKnown("the way back", "", "", then="`upschedule deploy revert` continues it"))
+    message = str(PartlyKnown("the way back", "", "", then="`upschedule deploy revert` continues it"))
 
-    assert "`upschedule deploy revert` continues it." in said
-    assert "promote" not in said
+    assert "`upschedule deploy revert` continues it." in message
+    assert "promote" not in message

@@ -69,8 +69,8 @@ def test_a_scaling_says_nothing_against_the_release(known: JobSnapshot) -> None:
     assert finding.ok, finding.detail
 
 
-@pytest.mark.parametrize(("known", "said"), BAD.values(), ids=BAD)
-def test_an_instance_that_is_missing_or_of_another_release_is_found(known: JobSnapshot, said: str) -> None:
+@pytest.mark.parametrize(("known", "reason"), BAD.values(), ids=BAD)
+def test_an_instance_that_is_missing_or_of_another_release_is_found(known: JobSnapshot, reason: str) -> None:
     finding = instances_finding(derive(known))
     assert not finding.ok
-    assert said in finding.detail
+    assert reason in finding.detail

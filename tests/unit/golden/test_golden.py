@@ -1,4 +1,4 @@
-"""The golden documents are what they say, and no field of them can be read wrongly unnoticed."""
+"""The golden documents match their descriptions, and a wrong reading of any field is found."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -20,13 +20,13 @@ each_layout = pytest.mark.parametrize("document", LOADED.documents, ids=golden.L
 
 
 def test_the_files_are_those_that_their_program_makes() -> None:
-    """`python -m tests.support.documents.golden` makes them again."""
+    """`python -m tests.support.documents.golden` writes these files."""
     assert golden.load() == msgspec.json.decode(msgspec.json.encode(made()), type=GoldenSet)
 
 
 @each_layout
 def test_each_has_several_pages_and_a_page_ends_amid_rows(document: Golden) -> None:
-    """The hardest thing that a reader meets; the portal cuts no row of an exam schedule."""
+    """A row over a page break is the hardest case for a reader. The portal breaks no row of an exam schedule."""
     placed = printed(document.layout)
     assert placed.pages == 3
     assert {row.page for row in placed.placed} >= {1, 2}
@@ -39,7 +39,7 @@ def test_each_has_both_semesters(document: Golden) -> None:
 
 
 def test_an_entry_has_parts_on_both_sides_of_a_page_break() -> None:
-    """Rooms of one class or test on two pages."""
+    """The rooms of one class or test are on two pages."""
     for document in LOADED.documents[:2]:
         assert [event for event in document.expected.events if len({box.page for box in event.boxes}) > 1]
 
@@ -56,7 +56,7 @@ def test_this_release_reads_each_exactly(document: Golden) -> None:
 
 @each_layout
 def test_every_field_of_every_entry_counts(document: Golden) -> None:
-    """Whatever is read differently is named with its layout and field."""
+    """A difference is reported with its layout and field."""
     events = document.expected.events
     for number, event in enumerate(events):
         for field, changed in changes(event):
@@ -72,15 +72,15 @@ def test_an_entry_too_few_too_many_or_elsewhere_is_named(document: Golden) -> No
     whole, events = document.expected, document.expected.events
     count = len(events)
 
-    def said(*read: Event) -> list[str]:
+    def differences(*read: Event) -> list[str]:
         return extraction_differences(document.layout, whole, msgspec.structs.replace(whole, events=read))
 
     first = " ".join(identity(events[0]))
-    assert said(*events[1:]) == [f"{document.layout}: events: 1 of {count} are missing, the first is {first}"]
-    assert said(events[0], *events) == [f"{document.layout}: events: 1 stand twice"]
-    assert said(*events[::-1]) == [f"{document.layout}: events: in another order than printed"]
+    assert differences(*events[1:]) == [f"{document.layout}: events: 1 of {count} are missing, the first is {first}"]
+    assert differences(events[0], *events) == [f"{document.layout}: events: 1 stand twice"]
+    assert differences(*events[::-1]) == [f"{document.layout}: events: in another order than printed"]
     other = msgspec.structs.replace(events[0], module="NEW 100")
-    assert f"{document.layout}: events: 1 are not in the document" in said(*events, other)[0]
+    assert f"{document.layout}: events: 1 are not in the document" in differences(*events, other)[0]
 
 
 @each_layout
@@ -143,7 +143,7 @@ def semester_of(event: Event) -> str:
 
 
 def changes(value: msgspec.Struct) -> Iterator[tuple[str, Any]]:
-    """The struct with each of its fields changed in turn."""
+    """Yields the struct with each of its fields changed in turn."""
     for field in value.__struct_fields__:
         yield field, msgspec.structs.replace(value, **{field: another(getattr(value, field))})
 

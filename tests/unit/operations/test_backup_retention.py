@@ -1,4 +1,4 @@
-"""Which backups stay, by an injected clock (R9.1)."""
+"""Which backups are kept, with an injected clock (R9.1)."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -11,7 +11,7 @@ FIRST = datetime(2026, 12, 1, 1, 30, tzinfo=UTC)
 
 
 def daily(days: int) -> list[BackupSet]:
-    """Day 1 is the first. Each takes a minute."""
+    """Daily backups. Day 1 is the first, and each takes a minute."""
     begun = [FIRST + timedelta(days=day) for day in range(days)]
     return [
         BackupSet(
@@ -26,7 +26,7 @@ def daily(days: int) -> list[BackupSet]:
 
 
 def kept(days: int, *, failed: frozenset[int] = frozenset()) -> list[str]:
-    """After the backup of the last day, whose verification takes another minute."""
+    """The backups that are kept after the backup of the last day, whose verification takes another minute."""
     backups = daily(days)
     verified = {each.label for day, each in enumerate(backups, start=1) if day not in failed}
     now = backups[-1].finished_at + timedelta(minutes=1)
@@ -34,7 +34,7 @@ def kept(days: int, *, failed: frozenset[int] = frozenset()) -> list[str]:
 
 
 def test_every_second_of_seven_days_can_be_restored_and_no_more_is_kept() -> None:
-    """Day 8's backup makes day 1's the start of the seven days; day 9's removes it."""
+    """With day 8's backup, day 1's becomes the start of the seven days. Day 9's backup removes it."""
     assert kept(7) == [f"day {day}" for day in range(1, 8)]
     assert kept(8) == [f"day {day}" for day in range(1, 9)]
     assert kept(9) == [f"day {day}" for day in range(2, 10)]
@@ -49,19 +49,19 @@ def test_a_backup_that_does_not_count_replaces_none() -> None:
 
 @pytest.mark.parametrize("days", [1, 8, 30])
 def test_the_last_good_backup_is_never_removed(days: int) -> None:
-    """However long every later one has failed."""
+    """The number of later failed backups does not matter."""
     later = frozenset(range(2, days + 1))
 
     assert kept(days, failed=later) == [f"day {day}" for day in range(1, days + 1)]
 
 
 def test_where_none_counts_all_stay() -> None:
-    """The oldest may still hold most."""
+    """Even an unverified backup may be useful, and the oldest may contain the most."""
     assert len(kept(30, failed=frozenset(range(1, 31)))) == 30
 
 
 def test_the_number_that_is_asked_for_is_never_nothing() -> None:
-    """A clock that was moved far ahead keeps the newest verified backup and all after it."""
+    """If the clock was moved far ahead, the newest verified backup and all later ones are kept."""
     backups = daily(3)
     later = backups[-1].finished_at + timedelta(days=10_000)
 

@@ -1,4 +1,4 @@
-"""The encrypted stream of backup files: what was changed, cut off or written with another key is never returned."""
+"""The encrypted stream of backup files never returns data that were changed, truncated or written with another key."""
 
 import os
 import tracemalloc
@@ -35,7 +35,10 @@ def _opened(sealed: bytes, key: BackupKey = KEY) -> bytes:
 
 @pytest.mark.parametrize("size", [0, 1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 3 * PIECE_BYTES, 3_500_000])
 def test_what_was_written_comes_back(size: int) -> None:
-    """At every border of the pieces; the file shows none of it, and no two files are alike."""
+    """The sizes are those at the borders of pieces.
+
+    The file does not contain the plain data, and no two files are equal.
+    """
     data = os.urandom(size)
 
     assert _opened(_sealed(data)) == data
@@ -47,7 +50,7 @@ def test_what_was_written_comes_back(size: int) -> None:
     [0, 18, 21, 30, HEAD_BYTES - 1, HEAD_BYTES, HEAD_BYTES + SEALED_PIECE_BYTES - 1, HEAD_BYTES + 1_500_000, -1],
 )
 def test_a_flipped_bit_is_found_wherever_it_is(place: int) -> None:
-    """In the head, in a piece and in the proof of a piece."""
+    """The bit is in the head, in a piece or in the proof of a piece."""
     sealed = bytearray(_sealed(os.urandom(2 * PIECE_BYTES)))
     sealed[place] ^= 1
 
@@ -60,13 +63,13 @@ def test_a_flipped_bit_is_found_wherever_it_is(place: int) -> None:
     [0, 10, HEAD_BYTES - 1, HEAD_BYTES, HEAD_BYTES + 5, HEAD_BYTES + SEALED_PIECE_BYTES, HEAD_BYTES + 2_000_000, -1],
 )
 def test_a_file_that_was_cut_off_is_found(size: int) -> None:
-    """Also where a piece ends."""
+    """This includes a cut at the end of a piece."""
     with pytest.raises(Damaged):
         _opened(_sealed(os.urandom(3 * PIECE_BYTES))[:size])
 
 
 def test_pieces_can_be_neither_exchanged_nor_repeated_nor_added() -> None:
-    """Each proves its place."""
+    """Each piece contains the proof of its position."""
     sealed = _sealed(os.urandom(3 * PIECE_BYTES))
     head = sealed[:HEAD_BYTES]
     one, two, three = (sealed[HEAD_BYTES + at * SEALED_PIECE_BYTES :][:SEALED_PIECE_BYTES] for at in range(3))
@@ -80,7 +83,7 @@ def test_pieces_can_be_neither_exchanged_nor_repeated_nor_added() -> None:
 
 
 def test_another_key_and_a_newer_form_are_named() -> None:
-    """So that an operator looks for the right key, and not for another backup."""
+    """An operator then looks for the right key, and not for another backup."""
     other = BackupKey(bytes(32))
     with pytest.raises(WrongKey, match=f"the key {KEY.id.hex()}, and this is the key {other.id.hex()}"):
         _opened(_sealed(b"x"), other)
@@ -97,7 +100,7 @@ def _broken_off(target: IO[bytes]) -> None:
 
 
 def test_an_error_while_writing_leaves_no_valid_file(tmp_path: Path) -> None:
-    """The end is written last."""
+    """The end marker is written last."""
     file = tmp_path / "x.backup"
     with file.open("wb") as target, pytest.raises(OSError, match="gone"):
         _broken_off(target)
@@ -106,7 +109,10 @@ def test_an_error_while_writing_leaves_no_valid_file(tmp_path: Path) -> None:
 
 
 def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
-    """A dump of 96 MiB through less than 24 MiB of memory, both ways; without a manifest it is no backup."""
+    """96 MiB pass through less than 24 MiB of memory in both directions.
+
+    Without a manifest the file is not a backup.
+    """
     file, piece = tmp_path / "x.backup", os.urandom(PIECE_BYTES)
     tracemalloc.start()
     with file.open("wb") as target, writing(target, KEY) as members:
@@ -123,12 +129,12 @@ def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
 
 
 def test_a_key_is_private_is_never_overwritten_and_is_checked(tmp_path: Path) -> None:
-    """A key that was overwritten would open no earlier backup."""
+    """Earlier backups could not be opened if their key was overwritten."""
     path = tmp_path / "key"
-    made = make_key(path)
+    key = make_key(path)
 
-    assert (path.stat().st_mode & 0o777, read_key(path)) == (0o600, made)
-    assert made.secret.hex() not in repr(made)
+    assert (path.stat().st_mode & 0o777, read_key(path)) == (0o600, key)
+    assert key.secret.hex() not in repr(key)
     with pytest.raises(Refused, match="exists"):
         make_key(path)
     for contents in (

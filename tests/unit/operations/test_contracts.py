@@ -1,4 +1,4 @@
-"""Which migrations may run beside what runs."""
+"""Which migrations may run beside the running releases."""
 
 import pytest
 
@@ -34,7 +34,7 @@ def applied(shipped: list[Migration], count: int) -> list[AppliedMigration]:
     ],
 )
 def test_a_contraction_waits_until_every_release_that_runs_ships_it(running: set[str], allowed: int) -> None:
-    """What goes is used by no process (R12.2)."""
+    """No running process may use what the contraction removes (R12.2)."""
     shipped = migrations("expand", "expand", "expand", "contract")
     permission = permit(shipped, applied(shipped, 2), running, LEVELS)
 
@@ -44,13 +44,13 @@ def test_a_contraction_waits_until_every_release_that_runs_ships_it(running: set
 
 
 def test_an_empty_database_gets_everything() -> None:
-    """Nothing can run on it."""
+    """No release can run on an empty database."""
     shipped = migrations("expand", "contract", "expand")
     assert list(permit(shipped, [], {"old"}, {}).allowed) == shipped
 
 
 def test_expansions_pass_whatever_runs() -> None:
-    """They are harmless by their nature."""
+    """An expansion does not affect a running release."""
     shipped = migrations("expand", "expand", "expand")
     assert list(permit(shipped, applied(shipped, 1), set(), {}).allowed) == shipped
 
@@ -62,7 +62,7 @@ def test_a_contraction_that_was_applied_holds_nothing_up() -> None:
 
 
 def test_a_release_that_needs_what_comes_after_a_contraction_is_refused() -> None:
-    """History has no gaps, and its code would miss the expansion."""
+    """The history has no gaps, and the code of the release would miss the expansion."""
     shipped = migrations("expand", "expand", "contract", "expand")
     with pytest.raises(ContractTooEarly, match=r"0003_contract_x\.sql removes what old may use, and 0004_expand_x"):
         permit(shipped, applied(shipped, 2), {"old"}, LEVELS)

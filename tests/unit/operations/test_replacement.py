@@ -1,4 +1,4 @@
-"""The exchange of the data folder's stores for restored ones, interrupted at every step."""
+"""Replacing the stores in the data folder by restored ones, interrupted at every step."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def _texts(folder: Path) -> set[str]:
 
 
 def test_all_entries_are_exchanged_and_those_of_before_are_kept(tmp_path: Path) -> None:
-    """Logs and what else is there stay."""
+    """Logs and other files stay where they are."""
     (_filled(tmp_path, "old") / "api").mkdir()
     _filled(begin_replacement(tmp_path), "new")
     commit_replacement(tmp_path, _ignore)
@@ -44,7 +44,7 @@ def test_all_entries_are_exchanged_and_those_of_before_are_kept(tmp_path: Path) 
 
 
 def test_what_was_not_committed_changes_nothing(tmp_path: Path) -> None:
-    """The next start looks, and the next restore begins anew."""
+    """The next start checks for it, and the next restore starts from the beginning."""
     _filled(begin_replacement(_filled(tmp_path, "old")), "new")
     finish_replacement(tmp_path, _ignore)
     assert _texts(tmp_path) == {"old"}
@@ -55,7 +55,7 @@ def test_what_was_not_committed_changes_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("moves", range(2 * len(ENTRIES) + 1))
 def test_a_killed_exchange_is_finished_by_the_next_command(tmp_path: Path, moves: int) -> None:
-    """After each of its moves; a second kill and a third call change nothing more."""
+    """The command is killed after each of its moves. A second kill and a third call change nothing more."""
     _filled(begin_replacement(_filled(tmp_path, "old")), "new").rename(tmp_path / DECIDED)
     steps = [
         step

@@ -1,4 +1,4 @@
-"""Files that were once read wrongly, with the right answers. They are read where they are at hand."""
+"""Files that were once read wrongly, with the right answers. The tests run where these files are available."""
 
 import json
 from collections import Counter
@@ -26,7 +26,7 @@ def test_every_case_has_its_right_answer() -> None:
 
 
 def _fault(entry: dict[str, Any]) -> str:
-    """Empty if the file is handled as its entry says."""
+    """Returns an empty text if the file is handled as its entry says."""
     try:
         read = extract((CASES / entry["file"]).read_bytes())
     except UnreadableDocument as error:

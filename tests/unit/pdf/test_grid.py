@@ -1,4 +1,4 @@
-"""Rules to grids, however they are drawn."""
+"""The rules of a page become grids, in whatever way they are drawn."""
 
 from itertools import pairwise
 from random import Random

@@ -1,4 +1,4 @@
-"""Rows that no schedule has are warned of or left out, and never accepted in silence."""
+"""Rows that no schedule has get a warning or are left out. They are never accepted without a warning."""
 
 from dataclasses import replace
 from random import Random
@@ -89,7 +89,7 @@ def test_a_cover_sheet_is_named_by_its_page() -> None:
 
 @pytest.mark.parametrize("fault", [IndexError, SystemError, RuntimeError, ValueError, KeyError])
 def test_what_the_library_raises_for_a_faulty_file_is_the_files_own_error(fault: type[Exception]) -> None:
-    """(R2.1) It is final: another attempt would meet the same fault."""
+    """The error is final, since another attempt would fail in the same way (R2.1)."""
     with pytest.raises(Damaged), library_errors():
         raise fault
 

@@ -29,7 +29,7 @@ _LEADING = 13.0
 
 
 def _page(top: float, *rows: tuple[str, ...], columns: tuple[float, ...] = _COLUMNS, band: float = 0.0) -> Page:
-    """One line a row, under a rule at `top`; below them a blank row as high as `band`."""
+    """A page with one line for each row under a rule at `top`, and below them a blank row of the height `band`."""
     page = Page()
     heights = [top - _LEADING * index for index in range(len(rows) + 1)]
     if band:
@@ -101,13 +101,13 @@ def test_a_blank_row_lower_than_any_line_of_text_needs_no_warning() -> None:
 
 
 def test_a_table_that_fills_its_last_page_may_go_on_on_a_page_that_is_missing() -> None:
-    full, ended = (
+    full, complete = (
         extract(writers.portal([_page(80.0, _HEADER, _WHOLE), _page(top, ("ABC 124", *_DATED))], Random(0)))  # noqa: S311 - fixed
         for top in (55.0, 559.0)
     )
 
     assert [(warning.page, "no page is missing" in warning.message) for warning in full.warnings][-1] == (2, True)
-    assert ended.warnings == ()
+    assert complete.warnings == ()
 
 
 def test_an_empty_page_at_the_end_is_no_loss() -> None:

@@ -1,4 +1,4 @@
-"""Which content streams need no look at the style of their words."""
+"""For which content streams the style of the words need not be checked."""
 
 import pytest
 

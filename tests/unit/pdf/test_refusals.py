@@ -1,4 +1,4 @@
-"""Each wrong file is refused for its own cause."""
+"""Each invalid file is refused with the code of its cause."""
 
 from collections.abc import Callable
 
@@ -37,7 +37,7 @@ from upschedule.pdf.reader import read
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_wrong_file_has_its_own_code(data: bytes, code: str) -> None:
-    """(R11.3)."""
+    """Each code has its own sentence for the student (R11.3)."""
     with pytest.raises(errors.UnreadableDocument) as caught:
         extract(data)
 
@@ -51,21 +51,21 @@ def test_a_schedule_without_rows_is_called_empty(kind: Kind) -> None:
 
 
 def test_a_hundred_pages_are_read_and_one_more_is_refused_before_any_is_read() -> None:
-    """(R1.4)."""
-    told: list[tuple[int, int]] = []
+    """The limit is a hundred pages (R1.4)."""
+    progress: list[tuple[int, int]] = []
 
-    read(refused.pages(100), limits=LIMITS, progress=lambda done, total: told.append((done, total)))
-    assert told == [(page, 100) for page in range(1, 101)]
+    read(refused.pages(100), limits=LIMITS, progress=lambda done, total: progress.append((done, total)))
+    assert progress == [(page, 100) for page in range(1, 101)]
 
-    told.clear()
+    progress.clear()
     with pytest.raises(errors.TooManyPages):
-        read(refused.pages(101), limits=LIMITS, progress=lambda done, total: told.append((done, total)))
-    assert told == []
+        read(refused.pages(101), limits=LIMITS, progress=lambda done, total: progress.append((done, total)))
+    assert progress == []
 
 
 @pytest.mark.parametrize("inherited", [False, True])
 def test_a_form_counts_as_often_as_it_is_drawn(*, inherited: bool) -> None:
-    """(R1.5)."""
+    """A small file could otherwise take a long time to read (R1.5)."""
     data = refused.repeated_form(10, inherited=inherited)
     with pytest.raises(errors.TooComplex):
         extract(data, limits=ReadingLimits(content_bytes_max=10_000_000))
@@ -75,21 +75,21 @@ def test_a_form_counts_as_often_as_it_is_drawn(*, inherited: bool) -> None:
 
 @pytest.mark.parametrize("filters", [1, 2])
 def test_content_counts_for_each_page_that_shows_it_and_before_any_is_read(filters: int) -> None:
-    """(R1.5) A hundred pages that share a stream of 1 MB are 100 MB to interpret, however small the file is."""
-    told: list[tuple[int, int]] = []
+    """A hundred pages that share a stream of 1 MB are 100 MB to interpret, however small the file is (R1.5)."""
+    progress: list[tuple[int, int]] = []
     data = refused.shared_content(size_bytes=1_000_000, filters=filters)
     assert len(data) < 40_000
 
     def read_with(content_bytes_max: int) -> None:
         limits = ReadingLimits(content_bytes_max=content_bytes_max)
-        read(data, limits=limits, progress=lambda done, total: told.append((done, total)))
+        read(data, limits=limits, progress=lambda done, total: progress.append((done, total)))
 
     with pytest.raises(errors.TooComplex):
         read_with(99_999_999)
-    assert told == []
+    assert progress == []
     with pytest.raises(errors.NotATimetable):
         read_with(100_000_000)
-    assert len(told) == 100
+    assert len(progress) == 100
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Real schedules where they are at hand, and printed twins of them elsewhere."""
+"""Real schedules where they are available, and generated ones of the same size elsewhere."""
 
 import hashlib
 from random import Random
@@ -13,7 +13,7 @@ from tests.support.paths import SHARED
 from upschedule.timetable.event import Event
 
 SAMPLES = SHARED / "samples"
-#: Of the events that a person read off the printed pages, as JSON without boxes.
+#: Digests of the events that a person read from the printed pages, as JSON without boxes.
 DIGESTS = {
     "lectures": "c6f5779ca2ee026bcf130359473319be1431eed81ffd7b0bd4c858197eb1e906",
     "tests": "bec97e5dafc82e3c4d037b67b5d641f32d1945cdda996decde791b0da525eaa0",
@@ -26,7 +26,7 @@ def digest(events: list[Event]) -> str:
 
 
 def document_and_truth(name: str) -> tuple[bytes, str]:
-    """The real file and its digest; without it, a twin of as many rows."""
+    """The real file and its digest. Without it, a generated document with the same number of rows."""
     real = SAMPLES / f"{name}.pdf"
     if real.exists():
         return real.read_bytes(), DIGESTS[name]

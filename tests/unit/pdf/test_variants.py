@@ -1,4 +1,4 @@
-"""What happens to a schedule on its way to us: read exactly, or refused, or warned of, and never invented."""
+"""A schedule that was changed on its way is read exactly, refused, or read with a warning. No event is invented."""
 
 import os
 
@@ -7,7 +7,7 @@ import pytest
 from tests.support.documents import variants
 from tests.support.documents.variant_checks import try_refused, try_safe, try_same
 
-#: One schedule of each kind. More: `UPSCHEDULE_TEST_VARIANTS=11 pytest tests/unit/pdf/test_variants.py`.
+#: One schedule of each kind. For more, use `UPSCHEDULE_TEST_VARIANTS=11 pytest tests/unit/pdf/test_variants.py`.
 SEEDS = range(int(os.environ.get("UPSCHEDULE_TEST_VARIANTS", "3")))
 
 

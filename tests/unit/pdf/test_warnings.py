@@ -1,4 +1,4 @@
-"""Doubtful rows become warnings that name page and row, never guesses."""
+"""Doubtful rows become warnings that name page and row, and are never guessed."""
 
 from typing import Any
 

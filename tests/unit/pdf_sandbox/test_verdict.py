@@ -1,4 +1,4 @@
-"""What the end of a child means."""
+"""How the end of a sandboxed child becomes an error."""
 
 import signal
 
@@ -33,17 +33,17 @@ def test_each_refusal_comes_back_as_its_own_class(cause: type[errors.UnreadableD
 def test_a_signal_is_named_and_blamed_on_who_caused_it(
     number: signal.Signals, cpu_seconds: float, kind: type[Exception]
 ) -> None:
-    """SIGKILL is the file's fault only when the processor time was used up."""
+    """SIGKILL is blamed on the file only if the processor time was used up."""
     verdict_ = verdict.death(Exited(1, number, cpu_seconds), LIMITS)
     assert type(verdict_) is kind
     assert number.name in " ".join([str(verdict_), *getattr(verdict_, "__notes__", [])])
 
 
-def test_a_signal_without_a_name_is_told_by_its_number() -> None:
-    """Real-time signals have none."""
+def test_a_signal_without_a_name_is_reported_by_its_number() -> None:
+    """Real-time signals have no names."""
     assert "signal 40" in str(verdict.death(Exited(1, 40, 0.0), LIMITS))
 
 
-def test_an_exit_code_is_told() -> None:
-    """A status carries the code in its second byte."""
+def test_an_exit_code_is_reported() -> None:
+    """The second byte of the status is the exit code."""
     assert "exit code 3" in str(verdict.death(Exited(1, 3 << 8, 0.0), LIMITS))

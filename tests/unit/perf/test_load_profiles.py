@@ -1,4 +1,4 @@
-"""What a load test sends, and where it may send it."""
+"""The requests of a load test, and the servers to which it may send them."""
 
 import pytest
 

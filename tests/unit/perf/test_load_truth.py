@@ -1,4 +1,4 @@
-"""An answer that differs in one field is wrong for a load test."""
+"""A load test counts an answer as wrong if a single field differs."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""From samples to verdicts: each has figures that pass and, close to them, figures that do not."""
+"""Each verdict of a load test has figures that pass, and close ones that do not."""
 
 import random
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ def test_a_quantile_is_never_too_short_and_at_most_3_5_percent_too_long(part: fl
 
 
 def test_waiting_for_a_busy_sender_counts() -> None:
-    """No coordinated omission: a visitor who should have come at 3 s and was served from 8 to 9 s has waited 6 s."""
+    """There is no coordinated omission: a visitor who was due at 3 s and was served from 8 to 9 s has waited 6 s."""
     recorder = Recorder()
     recorder.add("page", intended=3.0, ended=9.0, outcome="right")
     (requests,) = recorder.between(3, 4).values()
@@ -77,7 +77,7 @@ def test_one_bad_answer_is_one_too_many(outcome: str) -> None:
 
 
 def test_a_service_whose_database_is_away_after_the_load_has_failed_and_has_a_report() -> None:
-    """Otherwise all that two hours have measured would be lost."""
+    """Otherwise all measurements of two hours would be lost."""
     recorder = Recorder()
     _visits(recorder, 0, 10, page=0.1, finished=1)
     run = Run(

@@ -1,4 +1,4 @@
-"""Combinations of groups, held against a reference that tries all of them."""
+"""Combinations of groups, compared with a reference that tries all of them."""
 
 import datetime as dt
 import time
@@ -27,7 +27,7 @@ from upschedule.timetable.academic_year import AcademicYear, FollowedDay
 from upschedule.timetable.event import DAYS, Event
 
 _NO_WISHES = Wishes(few_gaps=False, travel=False)
-#: With a quarter, a recess, and a Tuesday on which Monday's timetable is followed.
+#: The year has a quarter, a recess, and a Tuesday that follows Monday's timetable.
 _YEAR = academic_year(
     terms={
         "S1": period("2026-02-09", "2026-05-22"),
@@ -54,7 +54,10 @@ def _propose(
 
 @st.composite
 def _schedules(draw: st.DrawFn) -> list[tuple[str, Event]]:
-    """Few hours, so that much clashes; two campuses and two languages; sometimes a test and an exam."""
+    """There are few hours, so that many classes clash.
+
+    There are two campuses, two languages, and sometimes a test and an exam.
+    """
     events: list[Event] = []
     for module in range(draw(st.integers(1, 3))):
         offered = draw(st.sampled_from(["S1", "S1", "S1", "Q1", "Y"]))
@@ -90,7 +93,7 @@ def _wishes(draw: st.DrawFn) -> Wishes:
 
 
 def _cost(combination: Combination, named: Named, wishes: Wishes) -> tuple[int, int]:
-    """As the reference sees what is attended in this combination."""
+    """The cost of a combination as the reference computes it."""
     left_out = {
         entry
         for item in combination.chosen
@@ -106,7 +109,10 @@ def _cost(combination: Combination, named: Named, wishes: Wishes) -> tuple[int, 
 @settings(max_examples=80, deadline=None)
 @given(named=_schedules(), wishes=_wishes())
 def test_the_best_combinations_are_those_of_the_reference(named: Named, wishes: Wishes) -> None:
-    """By weeks with a clash, then by wishes, in real weeks; and no combination without a clash is missed."""
+    """The order is by weeks with a clash and then by wishes, in real weeks.
+
+    Every combination without a clash is found.
+    """
     dates = dated(named, _YEAR)
     costs: dict[tuple[object, ...], tuple[int, int]] = {}
     clash_free = number = 0
@@ -131,7 +137,7 @@ def test_equal_input_gives_equal_output() -> None:
 
 
 def test_only_weeks_with_classes_of_both_count() -> None:
-    """A class of the first quarter and one of the semester overlap until the quarter ends, not in the recess."""
+    """A class of the first quarter and one of the semester overlap until the quarter ends, but not in the recess."""
     year = academic_year(
         terms={"S1": period("2026-02-09", "2026-05-22"), "Q1": period("2026-02-09", "2026-04-03")},
         recesses=(period("2026-03-28", "2026-04-12"),),
@@ -140,13 +146,13 @@ def test_only_weeks_with_classes_of_both_count() -> None:
 
     (only,) = _propose(named, year=year).best
 
-    # 11 February to 25 March are seven Wednesdays.
+    # From 11 February to 25 March there are seven Wednesdays.
     assert only.qualities.clash_weeks == 7
     assert only.qualities.weeks_with_clash[0] == dt.date(2026, 2, 9)
 
 
 def test_where_every_combination_clashes_the_least_bad_comes_first() -> None:
-    """One test against fourteen weeks."""
+    """A clash with one test is better than clashes in fourteen weeks."""
     named: list[tuple[str, Event]] = [
         ("a", lecture()),
         ("b", lecture(module="XYZ 210", activity="P1", group="P01")),
@@ -162,7 +168,7 @@ def test_where_every_combination_clashes_the_least_bad_comes_first() -> None:
 
 
 def test_groups_at_the_same_times_are_one_proposal() -> None:
-    """The student may take either, so the second is no other combination to look at."""
+    """The student may take either group, so the second is not another combination."""
     named = [(group, lecture(activity="P1", group=group)) for group in ("P01", "P02")]
 
     (only,) = _propose(named).best
@@ -171,7 +177,7 @@ def test_groups_at_the_same_times_are_one_proposal() -> None:
 
 
 def test_a_language_and_settled_groups_narrow_the_choice() -> None:
-    """Where a kind of class has no group of them, all its groups stay."""
+    """A kind of class without a group in the language keeps all its groups."""
     named = [
         ("a", lecture(group="G01")),
         ("b", lecture(group="G02", language="A", day="Tuesday")),
@@ -188,7 +194,7 @@ def test_a_language_and_settled_groups_narrow_the_choice() -> None:
 
 @pytest.mark.parametrize("wishes", [_NO_WISHES, Wishes()])
 def test_at_its_limits_the_search_answers_what_it_has(wishes: Wishes) -> None:
-    """Ten modules of one semester that cannot fit into a week: proving the best would take for ever."""
+    """Ten modules of one semester do not fit into a week, and a proof of the best combination would take too long."""
     named = random_modules(1, modules=10, groups=5, offered=("S1",))
 
     found = _propose(named, wishes, limits=Limits(nodes_max=500, seconds_max=60, count_steps_max=500))
@@ -199,7 +205,7 @@ def test_at_its_limits_the_search_answers_what_it_has(wishes: Wishes) -> None:
 
 
 def test_the_clock_ends_the_search() -> None:
-    """By the clock that is passed in."""
+    """The search uses the clock that it gets as an argument."""
     named = random_modules(1, modules=10, groups=5, offered=("S1",))
     seconds = iter(range(10**9))
 
@@ -218,7 +224,7 @@ def test_the_clock_ends_the_search() -> None:
 
 
 def test_more_open_decisions_than_can_be_searched_are_answered_as_well() -> None:
-    """Two thousand entries are the most that a calendar holds."""
+    """A calendar holds at most two thousand entries."""
     named = [(f"{n:04}", lecture(module=f"M {n // 2}", group=f"G{n % 2}", day=DAYS[n % 5])) for n in range(400)]
 
     found = _propose(named, wanted=2)

@@ -1,4 +1,4 @@
-"""What is to be decided, and by which names a calendar stores what was."""
+"""Which groups a student has to choose, and the names by which a calendar stores the choice."""
 
 from tests.support.builders.timetable import lecture, semester_test
 from upschedule.planning.groups import Decision, attending, attends, decisions, selected
@@ -12,7 +12,7 @@ def _shape(found: tuple[Decision, ...]) -> dict[tuple[str, str], list[str]]:
 
 
 def test_one_group_of_each_kind_of_class_is_to_be_chosen() -> None:
-    """The kind is that of the activity, whatever the group is called."""
+    """The kind is that of the activity, whatever the name of the group is."""
     named: Named = [
         ("a", lecture(group="G01", activity="L1")),
         ("b", lecture(group="G01", activity="L2", day="Friday")),
@@ -29,7 +29,7 @@ def test_one_group_of_each_kind_of_class_is_to_be_chosen() -> None:
 
 
 def test_groups_of_terms_without_a_common_group_are_decided_apart() -> None:
-    """One in the third quarter, another in the fourth: both are attended."""
+    """The student attends one group in the third quarter and another in the fourth."""
     named: Named = [("a", lecture(offered="Q3")), ("b", lecture(offered="Q4", group="G02"))]
 
     assert [[group.name for group in decision.groups] for decision in decisions(named)] == [["G01"], ["G02"]]
@@ -49,7 +49,10 @@ def test_a_group_of_several_terms_is_one_choice() -> None:
 
 
 def test_a_group_is_stored_by_its_name_alone_where_that_is_enough() -> None:
-    """With its kind where the group has classes of another kind that are not attended, and so with its language."""
+    """The kind is stored where the group also has classes of a kind that is not attended.
+
+    The same applies to the language.
+    """
     named: Named = [
         ("a", lecture(group="G01", activity="L1")),
         ("b", lecture(group="G01", activity="P1")),
@@ -72,7 +75,7 @@ def test_a_group_is_stored_by_its_name_alone_where_that_is_enough() -> None:
 
 
 def test_a_stored_choice_selects_its_groups_again() -> None:
-    """All of them before there is a choice."""
+    """Without a choice, all groups are selected."""
     named: Named = [("a", lecture(group="P01", activity="P1")), ("b", lecture(group="P02", activity="P1"))]
     (decision,) = decisions(named)
 

@@ -1,4 +1,4 @@
-"""The table of ways between campuses."""
+"""The table of travel times between campuses."""
 
 from upschedule.planning.wishes import TravelTimes
 from upschedule.settings import CalendarSettings

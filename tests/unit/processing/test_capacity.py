@@ -1,4 +1,4 @@
-"""How long a newcomer waits."""
+"""The estimate of how long a new job waits."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -34,17 +34,17 @@ def test_an_idle_while_between_runs_does_not_make_the_workers_slow() -> None:
 
 
 def test_a_wait_is_the_queue_over_the_rate() -> None:
-    """(R2.2)."""
+    """R2.2 requires an estimate of the waiting time."""
     assert estimate(queued=300, slow=270, ahead=30, limit=500, rates=Rates(quick=60, ended=1)).wait_seconds == 30
 
 
 def test_one_who_is_refused_comes_back_when_a_tenth_of_the_queue_is_gone() -> None:
-    """(R2.2)."""
+    """R2.2 requires that the refusal has this time."""
     assert retry_after(queued=500, limit=500, ended=300) == 10
     assert retry_after(queued=500, limit=500, ended=0.001) == 600
 
 
 @given(st.integers(0, 10_000), st.integers(1, 1_000), st.floats(0.01, 1e6))
 def test_a_retry_after_is_always_a_usable_number(queued: int, limit: int, rate: float) -> None:
-    """(R5.3)."""
+    """R5.3 requires a valid Retry-After header."""
     assert 1 <= retry_after(queued=queued, limit=limit, ended=rate) <= 600

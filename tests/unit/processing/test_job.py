@@ -1,4 +1,4 @@
-"""The states of a job as data."""
+"""The states of a job and the transitions between them."""
 
 import datetime as dt
 import re
@@ -86,6 +86,6 @@ def test_known_bytes_are_read_again_only_where_the_result_may_differ(changes: di
     assert a_job(**changes).answers("2") is answers
 
 
-def test_a_position_is_told_only_while_queued() -> None:
+def test_a_position_is_given_only_while_queued() -> None:
     assert job_status(a_job(status=Status.QUEUED), position=3).position == 3
     assert job_status(a_job(status=Status.PROCESSING), position=3).position is None

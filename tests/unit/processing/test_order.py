@@ -1,4 +1,4 @@
-"""Whose turn comes when."""
+"""The order in which waiting jobs are read."""
 
 from uuid import UUID
 
@@ -62,7 +62,7 @@ def test_without_an_address_each_visitor_has_a_share() -> None:
 
 
 def test_a_short_document_does_not_wait_for_the_slow_ones_before_it() -> None:
-    """They do not take all places."""
+    """Slow jobs do not use all workers."""
     slow, short = a_job(1, address=HOME, slow=True), a_job(2, address_used=100)
     assert positions([slow, short], COSTS) == {UUID(int=1): 1, UUID(int=2): 1}
 

@@ -1,4 +1,4 @@
-"""What follows a failed run."""
+"""The decision after a failed run."""
 
 import pytest
 from hypothesis import given
@@ -19,7 +19,7 @@ PASSING = [SandboxFailed("killed"), StoreTimeout("objects", "no answer"), Stalle
 
 @pytest.mark.parametrize("error", PASSING, ids=lambda error: type(error).__name__)
 def test_one_run_and_three_retries_then_the_end(error: Exception) -> None:
-    """(R2.1)."""
+    """R2.1 allows three retries."""
     decisions = [after_failure(a_job(attempt=attempt), error, POLICY, 0.5) for attempt in range(1, 5)]
     assert decisions[:3] == [Retry(1.0), Retry(2.0), Retry(4.0)]
     assert isinstance(decisions[3], GiveUp)
@@ -28,7 +28,7 @@ def test_one_run_and_three_retries_then_the_end(error: Exception) -> None:
 
 
 def test_a_cause_in_the_file_is_final_at_once() -> None:
-    """(R2.1)."""
+    """Another run would find the same cause (R2.1)."""
     decision = after_failure(a_job(attempt=1), NotATimetable(), POLICY, 0.0)
     assert isinstance(decision, GiveUp)
     assert decision.error.in_file
@@ -37,7 +37,7 @@ def test_a_cause_in_the_file_is_final_at_once() -> None:
 
 @pytest.mark.parametrize("error", [ReadingTimedOut(), FileGone()], ids=lambda error: error.code)
 def test_time_up_and_a_missing_file_are_final_but_not_the_files_fault(error: Exception) -> None:
-    """(R1.5)."""
+    """The student can upload the same file again (R1.5)."""
     decision = after_failure(a_job(attempt=1), error, POLICY, 0.0)
     assert isinstance(decision, GiveUp)
     assert not decision.error.in_file
@@ -50,7 +50,7 @@ def test_time_up_and_a_missing_file_are_final_but_not_the_files_fault(error: Exc
     longest=st.floats(0.001, 1e6),
 )
 def test_no_delay_is_negative_or_above_its_bounds(attempt: int, roll: float, base: float, longest: float) -> None:
-    """(R2.1)."""
+    """The delay has bounds (R2.1)."""
     backoff = Backoff(base_seconds=base, max_seconds=longest, jitter=1)
     policy = RetryPolicy(retries_max=10_000, backoff=backoff)
     decision = after_failure(a_job(attempt=attempt), Stalled(), policy, roll)
@@ -59,7 +59,7 @@ def test_no_delay_is_negative_or_above_its_bounds(attempt: int, roll: float, bas
 
 
 def test_the_defaults_find_a_stalled_job_within_thirty_seconds_and_survive_lost_heartbeats() -> None:
-    """(R2.3)."""
+    """R2.3 requires that a stalled job is found within thirty seconds."""
     defaults = JobSettings()
     assert defaults.lease_seconds + defaults.sweep_seconds <= 30
     assert 3 * defaults.heartbeat_seconds < defaults.lease_seconds

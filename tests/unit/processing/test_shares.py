@@ -17,7 +17,7 @@ def test_the_hash_of_an_address_depends_on_address_and_secret() -> None:
 
 
 def test_without_a_secret_no_address_is_hashed() -> None:
-    """Its address could be found from the hash."""
+    """Otherwise the address could be found from the hash."""
     assert AddressHash("").of(None) is None
     with pytest.raises(RuntimeError, match="no secret"):
         AddressHash("").of("198.51.100.7")

@@ -1,4 +1,4 @@
-"""Rounds go on whatever becomes of one."""
+"""Periodic rounds continue after one fails."""
 
 import asyncio
 

@@ -15,7 +15,7 @@ async def test_without_a_file_it_is_live() -> None:
 
 @pytest.mark.parametrize("content", [None, b"", b"canary\n", b"canary 100 9999999999\n", b"\xff\xfe", b"alive"])
 async def test_only_the_word_live_ends_the_wait(tmp_path: Path, content: bytes | None) -> None:
-    """(R12.2)."""
+    """A canary serves no visitors before its promotion (R12.2)."""
     file = tmp_path / "standing"
     if content is not None:
         file.write_bytes(content)
@@ -48,7 +48,7 @@ async def test_only_the_word_live_ends_the_wait(tmp_path: Path, content: bytes |
     ],
 )
 def test_a_share_is_read_whole_and_ends_in_time(tmp_path: Path, content: str, share: float) -> None:
-    """A share that a command left behind ends by itself (R12.2)."""
+    """A share that a command left behind expires (R12.2)."""
     file = tmp_path / "standing"
     file.write_text(content)
     assert state_of(file, clock=lambda: 999.0) == LiveState(live=False, share=share)
@@ -56,7 +56,7 @@ def test_a_share_is_read_whole_and_ends_in_time(tmp_path: Path, content: str, sh
 
 @pytest.mark.parametrize("content", ["", "canary\n", "canary 5 4000000000\n"])
 def test_a_promoted_process_never_becomes_a_canary_again(tmp_path: Path, content: str) -> None:
-    """Nomad writes an empty file when Consul gives no instances."""
+    """Nomad writes an empty file when Consul returns no instances."""
     file = tmp_path / "standing"
     file.write_text("canary\n")
     gate = RolloutGate(file)

@@ -1,4 +1,4 @@
-"""How a process is told to stop."""
+"""The signals that stop a process."""
 
 import signal
 import subprocess
@@ -22,10 +22,10 @@ asyncio.run(main())
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_nomads_signal_and_the_keyboards_both_let_it_end_its_work(number: signal.Signals) -> None:
-    """In a process of its own: a signal without a handler would end the tests."""
+    """The test uses a separate process, since a signal without a handler would end the tests."""
     with subprocess.Popen([sys.executable, "-c", WAITS], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
         assert process.stdout.readline() == "waiting\n"
         process.send_signal(number)
-        said, _ = process.communicate(timeout=20)
-    assert (process.returncode, said) == (0, "told to stop\n")
+        output, _ = process.communicate(timeout=20)
+    assert (process.returncode, output) == (0, "told to stop\n")

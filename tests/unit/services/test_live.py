@@ -1,4 +1,4 @@
-"""What Consul's keys make of the settings: whole keys, last good values, the environment's beneath."""
+"""How Consul's keys change the settings: complete keys, the last valid values, and the environment as the default."""
 
 import asyncio
 
@@ -21,7 +21,7 @@ MESSAGE = f"{SETTINGS_PREFIX}maintenance/message"
 
 
 def base(**more: str) -> Settings:
-    """From an environment with every required setting."""
+    """Settings of an environment with every required setting."""
     objects = BucketAddress(endpoint="localhost:1", access_key="key", secret_key="secret", bucket="uploads")
     addresses = Addresses(
         postgres_dsn="postgresql://localhost/none",
@@ -36,8 +36,8 @@ def entry(key: str, value: bytes, modify_index: int = 7) -> KeyValue:
     return KeyValue(key=key, value=value, modify_index=modify_index)
 
 
-def test_a_key_wins_over_the_environment_and_its_change_is_told() -> None:
-    """Old value, new value and Consul's index are what an audit needs."""
+def test_a_key_wins_over_the_environment_and_its_change_is_returned() -> None:
+    """An audit needs the old value, the new value and Consul's index."""
     live = LiveSettings(base(LIMITS_UPLOADS_PER_HOUR="12"))
 
     changes, refused = live.apply([entry(UPLOADS, b"20\n")])
@@ -49,7 +49,7 @@ def test_a_key_wins_over_the_environment_and_its_change_is_told() -> None:
 
 
 def test_the_same_keys_again_change_nothing() -> None:
-    """Consul answers after every wait, also when nothing is new."""
+    """Consul also answers after a wait without changes."""
     live = LiveSettings(base())
     live.apply([entry(UPLOADS, b"20")])
 
@@ -68,7 +68,7 @@ def test_a_deleted_key_gives_way_to_the_environment() -> None:
 
 @pytest.mark.parametrize("wrong", [b"", b"many", b"0", b"-3", b"2.5", b"9" * 40, b"\xff", b"true", b"[20]", b"20 30"])
 def test_a_wrong_value_is_refused_and_the_last_good_one_stays(wrong: bytes) -> None:
-    """A typing error at night takes no limit away; other keys are not held up by it."""
+    """A typing error removes no limit and does not delay other keys."""
     live = LiveSettings(base())
     live.apply([entry(UPLOADS, b"20")])
 
@@ -100,7 +100,10 @@ def test_a_wrong_value_without_an_earlier_one_leaves_the_environment() -> None:
     ],
 )
 def test_a_key_that_is_no_live_setting_is_refused_with_a_hint(name: str, reason: str) -> None:
-    """A misspelt key does not pass for a change; a setting read at start names its variable."""
+    """A misspelt key does not count as a change.
+
+    For a setting that is read at the start, the message names its variable.
+    """
     live = LiveSettings(base())
 
     changes, (refused,) = live.apply([entry(key_of(name), b"1")])
@@ -112,7 +115,7 @@ def test_a_key_that_is_no_live_setting_is_refused_with_a_hint(name: str, reason:
 
 @pytest.mark.parametrize("key", sorted(LIVE))
 def test_a_key_takes_exactly_what_its_variable_takes(key: str) -> None:
-    """One definition of each bound: the default passes, and what the environment refuses the key refuses."""
+    """Each bound has one definition: the default is valid, and a key refuses the same values as the variable."""
     field = LIVE[key]
     wrong = "x" * 301 if field.name == "message" else "?"
 
@@ -130,7 +133,7 @@ def test_an_empty_message_ends_maintenance() -> None:
 
 
 async def test_a_request_works_with_the_values_of_its_beginning() -> None:
-    """Its own tasks included; another request sees the change."""
+    """This includes the tasks of the request. Another request uses the changed value."""
     live = LiveSettings(base(LIMITS_UPLOADS_PER_HOUR="12"))
 
     async def uploads_per_hour(scope: Scope) -> int:

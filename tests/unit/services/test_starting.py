@@ -1,4 +1,4 @@
-"""A process starts with every value that the settings accept; others are refused with the name of the setting."""
+"""A process starts with every value that the settings accept. All others are refused with the name of the setting."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ from upschedule.settings.loading import SettingField, SettingsError, fields, loa
 from upschedule.stores.bucket import BucketAddress
 from upschedule.web.http.client_addresses import ClientAddresses, origin_of
 
-#: Values that some setting or other cannot have. Nothing listens at port 1.
+#: Values that are invalid for some setting. No server listens at port 1.
 VALUES = (
     *("", " ", "x", "a b", "ü", "0", "-1", "inf", "nan", "1e308", "99999999999999999999", "127.0.0.1/33"),
     *("h:abc", "h:99999", "h/p", "::1", "http://h", "http://h:abc", "http://h:99999", "http://[::1", "http://"),
@@ -22,12 +22,12 @@ VALUES = (
     *("rediss://h/1?ssl_check_hostname=false&protocol=2", "redis://h?protocol=9", "rediss://h?ssl_cert_reqs=x"),
     *("redis://h?db=3&client_name=a", "rediss://h?ssl_ca_certs=/a", "redis://h?db"),
 )
-#: The groups that pools and clients are made of.
+#: The groups from which pools and clients are created.
 GROUPS = ("postgres", "redis", "objects", "web", "consul")
 
 
 def environment() -> dict[str, str]:
-    """All servers are away."""
+    """An environment in which no server is reachable."""
     addresses = Addresses(
         postgres_dsn="postgresql://127.0.0.1:1/none",
         redis_state_url="redis://127.0.0.1:1",
@@ -38,7 +38,7 @@ def environment() -> dict[str, str]:
 
 
 def loaded(more: dict[str, str]) -> Settings | None:
-    """None if they are refused by name."""
+    """The loaded settings, or None if they are refused with the variable's name."""
     try:
         return load(environment() | more, process="api")
     except SettingsError as error:
@@ -50,14 +50,14 @@ def loaded(more: dict[str, str]) -> Settings | None:
     "field", [field for field in fields() if field.group in GROUPS], ids=lambda field: field.variable
 )
 async def test_a_process_starts_with_every_value_that_is_accepted(field: SettingField) -> None:
-    """A refusal names the setting (exit code 78); without it, the process would end with an error of a library."""
+    """A refusal names the setting (exit code 78). Otherwise the process would end with an error of a library."""
     for value in VALUES:
         settings = loaded({field.variable: value})
         if settings is None:
             continue
         async with open_services(LiveSettings(settings), role="api") as services:
             assert services.calendars
-            # A wrong option of a URL is known only to the connection.
+            # Only the connection checks the options of a URL.
             for redis in (services.redis_state, services.redis_cache):
                 assert redis.connection_pool.make_connection()
         assert ClientAddresses(settings.web.trusted_proxies)
@@ -65,7 +65,7 @@ async def test_a_process_starts_with_every_value_that_is_accepted(field: Setting
 
 
 def test_an_api_without_the_key_of_feeds_says_so_and_does_not_start() -> None:
-    """An empty one is none."""
+    """An empty key counts as a missing one."""
     own = os.environ | environment() | {"UPSCHEDULE_WEB_FEED_SECRET": "", "UPSCHEDULE_WEB_PORT": "1"}
     command = [sys.executable, "-m", "upschedule", "serve"]
     done = subprocess.run(command, env=own, capture_output=True, text=True, timeout=60, check=False)
@@ -75,7 +75,7 @@ def test_an_api_without_the_key_of_feeds_says_so_and_does_not_start() -> None:
 
 
 def test_other_processes_need_no_key_of_feeds() -> None:
-    """They may be given an empty one."""
+    """An empty key is accepted for them."""
     for process in ("worker", "scheduler"):
         assert load(environment() | {"UPSCHEDULE_WEB_FEED_SECRET": ""}, process=process).web.feed_secret == ""
 
@@ -100,7 +100,7 @@ def test_other_processes_need_no_key_of_feeds() -> None:
     ],
 )
 def test_a_url_that_cannot_be_used_is_refused_with_a_sentence(variable: str, texts: tuple[str, ...]) -> None:
-    """Without it, a process would start and never become ready, or end with an error of a library."""
+    """Otherwise a process would start and never become ready, or end with an error of a library."""
     for text in texts:
         with pytest.raises(SettingsError) as caught:
             load(environment() | {variable: text}, process="api")

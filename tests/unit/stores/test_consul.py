@@ -1,4 +1,4 @@
-"""Which index comes next, as Consul's own rules for blocking queries say."""
+"""The next index of a watch, according to Consul's rules for blocking queries."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from upschedule.stores.consul import next_index
 
 
 @pytest.mark.parametrize(
-    ("before", "answered", "expected"),
+    ("before", "returned", "expected"),
     [
         pytest.param(0, 12, 12, id="the first answer"),
         pytest.param(12, 12, 12, id="nothing new"),
@@ -16,6 +16,6 @@ from upschedule.stores.consul import next_index
         pytest.param(0, 0, 0, id="never an index"),
     ],
 )
-def test_an_index_that_went_back_asks_for_everything(before: int, answered: int, expected: int) -> None:
+def test_an_index_that_decreased_makes_the_watch_start_again(before: int, returned: int, expected: int) -> None:
     """Waiting for an index that Consul will not reach would miss every change until then."""
-    assert next_index(before, answered) == expected
+    assert next_index(before, returned) == expected

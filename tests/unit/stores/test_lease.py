@@ -9,12 +9,12 @@ from upschedule.stores.errors import StoreUnavailable
 from upschedule.stores.lease import LeaseLost, while_held
 
 SETTINGS = JobSettings(lease_seconds=0.3, heartbeat_seconds=0.02)
-#: A lease that no pause of a busy machine outlasts.
+#: This lease is longer than any pause of a busy machine.
 LONG = JobSettings(lease_seconds=60, heartbeat_seconds=0.02)
 
 
 class Work:
-    """Says when it has begun and whether it was cancelled."""
+    """`begun` is set at the start, and `cancelled` shows whether the work was cancelled."""
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()
@@ -44,7 +44,7 @@ async def test_a_result_comes_through_while_the_lease_is_renewed() -> None:
 
 
 async def test_work_is_cancelled_at_once_when_another_owns_the_job() -> None:
-    """(R2.3)."""
+    """Otherwise two runs of one job could continue (R2.3)."""
     work = Work()
 
     async def renew() -> bool:
@@ -57,7 +57,7 @@ async def test_work_is_cancelled_at_once_when_another_owns_the_job() -> None:
 
 @pytest.mark.parametrize("silent", [False, True], ids=["refusing", "silent"])
 async def test_a_database_away_for_the_whole_lease_ends_the_work(*, silent: bool) -> None:
-    """(R2.3)."""
+    """Another worker may own the job by then (R2.3)."""
     work = Work()
 
     async def renew() -> bool:

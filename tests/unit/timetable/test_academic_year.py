@@ -60,14 +60,14 @@ def test_an_operator_can_take_a_holiday_away() -> None:
 
 
 def test_a_sundays_holiday_moves_to_monday_and_a_saturdays_does_not() -> None:
-    """9 August 2026 is a Sunday, 21 March 2026 a Saturday."""
+    """9 August 2026 is a Sunday, and 21 March 2026 is a Saturday."""
     year = academic_year()
 
     assert year.day(dt.date(2026, 8, 10)).kind == "holiday"
     assert year.day(dt.date(2026, 3, 23)).kind == "teaching"
 
 
-def test_examinations_are_told_from_days_outside_the_year() -> None:
+def test_examinations_are_distinguished_from_days_outside_the_year() -> None:
     year = academic_year(
         exams=(period("2026-05-25", "2026-06-26"),), supplementary_exams=(period("2026-07-06", "2026-07-10"),)
     )

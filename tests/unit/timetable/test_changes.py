@@ -1,4 +1,4 @@
-"""What another printing changes."""
+"""The changes between two printings."""
 
 import datetime as dt
 from typing import Any
@@ -31,7 +31,7 @@ def test_an_entry_that_differs_is_one_change(before: Event, after: Event, kinds:
 
 
 def test_what_is_printed_elsewhere_or_in_another_order_is_no_change() -> None:
-    """Another page, other rows, rooms in another order, a class in two rooms as two rows."""
+    """The page and the rows differ, rooms are in another order, and a class in two rooms has two rows."""
     before = [a_lecture(venues=("A 1", "B 2")), a_test(), an_exam()]
     after: list[Event] = [
         an_exam(page=3), a_test(boxes=(box(2, 1),)), a_lecture(venues=("B 2",)), a_lecture(venues=("A 1",), page=2)
@@ -40,7 +40,7 @@ def test_what_is_printed_elsewhere_or_in_another_order_is_no_change() -> None:
 
 
 def test_what_is_there_only_before_or_after_is_removed_or_added() -> None:
-    """In the order of modules."""
+    """They are in the order of the modules."""
     found = changes([a_lecture(module="XYZ 214"), a_test()], [a_test(), a_lecture()])
 
     assert [(change.kinds, change.event.module) for change in found] == [
@@ -50,7 +50,7 @@ def test_what_is_there_only_before_or_after_is_removed_or_added() -> None:
 
 
 def test_of_several_slots_those_that_stay_are_no_change() -> None:
-    """The first of two weekly classes moves behind the second: one moved, not both."""
+    """The first of two weekly classes moves behind the second. This is one move, not two."""
     slots: list[dict[str, Any]] = [{"day": "Monday"}, {"day": "Wednesday"}]
     before = [a_lecture(**slot) for slot in slots]
     (moved,) = changes(before, [a_lecture(day="Wednesday"), a_lecture(day="Friday")])

@@ -1,4 +1,4 @@
-"""Overlaps of what one person would attend."""
+"""Overlaps of entries that one person would attend."""
 
 import datetime as dt
 
@@ -35,7 +35,7 @@ def test_a_lecture_and_a_practical_of_one_module_clash() -> None:
 
 
 def test_three_exams_at_once_are_three_pairs() -> None:
-    """An exam's end is assumed after three hours, so that a later start still overlaps."""
+    """An exam is assumed to end after three hours, so one that starts later still overlaps."""
     found = _clashes(a=exam(), b=exam(module="B 1", start="08:30"), c=exam(module="C 1", start="10:00"))
 
     assert [clash.events for clash in found] == [("a", "b"), ("a", "c"), ("b", "c")]
@@ -46,7 +46,7 @@ def test_exams_on_two_days_do_not_clash() -> None:
 
 
 def test_the_pairs_of_a_document_with_every_group_are_bounded() -> None:
-    """2,000 classes at one hour are two million pairs: only so many are looked for."""
+    """2,000 classes at one hour are two million pairs. The search ends at its limit."""
     events: dict[str, Event] = {str(number): lecture(module=f"M {number}") for number in range(2000)}
     year = academic_year()
     found = {key: occurrences(event, year, exam_minutes=180) for key, event in events.items()}

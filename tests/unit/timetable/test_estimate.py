@@ -1,4 +1,4 @@
-"""Dates of a year of which nothing is known."""
+"""Estimated dates of a year for which no dates are known."""
 
 import datetime as dt
 
@@ -15,14 +15,14 @@ _2026 = YearDates(terms={"S1": period("2026-02-09", "2026-05-22"), "S2": period(
 
 
 def test_the_pattern_of_the_year_before_is_what_the_next_year_was() -> None:
-    """2025 gives the announced first day of 2026."""
+    """The dates of 2025 give the announced first day of 2026."""
     estimate = estimate_terms({2025: _2025}, 2026)
     assert estimate is not None
     assert estimate.terms["S1"] == _2026.terms["S1"]
 
 
 def test_each_term_comes_from_the_nearest_earlier_year_that_has_it() -> None:
-    """A later year serves only if there is no earlier one."""
+    """A later year is used only if there is no earlier one."""
     estimate = estimate_terms(
         {2025: _2025, 2026: _2026, 2029: YearDates(terms={"Q4": period("2029-09-03", "2029-10-19")})}, 2027
     )
@@ -44,7 +44,7 @@ def test_without_any_year_nothing_is_estimated() -> None:
 
 @given(year=st.integers(2000, 2100))
 def test_an_estimate_keeps_weekdays_and_stays_near_the_day_of_the_year(year: int) -> None:
-    """However far away the year is: the error of whole weeks does not add up."""
+    """The distance of the year does not matter, since the error of whole weeks does not accumulate."""
     estimate = estimate_terms({2026: _2026}, year)
     if year == 2026:
         assert estimate is None
@@ -73,7 +73,7 @@ def test_a_recess_at_easter_follows_easter_and_another_the_weeks() -> None:
 @pytest.mark.parametrize(
     ("term", "recess"),
     [
-        # That of 2018 had a source: lectures ended on 28 March and went on, on 10 April.
+        # The dates of 2018 have a source: lectures ended on 28 March and continued on 10 April.
         (period("2018-02-05", "2018-05-29"), period("2018-03-29", "2018-04-09", "Easter recess")),
         (period("2026-07-13", "2026-10-16"), period("2026-09-26", "2026-10-04", "Spring recess")),
     ],

@@ -1,4 +1,4 @@
-"""The rules of docs/calendar.md, seen in the bytes and by two parsers that read them."""
+"""The rules of docs/calendar.md, checked in the bytes and with two parsers."""
 
 import datetime as dt
 import re
@@ -38,14 +38,17 @@ def _line(text: bytes, name: str) -> str:
 
 
 def test_a_small_calendar_has_exactly_the_known_bytes() -> None:
-    """Rules 1 to 13 at once; after a wanted change look at the difference line by line, then keep the new file."""
+    """The file shows rules 1 to 13.
+
+    After a wanted change, check each line of the difference, then store the new file.
+    """
     events = (lecture(), lecture(activity="P1", day="Friday", group="P02"), semester_test(), exam(status="PROVISIONAL"))
 
     assert document(*events, year=YEAR) == GOLDEN.read_bytes()
 
 
-def test_the_header_names_method_and_refresh_and_invites_nobody() -> None:
-    """Rules 1 and 10: an organizer would make an invitation of it in Outlook."""
+def test_the_header_names_method_and_refresh_and_contains_no_invitation() -> None:
+    """Rules 1 and 10: with an organizer, Outlook would show an invitation."""
     names = {name for name, _, _ in content_lines(document(lecture()))}
 
     assert not names & {"ORGANIZER", "ATTENDEE", "RDATE", "COUNT"}
@@ -57,7 +60,7 @@ def test_the_header_names_method_and_refresh_and_invites_nobody() -> None:
 
 
 def test_there_is_one_time_zone_without_history_and_every_time_is_in_it() -> None:
-    """Rule 2."""
+    """Rule 2 requires a time zone without history."""
     text = document(lecture(), semester_test(), exam(), year=YEAR)
 
     assert _values(text, "TZOFFSETFROM") == _values(text, "TZOFFSETTO") == ["+0200"]
@@ -76,7 +79,7 @@ def test_the_first_class_is_one_that_happens() -> None:
 
 
 def test_the_last_day_of_term_has_its_class() -> None:
-    """Rule 4: a rule that ends at 00:00Z of that Friday loses it."""
+    """Rule 4: a recurrence rule that ends at 00:00Z of that Friday omits the class."""
     text = document(lecture(day="Friday", start="07:30"))
 
     assert _values(text, "RRULE") == ["FREQ=WEEKLY;UNTIL=20260522T215959Z;BYDAY=FR"]
@@ -85,13 +88,13 @@ def test_the_last_day_of_term_has_its_class() -> None:
 
 
 def test_exdates_carry_the_start_and_name_only_what_the_rule_generates() -> None:
-    """Rule 5."""
+    """Rule 5 requires it, since calendar programs ignore other EXDATEs."""
     assert _line(document(lecture()), "EXDATE") == ("EXDATE;TZID=Africa/Johannesburg:20260406T083000,20260427T083000")
     assert _values(document(lecture(day="Tuesday")), "EXDATE") == []
 
 
 def test_a_day_that_follows_another_weekday_is_an_event_of_its_own() -> None:
-    """Rule 6: on Tuesday 28 April Monday's timetable is followed."""
+    """Rule 6: Tuesday 28 April follows Monday's timetable."""
     text = document(lecture(), lecture(day="Tuesday", activity="L2"), year=YEAR)
     starts = by_icalendar(text)
 
@@ -104,14 +107,14 @@ def test_a_day_that_follows_another_weekday_is_an_event_of_its_own() -> None:
 
 
 def test_equal_entries_give_equal_bytes() -> None:
-    """Rule 8."""
+    """Rule 8 requires that equal calendars are equal files."""
     events = [lecture(), semester_test(), exam()]
 
     assert document(*events) == document(*reversed(events))
 
 
 def test_a_cancelled_entry_says_so_and_rings_no_more() -> None:
-    """Rule 9."""
+    """Rule 9 requires STATUS:CANCELLED without an alarm."""
     items = published(semester_test())
     cancelled = write(HEADER, [type(items[0])(**{**_fields(items[0]), "cancelled": True})])
 
@@ -133,7 +136,7 @@ def _fields(item: object) -> dict[str, object]:
     ],
 )
 def test_an_exam_that_is_not_settled_is_tentative_and_says_so(changes: dict[str, object], doubt: str) -> None:
-    """Rule 9."""
+    """Rule 9 requires STATUS:TENTATIVE."""
     text = document(exam(**changes))
 
     assert _values(text, "STATUS") == ["TENTATIVE"]
@@ -153,7 +156,7 @@ def test_an_exam_may_end_after_midnight() -> None:
 
 
 def test_categories_name_module_and_kind_and_colours_are_css_names() -> None:
-    """Rule 11."""
+    """Rule 11 defines categories and colours."""
     text = document(lecture(activity="P1"), exam(module="XYZ 210"))
 
     assert sorted(_values(text, "CATEGORIES")) == ["ABC 123,practical", "XYZ 210,exam"]
@@ -161,14 +164,14 @@ def test_categories_name_module_and_kind_and_colours_are_css_names() -> None:
 
 
 def test_reminders_depend_on_the_kind() -> None:
-    """Rule 12: an exam a day and an hour before, a test an hour before, a lecture never."""
+    """Rule 12: an exam has reminders a day and an hour before, a test an hour before, and a lecture none."""
     assert _values(document(lecture()), "TRIGGER") == []
     assert _values(document(semester_test()), "TRIGGER") == ["-PT1H"]
     assert _values(document(exam()), "TRIGGER") == ["-P1D", "-PT1H"]
 
 
 def test_rooms_are_joined_and_the_campus_comes_last() -> None:
-    """Rule 13."""
+    """Rule 13 defines the form of a location."""
     text = document(lecture(venues=("XYZ II - 5", "Foo Building CBT Labs 4,5,6"), campus="HATF"))
 
     assert str(Calendar.from_ical(text).events[0]["LOCATION"]) == "XYZ II - 5; Foo Building CBT Labs 4,5,6; Hatfield"
@@ -181,7 +184,7 @@ def test_an_unknown_campus_passes_through_unchanged() -> None:
 
 
 def test_hostile_text_stays_text() -> None:
-    """Rule 1: escapes, folding at a character's border, and no way to begin a property of one's own."""
+    """Rule 1: text is escaped and folded at the border of a character, and cannot begin another property."""
     room = "A\r\nATTENDEE:mailto:x@example.test\x00\x07;B,C\\n" + "é😀" * 60
     text = document(lecture(venues=(room,), module="ABC\n123"))
     (event,) = Calendar.from_ical(text).events
@@ -194,7 +197,7 @@ def test_hostile_text_stays_text() -> None:
 
 
 def test_the_feeds_address_is_named_and_folded() -> None:
-    """Rule 10: SOURCE."""
+    """Rule 10 requires SOURCE."""
     address = "https://example.test/calendars/" + "t" * 60 + ".ics"
     text = with_source(document(lecture()), address)
 

@@ -1,4 +1,4 @@
-"""For any year and any lectures, two calendar parsers show exactly the classes that a walk through the days finds."""
+"""For generated years and lectures, two calendar parsers show exactly the classes of a day-by-day calculation."""
 
 import datetime as dt
 import functools
@@ -26,7 +26,10 @@ CLOCKS = ("07:30", "08:30", "09:20", "10:20", "13:20", "16:20", "17:20", "19:10"
 
 @st.composite
 def _terms(draw: st.DrawFn, year: int) -> dict[Term, Period]:
-    """Four quarters in order, each of one day to ten weeks, with or without gaps, some semesters of their own."""
+    """Four quarters in order, each of one day to ten weeks, with or without gaps.
+
+    Some semesters have their own dates.
+    """
     terms: dict[Term, Period] = {}
     date = dt.date(year, 1, 1) + dt.timedelta(days=draw(st.integers(0, 60)))
     for quarter in QUARTERS:
@@ -83,7 +86,7 @@ def _holidays(year: int) -> frozenset[dt.date]:
 
 
 def _walk(event: Lecture, year: int, dates: YearDates) -> Iterator[dt.datetime]:
-    """Day by day, with nothing of the code under test."""
+    """Calculates the classes day by day, without the code under test."""
     offered: dict[str, tuple[Term, ...]] = {"Y": ("S1", "S2"), **{term: (term,) for term in (*QUARTERS, *SEMESTERS)}}
     named: list[Term] = [
         name for term in offered[event.offered] for name in ((term,) if term in dates.terms else SEMESTERS[term])
@@ -103,7 +106,7 @@ def _walk(event: Lecture, year: int, dates: YearDates) -> Iterator[dt.datetime]:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data(), st.integers(2024, 2029))
 def test_parsers_show_what_a_walk_through_the_days_finds(data: st.DataObject, year: int) -> None:
-    """Rules 3 to 6 for generated years: holidays, recesses and gaps out, followed days in, first and last days in."""
+    """Rules 3 to 6: holidays, recesses and gaps are left out. Followed days, first and last days are included."""
     dates = data.draw(_dates(year))
     lectures = data.draw(st.lists(_lectures(), min_size=1, max_size=4, unique=True))
     items = published(*lectures, year=AcademicYear(year, dates, public_holidays(year)))
@@ -119,7 +122,7 @@ def test_parsers_show_what_a_walk_through_the_days_finds(data: st.DataObject, ye
 @settings(max_examples=40, deadline=None)
 @given(st.text(max_size=200), st.text(min_size=1, max_size=60))
 def test_any_text_survives_writing_and_reading(room: str, name: str) -> None:
-    """Rule 1 and rule 15 for unexpected text."""
+    """Rules 1 and 15 for unexpected text."""
     items = published(semester_test(venues=(room,), test=name))
     text = write(HEADER, items)
 

@@ -1,4 +1,4 @@
-"""Repetitions and rows of one class become one entry."""
+"""Repeated entries and rows of one class become one entry."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""The dates on which an entry really happens."""
+"""The dates on which an entry takes place."""
 
 import datetime as dt
 
@@ -36,7 +36,7 @@ def test_a_printed_end_before_its_start_places_nothing() -> None:
 
 
 def test_a_dated_entry_is_held_whatever_kind_of_day_it_is() -> None:
-    """Tests are often on Saturdays; one that is printed on a holiday is held on it."""
+    """Tests are often on Saturdays. A test that is printed on a holiday takes place on it."""
     good_friday = dt.date(2026, 4, 3)
 
     assert _dates(semester_test(date=good_friday)) == [good_friday]

@@ -1,4 +1,4 @@
-"""UIDs: equal after every upload, different between years, people and slots."""
+"""UIDs are equal after every upload, and differ between years, accounts and slots."""
 
 import datetime as dt
 import random
@@ -23,7 +23,7 @@ def _ids(*events: Event, calendar_id: str = CALENDAR, year: int = 2026) -> list[
 
 
 def test_the_scheme_is_frozen() -> None:
-    """A change here duplicates every entry in every calendar: add a new scheme beside it instead."""
+    """A change of the scheme would duplicate every entry in every calendar. Add a new scheme beside it instead."""
     assert _ids(lecture(), lecture(day="Thursday"), semester_test(), exam()) == GOLDEN
     assert followed_id(GOLDEN[0], dt.date(2026, 4, 28)) == GOLDEN_FOLLOWED
 

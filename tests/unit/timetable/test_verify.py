@@ -1,4 +1,4 @@
-"""A file that does not say what was meant is caught before it is served (rule 15)."""
+"""A file with wrong contents is found before it is served (rule 15)."""
 
 import pytest
 

@@ -23,7 +23,7 @@ def test_a_week_runs_from_monday_and_orders_its_slots() -> None:
 
 
 def test_a_holiday_is_named_and_empty_and_the_followed_day_says_whose_timetable_it_has() -> None:
-    """27 April 2026 is Freedom Day; on the Tuesday Monday's timetable is followed."""
+    """27 April 2026 is Freedom Day, and the Tuesday follows Monday's timetable."""
     week = _weeks(academic_year(follows=(FollowedDay(date=dt.date(2026, 4, 28), weekday="Monday"),)))[
         dt.date(2026, 4, 27)
     ]

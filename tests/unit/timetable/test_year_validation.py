@@ -1,4 +1,4 @@
-"""Dates that cannot be right are named field by field."""
+"""Invalid dates are refused with the name of each field."""
 
 import datetime as dt
 

@@ -1,4 +1,4 @@
-"""The changes of tests/support/cluster/whole/bad_releases.py still fit this commit."""
+"""The changes of tests/support/cluster/whole/bad_releases.py still apply to this commit."""
 
 import shutil
 from pathlib import Path
@@ -14,7 +14,7 @@ CHANGES = {name: each.change for name, each in BAD_RELEASES.items()} | TURNING_B
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_change_applies_to_this_commit(tmp_path: Path, change: Change) -> None:
-    """Otherwise only the tests of the whole cluster would find that a line has moved."""
+    """Otherwise only the tests of the whole cluster would find that a line has changed."""
     for folder in ("src", "migrations"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
     before = contents(tmp_path)

@@ -1,4 +1,4 @@
-"""The first minute: what make offers, and what the installer says when it cannot go on."""
+"""The commands of make, and the messages of the installer when it cannot continue."""
 
 import ast
 import re
@@ -11,7 +11,7 @@ from tests.support.paths import ROOT
 
 
 def test_make_alone_lists_every_command_with_its_meaning() -> None:
-    """Help is the default, and no command is left out of it."""
+    """Help is the default target and names every command."""
     listed = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True, timeout=20).stdout
     declared = re.search(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     assert declared
@@ -31,7 +31,7 @@ def test_an_incomplete_copy_is_refused_with_a_sentence(tmp_path: Path) -> None:
 
 
 def test_an_older_python_can_read_the_installer() -> None:
-    """Distributions that are still in use have 3.6: it must come as far as the sentence that asks for a newer one."""
+    """Distributions in use still have Python 3.6. It must be able to print the sentence that asks for a newer one."""
     source = (ROOT / "tools" / "bootstrap.py").read_text(encoding="utf-8")
     tree = ast.parse(source, feature_version=(3, 6))
     imported = [node for node in tree.body if isinstance(node, ast.ImportFrom)]

@@ -1,11 +1,11 @@
-"""What of this machine's way to the network goes into the one that is made."""
+"""Which settings of this machine's network are copied into the fresh machine of the test."""
 
 from tools.fresh_machine.machine import sources_of_host
 
 
 def test_only_archives_of_debian_12_are_taken_over() -> None:
-    """Each once; others have keys that the new machine lacks."""
-    told = (
+    """Each archive is listed once. Others are signed with keys that the new machine lacks."""
+    sources = (
         "http://mirror.example/debian/ Debian bookworm\n"
         "http://mirror.example/debian/ Debian bookworm-updates\n"
         "http://mirror.example/debian/ Debian bookworm\n"
@@ -13,7 +13,7 @@ def test_only_archives_of_debian_12_are_taken_over() -> None:
         "http://mirror.example/debian/ Debian trixie\n"
         "http://nothing.example/  \n"
     )
-    assert sources_of_host(told) == [
+    assert sources_of_host(sources) == [
         ("http://mirror.example/debian", "bookworm"),
         ("http://mirror.example/debian", "bookworm-updates"),
     ]

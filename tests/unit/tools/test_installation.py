@@ -19,7 +19,7 @@ from tools.installation.package_index import configured_index, link_on_page, loc
 
 VERSION = "99.1.2"
 THING = pure_wheel("thing")
-#: Nothing listens there.
+#: No server listens at this address.
 NOWHERE = "http://127.0.0.1:9"
 _COMMAND = "import thing; print(thing.__file__)"
 
@@ -67,7 +67,7 @@ version = "{version}"
 source = {{ registry = "https://pypi.org/simple" }}
 wheels = [{{ url = "{uv_url}", hash = "sha256:{uv_hash}", size = {uv_size} }}]
 """
-#: What hatchling does for an editable installation, without a download.
+#: This backend makes an editable installation as hatchling does, without a download.
 _BACKEND = """
 import zipfile
 from pathlib import Path
@@ -86,14 +86,14 @@ def build_editable(folder, config_settings=None, metadata_directory=None):
 
 @pytest.fixture(scope="session")
 def our_uv() -> Wheel:
-    """The uv of this environment as a wheel for this machine, of a version that no other uv has."""
+    """The environment's uv as a wheel for this machine, with a version number that no other uv has."""
     kind, (major, minor) = uv.libc()
     return uv_wheel(Path(sys.executable).with_name("uv"), VERSION, f"{kind}_{major}_{minor}_{platform.machine()}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Copy:
-    """A small project in the place of ours, with our bootstrap. `environment` is that of a person who set nothing."""
+    """A small project with this project's bootstrap. `environment` contains no settings of a user."""
 
     folder: Path
     environment: dict[str, str]
@@ -101,7 +101,7 @@ class Copy:
     uv: Wheel
 
     def lock(self, files: str, **changed: object) -> None:
-        """Names the wheels below the address `files`."""
+        """Writes a lock file whose wheels are below the address `files`."""
         values = {
             "version": VERSION,
             "uv_url": f"{files}/{self.uv.name}",
@@ -114,7 +114,7 @@ class Copy:
         (self.folder / "uv.lock").write_text(_LOCK.format(**(values | changed)))
 
     def start(self, **variables: str) -> "subprocess.Popen[str]":
-        """By a Python that finds no package, so no pip. The command prints where `thing` is."""
+        """Starts the bootstrap with a Python that finds no package, so no pip. The command prints where `thing` is."""
         bootstrap = str(self.folder / "tools" / "bootstrap.py")
         return subprocess.Popen(
             [str(Path(sys.executable).resolve()), "-S", bootstrap, "servers", "python", "-c", _COMMAND],
@@ -136,21 +136,21 @@ def completed(running: "subprocess.Popen[str]") -> "subprocess.CompletedProcess[
 
 @pytest.fixture
 def copy(our_uv: Wheel, tmp_path: Path) -> Iterator[Copy]:
-    """Without a lock file yet."""
+    """A copy without a lock file."""
     folder = tmp_path / "project"
     (folder / "tools").mkdir(parents=True)
     shutil.copy(ROOT / "tools" / "bootstrap.py", folder / "tools")
     shutil.copytree(ROOT / "tools" / "installation", folder / "tools" / "installation")
     (folder / "pyproject.toml").write_text(_PROJECT)
     (folder / "backend.py").write_text(_BACKEND)
-    # No program is in the folder of PATH.
+    # The folder of PATH contains no program.
     environment = {"PATH": str(tmp_path), "HOME": str(tmp_path / "home"), "UV_CACHE_DIR": str(tmp_path / "cache")}
     with serving(our_uv, THING) as index:
         yield Copy(folder=folder, environment=environment, index=index, uv=our_uv)
 
 
-def test_a_machine_without_uv_and_pip_gets_the_locked_ones_and_is_told_in_two_lines(copy: Copy) -> None:
-    """The second time nothing is fetched and nothing said."""
+def test_a_machine_without_uv_and_pip_gets_the_locked_ones_with_two_lines_of_output(copy: Copy) -> None:
+    """The second run fetches nothing and prints nothing."""
     copy.lock(f"{copy.index.url}/files")
     first = copy.run()
 
@@ -170,7 +170,7 @@ def test_a_machine_without_uv_and_pip_gets_the_locked_ones_and_is_told_in_two_li
 
 @pytest.mark.parametrize("where", ["UV_DEFAULT_INDEX", "PIP_INDEX_URL", "pip.conf"])
 def test_a_mirror_gives_everything_by_the_hashes_of_the_lock_file(copy: Copy, tmp_path: Path, where: str) -> None:
-    """What the lock file names is out of reach, and the mirror wants a password, which no message shows."""
+    """The addresses in the lock file are unreachable, and the mirror requires a password, which no message shows."""
     copy.lock(NOWHERE)
     copy.index.authorization = f"Basic {base64.b64encode(b'person:secret').decode()}"
     address = copy.index.simple.replace("http://", "http://person:secret@")
@@ -187,7 +187,7 @@ def test_a_mirror_gives_everything_by_the_hashes_of_the_lock_file(copy: Copy, tm
 
 
 def test_a_mirror_without_the_locked_file_is_named_without_its_password(copy: Copy) -> None:
-    """One sentence on how to go on."""
+    """One sentence says how to continue."""
     copy.lock(NOWHERE)
     copy.index.wheels = {}
     refused = copy.run(UV_DEFAULT_INDEX=copy.index.simple.replace("http://", "http://person:secret@"))
@@ -197,7 +197,7 @@ def test_a_mirror_without_the_locked_file_is_named_without_its_password(copy: Co
 
 
 def test_a_proxy_is_used(copy: Copy) -> None:
-    """The host of the lock file has no address here: only the proxy can be asked for it."""
+    """The host of the lock file has no address here, so only the proxy can fetch from it."""
     copy.lock("http://files.invalid")
     installed = copy.run(http_proxy=copy.index.url)
 
@@ -206,7 +206,7 @@ def test_a_proxy_is_used(copy: Copy) -> None:
 
 
 def test_other_bytes_than_the_locked_ones_are_never_run(copy: Copy) -> None:
-    """Both hashes are shown."""
+    """The message shows both hashes."""
     copy.lock(f"{copy.index.url}/files", uv_hash="0" * 64)
     refused = copy.run()
 
@@ -216,7 +216,7 @@ def test_other_bytes_than_the_locked_ones_are_never_run(copy: Copy) -> None:
 
 
 def test_a_failure_that_passes_is_waited_out(copy: Copy) -> None:
-    """An index that is overloaded for a moment."""
+    """The index is overloaded at the first request."""
     copy.lock(f"{copy.index.url}/files")
     copy.index.failures = 1
 
@@ -224,7 +224,7 @@ def test_a_failure_that_passes_is_waited_out(copy: Copy) -> None:
 
 
 def test_without_a_network_one_sentence_says_what_to_set(copy: Copy) -> None:
-    """No traceback."""
+    """The message has no traceback."""
     copy.lock(NOWHERE)
     refused = copy.run()
 
@@ -236,7 +236,7 @@ def test_without_a_network_one_sentence_says_what_to_set(copy: Copy) -> None:
 
 
 def test_a_machine_without_certificate_authorities_gets_uv_by_its_hash(copy: Copy, tmp_path: Path) -> None:
-    """As a minimal Debian, whose ca-certificates is only recommended. With authorities the server must prove itself."""
+    """A minimal Debian only recommends ca-certificates. With authorities, the server's certificate is verified."""
     ours, other = _certificate(tmp_path / "ours.pem"), _certificate(tmp_path / "other.pem")
     (tmp_path / "none").mkdir()
     with serving(copy.uv, certificate=ours) as secure:
@@ -252,7 +252,7 @@ def test_a_machine_without_certificate_authorities_gets_uv_by_its_hash(copy: Cop
 
 
 def _certificate(file: Path) -> Path:
-    """For 127.0.0.1, signed by itself, with its key in the same file."""
+    """A self-signed certificate for 127.0.0.1, with its key in the same file."""
     subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
     key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
     command = ["openssl", "req", "-x509", *key, "-keyout", "-", "-out", "-", *subject]
@@ -261,7 +261,7 @@ def _certificate(file: Path) -> Path:
 
 
 def test_a_package_that_cannot_be_fetched_is_named_with_what_to_set(copy: Copy) -> None:
-    """Uv's own words, and then ours."""
+    """The output has the message of uv first, and the project's sentence after it."""
     copy.lock(f"{copy.index.url}/files", thing_url=f"{NOWHERE}/{THING.name}")
     refused = copy.run(UV_HTTP_RETRIES="0")
 
@@ -273,7 +273,7 @@ def test_a_package_that_cannot_be_fetched_is_named_with_what_to_set(copy: Copy) 
 
 
 def test_two_at_once_fetch_once(copy: Copy) -> None:
-    """`make run` and `make test` in two terminals."""
+    """`make run` and `make test` run in two terminals."""
     copy.lock(f"{copy.index.url}/files")
     both = [completed(running) for running in (copy.start(), copy.start())]
 
@@ -282,7 +282,10 @@ def test_two_at_once_fetch_once(copy: Copy) -> None:
 
 
 def test_an_installation_killed_half_way_is_finished_by_the_next(copy: Copy) -> None:
-    """While uv is fetched; and after a package lost files, as when uv itself is killed."""
+    """The first is killed while it fetches uv.
+
+    In the second case a package has lost files, as when uv itself is killed.
+    """
     copy.lock(f"{copy.index.url}/files")
     copy.index.stalling = True
     first = copy.start()
@@ -302,7 +305,7 @@ def test_an_installation_killed_half_way_is_finished_by_the_next(copy: Copy) -> 
 
 
 def test_an_environment_without_its_interpreter_is_made_anew(copy: Copy) -> None:
-    """As after the system's Python went from 3.11 to 3.13."""
+    """This happens after the system's Python changed from 3.11 to 3.13."""
     copy.lock(f"{copy.index.url}/files")
     assert copy.run().returncode == 0
     python = copy.folder / ".venv" / "bin" / "python"
@@ -316,7 +319,7 @@ def test_an_environment_without_its_interpreter_is_made_anew(copy: Copy) -> None
 @pytest.mark.parametrize("machine", ["x86_64", "aarch64"])
 @pytest.mark.parametrize("library", [("manylinux", (2, 36)), uv.MUSL], ids=["glibc", "musl"])
 def test_the_lock_file_has_a_uv_for_each_machine(machine: str, library: tuple[str, tuple[int, int]]) -> None:
-    """Debian and Alpine, Intel and ARM."""
+    """The machines have Debian or Alpine, and Intel or ARM processors."""
     wheel = uv.choose(uv.locked_wheels(ROOT / "uv.lock"), machine, library)
 
     assert wheel
@@ -328,7 +331,7 @@ def test_the_lock_file_has_a_uv_for_each_machine(machine: str, library: tuple[st
     [((2, 36), "manylinux_2_28_x86_64"), ((2, 27), "manylinux_2_17_x86_64.manylinux2014_x86_64"), ((2, 5), None)],
 )
 def test_of_several_wheels_the_newest_that_runs_is_taken(version: tuple[int, int], expected: str | None) -> None:
-    """By the version of the C library, not by the order of the file."""
+    """The order is by the version of the C library, not the order in the file."""
     tags = ("manylinux_2_17_x86_64.manylinux2014_x86_64", "manylinux_2_28_x86_64", "manylinux_2_39_x86_64", "win_amd64")
     wheels = [
         uv.Wheel(version="1", url=f"https://a.example/uv-1-py3-none-{tag}.whl", sha256="", size=1) for tag in tags
@@ -342,7 +345,7 @@ def test_of_several_wheels_the_newest_that_runs_is_taken(version: tuple[int, int
     ("machine", "library"), [("x86_64", ("manylinux", (2, 12))), ("vax", ("manylinux", (2, 36))), ("vax", uv.MUSL)]
 )
 def test_a_machine_for_which_there_is_no_uv_gets_none(machine: str, library: tuple[str, tuple[int, int]]) -> None:
-    """Rather than one that cannot run."""
+    """No uv is better than one that cannot run."""
     assert uv.choose(uv.locked_wheels(ROOT / "uv.lock"), machine, library) is None
 
 
@@ -368,7 +371,7 @@ def test_a_machine_for_which_there_is_no_uv_gets_none(machine: str, library: tup
 def test_the_index_of_this_machine_is_found_where_uv_and_pip_look(
     tmp_path: Path, variables: dict[str, str], files: dict[str, str], expected: str | None
 ) -> None:
-    """PyPI itself is no other copy.index."""
+    """PyPI's own address does not count as another index."""
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
@@ -377,13 +380,13 @@ def test_the_index_of_this_machine_is_found_where_uv_and_pip_look(
 
 
 def test_an_index_that_is_no_address_of_http_is_refused_without_its_password() -> None:
-    """A sentence."""
+    """The message is a sentence."""
     with pytest.raises(InstallationError, match=r"^The package index ftp://a\.example must begin with http"):
         configured_index({"UV_DEFAULT_INDEX": "ftp://user:secret@a.example"})
 
 
 def test_a_password_is_no_part_of_an_address() -> None:
-    """Quoted characters are those of the password."""
+    """Quoted characters of the password are decoded."""
     location = locate("https://user:se%40cret@a.example:8443/simple?x=1")
 
     assert location.url == "https://a.example:8443/simple?x=1"
@@ -395,7 +398,7 @@ def test_a_password_is_no_part_of_an_address() -> None:
     "link", ["../../files/a%2B1.whl#sha256=00", "/files/a+1.whl", "https://a.example/files/a+1.whl"]
 )
 def test_links_of_an_index_lead_from_its_page(link: str) -> None:
-    """Relative and absolute ones, without the fragment."""
+    """The page has relative and absolute links. The fragment is removed."""
     found = link_on_page(f"<a href='x.whl'>x</a><A HREF='{link}'>a</A>", "https://a.example/simple/a/", "a+1.whl")
 
     assert found in {"https://a.example/files/a+1.whl", "https://a.example/files/a%2B1.whl"}

@@ -1,4 +1,4 @@
-"""What the tests need from the system is looked for before the first of them."""
+"""The programs that the tests need from the system are checked before the first test."""
 
 import os
 import re
@@ -19,20 +19,20 @@ NOBODY = 65534
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """That every user may enter."""
-    with scratch_directory() as made:
-        (made / "programs").mkdir()
-        yield made
+    """A temporary folder that every user can read."""
+    with scratch_directory() as scratch:
+        (scratch / "programs").mkdir()
+        yield scratch
 
 
 @pytest.fixture
 def bare(folder: Path) -> dict[str, str]:
-    """The environment of a person on whose machine PATH leads to no program, and no browser was downloaded."""
+    """An environment in which PATH contains no program and no browser was downloaded."""
     return {"PATH": str(folder / "programs"), "HOME": str(folder), "PLAYWRIGHT_BROWSERS_PATH": str(folder)}
 
 
 def look(folder: Path, environment: dict[str, str], *parts: str) -> "subprocess.CompletedProcess[str]":
-    """As a user without root's rights."""
+    """Runs the check as a user without root rights."""
     shutil.copytree(ROOT / "tools", folder / "tools", ignore=shutil.ignore_patterns("__pycache__"))
     return subprocess.run(
         [_system_python(), "-m", "tools.prerequisites", *parts],
@@ -47,7 +47,7 @@ def look(folder: Path, environment: dict[str, str], *parts: str) -> "subprocess.
 
 
 def _system_python() -> str:
-    """That user may not reach the interpreter of the tests."""
+    """That user may not have access to the interpreter of the tests."""
     found = shutil.which("python3", path="/usr/bin:/bin")
     assert found
     return found
@@ -68,7 +68,7 @@ def test_without_root_one_line_says_what_to_type(folder: Path, bare: dict[str, s
 
 
 def test_where_apt_is_missing_the_packages_are_named(folder: Path, bare: dict[str, str]) -> None:
-    """Other distributions have other names."""
+    """Other distributions use other package names."""
     refused = look(folder, bare, "test", "cluster")
 
     assert refused.returncode == 1
@@ -77,7 +77,7 @@ def test_where_apt_is_missing_the_packages_are_named(folder: Path, bare: dict[st
 
 
 def test_an_unknown_part_is_refused(folder: Path, bare: dict[str, str]) -> None:
-    """Rather than taken for a part that needs nothing."""
+    """An unknown part must not count as one that needs nothing."""
     refused = look(folder, bare, "tests")
 
     assert (refused.returncode, refused.stdout) == (2, "")
@@ -85,7 +85,7 @@ def test_an_unknown_part_is_refused(folder: Path, bare: dict[str, str]) -> None:
 
 
 def test_make_looks_before_it_lints_or_tests() -> None:
-    """What is missing is said in the first second, not after the installation and the linters."""
+    """A missing program is reported first, and not after the installation and the linters."""
     command = ["make", "--dry-run", "--no-print-directory", "PYTHON=python3", "test"]
     planned = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=20, check=True).stdout
 
@@ -93,7 +93,7 @@ def test_make_looks_before_it_lints_or_tests() -> None:
 
 
 def test_ci_has_no_list_of_its_own() -> None:
-    """It can install only what the shared list needs to be read."""
+    """The script installs only what is needed to read the shared list."""
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
     listed = {need.package for needs in PARTS.values() for need in needs} - {"python3.11"}
 
@@ -103,8 +103,8 @@ def test_ci_has_no_list_of_its_own() -> None:
 
 @pytest.mark.parametrize("chosen", ["tests/browser", "tests/browser/test_flow.py"])
 def test_a_missing_chromium_is_one_line_and_no_test_runs(bare: dict[str, str], chosen: str) -> None:
-    """Once it was 28 times `Connection closed while reading from the driver`."""
-    ended = subprocess.run(
+    """Earlier, 28 tests failed with `Connection closed while reading from the driver`."""
+    result = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", chosen],
         cwd=ROOT,
         env=bare,
@@ -114,9 +114,9 @@ def test_a_missing_chromium_is_one_line_and_no_test_runs(bare: dict[str, str], c
         check=False,
     )
 
-    assert ended.returncode == pytest.ExitCode.USAGE_ERROR
-    assert "no tests ran" in ended.stdout
-    [line] = [line for line in (ended.stdout + ended.stderr).splitlines() if "chromium" in line]
+    assert result.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "no tests ran" in result.stdout
+    [line] = [line for line in (result.stdout + result.stderr).splitlines() if "chromium" in line]
     assert line.startswith("ERROR: The tests need ")
-    assert "passed" not in ended.stdout
-    assert "error" not in ended.stdout
+    assert "passed" not in result.stdout
+    assert "error" not in result.stdout

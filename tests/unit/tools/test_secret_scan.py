@@ -5,12 +5,12 @@ from pathlib import Path
 from tests.support.releases.git_project import git
 from tools.secret_scan import CLEAN, FOUND, scan, tracked_files
 
-#: In two halves, so that this file holds no secret; the other text that looks like one says nothing.
+#: The secret is split in two, so that this file contains none.
 PLANTED = "ghp_" + "9aB3dE5fG7hJ1kL2mN4pQ6rS8tU0vW1xY2zA"
 
 
 def test_a_planted_secret_is_found_and_named(tmp_path: Path) -> None:
-    """The control: with the secret the scan fails, without it the same files pass."""
+    """This is the control: the scan fails with the secret, and passes without it."""
     clean, leaking = tmp_path / "clean.py", tmp_path / "leaking.py"
     clean.write_text("TOKEN = read_from_environment()\n", encoding="utf-8")
     leaking.write_text(f'TOKEN = "{PLANTED}"\n', encoding="utf-8")

@@ -1,4 +1,4 @@
-"""What is installed or run comes from one index and is pinned."""
+"""All packages come from one index and are pinned."""
 
 import tomllib
 from pathlib import Path
@@ -50,7 +50,7 @@ def test_an_action_that_is_pinned_to_a_tag_is_named(tmp_path: Path) -> None:
 
 
 def test_the_project_is_built_by_the_uv_that_installs_it() -> None:
-    """Bounds of uv and of its backend agree, so that no build tool is downloaded without a hash."""
+    """The bounds of uv and of its build backend agree, so that no build tool is downloaded without a hash."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     bounds = f">={'.'.join(map(str, OLDEST))},<{'.'.join(map(str, TOO_NEW))}"
     locked = next(

@@ -1,4 +1,4 @@
-"""A canary worker's documents beside those of the old release's workers, by layout (issue 11, R12.2)."""
+"""Comparison of a canary worker's documents with those of the old release's workers, by layout (issue 11, R12.2)."""
 
 from collections.abc import Iterable
 from random import Random
@@ -31,7 +31,7 @@ EXAM, LECTURES, REFUSED = ("exams", "read", 8), ("lectures", "read", 8), ("unkno
 
 
 def worker(allocation: str, readings: Iterable[Reading], *, counts_events: bool = True) -> list[Sample]:
-    """What it shows after these readings."""
+    """The metrics of a worker after these readings."""
     found: list[Sample] = []
 
     def add(name: str, value: float, **labels: str) -> None:
@@ -63,16 +63,16 @@ def compared(both: DocumentPeriod) -> DocumentComparison:
     return compare_documents(both, DocumentLimits(), looks=LOOKS)
 
 
-def said(comparison: DocumentComparison) -> list[str]:
+def findings(comparison: DocumentComparison) -> list[str]:
     return [describe_document_measure(each) for each in comparison.worse]
 
 
 def test_a_layout_that_the_canary_refuses_is_named_with_its_figures() -> None:
-    """A refused document has no layout: the layout shows by its absence."""
+    """A refused document has no layout, so the comparison shows that documents of a layout are missing."""
     both = between([EXAM, LECTURES] * 100, [REFUSED, LECTURES] * 40)
     comparison = compared(both)
     assert comparison.verdict is Verdict.WORSE
-    found = said(comparison)
+    found = findings(comparison)
     assert found[1].startswith("refused as `not-a-schedule` 40 of 80 against 0 of 200 documents, by chance once in")
     assert found[1].endswith("; most of all exams: read 0 of 80 against 100 of 200 documents")
     assert "exams: refused, or not read as such, are 80 of 80 against 100 of 200 documents" in found[2]
@@ -80,14 +80,14 @@ def test_a_layout_that_the_canary_refuses_is_named_with_its_figures() -> None:
 
 
 def test_one_event_fewer_in_each_document_of_a_layout_is_found() -> None:
-    """Students of a semester have about as many exams each; lectures are read as before."""
+    """Students of a semester have about the same number of exams each. Lectures are read as before."""
     both = between([EXAM, LECTURES] * 100, [("exams", "read", 7), LECTURES] * 40)
-    (found,) = said(compared(both))
+    (found,) = findings(compared(both))
     assert found.startswith("exams: at most 7 events in 40 of 40 against 0 of 100 documents, by chance once in")
 
 
 def test_a_canary_that_warns_of_more_documents_is_found() -> None:
-    (found,) = said(compared(between([EXAM] * 100, [("exams", "warned", 8)] * 40)))
+    (found,) = findings(compared(between([EXAM] * 100, [("exams", "warned", 8)] * 40)))
     assert found.startswith("exams: warned 40 of 40 against 0 of 100 documents")
 
 
@@ -95,7 +95,7 @@ def test_an_equally_good_canary_is_not_worse_and_the_verdict_says_how_sure_it_is
     both = between([EXAM, LECTURES, REFUSED] * 100, [EXAM, LECTURES, REFUSED] * 100)
     few = between([EXAM] * 20, [EXAM] * 3)
     assert compared(between([EXAM, LECTURES] * 100, [EXAM, LECTURES] * 100)).verdict is Verdict.NOT_WORSE
-    # A third is refused by both, so that it takes more to be sure.
+    # Both releases refuse a third of the documents, so certainty needs more of them.
     assert compared(both).verdict is Verdict.UNSURE
     assert describe_documents(compared(few), few) == (
         "not sure after 3 documents beside 20 of the old release: refused at most 64.3% more often"
@@ -103,20 +103,20 @@ def test_an_equally_good_canary_is_not_worse_and_the_verdict_says_how_sure_it_is
 
 
 def test_a_canary_that_recognises_more_is_not_worse() -> None:
-    """What was refused, or had no entries, is read now."""
+    """The canary reads documents that the old release refused or read without entries."""
     old = [("none", "warned", 0), REFUSED, LECTURES] * 60
     assert not compared(between(old, [EXAM, EXAM, LECTURES] * 60)).worse
 
 
 def test_an_old_release_that_counts_no_events_is_compared_by_what_it_counts() -> None:
-    """The release before this comparison."""
+    """The old release precedes this comparison and counts no events."""
     before = worker("old", [EXAM] * 100, counts_events=False)
     new = worker("canary", [("exams", "read", 5), ("exams", "read", 9)] * 20)
     assert not compared(period(at(), at(before, new), canaries={"canary"})).worse
 
 
 def test_only_what_was_read_in_between_counts() -> None:
-    """Also of a worker that was started again, was missing for a moment or was not there before."""
+    """This includes a worker that was restarted, was missing from one scrape, or started later."""
     first = at(worker("old", [EXAM] * 90), worker("canary", [EXAM] * 5))
     second = at(worker("canary", [EXAM])).after(first)
     third = at(worker("old", [EXAM] * 92), worker("late", [EXAM] * 3), worker("canary", [EXAM])).after(second)
@@ -144,7 +144,10 @@ def test_the_table_has_all_documents_together_first() -> None:
 
 @pytest.mark.parametrize("mixture", [(EXAM,), (EXAM, LECTURES, REFUSED), (EXAM, ("exams", "warned", 6), LECTURES)])
 def test_equally_good_releases_are_rarely_called_worse(mixture: tuple[Reading, ...]) -> None:
-    """At every look of 100 gates of 300 documents, of which the canary reads a third (`false_alarm_max` is 1 %)."""
+    """The rate covers every look of 100 gates of 300 documents.
+
+    The canary reads a third of them (`false_alarm_max` is 1 %).
+    """
     rng = Random(11)  # noqa: S311 - varied, not secret
     alarms = 0
     for _ in range(100):

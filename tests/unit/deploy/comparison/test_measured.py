@@ -1,4 +1,4 @@
-"""Counters of Prometheus as the two releases' traffic."""
+"""Counters of Prometheus become the traffic of the two releases."""
 
 from upschedule.deploy.comparison.measured import RequestSnapshot, period, slower_than, snapshot_of
 from upschedule.deploy.comparison.traffic import Histogram, together
@@ -8,7 +8,7 @@ ROUTE = {"method": "GET", "route": "/", "service": "api"}
 
 
 def instance(allocation: str, *, quick: int, slow: int = 0, faults: int = 0, route: str = "/") -> list[Sample]:
-    """`slow` took between one and two seconds."""
+    """`slow` requests took between one and two seconds."""
     labels = {**ROUTE, "alloc": allocation, "route": route}
     total = quick + slow
     buckets = {"0.5": quick, "1": quick, "2": total, "+Inf": total}
@@ -23,8 +23,8 @@ def at(*instances: list[Sample]) -> RequestSnapshot:
     return snapshot_of(sample for each in instances for sample in each)
 
 
-def test_only_what_happened_in_between_counts_and_each_release_by_itself() -> None:
-    """Also of an instance that was not there before."""
+def test_only_requests_in_between_count_and_each_release_separately() -> None:
+    """This includes an instance that started in between."""
     before = at(instance("old-1", quick=100, slow=50), instance("canary", quick=40, faults=40))
     after = at(
         instance("old-1", quick=130, slow=52),
@@ -41,19 +41,19 @@ def test_only_what_happened_in_between_counts_and_each_release_by_itself() -> No
 
 
 def test_counters_that_began_anew_count_from_nothing() -> None:
-    """As after a restart of the process."""
+    """Counters restart at zero when the process restarts."""
     found = period(at(instance("canary", quick=90)), at(instance("canary", quick=4)), canaries={"canary"})
     assert found.new["GET /"].requests == 4
 
 
 def test_an_instance_that_has_ended_counts_for_nothing() -> None:
-    """What it answered last cannot be known."""
+    """Its last requests are unknown."""
     found = period(at(instance("old", quick=90)), at(), canaries={"canary"})
     assert (found.old, found.new) == ({}, {})
 
 
 def test_an_instance_that_was_missing_for_a_moment_counts_with_its_news_only() -> None:
-    """Not with all that it has answered since it started: a scrape may fail while the machine is busy."""
+    """Its total since the start does not count. A scrape may fail while the machine is busy."""
     first = at(instance("old", quick=90_000))
     second = at().after(first)
     third = at(instance("old", quick=90_007)).after(second)
@@ -62,14 +62,14 @@ def test_an_instance_that_was_missing_for_a_moment_counts_with_its_news_only() -
 
 
 def test_a_stream_is_not_slow() -> None:
-    """It lasts as long as what it follows; its faults count."""
+    """A stream lasts as long as the reading that it shows. Its faults count."""
     route = "/api/v1/jobs/{job_id}/stream"
     found = period(at(), at(instance("canary", quick=1, slow=5, faults=1, route=route)), canaries={"canary"})
     assert found.counted([1.0]).new[f"GET {route}"].events == {"faults": 1}
 
 
 def test_percentiles_are_estimated_within_their_bucket() -> None:
-    """As `histogram_quantile` does; beyond the last bound they are that bound."""
+    """The estimate is that of `histogram_quantile`. Beyond the last bound it is that bound."""
     histogram = Histogram(requests=100, faults=0, within={0.5: 50, 1.0: 90, 2.0: 98})
     assert [histogram.quantile(share) for share in (0.25, 0.5, 0.7, 0.95, 0.99)] == [0.25, 0.5, 0.75, 1.625, 2.0]
     assert together([]).quantile(0.5) is None

@@ -1,4 +1,4 @@
-"""The statistics of the comparison, against values that can be looked up or counted."""
+"""The statistics of the comparison, against published or exactly counted values."""
 
 import itertools
 import math
@@ -14,13 +14,13 @@ def table(old: tuple[int, int], new: tuple[int, int]) -> Table:
 
 
 def test_the_exact_test_is_fishers() -> None:
-    """The lady who tastes tea: all eight cups right by chance once in 70 times, six or more 17 times."""
+    """Fisher's tea tasting: all eight cups are right by chance once in 70 times, and six or more 17 times."""
     assert chance_of_excess([table((0, 4), (4, 4))]) == pytest.approx(1 / 70)
     assert chance_of_excess([table((1, 4), (3, 4))]) == pytest.approx(17 / 70)
 
 
 def test_several_tables_are_judged_together_but_not_mixed() -> None:
-    """Every assignment of the events of both tables counted out."""
+    """The test counts every assignment of the events of both tables."""
     tables = [table((1, 3), (2, 3)), table((0, 2), (2, 4))]
 
     def totals(each: Table) -> list[int]:
@@ -34,7 +34,7 @@ def test_several_tables_are_judged_together_but_not_mixed() -> None:
 
 
 def test_a_route_that_is_slow_in_both_releases_shows_no_excess() -> None:
-    """Though the new release has more of its requests: added up, 91 of 110 against 19 of 110 would be slow."""
+    """The new release has more requests of the slow route. Added up, 91 of 110 against 19 of 110 would be slow."""
     slow, quick = table((9, 10), (90, 100)), table((10, 100), (1, 10))
     assert chance_of_excess([slow, quick]) > 0.5
     mixed = table((19, 110), (91, 110))
@@ -42,7 +42,7 @@ def test_a_route_that_is_slow_in_both_releases_shows_no_excess() -> None:
 
 
 def test_many_events_are_judged_by_the_normal_distribution_to_nearly_the_same_chance() -> None:
-    """On both sides of the switch the chances differ by less than a factor of two, far out in the tail."""
+    """Near the switch between the methods, the chances differ by less than a factor of two, far out in the tail."""
     below, above = table((1_440, 40_000), (460, 10_000)), table((2_080, 40_000), (620, 10_000))
     for each in (below, above):
         z = (each.excess - 0.5) / math.sqrt(each.variance)
@@ -59,7 +59,7 @@ def test_without_trials_or_events_nothing_is_shown() -> None:
 
 
 def test_the_limit_of_the_difference_is_newcombes() -> None:
-    """Two of his examples, 56/70 against 48/80 and 0/10 against 0/20, at 95 % on both sides."""
+    """Two of Newcombe's examples, 56/70 against 48/80 and 0/10 against 0/20, at 95 % on both sides."""
     assert difference_at_most(table((48, 80), (56, 70)), confidence=0.975) == pytest.approx(0.3339, abs=5e-5)
     assert difference_at_most(table((0, 20), (0, 10)), confidence=0.975) == pytest.approx(0.2775, abs=5e-5)
 

@@ -14,7 +14,7 @@ ROUTE = "POST /api/v1/uploads"
 
 
 def answers(requests: int, *, faults: int = 0, slow: int = 0) -> Histogram:
-    """`slow` took between two and five seconds."""
+    """`slow` requests took between two and five seconds."""
     return Histogram(requests=requests, faults=faults, within={2.0: requests - slow, 5.0: requests})
 
 
@@ -23,19 +23,19 @@ def figures(before: Histogram | None, *slices: Histogram, route: str = ROUTE) ->
 
 
 def test_faults_of_one_route_are_named_with_both_figures() -> None:
-    """The other routes are as they were."""
+    """The figures of the other routes did not change."""
     found = figures(answers(400, faults=1), *[answers(30, faults=6)] * 4)
     both = Figures(
         before={**found.before, "GET /": answers(5000)},
         slices=tuple({**each, "GET /": answers(500)} for each in found.slices),
     )
 
-    (said,) = complaints(both, LIMITS)
+    (complaint,) = complaints(both, LIMITS)
 
-    assert said.startswith("POST /api/v1/uploads: faults 18 of 90 against 1 of 400 before the promotion")
+    assert complaint.startswith("POST /api/v1/uploads: faults 18 of 90 against 1 of 400 before the promotion")
 
 
-def test_a_route_that_nobody_asked_before_has_absolute_limits() -> None:
+def test_a_route_without_earlier_requests_has_absolute_limits() -> None:
     assert "slower than 2 s 30 of 90 against no figures before" in str(
         complaints(figures(None, *[answers(30, slow=10)] * 4), LIMITS)
     )
@@ -62,7 +62,7 @@ def test_a_stream_is_not_slow() -> None:
 
 
 def test_an_equally_good_release_passes_ten_minutes() -> None:
-    """At the same rates of faults and slow requests as before, judged after each slice."""
+    """The rates of faults and slow requests equal those before. Each slice is followed by a decision."""
     random_ = random.Random(26)  # noqa: S311 - simulated traffic
 
     def slice_of(requests: int) -> Histogram:

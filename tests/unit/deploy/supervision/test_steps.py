@@ -1,4 +1,4 @@
-"""What the watch does next, in each state that the jobs can be in."""
+"""What the supervisor does next, in each state of the jobs."""
 
 from typing import Any
 
@@ -67,16 +67,16 @@ RECORDED_ONE, RECORDED_BOTH = [identity(ON_ONE)], [identity(ON_TWO), identity(ON
     [
         (both(ON_ONE, ON_ONE), watch(ON_ONE, WatchVerdict.NOT_WATCHED), RECORDED_ONE, Step.NOTHING),
         (both(TWO_WAITS, TWO_WAITS), watch(ON_ONE, WatchVerdict.NOT_WATCHED), RECORDED_ONE, Step.NOTHING),
-        # By `nomad deployment promote`, one job after the other.
+        # `nomad deployment promote` promotes one job after the other.
         (both(TWO_WAITS, TWO_ROLLS), watch(ON_ONE, WatchVerdict.PASSED), RECORDED_ONE, Step.BEGIN),
         (both(TWO_ROLLS, TWO_ROLLS), watch(ON_ONE, WatchVerdict.REVERTED), RECORDED_ONE, Step.BEGIN),
-        # A command has recorded it before the supervisor looked.
+        # A command recorded the release before the supervisor looked.
         (both(ON_TWO, ON_TWO), watch(ON_ONE, WatchVerdict.PASSED), RECORDED_BOTH, Step.BEGIN),
         (both(ON_TWO, ON_TWO), watch(ON_TWO, WatchVerdict.WATCHING), RECORDED_BOTH, Step.JUDGE),
         (both(ON_TWO, ON_TWO), watch(ON_TWO, WatchVerdict.ACCEPTED), RECORDED_BOTH, Step.NOTHING),
-        # Only its bounds changed: the instances stayed.
+        # Only the bounds of the scaling changed, and the instances stayed.
         (both(WIDER, WIDER), watch(ON_TWO, WatchVerdict.WATCHING), RECORDED_BOTH, Step.ADOPT),
-        # The next release, before the watch ended.
+        # The next release began before the watch ended.
         (both(THREE_WAITS, THREE_WAITS), watch(ON_TWO, WatchVerdict.WATCHING), RECORDED_BOTH, Step.LEAVE),
         (both(THREE_WAITS, THREE_WAITS), watch(ON_TWO, WatchVerdict.PASSED), RECORDED_BOTH, Step.NOTHING),
     ],
@@ -90,16 +90,17 @@ def test_a_promoted_release_is_watched(
 @pytest.mark.parametrize(
     ("states", "known", "records", "step"),
     [
-        # Nomad, or a person, gave up one job: the others must follow.
+        # Nomad or an operator failed one job's deployment, so the others must follow.
         (both(ON_TWO, TWO_GIVEN_UP), watch(ON_TWO, WatchVerdict.WATCHING), RECORDED_ONE, Step.FAILED),
-        # Killed in the middle of a revert: it continues, and is never taken for the promotion of the earlier release.
+        # The supervisor was killed in the middle of a revert. It continues, and does not watch the earlier release as a
+        # promoted one.
         (both(ON_TWO, ON_TWO), watch(ON_TWO, WatchVerdict.REVERTING), RECORDED_BOTH, Step.REVERT),
         (both(ON_TWO, ONE_WAITS), watch(ON_TWO, WatchVerdict.REVERTING), RECORDED_BOTH, Step.REVERT),
         (both(ONE_WAITS, BACK_ON_ONE), watch(ON_TWO, WatchVerdict.REVERTING), RECORDED_BOTH, Step.REVERT),
         (both(BACK_ON_ONE, BACK_ON_ONE), watch(ON_TWO, WatchVerdict.REVERTING), RECORDED_BOTH, Step.BACK),
         # A second revert would leave the release before as well.
         (both(BACK_ON_ONE, BACK_ON_ONE), watch(ON_TWO, WatchVerdict.REVERTING), RECORDED_ONE, Step.BACK),
-        # By `upschedule deploy revert`.
+        # `upschedule deploy revert` has reverted the release.
         (both(BACK_ON_ONE, BACK_ON_ONE), watch(ON_TWO, WatchVerdict.WATCHING), RECORDED_ONE, Step.LEAVE),
         (both(BACK_ON_ONE, BACK_ON_ONE), watch(ON_TWO, WatchVerdict.LEFT), RECORDED_ONE, Step.ADOPT),
         (both(BACK_ON_ONE, BACK_ON_ONE), watch(ON_TWO, WatchVerdict.PASSED), RECORDED_ONE, Step.ADOPT),

@@ -1,4 +1,4 @@
-"""The address of a list's next page."""
+"""The address of the next page of a list."""
 
 import datetime as dt
 import uuid

@@ -1,4 +1,4 @@
-"""What the time of a request holds, by which a canary is compared with the release before (R6.3, R12.2)."""
+"""The measured time of a request, which is used to compare a canary with the release before (R6.3, R12.2)."""
 
 import time
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ LABELS = {"method": "GET", "route": "/of-this-test"}
 
 
 class SlowSettings(LiveSettings):
-    """The first that a request needs takes its time."""
+    """The first call that a request needs is slow."""
 
     @property
     def current(self) -> Settings:
@@ -41,7 +41,7 @@ async def send(message: Mapping[str, Any]) -> None:
 
 
 async def test_a_delay_before_the_application_is_part_of_the_time_of_a_request() -> None:
-    """A release may delay a request anywhere."""
+    """A release may be slow in any part of a request."""
     scope: Scope = {"type": "http", "method": "GET", "path": LABELS["route"], "headers": [], "query_string": b""}
     await Boundary(application, SlowSettings(base()))(scope, receive, send)
     seconds = REGISTRY.get_sample_value("upschedule_http_request_seconds_sum", LABELS)

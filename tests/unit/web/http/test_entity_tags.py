@@ -1,4 +1,4 @@
-"""Comparison of entity tags."""
+"""The comparison of entity tags."""
 
 from upschedule.web.http.entity_tags import matches
 

@@ -1,4 +1,4 @@
-"""Names of files that strangers send."""
+"""File names from uploads are made safe."""
 
 import unicodedata
 

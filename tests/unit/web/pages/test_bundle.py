@@ -1,4 +1,4 @@
-"""Scripts are joined without changing what they do."""
+"""Scripts are joined without a change of behaviour."""
 
 import pytest
 
@@ -12,13 +12,13 @@ MODULES = {
 
 
 def test_every_module_comes_once_and_after_what_it_imports() -> None:
-    made = bundled("main.js", MODULES)
+    bundle = bundled("main.js", MODULES)
 
-    positions = [made.index(f"const ${name} =") for name in ("two", "double", "main")]
+    positions = [bundle.index(f"const ${name} =") for name in ("two", "double", "main")]
     assert positions == sorted(positions)
-    assert made.count("const name = 2;") == 1
-    assert "import" not in made
-    assert "export" not in made
+    assert bundle.count("const name = 2;") == 1
+    assert "import" not in bundle
+    assert "export" not in bundle
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,6 @@ def test_every_module_comes_once_and_after_what_it_imports() -> None:
     ['import everything from "./two.js";\n', "export default 1;\n", 'import { main } from "./main.js";\n'],
 )
 def test_what_is_not_known_is_refused(text: str) -> None:
-    """Rather than sent to browsers as a broken script."""
+    """Otherwise browsers would get a broken script."""
     with pytest.raises(CannotBundle):
         bundled("main.js", MODULES | {"two.js": text})

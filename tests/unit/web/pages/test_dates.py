@@ -1,4 +1,4 @@
-"""The dates form."""
+"""The form of term dates and recesses."""
 
 import datetime as dt
 
@@ -22,14 +22,14 @@ def _period(start: str, end: str) -> Period:
 
 
 def test_the_year_is_that_of_the_terms() -> None:
-    """It needs no separate choice."""
+    """The year needs no separate field."""
     chosen = year_choice(_TERM, YearDates())
     assert chosen.year == 2026
     assert chosen.dates.terms == {"S2": _period("2026-07-13", "2026-10-16")}
 
 
 def test_recesses_come_in_order_and_empty_ones_are_none() -> None:
-    """A row that is left empty, or emptied, is no recess."""
+    """An empty row is not a recess, even if it had dates before."""
     form = [
         *_TERM,
         ("recess1_start", "2026-10-01"), ("recess1_end", "2026-10-04"),
@@ -58,7 +58,7 @@ def test_half_a_period_is_refused_by_name(form: list[tuple[str, str]]) -> None:
 
 
 def test_a_proposed_recess_counts_only_once_it_is_ticked() -> None:
-    """A class that is missing does more harm than one too many."""
+    """A missing class does more harm than an unnecessary one."""
     proposed = [("proposed1_start", "2026-09-26"), ("proposed1_end", "2026-10-04"), ("proposed1_name", "Spring recess")]
     assert year_choice([*_TERM, *proposed], YearDates()).dates.recesses == ()
     ticked = year_choice([*_TERM, *proposed, ("proposed1_use", "yes")], YearDates()).dates.recesses
@@ -67,19 +67,24 @@ def test_a_proposed_recess_counts_only_once_it_is_ticked() -> None:
 
 def test_the_form_shows_terms_with_their_names_and_a_recess_to_confirm() -> None:
     calendar = assembly(a_lecture())
-    shown = dates_of(calendar, advise(calendar, [KNOWN], dt.date(2026, 7, 1)))
-    assert [(term.title, term.start) for term in shown.terms] == [("second semester (S2)", "2026-07-13")]
-    assert [(row.key, row.start, row.proposed) for row in shown.recesses] == [
+    view = dates_of(calendar, advise(calendar, [KNOWN], dt.date(2026, 7, 1)))
+    assert [(term.title, term.start) for term in view.terms] == [("second semester (S2)", "2026-07-13")]
+    assert [(row.key, row.start, row.proposed) for row in view.recesses] == [
         ("proposed1", "2026-09-26", True),
         ("recess0", "", False),
     ]
-    assert (shown.confirmed, shown.estimated_from, shown.source, shown.missing) == (False, None, "A yearbook", False)
+    assert (view.confirmed, view.estimated_from, view.source, view.missing) == (
+        False,
+        None,
+        "A yearbook",
+        False,
+    )
 
 
 def test_a_refused_form_keeps_what_was_typed_and_says_what_is_wrong_beside_it() -> None:
-    """The service counts recesses by their first days, the form in the order of its rows."""
+    """The service numbers recesses by their first days, and the form by its rows."""
     calendar = assembly(a_lecture(), dates=YearDates(recesses=(_period("2026-10-01", "2026-10-04"),)))
-    shown = dates_of(calendar, YearAdvice(today=dt.date(2026, 7, 1)))
+    view = dates_of(calendar, YearAdvice(today=dt.date(2026, 7, 1)))
     form = [
         ("S2_start", "2026-07-20"), ("S2_end", "2026-07-01"),
         ("recess1_start", "2026-10-01"), ("recess1_end", "2026-09-01"),
@@ -89,7 +94,7 @@ def test_a_refused_form_keeps_what_was_typed_and_says_what_is_wrong_beside_it() 
         FieldError(field="academic_year.terms.S2.end", detail="The end is before the start."),
         FieldError(field="academic_year.recesses.1.end", detail="Also before."),
     ]
-    refused = refused_dates(shown, form, errors)
+    refused = refused_dates(view, form, errors)
     assert [(term.start, term.end, term.error) for term in refused.terms] == [
         ("2026-07-20", "2026-07-01", "The end is before the start.")
     ]
@@ -98,4 +103,4 @@ def test_a_refused_form_keeps_what_was_typed_and_says_what_is_wrong_beside_it() 
         ("recess0", "2026-08-08", ""),
     ]
     assert complaint(refused, "") == "Second semester (S2): The end is before the start. Recess: Also before."
-    assert complaint(shown, "Too many.") == "Too many."
+    assert complaint(view, "Too many.") == "Too many."

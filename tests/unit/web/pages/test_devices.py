@@ -1,4 +1,4 @@
-"""Devices by what their browsers say."""
+"""The name of a device from its browser's User-Agent."""
 
 import pytest
 

@@ -47,12 +47,12 @@ def test_a_document_that_was_read_says_how_much_it_holds() -> None:
 
 @pytest.mark.parametrize("in_file", [True, False])
 def test_trying_again_is_offered_only_where_it_may_help(*, in_file: bool) -> None:
-    """A cause in the file stays in the file."""
+    """Reading the same file again cannot remove a cause in the file."""
     error = JobError(code="pdf-scanned", title="A scan", detail="Upload the PDF itself.", in_file=in_file)
     card = _card(status=Status.FAILED, error=error)
     assert (card.state, card.can_retry) == ("Upload the PDF itself.", not in_file)
 
 
 @pytest.mark.parametrize(("size_bytes", "size"), [(10, "1 kB"), (83_211, "83 kB"), (2_340_000, "2.3 MB")])
-def test_sizes_are_told_in_round_units(size_bytes: int, size: str) -> None:
+def test_sizes_are_shown_in_round_units(size_bytes: int, size: str) -> None:
     assert _card(size_bytes=size_bytes).size == size

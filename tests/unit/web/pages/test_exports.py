@@ -24,7 +24,7 @@ def test_each_date_is_a_row_in_time_order() -> None:
 
 
 def test_no_cell_is_a_formula() -> None:
-    """Texts come from files of unknown origin."""
+    """The texts come from files of unknown origin."""
     (first, *_) = _rows(lecture(venues=("=HYPERLINK(1)",), activity="@L1", group="-G"))
     assert (first["venues"], first["title"], first["group"]) == ("'=HYPERLINK(1)", "'@L1", "'-G")
 

@@ -1,4 +1,4 @@
-"""Where a day's items are placed in the grid."""
+"""The positions of a day's items in the grid."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -20,18 +20,18 @@ def test_a_class_alone_is_as_wide_as_its_day() -> None:
 
 
 def test_classes_that_touch_do_not_share_the_width() -> None:
-    """One ends when the next begins."""
+    """One class ends when the next begins."""
     assert [block.half for block in _blocks(("08:30", "09:30"), ("09:30", "10:20"))] == [0, 0]
 
 
 def test_two_parallel_classes_share_the_width() -> None:
-    """A third that follows the first takes its half."""
+    """A third class that follows the first takes its half."""
     blocks = _blocks(("08:30", "09:20"), ("08:30", "11:20"), ("09:30", "10:20"))
     assert [block.half for block in blocks] == [1, 2, 1]
 
 
 def test_three_parallel_classes_are_listed_together() -> None:
-    """They would be too narrow beside each other to read their rooms."""
+    """Beside each other they would be too narrow to read their rooms."""
     (block,) = _blocks(("08:30", "09:20"), ("08:30", "11:20"), ("08:40", "11:20"), ("09:30", "10:20"))
     assert [item.start for item in block.items] == ["08:30", "08:30", "08:40", "09:30"]
     assert (block.half, block.first_line, block.last_line) == (0, 7, 41)
@@ -42,7 +42,7 @@ _clock = st.integers(0, 23 * 60 + 58)
 
 @given(st.lists(st.tuples(_clock, _clock), min_size=1, max_size=12))
 def test_no_two_blocks_overlap_in_the_grid(times: list[tuple[int, int]]) -> None:
-    """Whatever is printed, everything is inside the grid once, and no block hides another."""
+    """Every item is in the grid exactly once, and no block hides another."""
     periods = [tuple(sorted((start, end))) for start, end in times]
     blocks = _blocks(*[(f"{a // 60:02}:{a % 60:02}", f"{(b + 1) // 60:02}:{(b + 1) % 60:02}") for a, b in periods])
     assert sorted(item.entry_id for block in blocks for item in block.items) == sorted(map(str, range(len(times))))

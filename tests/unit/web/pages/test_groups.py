@@ -1,4 +1,4 @@
-"""The screen for choosing groups: what it says, and what its forms mean."""
+"""The page for choosing groups: its sentences and its forms."""
 
 import time
 
@@ -32,7 +32,7 @@ def _screen(*events: Event, choices: Choices | None = None) -> GroupsScreen:
     return groups_screen(found, propose_groups(found, Wishes(), _SETTINGS, clock=time.monotonic))
 
 
-def test_the_number_of_combinations_without_a_clash_is_told() -> None:
+def test_the_number_of_combinations_without_a_clash_is_shown() -> None:
     screen = _screen(*_EVENTS)
 
     assert screen.title == "1 of 2 combinations has no clash."
@@ -40,8 +40,8 @@ def test_the_number_of_combinations_without_a_clash_is_told() -> None:
     assert screen.current is None
 
 
-def test_a_clash_is_told_with_its_hours_and_all_its_dates() -> None:
-    """Fourteen weeks, of which three Tuesdays might be holidays: each date is named."""
+def test_a_clash_is_shown_with_its_hours_and_all_its_dates() -> None:
+    """The clash is in fourteen weeks, of which some may be holidays, so each date is named."""
     (_, clashing) = _screen(*_EVENTS).cards
     (line,) = clashing.verdict.clashes
 
@@ -51,7 +51,7 @@ def test_a_clash_is_told_with_its_hours_and_all_its_dates() -> None:
 
 
 def test_what_a_card_posts_takes_its_groups() -> None:
-    """The card of what is chosen says so."""
+    """The card of the current choice says so."""
     card = _screen(*_EVENTS).cards[0]
     groups = groups_from_form([("take", field) for field in card.fields])
 
@@ -78,7 +78,7 @@ def test_an_alternative_names_only_its_own_clashes() -> None:
 
     screen = alternatives_screen(found, *answer)
 
-    # The clash of the two lectures on Mondays is there whatever is taken.
+    # The lectures on Mondays clash with every choice.
     assert [(card.name, len(card.verdict.clashes)) for card in screen.cards] == [("P01", 1), ("P02", 0)]
 
 
@@ -95,7 +95,7 @@ def test_the_form_of_wishes_means_what_it_shows() -> None:
 
 
 def test_made_up_values_wish_nothing() -> None:
-    """Any client can send forms."""
+    """Any client can send such a form."""
     form = [("free_day", "Someday"), ("not_before", "25:99"), ("language", "x"), ("settled", ""), ("take", "|")]
 
     assert wishes_from_form(form) == Wishes(few_gaps=False, travel=False)

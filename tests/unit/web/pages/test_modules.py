@@ -1,4 +1,4 @@
-"""What the form of modules and groups means."""
+"""The meaning of the form of modules and groups."""
 
 import pytest
 
@@ -21,7 +21,7 @@ def test_a_module_that_is_not_ticked_is_hidden() -> None:
 
 
 def test_choosing_one_group_keeps_the_groups_of_other_kinds() -> None:
-    """One attends a lecture group and a practical group."""
+    """A student attends a lecture group and a practical group."""
     chosen = choices_from_form([*_LISTED, ("group", "ABC 123|P|P02"), ("group", "ABC 123|G|")], _EVENTS, Choices())
     assert chosen.groups == {"ABC 123": ("G01", "G02", "P02")}
     (abc, _) = modules(_EVENTS, chosen)
@@ -35,7 +35,7 @@ def test_choosing_all_groups_again_forgets_the_choice() -> None:
 
 
 def test_what_the_form_does_not_ask_for_stays() -> None:
-    """Colours, reminders, single hidden entries; the groups of a module that is hidden."""
+    """This applies to colours, reminders, single hidden entries, and the groups of a hidden module."""
     before = Choices(groups={"XYZ 214": ("G01",)}, colours={"ABC 123": "teal"}, hidden_events=("e1",))
     chosen = choices_from_form(_LISTED, _EVENTS, before)
     assert chosen == Choices(
@@ -44,7 +44,7 @@ def test_what_the_form_does_not_ask_for_stays() -> None:
 
 
 def test_a_made_up_value_chooses_nothing() -> None:
-    """Any client can send forms."""
+    """Any client can send such a form."""
     form = [*_LISTED, ("group", "nonsense"), ("group", "NOT 999|P|P01"), ("group", "|||")]
     assert choices_from_form(form, _EVENTS, Choices()).groups == {}
 
@@ -57,7 +57,7 @@ _SHOWN = [
 
 
 def test_a_form_changes_only_what_differs_from_how_it_was_shown() -> None:
-    """Another tab has hidden a module and chosen a group meanwhile."""
+    """Another tab has hidden a module and chosen a group in the meantime."""
     before = Choices(hidden_modules=("XYZ 214",), groups={"ABC 123": ("G02", "P01", "P02")})
     sent = [("show", "ABC 123"), ("show", "XYZ 214"), ("group", "ABC 123|P|P02"), ("group", "ABC 123|G|")]
     assert choices_from_form([*_SHOWN, *sent], _EVENTS, before) == Choices(
@@ -66,7 +66,7 @@ def test_a_form_changes_only_what_differs_from_how_it_was_shown() -> None:
 
 
 def test_a_module_is_shown_again_only_by_ticking_it() -> None:
-    """The form was shown before the other tab hid it; or afterwards, and then it is ticked."""
+    """The form was shown before the other tab hid the module, or afterwards. In the second case it is ticked."""
     hidden = Choices(hidden_modules=("XYZ 214",))
     sent = [("show", "ABC 123"), ("show", "XYZ 214")]
     assert choices_from_form([*_SHOWN, *sent], _EVENTS, hidden) == hidden
@@ -75,7 +75,7 @@ def test_a_module_is_shown_again_only_by_ticking_it() -> None:
 
 
 def test_two_different_groups_of_one_kind_are_a_conflict() -> None:
-    """The same one twice is none."""
+    """Sending the same group twice is not a conflict."""
     before = Choices(groups={"ABC 123": ("G01", "G02", "P01")})
     sent = [("show", "ABC 123"), ("show", "XYZ 214"), ("group", "ABC 123|G|")]
     with pytest.raises(CalendarChanged):
@@ -84,7 +84,7 @@ def test_two_different_groups_of_one_kind_are_a_conflict() -> None:
 
 
 def test_a_group_chosen_with_its_kind_of_class_is_not_offered_as_if_nothing_was_chosen() -> None:
-    """`G01/P` is a choice that the selects cannot show; the screen for groups does."""
+    """`G01/P` is a choice that the select fields cannot show. The page for groups shows it."""
     (abc, xyz) = modules(_EVENTS, Choices(groups={"ABC 123": ("G01/P", "P01")}))
     assert abc.choices == ()
     assert xyz.shown

@@ -1,4 +1,4 @@
-"""What a newer printing changes, in words."""
+"""Sentences about the changes in a newer printing."""
 
 import datetime as dt
 from uuid import UUID
@@ -23,7 +23,7 @@ def _job(number: int) -> JobStatus:
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "told"),
+    ("before", "after", "sentences"),
     [
         (a_lecture(), a_lecture(day="Tuesday"), ("Monday 08:30~09:20", "Tuesday 08:30~09:20")),
         (a_lecture(), a_lecture(venues=("A", "B", "C", "D", "E")), ("Maple 3-7", "A; B; C and 2 more")),
@@ -39,14 +39,14 @@ def _job(number: int) -> JobStatus:
         (a_lecture(), None, ("Monday 08:30~09:20, Maple 3-7", "")),
     ],
 )
-def test_only_what_differs_is_told(before: Event | None, after: Event | None, told: tuple[str, str]) -> None:
+def test_only_differences_are_listed(before: Event | None, after: Event | None, sentences: tuple[str, str]) -> None:
     (change,) = changes([before] if before else [], [after] if after else [])
     line = change_line(change)
-    assert (line.before, line.after) == tuple(text.replace("~", "\N{EN DASH}") for text in told)
+    assert (line.before, line.after) == tuple(text.replace("~", "\N{EN DASH}") for text in sentences)
 
 
 def test_a_question_names_both_printings_and_when_they_were_added() -> None:
-    """In South African time: after 22:00 UTC it is the next day."""
+    """The time is South African: after 22:00 UTC it is the next day."""
     documents = [document(1, a_lecture()), document(2, a_lecture(day="Friday", venues=("A",)))]
     (asked,) = replacement_views(plan(documents, [UUID(int=1)], ()), [_job(2), _job(1)])
     assert (asked.asked, asked.newer.name, asked.newer.added) == (True, "2.pdf", "added 3 August 2026, 00:30")

@@ -1,4 +1,4 @@
-"""What an address asks for, the agenda, and what comes next."""
+"""The view that an address selects, the agenda, and the next entry."""
 
 import datetime as dt
 
@@ -18,12 +18,12 @@ def _plan(*events: Event) -> Plan:
 
 
 def test_an_address_without_a_meaning_asks_for_nothing() -> None:
-    """Addresses are typed, cut off and kept for years."""
+    """Addresses are typed by hand, truncated, and stored for years."""
     assert wanted({"view": "year", "week": "2026-13-01", "from": "tomorrow"}) == Wanted()
 
 
 def test_a_date_alone_says_which_view_is_meant() -> None:
-    """The query that a redirect carries is the one that was asked for."""
+    """A redirect keeps the query of the request."""
     assert wanted({"week": "2026-08-10"}).view == "week"
     assert wanted({"from": "2026-08-10"}).view == "agenda"
     assert wanted({"view": "date", "week": "2026-08-10"}).query == "view=date&week=2026-08-10"
@@ -31,7 +31,7 @@ def test_a_date_alone_says_which_view_is_meant() -> None:
 
 
 def test_the_agenda_goes_on_where_a_page_ends() -> None:
-    """Every day on which something happens is on one of its pages."""
+    """Every day with an entry is on one of the agenda's pages."""
     plan = _plan(lecture(), lecture(activity="L2", day="Thursday"), _TEST)
     found: list[dt.date] = []
     since: dt.date | None = None
@@ -49,7 +49,7 @@ def test_the_agenda_goes_on_where_a_page_ends() -> None:
 
 
 def test_what_runs_now_or_begins_first_comes_next() -> None:
-    """Until it ends; then the next day's."""
+    """It is shown until it ends. Then the next day's entry follows."""
     plan = _plan(lecture(day="Friday", start="14:30", end="15:20"), _TEST)
     friday = dt.datetime(2026, 3, 13, 15, 19, tzinfo=dt.UTC)
     moments = (friday, friday.replace(minute=20), friday.replace(year=2027))

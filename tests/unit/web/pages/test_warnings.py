@@ -6,7 +6,7 @@ from upschedule.web.pages.warnings import EntryWarnings, PlacedWarning, entry_wa
 
 
 def test_a_warning_is_shown_beside_the_entry_of_its_row() -> None:
-    """A row of several classes says it once; a row continued on the next page is the same row."""
+    """A row with several classes shows it once. A row that continues on the next page is the same row."""
     named = [
         ("monday", a_lecture(boxes=(box(1, 3),))),
         ("tuesday", a_lecture(day="Tuesday", boxes=(box(1, 3), box(2, 1)))),
@@ -22,7 +22,7 @@ def test_a_warning_is_shown_beside_the_entry_of_its_row() -> None:
 
 
 def test_a_warning_without_an_entry_is_shown_apart() -> None:
-    """A row that was left out, or a whole page."""
+    """The warning is about a row that was left out, or about a whole page."""
     warnings = [ReadingWarning(page=1, row=9, message="Left out."), ReadingWarning(page=2, message="Whole page.")]
     found = entry_warnings([("a", a_test(boxes=(box(1, 1),)))], warnings, document="")
     assert found.beside == {}

@@ -1,4 +1,4 @@
-"""The typical weeks, and the real ones."""
+"""The typical weeks and the real weeks."""
 
 import datetime as dt
 
@@ -13,16 +13,16 @@ from upschedule.web.pages.days import Plan, clashing_occurrences, planned_days
 from upschedule.web.pages.week import real_week, typical_weeks
 
 
-def test_saturday_stands_there_only_when_something_happens_on_it() -> None:
-    """Sunday the same."""
+def test_saturday_is_shown_only_when_it_has_an_entry() -> None:
+    """The same applies to Sunday."""
     (without,) = typical_weeks([("a", a_lecture())])
     (with_saturday,) = typical_weeks([("a", a_lecture(day="Saturday"))])
     assert [day.name for day in without.days] == list(DAYS[:5])
     assert [day.name for day in with_saturday.days] == list(DAYS[:6])
 
 
-def test_each_semester_has_its_week_and_year_modules_stand_in_both() -> None:
-    """Quarters belong to their semester; an unknown offering is shown in every week."""
+def test_each_semester_has_its_week_and_year_modules_are_in_both() -> None:
+    """Quarters belong to their semester. An unknown offering is shown in every week."""
     offered = {"a": "Q1", "b": "S2", "c": "Y", "d": "T9"}
     shown = typical_weeks([(key, a_lecture(offered=value)) for key, value in offered.items()])
     ids = {
@@ -33,7 +33,7 @@ def test_each_semester_has_its_week_and_year_modules_stand_in_both() -> None:
 
 
 def test_year_modules_alone_make_one_week() -> None:
-    """Of no semester in particular."""
+    """The week has no semester in its title."""
     (week,) = typical_weeks([("a", a_lecture(offered="Y"))])
     assert week.title == "Every week"
 
@@ -58,10 +58,10 @@ def _plan(*events: Event) -> Plan:
 
 
 def test_a_week_has_its_dates_from_monday_to_saturday() -> None:
-    """With what is special about a day, and the class that is held on another weekday."""
+    """It shows holidays, and the class that takes place on another weekday."""
     week = real_week(_plan(a_lecture()), dt.date(2026, 8, 12), dt.date(2026, 8, 13)).week
     assert week.title == "10 to 15 August 2026"
-    # 9 August is a Sunday, so that the Monday is the holiday.
+    # 9 August is a Sunday, so the Monday is the holiday.
     assert [(day.day, len(day.blocks), day.today) for day in week.days] == [
         ("10 Aug", 0, False), ("11 Aug", 0, False), ("12 Aug", 0, False), ("13 Aug", 1, True), ("14 Aug", 0, False),
         ("15 Aug", 0, False),
@@ -71,8 +71,8 @@ def test_a_week_has_its_dates_from_monday_to_saturday() -> None:
     assert week.days[3].blocks[0].items[0].followed == "Monday"
 
 
-def test_tests_and_exams_stand_in_their_week() -> None:
-    """Sunday only if something happens on it."""
+def test_tests_and_exams_are_in_their_week() -> None:
+    """Sunday is shown only if it has an entry."""
     plan = _plan(a_lecture(), a_test(date=_SATURDAY_TEST), a_test(test="Test2", date=dt.date(2026, 8, 23)))
     days = real_week(plan, _SATURDAY_TEST, _SATURDAY_TEST).week.days
     assert [(day.name, [item.title for block in day.blocks for item in block.items]) for day in days[-2:]] == [
@@ -82,7 +82,7 @@ def test_tests_and_exams_stand_in_their_week() -> None:
 
 
 def test_a_recess_is_a_week_of_its_own() -> None:
-    """With its name on every day, and the way to the weeks beside it."""
+    """Every day has the recess's name, and the links lead to the weeks beside it."""
     found = real_week(_plan(a_lecture()), dt.date(2026, 9, 30), dt.date(2026, 7, 14))
     assert {day.note for day in found.week.days} == {"October recess"}
     assert (found.previous, found.following) == (dt.date(2026, 9, 21), dt.date(2026, 10, 5))
@@ -91,7 +91,7 @@ def test_a_recess_is_a_week_of_its_own() -> None:
 
 
 def test_this_week_is_shown_first_and_no_address_leads_beyond_the_calendar() -> None:
-    """Before and after the calendar its first week is shown."""
+    """Before and after the calendar, its first week is shown."""
     plan = _plan(a_lecture(), an_exam())
     mondays = [
         real_week(plan, wanted, today).monday
@@ -109,7 +109,10 @@ def test_this_week_is_shown_first_and_no_address_leads_beyond_the_calendar() -> 
 
 
 def test_a_week_in_which_nothing_happens_is_not_shown_first() -> None:
-    """Between classes and the exam; a recess is something, and an empty week can still be asked for."""
+    """The empty weeks are between the classes and the exam.
+
+    A recess is not empty, and an empty week can still be requested.
+    """
     plan = _plan(a_lecture(), an_exam(date=dt.date(2026, 12, 10)))
     shown = [
         real_week(plan, wanted, today).monday
@@ -123,7 +126,7 @@ def test_a_week_in_which_nothing_happens_is_not_shown_first() -> None:
 
 
 def test_what_happens_at_the_same_time_is_marked_on_that_date_only() -> None:
-    """The same class in another week is not."""
+    """The same class in another week is not marked."""
     monday = dt.date(2026, 8, 17)
     plan = _plan(a_lecture(), a_test(date=monday, day="Monday", start="08:00", end="09:30"))
     clashing = [[item.clashes for item in plan.day(date).items] for date in (monday, dt.date(2026, 8, 24))]

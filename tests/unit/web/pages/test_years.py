@@ -1,4 +1,4 @@
-"""When the year is asked for, and when it is doubted."""
+"""When the page asks for the year, and when it doubts it."""
 
 import datetime as dt
 
@@ -34,7 +34,7 @@ def test_tests_say_the_year_and_an_owner_chooses_it() -> None:
 
 
 def test_a_calendar_of_past_dates_is_doubted_and_other_years_are_offered() -> None:
-    """Only after the last of them, which may be a test."""
+    """The doubt begins after the last date, which may be that of a test."""
     calendar = assembly(a_lecture(), a_test(date=dt.date(2026, 11, 7)))
     assert _question(calendar, today=dt.date(2026, 11, 7)).warnings == ()
     question = _question(calendar, today=dt.date(2026, 11, 8))
