@@ -4,7 +4,7 @@ PYTHON ?= python3
 BOOTSTRAP := $(PYTHON) tools/bootstrap.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run test unit lint fmt perf cluster-tools cluster cluster-down test-cluster-quick test-cluster-short test-cluster clean
+.PHONY: help run test unit lint fmt perf guard cluster-tools cluster cluster-down test-cluster-quick test-cluster-short test-cluster clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 28
@@ -29,6 +29,9 @@ fmt: ## Format the code and fix what ruff can fix
 
 perf: ## Print the figures of every program under perf/
 	@$(BOOTSTRAP) dev nox --session perf
+
+guard: ## Fail where a route has become more than 1.5 times slower beside a bare one (a minute)
+	@$(BOOTSTRAP) dev nox --session guard
 
 cluster-tools: ## Find or build nomad, consul, nomad-autoscaler and pulumi (a quarter of an hour the first time)
 	@$(PYTHON) -m tools.cluster.build

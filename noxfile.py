@@ -188,6 +188,12 @@ def load_uploads(session: nox.Session) -> None:
 
 
 @nox.session
+def guard(session: nox.Session) -> None:
+    """Compares the processor time of each route with that of a bare one, and with the committed ratios."""
+    session.run("python", "-m", "perf.bench_routes", "--guard", "--rounds", "3", "--requests", "400")
+
+
+@nox.session
 def load_capacity(session: nox.Session) -> None:
     """Measures what a visit costs, for `upschedule capacity`, and whether small loads predict larger ones (R7.5)."""
     session.run("python", "-m", "perf.load", "capacity", *session.posargs)

@@ -2,10 +2,13 @@
 
     uv run python -m perf.bench_routes
     uv run python -m perf.bench_routes --rounds 9 --requests 2000
+    uv run python -m perf.bench_routes --guard     # as CI does: compares with perf/route_ratios.json
+    uv run python -m perf.bench_routes --keep      # replaces that file
 
 The measure is the processor time of the server process for one request, which another program on the machine hardly
 changes; routes take turns, and each figure is a median over the rounds. A ratio of 0.5 says that the route costs twice
-what its bare counterpart costs. Exit code 1: an answer had another status than it must have.
+what its bare counterpart costs. Exit code 1: an answer had another status than it must have, or with `--guard`, a
+ratio is more than 1.5 times worse than the one in the file.
 """
 
 import argparse
@@ -36,15 +39,22 @@ from upschedule.operations.embedded.ports import LOOPBACK, free_port
 CONNECTIONS = 32
 ANSWER_SECONDS = 30.0
 READY_SECONDS = 30.0
+#: The ratios that were measured when the file was committed; the bound of the guard leaves room for other machines.
+RATIOS = Path(__file__).with_name("route_ratios.json")
+WORSE_MAX = 1.5
 
 
 class Route(NamedTuple):
-    """`headers` are those of the request; `expected` is the status of every answer."""
+    """`headers` are those of the request; `expected` is the status of every answer.
+
+    A cheap route is asked `times` as often: the kernel counts processor time in hundredths of a second.
+    """
 
     name: str
     path: str
     headers: Mapping[str, str] = {}
     expected: int = 200
+    times: int = 1
 
 
 class Comparison(NamedTuple):
@@ -141,7 +151,7 @@ def _prepared(url: str) -> list[Route]:
         tag = client.get(path).raise_for_status().headers["ETag"]
         cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in client.cookies.items())}
     return [
-        Route("live", "/health/live"),
+        Route("live", "/health/live", times=5),
         Route("status", f"/api/v1/jobs/{jobs[0]}", cookie),
         Route("timetable", f"/api/v1/jobs/{jobs[0]}/timetable", cookie),
         Route("feed unchanged", path, {"If-None-Match": tag}, 304),
@@ -198,36 +208,58 @@ def _measure(servers: Sequence[tuple[Server, Sequence[Route]]], *, rounds: int, 
         for server, routes in servers:
             for route in routes:
                 spent, began = server.spent_seconds(), time.perf_counter()
-                wrong = asyncio.run(_ask(server.url, route, requests))
+                count = requests * route.times
+                wrong = asyncio.run(_ask(server.url, route, count))
                 if wrong:
-                    raise RuntimeError(f"{wrong} of {requests} answers of {route.name} had another status")
+                    raise RuntimeError(f"{wrong} of {count} answers of {route.name} had another status")
                 if number:
                     measured = figures.setdefault(route.name, Measured())
-                    measured.cost_seconds.append((server.spent_seconds() - spent) / requests)
-                    measured.rates.append(requests / (time.perf_counter() - began))
+                    measured.cost_seconds.append((server.spent_seconds() - spent) / count)
+                    measured.rates.append(count / (time.perf_counter() - began))
     return figures
 
 
+def _costs(figures: Mapping[str, Measured]) -> dict[str, float]:
+    return {name: statistics.median(measured.cost_seconds) for name, measured in figures.items()}
+
+
+def ratios(costs: Mapping[str, float]) -> dict[str, float]:
+    """For each comparison how many requests the route answers while its bare counterpart answers one."""
+    return {each.route: costs[each.bare] / costs[each.route] for each in COMPARISONS if each.route in costs}
+
+
+def worse(found: Mapping[str, float], committed: Mapping[str, float]) -> list[str]:
+    """A sentence for each route that has become too slow, or that has no committed ratio."""
+    sentences: list[str] = []
+    for route, ratio in found.items():
+        if route not in committed:
+            sentences.append(f"{route} has no ratio in {RATIOS.name}: run `python -m perf.bench_routes --keep`.")
+        elif ratio * WORSE_MAX < committed[route]:
+            sentences.append(f"{route} reaches {ratio:.3f} of its bare route; {committed[route]:.3f} were committed.")
+    return sentences
+
+
 def _print(figures: Mapping[str, Measured]) -> None:
-    costs = {name: statistics.median(measured.cost_seconds) for name, measured in figures.items()}
+    costs, found = _costs(figures), ratios(_costs(figures))
     print(f"{'route':<24}{'processor time':>16}{'requests a second':>20}")
     for name, measured in figures.items():
         print(f"{name:<24}{costs[name] * 1e6:>13.0f} us{statistics.median(measured.rates):>20.0f}")
     print(f"\n{'route':<24}{'beside':<12}{'ratio':>7}{'goal':>7}")
     for comparison in COMPARISONS:
-        if comparison.route in costs:
-            ratio = costs[comparison.bare] / costs[comparison.route]
-            print(f"{comparison.route:<24}{comparison.bare:<12}{ratio:>7.2f}{comparison.ratio:>7.2f}")
+        if comparison.route in found:
+            print(f"{comparison.route:<24}{comparison.bare:<12}{found[comparison.route]:>7.2f}{comparison.ratio:>7.2f}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--requests", type=int, default=1000, help="of each route in each round")
+    parser.add_argument("--guard", action="store_true", help="fail where a route has become too slow")
+    parser.add_argument("--keep", action="store_true", help="write the ratios that the guard compares with")
     options = parser.parse_args()
     with running_stack(Path(sys.executable), RAISED_LIMITS) as stack, bare_server(_redis_url(stack)) as bare:
         asked = _prepared(stack.url)
-        bares = [Route(name, f"/{name}") for name in ("nothing", "one", "pipeline", "four")]
+        bares = [Route(name, f"/{name}", times=5) for name in ("nothing", "one", "pipeline", "four")]
         try:
             figures = _measure(
                 [(bare, bares), (_api(stack), asked)],
@@ -237,6 +269,12 @@ def main() -> None:
         except RuntimeError as error:
             sys.exit(f"{error}")
         _print(figures)
+    found = ratios(_costs(figures))
+    if options.keep:
+        rounded = {route: round(ratio, 3) for route, ratio in found.items()}
+        RATIOS.write_bytes(msgspec.json.format(msgspec.json.encode(rounded)) + b"\n")
+    if options.guard and (sentences := worse(found, msgspec.json.decode(RATIOS.read_bytes(), type=dict[str, float]))):
+        sys.exit("\n".join(sentences))
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from perf.load.profiles import Phase
-from perf.load.sampler import Sample
+from perf.load.sampler import ATTEMPT_SECONDS, ATTEMPTS, CONNECTION_SECONDS, Sample
 from perf.load.verdicts import DATABASE, OTHERS, Measured, Verdict
 from upschedule.sizing.costs import Costs
 
@@ -14,8 +14,6 @@ SETTLING_SECONDS = 10.0
 #: The issue's bound: predicted within 20 %.
 ERROR_MAX = 0.2
 _SENDER = "sender"
-#: What the sampler adds up over all processes.
-ATTEMPTS, ATTEMPT_SECONDS, CONNECTION_SECONDS = "attempts", "seconds of attempts", "seconds with a connection"
 
 
 @dataclass(frozen=True)

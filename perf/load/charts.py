@@ -7,6 +7,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from perf.load.sampler import COUNTERS
 from perf.load.samples import OUTCOMES, Latencies, Requests, together
 from perf.load.verdicts import DATABASE, WHOLE, Measured
 
@@ -92,7 +93,7 @@ def _memory(measured: Measured) -> str:
 def _gauges(measured: Measured) -> str:
     figure, axes = _axes(measured)
     names = {name for sample in measured.samples for name in sample.gauges}
-    for name in sorted(names - {DATABASE, "share of dead rows"}):
+    for name in sorted(names - {DATABASE, "share of dead rows", *COUNTERS}):
         points = [(sample.at, sample.gauges[name]) for sample in measured.samples if name in sample.gauges]
         axes.plot([x for x, _ in points], [y for _, y in points], label=name, linewidth=0.9)
     axes.legend(loc="upper left")

@@ -32,15 +32,18 @@ _ROLES = (
     ("weed", "object store"),
     ("traefik", "Traefik"),
 )
+#: Counters, which only grow: a plot of them says nothing.
+ATTEMPTS, ATTEMPT_SECONDS, CONNECTION_SECONDS = "attempts", "seconds of attempts", "seconds with a connection"
+COUNTERS = frozenset({ATTEMPTS, ATTEMPT_SECONDS, CONNECTION_SECONDS})
 #: Metrics that are sampled, by what they are called in a report: the metric and its labels. Instances are added up.
 _GAUGES: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "jobs due": ("upschedule_queue_depth", {"state": "due"}),
     "jobs that are read": ("upschedule_queue_depth", {"state": "processing"}),
     "age of the oldest due job, s": ("upschedule_queue_age_seconds", {"state": "due"}),
     "requests that wait for a connection": ("upschedule_postgres_pool_waiting", {}),
-    "seconds with a connection": ("upschedule_spent_seconds_sum", {"part": "postgres"}),
-    "seconds of attempts": ("upschedule_attempt_seconds_sum", {}),
-    "attempts": ("upschedule_attempt_seconds_count", {}),
+    CONNECTION_SECONDS: ("upschedule_spent_seconds_sum", {"part": "postgres"}),
+    ATTEMPT_SECONDS: ("upschedule_attempt_seconds_sum", {}),
+    ATTEMPTS: ("upschedule_attempt_seconds_count", {}),
 }
 _TABLES = """
     SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
