@@ -1,4 +1,4 @@
-"""Addresses of the real servers, and worker processes on them."""
+"""Addresses of the real servers, and worker and scheduler processes on them."""
 
 import signal
 import subprocess
@@ -46,9 +46,9 @@ def addresses(
 
 @pytest.fixture
 def start_worker(tmp_path: Path) -> Iterator[StartWorker]:
-    """Start a worker process with the reader of these tests; what the test leaves running is killed.
+    """Starts a worker process with the reader of these tests. A worker that a test leaves running is killed.
 
-    `golden` is the module that it expects where GOLDEN_MODULE is printed.
+    `golden` is the module that the worker expects where GOLDEN_MODULE is printed.
     """
     with ExitStack() as owned:
 
@@ -65,7 +65,7 @@ def start_worker(tmp_path: Path) -> Iterator[StartWorker]:
 
 @pytest.fixture
 def start_scheduler(tmp_path: Path) -> Iterator[StartScheduler]:
-    """Start a real `upschedule schedule`; what the test leaves running is killed."""
+    """Starts a real `upschedule schedule`. A scheduler that a test leaves running is killed."""
     with ExitStack() as owned:
 
         def start(addresses: Addresses, settings: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":

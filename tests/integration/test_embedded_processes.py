@@ -1,4 +1,4 @@
-"""How servers begin and end as processes."""
+"""Starting and stopping servers as processes."""
 
 import os
 import signal
@@ -35,7 +35,7 @@ time.sleep(600)
 
 
 class Shell(Server):
-    """A server that is a line of shell; it answers once it has made the file `up`."""
+    """A server that is a shell script. It answers once it has created the file `up`."""
 
     def __init__(self, directory: Path, script: str, *, stop_timeout_seconds: float = 5.0) -> None:
         super().__init__("Shell", directory, programs=[])
@@ -77,7 +77,7 @@ def test_a_server_that_ignores_its_stop_signal_is_killed(place: Path) -> None:
 
 
 def test_a_server_that_ends_at_once_is_reported_with_its_log(place: Path) -> None:
-    """The error names the reason, so that nobody must look for it."""
+    """The error contains the reason from the log."""
     with pytest.raises(ServerFailed, match=r"(?s)ended with code 3.*no such luck"):
         Shell(place, "echo no such luck; exit 3").start()
 
@@ -89,7 +89,7 @@ def test_a_server_that_never_answers_is_stopped(place: Path) -> None:
 
 
 def test_a_server_works_below_a_private_directory(tmp_path: Path) -> None:
-    """As root, too, where the data lie in a place that only root may enter."""
+    """This also works for root, where the data are in a folder that only root may enter."""
     tmp_path.chmod(0o700)
     with started(Postgres(tmp_path / "postgres", durable=False)) as server:
         assert server.identity is (Identity.NAMESPACE if os.geteuid() == 0 else Identity.OWN)
@@ -97,14 +97,14 @@ def test_a_server_works_below_a_private_directory(tmp_path: Path) -> None:
             assert conn.execute("SELECT 1").fetchone() == (1,)
 
 
-def test_root_becomes_nobody_where_nobody_can_go(scratch: Path) -> None:
-    """(R8.1)."""
+def test_root_runs_servers_as_an_unprivileged_user_where_that_user_has_access(scratch: Path) -> None:
+    """R8.1 requires that no server runs as root."""
     expected = Identity.NOBODY if os.geteuid() == 0 else Identity.OWN
     assert choose_identity([scratch / "data"]) is expected
 
 
 def test_a_port_in_use_is_not_given_out() -> None:
-    """And none twice; a port for gRPC has its neighbour free."""
+    """No port is given out twice. For a port with gRPC, the port at its offset is also free."""
     ports = [free_port() for _ in range(50)] + [free_port(with_grpc=True)]
     assert len(set(ports)) == len(ports)
     assert is_free(ports[-1] + GRPC_OFFSET)
@@ -113,27 +113,27 @@ def test_a_port_in_use_is_not_given_out() -> None:
 
 
 def test_a_killed_server_is_started_again_with_its_data(place: Path) -> None:
-    """The supervisor says so, and waits a second first."""
-    said: list[str] = []
+    """The supervisor reports it, and waits a second first."""
+    messages: list[str] = []
     with started(Valkey(place, STATE)) as server:
-        supervisor = Supervisor([server], report=said.append)
+        supervisor = Supervisor([server], report=messages.append)
         supervisor.poll()
         first = server.pid
         server.kill()
         wait_until(lambda: supervisor.poll() or (server.running and server.pid != first))
         server.await_ready(timeout_seconds=10)
-    assert said == [
+    assert messages == [
         f"Redis (state) ended unexpectedly; it starts again in 1 s (log: {server.log})",
         "Redis (state) was started again",
     ]
 
 
 def test_a_server_that_keeps_ending_is_given_up(place: Path) -> None:
-    """The pauses double, and the restarts have an end."""
-    said: list[str] = []
+    """The pauses double, and the number of restarts is limited."""
+    messages: list[str] = []
     now = [0.0]
     server = Shell(place, "exit 1")
-    supervisor = Supervisor([server], report=said.append, clock=lambda: now[0])
+    supervisor = Supervisor([server], report=messages.append, clock=lambda: now[0])
 
     def ends_for_good() -> bool:
         now[0] += 1.0
@@ -142,13 +142,13 @@ def test_a_server_that_keeps_ending_is_given_up(place: Path) -> None:
 
     with pytest.raises(RestartLimitReached, match="7 times"):
         wait_until(ends_for_good)
-    pauses = [line.split(" in ")[1].split(" s ")[0] for line in said if "ended" in line]
+    pauses = [line.split(" in ")[1].split(" s ")[0] for line in messages if "ended" in line]
     assert pauses == ["1", "2", "4", "8", "16", "30"]
     server.stop()
 
 
 def test_a_long_log_begins_anew_and_its_last_content_stays(place: Path) -> None:
-    """The server goes on writing into the same file."""
+    """The server continues to write into the same file."""
     server = Shell(place, f"head -c {LOG_BYTES_MAX + 1} /dev/zero; touch up; read _ < go; echo more; exec sleep 600")
     os.mkfifo(place / "go")
     with started(server):
@@ -160,7 +160,7 @@ def test_a_long_log_begins_anew_and_its_last_content_stays(place: Path) -> None:
 
 
 def test_the_stop_signal_of_a_terminal_does_not_reach_servers(place: Path) -> None:
-    """Ctrl-C is for the starter, which stops servers in order."""
+    """Only the starting process handles Ctrl-C, and it stops servers in order."""
     server = Shell(place, "touch up; exec sleep 600")
     server.start()
     assert server.pid

@@ -18,7 +18,7 @@ from upschedule.stores.bucket import BucketAddress
 
 
 def test_the_application_role_reads_and_writes_rows_but_changes_no_table(postgres_dsn: str) -> None:
-    """Least privilege (R8.1)."""
+    """R8.1 requires least privilege."""
     with psycopg.connect(postgres_dsn, autocommit=True) as conn:
         conn.execute("INSERT INTO accounts DEFAULT VALUES")
         assert conn.execute("SELECT count(*) FROM accounts").fetchone() == (1,)
@@ -28,7 +28,7 @@ def test_the_application_role_reads_and_writes_rows_but_changes_no_table(postgre
 
 
 def test_each_test_gets_an_empty_database(postgres_dsn: str, postgres_owner_dsn: str) -> None:
-    """Whatever earlier tests wrote is gone."""
+    """Rows of earlier tests are gone."""
     with psycopg.connect(postgres_owner_dsn) as conn:
         assert conn.execute("SELECT count(*) FROM accounts").fetchone() == (0,)
         assert conn.info.dbname == conninfo_to_dict(postgres_dsn)["dbname"]
@@ -48,7 +48,7 @@ def test_postgres_keeps_committed_rows_over_kill_and_restart(private_postgres: C
 
 
 def test_the_state_redis_keeps_its_keys_over_a_restart(private_valkey: Callable[[ValkeyUse], Valkey]) -> None:
-    """An append-only file holds the queue (R4.4), and nothing is evicted."""
+    """The queue is in an append-only file (R4.4), and nothing is evicted."""
     server = private_valkey(STATE)
     with redis.Redis.from_url(server.url) as client:
         client.xadd("queue", {"job": "1"})
@@ -62,7 +62,7 @@ def test_the_state_redis_keeps_its_keys_over_a_restart(private_valkey: Callable[
 def test_the_cache_redis_evicts_the_least_recently_used_at_two_gigabytes(
     private_valkey: Callable[[ValkeyUse], Valkey],
 ) -> None:
-    """(R4.3); the eviction is seen at a limit small enough to fill."""
+    """R4.3 requires it. The test observes the eviction with a limit that is small enough to reach."""
     with redis.Redis.from_url(private_valkey(CACHE).url) as client:
         limits = client.config_get("maxmemory", "maxmemory-policy")
         assert limits == {"maxmemory": str(2 * 1024**3), "maxmemory-policy": "allkeys-lru"}
@@ -79,7 +79,7 @@ def test_the_cache_redis_evicts_the_least_recently_used_at_two_gigabytes(
 
 
 def test_redis_refuses_a_client_without_its_password(valkey_state_server: Valkey) -> None:
-    """Passwords are random and asked for (R8.2)."""
+    """Passwords are random and required (R8.2)."""
     with redis.Redis(port=valkey_state_server.port) as client, pytest.raises(redis.AuthenticationError):
         client.ping()
 
@@ -87,7 +87,7 @@ def test_redis_refuses_a_client_without_its_password(valkey_state_server: Valkey
 def test_the_application_key_reaches_its_own_bucket_only(
     object_store: BucketAddress, seaweedfs_server: SeaweedFS
 ) -> None:
-    """Least privilege in the object store."""
+    """The key has least privilege in the object store."""
     client = minio.Minio(
         endpoint=object_store.endpoint,
         access_key=object_store.access_key,
@@ -108,7 +108,7 @@ def test_the_application_key_reaches_its_own_bucket_only(
 
 
 def test_objects_survive_a_kill(private_seaweedfs: Callable[[], SeaweedFS]) -> None:
-    """What was answered is stored."""
+    """An object is stored once the store has answered."""
     server = private_seaweedfs()
     server.kill()
     server.start()
@@ -119,7 +119,7 @@ def test_objects_survive_a_kill(private_seaweedfs: Callable[[], SeaweedFS]) -> N
 def test_servers_run_without_root_rights(
     postgres_server: Postgres, valkey_state_server: Valkey, seaweedfs_server: SeaweedFS
 ) -> None:
-    """(R8.1): no capability is left, whoever started the tests."""
+    """The processes have no capability, whichever user started the tests (R8.1)."""
     for server in (postgres_server, valkey_state_server, seaweedfs_server):
         status = Path(f"/proc/{server.pid}/status").read_text()
         assert "CapEff:\t0000000000000000" in status
@@ -127,7 +127,7 @@ def test_servers_run_without_root_rights(
 
 
 def test_passwords_are_private_and_stay(scratch: Path, private_postgres: Callable[..., Postgres]) -> None:
-    """(R8.2): mode 0600, and the same after a restart."""
+    """The file has mode 0600, and the passwords are the same after a restart (R8.2)."""
     server = private_postgres()
     before = server.owner_dsn()
     again = Postgres(server.directory, port=server.port)

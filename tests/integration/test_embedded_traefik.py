@@ -1,4 +1,4 @@
-"""The public route: what passes, what stays inside, and what clients cannot pretend."""
+"""The public route: what passes, what is internal, and which headers of clients are replaced."""
 
 import http.client
 import http.server
@@ -20,9 +20,9 @@ LARGE = 200_000
 
 
 class Instance(http.server.BaseHTTPRequestHandler):
-    """An HTTP server that answers with what it was sent; `/stream` sends an event and waits to be let go on.
+    """An HTTP server that answers with the request that it got. `/stream` sends an event and waits for `go_on`.
 
-    A body that is cut off, or one for `/silent`, gets no answer.
+    A truncated body, or one for `/silent`, gets no answer.
     """
 
     protocol_version = "HTTP/1.1"
@@ -45,8 +45,8 @@ class Instance(http.server.BaseHTTPRequestHandler):
         else:
             self.close_connection = True
 
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
-        """Say nothing."""
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
+        """Logs nothing."""
 
     def _answer(self, body: bytes) -> None:
         self.send_response(200)
@@ -67,7 +67,7 @@ class Instance(http.server.BaseHTTPRequestHandler):
 
 
 class Leaving(Instance):
-    """Says nothing more once it has gone."""
+    """An instance that no longer answers once `gone` is set."""
 
     gone = threading.Event()
 
@@ -121,7 +121,7 @@ def public(scratch: Path, instances: list[http.server.ThreadingHTTPServer]) -> I
     ],
 )
 def test_inside_pages_are_not_found_from_outside(public: httpx.Client, path: str) -> None:
-    """However the path is spelt (R6.2 for those inside only)."""
+    """The spelling of the path makes no difference (R6.2 is for internal clients only)."""
     raw = httpx.URL(str(public.base_url)).copy_with(raw_path=path.encode())
     answer = public.get(raw)
     assert answer.status_code == 404
@@ -130,7 +130,7 @@ def test_inside_pages_are_not_found_from_outside(public: httpx.Client, path: str
 
 @pytest.mark.parametrize("path", ["/x%2f..%2fmetrics", "/a%5Cb", "/a%00", "/a%3bb", "/a%252f", "/a%3Fb", "/a%23b"])
 def test_a_path_that_could_be_read_in_two_ways_is_refused_in_words(public: httpx.Client, path: str) -> None:
-    """An encoded slash, and what else Traefik and the API might not agree on."""
+    """Such a path has an encoded slash, or something else that Traefik and the API might interpret differently."""
     raw = httpx.URL(str(public.base_url)).copy_with(raw_path=path.encode())
     answer = public.get(raw)
     assert answer.status_code == 400
@@ -151,7 +151,7 @@ def test_a_path_that_could_be_read_in_two_ways_is_refused_in_words(public: httpx
 def test_what_a_client_sends_wrong_is_its_own_error(
     public: httpx.Client, head: bytes, body: bytes, status: int
 ) -> None:
-    """Traefik by itself answers 500 and 502, which count as faults of the service, or passes on an empty answer."""
+    """By default, Traefik answers 500 and 502, which count as faults of the service, or passes on an empty answer."""
     with socket.create_connection((LOOPBACK, public.base_url.port or 0), timeout=20) as wire:
         wire.sendall(head + b"\r\nHost: localhost\r\nAccept: text/html\r\nConnection: close\r\n\r\n" + body)
         wire.shutdown(socket.SHUT_WR)
@@ -162,7 +162,7 @@ def test_what_a_client_sends_wrong_is_its_own_error(
 
 
 def test_without_an_instance_an_answer_says_so_in_words(scratch: Path) -> None:
-    """One that went away (502) is soon known to be away (503); both say when to come again."""
+    """An instance that ended causes a 502 first, and a 503 once its health check fails. Both say when to retry."""
     with instance(Leaving) as leaving:
         urls = [f"http://{LOOPBACK}:{leaving.server_port}"]
         with started(Traefik(scratch / "traefik-3", port=free_port(), instances=urls)) as traefik:
@@ -187,7 +187,7 @@ def _assert_in_words(answer: httpx.Response) -> None:
 
 
 def test_other_pages_pass_with_headers_that_protect_the_browser(public: httpx.Client) -> None:
-    """Nothing may frame them or guess their type."""
+    """Pages cannot be framed, and browsers do not guess their type."""
     answer = public.get("/health/live")
     assert answer.status_code == 200
     assert answer.headers["X-Frame-Options"] == "DENY"
@@ -195,24 +195,27 @@ def test_other_pages_pass_with_headers_that_protect_the_browser(public: httpx.Cl
 
 
 def test_the_address_of_a_client_is_the_real_one(public: httpx.Client) -> None:
-    """Limits by address rest on it (R8.5): what a client claims is thrown away."""
-    seen = public.get("/", headers={"X-Forwarded-For": "203.0.113.9", "X-Real-Ip": "203.0.113.9"}).text
-    assert "X-Forwarded-For: 127.0.0.1" in seen
-    assert "203.0.113.9" not in seen
+    """Limits by address depend on it (R8.5), so headers of the client are removed."""
+    headers = public.get("/", headers={"X-Forwarded-For": "203.0.113.9", "X-Real-Ip": "203.0.113.9"}).text
+    assert "X-Forwarded-For: 127.0.0.1" in headers
+    assert "203.0.113.9" not in headers
 
 
 def test_requests_are_spread_over_the_instances(public: httpx.Client) -> None:
-    """(R10.4)."""
+    """R10.4 requires load balancing."""
     assert len({public.get("/").text.split("\n")[0] for _ in range(10)}) == 2
 
 
 def test_an_upload_passes_whole(public: httpx.Client) -> None:
-    """Ten megabytes."""
+    """The upload has ten megabytes."""
     assert public.post("/", content=bytes(10_000_000)).text == "10000000"
 
 
 def test_an_answer_to_a_body_arrives_whole_however_soon_it_begins(public: httpx.Client) -> None:
-    """The end of a body that was looked for once more, when its answer had begun, cut one answer of a thousand off."""
+    """In an earlier version, one answer of a thousand was truncated.
+
+    The end of a body was read again after its answer had begun.
+    """
     url = str(public.base_url.join("/large"))
 
     def lengths(start: int) -> set[int]:
@@ -224,7 +227,7 @@ def test_an_answer_to_a_body_arrives_whole_however_soon_it_begins(public: httpx.
 
 
 def test_events_arrive_while_the_stream_is_open(public: httpx.Client) -> None:
-    """Nothing is held back until the end."""
+    """Traefik does not buffer the stream."""
     Instance.go_on.clear()
     with public.stream("GET", "/stream", timeout=5) as answer:
         lines = answer.iter_lines()
@@ -234,7 +237,7 @@ def test_events_arrive_while_the_stream_is_open(public: httpx.Client) -> None:
 
 
 def test_an_instance_that_fails_gets_no_more_requests(scratch: Path) -> None:
-    """(R10.5): retried elsewhere at once, then left out by its health check."""
+    """The request is retried on another instance at once, and the health check then removes the failed one (R10.5)."""
     with instance() as alive:
         dead = f"http://{LOOPBACK}:{free_port()}"
         urls = [f"http://{LOOPBACK}:{alive.server_port}", dead]
@@ -245,5 +248,5 @@ def test_an_instance_that_fails_gets_no_more_requests(scratch: Path) -> None:
 
 
 def test_an_answer_keeps_its_own_referrer_policy(public: httpx.Client) -> None:
-    """A feed's address is a secret and must not travel in a Referer."""
+    """A feed's address is a secret and must not be sent in a Referer."""
     assert public.get("/calendars/token.ics").headers["referrer-policy"] == "no-referrer"

@@ -1,4 +1,4 @@
-"""The fault proxy does to connections what it says."""
+"""The fault proxy causes the faults that its methods name."""
 
 import asyncio
 
@@ -17,7 +17,7 @@ def _client(server: Valkey, proxy: FaultProxy, *, socket_timeout: float | None =
 
 
 async def test_a_refused_server_comes_back_on_the_same_port(valkey_state_server: Valkey) -> None:
-    """refuse() then restore()."""
+    """The test calls refuse() and then restore()."""
     async with FaultProxy(valkey_state_server.port) as proxy, _client(valkey_state_server, proxy) as client:
         assert await client.ping()
         await proxy.refuse()
@@ -29,7 +29,7 @@ async def test_a_refused_server_comes_back_on_the_same_port(valkey_state_server:
 
 
 async def test_a_deaf_server_makes_the_client_time_out(valkey_state_server: Valkey) -> None:
-    """go_deaf() holds old and new connections open without a byte."""
+    """After go_deaf(), old and new connections stay open without a byte."""
     async with (
         FaultProxy(valkey_state_server.port) as proxy,
         _client(valkey_state_server, proxy, socket_timeout=0.2) as client,
@@ -44,7 +44,7 @@ async def test_a_deaf_server_makes_the_client_time_out(valkey_state_server: Valk
 
 
 async def test_a_broken_connection_fails_and_the_next_one_works(postgres_server: Postgres) -> None:
-    """break_connections() resets a query under way."""
+    """A query in progress is reset by break_connections()."""
     async with FaultProxy(postgres_server.port) as proxy:
         dsn = postgres_server.superuser_dsn().replace(str(postgres_server.port), str(proxy.port))
         async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as conn:
@@ -59,7 +59,7 @@ async def test_a_broken_connection_fails_and_the_next_one_works(postgres_server:
 
 
 async def test_a_delayed_server_answers_late(valkey_state_server: Valkey) -> None:
-    """delay() holds back the question and the answer."""
+    """Both request and answer are delayed by delay()."""
     async with FaultProxy(valkey_state_server.port) as proxy, _client(valkey_state_server, proxy) as client:
         await client.ping()
         proxy.delay(0.1)

@@ -1,4 +1,4 @@
-"""`upschedule local`, which `make run` becomes: from nothing to a service, and back to nothing."""
+"""`upschedule local`, which is what `make run` executes: starting, stopping and restarting the service."""
 
 import os
 import re
@@ -22,14 +22,14 @@ def data(scratch: Path, request: pytest.FixtureRequest) -> Path:
 
 
 def _change_from(visitor: httpx.Client, origin: str, *, host: str = LOOPBACK) -> int:
-    """The status of a change that a page of this origin asks for, by a visitor who is not signed in."""
+    """The status of a change that a page of this origin requests, for a visitor who is not signed in."""
     with httpx.Client(base_url=visitor.base_url, trust_env=False) as browser:
         return browser.delete("/api/v1/sessions/current", headers={"Origin": origin, "Host": host}).status_code
 
 
 @pytest.mark.timeout(300)
 def test_it_serves_stops_cleanly_and_starts_again_with_its_data(data: Path) -> None:
-    """A visitor's job is there after Ctrl-C and a new start; no process is left in between."""
+    """A visitor's job still exists after Ctrl-C and a new start. No process remains in between."""
     port = free_port()
     with local_run(data, port) as first, httpx.Client(base_url=first.url, trust_env=False) as visitor:
         first.await_words("ready: ")
@@ -56,7 +56,10 @@ def test_it_serves_stops_cleanly_and_starts_again_with_its_data(data: Path) -> N
 
 @pytest.mark.timeout(300)
 def test_nothing_is_left_when_it_is_killed_and_a_dead_worker_comes_back(data: Path) -> None:
-    """Kill -9 of a worker is repaired and said; kill -9 of the command ends everything; a second start works."""
+    """A worker that was killed is restarted with a message.
+
+    Kill -9 of the command ends all processes, and a second start works.
+    """
     port = free_port()
     with local_run(data, port) as run:
         run.await_words("ready: ")
@@ -73,7 +76,7 @@ def test_nothing_is_left_when_it_is_killed_and_a_dead_worker_comes_back(data: Pa
 
 
 def test_a_second_run_on_the_same_data_is_refused_and_the_first_can_be_stopped_while_it_starts(data: Path) -> None:
-    """With a sentence that says what to do; the first ends without a trace."""
+    """The message says what to do. The first run ends without remaining files or processes."""
     with local_run(data, free_port()) as first:
         first.await_words("Starting PostgreSQL")
         second = LocalRun(data, free_port(), output=data.with_name("second.out"))
@@ -86,7 +89,7 @@ def test_a_second_run_on_the_same_data_is_refused_and_the_first_can_be_stopped_w
 
 
 def test_a_taken_port_is_refused_before_anything_starts(data: Path) -> None:
-    """The sentence names another."""
+    """The message names another port."""
     port = free_port()
     with socket.create_server((LOOPBACK, port)), local_run(data, port) as run:
         assert run.ended_with() == 1
@@ -95,6 +98,6 @@ def test_a_taken_port_is_refused_before_anything_starts(data: Path) -> None:
 
 
 def test_a_disk_without_room_is_refused(scratch: Path) -> None:
-    """The sentence says how much is free."""
+    """The message names the free space."""
     with pytest.raises(DiskTooFull, match=r"Only \d+\.\d GB are free"):
         check_port_and_disk(scratch, port=free_port(), free_bytes_min=10**18)

@@ -1,6 +1,6 @@
 """`make run` on a disk that fills up.
 
-Needs the right to mount a file system: root, or user namespaces.
+The test needs the right to mount a file system: root, or user namespaces.
 """
 
 import os
@@ -19,15 +19,15 @@ from tests.support.servers import wait_until
 from tests.support.web.requests import problem_code
 from upschedule.operations.embedded.ports import free_port
 
-# `make run` asks for a gigabyte.
+# `make run` requires a gigabyte.
 _DISK_BYTES = 1_100_000_000
-# Mounts at its first argument and becomes the rest; the mount ends with the processes that see it.
+# Mounts at the first argument and executes the rest. The mount ends with the processes that see it.
 _MOUNT = """mount -t tmpfs -o size="$1",mode=755 tmpfs "$2" && shift 2 && exec "$@" """
 
 
 @contextmanager
 def run_on_a_small_disk(data: Path) -> Iterator[LocalRun]:
-    """In a mount namespace of its own, whose file system `run.process` leads to."""
+    """Runs in a separate mount namespace, whose file system is reachable through `run.process`."""
     data.mkdir(mode=0o755)
     rights = [] if os.geteuid() == 0 else ["--user", "--map-current-user", "--keep-caps"]
     within = ["unshare", "--mount", *rights, "sh", "-c", _MOUNT, "sh", str(_DISK_BYTES), data]
@@ -37,7 +37,7 @@ def run_on_a_small_disk(data: Path) -> Iterator[LocalRun]:
 
 @contextmanager
 def filled(disk: Path) -> Iterator[None]:
-    """Not a byte is free."""
+    """Fills the disk to the last byte while the block runs."""
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file:
         free = os.statvfs(disk)
@@ -58,7 +58,10 @@ def _write_without_end(file: IO[bytes]) -> NoReturn:
 
 @pytest.mark.timeout(300)
 def test_a_full_disk_closes_neither_pages_nor_calendars(scratch: Path) -> None:
-    """What only reads goes on, uploads say what is wrong and work again; the command says it while it happens."""
+    """Requests that only read are answered.
+
+    Uploads report the reason and later work again, and the command prints a message meanwhile.
+    """
     data = scratch / "small-disk"
     with run_on_a_small_disk(data) as run:
         run.await_words("ready: ")
@@ -68,7 +71,7 @@ def test_a_full_disk_closes_neither_pages_nor_calendars(scratch: Path) -> None:
             reading = ["/", "/health/live", job, "/api/v1/jobs", f"{job}/timetable", calendar, "/api/v1/capacity"]
             with filled(disk):
                 run.await_words(f"The disk of {data} is full")
-                # The server of the queue notices at its first change.
+                # The server of the queue detects it at its first change.
                 for seed in range(2, 6):
                     refused = _upload(visitor, seed)
                     assert (refused.status_code, problem_code(refused)) in {
@@ -77,7 +80,7 @@ def test_a_full_disk_closes_neither_pages_nor_calendars(scratch: Path) -> None:
                     }
                     assert int(refused.headers["retry-after"]) >= 1
                     assert refused.json()["detail"]
-                    # The feed was never asked for, so it is made now.
+                    # The feed has not been requested before, so it is built now.
                     assert {path: visitor.get(path).status_code for path in (*reading, feed)} == dict.fromkeys(
                         (*reading, feed), 200
                     )
@@ -97,7 +100,7 @@ def _holdings(visitor: httpx.Client) -> tuple[str, str, str]:
     """The addresses of a job that was read, and of a calendar and its feed."""
     job = _upload(visitor, 1).headers["location"]
     wait_until(lambda: visitor.get(job).json()["status"] == "completed", timeout_seconds=60)
-    made = visitor.post("/api/v1/calendars", json={"jobs": [job.rpartition("/")[2]]})
-    assert made.status_code == 201, made.text
-    calendar = made.json()
+    created = visitor.post("/api/v1/calendars", json={"jobs": [job.rpartition("/")[2]]})
+    assert created.status_code == 201, created.text
+    calendar = created.json()
     return job, f"/api/v1/calendars/{calendar['id']}", re.sub(r"^https?://[^/]+", "", calendar["feed_url"])

@@ -1,4 +1,4 @@
-"""What people meet at `make run` while a part of it fails."""
+"""How `make run` answers visitors while a part of it fails."""
 
 import os
 import re
@@ -55,7 +55,7 @@ def _upload(visitor: httpx.Client, text: str) -> httpx.Response:
 def test_people_are_answered_again_after_a_killed_database_is_back(
     run: LocalRun, data: Path, visitor: httpx.Client
 ) -> None:
-    """Kill -9 of PostgreSQL; what needs no store is answered throughout (R3.5).
+    """PostgreSQL is killed. Pages that need no store are answered all the time (R3.5).
 
     `perf/recovery.py` measures the time.
     """
@@ -82,12 +82,12 @@ def _connects(address: str) -> bool:
 
 
 def test_reading_is_as_protected_as_the_decision_says(run: LocalRun, data: Path, visitor: httpx.Client) -> None:
-    """Zygote and children of the workers that `make run` started, as the kernel reports them (R8.2, R11.1)."""
+    """The test reads the kernel's values of the zygotes and children of the workers (R8.2, R11.1)."""
     zygotes = [zygote for worker in _workers(data) for zygote in children_of(worker)]
     assert len(zygotes) == 2
     for zygote in zygotes:
         check_zygote(zygote)
-        # Documents of the tests before may still be read: their readers end, and one child waits for the next document.
+        # Documents of earlier tests may still be read. Their readers end, and one child waits for the next document.
         wait_until(lambda zygote=zygote: len(children_of(zygote)) == 1)
         (waiting,) = children_of(zygote)
         check_waiting_child(waiting)
@@ -100,7 +100,7 @@ def _workers(data: Path) -> list[int]:
 
 
 def _reader_at_work(visitor: httpx.Client, zygotes: list[int]) -> Seen:
-    """Uploads documents until one is seen being read."""
+    """Uploads documents until a child is found that reads one."""
     for seed in range(8):
         files = {"file": ("a.pdf", document(seed).data, "application/pdf")}
         job = visitor.post("/api/v1/uploads", files=files).headers["location"]
@@ -112,7 +112,7 @@ def _reader_at_work(visitor: httpx.Client, zygotes: list[int]) -> Seen:
 
 
 def test_each_process_has_its_own_names_and_passwords_and_no_others(run: LocalRun, data: Path) -> None:
-    """As the processes of `make run` have them in their environments (R8.2, decision 16)."""
+    """The test reads the environments of the processes of `make run` (R8.2, decision 16)."""
     assert "ready: " in run.said()
     commands = {"api": "serve", "worker-1": "work", "worker-2": "work", "scheduler": "schedule"}
     found = {folder: _environment_of(data / folder, word) for folder, word in commands.items()}

@@ -1,7 +1,7 @@
-"""Each process can do its job in the stores, and nothing else (R8.1, decision 16).
+"""Each process has the privileges for its work in the stores, and no others (R8.1, decision 16).
 
-That each can do its job is proven by every test that starts a real process: it comes with its own names and passwords
-(`tests/support/identities.py`), and a missing right fails the test. Here is what each can not do.
+Every test that starts a real process shows that the privileges suffice: it uses the process's own names and passwords
+(`tests/support/identities.py`), and a missing right fails it. This module tests what each process cannot do.
 """
 
 import io
@@ -23,7 +23,7 @@ from upschedule.operations.privileges.identities import PROCESSES, Process
 from upschedule.operations.privileges.objects import ACTIONS, PROBE
 from upschedule.operations.privileges.tables import TABLES
 
-#: Columns whose contents open an account to a stranger.
+#: Columns whose contents would give a stranger access to an account.
 SECRET_COLUMNS = {
     "accounts": ("email", "password_hash"),
     "sign_ups": ("email", "password_hash"),
@@ -47,7 +47,7 @@ def refused(dsn: str, statement: str) -> bool:
 
 
 def test_every_table_says_what_each_process_may_do_with_it(database: Database) -> None:
-    """A table that a migration adds and the declaration does not name is open to no process."""
+    """No process may use a table that a migration adds and the declaration does not name."""
     with psycopg.connect(database.owner_dsn) as conn:
         tables = {name for (name,) in conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")}
     assert tables == TABLES.keys()
@@ -55,7 +55,7 @@ def test_every_table_says_what_each_process_may_do_with_it(database: Database) -
 
 @pytest.mark.parametrize("process", PROCESSES)
 def test_a_process_has_no_privilege_but_those_declared(database: Database, process: Process) -> None:
-    """By table; a privilege on columns only is none on the table."""
+    """Privileges are compared by table. A privilege on columns is not one on the table."""
     dsn = database.process_dsns[process]
     with psycopg.connect(dsn) as conn:
         for table, declared in _present(conn).items():
@@ -74,7 +74,7 @@ def test_a_process_has_no_privilege_but_those_declared(database: Database, proce
 
 
 def _present(conn: psycopg.Connection) -> dict[str, Mapping[Process, str]]:
-    """The declared tables that this release's migrations have made."""
+    """The declared tables that the migrations of this release have created."""
     rows = conn.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
     return {name: TABLES[name] for (name,) in rows}
 
@@ -94,7 +94,7 @@ def _privileges(declared: str) -> Iterable[str]:
 
 @pytest.mark.parametrize("process", ["worker", "scheduler"])
 def test_workers_and_schedulers_read_no_credential_and_delete_no_account(database: Database, process: Process) -> None:
-    """What a worker that was taken over would go for first."""
+    """An attacker who controls a worker would look for these first."""
     dsn = database.process_dsns[process]
     for table, columns in SECRET_COLUMNS.items():
         for column in columns:
@@ -114,7 +114,7 @@ def test_workers_and_schedulers_read_no_credential_and_delete_no_account(databas
 
 
 def test_a_worker_sees_no_calendar_and_a_scheduler_changes_no_result(database: Database) -> None:
-    """Each stays with its own part."""
+    """Each process has only the privileges for its own part."""
     for table in ("calendars", "calendar_jobs", "calendar_entries", "calendar_feeds", "academic_years", "dead_letters"):
         assert refused(database.process_dsns["worker"], _READING_TABLE.format(table=table)), table
     for statement in ("INSERT INTO events SELECT * FROM events", "DELETE FROM events", "UPDATE jobs SET sha256 = ''"):
@@ -122,13 +122,16 @@ def test_a_worker_sees_no_calendar_and_a_scheduler_changes_no_result(database: D
 
 
 def test_the_api_changes_no_result_and_reads_no_dead_letter(database: Database) -> None:
-    """Results are the workers' to write; letters hold tracebacks for the people who debug."""
+    """Only workers write results. Dead letters contain tracebacks for operators."""
     for statement in ("DELETE FROM events", "UPDATE events SET body = '{}'", "SELECT * FROM dead_letters"):
         assert refused(database.process_dsns["api"], statement), statement
 
 
 def test_a_new_table_is_open_to_the_backup_and_to_no_process(database: Database) -> None:
-    """Before and after the grants are brought up to date; a privilege given by hand to a process goes again."""
+    """This holds before and after the grants are updated.
+
+    A privilege that was granted by hand to a process is revoked.
+    """
     with psycopg.connect(database.owner_dsn) as conn:
         conn.execute("CREATE TABLE later (id int)")
         conn.execute("GRANT SELECT (password_hash) ON accounts TO upschedule_worker")
@@ -140,7 +143,7 @@ def test_a_new_table_is_open_to_the_backup_and_to_no_process(database: Database)
 
 
 def test_the_backup_role_dumps_everything_and_changes_nothing(database: Database) -> None:
-    """With the real pg_dump. Only its own runs may it record."""
+    """The test uses the real pg_dump. The role may only write the records of its own runs."""
     dump = subprocess.run(
         [postgres_bin() / "pg_dump", "--dbname", database.backup_dsn], capture_output=True, text=True, check=False
     )
@@ -162,7 +165,7 @@ def test_the_backup_role_dumps_everything_and_changes_nothing(database: Database
 
 
 def test_the_owner_is_no_superuser(database: Database) -> None:
-    """Migrations change tables of this database, and nothing of the server."""
+    """Migrations change tables of this database, but nothing else on the server."""
     for statement in (
         "CREATE ROLE more",
         "ALTER ROLE postgres CONNECTION LIMIT 1",
@@ -171,7 +174,7 @@ def test_the_owner_is_no_superuser(database: Database) -> None:
         assert refused(database.owner_dsn, statement), statement
 
 
-# Commands with which one process could harm the others, or read what is not its own.
+# Commands with which one process could harm the others, or read their data.
 _NEVER = (
     "FLUSHALL",
     "FLUSHDB",
@@ -226,7 +229,7 @@ _CACHE: dict[Process, tuple[str, ...]] = {
 def test_redis_refuses_commands_and_keys_of_others(
     valkey_state_server: Valkey, valkey_cache_server: Valkey, process: Process
 ) -> None:
-    """By category and by key pattern, on both servers."""
+    """Commands are refused by category and keys by pattern, on both servers."""
     for server, forbidden in ((valkey_state_server, _STATE), (valkey_cache_server, _CACHE)):
         with redis.Redis.from_url(server.process_url(process)) as client:
             assert client.ping()
@@ -236,7 +239,7 @@ def test_redis_refuses_commands_and_keys_of_others(
 
 
 def test_a_script_gets_no_further_than_its_user(valkey_state_server: Valkey) -> None:
-    """The API may run scripts, and they are held to its keys."""
+    """The API may run scripts, which are limited to its keys."""
     with redis.Redis.from_url(valkey_state_server.process_url("api")) as client:
         assert client.eval("return redis.call('EXISTS', KEYS[1])", 1, "session:1") == 0
         with pytest.raises(ResponseError, match=r"(?i)permission|ACL"):
@@ -247,7 +250,7 @@ def test_a_script_gets_no_further_than_its_user(valkey_state_server: Valkey) -> 
 
 @pytest.mark.parametrize("process", PROCESSES)
 def test_each_key_of_the_object_store_does_what_its_process_does(seaweedfs_server: SeaweedFS, process: Process) -> None:
-    """In its own bucket; in another bucket nothing."""
+    """It works in its own bucket, and in no other."""
     admin = seaweedfs_server.admin_client()
     bucket, other = f"test-{process}", f"other-{process}"
     for name in (bucket, other):

@@ -46,7 +46,7 @@ class Clock:
 
 
 class House:
-    """A store of sessions with a clock of its own, and what is behind it."""
+    """A session service with its own clock, its database and its cache."""
 
     def __init__(self, database: Database, redis: Redis, *, schedulers: Database) -> None:
         """`schedulers` has the role of the scheduler, which alone may remove unused accounts."""
@@ -101,12 +101,12 @@ async def account(services: Services) -> UUID:
 
 
 def previous_key(session_id: str) -> str:
-    """Where the previous release keeps a session: sixteen bytes, for all its life."""
+    """The Redis key of a session in the previous release. Its value is the account's sixteen bytes."""
     return f"session:{hashlib.sha256(session_id.encode()).hexdigest()}"
 
 
 async def test_a_session_is_stored_under_the_hash_of_its_id(house: House, account: UUID) -> None:
-    """The contents of Redis, PostgreSQL and their files are not enough to sign in (R8.2)."""
+    """The contents of Redis and PostgreSQL, and their files, are not enough to sign in (R8.2)."""
     session_id = await house.begin(account)
     stored = b"".join(await house.rows())
     keys: list[Any] = await house.redis.keys("*")
@@ -120,7 +120,7 @@ async def test_a_session_is_stored_under_the_hash_of_its_id(house: House, accoun
 
 
 async def test_a_known_session_costs_no_question_to_postgresql(house: House, account: UUID) -> None:
-    """Redis is the cache (R10.3); PostgreSQL is asked once a minute at most."""
+    """Redis is the cache (R10.3). PostgreSQL is queried at most once a minute."""
     session_id = await house.begin(account)
     async with house.database.transaction() as connection:
         await connection.execute("DELETE FROM sessions")
@@ -130,22 +130,22 @@ async def test_a_known_session_costs_no_question_to_postgresql(house: House, acc
 
 
 async def test_a_session_lives_on_when_used(house: House, account: UUID) -> None:
-    """Its use is written down once a day, not with every request."""
+    """The use is stored once a day, not with every request."""
     session_id = await house.begin(account)
-    seen: list[KnownSession | None] = []
+    answers: list[KnownSession | None] = []
     for hours in (23, 2, 1):
         house.clock.time += timedelta(hours=hours)
-        seen.append(await house.sessions.find(session_id))
+        answers.append(await house.sessions.find(session_id))
 
-    assert [known and known.renewed for known in seen] == [False, True, False]
+    assert [known and known.renewed for known in answers] == [False, True, False]
     house.clock.time = BEGINNING + 11 * DAY
     assert await house.account_of(session_id) == account
 
 
-async def test_a_use_that_cannot_be_written_down_is_no_reason_to_know_nobody(
+async def test_a_use_that_cannot_be_stored_still_identifies_the_visitor(
     house: House, account: UUID, postgres_owner_dsn: str
 ) -> None:
-    """On a full disk reading goes on; afterwards, the next use is written down."""
+    """Reading works on a full disk. The next use after that is stored."""
     session_id = await house.begin(account)
     house.clock.time += DAY
     full = """
@@ -166,7 +166,7 @@ async def test_a_use_that_cannot_be_written_down_is_no_reason_to_know_nobody(
 
 
 async def test_a_session_ends_when_it_is_not_used(house: House, account: UUID) -> None:
-    """Whether Redis still has it or not."""
+    """It makes no difference whether Redis still has the session."""
     cached, uncached = await house.begin(account), await house.begin(account)
     await house.redis.delete(f"session-cache:{hash_of(uncached).hex()}")
     house.clock.time += LIVES.idle
@@ -176,7 +176,7 @@ async def test_a_session_ends_when_it_is_not_used(house: House, account: UUID) -
 
 
 async def test_a_session_ends_at_its_age_however_much_it_is_used(house: House, account: UUID) -> None:
-    """The cookie's time says so, too."""
+    """The cookie's lifetime ends at the same time."""
     session_id = await house.begin(account)
     known = None
     for _ in range(29):
@@ -189,8 +189,8 @@ async def test_a_session_ends_at_its_age_however_much_it_is_used(house: House, a
     assert await house.account_of(session_id) is None
 
 
-async def test_redis_without_its_data_signs_nobody_out(house: House, account: UUID) -> None:
-    """And it is filled again."""
+async def test_redis_without_its_data_ends_no_session(house: House, account: UUID) -> None:
+    """Later requests fill the cache again."""
     session_id = await house.begin(account)
     await house.redis.flushall()
 
@@ -210,7 +210,7 @@ async def test_an_ended_session_is_gone_from_both(house: House, account: UUID) -
 
 
 async def test_a_session_that_was_read_before_it_ended_is_not_cached_after(house: House, account: UUID) -> None:
-    """A request that is in progress while its session signs out."""
+    """A request may be in progress while its session signs out."""
     session_id = await house.begin(account)
     await house.redis.flushall()
     async with house.database.transaction() as connection:
@@ -226,7 +226,7 @@ async def test_a_session_that_was_read_before_it_ended_is_not_cached_after(house
 async def test_signing_out_without_redis_is_done_in_postgresql_and_says_that_it_may_not_be_all(
     addresses: Addresses, house: House, account: UUID
 ) -> None:
-    """Repeated when Redis is back, it is whole."""
+    """A repetition with Redis completes the sign-out."""
     port = int(addresses.redis_state_url.rpartition(":")[2].partition("/")[0])
     async with FaultProxy(port) as wire:
         url = addresses.redis_state_url.replace(f":{port}", f":{wire.port}")
@@ -246,7 +246,7 @@ async def test_signing_out_without_redis_is_done_in_postgresql_and_says_that_it_
 
 
 async def test_a_session_of_the_previous_release_is_taken_over_at_its_first_use(house: House, account: UUID) -> None:
-    """From then on Redis may lose it."""
+    """After that, losing Redis does not end the session."""
     session_id = "p" * 43
     await house.redis.set(previous_key(session_id), account.bytes, ex=1000)
     together = await asyncio.gather(*(house.account_of(session_id) for _ in range(20)))
@@ -259,7 +259,7 @@ async def test_a_session_of_the_previous_release_is_taken_over_at_its_first_use(
 
 
 async def test_the_previous_release_knows_sessions_of_this_one(house: House, account: UUID) -> None:
-    """While both run, also after Redis lost its data; and those that ended here it does not know."""
+    """Both releases run, and Redis may lose its data. A session that ended here is unknown to the previous release."""
     session_id = await house.begin(account)
     assert await house.redis.get(previous_key(session_id)) == account.bytes
     assert await house.redis.ttl(previous_key(session_id)) > 0.99 * LIVES.idle.total_seconds()
@@ -272,7 +272,7 @@ async def test_the_previous_release_knows_sessions_of_this_one(house: House, acc
 
 
 async def test_what_the_previous_release_still_holds_brings_no_ended_session_back(house: House, account: UUID) -> None:
-    """Nor one of an account that is gone."""
+    """The same is true for a session of a deleted account."""
     session_id, orphan = await house.begin(account), "o" * 43
     await house.end(session_id)
     await house.redis.set(previous_key(session_id), account.bytes, ex=1000)
@@ -284,7 +284,7 @@ async def test_what_the_previous_release_still_holds_brings_no_ended_session_bac
 
 
 async def test_signing_up_in_the_previous_release_ends_what_knew_the_visitor(house: House, account: UUID) -> None:
-    """It changes the account only; the database ends the sessions."""
+    """That release changes only the account. A trigger in the database ends the sessions."""
     session_id = await house.begin(account)
     async with house.database.transaction() as connection:
         await AccountRepository(connection).sign_up(account, email="a@example.org", password_hash="x")
@@ -294,7 +294,7 @@ async def test_signing_up_in_the_previous_release_ends_what_knew_the_visitor(hou
 
 
 async def test_ended_sessions_are_removed_and_no_others(house: House, account: UUID) -> None:
-    """Signed out, unused for too long, too old."""
+    """These are sessions that were signed out, unused for too long, or too old."""
     unused, old = await house.begin(account), await house.begin(account)
     for _ in range(6):
         house.clock.time += 5 * DAY
@@ -323,7 +323,7 @@ async def test_a_pass_of_the_retention_is_bounded(house: House, account: UUID) -
 async def test_a_row_stays_until_redis_has_forgotten_its_session(
     addresses: Addresses, house: House, account: UUID
 ) -> None:
-    """Or the key of the previous release would bring it back."""
+    """Otherwise the key of the previous release would make the session valid again."""
     session_id = await house.begin(account)
     house.clock.time += LIVES.idle
     async with FaultProxy(1) as nowhere:
@@ -340,7 +340,7 @@ async def test_a_row_stays_until_redis_has_forgotten_its_session(
 
 
 async def test_sign_ups_links_messages_and_devices_that_are_not_used_are_removed(house: House, account: UUID) -> None:
-    """Each at its time; while they are there, they count only within it."""
+    """Each has its own time. Until it is removed, it is valid only within that time."""
     async with house.database.transaction() as connection:
         await SignUpRepository(connection).upsert(
             email="a@example.org", password_hash="x", visitor_id=account, token_hash=None, now=house.clock()
@@ -372,7 +372,7 @@ async def test_sign_ups_links_messages_and_devices_that_are_not_used_are_removed
 
 
 async def test_the_scheduler_has_the_rights_for_it(addresses: Addresses, house: House, account: UUID) -> None:
-    """With its own names and passwords (decision 16)."""
+    """The scheduler uses its own names and passwords (decision 16)."""
     session_id = await house.begin(account)
     async with house.database.transaction() as connection:
         await SignUpRepository(connection).upsert(
@@ -395,7 +395,7 @@ async def test_the_scheduler_has_the_rights_for_it(addresses: Addresses, house: 
 
 
 async def test_an_account_keeps_its_newest_devices_only(house: House, account: UUID) -> None:
-    """Twenty of them."""
+    """An account keeps twenty devices."""
     async with house.database.transaction() as connection:
         devices = DeviceRepository(connection)
         for number in range(25):

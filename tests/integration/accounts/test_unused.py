@@ -1,4 +1,4 @@
-"""What nobody uses for eighteen months is deleted by the scheduler, and nothing else."""
+"""The scheduler deletes accounts and calendars that were not used for eighteen months, and nothing else."""
 
 from uuid import UUID
 
@@ -36,7 +36,7 @@ async def _remaining(services: Services, table: str, column: str) -> set[UUID]:
 
 
 async def test_an_unused_account_leaves_with_all_that_was_read(addresses: Addresses) -> None:
-    """A visit in between keeps it. The scheduler has its own names and passwords."""
+    """A visit in between keeps an account. The scheduler has its own names and passwords."""
     live = LiveSettings(load(as_process(addresses.environment(), "scheduler")))
     async with opened(addresses) as services, open_services(live, role="scheduler") as scheduler:
         unused, used = await _left_for(services, 549), await _left_for(services, 547)
@@ -52,7 +52,7 @@ async def test_an_unused_account_leaves_with_all_that_was_read(addresses: Addres
 
 
 async def test_the_database_keeps_what_was_used_within_thirty_days(addresses: Addresses, database: Database) -> None:
-    """Whatever time the scheduler names; and no other process may call the function."""
+    """This is independent of the time that the scheduler passes. No other process may call the function."""
     async with opened(addresses) as services:
         kept = await _left_for(services, 29)
         await _left_for(services, 31)

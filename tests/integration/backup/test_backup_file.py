@@ -1,4 +1,4 @@
-"""`upschedule backup file`: what is a backup of one machine, and what never looks like one (R9.1, R9.2, R9.4)."""
+"""`upschedule backup file`: a verified backup of one machine, and failures that leave no file (R9.1, R9.2, R9.4)."""
 
 import os
 import resource
@@ -43,19 +43,19 @@ def source(scratch: Path) -> Iterator[Machine]:
 
 @pytest.fixture
 def documents(source: Machine) -> Iterator[dict[str, UUID]]:
-    """One of each status, with its object."""
+    """A document of each status, with its object."""
     yield {status: source.add_document(status) for status in _STATUSES}
     source.change("DELETE FROM jobs")
 
 
 @pytest.fixture
-def said() -> list[str]:
+def messages() -> list[str]:
     return []
 
 
 @pytest.fixture
-def context(source: Machine, said: list[str]) -> BackupContext:
-    return BackupContext(key=source.key, limits=BackupLimits(store_seconds=1), report=said.append)
+def context(source: Machine, messages: list[str]) -> BackupContext:
+    return BackupContext(key=source.key, limits=BackupLimits(store_seconds=1), report=messages.append)
 
 
 def _left(folder: Path) -> list[str]:
@@ -65,7 +65,10 @@ def _left(folder: Path) -> list[str]:
 def test_a_backup_is_verified_encrypted_and_holds_what_is_needed(
     source: Machine, documents: dict[str, UUID], context: BackupContext, tmp_path: Path
 ) -> None:
-    """Beside running stores; without the PDFs of documents that were read; with the feed secret (R8.2, R11.5)."""
+    """The stores keep running.
+
+    The file has no PDFs of documents that were read, and has the feed secret (R8.2, R11.5).
+    """
     file = tmp_path / "one.backup"
     done = command("backup", "file", file, "--data", source.data, "--key-file", source.key_file)
     manifest = read_manifest(file, context)
@@ -87,7 +90,10 @@ def test_a_backup_is_verified_encrypted_and_holds_what_is_needed(
 def test_a_file_that_goes_while_the_backup_is_made_is_no_loss(
     source: Machine, documents: dict[str, UUID], context: BackupContext, tmp_path: Path
 ) -> None:
-    """Deleted by its owner or by retention after the snapshot: noted, so that a restore does not bring it back."""
+    """Its owner or the retention deleted it after the snapshot.
+
+    The backup notes this, so that a restore leaves it out.
+    """
     retained, deleted = documents["failed"], documents["queued"]
 
     def delete_both(line: str) -> None:
@@ -108,7 +114,7 @@ def test_a_file_that_goes_while_the_backup_is_made_is_no_loss(
 def test_a_file_that_the_store_has_lost_or_changed_is_named(
     source: Machine, documents: dict[str, UUID], tmp_path: Path
 ) -> None:
-    """The rest is backed up, with an exit code of its own."""
+    """The rest is backed up, and the command has a separate exit code for this."""
     keys = {status: f"uploads/{source.account}/{job}.pdf" for status, job in documents.items()}
     source.bucket.delete(keys["queued"])
     source.bucket.put(keys["failed"], b"other", content_type="application/pdf")
@@ -122,7 +128,7 @@ def test_a_file_that_the_store_has_lost_or_changed_is_named(
 
 
 def _rewritten(file: Path, target: Path, context: BackupContext, *, manifest: Manifest, objects: bytes) -> None:
-    """The same file with another manifest and other objects, each piece with its proof."""
+    """The same file with another manifest and other objects, each piece with a valid proof."""
     reader = MemberReader(file, context.key, progress=lambda _: None)
     with target.open("wb") as opened, writing(opened, context.key) as members:
         for name, data in reader:
@@ -133,7 +139,7 @@ def _rewritten(file: Path, target: Path, context: BackupContext, *, manifest: Ma
 def test_verification_finds_what_encryption_cannot(
     source: Machine, documents: dict[str, UUID], context: BackupContext, scratch: Path, tmp_path: Path
 ) -> None:
-    """Other rows, other contents of a row, a sequence that is behind, another PDF, a dump that is broken."""
+    """Rows, contents of a row and a PDF differ, a sequence is behind, and a dump is damaged."""
     file, other = source.back_up(tmp_path / "x.backup"), tmp_path / "other.backup"
     manifest = read_manifest(file, context)
     more = {**manifest.tables, "jobs": TableSum(5, manifest.tables["jobs"].checksum)}
@@ -170,7 +176,7 @@ def _empty(postgres: Postgres) -> None:
 def test_what_cannot_be_a_backup_is_refused_by_words_and_code(
     source: Machine, context: BackupContext, tmp_path: Path
 ) -> None:
-    """Each with the exit code that docs/backup.md lists; nothing is written."""
+    """Each has the exit code that docs/backup.md lists, and nothing is written."""
     file, data = tmp_path / "good.backup", source.data
     with file.open("wb") as opened, writing(opened, context.key) as members:
         members.add("secrets.json", b"{}")
@@ -201,7 +207,7 @@ def test_what_cannot_be_a_backup_is_refused_by_words_and_code(
 
 
 def test_a_full_disk_ends_a_backup_with_its_own_words(source: Machine, tmp_path: Path) -> None:
-    """As a limit of the size of files, which ends a write as a full disk does; nothing is left."""
+    """A limit on the size of files ends a write as a full disk does. No file remains."""
     words = [
         "backup",
         "file",
@@ -226,7 +232,7 @@ def test_a_full_disk_ends_a_backup_with_its_own_words(source: Machine, tmp_path:
 
 
 def test_a_killed_backup_leaves_nothing_that_looks_like_one(source: Machine, tmp_path: Path) -> None:
-    """At each stage: neither a file of that name nor servers; the next backup removes the rest."""
+    """At each stage neither the file nor servers remain. The next backup removes the temporary files."""
     file, scratch = tmp_path / "x.backup", source.data / "backup-scratch"
     for stage in ("Dumping", "Starting a scratch", "Restoring: 100 %"):
         with started_command("backup", "file", file, "--data", source.data, "--key-file", source.key_file) as process:
@@ -240,14 +246,14 @@ def test_a_killed_backup_leaves_nothing_that_looks_like_one(source: Machine, tmp
 
 
 def test_a_second_backup_is_refused_while_one_runs(source: Machine, context: BackupContext, tmp_path: Path) -> None:
-    """It would remove the scratch server of the first."""
+    """The second backup would remove the scratch server of the first."""
     with scratch_of(source.data), pytest.raises(Refused, match=rf"runs \(process {os.getpid()}\)"):
         write_backup(source.data, tmp_path / "x.backup", context)
     assert _left(tmp_path) == []
 
 
 def test_an_interrupted_backup_cleans_up(source: Machine, tmp_path: Path) -> None:
-    """Terminated while it is verified."""
+    """SIGTERM arrives during the verification."""
     options = ("--data", source.data, "--key-file", source.key_file)
     with started_command("backup", "file", tmp_path / "x.backup", *options) as process:
         assert process.stderr
@@ -260,7 +266,7 @@ def test_an_interrupted_backup_cleans_up(source: Machine, tmp_path: Path) -> Non
 
 
 def test_a_store_that_is_away_ends_a_backup(source: Machine, documents: dict[str, UUID], tmp_path: Path) -> None:
-    """Killed while the service runs; said within the time that is allowed."""
+    """A store is killed while the service runs. The failure is reported within the allowed time."""
     assert documents
     for server, words in ((source.objects, "Reading files failed"), (source.postgres, "connection")):
         server.kill()
@@ -273,7 +279,7 @@ def test_a_store_that_is_away_ends_a_backup(source: Machine, documents: dict[str
 
 
 def test_a_program_that_takes_too_long_is_ended(source: Machine, context: BackupContext, tmp_path: Path) -> None:
-    """No program ends in a millisecond."""
+    """No program ends within a millisecond."""
     within = BackupContext(key=source.key, limits=BackupLimits(program_seconds=0.001), report=context.report)
     with pytest.raises(StoreAway, match="it took longer than 0 s"):
         write_backup(source.data, tmp_path / "x.backup", within)
@@ -281,7 +287,7 @@ def test_a_program_that_takes_too_long_is_ended(source: Machine, context: Backup
 
 
 def test_a_service_that_starts_is_not_backed_up(source: Machine, context: BackupContext, tmp_path: Path) -> None:
-    """Its addresses are not known yet."""
+    """The addresses of its servers are not known yet."""
     addresses = source.data / "addresses.json"
     noted = addresses.read_bytes()
     addresses.unlink()

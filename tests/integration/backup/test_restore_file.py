@@ -1,4 +1,4 @@
-"""`upschedule restore file`: all of a backup or nothing, and what it must not bring back (R9.3, R9.4, R11.5)."""
+"""`upschedule restore file` restores a backup completely or not at all, without deleted data (R9.3, R9.4, R11.5)."""
 
 import datetime as dt
 import os
@@ -43,7 +43,7 @@ def options() -> RestoreOptions:
 
 @pytest.fixture(scope="module")
 def source(scratch: Path) -> Iterator[Machine]:
-    """With the schema of the release before."""
+    """A machine with the schema of the previous release."""
     with machine(scratch / "restore-source", migrations=read_migrations(MIGRATIONS)[:-1]) as running:
         yield running
 
@@ -69,7 +69,10 @@ def file(source: Machine, scratch: Path) -> Path:
 def test_an_empty_machine_gets_everything_and_files_past_their_time_stay_away(
     source: Machine, file: Path, context: BackupContext, options: RestoreOptions, scratch: Path
 ) -> None:
-    """From an older schema, a day later: rows, links, sessions, secrets, quota, sequences (R8.2, R11.5)."""
+    """The schema is older, and a day has passed.
+
+    Rows, links, sessions, secrets, quota and sequences are restored (R8.2, R11.5).
+    """
     data = scratch / "restored-empty"
     restore_backup(data, file, replace(options, now=options.now + 25 * _HOUR), context)
     newest = read_migrations(MIGRATIONS)[-1]
@@ -107,7 +110,10 @@ def test_an_empty_machine_gets_everything_and_files_past_their_time_stay_away(
 def test_what_was_deleted_since_is_not_brought_back_by_accident(
     scratch: Path, tmp_path: Path, options: RestoreOptions
 ) -> None:
-    """The command asks; deleted documents, ended sessions and replaced feed links then stay so, and files with them."""
+    """The command asks first.
+
+    Deleted documents, ended sessions and replaced feed links are then not restored, nor are their files.
+    """
     data, file = scratch / "restored-over", tmp_path / "x.backup"
     with machine(data) as running:
         deleted, kept = running.add_document("failed"), running.add_document("queued")
@@ -151,7 +157,7 @@ def _claiming(target: Path, context: BackupContext, manifest: Manifest) -> Path:
 def test_another_schema_is_refused_before_anything_is_made(
     file: Path, context: BackupContext, options: RestoreOptions, scratch: Path, tmp_path: Path
 ) -> None:
-    """A newer release's, and one whose migrations are not this project's."""
+    """The backup is of a newer release, or its migrations are not those of this project."""
     manifest, data = read_manifest(file, context), scratch / "restored-never"
     names = tuple(AppliedName(each.number, each.name, each.checksum) for each in options.migrations)
     newer = AppliedName(len(names) + 1, f"{len(names) + 1:04}_expand_later.sql", "x")
@@ -168,7 +174,7 @@ def test_another_schema_is_refused_before_anything_is_made(
 
 
 def test_a_running_service_and_data_that_are_there_are_not_replaced(source: Machine, file: Path, scratch: Path) -> None:
-    """Without --replace, or while `make run` has them; nor where the present database is broken."""
+    """It is refused without --replace, while `make run` uses the data, and when the present database is damaged."""
     broken = scratch / "restored-broken"
     (broken / "postgres" / "data").mkdir(parents=True)
     (broken / "postgres" / "data" / "PG_VERSION").write_text("18\n")
@@ -185,7 +191,7 @@ def test_a_running_service_and_data_that_are_there_are_not_replaced(source: Mach
 
 
 def test_a_disk_without_room_leaves_nothing_behind(source: Machine, file: Path, scratch: Path) -> None:
-    """A file system of 30 MB, which a new PostgreSQL fills."""
+    """The file system has 30 MB, which a new PostgreSQL fills."""
     data = scratch / "restored-small"
     data.mkdir(mode=0o755)
     rights = [] if os.geteuid() == 0 else ["--user", "--map-current-user", "--keep-caps"]
@@ -198,7 +204,7 @@ def test_a_disk_without_room_leaves_nothing_behind(source: Machine, file: Path, 
 
 
 def test_a_killed_restore_has_restored_nothing_or_everything(source: Machine, file: Path, scratch: Path) -> None:
-    """Before the decision the folder is as it was; after it, the next command puts all in place."""
+    """Before the decision the folder is unchanged. After it, the next command completes the exchange."""
     data = scratch / "restored-killed"
     words = ("restore", "file", file, "--data", data, "--key-file", source.key_file)
     for stage in ("Starting new stores", "Migrating"):

@@ -1,4 +1,4 @@
-"""One machine is destroyed and has everything back, by the commands of docs/backup.md."""
+"""One machine is destroyed and completely restored with the commands of docs/backup.md."""
 
 import os
 import re
@@ -23,7 +23,7 @@ _BLOCK = re.compile(r"^```sh\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 
 
 def _type(number: int, environment: dict[str, str]) -> str:
-    """Types a block of the page as it stands, and gives what it printed."""
+    """Runs a block of the page unchanged, and returns its output."""
     commands = _BLOCK.findall((ROOT / "docs/backup.md").read_text(encoding="utf-8"))[number]
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     done = subprocess.run(
@@ -52,7 +52,7 @@ def _pause(postgres: Postgres, *, paused: bool) -> None:
 
 
 def _await_status(postgres: Postgres, location: str, status: str) -> None:
-    """PostgreSQL is asked: a visitor who asks this often is refused."""
+    """The test queries PostgreSQL, because a visitor who polls this often is refused."""
     query, job = "SELECT status FROM jobs WHERE id = %s", location.rpartition("/")[2]
     wait_until(lambda: rows(postgres.owner_dsn(), query, [job]) == [(status,)], timeout_seconds=90)
 
@@ -63,7 +63,10 @@ def _feed_path(calendar: dict[str, str]) -> str:
 
 @pytest.mark.timeout(400)
 def test_a_destroyed_machine_has_everything_back(scratch: Path, tmp_path: Path) -> None:
-    """Backed up while it serves; sessions, documents, calendars, feed links and the queue go on (R9.3, R9.4)."""
+    """The backup is made while the service runs.
+
+    Sessions, documents, calendars, feed links and the queue continue (R9.3, R9.4).
+    """
     data, port = scratch / "whole-machine", free_port()
     environment = {
         "UPSCHEDULE_BACKUP_KEY_FILE": str(tmp_path / "key"),
@@ -101,7 +104,7 @@ def test_a_destroyed_machine_has_everything_back(scratch: Path, tmp_path: Path) 
             restored = Postgres(data / "postgres", port=int(second.inside("PostgreSQL").rpartition(":")[2]))
             _pause(restored, paused=False)
             _await_status(restored, waiting, "failed")
-            # It was read: only a file that is there can be no schedule.
+            # The document was read, since only a file that exists can be refused as not a schedule.
             answer = visitor.get(waiting)
             assert answer.json().get("error", {}).get("type") == "/problems/pdf-not-a-timetable", answer.text
             again = _upload(visitor, document(2, rows_max=8).data)

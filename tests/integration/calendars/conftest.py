@@ -1,4 +1,4 @@
-"""Calendars on a real PostgreSQL: people with documents that were read, and a clock that tests set."""
+"""Fixtures of calendars on a real PostgreSQL: accounts with documents that were read, and a clock that tests set."""
 
 import datetime as dt
 import uuid
@@ -24,7 +24,7 @@ LIMITS = LimitSettings(calendars_per_account=3, events_per_calendar=50)
 
 
 class Clock:
-    """The time is what the test says."""
+    """A clock with the time that the test sets."""
 
     def __init__(self) -> None:
         self.time = dt.datetime(2026, 2, 2, 10, 0, 0, 123456, tzinfo=dt.UTC)
@@ -37,7 +37,7 @@ class Clock:
 
 
 class Campus:
-    """Makes accounts and jobs whose reading is over, as processing leaves them."""
+    """Creates accounts and jobs whose reading has ended, with the rows that processing leaves."""
 
     def __init__(self, dsn: str) -> None:
         self._dsn = dsn
@@ -61,7 +61,7 @@ class Campus:
         return job_id
 
     def print(self, job_id: uuid.UUID, events: Sequence[Event]) -> None:
-        """As a reading writes them, an earlier reading's go."""
+        """Stores events as a reading does. Those of an earlier reading are deleted."""
         self.execute("DELETE FROM events WHERE job_id = %s", job_id)
         for ordinal, event in enumerate(events):
             body = Jsonb(msgspec.to_builtins(event))

@@ -1,4 +1,4 @@
-"""What calendar programs get, and when it changes."""
+"""The files that calendar programs get, and when they change."""
 
 import asyncio
 import datetime as dt
@@ -41,7 +41,7 @@ async def test_a_feed_is_right_for_two_parsers(calendars: CalendarService, feeds
 async def test_an_unchanged_feed_keeps_its_bytes_and_etag(
     calendars: CalendarService, feeds: FeedService, campus: Campus, clock: Clock
 ) -> None:
-    """Rule 8: also when it is made again later, by another process, from the same rows."""
+    """Rule 8: this also holds when another process builds it again later from the same rows."""
     person = campus.account()
     owned = await calendars.create(person, job_ids=(campus.job(person, [lecture(), exam()]),), limits=LIMITS)
     first = await feeds.feed(_token(owned))
@@ -54,7 +54,7 @@ async def test_an_unchanged_feed_keeps_its_bytes_and_etag(
 async def test_a_changed_room_keeps_its_uid_and_raises_the_sequence_by_one(
     calendars: CalendarService, feeds: FeedService, campus: Campus, clock: Clock
 ) -> None:
-    """Rules 7 and 8: after a new upload, and only for the entry that changed."""
+    """Rules 7 and 8: this happens after a new upload, and only for the entry that changed."""
     person = campus.account()
     owned = await calendars.create(person, job_ids=(campus.job(person, [lecture(), exam()]),), limits=LIMITS)
     before = _entries((await feeds.feed(_token(owned))).body)
@@ -87,7 +87,7 @@ async def test_the_same_schedule_uploaded_again_changes_nothing(
 async def test_two_people_with_one_schedule_have_nothing_in_common(
     calendars: CalendarService, feeds: FeedService, campus: Campus
 ) -> None:
-    """Rules 7 and 14."""
+    """Rules 7 and 14 require different UIDs and addresses."""
     found = []
     for person in (campus.account(), campus.account()):
         owned = await calendars.create(person, job_ids=(campus.job(person, [lecture(), exam()]),), limits=LIMITS)
@@ -100,7 +100,7 @@ async def test_two_people_with_one_schedule_have_nothing_in_common(
 async def test_a_removed_entry_leaves_the_feed_and_is_cancelled_in_the_file_for_thirty_days(
     calendars: CalendarService, feeds: FeedService, campus: Campus, clock: Clock
 ) -> None:
-    """Rule 9."""
+    """Rule 9 requires the cancellation."""
     person = campus.account()
     first, second = campus.job(person, [lecture()]), campus.job(person, [exam()])
     calendar_id = (owned := await calendars.create(person, job_ids=(first, second), limits=LIMITS)).assembly.calendar.id
@@ -118,10 +118,13 @@ async def test_a_removed_entry_leaves_the_feed_and_is_cancelled_in_the_file_for_
     assert campus.execute("SELECT count(*) FROM calendar_entries") == [(1,)]
 
 
-async def test_a_deleted_document_leaves_the_stored_files_though_nobody_fetches(
+async def test_a_deleted_document_leaves_the_stored_files_without_a_request(
     calendars: CalendarService, feeds: FeedService, campus: Campus, clock: Clock
 ) -> None:
-    """Deleting a schedule deletes what came from it: its file at once, its entries once people know of it."""
+    """Deleting a schedule deletes its file at once.
+
+    Its entries are deleted once calendar programs have received the cancellation.
+    """
     person = campus.account()
     job = campus.job(person, [lecture(), exam()])
     await feeds.feed(_token(await calendars.create(person, job_ids=(job,), limits=LIMITS)))
@@ -171,7 +174,7 @@ async def test_a_change_of_the_year_by_an_operator_reaches_every_feed(
 async def test_a_request_of_a_feed_keeps_the_account_from_being_deleted(
     calendars: CalendarService, feeds: FeedService, campus: Campus, clock: Clock
 ) -> None:
-    """Noted once a day: a calendar program asks all day long."""
+    """The use is stored once a day, since a calendar program sends requests all day."""
     person = campus.account()
     owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),), limits=LIMITS)
     campus.execute("UPDATE accounts SET used_at = %s WHERE id = %s", clock.now() - dt.timedelta(days=500), person)
@@ -215,7 +218,7 @@ async def test_own_dates_hold_for_one_calendar_only(
 async def test_a_feed_of_one_module_has_that_module_only(
     calendars: CalendarService, feeds: FeedService, campus: Campus
 ) -> None:
-    """Rule 11; one that the calendar has never had is refused, and nothing is kept for it."""
+    """Rule 11: a module that was never in the calendar is refused, and nothing is stored for it."""
     person = campus.account()
     job = campus.job(person, [lecture(), exam(module="XYZ 210"), semester_test(module="XYZ 210")])
     token = _token(await calendars.create(person, job_ids=(job,), limits=LIMITS))
@@ -229,7 +232,7 @@ async def test_a_feed_of_one_module_has_that_module_only(
 async def test_a_module_that_left_the_calendar_keeps_an_empty_feed(
     calendars: CalendarService, feeds: FeedService, campus: Campus, clock: Clock
 ) -> None:
-    """So that a program clears its calendar, also long after the records of its entries are gone."""
+    """A program then removes the entries from its calendar, even long after their records were deleted."""
     person = campus.account()
     stays, leaves = campus.job(person, [lecture()]), campus.job(person, [semester_test(module="XYZ 210")])
     owned = await calendars.create(person, job_ids=(stays, leaves), limits=LIMITS)
@@ -255,7 +258,7 @@ async def test_a_hidden_module_has_an_empty_feed_from_the_beginning(
 async def test_another_document_with_the_same_entries_changes_no_byte(
     calendars: CalendarService, feeds: FeedService, campus: Campus, clock: Clock
 ) -> None:
-    """Rule 8: equal content, equal bytes, whatever they were made of."""
+    """Rule 8: equal content gives equal bytes, whatever documents it comes from."""
     person = campus.account()
     first = campus.job(person, [lecture(), exam()])
     owned = await calendars.create(person, job_ids=(first,), limits=LIMITS)
@@ -293,7 +296,7 @@ async def test_an_unknown_token_opens_nothing(feeds: FeedService) -> None:
 async def test_a_rotated_feed_ends_the_old_address_and_keeps_the_uids(
     calendars: CalendarService, feeds: FeedService, campus: Campus
 ) -> None:
-    """Rule 14."""
+    """Rule 14 requires this."""
     person = campus.account()
     owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),), limits=LIMITS)
     before = by_icalendar((await feeds.feed(_token(owned))).body)
@@ -305,7 +308,7 @@ async def test_a_rotated_feed_ends_the_old_address_and_keeps_the_uids(
 
 
 async def test_the_database_holds_no_token(calendars: CalendarService, feeds: FeedService, campus: Campus) -> None:
-    """A stolen dump opens no feed (R8.2)."""
+    """A stolen dump gives access to no feed (R8.2)."""
     person = campus.account()
     owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),), limits=LIMITS)
     await feeds.feed(_token(owned))
@@ -346,7 +349,10 @@ async def test_another_owners_file_is_not_found(calendars: CalendarService, feed
 async def test_a_feed_keeps_a_reading_that_is_repeated_until_the_new_one_corrects_it(
     calendars: CalendarService, feeds: FeedService, campus: Campus, clock: Clock
 ) -> None:
-    """A release that was left had missed an exam (R12.3). No entry changes in between, and a calendar can be made."""
+    """A release that was left had missed an exam (R12.3).
+
+    No entry changes in between, and a calendar can be created.
+    """
     person = campus.account()
     job = campus.job(person, [lecture()])
     owned = await calendars.create(person, job_ids=(job,), limits=LIMITS)
@@ -376,7 +382,10 @@ async def test_a_feed_keeps_a_reading_that_is_repeated_until_the_new_one_correct
 async def test_a_newer_document_replaces_an_older_one_and_entries_keep_their_uids(
     calendars: CalendarService, feeds: FeedService, campus: Campus
 ) -> None:
-    """Without it both classes are in the feed; when the newer document is deleted, the older one counts again."""
+    """Without the replacement both classes are in the feed.
+
+    When the newer document is deleted, the older one counts again.
+    """
     person = campus.account()
     old, new = campus.job(person, [lecture(), exam()]), campus.job(person, [lecture(day="Tuesday")])
     owned = await calendars.create(person, job_ids=(old,), limits=LIMITS)
@@ -396,7 +405,7 @@ async def test_a_newer_document_replaces_an_older_one_and_entries_keep_their_uid
     assert _entries(replaced)["ABC 123 exam paper 1"]["SEQUENCE"] == 0
     assert renamed.assembly.replaced == ((old, new),)
 
-    # The API joins what it is given.
+    # The API joins all documents that the request names.
     joined = await calendars.change(person, calendar_id, Changes(job_ids=(old, new)), limits=LIMITS)
     assert joined.assembly.replaced == ()
     assert len(by_icalendar((await feeds.feed(_token(owned))).body)) == 3
@@ -410,7 +419,7 @@ async def test_a_newer_document_replaces_an_older_one_and_entries_keep_their_uid
 async def test_a_replacement_by_a_document_that_was_deleted_meanwhile_is_left_out(
     calendars: CalendarService, campus: Campus
 ) -> None:
-    """Another tab may delete the older document while the decision is on its way."""
+    """Another tab may delete the older document while the decision is sent."""
     person = campus.account()
     new = campus.job(person, [lecture()])
     owned = await calendars.create(person, job_ids=(new,), limits=LIMITS)

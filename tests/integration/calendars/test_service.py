@@ -1,4 +1,4 @@
-"""Making, changing and deleting calendars."""
+"""Creating, changing and deleting calendars."""
 
 import datetime as dt
 import uuid
@@ -46,13 +46,13 @@ async def test_the_year_is_that_of_the_dated_entries(calendars: CalendarService,
 
 
 async def test_the_year_follows_a_document_that_joins_later(calendars: CalendarService, campus: Campus) -> None:
-    """The lectures are often read first; the year comes with the tests."""
+    """Students often upload their lectures first. The year is known only with the tests."""
     person = campus.account()
     lectures, tests = campus.job(person, [lecture()]), campus.job(person, [semester_test(date=dt.date(2025, 3, 15))])
-    made = (await calendars.create(person, job_ids=(lectures,), limits=LIMITS)).assembly
-    joined = await calendars.change(person, made.calendar.id, Changes(job_ids=(lectures, tests)), limits=LIMITS)
+    created = (await calendars.create(person, job_ids=(lectures,), limits=LIMITS)).assembly
+    joined = await calendars.change(person, created.calendar.id, Changes(job_ids=(lectures, tests)), limits=LIMITS)
 
-    assert (made.year.year, made.calendar.name) == (2026, "UP timetable 2026")
+    assert (created.year.year, created.calendar.name) == (2026, "UP timetable 2026")
     assert (joined.assembly.year.year, joined.assembly.calendar.name) == (2025, "UP timetable 2025")
 
 
@@ -60,13 +60,13 @@ async def test_the_year_follows_a_document_that_joins_later(calendars: CalendarS
 async def test_a_year_that_its_owner_chose_stays(
     calendars: CalendarService, campus: Campus, choice: YearChoice
 ) -> None:
-    """By naming it or by giving dates that lie in it; other changes do not touch it either."""
+    """The owner names the year or sets dates within it. Other changes do not affect it."""
     person = campus.account()
     lectures, tests = campus.job(person, [lecture()]), campus.job(person, [semester_test(date=dt.date(2025, 3, 15))])
-    made = await calendars.create(person, job_ids=(lectures,), academic_year=choice, limits=LIMITS)
-    await calendars.change(person, made.assembly.calendar.id, Changes(name="Mine"), limits=LIMITS)
+    created = await calendars.create(person, job_ids=(lectures,), academic_year=choice, limits=LIMITS)
+    await calendars.change(person, created.assembly.calendar.id, Changes(name="Mine"), limits=LIMITS)
     joined = await calendars.change(
-        person, made.assembly.calendar.id, Changes(job_ids=(lectures, tests)), limits=LIMITS
+        person, created.assembly.calendar.id, Changes(job_ids=(lectures, tests)), limits=LIMITS
     )
 
     assert joined.assembly.year.year == 2026
@@ -75,7 +75,7 @@ async def test_a_year_that_its_owner_chose_stays(
 async def test_without_dated_entries_the_year_is_the_present_one_in_south_africa(
     calendars: CalendarService, campus: Campus, clock: Clock
 ) -> None:
-    """At 22:30 UTC on 31 December it is the new year there, of which nothing is known yet."""
+    """At 22:30 UTC on 31 December the new year has begun there. Its dates are not known yet."""
     clock.time = dt.datetime(2026, 12, 31, 22, 30, tzinfo=dt.UTC)
     person = campus.account()
 
@@ -102,19 +102,19 @@ async def test_a_year_without_data_needs_the_dates_of_the_terms_that_are_taught(
 async def test_dates_that_are_not_known_are_estimated_only_for_those_who_ask(
     calendars: CalendarService, campus: Campus, store: Database, clock: Clock
 ) -> None:
-    """An operator's dates replace them without anything that the owner must do."""
+    """Dates of an operator replace the estimate without an action of the owner."""
     person = campus.account()
     jobs = (campus.job(person, [lecture(), semester_test(date=dt.date(2027, 3, 13))]),)
     with pytest.raises(DatesMissing):
         await calendars.create(person, job_ids=jobs, limits=LIMITS)
 
-    made = (await calendars.create(person, job_ids=jobs, estimate_dates=True, limits=LIMITS)).assembly
-    calendar_id = made.calendar.id
+    created = (await calendars.create(person, job_ids=jobs, estimate_dates=True, limits=LIMITS)).assembly
+    calendar_id = created.calendar.id
     found = await calendars.get(person, calendar_id)
     kept = await calendars.change(person, calendar_id, Changes(name="Mine"), limits=LIMITS)
 
-    assert made.estimated_terms == found.assembly.estimated_terms == kept.assembly.estimated_terms == ("S1",)
-    assert made.year.periods("S1") == (period("2027-02-08", "2027-05-21"),)
+    assert created.estimated_terms == found.assembly.estimated_terms == kept.assembly.estimated_terms == ("S1",)
+    assert created.year.periods("S1") == (period("2027-02-08", "2027-05-21"),)
     with pytest.raises(DatesMissing):
         await calendars.change(person, calendar_id, Changes(estimate_dates=False), limits=LIMITS)
 
@@ -125,7 +125,7 @@ async def test_dates_that_are_not_known_are_estimated_only_for_those_who_ask(
     entered = (await calendars.get(person, calendar_id)).assembly
     assert (entered.estimated_terms, entered.dates_confirmed) == ((), True)
     assert entered.year.periods("S1") == (period("2027-02-15", "2027-05-28"),)
-    assert [entry_id for entry_id, _ in entered.named] == [entry_id for entry_id, _ in made.named]
+    assert [entry_id for entry_id, _ in entered.named] == [entry_id for entry_id, _ in created.named]
 
 
 async def test_a_draft_is_what_would_be_made_and_makes_nothing(calendars: CalendarService, campus: Campus) -> None:
@@ -186,7 +186,7 @@ async def test_what_was_doubtful_in_reading_or_has_no_dates_is_said(calendars: C
 async def test_impossible_dates_are_refused_by_field(
     calendars: CalendarService, campus: Campus, dates: YearDates, field: str
 ) -> None:
-    """Also where they contradict dates that are known and were not given."""
+    """This includes contradictions with known dates that the request does not set."""
     person = campus.account()
     job = campus.job(person, [lecture()])
 
@@ -278,7 +278,7 @@ async def test_a_calendar_is_its_owners_alone(calendars: CalendarService, campus
 
 
 async def test_an_account_goes_with_its_calendars(calendars: CalendarService, campus: Campus) -> None:
-    """The trigger that forgets files must not stand in the way of a cascade."""
+    """The trigger that deletes files must not prevent a cascade."""
     person = campus.account()
     await calendars.create(person, job_ids=(campus.job(person, [lecture()]),), limits=LIMITS)
     campus.execute("DELETE FROM accounts WHERE id = %s", person)
@@ -297,7 +297,7 @@ async def test_the_shipped_years_are_consistent_and_unconfirmed(calendars: Calen
         await calendars.year(2040)
 
 
-async def test_the_newest_calendar_stands_first(calendars: CalendarService, campus: Campus, clock: Clock) -> None:
+async def test_the_newest_calendar_is_first(calendars: CalendarService, campus: Campus, clock: Clock) -> None:
     person = campus.account()
     job = campus.job(person, [exam()])
     assert await calendars.newest(person) is None
@@ -315,7 +315,7 @@ async def test_the_newest_calendar_stands_first(calendars: CalendarService, camp
 async def test_a_change_of_an_outdated_version_is_refused(
     calendars: CalendarService, campus: Campus, clock: Clock
 ) -> None:
-    """And changes nothing; the present version is taken once."""
+    """Nothing changes then. A change with the present version is accepted once."""
     person = campus.account()
     owned = await calendars.create(person, job_ids=(campus.job(person, [lecture()]),), limits=LIMITS)
     calendar_id = owned.assembly.calendar.id

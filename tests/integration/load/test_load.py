@@ -1,4 +1,4 @@
-"""The load tests themselves, in the small: what they send to a service of their own, and how they find wrong data."""
+"""Small runs of the load tests: what they send to their own service, and how they find wrong data."""
 
 import os
 import signal
@@ -23,14 +23,14 @@ _SMALL = ("--seconds", "8", "--users", "2")
 
 @pytest.mark.timeout(300)
 def test_a_run_compares_all_answers_and_writes_its_report(tmp_path: Path) -> None:
-    """On a service that it starts by itself; the exit code is the verdict (R7.1, R7.5)."""
+    """The command starts a service, and its exit code is the verdict (R7.1, R7.5)."""
     command = [sys.executable, "-m", "perf.load", "baseline", *_SMALL, "--reports", str(tmp_path)]
     done = subprocess.run(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=280, check=False
     )
     assert "requests failed or wrong: 0 of" in done.stdout, done.stdout
     assert "data that are lost or wrong in the database: " in done.stdout, done.stdout
-    # A busy machine may miss a goal of time; everything else is right.
+    # A busy machine may miss a goal of time, and everything else is right.
     assert done.returncode in {0, 1}, done.stdout
     figures = read_figures(tmp_path, "baseline")
     assert figures is not None
@@ -66,7 +66,7 @@ _ACCOUNT, _JOB = uuid.UUID(int=1), uuid.UUID(int=2)
 
 @pytest.fixture
 def owner(database: Database) -> psycopg.Connection[tuple[object, ...]]:
-    """With one account that has one document, read right."""
+    """A connection as the owner to a database with one account that has one document, which was read correctly."""
     connection = psycopg.connect(database.owner_dsn, autocommit=True)
     connection.execute("INSERT INTO accounts (id, stored_bytes) VALUES (%s, 10)", [_ACCOUNT])
     connection.execute(
@@ -78,7 +78,7 @@ def owner(database: Database) -> psycopg.Connection[tuple[object, ...]]:
     return connection
 
 
-#: The file of that document, and the moment at which the data are looked at.
+#: The file of that document, and the time at which the data are checked.
 _NOW = datetime(2026, 8, 3, 12, tzinfo=UTC)
 _STORED = StoredObject(key="a", size_bytes=10, modified_at=_NOW)
 

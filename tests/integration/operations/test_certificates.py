@@ -1,4 +1,4 @@
-"""The certificates that `hosts/sbin/upschedule-certificates` makes are ones that servers show and clients believe."""
+"""Servers use the certificates of `hosts/sbin/upschedule-certificates`, and clients accept them."""
 
 import subprocess
 from dataclasses import replace
@@ -17,12 +17,12 @@ from upschedule.operations.embedded.server import Command
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """With an authority, and a certificate for this machine beside the stores' names."""
-    made = tmp_path / "certificates"
+    """A folder with an authority, the stores' certificate, and one with the names of this machine and the stores."""
+    certificates = tmp_path / "certificates"
     names = [f"DNS:{service}.service.consul" for service in SERVICES]
     for arguments in (["authority"], ["stores"], ["machine", "DNS:localhost", f"IP:{LOOPBACK}", *names]):
-        assert make(made, *arguments).returncode == 0
-    return made
+        assert make(certificates, *arguments).returncode == 0
+    return certificates
 
 
 @pytest.fixture
@@ -32,32 +32,32 @@ def stranger(tmp_path: Path) -> Path:
     return tmp_path / "stranger" / "authority.pem"
 
 
-def shown(certificate: Path, *options: str) -> str:
+def text_of(certificate: Path, *options: str) -> str:
     return subprocess.run(
         ["openssl", "x509", "-in", certificate, "-noout", *options], capture_output=True, text=True, check=True
     ).stdout
 
 
 def test_keys_are_for_their_owner_only_and_nothing_else_is_left(folder: Path) -> None:
-    """No draft and no log."""
+    """Neither a draft nor a log remains."""
     found = {file.name: file.stat().st_mode & 0o077 for file in folder.iterdir()}
 
     assert found == {f"{name}.{kind}": 0 for name in ("authority", "stores", "machine") for kind in ("pem", "key")}
 
 
 def test_the_stores_certificate_has_the_name_of_each_store(folder: Path) -> None:
-    """Verified by the authority, for servers only, for as long as was said."""
+    """The authority verifies it for servers only, and for the given time."""
     check = ["openssl", "verify", "-CAfile", folder / "authority.pem", "-purpose", "sslserver"]
     for service in SERVICES:
         name = ["-verify_hostname", f"{service}.service.consul"]
         done = subprocess.run([*check, *name, folder / "stores.pem"], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
-    assert "CA:FALSE" in shown(folder / "stores.pem", "-ext", "basicConstraints")
-    assert "TLS Web Server Authentication" in shown(folder / "stores.pem", "-ext", "extendedKeyUsage")
+    assert "CA:FALSE" in text_of(folder / "stores.pem", "-ext", "basicConstraints")
+    assert "TLS Web Server Authentication" in text_of(folder / "stores.pem", "-ext", "extendedKeyUsage")
 
 
 def test_what_exists_is_not_overwritten(folder: Path) -> None:
-    """An authority that is made again would make all that it signed worthless."""
+    """A new authority would invalidate all certificates that the old one signed."""
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
 
     for name in ("authority", "stores"):
@@ -69,7 +69,7 @@ def test_what_exists_is_not_overwritten(folder: Path) -> None:
 
 @pytest.mark.parametrize("arguments", [[], ["public"]], ids=["no name", "no address"])
 def test_a_wrong_command_says_how_it_is_used(folder: Path, arguments: list[str]) -> None:
-    """And makes nothing."""
+    """The command creates no file."""
     refused = make(folder, *arguments)
 
     assert refused.returncode != 0
@@ -78,7 +78,7 @@ def test_a_wrong_command_says_how_it_is_used(folder: Path, arguments: list[str])
 
 
 class Encrypted(SeaweedFS):
-    """It serves by TLS, too."""
+    """An object store that also serves TLS."""
 
     certificate: tuple[Path, Path]
     https_port: int
@@ -93,7 +93,7 @@ class Encrypted(SeaweedFS):
 def test_the_object_store_shows_the_certificate_and_clients_verify_it(
     scratch: Path, folder: Path, stranger: Path
 ) -> None:
-    """By the client that the processes use."""
+    """The client is the one that the processes use."""
     directory = scratch / "encrypted"
     directory.mkdir()
     store = Encrypted(directory)

@@ -1,4 +1,4 @@
-"""`upschedule prepare` before the first instance of a release starts."""
+"""`upschedule prepare`, which runs before the first instance of a release starts."""
 
 import hashlib
 import subprocess
@@ -46,7 +46,7 @@ def rows(dsn: str, query: str) -> list[tuple[Any, ...]]:
 
 
 def test_the_first_release_brings_an_empty_database_up_and_is_marked(preparation: Preparation, tmp_path: Path) -> None:
-    """A second call finds it done (R12.1)."""
+    """A second call has nothing to do (R12.1)."""
     release = make_release(tmp_path / "one", "1")
     first, second = preparation.run(release), preparation.run(release)
 
@@ -58,7 +58,7 @@ def test_the_first_release_brings_an_empty_database_up_and_is_marked(preparation
 
 
 def test_only_the_owner_marks(preparation: Preparation, tmp_path: Path) -> None:
-    """The application reads the marks (R8.1)."""
+    """The application can only read the marks (R8.1)."""
     preparation.run(make_release(tmp_path / "one", "1"))
     with psycopg.connect(preparation.database.dsn) as connection, pytest.raises(errors.InsufficientPrivilege):
         connection.execute("UPDATE releases SET version = '2'")
@@ -67,7 +67,7 @@ def test_only_the_owner_marks(preparation: Preparation, tmp_path: Path) -> None:
 def test_the_backup_restores_the_database_as_it_was_before(
     preparation: Preparation, seaweedfs_server: SeaweedFS, postgres_server: Postgres, tmp_path: Path
 ) -> None:
-    """Into another database, with the checksum that the store keeps (R12.5)."""
+    """The backup is restored into another database. The store keeps its checksum (R12.5)."""
     preparation.run(make_release(tmp_path / "one", "1", PEOPLE))
     with psycopg.connect(preparation.database.owner_dsn) as connection:
         connection.execute("INSERT INTO people VALUES (1, 'Thandi')")
@@ -77,8 +77,8 @@ def test_the_backup_restores_the_database_as_it_was_before(
     assert key.endswith("-2-abc.dump")
     client, file, bucket = seaweedfs_server.admin_client(), tmp_path / "dump", preparation.store.bucket
     client.fget_object(bucket_name=bucket, object_name=key, file_path=str(file))
-    kept = client.stat_object(bucket_name=bucket, object_name=key).metadata or {}
-    assert kept["x-amz-meta-sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
+    metadata = client.stat_object(bucket_name=bucket, object_name=key).metadata or {}
+    assert metadata["x-amz-meta-sha256"] == hashlib.sha256(file.read_bytes()).hexdigest()
     with fresh_database(postgres_server) as other:
         restore = [postgres_bin() / "pg_restore", f"--dbname={other.owner_dsn}", "--exit-on-error", file]
         subprocess.run(restore, check=True, timeout=60)
@@ -87,7 +87,7 @@ def test_the_backup_restores_the_database_as_it_was_before(
 
 
 def test_ten_instances_that_start_at_once_prepare_once(preparation: Preparation, tmp_path: Path) -> None:
-    """One works under the lock, the others see it done (R12.1)."""
+    """One works under the lock, and the others find it done (R12.1)."""
     release = make_release(tmp_path / "one", "1")
     processes = [preparation.started(release) for _ in range(10)]
     outputs = [process.communicate(timeout=100)[0] for process in processes]
@@ -100,7 +100,7 @@ def test_ten_instances_that_start_at_once_prepare_once(preparation: Preparation,
 def test_a_failure_changes_nothing_and_says_so_in_words(
     preparation: Preparation, seaweedfs_server: SeaweedFS, tmp_path: Path, broken: str
 ) -> None:
-    """The step, the reason, and that nothing runs differently (R12.4)."""
+    """The message names the step and the reason, and says that the running release is unchanged (R12.4)."""
     preparation.run(make_release(tmp_path / "one", "1"))
     release = make_release(tmp_path / "two", "2", ("expand", "SELECT 1 / 0;" if broken == "migration" else "SELECT 1;"))
     database, store = preparation.database, preparation.store
@@ -115,8 +115,8 @@ def test_a_failure_changes_nothing_and_says_so_in_words(
         ),
         "migration": (preparation, 4, f"{NEXT:04}_expand_x.sql failed: division by zero"),
     }
-    given, code, reason = cases[broken]
-    failed = given.run(release)
+    settings, code, reason = cases[broken]
+    failed = settings.run(release)
 
     assert failed.code == code, failed.said
     assert reason in failed.said
@@ -128,23 +128,23 @@ def test_a_failure_changes_nothing_and_says_so_in_words(
 
 
 def test_pg_dump_reads_no_password_from_its_arguments(preparation: Preparation, tmp_path: Path) -> None:
-    """Arguments are seen by everybody on the machine (R11.2)."""
-    seen = tmp_path / "seen"
+    """All users of the machine can see the arguments (R11.2)."""
+    arguments = tmp_path / "seen"
     programs = tmp_path / "programs"
     programs.mkdir()
     for name in ("pg_dump", "pg_restore"):
-        (programs / name).write_text(f'#!/bin/sh\necho "$@" >> {seen}\nexec {postgres_bin() / name} "$@"\n')
+        (programs / name).write_text(f'#!/bin/sh\necho "$@" >> {arguments}\nexec {postgres_bin() / name} "$@"\n')
         (programs / name).chmod(0o755)
     assert replace(preparation, programs=programs).run(make_release(tmp_path / "one", "1")).code == 0
 
-    assert "--format=custom" in seen.read_text()
-    assert str(conninfo_to_dict(preparation.database.owner_dsn)["password"]) not in seen.read_text()
+    assert "--format=custom" in arguments.read_text()
+    assert str(conninfo_to_dict(preparation.database.owner_dsn)["password"]) not in arguments.read_text()
 
 
 def test_a_contraction_waits_for_the_release_after_the_one_that_brought_it(
     preparation: Preparation, tmp_path: Path
 ) -> None:
-    """The release that runs keeps every column it may use (R12.2)."""
+    """The running release keeps every column that it may use (R12.2)."""
     running = tmp_path / "running"
     preparation.run(make_release(tmp_path / "one", "1", PEOPLE))
     running.write_text("1\n1\n")
@@ -165,7 +165,7 @@ def test_a_contraction_waits_for_the_release_after_the_one_that_brought_it(
 
 
 def test_a_release_from_before_a_contraction_starts_no_more(preparation: Preparation, tmp_path: Path) -> None:
-    """Neither its API nor its workers, though it was prepared once (R12.3)."""
+    """Neither its API nor its workers start, although it was prepared before (R12.3)."""
     running = tmp_path / "running"
     first = make_release(tmp_path / "one", "1", PEOPLE)
     preparation.run(first)
@@ -194,7 +194,7 @@ def test_a_release_that_needs_what_follows_a_contraction_is_refused_before_anyth
 
 
 def test_a_migration_that_blocks_for_too_long_ends_the_preparation(preparation: Preparation, tmp_path: Path) -> None:
-    """The reason names the migration, the table and the seconds (R12.1, R12.3)."""
+    """The message names the migration, the table and the seconds (R12.1, R12.3)."""
     preparation.run(make_release(tmp_path / "one", "1"))
     slow = ("expand", f"ALTER TABLE jobs ADD COLUMN more int; {'SELECT pg_sleep(1); ' * 60}")
     failed = preparation.run(make_release(tmp_path / "two", "2", slow), "--blocking-seconds", "0.5")
@@ -208,7 +208,10 @@ def test_a_migration_that_blocks_for_too_long_ends_the_preparation(preparation: 
 
 
 def test_waiting_ends_with_the_mark(preparation: Preparation, tmp_path: Path) -> None:
-    """Workers start beside the API and need no more than the application's role; the database is empty at first."""
+    """Workers start at the same time as the API and need only the application's role.
+
+    The database is empty at first.
+    """
     release = make_release(tmp_path / "one", "1")
     with preparation.started(release, "--wait", "60", UPSCHEDULE_POSTGRES_OWNER_URL="") as waiting:
         assert preparation.run(release).code == 0
@@ -217,8 +220,8 @@ def test_waiting_ends_with_the_mark(preparation: Preparation, tmp_path: Path) ->
     assert "release_is_prepared" in output
 
 
-def test_waiting_for_what_nobody_prepares_ends(preparation: Preparation, tmp_path: Path) -> None:
-    """With the reason."""
+def test_waiting_for_a_release_that_is_not_prepared_ends(preparation: Preparation, tmp_path: Path) -> None:
+    """The message has the reason."""
     preparation.run(make_release(tmp_path / "one", "1"))
     failed = preparation.run(make_release(tmp_path / "two", "2"), "--wait", "0.2")
     assert failed.code == 6
@@ -226,7 +229,7 @@ def test_waiting_for_what_nobody_prepares_ends(preparation: Preparation, tmp_pat
 
 
 def test_a_work_tree_is_no_release(preparation: Preparation, tmp_path: Path) -> None:
-    """What it would be called is not known."""
+    """The version of the release is unknown."""
     refused = preparation.run(tmp_path)
     assert refused.code == 4
     assert "holds no file RELEASE" in refused.said

@@ -1,4 +1,4 @@
-"""`upschedule release`, as an SRE runs it."""
+"""`upschedule release`, as an operator runs it."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ from upschedule.operations.embedded.seaweedfs import SeaweedFS
 from upschedule.settings.schema import describe
 from upschedule.stores.bucket import Bucket, BucketAddress
 
-#: The interpreter below the environment of the tests, in the place of the nodes' own.
+#: The interpreter below the tests' environment, which replaces that of a node.
 PYTHON = Path(sys.executable).resolve()
 Release = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -30,7 +30,7 @@ def repository(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def release(seaweedfs_server: SeaweedFS, object_store: BucketAddress) -> Iterator[Release]:
-    """The command, with the keys of an empty bucket."""
+    """Runs the command with the keys of an empty bucket."""
     store = {
         "AWS_ENDPOINT_URL": f"http://{object_store.endpoint}",
         "AWS_ACCESS_KEY_ID": object_store.access_key,
@@ -57,7 +57,7 @@ def release(seaweedfs_server: SeaweedFS, object_store: BucketAddress) -> Iterato
 def test_the_same_commit_gives_the_same_bytes_wherever_it_is_packed(
     release: Release, repository: Path, tmp_path: Path
 ) -> None:
-    """Another clone, another cache, another umask, a later time (R12.1)."""
+    """Clone, cache, umask and time differ (R12.1)."""
     git(tmp_path, "clone", "--quiet", str(repository), str(tmp_path / "elsewhere"))
     first = release(repository, tmp_path / "first")
     before = os.umask(0o077)
@@ -101,13 +101,13 @@ def test_a_release_has_an_sbom_with_the_hash_of_each_dependency(
 
 
 def test_what_was_packed_runs_where_nothing_may_be_written(release: Release, repository: Path, tmp_path: Path) -> None:
-    """Dependencies and code, compiled, without the project's work tree."""
+    """Dependencies and code are compiled, and the project's work tree is not needed."""
     manifest = json.loads(release(repository, tmp_path / "cache").stdout)
     for part in ("environment", "sources"):
         with tarfile.open(tmp_path / "cache" / manifest[part]["name"]) as tar:
-            # The first Python 3.11 has no `filter`; later ones warn where none is chosen.
+            # The first Python 3.11 has no `filter`, and later ones warn where none is chosen.
             tar.extraction_filter = lambda member, _: member
-            tar.extractall(tmp_path / part)  # noqa: S202 - we packed it
+            tar.extractall(tmp_path / part)  # noqa: S202 - this test packed the archive
 
     path = os.pathsep.join([str(tmp_path / "environment"), str(tmp_path / "sources" / "src")])
     program = (
@@ -135,7 +135,7 @@ def test_what_was_packed_runs_where_nothing_may_be_written(release: Release, rep
 def test_the_manifest_says_which_settings_the_commit_accepts(
     release: Release, repository: Path, tmp_path: Path
 ) -> None:
-    """Those of the commit's own code, whatever code packs it; one from before there was such a list has none."""
+    """The list comes from the commit's own code. A commit without such a list has none in its manifest."""
     before = json.loads(release(repository, tmp_path / "cache").stdout)
     shutil.copytree(ROOT / "src/upschedule/settings", repository / "src/upschedule/settings")
     servers = repository / "src/upschedule/settings/servers.py"
@@ -150,7 +150,7 @@ def test_the_manifest_says_which_settings_the_commit_accepts(
 
 
 def test_only_what_is_committed_is_released(release: Release, repository: Path, tmp_path: Path) -> None:
-    """A file that is in no commit refuses the release, and nothing is packed."""
+    """The release is refused because of a file that is not committed, and nothing is packed."""
     (repository / "src" / "forgotten.py").write_text("")
     refused = release(repository, tmp_path / "cache")
 
@@ -162,7 +162,7 @@ def test_only_what_is_committed_is_released(release: Release, repository: Path, 
 def test_a_push_sends_what_the_store_lacks_and_a_second_push_nothing(
     release: Release, seaweedfs_server: SeaweedFS, object_store: BucketAddress, repository: Path, tmp_path: Path
 ) -> None:
-    """The dependencies of the release before are not even installed again. The manifest is kept beside the archives."""
+    """Dependencies that the store has are not even installed again. The manifest is stored beside the archives."""
     pushed = release(repository, tmp_path / "cache", "--push")
     assert pushed.returncode == 0, pushed.stderr
     names = [json.loads(pushed.stdout)[part]["name"] for part in ("environment", "sources")]
@@ -184,7 +184,7 @@ def test_a_push_sends_what_the_store_lacks_and_a_second_push_nothing(
 
 
 def test_a_name_never_gets_other_bytes(release: Release, repository: Path, tmp_path: Path) -> None:
-    """A job that runs may fetch its archives again at any time (R12.3)."""
+    """A running job may fetch its archives again at any time (R12.3)."""
     manifest = json.loads(release(repository, tmp_path / "cache", "--push").stdout)
     archive = tmp_path / "cache" / manifest["environment"]["name"]
     archive.write_bytes(archive.read_bytes() + b"\0")
@@ -195,7 +195,7 @@ def test_a_name_never_gets_other_bytes(release: Release, repository: Path, tmp_p
 
 
 def test_a_store_that_is_away_is_named(release: Release, repository: Path, tmp_path: Path) -> None:
-    """Exit code 3, and a sentence."""
+    """The exit code is 3, and the message is a sentence."""
     failed = release(repository, tmp_path / "cache", "--push", "--endpoint-url", "http://127.0.0.1:1")
     assert (failed.returncode, failed.stdout) == (3, "")
     assert "at http://127.0.0.1:1: MaxRetryError." in failed.stderr

@@ -1,4 +1,4 @@
-"""Releases on a node: unpacked once, whole or not at all, and kept while somebody runs them (R10.1, R12.1)."""
+"""Releases on a node are unpacked once, completely or not at all, and kept while they are used (R10.1, R12.1)."""
 
 import os
 import signal
@@ -27,9 +27,9 @@ def store() -> Iterator[Store]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    made = tmp_path / "releases"
-    made.mkdir()
-    return made
+    releases = tmp_path / "releases"
+    releases.mkdir()
+    return releases
 
 
 def start(*arguments: str | Path) -> subprocess.Popen[str]:
@@ -38,7 +38,7 @@ def start(*arguments: str | Path) -> subprocess.Popen[str]:
 
 
 def fetch(folder: Path, *archives: tuple[str, str]) -> tuple[int, str]:
-    """Exit code, and what it complained."""
+    """Returns the exit code and the error message."""
     process = start("fetch", folder, SECONDS, *(word for pair in archives for word in pair))
     _, complaint = process.communicate(timeout=60)
     return process.returncode, complaint
@@ -49,12 +49,12 @@ def place(folder: Path, archived: tuple[str, str]) -> Path:
 
 
 def names(folder: Path) -> set[str]:
-    """Of what is there beside the lock."""
+    """The names in the folder, except the lock."""
     return {path.name for path in folder.iterdir()} - {".lock"}
 
 
 def test_what_was_fetched_runs_and_is_fetched_once(store: Store, folder: Path) -> None:
-    """Others may read it."""
+    """Other users may read it."""
     environment = store.put("environment.tar.gz", archive({"library/__init__.py": "word = 'read'"}))
     sources = store.put("sources.tar.gz", archive({"src/program.py": "import library; print(library.word)"}))
     assert fetch(folder, environment, sources) == (0, "")
@@ -77,7 +77,7 @@ def test_what_was_fetched_runs_and_is_fetched_once(store: Store, folder: Path) -
 
 
 def test_many_that_come_at_once_unpack_it_once(store: Store, folder: Path) -> None:
-    """The first works, the others wait for it."""
+    """The first process unpacks, and the others wait for it."""
     archived = store.put("sources.tar.gz", archive({f"{number}.py": "" for number in range(200)}))
     store.going_on.clear()
     many = [start("fetch", folder, SECONDS, *archived) for _ in range(8)]
@@ -89,7 +89,7 @@ def test_many_that_come_at_once_unpack_it_once(store: Store, folder: Path) -> No
 
 
 def test_who_is_killed_half_way_leaves_nothing_that_looks_whole(store: Store, folder: Path) -> None:
-    """The next begins anew."""
+    """The next process starts from the beginning."""
     archived = store.put("sources.tar.gz", archive({"program.py": "word = 1\n" * 10_000}))
     store.going_on.clear()
     killed = start("fetch", folder, SECONDS, *archived)
@@ -106,7 +106,7 @@ def test_who_is_killed_half_way_leaves_nothing_that_looks_whole(store: Store, fo
 
 
 def test_other_bytes_than_the_release_names_are_refused(store: Store, folder: Path) -> None:
-    """Before anything is unpacked."""
+    """The check precedes the unpacking."""
     url, digest = store.put("sources.tar.gz", archive({"program.py": "good"}))
     store.put("sources.tar.gz", archive({"program.py": "evil"}))
     code, complaint = fetch(folder, (url, digest))
@@ -117,7 +117,7 @@ def test_other_bytes_than_the_release_names_are_refused(store: Store, folder: Pa
 
 @pytest.mark.parametrize("hostile", [archive({"../outside.py": ""}), archive({}, link="etc")], ids=["above", "link"])
 def test_an_archive_that_reaches_out_of_its_folder_is_refused(store: Store, folder: Path, hostile: bytes) -> None:
-    """Nor does it hold links."""
+    """Archives with links are refused as well."""
     archived = store.put("sources.tar.gz", hostile)
     code, complaint = fetch(folder, archived)
     assert code == 1
@@ -127,7 +127,7 @@ def test_an_archive_that_reaches_out_of_its_folder_is_refused(store: Store, fold
 
 
 def test_a_store_that_is_away_is_named(folder: Path) -> None:
-    """After three attempts."""
+    """The command tries three times."""
     url = f"http://127.0.0.1:{free_port()}/sources.tar.gz"
     code, complaint = fetch(folder, (url, "0" * 64))
     assert code == 1
@@ -136,7 +136,7 @@ def test_a_store_that_is_away_is_named(folder: Path) -> None:
 
 
 def test_what_runs_stays_and_of_the_rest_the_last_used(store: Store, folder: Path) -> None:
-    """However many releases come after it."""
+    """The number of later releases does not matter."""
     program = "import sys; print('runs', flush=True); sys.stdin.read()"
     many = [store.put(f"{number}.tar.gz", archive({"program.py": f"{number}"})) for number in range(KEPT + 4)]
     oldest, unused = many[0], many[1]
@@ -159,7 +159,7 @@ def test_what_runs_stays_and_of_the_rest_the_last_used(store: Store, folder: Pat
 
 
 def test_who_comes_before_the_release_waits_for_it(store: Store, folder: Path) -> None:
-    """Tasks of an instance start together."""
+    """The tasks of an instance start at the same time."""
     archived = store.put("sources.tar.gz", archive({"program.py": ""}))
     store.going_on.clear()
     early = start("run", SECONDS, place(folder, archived), "--", "-c", "print('runs')")
@@ -172,8 +172,8 @@ def test_who_comes_before_the_release_waits_for_it(store: Store, folder: Path) -
 
 
 def test_a_release_that_does_not_come_is_said(folder: Path) -> None:
-    """With where to look."""
+    """The message says where to look."""
     process = start("run", "0", folder / "missing", "--", "-c", "print('runs')")
-    told, complaint = process.communicate(timeout=30)
-    assert (process.returncode, told) == (1, "")
+    output, complaint = process.communicate(timeout=30)
+    assert (process.returncode, output) == (1, "")
     assert "did not come within 0 s: see the log of the task `fetch`." in complaint

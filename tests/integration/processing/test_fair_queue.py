@@ -1,4 +1,4 @@
-"""Whose turn it is, what is charged for it, and what the queue knows of an address."""
+"""Which job is claimed next, what it is charged, and what the queue stores about an address."""
 
 import asyncio
 from uuid import UUID
@@ -21,7 +21,7 @@ IN_FILE = JobError(code="pdf-too-complex", title="t", detail="d", in_file=True)
 
 
 async def a_job(services: Services, address: str | None = None, **columns: str) -> Job:
-    """Of a new visitor."""
+    """A queued job of a new visitor."""
     return await queued(services, await new_account(services), **_columns(address, columns))
 
 
@@ -35,7 +35,7 @@ async def charge(services: Services, job: Job, seconds: float) -> None:
 
 
 async def turns(services: Services, *, with_slow: bool = True) -> list[UUID]:
-    """Ids of all due jobs as they are claimed one after the other, each charged like the worker does it."""
+    """Ids of all due jobs in the order in which they are claimed. Each is charged as a worker does it."""
     found: list[UUID] = []
     while True:
         async with services.database.transaction() as connection:
@@ -102,7 +102,7 @@ async def test_deleting_a_job_does_not_make_its_cost_forgotten(addresses: Addres
 
 
 async def test_of_many_who_claim_at_once_each_gets_another_job(addresses: Addresses) -> None:
-    """(R2.3)."""
+    """R2.3 requires that no job is claimed twice."""
     async with opened(addresses) as services:
         jobs = [await a_job(services, CAMPUS if number % 2 else HOME) for number in range(12)]
         found = await asyncio.gather(*(turns(services) for _ in range(6)))
@@ -168,7 +168,7 @@ async def test_an_address_is_known_by_a_keyed_hash_in_postgresql_only_and_for_a_
 
 
 async def test_an_address_that_fills_the_queue_leaves_room_for_others(addresses: Addresses) -> None:
-    """(R2.2) Also while several fill it, and for visitors of the same address who had a document read before."""
+    """This also holds while several addresses fill it, and for visitors of the same address with a history (R2.2)."""
     settings = {"JOBS_PENDING_MAX": "6", "JOBS_PENDING_RESERVE": "4"}
     async with opened(addresses, settings=settings) as services:
 
@@ -194,7 +194,7 @@ async def test_an_address_that_fills_the_queue_leaves_room_for_others(addresses:
 
 
 async def test_a_visitor_whose_readings_took_too_long_waits_with_uploads_and_retries(addresses: Addresses) -> None:
-    """(R5.1) Whatever became of them."""
+    """The result of the readings makes no difference (R5.1)."""
     async with opened(addresses, settings={"LIMITS_CPU_SECONDS_PER_ACCOUNT": "4"}) as services:
         account_id = await new_account(services)
         run = await claimed(services, account_id)
@@ -213,7 +213,7 @@ async def test_a_visitor_whose_readings_took_too_long_waits_with_uploads_and_ret
 
 
 async def test_what_this_reader_refused_is_not_read_again_by_it(addresses: Addresses) -> None:
-    """(R2.1) A newer one may, and another cause than the file may pass."""
+    """A newer reader may read it, and causes outside the file may disappear (R2.1)."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
         passing = JobError(code="reading-failed", title="t", detail="d", in_file=False)
@@ -252,12 +252,12 @@ async def test_a_demoted_job_is_due_at_once_and_stays_slow(addresses: Addresses)
 
 
 async def test_position_and_capacity_are_honest_behind_slow_files(addresses: Addresses) -> None:
-    """(R2.2) By the measured time of short readings and of slow ones, for the one who asks."""
+    """The estimate uses the measured times of short and slow readings, for the job of the visitor who asks (R2.2)."""
     async with opened(addresses) as services:
         for _ in range(20):
             await accept(services, await new_account(services), a_document(), address="198.51.100.7")
         async with services.database.transaction() as connection:
-            # At one moment, so that the measured rate does not depend on the speed of the machine.
+            # All end at one time, so that the measured rate does not depend on the speed of the machine.
             await connection.execute(
                 "UPDATE jobs SET slow = true, demoted_from = now() - interval '4 seconds', demoted_at = now()"
             )
@@ -268,11 +268,11 @@ async def test_position_and_capacity_are_honest_behind_slow_files(addresses: Add
         await charge(services, waiting[0], 20)
     async with opened(addresses) as services:
         own = await services.intake.capacity(address="198.51.100.7", settings=services.settings)
-        # Twenty short readings ended in four seconds, side by side.
+        # Twenty short readings ended in four seconds, some at the same time.
         assert (own.queued, own.slow) == (30, 20)
         assert own.rate_per_minute == pytest.approx(300, rel=0.3)
         assert own.wait_seconds == pytest.approx(2, rel=0.4)
-        # None of the slow ones has ended, so each is expected to take all that it may.
+        # No slow job has ended, so each is expected to take the maximum time.
         assert own.retry_after_seconds == 10
         other = await services.intake.capacity(address="203.0.113.9", settings=services.settings)
         assert (other.queued, other.wait_seconds) == (30, 0)

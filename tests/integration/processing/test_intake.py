@@ -1,4 +1,4 @@
-"""Taking files in: what is refused, what is known, what is counted."""
+"""Accepting files: what is refused, what is known, and what is counted."""
 
 import asyncio
 from uuid import UUID, uuid4
@@ -42,7 +42,7 @@ async def object_keys(services: Services) -> set[str]:
 
 
 async def move(services: Services, job_id: UUID, *statements: str) -> None:
-    """Brings a job to a state by the moves that the schema allows."""
+    """Brings a job to a state by transitions that the schema allows."""
     async with services.database.transaction() as connection:
         for statement in statements:
             await connection.execute(f"UPDATE jobs SET {statement} WHERE id = %s".encode(), [job_id])
@@ -62,7 +62,7 @@ FAILED = """status = 'failed', lease_until = NULL, finished_at = now(), reader_v
 async def test_what_cannot_be_a_schedule_is_refused_before_anything_is_stored(
     addresses: Addresses, data: bytes, error: type[Exception]
 ) -> None:
-    """(R11.3)."""
+    """R11.3 lists the checks of an upload."""
     async with opened(addresses, settings={"UPLOADS_SIZE_BYTES_MAX": "1500"}) as services:
         account_id = await new_account(services)
         with pytest.raises(error):
@@ -78,7 +78,7 @@ async def test_a_visitor_who_is_gone_leaves_no_object_behind(addresses: Addresse
 
 
 async def test_the_queue_is_bounded_exactly_under_concurrent_uploads(addresses: Addresses) -> None:
-    """(R2.2)."""
+    """R2.2 limits the queue."""
     async with opened(addresses, settings={"LIMITS_UPLOADS_PER_HOUR": "1000"}) as services:
         accounts = [await new_account(services) for _ in range(20)]
         outcomes = await asyncio.gather(
@@ -94,7 +94,7 @@ async def test_the_queue_is_bounded_exactly_under_concurrent_uploads(addresses: 
 
 
 async def test_the_quota_is_exact_under_concurrent_uploads_and_given_back(addresses: Addresses) -> None:
-    """(R11.4)."""
+    """R11.4 limits the stored bytes."""
     documents = [a_document(f"plain {number:04}") for number in range(30)]
     size = len(documents[0])
     async with opened(addresses, settings={"UPLOADS_QUOTA_BYTES": str(10 * size + size // 2)}) as services:
@@ -154,7 +154,7 @@ async def test_known_bytes_without_an_answer_are_queued_again(addresses: Address
 
 
 async def test_known_bytes_whose_file_was_deleted_are_stored_and_counted_again(addresses: Addresses) -> None:
-    """(R11.5)."""
+    """R11.5 requires that files are deleted after a day."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
         document = a_document()
@@ -170,7 +170,7 @@ async def test_known_bytes_whose_file_was_deleted_are_stored_and_counted_again(a
 
 
 async def test_an_upload_needs_no_redis(addresses: Addresses) -> None:
-    """(R2.2) The doorbell is rung later, by the sweeper."""
+    """The sweeper sends the wake-up message later (R2.2)."""
     away = msgspec.structs.replace(
         addresses, redis_state_url="redis://127.0.0.1:1", redis_cache_url="redis://127.0.0.1:1"
     )
@@ -184,7 +184,7 @@ async def test_an_upload_needs_no_redis(addresses: Addresses) -> None:
 async def test_an_exempt_account_has_neither_quota_nor_reading_time_nor_a_bound_of_the_queue(
     addresses: Addresses,
 ) -> None:
-    """Its jobs take no place of the queue either: as many visitors as before are accepted (R2.2, R11.4)."""
+    """Its jobs do not count in the queue either: as many visitors as before are accepted (R2.2, R11.4)."""
     limits = {
         "UPLOADS_QUOTA_BYTES": "60",
         "JOBS_PENDING_MAX": "1",

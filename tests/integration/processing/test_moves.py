@@ -1,4 +1,4 @@
-"""The schema permits exactly the moves of `MOVES`."""
+"""The schema permits exactly the transitions in `MOVES`."""
 
 import itertools
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _COLUMNS = {
     Status.COMPLETED: "lease_until = NULL, finished_at = now(), error = NULL",
     Status.FAILED: "lease_until = NULL, finished_at = now(), error = '{}'",
 }
-#: From `queued` to each state by permitted moves.
+#: Permitted transitions from `queued` to each state.
 _WAY = {
     Status.QUEUED: (),
     Status.PROCESSING: (Status.PROCESSING,),

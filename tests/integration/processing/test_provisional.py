@@ -1,4 +1,7 @@
-"""What a release reads is provisional until the release is confirmed, and is read again if it is left before."""
+"""A reading is provisional until its release is confirmed.
+
+If the release is left before, the document is read again.
+"""
 
 import asyncio
 from uuid import UUID
@@ -35,7 +38,7 @@ async def claim(services: Services, job: Job, *, release: str | None) -> Job:
 
 
 async def read_by(services: Services, job: Job, *modules: str, release: str | None) -> Job:
-    """A worker of that release reads it."""
+    """A worker of that release reads the document."""
     run = await claim(services, job, release=release)
     async with services.database.transaction() as connection:
         completed = await RunRepository(connection).complete(
@@ -65,14 +68,14 @@ async def fall_silent(services: Services, release: str = NEW) -> None:
 
 
 async def releases(services: Services) -> dict[str, bool]:
-    """Whether each is confirmed."""
+    """Maps each release to whether it is confirmed."""
     async with services.database.transaction() as connection:
         rows = await (await connection.execute("SELECT release, confirmed_at FROM worker_releases")).fetchall()
     return {row["release"]: row["confirmed_at"] is not None for row in rows}
 
 
 async def a_left_reading(services: Services, account_id: UUID, *modules: str) -> Job:
-    """Read by the new release, which was left since."""
+    """A document that the new release read, which was left since."""
     job = await read_by(services, await queued(services, account_id), *modules, release=NEW)
     await fall_silent(services)
     return job
@@ -107,7 +110,7 @@ async def test_without_a_release_nothing_is_provisional(addresses: Addresses) ->
 
 
 async def test_what_a_left_release_read_is_read_again_and_its_result_stays_until_then(addresses: Addresses) -> None:
-    """The person's attempts start anew, and somebody is sent for."""
+    """Its attempts start again from one, and a wake-up message is sent."""
     async with opened(addresses, settings=of(OLD)) as services:
         account_id = await new_account(services)
         wrong = await a_left_reading(services, account_id, "COS132")
@@ -128,7 +131,7 @@ async def test_what_a_left_release_read_is_read_again_and_its_result_stays_until
 
 
 async def test_what_a_left_release_refused_is_read_again(addresses: Addresses) -> None:
-    """Also where it found the cause in the file."""
+    """This includes refusals because of the file."""
     async with opened(addresses, settings=of(OLD)) as services:
         account_id = await new_account(services)
         jobs = [
@@ -144,9 +147,9 @@ async def test_what_a_left_release_refused_is_read_again(addresses: Addresses) -
             assert (await read_by(services, job, "COS132", release=OLD)).status is Status.COMPLETED
 
 
-@pytest.mark.parametrize(("error", "kept"), [(IN_FILE, 0), (DEFECT, 1)], ids=["no schedule", "a passing defect"])
+@pytest.mark.parametrize(("error", "remaining"), [(IN_FILE, 0), (DEFECT, 1)], ids=["no schedule", "a passing defect"])
 async def test_entries_go_where_the_new_reading_finds_no_schedule(
-    addresses: Addresses, error: JobError, kept: int
+    addresses: Addresses, error: JobError, remaining: int
 ) -> None:
     async with opened(addresses, settings=of(OLD)) as services:
         job = await a_left_reading(services, await new_account(services), "COS132")
@@ -154,19 +157,19 @@ async def test_entries_go_where_the_new_reading_finds_no_schedule(
         await refused_by(services, job, error, release=OLD)
         async with services.database.transaction() as connection:
             rows = await (await connection.execute("SELECT FROM events")).fetchall()
-        assert len(rows) == kept
+        assert len(rows) == remaining
 
 
 async def test_a_new_reading_that_fails_outside_the_file_leaves_the_earlier_result(addresses: Addresses) -> None:
-    """With a warning and a dead letter, and the same file sent again is read again (R2.5)."""
+    """The job has a warning and a dead letter. If the same file is uploaded again, it is read again (R2.5)."""
     async with opened(addresses, settings=of(OLD)) as services:
         account_id, data = await new_account(services), a_document()
         job = (await accept(services, account_id, data)).job
         await read_by(services, job, "COS132", release=NEW)
         await fall_silent(services)
         await services.provisional_readings().settle()
-        ended = await refused_by(services, job, DEFECT, release=OLD)
-        assert (ended.status, ended.error, ended.provisional_release) == (Status.COMPLETED, None, OLD)
+        refused = await refused_by(services, job, DEFECT, release=OLD)
+        assert (refused.status, refused.error, refused.provisional_release) == (Status.COMPLETED, None, OLD)
         timetable = await services.jobs.timetable(account_id, job.id)
         assert timetable.events == an_extraction("COS132").events
         (warning,) = timetable.warnings
@@ -197,7 +200,7 @@ async def test_a_new_reading_that_fails_without_an_earlier_result_has_failed(add
 
 
 async def test_a_release_whose_worker_runs_is_not_left(addresses: Addresses) -> None:
-    """Nor is one that has not been able to say so yet, nor the leader's own."""
+    """This also applies to a release that could not report yet, and to the leader's own."""
     async with opened(addresses, settings=of(NEW)) as canary, opened(addresses, settings=of(OLD)) as services:
         account_id = await new_account(services)
         early = await read_by(services, await queued(services, account_id), "COS132", release=NEW)
@@ -216,7 +219,7 @@ async def test_a_release_whose_worker_runs_is_not_left(addresses: Addresses) -> 
 
 
 async def test_a_left_release_is_forgotten_so_that_it_must_be_confirmed_anew(addresses: Addresses) -> None:
-    """But not before all that it read was settled."""
+    """It is not forgotten before all its readings are settled."""
     async with opened(addresses, settings=of(OLD, read_again_max="1")) as services:
         account_id = await new_account(services)
         async with services.database.transaction() as connection:
@@ -256,7 +259,7 @@ async def test_a_left_release_is_confirmed_anew_if_it_comes_back_before_all_it_r
 
 
 async def a_confirmed_release(services: Services) -> None:
-    """That was left an hour ago."""
+    """A confirmed release that was left an hour ago."""
     async with services.database.transaction() as connection:
         statement = f"INSERT INTO worker_releases VALUES (%s, {LONG_AGO}, {LONG_AGO}, {LONG_AGO})"
         await connection.execute(statement.encode(), [NEW])
@@ -265,7 +268,7 @@ async def a_confirmed_release(services: Services) -> None:
 async def test_what_a_confirmed_release_read_is_not_read_again_if_it_is_left_before_its_marks_are_gone(
     addresses: Addresses,
 ) -> None:
-    """A release's marks are removed in several rounds."""
+    """The marks of a release are removed in several rounds."""
     async with opened(addresses, settings=of(OLD)) as services:
         job = await a_left_reading(services, await new_account(services), "COS132")
         await a_confirmed_release(services)
@@ -295,7 +298,10 @@ async def test_a_confirmed_release_that_comes_back_before_its_marks_are_gone_is_
 
 
 async def test_a_leader_does_not_wait_for_the_row_of_a_release_that_it_takes_for_left(addresses: Addresses) -> None:
-    """That release's own leader locks it first, and may take this leader's release for left: neither waits."""
+    """The other leader locks its own release's row first, and may consider this leader's release left.
+
+    Neither waits for the other.
+    """
     async with opened(addresses, settings=of(OLD)) as services:
         await a_left_reading(services, await new_account(services), "COS132")
         await a_confirmed_release(services)
@@ -333,7 +339,7 @@ async def test_two_leaders_at_once_queue_each_job_once(addresses: Addresses) -> 
 
 
 async def test_people_go_before_what_is_read_again_but_not_for_ever(addresses: Addresses) -> None:
-    """The position that a person sees agrees with the turn."""
+    """The position that a visitor sees matches the order of the claims."""
     async with opened(addresses, settings=of(OLD)) as services:
         again = await a_left_reading(services, await new_account(services), "COS132")
         await services.provisional_readings().settle()
@@ -352,7 +358,7 @@ async def whose_turn(services: Services) -> UUID | None:
         return await ShareRepository(connection, OPTIONS).fairest(with_slow=True)
 
 
-async def test_nobody_is_charged_for_what_is_read_again(addresses: Addresses) -> None:
+async def test_reading_again_is_charged_to_no_visitor(addresses: Addresses) -> None:
     async with opened(addresses, settings=of(OLD)) as services:
         job = await a_left_reading(services, await new_account(services), "COS132")
         await services.provisional_readings().settle()
@@ -364,7 +370,7 @@ async def test_nobody_is_charged_for_what_is_read_again(addresses: Addresses) ->
 
 
 async def test_an_owner_who_queues_the_job_again_takes_it_over(addresses: Addresses) -> None:
-    """It is an upload as any other then."""
+    """It is then an upload like any other."""
     async with opened(addresses, settings=of(OLD)) as services:
         account_id, data = await new_account(services), a_document()
         job = (await accept(services, account_id, data)).job
@@ -376,7 +382,7 @@ async def test_an_owner_who_queues_the_job_again_takes_it_over(addresses: Addres
 
 
 async def sent_again(services: Services, account_id: UUID) -> Job:
-    """A document that an older reader has read, sent again by its owner."""
+    """A document that an older reader read, uploaded again by its owner."""
     data = a_document()
     job = (await accept(services, account_id, data)).job
     await read_by(services, job, "COS132", release=None)
@@ -385,7 +391,7 @@ async def sent_again(services: Services, account_id: UUID) -> Job:
 
 
 async def test_a_document_that_its_owner_sends_again_keeps_its_result_until_it_is_read(addresses: Addresses) -> None:
-    """As one that the service itself reads again does."""
+    """It behaves like a document that the service reads again."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
         job = await sent_again(services, account_id)
@@ -400,8 +406,8 @@ async def test_a_document_sent_again_that_cannot_be_read_for_another_cause_keeps
     async with opened(addresses) as services:
         account_id = await new_account(services)
         job = await sent_again(services, account_id)
-        ended = await refused_by(services, job, DEFECT, release=OLD)
-        assert ended.status is Status.COMPLETED
+        refused = await refused_by(services, job, DEFECT, release=OLD)
+        assert refused.status is Status.COMPLETED
         timetable = await services.jobs.timetable(account_id, job.id)
         assert timetable.events == an_extraction("COS132").events
         (warning,) = timetable.warnings
@@ -410,7 +416,7 @@ async def test_a_document_sent_again_that_cannot_be_read_for_another_cause_keeps
 
 
 async def test_a_document_sent_again_without_a_schedule_has_no_entries(addresses: Addresses) -> None:
-    """Also in the calendars that have joined it: what the job says and what they hold agree."""
+    """Calendars that contain it agree with the job."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
         job = await sent_again(services, account_id)
@@ -419,7 +425,7 @@ async def test_a_document_sent_again_without_a_schedule_has_no_entries(addresses
 
 
 async def test_a_document_without_its_file_keeps_its_result_with_a_warning(addresses: Addresses) -> None:
-    """The same file sent again is read again, though the reader may call itself the same."""
+    """If the same file is uploaded again, it is read again, although the reader may have the same version."""
     async with opened(addresses, settings=of(OLD)) as services:
         account_id, data = await new_account(services), a_document()
         job = (await accept(services, account_id, data)).job
@@ -427,19 +433,19 @@ async def test_a_document_without_its_file_keeps_its_result_with_a_warning(addre
         await change(services, job.id, object_key="NULL, stored_at = NULL")
         await fall_silent(services)
         await services.provisional_readings().settle()
-        kept = await read(services, job.id)
-        assert (kept.status, kept.provisional_release) == (Status.COMPLETED, None)
+        current = await read(services, job.id)
+        assert (current.status, current.provisional_release) == (Status.COMPLETED, None)
         timetable = await services.jobs.timetable(account_id, job.id)
         assert timetable.events == an_extraction("COS132").events
         (warning,) = timetable.warnings
         assert "Upload the file again" in warning.message
         await services.provisional_readings().settle()
-        assert await read(services, job.id) == kept
+        assert await read(services, job.id) == current
         assert (await accept(services, account_id, data)).created
 
 
 async def test_the_statements_of_the_release_before_work_beside_the_marks(addresses: Addresses) -> None:
-    """It knows nothing of the columns, and no reading of its own is taken for one of a left release (R12.3)."""
+    """The previous release does not use these columns. None of its readings counts as one of a left release (R12.3)."""
     async with opened(addresses, settings=of(OLD)) as services:
         job = await queued(services, await new_account(services))
         await move(

@@ -1,4 +1,4 @@
-"""What the page reads of a visitor's documents: everything in one transaction, however many there are."""
+"""The page reads all documents of a visitor in one transaction, however many there are."""
 
 from uuid import UUID
 

@@ -1,4 +1,4 @@
-"""What is past its time is removed, and nothing else."""
+"""Data past their time are removed, and no other data."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -27,7 +27,7 @@ async def completed(services: Services, accepted: Accepted) -> None:
 
 
 async def test_files_go_after_a_day_and_their_room_is_given_back_but_the_events_stay(addresses: Addresses) -> None:
-    """(R11.4, R11.5)."""
+    """R11.4 and R11.5 define the quota and the time."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
         old, young = [await accept(services, account_id, a_document()) for _ in range(2)]
@@ -41,7 +41,7 @@ async def test_files_go_after_a_day_and_their_room_is_given_back_but_the_events_
 
 
 async def test_the_file_of_a_job_that_still_waits_stays(addresses: Addresses) -> None:
-    """(R11.5)."""
+    """R11.5 applies to jobs that have ended."""
     async with opened(addresses) as services:
         accepted = await accept(services, await new_account(services), a_document())
         await change(services, accepted.job.id, stored_at="now() - interval '2 days'")
@@ -52,7 +52,10 @@ async def test_the_file_of_a_job_that_still_waits_stays(addresses: Addresses) ->
 async def test_what_people_deleted_is_noted_until_no_backup_would_bring_it_back(
     addresses: Addresses, database: Database
 ) -> None:
-    """By table and id only, also where it goes with its account; after ten days the note goes (decision 42)."""
+    """A deletion is noted by table and id only, also when the account is deleted.
+
+    The note is removed after ten days (decision 42).
+    """
     async with opened(addresses) as services:
         account_id = await new_account(services)
         accepted = await accept(services, account_id, a_document())
@@ -72,7 +75,7 @@ def noted(database: Database) -> set[tuple[str, UUID]]:
 
 
 async def test_dead_letters_are_kept_for_a_day(addresses: Addresses) -> None:
-    """(R2.5)."""
+    """R2.5 requires them for debugging."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
         for age in ("23 hours", "25 hours"):
@@ -87,7 +90,7 @@ async def test_dead_letters_are_kept_for_a_day(addresses: Addresses) -> None:
 
 
 async def test_messages_go_after_an_hour_whatever_became_of_them(addresses: Addresses) -> None:
-    """(R2.4)."""
+    """The state of a message makes no difference (R2.4)."""
     async with opened(addresses) as services:
         redis = services.redis_state
         now_ms = int((await redis.time())[0]) * 1000
@@ -100,18 +103,18 @@ async def test_messages_go_after_an_hour_whatever_became_of_them(addresses: Addr
 
 
 async def test_deliveries_and_consumers_long_silent_are_forgotten(addresses: Addresses) -> None:
-    """(R2.4)."""
+    """Otherwise the group would grow without a limit (R2.4)."""
     async with opened(addresses) as services:
         redis = services.redis_state
         await redis.xadd("jobs", {"data": "x"})
         await redis.xgroup_create("jobs", "workers", id="0")
         await redis.xreadgroup("workers", "dead", {"jobs": ">"}, count=1)
 
-        async def silent() -> bool:
+        async def consumers_removed() -> bool:
             return (await redis.xinfo_consumers("jobs", "workers"))[0]["idle"] > 50
 
-        await until(silent)
-        # The clock says 1970, so that only the deliveries are old, not the message.
+        await until(consumers_removed)
+        # With the clock in 1970 only the deliveries are old, and the message is not.
         assert await trim(redis, JOBS, older_than_seconds=0.05, now=lambda: 0) == 0
         assert (await redis.xpending("jobs", "workers"))["pending"] == 0
         assert await redis.xinfo_consumers("jobs", "workers") == []

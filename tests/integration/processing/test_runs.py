@@ -1,4 +1,4 @@
-"""A run is claimed once, fenced by its number and ended once."""
+"""A run is claimed once, fenced by its number, and ended once."""
 
 import asyncio
 
@@ -22,7 +22,7 @@ async def complete(services: Services, run: Job, *modules: str) -> Job | None:
 
 
 async def test_of_twenty_who_claim_at_once_one_gets_the_job(addresses: Addresses) -> None:
-    """(R2.3)."""
+    """R2.3 requires that one worker runs a job."""
     async with opened(addresses) as services:
         job = await queued(services, await new_account(services))
         runs = await asyncio.gather(*(claim(services, job) for _ in range(20)))
@@ -32,7 +32,7 @@ async def test_of_twenty_who_claim_at_once_one_gets_the_job(addresses: Addresses
 
 
 async def test_a_job_is_not_claimed_before_it_is_due(addresses: Addresses) -> None:
-    """(R2.1)."""
+    """The time comes from the retry policy (R2.1)."""
     async with opened(addresses) as services:
         job = await queued(services, await new_account(services), run_after="now() + interval '1 minute'")
         assert await claim(services, job) is None
@@ -51,7 +51,7 @@ async def test_a_result_is_stored_with_the_state_and_read_back_whole(addresses: 
 
 
 async def test_a_stale_runs_writes_are_refused_and_change_nothing(addresses: Addresses) -> None:
-    """(R2.3)."""
+    """Another worker owns the job by then (R2.3)."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
         stale = await claimed(services, account_id)
@@ -75,7 +75,7 @@ async def test_a_stale_runs_writes_are_refused_and_change_nothing(addresses: Add
 
 
 async def test_a_persons_retry_does_not_make_an_old_run_current_again(addresses: Addresses) -> None:
-    """(R2.3) Attempts are counted from 1 again; the fencing number is not."""
+    """Attempts are counted from 1 again, but the fencing number is not (R2.3)."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
         stale = await claimed(services, account_id)
@@ -101,7 +101,7 @@ async def test_a_job_given_back_is_due_at_once_and_its_attempt_does_not_count(ad
 
 
 async def test_a_lease_is_not_renewed_beyond_the_longest_attempt(addresses: Addresses) -> None:
-    """(R1.5)."""
+    """R1.5 limits the time of an attempt."""
     async with opened(addresses) as services:
         run = await claimed(services, await new_account(services))
         async with services.database.transaction() as connection:
@@ -112,7 +112,7 @@ async def test_a_lease_is_not_renewed_beyond_the_longest_attempt(addresses: Addr
 
 
 async def test_a_failure_leaves_a_dead_letter_with_its_traceback(addresses: Addresses) -> None:
-    """(R2.5)."""
+    """R2.5 requires it."""
     async with opened(addresses) as services:
         run = await claimed(services, await new_account(services))
         async with services.database.transaction() as connection:

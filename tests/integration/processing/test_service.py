@@ -1,4 +1,4 @@
-"""What people do with their jobs."""
+"""The operations of visitors on their jobs."""
 
 from uuid import uuid4
 
@@ -52,7 +52,7 @@ async def test_the_list_is_newest_first_in_pages_without_gap_or_repetition(addre
         await queued(services, await new_account(services))
         jobs = [await queued(services, account_id, created_at="now() - interval '1 hour'") for _ in range(3)]
         jobs += [await queued(services, account_id) for _ in range(4)]
-        # Three share their creation time nearly; ids decide.
+        # Three jobs have nearly the same creation time, so their ids decide.
         pages, cursor = [], None
         while True:
             page = await services.jobs.recent(account_id, cursor=cursor, limit=2)
@@ -60,14 +60,14 @@ async def test_the_list_is_newest_first_in_pages_without_gap_or_repetition(addre
             cursor = page.next
             if cursor is None:
                 break
-        seen = [job_id for page in pages for job_id in page]
+        listed = [job_id for page in pages for job_id in page]
         assert [len(page) for page in pages] == [2, 2, 2, 1]
-        assert seen[:4] == [job.id for job in reversed(jobs[3:])]
-        assert set(seen) == {job.id for job in jobs}
+        assert listed[:4] == [job.id for job in reversed(jobs[3:])]
+        assert set(listed) == {job.id for job in jobs}
 
 
 async def test_deleting_removes_everything_that_came_from_the_file(addresses: Addresses) -> None:
-    """(R11.4)."""
+    """R11.4 requires that the quota decreases, too."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
         job = (await accept(services, account_id, a_document())).job
@@ -87,7 +87,7 @@ async def test_deleting_removes_everything_that_came_from_the_file(addresses: Ad
 
 
 async def test_a_run_under_way_finds_its_deleted_job_gone(addresses: Addresses) -> None:
-    """(R2.3)."""
+    """Its result must not be stored (R2.3)."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
         run = await claimed(services, account_id)
@@ -118,7 +118,7 @@ async def test_only_a_failed_job_with_its_file_can_be_tried_again(addresses: Add
 
 
 async def test_a_retry_respects_the_bound_of_the_queue(addresses: Addresses) -> None:
-    """(R2.2)."""
+    """R2.2 limits the queue."""
     async with opened(addresses, settings={"JOBS_PENDING_MAX": "1"}) as services:
         account_id = await new_account(services)
         run = await claimed(services, account_id)
@@ -130,7 +130,7 @@ async def test_a_retry_respects_the_bound_of_the_queue(addresses: Addresses) -> 
 
 
 async def test_capacity_tells_the_length_the_bound_and_the_measured_rate(addresses: Addresses) -> None:
-    """(R2.2)."""
+    """R2.2 requires these figures."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
         assert (await services.intake.capacity(settings=services.settings)).rate_per_minute == 60

@@ -1,4 +1,4 @@
-"""The status cache: what it holds, for how long, and that it is never right where PostgreSQL says otherwise."""
+"""The status cache: what it contains, for how long, and that it never contradicts PostgreSQL."""
 
 import asyncio
 
@@ -20,7 +20,7 @@ def a_cache(redis: Redis) -> StatusCache:
 
 
 async def test_a_pending_status_is_kept_a_minute_and_a_final_one_an_hour(addresses: Addresses) -> None:
-    """(R4.1, R4.2)."""
+    """R4.1 and R4.2 define the times."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
         pending = await queued(services, account_id)
@@ -35,7 +35,7 @@ async def test_a_pending_status_is_kept_a_minute_and_a_final_one_an_hour(address
 
 
 async def test_a_cached_status_is_answered_without_postgresql(addresses: Addresses) -> None:
-    """(R4.1)."""
+    """R4.1 requires the cache."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
         run = await claimed(services, account_id)
@@ -45,7 +45,7 @@ async def test_a_cached_status_is_answered_without_postgresql(addresses: Address
 
 
 async def test_a_slow_reader_does_not_bring_an_old_status_back(addresses: Addresses) -> None:
-    """(R4.5)."""
+    """The cache compares versions (R4.5)."""
     async with opened(addresses) as services:
         old = await queued(services, await new_account(services))
         new = msgspec.structs.replace(old, version=old.version + 1, status=Status.PROCESSING)
@@ -59,7 +59,7 @@ async def test_a_slow_reader_does_not_bring_an_old_status_back(addresses: Addres
 
 
 async def test_a_deleted_jobs_status_is_gone_at_once(addresses: Addresses) -> None:
-    """(R4.5)."""
+    """R4.5 requires the invalidation."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
         job = await queued(services, account_id, object_key="NULL, stored_at = NULL")
@@ -71,7 +71,7 @@ async def test_a_deleted_jobs_status_is_gone_at_once(addresses: Addresses) -> No
 
 @pytest.mark.parametrize("fault", ["refusing", "deaf"])
 async def test_without_the_cache_the_status_comes_from_postgresql(addresses: Addresses, fault: str) -> None:
-    """(R4.1)."""
+    """The cache is optional (R4.1)."""
     port = int(addresses.redis_cache_url.rsplit(":", 1)[1].split("/")[0])
     async with FaultProxy(port) as proxy:
         proxied = addresses.redis_cache_url.replace(str(port), str(proxy.port))

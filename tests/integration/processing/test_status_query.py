@@ -1,4 +1,4 @@
-"""The queries of the hot path use indexes."""
+"""The most frequent queries use indexes."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ _SHARES = {"quick_seconds": 0.5, "slow_seconds": 10, "half_life_seconds": 600, "
 _LEFT = {"release": "1", "without_file": False, "silent_seconds": 30, "rows_max": 200}
 _ACCOUNTS = "INSERT INTO accounts (id) VALUES (%(account_id)s) ON CONFLICT DO NOTHING"
 _MORE_ACCOUNTS = "INSERT INTO accounts SELECT FROM generate_series(1, 50)"
-# As in a full queue: 500 wait, the rest have finished.
+# The table contains a full queue: 500 jobs wait, and the rest have finished.
 _FILL = """
     INSERT INTO jobs (id, account_id, sha256, file_name, size_bytes, status, finished_at, started_at)
     SELECT gen_random_uuid(), id, sha256(number::text::bytea), 'a.pdf', 1,
@@ -81,7 +81,7 @@ async def plan_of(services: Services, statement: Any, values: dict[str, Any]) ->
 async def test_hot_queries_use_their_index(
     addresses: Addresses, postgres_owner_dsn: str, statement: str, values: dict[str, Any], index: str
 ) -> None:
-    """(R3.4)."""
+    """R3.4 requires indexes for these queries."""
     async with opened(addresses) as services:
         with psycopg.connect(postgres_owner_dsn, autocommit=True) as owner:
             owner.execute(_ACCOUNTS, _JOB)

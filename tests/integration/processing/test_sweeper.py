@@ -1,4 +1,4 @@
-"""What was lost is found."""
+"""The sweeper finds jobs whose worker or wake-up message was lost."""
 
 import asyncio
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ async def messages(services: Services) -> int:
 
 
 async def _now(services: Services) -> datetime:
-    """By the clock of the database, which sets due times."""
+    """The time of the database's clock, which also sets due times."""
     async with services.database.transaction() as connection:
         row = await (await connection.execute("SELECT clock_timestamp() AS now")).fetchone()
     assert row is not None
@@ -28,7 +28,7 @@ async def _now(services: Services) -> datetime:
 
 
 async def test_a_run_whose_lease_ran_out_is_queued_again_with_backoff(addresses: Addresses) -> None:
-    """(R2.1, R2.3)."""
+    """R2.1 and R2.3 require the retry."""
     async with opened(addresses, settings={"JOBS_BACKOFF_SECONDS_BASE": "50"}) as services:
         run = await claimed(services, await new_account(services), lease_until=EXPIRED)
         began = await _now(services)
@@ -49,7 +49,7 @@ async def test_a_live_lease_is_left_alone(addresses: Addresses) -> None:
 
 
 async def test_after_the_last_retry_the_job_has_failed_and_left_a_dead_letter(addresses: Addresses) -> None:
-    """(R2.1, R2.5)."""
+    """R2.1 and R2.5 require both."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
         run = await claimed(services, account_id, attempt="4", lease_until=EXPIRED)
@@ -62,7 +62,7 @@ async def test_after_the_last_retry_the_job_has_failed_and_left_a_dead_letter(ad
 
 
 async def test_a_run_that_took_longer_than_five_minutes_has_failed(addresses: Addresses) -> None:
-    """(R1.5)."""
+    """R1.5 limits an attempt to five minutes."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
         run = await claimed(services, account_id, started_at="now() - interval '301 seconds'", lease_until=EXPIRED)
@@ -82,10 +82,10 @@ async def test_a_run_that_took_longer_than_five_minutes_has_failed(addresses: Ad
     ],
     ids=["never rung", "rung long ago", "rung just now", "not due"],
 )
-async def test_due_jobs_that_nobody_heard_of_are_rung_again(
+async def test_due_jobs_without_a_wake_up_message_get_another(
     addresses: Addresses, columns: dict[str, str], rung: int
 ) -> None:
-    """(R2.3)."""
+    """A lost wake-up message must not delay a job (R2.3)."""
     async with opened(addresses) as services:
         await queued(services, await new_account(services), **columns)
         await services.sweeper().sweep()
@@ -105,7 +105,7 @@ async def test_a_sweep_touches_a_bounded_number_of_rows(addresses: Addresses) ->
 
 
 async def test_of_many_sweepers_at_once_each_job_is_settled_once(addresses: Addresses) -> None:
-    """Two leaders can overlap for a moment."""
+    """Two leaders can overlap for a short time."""
     async with opened(addresses) as services:
         account_id = await new_account(services)
         runs = [await claimed(services, account_id, attempt="4", lease_until=EXPIRED) for _ in range(5)]

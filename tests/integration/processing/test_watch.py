@@ -1,4 +1,4 @@
-"""A status as it changes."""
+"""Following the status of a job as it changes."""
 
 import asyncio
 import inspect
@@ -42,7 +42,7 @@ async def next_status(stream: AsyncGenerator[JobStatus], *, seconds: float = 5) 
         return await anext(stream)
 
 
-async def test_every_change_is_told_up_to_the_final_one(addresses: Addresses) -> None:
+async def test_every_change_is_delivered_up_to_the_final_one(addresses: Addresses) -> None:
     async with opened(addresses) as services:
         account_id = await new_account(services)
         sender = a_broadcaster(services.redis_cache)
@@ -137,7 +137,7 @@ async def _subscribed(redis: Redis) -> None:
 
 
 async def test_listening_ends_at_once_also_while_the_line_is_being_made(addresses: Addresses) -> None:
-    """A cancellation that comes while the client sends may be swallowed; a process would never stop."""
+    """A client may swallow a cancellation while it sends. The process would then never stop."""
     async with opened(addresses) as services:
         for turns in range(24):
             listener = a_broadcaster(services.redis_cache)

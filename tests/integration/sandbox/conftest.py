@@ -1,4 +1,4 @@
-"""A sandbox whose children run what an attacker would."""
+"""A sandbox whose children run the code of an attacker."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -14,13 +14,13 @@ OpenHostile = Callable[..., AbstractAsyncContextManager[Sandbox]]
 
 
 def hostile_reader(name: str) -> ReaderFunction:
-    """Name a function of hostile.py."""
+    """The reader that is this function of hostile.py."""
     return ReaderFunction(function=f"hostile:{name}", warm_up=None, search_path=(str(SUPPORT / "sandbox"),))
 
 
 @pytest.fixture
 def hostile() -> OpenHostile:
-    """Open a sandbox whose reader is that function of hostile.py."""
+    """Opens a sandbox whose reader is this function of hostile.py."""
 
     @asynccontextmanager
     async def open_sandbox(name: str, **limits: Any) -> AsyncIterator[Sandbox]:

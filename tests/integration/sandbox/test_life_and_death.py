@@ -1,4 +1,4 @@
-"""Whatever dies or is given up, no process stays and the next document is read (R1.2, R1.5)."""
+"""If a process dies or a reading is cancelled, no process remains, and the next document is read (R1.2, R1.5)."""
 
 import asyncio
 import os
@@ -14,14 +14,14 @@ from upschedule.pdf.sandbox import Sandbox, SandboxFailed
 
 
 def reading(sandbox: Sandbox, *, deadline_seconds: float = 60) -> asyncio.Task[object]:
-    """Start to read."""
+    """Starts a reading."""
     return asyncio.ensure_future(
         sandbox.read(b"", deadline_seconds=deadline_seconds, on_progress=lambda _done, _total: None)
     )
 
 
 async def test_a_child_killed_from_outside_may_be_tried_again(hostile: OpenHostile) -> None:
-    """The out-of-memory killer is the likely one; the report names the signal."""
+    """The likely cause is the out-of-memory killer. The report names the signal."""
     async with hostile("hang") as sandbox:
         zygote = zygote_of(sandbox)
         task = reading(sandbox)
@@ -49,7 +49,7 @@ async def test_a_child_has_the_beginning_of_the_request_id_as_its_name(hostile: 
 
 
 async def test_cancelling_kills_the_child_at_once(hostile: OpenHostile) -> None:
-    """The place is free and the process gone when the cancelled reading returns."""
+    """When the cancelled reading returns, the place is free and the process has ended."""
     async with hostile("hang") as sandbox:
         zygote = zygote_of(sandbox)
         task = reading(sandbox)
@@ -62,7 +62,7 @@ async def test_cancelling_kills_the_child_at_once(hostile: OpenHostile) -> None:
 
 
 async def test_a_zygote_that_dies_is_replaced(hostile: OpenHostile) -> None:
-    """Its children die with it, its readings may be tried again, and the next reading works."""
+    """Its children die with it, their readings may be retried, and the next reading works."""
     async with hostile("hang") as sandbox:
         zygote = zygote_of(sandbox)
         task = reading(sandbox)
@@ -77,7 +77,7 @@ async def test_a_zygote_that_dies_is_replaced(hostile: OpenHostile) -> None:
 
 
 async def test_a_zygote_that_is_stuck_is_replaced(hostile: OpenHostile) -> None:
-    """A stopped process answers nothing; it is killed rather than waited for, and the document is not blamed."""
+    """A stopped process does not answer. It is killed after a deadline, and the document is not blamed."""
     async with hostile("count_pages") as sandbox:
         os.kill(zygote_of(sandbox), signal.SIGSTOP)
         with pytest.raises(SandboxFailed, match="did not answer"):
@@ -86,7 +86,7 @@ async def test_a_zygote_that_is_stuck_is_replaced(hostile: OpenHostile) -> None:
 
 
 async def test_a_spare_child_that_dies_is_replaced(hostile: OpenHostile) -> None:
-    """It had no document yet, so no reading fails by it."""
+    """It had no document yet, so no reading fails because of it."""
     async with hostile("count_pages") as sandbox:
         zygote = zygote_of(sandbox)
         await until(lambda: len(children_of(zygote)) == 1)
@@ -98,7 +98,7 @@ async def test_a_spare_child_that_dies_is_replaced(hostile: OpenHostile) -> None
 
 
 async def test_closing_leaves_no_process(hostile: OpenHostile) -> None:
-    """Readings under way end; later ones are told why."""
+    """Readings in progress end, and later ones get the reason."""
     async with hostile("hang") as sandbox:
         zygote = zygote_of(sandbox)
         task = reading(sandbox)
@@ -114,13 +114,13 @@ async def test_closing_leaves_no_process(hostile: OpenHostile) -> None:
 
 
 async def test_a_killed_worker_takes_zygote_and_children_with_it() -> None:
-    """`kill -9`: nothing in the worker runs any more, so the kernel does it."""
+    """After `kill -9` no code of the worker runs, so the kernel ends the processes."""
     worker = await asyncio.create_subprocess_exec(
         sys.executable, str(SUPPORT / "sandbox" / "endless_worker.py"), stdout=asyncio.subprocess.PIPE
     )
     assert worker.stdout is not None
     zygote = int(await asyncio.wait_for(worker.stdout.readline(), 20))
-    # The one that reads, and the one that waits for the next document.
+    # One child reads, and the other waits for the next document.
     await until(lambda: len(children_of(zygote)) == 2)
     processes = [zygote, *children_of(zygote)]
     worker.kill()
@@ -129,7 +129,7 @@ async def test_a_killed_worker_takes_zygote_and_children_with_it() -> None:
 
 
 async def test_readings_beyond_the_limit_wait_their_turn(hostile: OpenHostile) -> None:
-    """The third of three has no process; its deadline passes without blame for the document."""
+    """The third of three readings has no process. Its deadline passes, and the document is not blamed."""
     async with hostile("hang") as sandbox:
         zygote = zygote_of(sandbox)
         tasks = [reading(sandbox), reading(sandbox)]
@@ -144,7 +144,7 @@ async def test_readings_beyond_the_limit_wait_their_turn(hostile: OpenHostile) -
 
 
 async def test_a_zygote_that_cannot_start_says_why(hostile: OpenHostile) -> None:
-    """Its last words on standard error are in the message."""
+    """The message contains its last output on standard error."""
     with pytest.raises(SandboxFailed, match=r"exit code 1: .*no attribute 'not_there'"):
         async with hostile("not_there"):
             pass

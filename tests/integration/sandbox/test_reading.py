@@ -1,4 +1,4 @@
-"""Real documents come out of the sandbox as they do without it."""
+"""Documents give the same result in the sandbox as without it."""
 
 import asyncio
 import sys
@@ -16,14 +16,17 @@ from upschedule.pdf.sandbox.limits import MEBIBYTE
 
 
 async def test_varied_documents_read_the_same_inside_and_outside() -> None:
-    """Nothing that reading needs is forbidden: fonts, encryption, every producer. Both at once, as in a worker."""
+    """The sandbox allows everything that reading needs: fonts, encryption and every producer.
+
+    Two run at once, as in a worker.
+    """
     limits = ReadingLimits()
-    made = [document(seed).data for seed in range(25)]
+    documents = [document(seed).data for seed in range(25)]
     async with Sandbox(limits=SandboxLimits(), reading=limits) as sandbox:
         inside = await asyncio.gather(
-            *(sandbox.read(data, deadline_seconds=60, on_progress=lambda _done, _total: None) for data in made)
+            *(sandbox.read(data, deadline_seconds=60, on_progress=lambda _done, _total: None) for data in documents)
         )
-    outside = [reader.read(data, limits=limits, progress=lambda _done, _total: None) for data in made]
+    outside = [reader.read(data, limits=limits, progress=lambda _done, _total: None) for data in documents]
     assert inside == outside
 
 
@@ -38,7 +41,7 @@ def test_a_command_reads_one_document_without_an_event_loop() -> None:
 
 
 async def test_a_document_that_never_ends_is_ended() -> None:
-    """Of a few kilobytes, and more to draw than a lifetime allows (R1.5, R11.1)."""
+    """The file has a few kilobytes, and more to draw than a child may take (R1.5, R11.1)."""
     async with Sandbox(limits=SandboxLimits(cpu_seconds_max=1), reading=ReadingLimits()) as sandbox:
         with pytest.raises(TooComplex) as caught:
             await sandbox.read(refused.pattern_bomb(), deadline_seconds=60, on_progress=lambda _done, _total: None)
@@ -46,14 +49,14 @@ async def test_a_document_that_never_ends_is_ended() -> None:
 
 
 async def test_a_document_that_fills_the_memory_is_too_complex() -> None:
-    """And not called damaged (R11.1)."""
+    """It does not count as damaged (R11.1)."""
     async with Sandbox(limits=SandboxLimits(memory_bytes_max=192 * MEBIBYTE), reading=ReadingLimits()) as sandbox:
         with pytest.raises(TooComplex):
             await sandbox.read(refused.pattern_bomb(), deadline_seconds=60, on_progress=lambda _done, _total: None)
 
 
 async def on_a_hardened_host(*required: str) -> str:
-    """What a sandbox with that policy says on a host without Landlock and namespaces."""
+    """The output of a sandbox with this policy on a host without Landlock and namespaces."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         str(SUPPORT / "sandbox" / "without_protections.py"),
@@ -66,7 +69,7 @@ async def on_a_hardened_host(*required: str) -> str:
 
 
 async def test_a_host_that_grants_too_little_reads_nothing() -> None:
-    """The error names each protection that is missing, and why (R11.1)."""
+    """The error names each missing protection with its cause (R11.1)."""
     output = await on_a_hardened_host("landlock", "namespaces")
     assert output.startswith("ProtectionMissing: ")
     assert "landlock: [Errno 95] Operation not supported" in output
@@ -74,5 +77,5 @@ async def test_a_host_that_grants_too_little_reads_nothing() -> None:
 
 
 async def test_a_protection_that_is_not_required_may_be_missing() -> None:
-    """Reading works behind seccomp alone, and the sandbox says what is missing."""
+    """Reading works with seccomp alone, and the sandbox reports the missing protections."""
     assert await on_a_hardened_host("seccomp") == "refused: landlock namespaces all pages: True\n"

@@ -1,4 +1,4 @@
-"""A child that ends badly is reported as what it was: the file's fault or not (R1.5)."""
+"""The failure of a child is attributed to its cause: the file or something else (R1.5)."""
 
 import time
 from contextlib import suppress
@@ -12,7 +12,7 @@ from upschedule.pdf.sandbox import QuantumUsedUp, Sandbox, SandboxFailed
 
 
 async def read(sandbox: Sandbox, data: bytes = b"", *, deadline_seconds: float = 30) -> object:
-    """Read and hear no progress."""
+    """Reads the document and ignores its progress."""
     return await sandbox.read(data, deadline_seconds=deadline_seconds, on_progress=lambda _done, _total: None)
 
 
@@ -28,7 +28,7 @@ async def read(sandbox: Sandbox, data: bytes = b"", *, deadline_seconds: float =
     ],
 )
 async def test_a_document_that_needs_too_much_is_too_complex(hostile: OpenHostile, name: str, note: str) -> None:
-    """Memory, processor time and the size of the result each have a limit, and a note says which it was (R11.1)."""
+    """Memory, processor time and the size of the result have limits. A note names the one that was exceeded (R11.1)."""
     async with hostile(name, memory_bytes_max=256 << 20, cpu_seconds_max=1, result_bytes_max=65536) as sandbox:
         with pytest.raises(TooComplex) as caught:
             await read(sandbox)
@@ -36,7 +36,7 @@ async def test_a_document_that_needs_too_much_is_too_complex(hostile: OpenHostil
 
 
 async def test_a_quantum_of_processor_time_ends_a_reading_that_may_be_repeated(hostile: OpenHostile) -> None:
-    """(R1.5) It counts fractions of a second; the limit of all readings ends a document for good."""
+    """The quantum counts fractions of a second. The limit for all readings of a document is final (R1.5)."""
     spent: list[float] = []
     async with hostile("loop", cpu_seconds_max=1) as sandbox:
         with pytest.raises(QuantumUsedUp):
@@ -52,8 +52,8 @@ async def test_a_quantum_of_processor_time_ends_a_reading_that_may_be_repeated(h
 
 
 @pytest.mark.parametrize("name", ["refuse", "fail", "crash", "count_pages"])
-async def test_the_processor_time_used_is_told_however_a_reading_ends(hostile: OpenHostile, name: str) -> None:
-    """Refusals cost as much as results do."""
+async def test_the_processor_time_used_is_reported_however_a_reading_ends(hostile: OpenHostile, name: str) -> None:
+    """Refusals use processor time as results do."""
     spent: list[float] = []
     async with hostile(name) as sandbox:
         with suppress(UnreadableDocument, SandboxFailed):
@@ -66,7 +66,10 @@ async def test_the_processor_time_used_is_told_however_a_reading_ends(hostile: O
 async def test_a_document_that_hangs_took_too_long(
     hostile: OpenHostile, wall_seconds: float, deadline_seconds: float
 ) -> None:
-    """It uses no processor time: the wall clock stops it, or the caller's deadline if that is earlier (R1.5)."""
+    """It uses no processor time.
+
+    The wall-clock limit or the caller's deadline stops it, whichever is earlier (R1.5).
+    """
     async with hostile("hang", wall_seconds_max=wall_seconds) as sandbox:
         start = time.monotonic()
         with pytest.raises(TookTooLong):
@@ -78,7 +81,7 @@ async def test_a_document_that_hangs_took_too_long(
 async def test_a_document_that_crashes_the_reader_is_unreadable(
     hostile: OpenHostile, name: str, signal_name: str
 ) -> None:
-    """Reading it again would crash again, so nobody retries (R2.1)."""
+    """Reading it again would crash again, so it is not retried (R2.1)."""
     async with hostile(name) as sandbox:
         with pytest.raises(UnreadableDocument) as caught:
             await read(sandbox)
@@ -86,7 +89,7 @@ async def test_a_document_that_crashes_the_reader_is_unreadable(
 
 
 async def test_a_refusal_arrives_as_the_reader_raised_it(hostile: OpenHostile) -> None:
-    """Class and sentence."""
+    """Class and sentence are those of the reader."""
     async with hostile("refuse") as sandbox:
         with pytest.raises(NeedsPassword, match="the sentence of the reader"):
             await read(sandbox)
@@ -101,7 +104,7 @@ async def test_a_refusal_arrives_as_the_reader_raised_it(hostile: OpenHostile) -
     ],
 )
 async def test_a_reader_that_fails_is_not_the_documents_fault(hostile: OpenHostile, name: str, report: str) -> None:
-    """The report says where, and quotes no word of the document."""
+    """The report names the place in the code, and quotes no text of the document."""
     async with hostile(name) as sandbox:
         with pytest.raises(SandboxFailed, match=report) as caught:
             await read(sandbox)
@@ -122,26 +125,26 @@ async def test_a_reader_that_fails_is_not_the_documents_fault(hostile: OpenHosti
     ],
 )
 async def test_what_a_child_says_is_checked(hostile: OpenHostile, forged: bytes, report: str) -> None:
-    """A child is not trusted: what does not fit the types, or counts no page, ends the reading (R2.3)."""
+    """A child is not trusted. Output with wrong types or an impossible page number ends the reading (R2.3)."""
     async with hostile("speak") as sandbox:
         with pytest.raises(SandboxFailed, match=report):
             await read(sandbox, forged)
 
 
-async def test_pages_are_told_once_each_and_in_order(hostile: OpenHostile) -> None:
-    """A listener may be a coroutine function."""
-    heard: list[tuple[int, int]] = []
+async def test_pages_are_reported_once_each_and_in_order(hostile: OpenHostile) -> None:
+    """The listener may be a coroutine function."""
+    reported: list[tuple[int, int]] = []
 
     async def listen(done: int, total: int) -> None:
-        heard.append((done, total))
+        reported.append((done, total))
 
     async with hostile("count_pages") as sandbox:
         await sandbox.read(b"", deadline_seconds=20, on_progress=listen)
-    assert heard == [(1, 3), (2, 3), (3, 3)]
+    assert reported == [(1, 3), (2, 3), (3, 3)]
 
 
 async def test_a_listeners_own_timeout_is_not_taken_for_the_documents(hostile: OpenHostile) -> None:
-    """The worker's database may be slow; the document is not at fault."""
+    """The worker's database may be slow, which is not the document's fault."""
 
     async def listen(_done: int, _total: int) -> None:
         raise TimeoutError("the database is slow")

@@ -1,4 +1,4 @@
-"""The attacker has the reader: what he tries is refused (R1.5, R11.1)."""
+"""An attacker controls the reader, and everything that he tries is refused (R1.5, R11.1)."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ REFUSED = "Operation not permitted"
 
 
 async def answers(hostile: OpenHostile, name: str, data: bytes = b"") -> list[str]:
-    """What the kernel told that function."""
+    """The answers of the kernel to that function."""
     async with hostile(name) as sandbox:
         extraction = await sandbox.read(data, deadline_seconds=20, on_progress=lambda _done, _total: None)
     return [warning.message for warning in extraction.warnings]
@@ -35,24 +35,24 @@ async def answers(hostile: OpenHostile, name: str, data: bytes = b"") -> list[st
 async def test_a_child_opens_no_file_no_socket_no_process_and_no_code(
     hostile: OpenHostile, name: str, attempts: int
 ) -> None:
-    """Each attempt is refused, by a system call that is not on the list."""
+    """Each attempt is refused because its system call is not on the list."""
     assert await answers(hostile, name) == [REFUSED] * attempts
 
 
 async def test_a_child_writes_nothing(hostile: OpenHostile, tmp_path: Path) -> None:
-    """Neither in a directory, nor in memory."""
+    """Files in a directory and in memory are refused."""
     target = tmp_path / "evil"
     assert await answers(hostile, "write_files", str(target).encode()) == [REFUSED] * 4
     assert not target.exists()
 
 
 async def test_a_child_cannot_touch_the_worker(hostile: OpenHostile) -> None:
-    """Signals, tracing and priorities are refused, by number of the worker and for everybody."""
+    """Signals, tracing and priorities are refused, for the worker's process id and for all processes."""
     assert await answers(hostile, "attack_processes", str(os.getpid()).encode()) == [REFUSED] * 5
 
 
 async def test_a_child_inherits_no_descriptor_but_its_channel(hostile: OpenHostile) -> None:
-    """The standard three are /dev/null."""
+    """The three standard descriptors are /dev/null."""
     readable, unwanted = os.pipe()
     os.set_inheritable(readable, True)  # noqa: FBT003 -- the standard library's signature
     try:
@@ -65,13 +65,13 @@ async def test_a_child_inherits_no_descriptor_but_its_channel(hostile: OpenHosti
 
 
 async def test_a_child_knows_no_secret_of_the_worker(hostile: OpenHostile, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The worker's environment stays its own (R8.2)."""
+    """The worker's environment is not visible in the child (R8.2)."""
     monkeypatch.setenv("UPSCHEDULE_TEST_SECRET", "do not tell")
     assert "do not tell" not in await answers(hostile, "list_environment")
 
 
 async def test_each_process_has_the_privileges_that_the_decision_describes(hostile: OpenHostile) -> None:
-    """As the kernel reports them: zygote, the child that waits, the child that reads (R8.2, R11.1)."""
+    """The test reads the kernel's values of the zygote, the waiting child and the reading child (R8.2, R11.1)."""
     async with hostile("hang") as sandbox:
         zygote = zygote_of(sandbox)
         reading = asyncio.ensure_future(sandbox.read(b"", deadline_seconds=60, on_progress=lambda _done, _total: None))
@@ -80,7 +80,7 @@ async def test_each_process_has_the_privileges_that_the_decision_describes(hosti
         (waiting,) = set(children_of(zygote)) - {reader}
         check_zygote(zygote)
         check_reader(seen(reader))
-        # It closes what it inherited before it warms up.
+        # The child closes inherited descriptors before it warms up.
         await until(lambda: len(seen(waiting).descriptors or "four") == 4)
         check_waiting_child(waiting)
         reading.cancel()

@@ -1,4 +1,4 @@
-"""Schedulers show how the backups are doing, from what the backup itself recorded (R9.5)."""
+"""Schedulers export the state of the backups from the records that the backup writes (R9.5)."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -37,18 +37,21 @@ def verification(began: datetime, *problems: str) -> Verification:
 async def test_every_scheduler_shows_the_newest_backup_that_counts(
     addresses: Addresses, start_scheduler: StartScheduler, database: Database
 ) -> None:
-    """At each stage of a run, after the process that made it has ended; a failed one hides no earlier one (R9.5)."""
+    """This holds at each stage of a run, and after its process has ended.
+
+    A failed run hides no earlier backup (R9.5).
+    """
     ports = [free_port(), free_port()]
     for port in ports:
         start_scheduler(addresses, {"SCHEDULER_PORT": str(port)})
         await asyncio.to_thread(await_alive, port)
 
-    def shown(name: str, **labels: str) -> float | None:
+    def exported(name: str, **labels: str) -> float | None:
         (value,) = {metric(port, f"upschedule_backup_{name}", **labels) for port in ports}
         return value
 
     def last_run() -> dict[str, float]:
-        found = {outcome: shown("run_time_seconds", outcome=outcome) for outcome in OUTCOMES}
+        found = {outcome: exported("run_time_seconds", outcome=outcome) for outcome in OUTCOMES}
         return {outcome: began for outcome, began in found.items() if began is not None}
 
     runs = Runs(dsn=database.backup_dsn)
@@ -57,14 +60,14 @@ async def test_every_scheduler_shows_the_newest_backup_that_counts(
     first = runs.begin(BEGAN)
     runs.made(first, backup("first", BEGAN))
     assert last_run() == {"running": BEGAN.timestamp()}
-    assert shown("time_seconds", state="verified") is None
+    assert exported("time_seconds", state="verified") is None
     runs.verified("first", verification(BEGAN))
     runs.end(first, BEGAN + timedelta(minutes=2))
-    made = (BEGAN + timedelta(seconds=40)).timestamp()
+    finished_at = (BEGAN + timedelta(seconds=40)).timestamp()
     assert last_run() == {"verified": BEGAN.timestamp()}
-    assert shown("time_seconds", state="verified") == made
-    assert [shown("duration_seconds", part=part) for part in ("backup", "verification")] == [40, 50]
-    assert [shown("size_bytes", of=of) for of in ("database", "repository")] == [5_000_000, 700_000]
+    assert exported("time_seconds", state="verified") == finished_at
+    assert [exported("duration_seconds", part=part) for part in ("backup", "verification")] == [40, 50]
+    assert [exported("size_bytes", of=of) for of in ("database", "repository")] == [5_000_000, 700_000]
 
     second = runs.begin(BEGAN + DAY)
     runs.end(second, BEGAN + DAY, StepFailed("pgbackrest backup", "the store is away"))
@@ -77,11 +80,11 @@ async def test_every_scheduler_shows_the_newest_backup_that_counts(
     runs.verified("third", verification(BEGAN + 2 * DAY, "the table jobs is missing"))
     runs.end(third, BEGAN + 2 * DAY, NotVerified("third", ("the table jobs is missing",)))
     assert last_run() == {"not verified": (BEGAN + 2 * DAY).timestamp()}
-    assert shown("time_seconds", state="verified") == made
+    assert exported("time_seconds", state="verified") == finished_at
 
 
 def test_a_run_that_goes_on_shows_it(database: Database) -> None:
-    """Its steps are programs that take minutes; one that has ended shows nothing more."""
+    """Its steps are programs that take minutes. After the run has ended, the time is no longer updated."""
     runs = Runs(dsn=database.backup_dsn, alive_seconds=0.05)
     run = runs.begin(BEGAN)
     with runs.kept_alive(run):
@@ -104,7 +107,10 @@ def execute(database: Database, statement: LiteralString) -> None:
 
 
 def test_a_backup_that_turns_out_bad_counts_no_more_until_it_is_verified(database: Database) -> None:
-    """By `upschedule backup verify`, which is no run of its own; a run that failed after its verification says so."""
+    """`upschedule backup verify` is not a run of its own.
+
+    A run that failed after its verification is recorded as failed.
+    """
     runs = Runs(dsn=database.backup_dsn)
     run = runs.begin(BEGAN)
     runs.made(run, backup("one", BEGAN))
@@ -120,7 +126,7 @@ def test_a_backup_that_turns_out_bad_counts_no_more_until_it_is_verified(databas
 
 
 def test_a_backup_goes_on_where_its_run_cannot_be_recorded(database: Database) -> None:
-    """A row that is missing is alerted by its age; a backup that is missing is lost."""
+    """A missing row raises an alert because of its age, while a missing backup is lost data."""
     with psycopg.connect(database.owner_dsn) as connection:
         connection.execute("ALTER TABLE backup_runs RENAME TO other_runs")
     runs = Runs(dsn=database.backup_dsn)
@@ -133,7 +139,7 @@ def test_a_backup_goes_on_where_its_run_cannot_be_recorded(database: Database) -
 
 
 def rows(database: Database) -> list[tuple[str, bool, int | None]]:
-    """Outcome, whether the backup counts, and the length of the reason."""
+    """The outcome, whether the backup counts, and the length of the reason."""
     with psycopg.connect(database.owner_dsn) as connection:
         return connection.execute(
             "SELECT outcome, verified_at IS NOT NULL, length(reason) FROM backup_runs ORDER BY id"

@@ -1,4 +1,4 @@
-"""`upschedule ops` against a real scheduler: what it shows, what it changes, and whom it refuses."""
+"""`upschedule ops` against a real scheduler: what it shows and changes, and which requests it refuses."""
 
 import asyncio
 import http.client
@@ -42,7 +42,7 @@ def port() -> int:
 
 @pytest.fixture
 async def services(addresses: Addresses, start_scheduler: StartScheduler, port: int) -> AsyncGenerator[Services]:
-    """Of a test that plays API and worker, beside a scheduler that answers operators."""
+    """Services with which the test does the work of API and worker, beside a scheduler that answers operators."""
     start_scheduler(addresses, OURS | {"SCHEDULER_PORT": str(port), "SCHEDULER_OPERATOR_TOKEN": TOKEN})
     async with opened(addresses, settings=OURS) as ours:
         await asyncio.to_thread(await_ready, port)
@@ -51,7 +51,7 @@ async def services(addresses: Addresses, start_scheduler: StartScheduler, port: 
 
 @pytest.fixture
 def ops(port: int) -> Ops:
-    """Run `upschedule ops` with these words."""
+    """Runs `upschedule ops` with these arguments."""
 
     def run(*words: str, token: str = TOKEN) -> Result:
         environment = {"UPSCHEDULE_OPS_ADDRESS": f"http://127.0.0.1:{port}", "UPSCHEDULE_OPS_TOKEN": token}
@@ -60,8 +60,8 @@ def ops(port: int) -> Ops:
     return run
 
 
-def shown(ops: Ops, *words: str) -> Any:
-    """The JSON of an answer."""
+def json_of(ops: Ops, *words: str) -> Any:
+    """The answer as JSON."""
     result = ops(*words, "--json")
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
@@ -84,7 +84,7 @@ async def actions(services: Services) -> list[tuple[str, str, str, UUID | None]]
 
 
 async def test_status_says_how_the_service_is(services: Services, ops: Ops) -> None:
-    """The queue, who leads, what answers, what failed lately (R6.1, R6.2)."""
+    """It shows the queue, the leader, the dependencies, and recent failures (R6.1, R6.2)."""
     account_id = await new_account(services)
     await queued(services, account_id, run_after="now() + interval '1 hour'")
     await claimed(services, account_id)
@@ -99,39 +99,39 @@ async def test_status_says_how_the_service_is(services: Services, ops: Ops) -> N
         "objects",
     ]
     assert [(each["code"], each["count"]) for each in status["failures"]] == [("reading-failed", 1)]
-    told = ops("status").stdout
-    assert "queue: open" in told
-    assert "1 wait for a retry" in told
-    assert "reading-failed" in told
+    output = ops("status").stdout
+    assert "queue: open" in output
+    assert "1 wait for a retry" in output
+    assert "reading-failed" in output
 
 
 async def until_status(ops: Ops, wanted: Callable[[Any], bool]) -> Any:
     async def found() -> Any:
-        status = await asyncio.to_thread(shown, ops, "status")
+        status = await asyncio.to_thread(json_of, ops, "status")
         return status if wanted(status) else None
 
     return await until(found)
 
 
 async def test_why_tells_the_life_of_a_job_and_its_traceback(services: Services, ops: Ops) -> None:
-    """And nothing that its owner wrote: no file name (R2.5, R6.3)."""
+    """Text of the owner, such as the file name, is not shown (R2.5, R6.3)."""
     job_id = await failed(services, await new_account(services), file_name="'Jane Doe.pdf'", request_id="'r-1'")
 
-    life = shown(ops, "why", str(job_id))
+    life = json_of(ops, "why", str(job_id))
     assert (life["status"], life["attempt"], life["error"]["code"]) == ("failed", 1, "reading-failed")
     assert [letter["traceback"] for letter in life["letters"]] == ["Traceback (most recent call last):\n  the cause"]
     assert life["created_at"] <= life["started_at"] <= life["finished_at"]
-    told = ops("why", str(job_id)).stdout
-    assert "error reading-failed (cause outside the file): The reader fell over." in told
-    assert "  the cause" in told
-    assert "request r-1" in told
-    assert "Jane" not in told + json.dumps(life)
+    output = ops("why", str(job_id)).stdout
+    assert "error reading-failed (cause outside the file): The reader fell over." in output
+    assert "  the cause" in output
+    assert "request r-1" in output
+    assert "Jane" not in output + json.dumps(life)
 
 
 async def test_the_queue_is_shown_in_its_order_and_within_its_bound(
     addresses: Addresses, start_scheduler: StartScheduler, port: int, ops: Ops
 ) -> None:
-    """What is left out is counted."""
+    """The rows that are left out are counted."""
     start_scheduler(
         addresses,
         OURS | {"SCHEDULER_PORT": str(port), "SCHEDULER_OPERATOR_TOKEN": TOKEN, "SCHEDULER_OPERATOR_ROWS_MAX": "3"},
@@ -141,7 +141,7 @@ async def test_the_queue_is_shown_in_its_order_and_within_its_bound(
         read_now = await claimed(services, account_id)
         waiting = [await queued(services, account_id, run_after=f"now() - interval '{4 - n} s'") for n in range(4)]
         await asyncio.to_thread(await_ready, port)
-        listing = shown(ops, "queue")
+        listing = json_of(ops, "queue")
     assert [(job["id"], job["position"]) for job in listing["jobs"]] == [
         (str(read_now.id), None),
         (str(waiting[0].id), 1),
@@ -152,12 +152,12 @@ async def test_the_queue_is_shown_in_its_order_and_within_its_bound(
 
 
 async def test_who_names_those_that_fill_the_queue(services: Services, ops: Ops) -> None:
-    """By account and by the hash of the address, most jobs first."""
+    """Jobs are grouped by account and by the hash of the address, with the largest groups first."""
     few, many = await new_account(services), await new_account(services)
     await queued(services, few, address_hash=r"'\x0011223344556677'::bytea")
     for _ in range(3):
         await queued(services, many, address_hash=r"'\xaabbccddeeff0011'::bytea")
-    users = shown(ops, "who")
+    users = json_of(ops, "who")
     assert [(each["id"], each["queued"]) for each in users["accounts"]] == [(str(many), 3), (str(few), 1)]
     assert [(each["id"], each["queued"]) for each in users["addresses"]] == [("aabbccddeeff", 3), ("001122334455", 1)]
     assert "aabbccddeeff" in ops("who").stdout
@@ -166,7 +166,7 @@ async def test_who_names_those_that_fill_the_queue(services: Services, ops: Ops)
 async def test_slow_shows_the_statement_that_holds_a_lock_and_the_one_that_waits(
     services: Services, ops: Ops, postgres_dsn: str
 ) -> None:
-    """With the process to end, and without the texts that a statement holds."""
+    """The process to end is shown, and the values in statements are not."""
     job = await queued(services, await new_account(services))
     with psycopg.connect(postgres_dsn) as holder:
         holder.execute("UPDATE jobs SET file_name = 'Jane Doe' WHERE id = %s", [job.id])
@@ -175,7 +175,7 @@ async def test_slow_shows_the_statement_that_holds_a_lock_and_the_one_that_waits
             waiting = asyncio.create_task(connection.execute("SELECT * FROM jobs WHERE id = %s FOR UPDATE", [job.id]))
 
             async def blocked() -> Any:
-                found = await asyncio.to_thread(shown, ops, "slow")
+                found = await asyncio.to_thread(json_of, ops, "slow")
                 return next((each for each in found["statements"]["running"] if each["blocked_by"]), None)
 
             found = await until(blocked)
@@ -188,15 +188,18 @@ async def test_slow_shows_the_statement_that_holds_a_lock_and_the_one_that_waits
 
 
 async def test_retry_queues_a_dead_letter_again(services: Services, ops: Ops) -> None:
-    """Recorded with who and why; what cannot help is refused, and so is what did not fail."""
+    """Operator and reason are recorded.
+
+    A retry that cannot help is refused, and so is that of a job that has not failed.
+    """
     account_id = await new_account(services)
     job_id, refused = await failed(services, account_id, attempt="4"), await failed(services, account_id, IN_FILE)
-    gone = await failed(services, account_id, object_key="NULL, stored_at = NULL")
-    letters = shown(ops, "dead-letters")["letters"]
+    without_file = await failed(services, account_id, object_key="NULL, stored_at = NULL")
+    letters = json_of(ops, "dead-letters")["letters"]
     assert {letter["job_id"]: letter["can_retry"] for letter in letters} == {
         str(job_id): True,
         str(refused): True,
-        str(gone): False,
+        str(without_file): False,
     }
 
     result = ops("retry", str(job_id), "--operator", "thandi", "--reason", "the store is back")
@@ -204,7 +207,7 @@ async def test_retry_queues_a_dead_letter_again(services: Services, ops: Ops) ->
     job = await read(services, job_id)
     assert (job.status, job.attempt, job.error) == (Status.QUEUED, 0, None)
     assert await actions(services) == [("retry", "thandi", "the store is back", job_id)]
-    for wrong, sentence in ((job_id, "has not"), (gone, "no longer stored"), (uuid4(), "no job of this id")):
+    for wrong, sentence in ((job_id, "has not"), (without_file, "no longer stored"), (uuid4(), "no job of this id")):
         result = ops("retry", str(wrong))
         assert result.exit_code == 65
         assert sentence in result.stderr
@@ -216,7 +219,7 @@ async def test_a_retry_that_gives_the_same_answer_is_refused(services: Services,
     """The same reader refuses the same bytes again."""
     settled = await failed(services, await new_account(services), IN_FILE)
     await change(services, settled, reader_version=f"'{READER_VERSION}'")
-    assert [letter["can_retry"] for letter in shown(ops, "dead-letters")["letters"]] == [False]
+    assert [letter["can_retry"] for letter in json_of(ops, "dead-letters")["letters"]] == [False]
     result = ops("retry", str(settled))
     assert (result.exit_code, await count(services, "operator_actions")) == (65, 0)
     assert "Fix the reader first" in result.stderr
@@ -254,11 +257,14 @@ async def test_cancel_ends_a_job_that_waits_and_one_that_is_read(
 async def test_a_job_that_is_cancelled_before_its_first_run_leaves_the_queue_measured(
     services: Services, ops: Ops
 ) -> None:
-    """It has no run to measure: without it, capacity, uploads and these commands failed for minutes."""
+    """The job has no run to measure.
+
+    In an earlier version, capacity, uploads and these commands then failed for minutes.
+    """
     waits = await queued(services, await new_account(services))
     assert ops("cancel", str(waits.id)).exit_code == 0
 
-    assert shown(ops, "status")["queue"]["finished_per_minute"] > 0
+    assert json_of(ops, "status")["queue"]["finished_per_minute"] > 0
 
 
 async def test_a_document_with_an_earlier_result_is_not_cancelled(services: Services, ops: Ops) -> None:
@@ -274,7 +280,10 @@ async def test_a_document_with_an_earlier_result_is_not_cancelled(services: Serv
 async def test_while_the_queue_is_paused_workers_take_no_job_and_uploads_wait(
     services: Services, ops: Ops, addresses: Addresses, start_worker: StartWorker, port: int
 ) -> None:
-    """Up to the bound of the queue, which refuses as always; resumed, what waits is read at once."""
+    """Uploads wait up to the limit of the queue, which then refuses them as always.
+
+    After `resume`, waiting jobs are read at once.
+    """
     account_id = await new_account(services)
     assert ops("pause", "--operator", "thandi", "--reason", "the store is moved").exit_code == 0
     assert "Uploads wait" in ops("pause").stdout
@@ -285,10 +294,10 @@ async def test_while_the_queue_is_paused_workers_take_no_job_and_uploads_wait(
         account_id, file_name="a.pdf", data=a_document(), request_id=None, settings=services.settings
     )
 
-    async def heard() -> bool:
+    async def message_received() -> bool:
         return await services.redis_state.xlen(QUEUE.stream) == 0
 
-    await until(heard)
+    await until(message_received)
     async with services.database.transaction() as connection:
         assert await ShareRepository(connection, ANY_SHARES).fairest(with_slow=True) is None
     assert (await read(services, accepted.job.id)).status is Status.QUEUED
@@ -301,17 +310,20 @@ async def test_while_the_queue_is_paused_workers_take_no_job_and_uploads_wait(
 
 
 async def test_exempt_lifts_the_limits_of_an_account_until_its_exemption_ends(services: Services, ops: Ops) -> None:
-    """Both changes are recorded with the account; a repetition is none, and an unknown account is refused (R8.1)."""
+    """Both changes are recorded with the account.
+
+    A repeated command records nothing, and an unknown account is refused (R8.1).
+    """
     account_id = await new_account(services)
     assert "is exempt from limits" in ops("exempt", str(account_id), "--operator", "thandi", "--reason", "probe").stdout
     assert ops("exempt", str(account_id), "--operator", "thandi").exit_code == 0
-    status = shown(ops, "status")
+    status = json_of(ops, "status")
     assert status["exempt"] == [str(account_id)]
     assert {(each["action"], each["account_id"]) for each in status["actions"]} == {("exempt", str(account_id))}
     assert f"accounts exempt from limits: {account_id}" in ops("status").stdout
 
     assert "the limits of all others again" in ops("end-exemption", str(account_id), "--operator", "sipho").stdout
-    assert shown(ops, "status")["exempt"] == []
+    assert json_of(ops, "status")["exempt"] == []
     again, unknown = ops("end-exemption", str(account_id)), ops("exempt", str(uuid4()))
     assert (again.exit_code, "no exemption to end" in again.stderr) == (65, True)
     assert (unknown.exit_code, "There is no account of this id" in unknown.stderr) == (65, True)
@@ -325,18 +337,18 @@ async def test_exempt_lifts_the_limits_of_an_account_until_its_exemption_ends(se
 async def test_jobs_of_an_exempt_account_count_in_no_figure_of_the_queue(
     services: Services, ops: Ops, port: int
 ) -> None:
-    """Neither in capacity, nor in the demand that the autoscaler sees, nor in the rate (R2.2, R9.4)."""
+    """They count neither in the capacity, nor in the demand for the autoscaler, nor in the rate (R2.2, R9.4)."""
     exempt, visitor = await new_account(services), await new_account(services)
     assert ops("exempt", str(exempt)).exit_code == 0
-    assumed = shown(ops, "status")["queue"]["finished_per_minute"]
-    # Due for long, waiting for a retry, being read, and ended within a thousandth of the assumed time.
+    assumed = json_of(ops, "status")["queue"]["finished_per_minute"]
+    # The jobs are: long due, waiting for a retry, being read, and finished within a thousandth of the assumed time.
     await queued(services, exempt, run_after="now() - interval '90 s'")
     await queued(services, exempt, run_after="now() + interval '1 hour'")
     await claimed(services, exempt)
     await failed(services, exempt, started_at="finished_at - interval '1 ms'")
     await queued(services, visitor, run_after="now() - interval '1 s'")
 
-    found = shown(ops, "status")["queue"]
+    found = json_of(ops, "status")["queue"]
     assert (found["due"], found["delayed"], found["processing"]) == (1, 0, 0)
     assert found["oldest_seconds"] < 60
     assert found["finished_per_minute"] == assumed
@@ -346,7 +358,7 @@ async def test_jobs_of_an_exempt_account_count_in_no_figure_of_the_queue(
 
 
 async def test_a_stranger_learns_and_changes_nothing(services: Services, ops: Ops) -> None:
-    """With a wrong token, with none, and on a path that does not exist (R8.1)."""
+    """This holds with a wrong token, without one, and on a path that does not exist (R8.1)."""
     for words in (["status"], ["queue"], ["why", str(uuid4())], ["pause"], ["exempt", str(uuid4())]):
         result = ops(*words, token="another, and longer than thirty-two characters")
         assert result.exit_code == 77
@@ -359,7 +371,7 @@ Sent = Callable[..., tuple[int, dict[str, str], bytes]]
 
 @pytest.fixture
 def send(port: int) -> Sent:
-    """Send one request with the operators' token, and return status, headers and body."""
+    """Sends one request with the operators' token, and returns status, headers and body."""
 
     def sent(method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, dict[str, str], bytes]:
         with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
@@ -389,10 +401,10 @@ def send(port: int) -> Sent:
 async def test_a_wrong_request_is_answered_with_a_problem(  # noqa: PLR0917 - the columns of the table
     services: Services, send: Sent, method: str, path: str, body: bytes | None, status: int, code: str
 ) -> None:
-    """RFC 9457, with an id that is in the log as well."""
-    answered, headers, content = await asyncio.to_thread(send, method, path, body)
+    """The answer is a problem document (RFC 9457) with the id that is also in the log."""
+    answer_status, headers, content = await asyncio.to_thread(send, method, path, body)
     problem = json.loads(content)
-    assert (answered, headers["content-type"]) == (status, "application/problem+json")
+    assert (answer_status, headers["content-type"]) == (status, "application/problem+json")
     assert (problem["type"], problem["status"]) == (f"/problems/{code}", status)
     assert UUID(problem["instance"])
     assert await count(services, "operator_actions") == 0
@@ -401,7 +413,7 @@ async def test_a_wrong_request_is_answered_with_a_problem(  # noqa: PLR0917 - th
 async def test_without_a_token_of_its_own_a_scheduler_answers_no_operator(
     addresses: Addresses, start_scheduler: StartScheduler, port: int, ops: Ops
 ) -> None:
-    """An empty token would let everybody in."""
+    """An empty token would give access to everyone."""
     start_scheduler(addresses, {"SCHEDULER_PORT": str(port)})
     await asyncio.to_thread(await_ready, port)
     for token in (TOKEN, " "):
@@ -411,7 +423,7 @@ async def test_without_a_token_of_its_own_a_scheduler_answers_no_operator(
 
 
 def test_without_a_scheduler_a_sentence_says_so(ops: Ops) -> None:
-    """And the exit code tells it from a refusal."""
+    """The exit code differs from that of a refusal."""
     result = ops("status")
     assert result.exit_code == 69
     assert "The scheduler at http://127.0.0.1:" in result.stderr
@@ -420,7 +432,7 @@ def test_without_a_scheduler_a_sentence_says_so(ops: Ops) -> None:
 async def test_a_silent_database_is_reported_in_time(
     addresses: Addresses, start_scheduler: StartScheduler, port: int, ops: Ops, postgres_dsn: str
 ) -> None:
-    """A locked table makes the answer late: it is refused, and nothing has changed."""
+    """A locked table delays the answer. The command is refused, and nothing has changed."""
     start_scheduler(
         addresses,
         {"SCHEDULER_PORT": str(port), "SCHEDULER_OPERATOR_TOKEN": TOKEN, "SCHEDULER_OPERATOR_ANSWER_SECONDS": "0.5"},
@@ -437,7 +449,7 @@ async def test_a_silent_database_is_reported_in_time(
 
 
 async def test_old_records_are_removed(services: Services, ops: Ops) -> None:
-    """After `operator_actions_days`, and not before."""
+    """The limit is `operator_actions_days`."""
     assert ops("resume").exit_code == 0
     assert ops("resume").exit_code == 0
     async with services.database.transaction() as connection:

@@ -1,4 +1,4 @@
-"""The scheduler as a program: one leads, another takes over, the queue is measured by each."""
+"""The scheduler as a program: one leads, another takes over, and each measures the queue."""
 
 import asyncio
 import signal
@@ -34,7 +34,7 @@ def leads(port: int) -> bool:
 
 
 async def until_found(services: Services, job: Job) -> None:
-    """A sweep has queued it again."""
+    """Waits until a sweep has queued the job again."""
 
     async def found() -> bool:
         return (await read(services, job.id)).status is Status.QUEUED
@@ -45,7 +45,7 @@ async def until_found(services: Services, job: Job) -> None:
 async def test_what_was_lost_is_found_and_sigterm_ends_it_with_zero(
     addresses: Addresses, start_scheduler: StartScheduler
 ) -> None:
-    """(R2.3, R6.1)."""
+    """The leader's sweep finds it (R2.3, R6.1)."""
     port = free_port()
     async with opened(addresses) as services:
         job = await claimed(services, await new_account(services), lease_until=EXPIRED)
@@ -64,7 +64,7 @@ async def test_what_was_lost_is_found_and_sigterm_ends_it_with_zero(
 async def test_every_scheduler_measures_the_queue_when_it_is_asked(
     addresses: Addresses, start_scheduler: StartScheduler
 ) -> None:
-    """Also one that does not lead: no number is older than the question (R6.2)."""
+    """A scheduler that does not lead measures as well. No figure is older than the request (R6.2)."""
     ports = [free_port(), free_port()]
     for port in ports:
         start_scheduler(addresses, {PORT: str(port), "JOBS_BACKOFF_SECONDS_BASE": "600"})
@@ -87,7 +87,10 @@ async def test_every_scheduler_measures_the_queue_when_it_is_asked(
 async def test_documents_that_wait_to_be_read_again_bring_no_workers(
     addresses: Addresses, start_scheduler: StartScheduler
 ) -> None:
-    """People wait for none of them, so they are neither due nor old; one whose owner queued it again is (R10.1)."""
+    """No visitor waits for them, so they count neither as due nor by age.
+
+    A job that its owner queued again does count (R10.1).
+    """
     port = free_port()
     async with opened(addresses, settings=of(OLD)) as services:
         account_id = await new_account(services)
@@ -109,7 +112,7 @@ async def test_documents_that_wait_to_be_read_again_bring_no_workers(
 
 
 async def test_a_killed_leader_is_followed_by_another(addresses: Addresses, start_scheduler: StartScheduler) -> None:
-    """(R1.2, R2.3)."""
+    """The lease of the killed leader ends (R1.2, R2.3)."""
     ports = [free_port(), free_port()]
     schedulers = [start_scheduler(addresses, {PORT: str(port)}) for port in ports]
     wait_until(lambda: any(map(leads, ports)), timeout_seconds=30)
@@ -126,7 +129,7 @@ async def test_a_killed_leader_is_followed_by_another(addresses: Addresses, star
 async def test_a_leader_that_hangs_is_replaced_and_steps_back_when_it_wakes_up(
     addresses: Addresses, start_scheduler: StartScheduler
 ) -> None:
-    """(R2.3)."""
+    """Only one scheduler may lead (R2.3)."""
     ports = [free_port(), free_port()]
     first = start_scheduler(addresses, {PORT: str(ports[0])})
     wait_until(lambda: leads(ports[0]), timeout_seconds=30)
@@ -141,7 +144,7 @@ async def test_a_leader_that_hangs_is_replaced_and_steps_back_when_it_wakes_up(
 
 
 async def test_a_leader_that_ends_gives_up_its_lease(addresses: Addresses, start_scheduler: StartScheduler) -> None:
-    """The next one does not wait for the end of it (R2.3)."""
+    """The next leader does not wait until the lease ends (R2.3)."""
     ports, long = [free_port(), free_port()], {"SCHEDULER_LEASE_SECONDS": "600"}
     first = start_scheduler(addresses, {PORT: str(ports[0]), **long})
     wait_until(lambda: leads(ports[0]), timeout_seconds=30)
@@ -170,10 +173,10 @@ async def test_a_leader_holds_no_transaction_open(addresses: Addresses, start_sc
     assert leads(port)
 
 
-async def test_a_canary_measures_and_leads_only_once_it_stands_live(
+async def test_a_canary_measures_and_leads_only_once_it_is_live(
     addresses: Addresses, start_scheduler: StartScheduler, tmp_path: Path
 ) -> None:
-    """Unready it is not: else nobody could promote it (R12.2)."""
+    """It is ready before that, since an unready canary could not be promoted (R12.2)."""
     port, standing = free_port(), tmp_path / "standing"
     async with opened(addresses) as services:
         job = await claimed(services, await new_account(services), lease_until=EXPIRED)
@@ -191,7 +194,7 @@ async def test_a_canary_measures_and_leads_only_once_it_stands_live(
 async def test_without_postgresql_the_queue_is_not_shown_and_afterwards_one_leads_again(
     addresses: Addresses, start_scheduler: StartScheduler, private_postgres: Callable[..., Postgres]
 ) -> None:
-    """An old number would be believed (R6.2)."""
+    """An old figure would be taken for a current one (R6.2)."""
     server, port = private_postgres(), free_port()
     migrate_now(server.owner_dsn("upschedule"))
     own = msgspec.structs.replace(addresses, postgres_dsn=server.application_dsn("upschedule"))
@@ -200,9 +203,9 @@ async def test_without_postgresql_the_queue_is_not_shown_and_afterwards_one_lead
     assert metric(port, "upschedule_queue_depth", state="due") == 0
     await asyncio.to_thread(server.stop)
     wait_until(lambda: not leads(port), timeout_seconds=10)
-    status, shown = await asyncio.to_thread(get, port, "/metrics")
+    status, metrics = await asyncio.to_thread(get, port, "/metrics")
     assert status == 200
-    assert "\nupschedule_queue_" not in shown
+    assert "\nupschedule_queue_" not in metrics
     await asyncio.to_thread(server.start)
     wait_until(lambda: leads(port), timeout_seconds=60)
     assert metric(port, "upschedule_queue_depth", state="due") == 0

@@ -1,4 +1,4 @@
-"""Queries to agents that behave badly: each becomes a StoreError within the time that is set."""
+"""Queries to faulty Consul agents: each fault becomes a StoreError within the configured time."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -15,7 +15,7 @@ REQUEST_SECONDS = 0.5
 
 @asynccontextmanager
 async def agent(answer: bytes | None) -> AsyncGenerator[ConsulKeys]:
-    """Keys behind a server that sends these bytes to each request and closes; None: it says nothing."""
+    """Keys behind a server that sends these bytes to each request and closes. With None it sends nothing."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -35,7 +35,7 @@ async def agent(answer: bytes | None) -> AsyncGenerator[ConsulKeys]:
         )
         async with ConsulKeys(settings, prefix="upschedule/settings/") as keys:
             yield keys
-        # The handlers meet the end of their connections before the loop closes.
+        # The handlers finish before the event loop closes.
         await asyncio.sleep(0.05)
 
 
@@ -44,7 +44,7 @@ def http(body: bytes, *, status: str = "200 OK", headers: str = "X-Consul-Index:
 
 
 async def test_the_keys_come_with_the_index_of_the_answer() -> None:
-    """Folders, which hold nothing, are left out; an empty value is empty and not missing."""
+    """Folders, which have no value, are left out. An empty value is kept as an empty one."""
     body = (
         b'[{"Key": "a/", "Value": null, "ModifyIndex": 5}, {"Key": "a/b", "Value": "MTI=", "ModifyIndex": 6},'
         b' {"Key": "a/c", "Value": null, "ModifyIndex": 7}]'
@@ -85,7 +85,7 @@ async def test_no_keys_are_an_answer() -> None:
     ],
 )
 async def test_an_answer_that_is_none_counts_as_an_absence(answer: bytes, reason: str) -> None:
-    """The watch then keeps its values and asks again."""
+    """The watch then keeps its values and sends the query again."""
     async with agent(answer) as keys:
         with pytest.raises(StoreUnavailable) as raised:
             await keys.read()
@@ -94,7 +94,7 @@ async def test_an_answer_that_is_none_counts_as_an_absence(answer: bytes, reason
 
 
 async def test_a_silent_agent_is_given_up_in_time() -> None:
-    """After the time of one request; a held query would have its own time on top."""
+    """The deadline is that of one request. A held query would have its own time in addition."""
     async with agent(None) as keys:
         with pytest.raises(StoreTimeout):
             async with asyncio.timeout(4 * REQUEST_SECONDS):
@@ -102,7 +102,7 @@ async def test_a_silent_agent_is_given_up_in_time() -> None:
 
 
 async def test_a_held_query_is_cancelled_at_once() -> None:
-    """A process that is told to stop does not wait for the agent."""
+    """A process that is asked to stop does not wait for the agent."""
     async with agent(None) as keys:
         query = asyncio.create_task(keys.read(after=7))
         await asyncio.sleep(0.1)
@@ -114,7 +114,7 @@ async def test_a_held_query_is_cancelled_at_once() -> None:
 
 
 async def test_the_environment_changes_neither_way_nor_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy, or the address of another Consul, is set for programs of the command line."""
+    """A proxy or another Consul address may be set for command-line programs."""
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:1")
     monkeypatch.setenv("CONSUL_HTTP_ADDR", "http://127.0.0.1:1")

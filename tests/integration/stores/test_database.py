@@ -1,4 +1,4 @@
-"""PostgreSQL behind the pool: deadlines, exhaustion, restarts, broken and silent wires."""
+"""PostgreSQL behind the pool: deadlines, exhaustion, restarts, and broken or silent connections."""
 
 import asyncio
 import time
@@ -45,7 +45,7 @@ async def hold(database: Database, held: asyncio.Event, release: asyncio.Event) 
 
 
 async def test_a_statement_longer_than_its_limit_is_ended_by_the_server(postgres_dsn: str) -> None:
-    """(R3.2)."""
+    """R3.2 requires a time limit for statements."""
     async with a_database(postgres_dsn) as database:
         with pytest.raises(StoreTimeout):
             await _sleep(database, seconds=600)
@@ -53,7 +53,7 @@ async def test_a_statement_longer_than_its_limit_is_ended_by_the_server(postgres
 
 
 async def test_a_request_waits_for_a_connection_and_gets_the_one_that_comes_free(postgres_dsn: str) -> None:
-    """(R3.5)."""
+    """R3.5 requires that requests wait."""
     async with a_database(postgres_dsn, size_max=1) as database:
         held, release = asyncio.Event(), asyncio.Event()
         holder = asyncio.create_task(hold(database, held, release))
@@ -69,7 +69,7 @@ async def test_a_request_waits_for_a_connection_and_gets_the_one_that_comes_free
 
 
 async def test_a_request_that_waits_too_long_for_a_connection_is_refused(postgres_dsn: str) -> None:
-    """(R3.3, R3.5)."""
+    """R3.3 and R3.5 limit the wait."""
     async with a_database(postgres_dsn, size_max=1) as database:
         held, release = asyncio.Event(), asyncio.Event()
         holder = asyncio.create_task(hold(database, held, release))
@@ -84,7 +84,7 @@ async def test_a_request_that_waits_too_long_for_a_connection_is_refused(postgre
 
 
 async def test_more_waiting_requests_than_the_queue_holds_are_refused_at_once(postgres_dsn: str) -> None:
-    """(R3.5)."""
+    """R3.5 limits the number of waiting requests."""
     async with a_database(postgres_dsn, size_max=1, waiting_max=3) as database:
         held, release = asyncio.Event(), asyncio.Event()
         holder = asyncio.create_task(hold(database, held, release))
@@ -107,7 +107,7 @@ async def test_an_error_rolls_everything_back(postgres_dsn: str) -> None:
 
 
 async def test_a_silent_server_costs_a_bounded_time_and_is_found_again(postgres_dsn: str) -> None:
-    """(R3.2)."""
+    """R3.2 requires a time limit even without an answer."""
     async with FaultProxy(port_of(postgres_dsn)) as proxy, a_database(through(postgres_dsn, proxy)) as database:
         await database.ping()
         with pytest.raises(StoreTimeout):
@@ -132,7 +132,7 @@ async def test_cancelling_a_request_at_a_silent_server_does_not_hang(postgres_ds
         asked = asyncio.create_task(database.ping())
         await asyncio.wait({asked}, timeout=0.2)
         asked.cancel()
-        # psycopg first asks the same server, for 5 seconds, to cancel.
+        # First, psycopg asks the same server for 5 seconds to cancel the statement.
         done, _ = await asyncio.wait({asked}, timeout=12)
         assert done
         await proxy.restore()
@@ -156,7 +156,7 @@ async def test_a_connection_broken_in_use_is_an_error_and_the_next_request_works
 async def test_a_server_lost_between_two_messages_of_one_answer_is_an_error_and_the_next_request_works(
     postgres_dsn: str,
 ) -> None:
-    """PgBouncer adds its error to the answer that it has begun to pass on, and libpq then reports two results."""
+    """PgBouncer appends its error to the part of the answer that it has sent, and libpq then reports two results."""
     fields = b"SFATAL\0VFATAL\0C08P01\0Mserver conn crashed?\0\0"
     error = b"E" + (len(fields) + 4).to_bytes(4, "big") + fields
     async with FaultProxy(port_of(postgres_dsn)) as proxy, a_database(through(postgres_dsn, proxy)) as database:
@@ -179,7 +179,7 @@ async def test_a_restarted_server_is_found_again(private_postgres: Callable[...,
 
 
 async def test_a_full_pool_whose_server_was_killed_answers_again(private_postgres: Callable[..., Postgres]) -> None:
-    """Every request is answered once the server is back (R3.5). `perf/recovery.py` measures how soon."""
+    """Every request is answered once the server is back (R3.5). `perf/recovery.py` measures the time."""
     server = private_postgres()
     pool = {"size_min": 20, "size_max": 30, "waiting_max": 1000, "wait_seconds": 30}
     async with a_database(server.superuser_dsn(), **pool) as database:
@@ -193,7 +193,7 @@ async def test_a_full_pool_whose_server_was_killed_answers_again(private_postgre
         await asyncio.to_thread(server.start)
         await until(lambda: _answers(database))
         outcomes = await asyncio.gather(*waiting, return_exceptions=True)
-        # A request that had a connection when the server died may fail; no other one does.
+        # A request that had a connection when the server died may fail, and no other one does.
         assert all(outcome is None or isinstance(outcome, StoreUnavailable) for outcome in outcomes)
         await asyncio.gather(*(database.ping() for _ in range(100)))
 

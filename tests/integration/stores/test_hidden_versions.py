@@ -1,4 +1,4 @@
-"""Versions that were deleted or replaced in a bucket with an object lock, on a real SeaweedFS (R9.4)."""
+"""Deleted or replaced versions in a bucket with an object lock, on a real SeaweedFS (R9.4)."""
 
 import itertools
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ HOUR = timedelta(hours=1)
 
 @pytest.fixture
 def bucket(seaweedfs_server: SeaweedFS) -> Iterator[Bucket]:
-    """Its versions are not locked unless a test says so."""
+    """A bucket whose versions are not locked unless a test locks them."""
     name = f"test-versions-{next(_numbers)}"
     seaweedfs_server.admin_client().make_bucket(bucket_name=name, object_lock=True)
-    made = Bucket(seaweedfs_server.address(name))
-    yield made
-    made.close()
+    created = Bucket(seaweedfs_server.address(name))
+    yield created
+    created.close()
 
 
 @pytest.fixture
@@ -32,13 +32,13 @@ def admin(seaweedfs_server: SeaweedFS) -> Minio:
 
 
 def versions(admin: Minio, bucket: Bucket) -> list[tuple[str, bool]]:
-    """Each version's key, and whether it marks a deletion."""
+    """The key of each version, and whether it is a delete marker."""
     found = admin.list_objects(bucket_name=bucket.address.bucket, recursive=True, include_version=True)
     return sorted((str(each.object_name), each.is_delete_marker) for each in found)
 
 
 def fill(bucket: Bucket) -> None:
-    """One object as it is, one that was replaced twice, one that was deleted."""
+    """Stores one object once, one that is replaced twice, and one that is deleted."""
     for key, texts in {"kept": [b"1"], "replaced": [b"1", b"2", b"3"], "deleted": [b"1", b"2"]}.items():
         for text in texts:
             bucket.put(key, text, content_type="text/plain")
@@ -46,7 +46,7 @@ def fill(bucket: Bucket) -> None:
 
 
 def test_what_has_been_hidden_for_long_enough_is_removed(bucket: Bucket, admin: Minio) -> None:
-    """The present versions stay, and a deletion leaves nothing."""
+    """Current versions stay, and a deleted object leaves no version."""
     fill(bucket)
     before = versions(admin, bucket)
 
@@ -58,7 +58,7 @@ def test_what_has_been_hidden_for_long_enough_is_removed(bucket: Bucket, admin: 
 
 
 def test_what_the_lock_protects_stays_and_stays_hidden(bucket: Bucket, admin: Minio) -> None:
-    """Removing only the mark would bring a deleted object back."""
+    """If only the delete marker were removed, the object would be visible again."""
     admin.set_object_lock_config(
         bucket_name=bucket.address.bucket, config=ObjectLockConfig(mode=GOVERNANCE, duration=1, duration_unit=DAYS)
     )
@@ -72,7 +72,7 @@ def test_what_the_lock_protects_stays_and_stays_hidden(bucket: Bucket, admin: Mi
 
 
 def test_a_renewed_object_is_a_version_of_its_own(bucket: Bucket, admin: Minio) -> None:
-    """With the same bytes."""
+    """The new version has the same bytes."""
     bucket.put("keys", b"secret", content_type="text/plain")
     bucket.renew("keys", size_bytes_max=10)
 

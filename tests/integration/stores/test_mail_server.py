@@ -1,4 +1,4 @@
-"""Sending by a real mail server with TLS and a password."""
+"""Sending messages through a real mail server with TLS and a password."""
 
 from email.message import EmailMessage
 from pathlib import Path
@@ -35,7 +35,7 @@ def _server(mailbox: Mailbox, *, security: str = "starttls", password: str = PAS
 
 
 async def test_a_message_goes_by_starttls_with_a_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Only with the right password, and only to a server whose certificate is trusted."""
+    """The message is sent only with the right password and to a server whose certificate is trusted."""
     certificate = self_signed(tmp_path, "mail", "DNS:localhost")
     with receiving_mail(certificate) as mailbox:
         with pytest.raises(StoreUnavailable):
@@ -48,8 +48,8 @@ async def test_a_message_goes_by_starttls_with_a_password(tmp_path: Path, monkey
     assert [text.split() for text in mailbox.texts("student@example.org")] == [["A", "link", "Here", "it", "is."]]
 
 
-async def test_a_refusal_for_good_is_told_apart_from_one_for_now() -> None:
-    """The first is not tried again."""
+async def test_a_permanent_refusal_is_distinguished_from_a_temporary_one() -> None:
+    """A permanent refusal is not retried."""
     with receiving_mail(None) as mailbox:
         mailbox.unknown.add("gone@example.org")
         server = _server(mailbox, security="none")

@@ -1,4 +1,4 @@
-"""The S3 store: what is stored, and what a store that is away costs."""
+"""The S3 store: what it stores, and how long an unreachable store takes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -78,5 +78,5 @@ async def test_a_connection_that_broke_meanwhile_is_not_noticed(emptied_object_s
             assert await store.get("a", size_bytes_max=10) == b"1"
 
 
-def test_a_timeout_is_told_from_a_refusal() -> None:
+def test_a_timeout_is_distinguished_from_a_refusal() -> None:
     assert StoreTimeout("objects", "x").code != StoreUnavailable("objects", "x").code

@@ -1,4 +1,4 @@
-"""Readiness names each dependency and its time, whatever they do."""
+"""Readiness names each dependency and its time, whatever the dependencies do."""
 
 import asyncio
 
@@ -14,7 +14,7 @@ def _port(url: str) -> int:
 
 
 async def test_every_dependency_is_named_with_its_time(addresses: Addresses) -> None:
-    """(R6.1)."""
+    """R6.1 requires both."""
     async with opened(addresses) as services:
         answers = await services.readiness()
     assert [answer.name for answer in answers] == ["postgres", "redis-state", "redis-cache", "objects"]
@@ -49,7 +49,7 @@ async def test_the_answer_comes_when_nothing_answers(addresses: Addresses) -> No
 
 
 async def test_a_process_without_its_cache_is_ready_and_without_anything_else_is_not(addresses: Addresses) -> None:
-    """For the API and for workers alike; the loss is told all the same (R6.1)."""
+    """This holds for the API and for workers. The missing cache is reported as well (R6.1)."""
     without_cache = msgspec.structs.replace(addresses, redis_cache_url="redis://:hidden@127.0.0.1:1")
     without_state = msgspec.structs.replace(addresses, redis_state_url="redis://:hidden@127.0.0.1:1")
     async with opened(without_cache) as services:
@@ -68,6 +68,6 @@ async def test_an_error_names_no_address_and_no_secret(addresses: Addresses) -> 
     )
     async with opened(away, settings={"POSTGRES_WAIT_SECONDS": "1"}) as services:
         answers = await services.readiness()
-    said = msgspec.json.encode(answers).decode()
-    assert "hidden" not in said
-    assert "127.0.0.1" not in said
+    body = msgspec.json.encode(answers).decode()
+    assert "hidden" not in body
+    assert "127.0.0.1" not in body

@@ -1,4 +1,4 @@
-"""The broker on a Redis Stream: what the stock one loses, this one keeps."""
+"""The broker on a Redis stream keeps messages that the standard one loses."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable
@@ -47,7 +47,7 @@ async def test_what_was_sent_before_the_first_worker_came_is_delivered(redis_sta
 
 
 async def test_a_received_message_leaves_the_stream(redis_state_url: str) -> None:
-    """(R2.4)."""
+    """The stream stays short (R2.4)."""
     async with a_broker(redis_state_url) as broker, Redis.from_url(redis_state_url) as redis:
         await send(broker, "one")
         await receive(broker, broker.listen())
@@ -63,8 +63,8 @@ async def test_a_worker_takes_no_more_than_it_asked_for(redis_state_url: str) ->
         assert await receive(other, other.listen()) == "second"
 
 
-async def test_messages_that_nobody_takes_are_bounded(redis_state_url: str) -> None:
-    """The oldest go: a stream is trimmed by whole nodes of a hundred entries, so a little over the bound stays."""
+async def test_messages_that_are_not_taken_are_bounded(redis_state_url: str) -> None:
+    """The oldest are removed. Redis trims whole nodes of a hundred entries, so slightly more than the limit stays."""
     async with a_broker(redis_state_url) as broker, Redis.from_url(redis_state_url) as redis:
         for number in range(600):
             await send(broker, str(number))
@@ -92,7 +92,7 @@ async def test_a_message_for_an_unknown_task_is_left_for_a_newer_worker(redis_st
         await send(old, "old thing")
         assert await receive(old, old.listen()) == "old thing"
         entry = (await redis.xpending_range("s", "g", min="-", max="+", count=10))[0]["message_id"]
-        # As if the old worker had left it alone for a minute.
+        # This makes the message look as if the old worker ignored it for a minute.
         await redis.xclaim("s", "g", old.consumer_name, 0, [entry], idle=61_000, justid=True)
         async with a_broker(redis_state_url, tasks=("known", "newer")) as new:
             assert await receive(new, new.listen()) == "new thing"
@@ -111,7 +111,7 @@ async def test_listening_survives_a_flush(redis_state_url: str) -> None:
 
 
 async def test_listening_survives_a_restart(private_valkey: Callable[[ValkeyUse], Valkey]) -> None:
-    """(R4.4) What was sent before is there after, by the append-only file."""
+    """Messages from before the restart are in the append-only file (R4.4)."""
     server = private_valkey(STATE)
     async with a_broker(server.url) as broker:
         messages = broker.listen()
@@ -148,10 +148,10 @@ async def test_listening_survives_broken_and_silent_wires(redis_state_url: str) 
         await until(tried_again)
         await proxy.restore()
 
-        async def heard() -> bool:
-            # Redis may give one to the connection that fell silent; whoever rings must ring again.
+        async def delivered() -> bool:
+            # Redis may deliver one to the connection that no longer answers, so the sender has to repeat it.
             await send(sender, "three")
             return listening.done()
 
-        await until(heard)
+        await until(delivered)
         assert await listening == "three"

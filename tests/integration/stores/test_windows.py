@@ -1,4 +1,4 @@
-"""Moving windows in Redis: counted exactly, in one round trip, by the clock that is passed in."""
+"""Moving windows in Redis are counted exactly, in one round trip, with the clock that is passed in."""
 
 import asyncio
 

@@ -20,7 +20,7 @@ _addresses = itertools.count(1)
 
 @pytest.fixture(scope="session")
 def instances(isolated_servers: IsolatedServers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instances]:
-    """Two instances of one service, with the default limits; tests keep apart by being different people."""
+    """Two instances of one service with the default limits. Tests use different visitors to stay independent."""
     environment, logs = isolated_servers.start("api"), tmp_path_factory.mktemp("api")
     with api_process(environment, logs / "1.log") as first, api_process(environment, logs / "2.log") as second:
         yield first, second
@@ -28,13 +28,13 @@ def instances(isolated_servers: IsolatedServers, tmp_path_factory: pytest.TempPa
 
 @pytest.fixture(scope="session")
 def api(instances: Instances) -> ApiProcess:
-    """One of them."""
+    """One of the two instances."""
     return instances[0]
 
 
 @pytest.fixture(scope="session")
 def reading_api(isolated_servers: IsolatedServers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiProcess]:
-    """One instance with a worker that reads what is uploaded."""
+    """One instance with a worker that reads the uploads."""
     environment, logs = isolated_servers.start("reading"), tmp_path_factory.mktemp("reading")
     with worker_process(environment, logs / "worker.log"), api_process(environment, logs / "api.log") as running:
         yield running
@@ -42,7 +42,7 @@ def reading_api(isolated_servers: IsolatedServers, tmp_path_factory: pytest.Temp
 
 @pytest.fixture
 def start_api(own_environment: dict[str, str], tmp_path: Path) -> Iterator[StartApi]:
-    """Start an instance of this test: `start_api(UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR="3")`."""
+    """Starts an instance of this test: `start_api(UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR="3")`."""
     with ExitStack() as running:
         numbers = itertools.count(1)
 
@@ -55,14 +55,14 @@ def start_api(own_environment: dict[str, str], tmp_path: Path) -> Iterator[Start
 
 @pytest.fixture
 def address() -> str:
-    """Where the people of this test sit, as the reverse proxy tells it; no other test sits there."""
+    """The address that the reverse proxy reports for the visitors of this test. No other test uses it."""
     number = next(_addresses)
     return f"198.18.{number // 256}.{number % 256}"
 
 
 @pytest.fixture
 def new_client(address: str) -> Iterator[NewClient]:
-    """A person with a cookie jar of their own."""
+    """Creates a visitor with its own cookies."""
     with ExitStack() as opened:
 
         def create(api: ApiProcess) -> httpx.Client:

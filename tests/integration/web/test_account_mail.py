@@ -1,4 +1,4 @@
-"""Links that are sent by mail: the end of a sign-up, and a new password, by a real mail server."""
+"""Links sent by e-mail that confirm a sign-up or set a new password, with a real mail server."""
 
 import re
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ def reader(mail_api: ApiProcess, new_client: NewClient) -> httpx.Client:
 
 
 def _awaited(mailbox: Mailbox, email: str, number: int = 1) -> str:
-    """The text of the message of this number to the address."""
+    """Waits for the message of this number to the address, and returns its text."""
     wait_until(lambda: len(mailbox.texts(email)) >= number)
     return mailbox.texts(email)[number - 1]
 
@@ -68,7 +68,7 @@ def _link(text: str) -> str:
 
 
 def _signed_up(client: httpx.Client, mailbox: Mailbox) -> dict[str, str]:
-    """With an account that is confirmed, and signed in."""
+    """Creates a confirmed account and signs in."""
     credentials = {"email": next(_emails), "password": _PASSWORD}
     assert client.post("/account/sign-up", data=credentials).status_code == 200
     link = _link(_awaited(mailbox, credentials["email"]))
@@ -82,14 +82,14 @@ def _signed_in_as(client: httpx.Client) -> str | None:
 
 
 def test_the_link_and_the_password_make_the_account(reader: httpx.Client, mailbox: Mailbox) -> None:
-    """Neither alone does; what the visitor made is in it, and the link opens once."""
+    """Neither is enough alone. The account contains what the visitor made, and the link works once."""
     job = upload(reader, pdf_like()).headers["location"]
     credentials = {"email": next(_emails), "password": _PASSWORD}
     page = reader.post("/account/sign-up", data=credentials)
     assert "Look into your mailbox" in page.text
     link = _link(_awaited(mailbox, credentials["email"]))
     assert reader.post("/account/sign-in", data=credentials).status_code == 401
-    # A program that looks into the mail follows the link.
+    # A program that scans the mail follows the link.
     assert [reader.get(link).status_code for _ in range(2)] == [200, 200]
     assert reader.get(link).headers["referrer-policy"] == "same-origin"
     assert reader.post(link, data={"password": "not the password"}).status_code == 401
@@ -110,10 +110,10 @@ def test_the_api_signs_up_by_the_same_link(reader: httpx.Client, mailbox: Mailbo
     assert reader.post("/api/v1/sessions", json=credentials).status_code == 201
 
 
-def test_an_address_with_an_account_is_told_by_mail_only(
+def test_an_existing_account_is_revealed_by_mail_only(
     reader: httpx.Client, mail_api: ApiProcess, new_client: NewClient, mailbox: Mailbox
 ) -> None:
-    """The page is that of a free address; the message has no link that makes anything."""
+    """The page is the same as for a free address, and the message contains no link that creates anything."""
     taken, free, curious = _signed_up(reader, mailbox)["email"], next(_emails), new_client(mail_api)
     pages = [
         curious.post("/account/sign-up", data={"email": email, "password": _NEW}).text.replace(email, "")
@@ -129,7 +129,7 @@ def test_an_address_with_an_account_is_told_by_mail_only(
 def test_only_the_latest_of_two_sign_ups_can_be_confirmed(
     reader: httpx.Client, mail_api: ApiProcess, new_client: NewClient, mailbox: Mailbox
 ) -> None:
-    """Another person who types the address gets no account that its owner confirms by mistake."""
+    """If another person enters the address, its owner cannot confirm that person's account by mistake."""
     email, stranger = next(_emails), new_client(mail_api)
     reader.post("/account/sign-up", data={"email": email, "password": _PASSWORD})
     first = _link(_awaited(mailbox, email))
@@ -142,7 +142,7 @@ def test_only_the_latest_of_two_sign_ups_can_be_confirmed(
 def test_a_forgotten_password_is_replaced_by_a_link(
     reader: httpx.Client, mail_api: ApiProcess, new_client: NewClient, mailbox: Mailbox
 ) -> None:
-    """Once; all sessions end, and what would be refused at the sign-up is refused here."""
+    """The link works once, and all sessions end. Passwords that the sign-up refuses are refused here as well."""
     credentials = _signed_up(reader, mailbox)
     forgetful = new_client(mail_api)
     assert forgetful.post("/account/forgot", data={"email": credentials["email"].upper()}).status_code == 200
@@ -162,19 +162,19 @@ def test_a_forgotten_password_is_replaced_by_a_link(
 def test_a_forgotten_password_tells_nothing_about_an_address(
     reader: httpx.Client, mail_api: ApiProcess, new_client: NewClient, mailbox: Mailbox
 ) -> None:
-    """The same page, and no message to an address without an account."""
+    """The page is the same, and an address without an account gets no message."""
     known, unknown, curious = _signed_up(reader, mailbox)["email"], next(_emails), new_client(mail_api)
     pages = [
         curious.post("/account/forgot", data={"email": email}).text.replace(email, "") for email in (unknown, known)
     ]
     assert pages[0] == pages[1]
-    # Queued later, and sent: nothing to the other address is under way any more.
+    # This message was queued later and has been sent, so no message to the other address is still waiting.
     _awaited(mailbox, known, 2)
     assert mailbox.texts(unknown) == []
 
 
 def test_no_mailbox_is_filled(reader: httpx.Client, mailbox: Mailbox) -> None:
-    """Five messages an hour, whatever is asked for; the page says so."""
+    """The limit is five messages an hour of all kinds, and the page says so."""
     email = next(_emails)
     sent = [reader.post("/account/sign-up", data={"email": email, "password": _PASSWORD}) for _ in range(5)]
     refused = reader.post("/account/forgot", data={"email": email})
@@ -193,7 +193,7 @@ def test_a_made_up_link_says_that_it_is_no_longer_valid(reader: httpx.Client, ad
 def test_messages_wait_for_a_mail_server_that_is_away(
     start_api: StartApi, new_client: NewClient, database: Database
 ) -> None:
-    """No message is lost, no person waits for it, and the database holds nothing of the link."""
+    """No message is lost, no request waits for the mail server, and the database does not contain the link."""
     mailbox, email = Mailbox(), next(_emails)
     api = start_api(**_settings(mailbox))
     client = new_client(api)

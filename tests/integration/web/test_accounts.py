@@ -1,4 +1,4 @@
-"""Visitors, signing up, in and out, through real HTTP."""
+"""Visitors, signing up, signing in and signing out, with real HTTP."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -20,7 +20,7 @@ def _credentials(password: str = _PASSWORD) -> dict[str, str]:
 
 
 def _sign_up(client: httpx.Client, credentials: dict[str, str]) -> httpx.Response:
-    """And in, for the first time; returns the answer to that."""
+    """Signs up and signs in for the first time. Returns the answer to the latter."""
     assert client.post("/api/v1/accounts", json=credentials).status_code == 202
     answer = client.post("/api/v1/sessions", json=credentials)
     assert answer.status_code == 201
@@ -32,7 +32,7 @@ def _sign_in(client: httpx.Client, credentials: dict[str, str], password: str | 
 
 
 def test_signing_up_keeps_what_the_visitor_made(client: httpx.Client) -> None:
-    """The same account; only the cookie's value is new (R5.1)."""
+    """The account is the same, and only the value of the cookie is new (R5.1)."""
     job = upload(client, pdf_like()).headers["location"]
     visitor, old = client.get("/api/v1/accounts/current").json(), client.cookies["upschedule"]
     credentials = _credentials()
@@ -48,7 +48,7 @@ def test_signing_up_keeps_what_the_visitor_made(client: httpx.Client) -> None:
 def test_an_old_cookie_is_worth_nothing_after_signing_up(
     client: httpx.Client, new_client: NewClient, api: ApiProcess
 ) -> None:
-    """Who planted or saw the visitor's id does not get into the account."""
+    """A person who planted or saw the visitor's session id does not get into the account."""
     job = upload(client, pdf_like()).headers["location"]
     thief = new_client(api)
     thief.cookies.set("upschedule", client.cookies["upschedule"])
@@ -84,7 +84,7 @@ def test_signing_out_ends_the_session_on_the_server(
     assert client.delete("/api/v1/sessions/current").status_code == 204
 
 
-def test_nobody_is_known_before_there_is_something_to_remember(client: httpx.Client) -> None:
+def test_no_session_exists_before_there_is_something_to_remember(client: httpx.Client) -> None:
     answer = client.get("/api/v1/accounts/current")
 
     assert (answer.status_code, problem_code(answer)) == (401, "not-signed-in")
@@ -92,7 +92,7 @@ def test_nobody_is_known_before_there_is_something_to_remember(client: httpx.Cli
 
 
 @pytest.mark.parametrize("cookie", ["", "x", "A" * 43, "../../x", "A" * 5000])
-def test_a_made_up_cookie_is_nobody(client: httpx.Client, cookie: str) -> None:
+def test_a_made_up_cookie_identifies_no_visitor(client: httpx.Client, cookie: str) -> None:
     client.cookies.set("upschedule", cookie)
 
     assert client.get("/api/v1/accounts/current").status_code == 401
@@ -132,7 +132,7 @@ def test_signing_up_twice_is_refused(client: httpx.Client) -> None:
 
 
 def test_five_failures_block_signing_in_and_nothing_else(api: ApiProcess, new_client: NewClient) -> None:
-    """15 minutes, for the account and the address; uploads and status go on (R8.5)."""
+    """The block lasts 15 minutes, for the account and the address. Uploads and status still work (R8.5)."""
     credentials = _credentials()
     client, other = new_client(api), new_client(api)
     _sign_up(client, credentials)
@@ -155,7 +155,7 @@ def test_five_failures_block_signing_in_and_nothing_else(api: ApiProcess, new_cl
 
 
 def test_an_account_is_blocked_for_every_address(api: ApiProcess, new_client: NewClient) -> None:
-    """Failures from many addresses count together; another account is free to sign in (R8.5)."""
+    """Failures from many addresses are counted together. Another account can still sign in (R8.5)."""
     credentials, other = _credentials(), _credentials()
     client = new_client(api)
     for each in (credentials, other):
@@ -171,7 +171,7 @@ def test_an_account_is_blocked_for_every_address(api: ApiProcess, new_client: Ne
 
 
 def test_attempts_at_the_same_time_cannot_outrun_the_block(api: ApiProcess, new_client: NewClient) -> None:
-    """Twenty at once: five are tried, fifteen are blocked (R8.5)."""
+    """Of twenty attempts at once, five are checked and fifteen are blocked (R8.5)."""
     credentials = _credentials()
     _sign_up(new_client(api), credentials)
 
@@ -185,7 +185,7 @@ def test_attempts_at_the_same_time_cannot_outrun_the_block(api: ApiProcess, new_
 def test_a_success_forgets_the_accounts_failures_but_not_those_on_others(
     api: ApiProcess, new_client: NewClient
 ) -> None:
-    """An attacker's own account must not wipe the failures of their address (R8.5)."""
+    """Otherwise attackers could delete the failures of their address with an account of their own (R8.5)."""
     own, victim = _credentials(), _credentials()
     client = new_client(api)
     for credentials in (own, victim):
@@ -198,21 +198,21 @@ def test_a_success_forgets_the_accounts_failures_but_not_those_on_others(
 
 
 def test_an_unknown_address_is_answered_as_a_wrong_password_is(api: ApiProcess, new_client: NewClient) -> None:
-    """Nothing in the answer tells whether there is an account."""
+    """The answer does not reveal whether there is an account."""
     credentials = _credentials()
     _sign_up(new_client(api), credentials)
     wrong = _sign_in(new_client(api), credentials, "wrong password")
     unknown = _sign_in(new_client(api), _credentials())
 
-    told = [{**answer.json(), "instance": None} for answer in (wrong, unknown)]
-    assert told[0] == told[1]
+    problems = [{**answer.json(), "instance": None} for answer in (wrong, unknown)]
+    assert problems[0] == problems[1]
     assert wrong.status_code == unknown.status_code == 401
 
 
 def test_a_visitor_whose_account_is_gone_can_begin_anew(
     start_api: StartApi, new_client: NewClient, database: Database
 ) -> None:
-    """As after restoring a backup that is older than the visitor (R9.3)."""
+    """This happens after the restore of a backup that is older than the visitor (R9.3)."""
     client = new_client(start_api())
     upload(client, pdf_like())
     with psycopg.connect(database.dsn, autocommit=True) as connection:
@@ -224,7 +224,7 @@ def test_a_visitor_whose_account_is_gone_can_begin_anew(
 
 
 def test_no_log_line_holds_anything_personal(api: ApiProcess, client: httpx.Client) -> None:
-    """Ids only: no address, name of a file, password or cookie (R6.3)."""
+    """The log has only ids: no address, file name, password or cookie (R6.3)."""
     credentials = _credentials()
     job = upload(client, pdf_like(), name="Thandi Nkosi 12345678.pdf").json()
     _sign_up(client, credentials)

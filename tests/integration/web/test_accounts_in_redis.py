@@ -1,4 +1,4 @@
-"""What the state Redis and PostgreSQL hold of failures and passwords (R8.5)."""
+"""The contents of the state Redis and PostgreSQL about failures and passwords (R8.5)."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -35,7 +35,7 @@ async def _fail(throttle: SignInThrottle, *, device: bytes | None = None) -> Non
 
 
 async def test_a_block_lasts_its_whole_time_from_the_fifth_failure(redis_state: Redis) -> None:
-    """Not from the first; and attempts while it lasts do not prolong it (R8.5)."""
+    """The time starts with the fifth failure, and attempts during the block do not prolong it (R8.5)."""
     throttle = SignInThrottle(redis_state)
     for _ in range(4):
         await _fail(throttle)
@@ -64,7 +64,7 @@ async def test_failures_are_kept_under_no_address_of_a_person(redis_state: Redis
 
 
 async def test_an_attempt_whose_process_died_is_forgotten(redis_state: Redis) -> None:
-    """It is counted as under way for half a minute, and not as a failure."""
+    """It counts as in progress for half a minute, and not as a failure."""
     throttle = SignInThrottle(redis_state)
     for _ in range(5):
         await throttle.begin(client="192.0.2.1", email="student@example.org", limits=LIMITS)

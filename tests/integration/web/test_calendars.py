@@ -1,4 +1,4 @@
-"""Calendars through real HTTP, from documents that a real worker has read."""
+"""Calendars with real HTTP, from documents that a real worker has read."""
 
 import re
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ SAMPLES = SHARED / "samples"
 
 
 def _read(client: httpx.Client, content: bytes) -> str:
-    """The id of the finished job."""
+    """Uploads the content, waits until it is read, and returns the id of the job."""
     job = upload(client, content).json()
     wait_until(lambda: client.get(f"/api/v1/jobs/{job['id']}").json()["status"] == "completed", timeout_seconds=60)
     return str(job["id"])
@@ -38,7 +38,7 @@ def person(reading_api: ApiProcess) -> Iterator[httpx.Client]:
 
 @pytest.fixture(scope="module")
 def jobs(person: httpx.Client) -> list[str]:
-    """A lecture and a test schedule, read."""
+    """The jobs of a lecture schedule and a test schedule that were read."""
     sources = [SAMPLES / "lectures.pdf", SAMPLES / "tests.pdf"]
     if all(source.exists() for source in sources):
         return [_read(person, source.read_bytes()) for source in sources]
@@ -78,7 +78,7 @@ def test_both_schedules_become_a_calendar_that_two_parsers_expand_alike(person: 
 
 
 def test_a_feed_answers_programs_as_they_expect(person: httpx.Client, jobs: list[str]) -> None:
-    """Rule 14: no cookie, ETag, 304, HEAD, nothing that lets the address travel on."""
+    """Rule 14: no cookie, ETag, 304, HEAD, and no header that would pass on the address."""
     path = _path(_create(person, jobs)["feed_url"])
     with httpx.Client(base_url=person.base_url, headers={"Accept-Encoding": "identity"}) as program:
         full, head = program.get(path), program.head(path)
@@ -97,7 +97,10 @@ def test_a_feed_answers_programs_as_they_expect(person: httpx.Client, jobs: list
 
 
 def test_a_feed_is_compressed_for_programs_that_take_it(person: httpx.Client, jobs: list[str]) -> None:
-    """The same file in fewer bytes, with a strong tag of its own, by which either form is known to be unchanged."""
+    """The compressed file has a strong tag of its own.
+
+    With the tag of either form, an unchanged file is not sent again.
+    """
     path = _path(_create(person, jobs)["feed_url"])
     plain = person.get(path, headers={"Accept-Encoding": "identity"})
     zipped = person.get(path, headers={"Accept-Encoding": "gzip"})
@@ -112,7 +115,7 @@ def test_a_feed_is_compressed_for_programs_that_take_it(person: httpx.Client, jo
 
 
 def test_a_module_that_was_never_in_the_calendar_is_a_problem(person: httpx.Client, jobs: list[str]) -> None:
-    """Every link that is advertised works."""
+    """Every link in the answer works."""
     created = _create(person, jobs)
 
     for address in created["module_feeds"].values():
@@ -122,17 +125,17 @@ def test_a_module_that_was_never_in_the_calendar_is_a_problem(person: httpx.Clie
 
 
 def test_a_change_can_be_bound_to_what_was_seen(person: httpx.Client, jobs: list[str]) -> None:
-    """`If-Match` is optional; an outdated one changes nothing."""
+    """`If-Match` is optional, and an outdated one changes nothing."""
     created = _create(person, jobs)
     path = f"/api/v1/calendars/{created['id']}"
-    seen = person.get(path).headers["etag"]
+    etag = person.get(path).headers["etag"]
 
-    first = person.patch(path, json={"name": "Mine"}, headers={"If-Match": f'"other", {seen}'})
-    late = person.patch(path, json={"name": "Ours"}, headers={"If-Match": seen})
-    kept = person.delete(path, headers={"If-Match": seen})
+    first = person.patch(path, json={"name": "Mine"}, headers={"If-Match": f'"other", {etag}'})
+    late = person.patch(path, json={"name": "Ours"}, headers={"If-Match": etag})
+    deletion = person.delete(path, headers={"If-Match": etag})
 
     assert (first.status_code, first.headers["etag"]) == (200, person.get(path).headers["etag"])
-    for refused in (late, kept):
+    for refused in (late, deletion):
         assert (refused.status_code, problem_code(refused)) == (412, "calendar-changed")
     assert person.get(path).json()["name"] == "Mine"
     assert person.patch(path, json={"name": "Theirs"}, headers={"If-Match": "*"}).status_code == 200
@@ -189,9 +192,7 @@ def test_a_rotated_feed_ends_the_old_address(person: httpx.Client, jobs: list[st
     assert person.get(_path(changed["feed_url"])).status_code == 200
 
 
-def test_a_change_keeps_what_it_does_not_name_and_null_goes_back_to_known_dates(
-    person: httpx.Client, jobs: list[str]
-) -> None:
+def test_a_change_keeps_other_fields_and_null_restores_known_dates(person: httpx.Client, jobs: list[str]) -> None:
     created = _create(person, jobs, name="Mine")
     module = created["events"][0]["module"]
     address = f"/api/v1/calendars/{created['id']}"
@@ -209,7 +210,7 @@ def test_a_change_keeps_what_it_does_not_name_and_null_goes_back_to_known_dates(
 
 
 def test_entries_are_edited_and_added_and_the_feed_follows(person: httpx.Client, jobs: list[str]) -> None:
-    """`printed` stays; what cannot be is refused by its field."""
+    """`printed` stays, and an impossible value is refused with its field."""
     created = _create(person, jobs)
     address, event = f"/api/v1/calendars/{created['id']}", created["events"][0]
     choir = {"id": "choir", "title": "Choir", "date": "2025-08-04", "start": "18:00", "end": "19:00"}
@@ -240,7 +241,7 @@ def test_entries_are_edited_and_added_and_the_feed_follows(person: httpx.Client,
 
 
 def test_missing_dates_are_a_problem_unless_an_estimate_is_asked_for(person: httpx.Client, jobs: list[str]) -> None:
-    """The problem explains the short names of the terms that it names."""
+    """The problem explains the short names of the terms."""
     body = {"jobs": jobs, "academic_year": 2031}
     refused = person.post("/api/v1/calendars", json=body)
     created = person.post("/api/v1/calendars", json=body | {"estimate_dates": True})
@@ -292,7 +293,7 @@ def test_wrong_dates_are_refused_by_field(
     assert field in [error["field"] for error in answer.json()["errors"]]
 
 
-def test_somebody_unknown_can_make_no_calendar(reading_api: ApiProcess) -> None:
+def test_a_client_without_a_session_cannot_create_a_calendar(reading_api: ApiProcess) -> None:
     answer = httpx.post(f"{reading_api.url}/api/v1/calendars", json={"jobs": ["00000000-0000-0000-0000-000000000000"]})
 
     assert answer.status_code == 401
@@ -311,7 +312,7 @@ def test_known_years_are_public(reading_api: ApiProcess) -> None:
 
 
 def test_proposed_groups_can_be_taken_and_their_clashes_dismissed(person: httpx.Client) -> None:
-    """Two groups of practicals, of which one clashes, and a lecture against a lecture, which clashes anyhow."""
+    """There are two groups of practicals, of which one clashes, and two lectures, which clash with every choice."""
     rows = (
         ("ABC 123", "G01", ("L1", 0, "08:30 - 09:20", "Maple 3-7")),
         ("ABC 123", "P01", ("P1", 1, "14:30 - 17:20", "Red Lab")),
@@ -340,7 +341,7 @@ def test_proposed_groups_can_be_taken_and_their_clashes_dismissed(person: httpx.
     seen = person.get(path).json()
     assert seen["planning"] == planning
     assert [clash["dismissed"] for clash in seen["clashes"]] == [True]
-    # The wishes of the calendar, where the request brings none.
+    # The request has no wishes, so those of the calendar are used.
     assert person.post(f"{path}/proposals", json={}).json()["proposals"][0]["chosen"] == best["chosen"]
 
 

@@ -1,4 +1,4 @@
-"""Stopping an instance while people are using it (R12.2)."""
+"""Stopping an instance while visitors use it (R12.2)."""
 
 import os
 import signal
@@ -28,7 +28,10 @@ def _children(pid: int) -> list[int]:
 def test_stopping_fails_readiness_ends_streams_and_finishes_what_is_under_way(
     start_api: StartApi, new_client: NewClient
 ) -> None:
-    """Readiness fails while the door is still open; a stream ends; an upload half-way is accepted; then it exits 0."""
+    """Readiness fails while the port is still open.
+
+    A stream ends, an upload in progress is accepted, and the process exits with 0.
+    """
     api = start_api(**_GRACE)
     client = new_client(api)
     job = upload(client, pdf_like()).headers["location"]
@@ -68,7 +71,7 @@ def _listens(api: ApiProcess) -> bool:
 
 
 def test_a_client_that_never_finishes_cannot_hold_the_process(start_api: StartApi) -> None:
-    """What is under way gets its time and no more."""
+    """Requests in progress have a time limit."""
     api = start_api(UPSCHEDULE_WEB_DRAIN_SECONDS="1")
     with socket.create_connection((LOOPBACK, api.port)) as slow:
         slow.sendall(
@@ -83,7 +86,7 @@ def test_a_client_that_never_finishes_cannot_hold_the_process(start_api: StartAp
 def test_the_death_of_the_server_s_worker_ends_the_process_with_its_exit_code(
     start_api: StartApi, killed_by: signal.Signals, code: int
 ) -> None:
-    """So that Nomad counts a crash or a kill for want of memory, explains it and starts the task again (R10.3)."""
+    """Nomad then counts a crash or an out-of-memory kill, reports it and restarts the task (R10.3)."""
     api = start_api()
     (worker,) = _children(api.process.pid)
     os.kill(worker, killed_by)

@@ -1,4 +1,4 @@
-"""One client's many connections and the requests of all others, through Traefik (R5.4)."""
+"""Many connections of one client beside the requests of all others, through Traefik (R5.4)."""
 
 import asyncio
 from collections import Counter
@@ -19,7 +19,7 @@ BURST = 8
 
 @pytest.fixture
 def public(start_api: StartApi, scratch: Path) -> Iterator[Traefik]:
-    """The default limits."""
+    """Traefik in front of an instance with the default limits."""
     api = start_api()
     with started(Traefik(scratch / f"traefik-{api.port}", port=free_port(), instances=[api.url])) as traefik:
         yield traefik
@@ -31,7 +31,7 @@ def _person(traefik: Traefik, address: str) -> httpx.AsyncClient:
 
 
 async def test_one_client_with_many_connections_takes_no_page_from_others(public: Traefik) -> None:
-    """Neither from one person nor from a busy network elsewhere; what no limit counts is served to that client, too."""
+    """Neither one visitor nor a busy network elsewhere loses a page. That client, too, gets what no limit counts."""
     async with (
         flooding(public.port, connections=48, address="127.0.0.2") as answers,
         _person(public, "127.0.0.3") as person,
@@ -42,13 +42,14 @@ async def test_one_client_with_many_connections_takes_no_page_from_others(public
         for _ in range(20):
             pages[(await person.get("/")).status_code] += 1
             await asyncio.sleep(0.1)
-        # With the at most eleven pages of the second before, fewer than the twenty requests that are reserved.
+        # Together with at most eleven pages of the second before, these are fewer than the twenty requests that are
+        # reserved.
         burst = await asyncio.gather(*(network.get("/api/v1/capacity") for _ in range(BURST)))
         free = [await flooder.get(path) for path in ("/health/live", "/static/page.css", "/problems/rate-limit")]
         feed = await flooder.get("/api/v1/calendars/feeds/unknown.ics")
         refused = [answer for answer in [await flooder.get("/api/v1/capacity") for _ in range(40)] if answer.is_error]
 
-    # How many are refused depends on how quickly the client comes again, and so on the machine.
+    # The number of refused requests depends on how quickly the client repeats them, and so on the machine.
     assert answers[429]
     assert pages == {200: 20}
     assert [answer.status_code for answer in burst] == [200] * BURST
@@ -60,7 +61,7 @@ async def test_one_client_with_many_connections_takes_no_page_from_others(public
 
 
 async def test_a_burst_of_one_network_that_all_may_make_together_is_late_and_not_refused(public: Traefik) -> None:
-    """A lecture begins: a hundred people behind one address, who take no more than R5.4 allows."""
+    """At the start of a lecture, a hundred people behind one address send no more requests than R5.4 allows."""
     async with _person(public, "127.0.0.4") as network:
         answers = await asyncio.gather(*(network.get("/api/v1/capacity") for _ in range(100)))
 
@@ -68,7 +69,7 @@ async def test_a_burst_of_one_network_that_all_may_make_together_is_late_and_not
 
 
 async def test_what_waited_for_room_leaves_the_reserve_to_others(start_api: StartApi) -> None:
-    """Requests above an address's share count in it, too: it cannot take its share from the reserve on top of them."""
+    """Requests above an address's share count in it, too. It cannot use its share in addition to the reserve."""
     api = start_api(
         UPSCHEDULE_LIMITS_REQUESTS_PER_SECOND="20",
         UPSCHEDULE_LIMITS_REQUESTS_PER_SECOND_ADDRESS="5",
@@ -79,7 +80,7 @@ async def test_what_waited_for_room_leaves_the_reserve_to_others(start_api: Star
         async def ask(address: str) -> int:
             return (await client.get("/api/v1/capacity", headers={"X-Forwarded-For": address})).status_code
 
-        # Ten fill all that is not reserved; the ten after them wait for a second, and then fill it again.
+        # Ten use everything that is not reserved. The next ten wait for a second and then use it again.
         waited = await asyncio.gather(*(ask("198.18.255.1") for _ in range(20)))
         more = [asyncio.create_task(ask("198.18.255.1")) for _ in range(5)]
         await asyncio.sleep(0.1)

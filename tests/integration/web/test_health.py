@@ -13,13 +13,13 @@ from upschedule.pdf import READER_VERSION
 
 
 def test_an_instance_is_ready_when_everything_answers(api: ApiProcess) -> None:
-    """Each dependency with its time (R6.1)."""
+    """Each dependency has its time (R6.1)."""
     answer = httpx.get(f"{api.url}/health/ready")
-    told = {entry["name"]: entry for entry in answer.json()["dependencies"]}
+    dependencies = {entry["name"]: entry for entry in answer.json()["dependencies"]}
 
     assert (answer.status_code, answer.json()["status"]) == (200, "ready")
-    assert told.keys() == {"postgres", "redis-state", "redis-cache", "objects"}
-    assert all(entry["ok"] and entry["seconds"] >= 0 for entry in told.values())
+    assert dependencies.keys() == {"postgres", "redis-state", "redis-cache", "objects"}
+    assert all(entry["ok"] and entry["seconds"] >= 0 for entry in dependencies.values())
 
 
 def test_an_instance_that_could_never_work_does_not_enter_the_rotation(start_api: StartApi) -> None:
@@ -29,8 +29,8 @@ def test_an_instance_that_could_never_work_does_not_enter_the_rotation(start_api
     assert (answer.status_code, answer.json()) == (503, {"status": "starting"})
 
 
-def test_a_share_of_the_visitors_is_for_one_instance_and_ends_by_itself(start_api: StartApi) -> None:
-    """Though the proxy and the command that set it know nothing of that (issue 11, R12.2)."""
+def test_a_share_of_the_visitors_is_for_one_instance_and_expires(start_api: StartApi) -> None:
+    """The end does not depend on the proxy or on the command that set the share (issue 11, R12.2)."""
     api = start_api(NOMAD_ALLOC_ID="8a0c1b1e")
 
     def asked(**changed: object) -> tuple[int, str]:
@@ -44,13 +44,13 @@ def test_a_share_of_the_visitors_is_for_one_instance_and_ends_by_itself(start_ap
 
 
 def test_an_instance_without_a_name_takes_no_share(api: ApiProcess) -> None:
-    """Outside a cluster no instance is a canary."""
+    """Outside a cluster, no instance is a canary."""
     answer = httpx.get(f"{api.url}/health/ready/share", params={"instance": "", "until": time.time() + 60})
     assert (answer.status_code, answer.json()) == (503, {"status": "another instance"})
 
 
 def test_readiness_and_metrics_are_not_for_those_who_come_through_the_proxy(client: httpx.Client) -> None:
-    """The routes leave them out, too."""
+    """The routes of the proxy exclude them as well."""
     assert client.get("/health/live").status_code == 200
     assert client.get("/health/ready").status_code == 404
     assert client.get("/health/ready/instance").status_code == 404
@@ -59,7 +59,7 @@ def test_readiness_and_metrics_are_not_for_those_who_come_through_the_proxy(clie
 
 
 def test_requests_are_measured_by_route_and_never_by_id(api: ApiProcess, client: httpx.Client) -> None:
-    """(R6.2)."""
+    """R6.2 requires metrics with few labels."""
     client.get("/api/v1/jobs/8a0c1b1e-0000-4000-8000-000000000000")
     client.get("/nowhere/at/all")
     exposed = httpx.get(f"{api.url}/metrics")
@@ -72,8 +72,8 @@ def test_requests_are_measured_by_route_and_never_by_id(api: ApiProcess, client:
     assert "upschedule_http_request_seconds_bucket" in exposed.text
 
 
-def test_the_pool_of_connections_is_measured_when_somebody_looks(api: ApiProcess) -> None:
-    """Open ones, and who waits for one (R3.1, R6.2)."""
+def test_the_pool_of_connections_is_measured_at_each_scrape(api: ApiProcess) -> None:
+    """The metric has the open connections and the requests that wait for one (R3.1, R6.2)."""
     exposed = httpx.get(f"{api.url}/metrics").text
     counted = re.search(r'^upschedule_postgres_pool_connections\{state="open"\} (\S+)$', exposed, flags=re.MULTILINE)
 
@@ -83,14 +83,14 @@ def test_the_pool_of_connections_is_measured_when_somebody_looks(api: ApiProcess
 
 
 def test_a_process_says_which_release_and_reader_it_runs(api: ApiProcess) -> None:
-    """Instances on different releases show (R6.2, R12.3)."""
+    """The line has the id, route, status and time of the request (R6.3)."""
     exposed = httpx.get(f"{api.url}/metrics").text
 
     assert f'upschedule_release_info{{reader="{READER_VERSION}",release=""}} 1.0' in exposed
 
 
 def test_refused_uploads_are_counted_by_cause(api: ApiProcess, client: httpx.Client) -> None:
-    """By the code of the error, and never by what was sent (R6.2)."""
+    """An upload waits for PostgreSQL, Redis and the object store (R6.3)."""
     upload(client, b"not a PDF")
 
     assert 'upschedule_uploads_refused_total{cause="pdf-not-a-pdf"}' in httpx.get(f"{api.url}/metrics").text

@@ -1,4 +1,4 @@
-"""Jobs through real HTTP: status, list, stream, result, deletion."""
+"""Jobs with real HTTP: status, list, stream, result and deletion."""
 
 import threading
 import uuid
@@ -19,7 +19,7 @@ Read = tuple[httpx.Client, str, Document]
 
 
 def _events(stream: httpx.Response) -> Iterator[tuple[str, dict[str, object]]]:
-    """Name and data of each event until the stream ends."""
+    """Yields name and data of each event until the stream ends."""
     name = ""
     for line in stream.iter_lines():
         if line.startswith("event: "):
@@ -31,42 +31,42 @@ def _events(stream: httpx.Response) -> Iterator[tuple[str, dict[str, object]]]:
 @pytest.fixture
 def read(reading_api: ApiProcess, new_client: NewClient) -> Read:
     """A visitor, their completed job, and the document."""
-    client, made = new_client(reading_api), document(7)
-    job = upload(client, made.data).json()
+    client, source = new_client(reading_api), document(7)
+    job = upload(client, source.data).json()
     with client.stream("GET", f"/api/v1/jobs/{job['id']}/stream") as stream:
         *_, (_, last) = _events(stream)
     assert last["status"] == "completed", last
-    return client, f"/api/v1/jobs/{job['id']}", made
+    return client, f"/api/v1/jobs/{job['id']}", source
 
 
 def test_a_stream_tells_the_way_of_a_job_to_its_end(reading_api: ApiProcess, new_client: NewClient) -> None:
-    """Events named `status` with the same object as the status has; the last one is final."""
-    client, made = new_client(reading_api), document(11)
-    job = upload(client, made.data).json()
+    """Events named `status` contain the same object as the status. The last one is final."""
+    client, source = new_client(reading_api), document(11)
+    job = upload(client, source.data).json()
 
     with client.stream("GET", f"/api/v1/jobs/{job['id']}/stream", headers={"Last-Event-ID": "whatever"}) as stream:
         assert stream.headers["content-type"].startswith("text/event-stream")
         assert stream.headers["x-accel-buffering"] == "no"
-        told = list(_events(stream))
+        events = list(_events(stream))
 
-    assert {name for name, _ in told} == {"status"}
-    assert told[-1][1] == client.get(f"/api/v1/jobs/{job['id']}").json()
-    assert told[-1][1]["status"] == "completed"
-    assert told[-1][1]["pages_read"] == told[-1][1]["pages"] == made.pages
+    assert {name for name, _ in events} == {"status"}
+    assert events[-1][1] == client.get(f"/api/v1/jobs/{job['id']}").json()
+    assert events[-1][1]["status"] == "completed"
+    assert events[-1][1]["pages_read"] == events[-1][1]["pages"] == source.pages
 
 
 def test_a_timetable_is_what_the_document_says(read: Read) -> None:
-    client, address, made = read
+    client, address, source = read
     answer = client.get(f"{address}/timetable")
 
     found = msgspec.json.decode(answer.content, type=Extraction)
-    assert stripped(found.events) == made.events
+    assert stripped(found.events) == source.events
 
 
 def test_known_bytes_of_a_finished_job_answer_at_once(read: Read) -> None:
-    """200 with the finished job instead of 202; nothing is read again."""
-    client, address, made = read
-    again = upload(client, made.data, name="other name.pdf")
+    """The answer is 200 with the finished job instead of 202, and nothing is read again."""
+    client, address, source = read
+    again = upload(client, source.data, name="other name.pdf")
 
     assert again.status_code == 200
     assert again.json() == client.get(address).json()
@@ -74,7 +74,10 @@ def test_known_bytes_of_a_finished_job_answer_at_once(read: Read) -> None:
 
 
 def test_a_file_that_holds_no_timetable_fails_with_a_problem(reading_api: ApiProcess, new_client: NewClient) -> None:
-    """The cause lies in the file: the error is a problem with its own code, and the same reader is not asked again."""
+    """The cause is in the file.
+
+    The error is a problem with its own code, and the same reader does not read it again.
+    """
     client = new_client(reading_api)
     job = upload(client, pdf_like()).json()
     with client.stream("GET", f"/api/v1/jobs/{job['id']}/stream") as stream:
@@ -119,7 +122,7 @@ def test_a_status_that_has_not_changed_answers_304(read: Read) -> None:
 
 
 def test_an_etag_covers_the_position_in_the_queue(client: httpx.Client, new_client: NewClient, api: ApiProcess) -> None:
-    """A job moves up without a change of its own row."""
+    """A job moves up in the queue without a change of its own row."""
     ahead = new_client(api)
     first = upload(ahead, pdf_like()).headers["location"]
     address = upload(client, pdf_like()).headers["location"]
@@ -139,15 +142,15 @@ def test_an_etag_covers_the_position_in_the_queue(client: httpx.Client, new_clie
     ("method", "suffix"),
     [("GET", ""), ("GET", "/stream"), ("GET", "/timetable"), ("DELETE", ""), ("POST", "/retry")],
 )
-def test_a_job_of_somebody_else_does_not_exist(
+def test_a_job_of_another_visitor_does_not_exist(
     client: httpx.Client, new_client: NewClient, api: ApiProcess, method: str, suffix: str
 ) -> None:
-    """404 for a stranger, for another visitor with uploads, and for a job that does not exist."""
+    """The answer is 404 for a client without a session, for another visitor, and for an unknown job."""
     address = upload(client, pdf_like()).headers["location"]
-    nobody, other = new_client(api), new_client(api)
+    stranger, other = new_client(api), new_client(api)
     upload(other, pdf_like())
 
-    for person, asked in ((nobody, address), (other, address), (other, f"/api/v1/jobs/{uuid.uuid4()}")):
+    for person, asked in ((stranger, address), (other, address), (other, f"/api/v1/jobs/{uuid.uuid4()}")):
         answer = person.request(method, asked + suffix)
         assert (answer.status_code, problem_code(answer)) == (404, "job-not-found")
     assert client.get(address).status_code == 200
@@ -160,7 +163,7 @@ def test_an_id_that_is_none_is_not_found(client: httpx.Client) -> None:
 
 
 def test_a_list_gives_every_job_once_newest_first_page_by_page(client: httpx.Client) -> None:
-    """Cursor pages: a new upload between two pages shifts nothing."""
+    """With cursors, a new upload between two pages shifts nothing."""
     ids = [upload(client, pdf_like()).json()["id"] for _ in range(5)]
     first = client.get("/api/v1/jobs", params={"limit": 2}).json()
     upload(client, pdf_like())
@@ -172,7 +175,7 @@ def test_a_list_gives_every_job_once_newest_first_page_by_page(client: httpx.Cli
     assert third["next"] is None
 
 
-def test_somebody_new_has_an_empty_list_and_gets_no_cookie(client: httpx.Client) -> None:
+def test_a_new_client_has_an_empty_list_and_gets_no_cookie(client: httpx.Client) -> None:
     answer = client.get("/api/v1/jobs")
 
     assert answer.json() == {"jobs": [], "next": None}
@@ -189,7 +192,7 @@ def test_a_wrong_page_names_its_field(client: httpx.Client, query: str) -> None:
 
 
 def test_a_deleted_job_is_gone_with_the_room_it_took(client: httpx.Client) -> None:
-    """(R11.4)."""
+    """The quota decreases (R11.4)."""
     address = upload(client, pdf_like(size_bytes=500_000)).headers["location"]
     assert client.get("/api/v1/accounts/current").json()["stored_bytes"] == 500_000
 
@@ -199,7 +202,7 @@ def test_a_deleted_job_is_gone_with_the_room_it_took(client: httpx.Client) -> No
 
 
 def test_a_stream_ends_when_its_job_is_deleted(client: httpx.Client) -> None:
-    """It must not hold a connection for a job that will never change again."""
+    """Otherwise the stream would hold a connection for a job that never changes again."""
     address = upload(client, pdf_like()).headers["location"]
     with client.stream("GET", f"{address}/stream") as stream:
         events = _events(stream)
@@ -211,7 +214,7 @@ def test_a_stream_ends_when_its_job_is_deleted(client: httpx.Client) -> None:
 
 
 def test_an_account_may_hold_a_bounded_number_of_streams(client: httpx.Client, api: ApiProcess) -> None:
-    """Twenty; the next is refused, and a closed one makes room."""
+    """The limit is twenty. The next stream is refused, and closing one makes room."""
     address = upload(client, pdf_like()).headers["location"] + "/stream"
     opened = [client.send(client.build_request("GET", address), stream=True) for _ in range(20)]
     refused = client.get(address)

@@ -1,4 +1,4 @@
-"""Limits through real HTTP, exact over instances (R5.1-R5.5, R11.4)."""
+"""Limits with real HTTP, exact over several instances (R5.1-R5.5, R11.4)."""
 
 import re
 import time
@@ -20,13 +20,13 @@ _REFUSED = 'upschedule_limited_requests_total{limit="uploads"}'
 
 
 def _metric(api: ApiProcess, name: str) -> float:
-    """The sum over all labels that the name, written as it is exposed, begins with."""
+    """The sum over all series whose line begins with `name`."""
     lines = httpx.get(f"{api.url}/metrics").text.splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 
 def test_an_account_may_upload_ten_times_an_hour(api: ApiProcess, new_client: NewClient) -> None:
-    """The eleventh is refused with the time to wait; it is logged with account and endpoint (R5.1, R5.3, R5.5)."""
+    """The eleventh is refused with the time to wait, and is logged with account and endpoint (R5.1, R5.3, R5.5)."""
     counted = _metric(api, _REFUSED)
     client, other = new_client(api), new_client(api)
     answers = [upload(client, pdf_like()) for _ in range(11)]
@@ -46,7 +46,7 @@ def test_an_account_may_upload_ten_times_an_hour(api: ApiProcess, new_client: Ne
 
 
 def test_a_refused_upload_does_not_count_and_known_bytes_do(start_api: StartApi, new_client: NewClient) -> None:
-    """What counts is what became a job or found one; a wrong file costs nothing (R5.1)."""
+    """Uploads count if they create or find a job. An invalid file does not count (R5.1)."""
     client, content = new_client(start_api(UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR="3")), pdf_like()
     assert upload(client, content).status_code == 202
     for _ in range(5):
@@ -60,7 +60,7 @@ def test_a_refused_upload_does_not_count_and_known_bytes_do(start_api: StartApi,
 def test_uploads_at_the_same_time_over_two_instances_are_counted_exactly(
     instances: Instances, new_client: NewClient
 ) -> None:
-    """Thirty at once, fifteen at each: ten get through (R5.1, R10.1)."""
+    """Thirty uploads at once, fifteen at each instance: ten are accepted (R5.1, R10.1)."""
     first, second = instances
     client = new_client(first)
     assert upload(client, pdf_like()).status_code == 202
@@ -75,8 +75,8 @@ def test_uploads_at_the_same_time_over_two_instances_are_counted_exactly(
 
 
 def test_an_account_may_look_a_hundred_times_a_minute(start_api: StartApi, new_client: NewClient) -> None:
-    """Status, list and stream count together; everything else goes on (R5.2)."""
-    # A fast machine sends all requests within a second, where the limit of all clients would answer first.
+    """Status, list and stream are counted together. Other requests still work (R5.2)."""
+    # A fast machine sends all requests within a second. Without this, the limit of all clients would apply first.
     api = start_api(UPSCHEDULE_LIMITS_REQUESTS_PER_SECOND="1000")
     client = new_client(api)
     address = upload(client, pdf_like()).headers["location"]
@@ -92,7 +92,7 @@ def test_an_account_may_look_a_hundred_times_a_minute(start_api: StartApi, new_c
 def test_an_account_that_an_operator_exempted_has_no_limits(
     start_api: StartApi, new_client: NewClient, postgres_dsn: str
 ) -> None:
-    """Uploads, address, status and quota, for this account and no other; and no longer than the exemption lasts."""
+    """The exemption covers uploads, address, status and quota, only for this account, and ends at its time."""
     api = start_api(
         UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR="2",
         UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR_ADDRESS="3",
@@ -147,10 +147,10 @@ def test_no_request_to_the_api_can_exempt_an_account(
         assert conn.execute("SELECT count(*) FROM exempt_accounts").fetchone() == (0,)
 
 
-def test_everybody_together_may_ask_a_bounded_number_of_times_a_second(
+def test_all_clients_together_may_send_a_bounded_number_of_requests_a_second(
     start_api: StartApi, new_client: NewClient
 ) -> None:
-    """Exact over two instances; health stays outside (R5.4)."""
+    """The limit is exact over two instances. Health checks are not counted (R5.4)."""
     settings = {"UPSCHEDULE_LIMITS_REQUESTS_PER_SECOND": "20"}
     busy = [start_api(**settings), start_api(**settings)]
     people = [new_client(api) for api in busy for _ in range(10)]
@@ -171,7 +171,7 @@ def test_everybody_together_may_ask_a_bounded_number_of_times_a_second(
 def test_an_address_has_a_looser_limit_and_comes_from_trusted_proxies_only(
     start_api: StartApi, new_client: NewClient
 ) -> None:
-    """Many people share a campus address, and clients cannot choose theirs (R5.1)."""
+    """Many people share a campus address, and clients cannot choose their address (R5.1)."""
     limited = {"UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR_ADDRESS": "2"}
     behind_proxy = start_api(**limited)
     alone = start_api(**limited, UPSCHEDULE_WEB_TRUSTED_PROXIES="192.0.2.1/32")
@@ -190,7 +190,7 @@ def test_an_address_has_a_looser_limit_and_comes_from_trusted_proxies_only(
 
 
 def test_the_quota_is_exact_when_uploads_come_at_the_same_time(instances: Instances, new_client: NewClient) -> None:
-    """Ten of 9 MB at once over two instances: five fit into 50 MB; deleting one makes room (R11.4)."""
+    """Of ten uploads of 9 MB at once over two instances, five fit into 50 MB. Deleting one makes room (R11.4)."""
     client = new_client(instances[0])
     first = upload(client, pdf_like(size_bytes=9 * _MEBIBYTE)).headers["location"]
     people = [new_client(instances[n % 2]) for n in range(9)]
@@ -211,7 +211,7 @@ def test_the_quota_is_exact_when_uploads_come_at_the_same_time(instances: Instan
 def test_a_retry_counts_as_an_upload(
     start_api: StartApi, new_client: NewClient, own_environment: dict[str, str]
 ) -> None:
-    """(R5.1)."""
+    """Otherwise retries would avoid the limit (R5.1)."""
     api = start_api(UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR="3")
     client = new_client(api)
     job = upload(client, pdf_like()).headers["location"]
@@ -227,7 +227,7 @@ def test_a_retry_counts_as_an_upload(
 
 
 def _fail(dsn: str, job_id: str) -> None:
-    """As a worker does after a fault that may pass."""
+    """Changes the row as a worker does after a fault that may pass."""
     claimed = "status = 'processing', lease_until = now(), started_at = now()"
     error = '{"code": "reading-failed", "title": "t", "detail": "d", "in_file": false}'
     failed = f"status = 'failed', lease_until = NULL, finished_at = now(), error = '{error}'"
@@ -237,7 +237,7 @@ def _fail(dsn: str, job_id: str) -> None:
 
 
 def test_a_full_queue_refuses_with_an_honest_time(start_api: StartApi, new_client: NewClient) -> None:
-    """503 with Retry-After, the same that the capacity tells; no visitor is made for it (R2.2)."""
+    """The answer is 503 with the Retry-After that the capacity also shows. No visitor is created for it (R2.2)."""
     api = start_api(UPSCHEDULE_JOBS_PENDING_MAX="2", UPSCHEDULE_JOBS_PENDING_RESERVE="2")
     for _ in range(2):
         assert upload(new_client(api), pdf_like()).status_code == 202
@@ -256,14 +256,14 @@ def test_a_full_queue_refuses_with_an_honest_time(start_api: StartApi, new_clien
     assert upload(elsewhere, pdf_like()).status_code == 202
     logged = api.awaited("request_failed", request_id=answer.headers["x-request-id"])
     assert (logged["level"], "exception" in logged) == ("warning", False)
-    # Any client can fill the queue: no release may fail because of it.
+    # Any client can fill the queue, so a release must not fail because of it.
     requests = "upschedule_http_requests_total"
     assert _metric(api, f'{requests}{{fault="no",method="POST",route="/api/v1/uploads",status="503"') == 1
     assert _metric(api, f'{requests}{{fault="yes"') == 0
 
 
 def test_instances_share_sessions(instances: Instances, new_client: NewClient) -> None:
-    """Begun at one, known at the other, ended for both (R10.3)."""
+    """A session that began at one instance is known at the other, and ends at both (R10.3)."""
     first, second = instances
     client, elsewhere = new_client(first), new_client(second)
     address = upload(client, pdf_like()).headers["location"]

@@ -1,4 +1,4 @@
-"""Maintenance by a setting: changes are refused with the message (the key in Consul does the same)."""
+"""Maintenance by a setting: changes are refused with the message. The key in Consul has the same effect."""
 
 import pytest
 
@@ -20,7 +20,7 @@ def start_closed(start_api: StartApi) -> StartApi:
 def test_uploads_and_account_changes_are_refused_with_the_message(
     start_closed: StartApi, new_client: NewClient
 ) -> None:
-    """Before a byte of the file is read, and without a visitor made for it."""
+    """The answer comes before a byte of the file is read, and no visitor is created."""
     client = new_client(start_closed(UPSCHEDULE_MAINTENANCE_RETRY_AFTER_SECONDS="120"))
     refused = [
         upload(client, pdf_like()),
@@ -37,7 +37,7 @@ def test_uploads_and_account_changes_are_refused_with_the_message(
 def test_the_page_tells_what_is_going_on_and_so_does_a_form_sent_without_script(
     start_closed: StartApi, new_client: NewClient
 ) -> None:
-    """Reading goes on."""
+    """Requests that only read still work."""
     client = new_client(start_closed())
     page = client.get("/")
     form = client.post("/documents", files={"file": ("a.pdf", pdf_like())})
@@ -49,7 +49,7 @@ def test_the_page_tells_what_is_going_on_and_so_does_a_form_sent_without_script(
 
 
 def test_signing_in_and_out_goes_on(start_api: StartApi, start_closed: StartApi, new_client: NewClient) -> None:
-    """People can still look at their calendars, which changes no data (R10.3)."""
+    """Students can still look at their calendars, which changes no data (R10.3)."""
     account = {"email": "b@example.org", "password": "a long and quiet night"}
     assert new_client(start_api()).post("/api/v1/accounts", json=account).status_code == 202
     client = new_client(start_closed())

@@ -1,4 +1,4 @@
-"""What a client sends wrong is the client's error: a 4xx problem, no fault of the service and no stack trace."""
+"""Malformed requests get a 4xx problem. They cause no fault of the service and no stack trace."""
 
 import json
 import socket
@@ -21,7 +21,7 @@ _UNKNOWN_CALENDAR = "/api/v1/calendars/00000000-0000-0000-0000-000000000000"
 
 @pytest.fixture(autouse=True)
 def no_fault(api: ApiProcess) -> Iterator[None]:
-    """Nothing of these tests may reach the log as a fault of the service."""
+    """None of these tests may cause a fault of the service in the log."""
 
     def faults() -> int:
         return len(api.logged("request_failed")) + len(api.logged("answer_broken"))
@@ -33,7 +33,7 @@ def no_fault(api: ApiProcess) -> Iterator[None]:
 
 
 def _sent(api: ApiProcess, head: str, body: bytes) -> bytes:
-    """The answer to a request that ends before its body does."""
+    """The answer to a request whose body ends too early."""
     with socket.create_connection((LOOPBACK, api.port), timeout=20) as wire:
         wire.sendall(f"{head}\r\nHost: {LOOPBACK}\r\n\r\n".encode() + body)
         wire.shutdown(socket.SHUT_WR)
@@ -121,7 +121,7 @@ def test_json_that_is_not_what_it_claims_is_an_invalid_request(client: httpx.Cli
 def test_text_with_a_null_character_is_refused_and_its_field_is_named(
     client: httpx.Client, method: str, path: str, body: object, field: str
 ) -> None:
-    """PostgreSQL keeps no such text; the answer does not repeat it."""
+    """PostgreSQL cannot store such text. The answer does not repeat it."""
     answer = client.request(method, path, json=body)
 
     assert (answer.status_code, problem_code(answer)) == (400, "invalid-request")
@@ -213,7 +213,7 @@ def test_json_is_recognised_however_its_type_is_written(client: httpx.Client, co
     ],
 )
 def test_json_of_the_wrong_shape_names_the_field(client: httpx.Client, body: object, field: str) -> None:
-    """Types are exact: a string with digits is no number."""
+    """Types are exact: a string of digits is not a number."""
     upload(client, pdf_like())
     answer = client.post("/api/v1/calendars", json=body)
 
@@ -231,7 +231,7 @@ def test_json_of_the_wrong_shape_names_the_field(client: httpx.Client, body: obj
         (b"--b\r\n\r\n", {"Content-Type": "multipart/form-data; boundary=b"}, 415),
         (b"--c\r\nConten", {"Content-Type": "multipart/form-data"}, 415),
         (b"module=x", {}, 415),
-        # What names no module of the calendar is passed over.
+        # Names of modules that the calendar does not have are ignored.
         (b"&".join([b"module=x"] * 7_000), _FORM, 303),
         (b"module=" + b"x" * 5_000, _FORM, 303),
     ],
@@ -239,7 +239,7 @@ def test_json_of_the_wrong_shape_names_the_field(client: httpx.Client, body: obj
 def test_a_form_of_the_page_that_cannot_be_kept_changes_nothing(
     reading_api: ApiProcess, new_client: NewClient, content: bytes, headers: dict[str, str], status: int
 ) -> None:
-    """The page can still be shown afterwards: nothing was kept that cannot be read again."""
+    """The page can still be shown afterwards, so nothing unreadable was stored."""
     client = new_client(reading_api)
     upload(client, pdf_like())
     answer = client.post("/calendar/choices", content=content, headers=headers)
@@ -259,7 +259,7 @@ def test_more_recesses_than_a_year_can_have_are_refused(reading_api: ApiProcess,
 
 @pytest.mark.parametrize("method", ["FOO", "TRACE", "PROPFIND", "PUT", "PATCH", "OPTIONS"])
 @pytest.mark.parametrize(
-    ("path", "answered"),
+    ("path", "allowed"),
     [
         ("/api/v1/jobs", {"GET", "OPTIONS"}),
         ("/api/v1/calendars", {"GET", "POST", "OPTIONS"}),
@@ -267,14 +267,14 @@ def test_more_recesses_than_a_year_can_have_are_refused(reading_api: ApiProcess,
         ("/", {"GET", "HEAD", "OPTIONS"}),
     ],
 )
-def test_a_method_that_is_not_answered_is_told_those_that_are(
-    client: httpx.Client, method: str, path: str, answered: set[str]
+def test_a_refused_method_gets_the_list_of_allowed_methods(
+    client: httpx.Client, method: str, path: str, allowed: set[str]
 ) -> None:
-    """`OPTIONS` and every 405 name the same methods, all of them."""
+    """`OPTIONS` and every 405 name all allowed methods."""
     answer = client.request(method, path)
 
     assert answer.status_code == (204 if method == "OPTIONS" else 405)
-    assert {name.strip() for name in answer.headers["allow"].split(",")} == answered
+    assert {name.strip() for name in answer.headers["allow"].split(",")} == allowed
 
 
 def test_an_error_before_any_route_is_a_problem_as_well(api: ApiProcess) -> None:

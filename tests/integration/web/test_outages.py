@@ -1,4 +1,4 @@
-"""Each server killed or deaf, and the process goes on as well as it can (R6.1)."""
+"""Each server is killed or stops answering, and the process continues as far as possible (R6.1)."""
 
 import asyncio
 import re
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def wires(isolated_servers: IsolatedServers, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Wired]:
-    """One instance with a wire to each server that tests may break."""
+    """One instance with a proxy to each server, which tests can interrupt."""
     environment = isolated_servers.start("wired") | _SETTINGS
     proxies: dict[str, FaultProxy] = {}
     async with AsyncExitStack() as entered:
@@ -55,7 +55,7 @@ async def wires(isolated_servers: IsolatedServers, tmp_path_factory: pytest.Temp
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def wired(wires: Wired) -> AsyncIterator[Wired]:
-    """The same with every wire whole, before and after."""
+    """The instance and its proxies, which are restored before and after each test."""
     api, proxies = wires
     yield api, proxies
     for proxy in proxies.values():
@@ -76,11 +76,11 @@ async def _upload(client: httpx.AsyncClient) -> httpx.Response:
 
 
 async def _until(answer: Callable[[], Awaitable[httpx.Response]], status: int) -> httpx.Response:
-    """Asks again until the status is this one."""
+    """Repeats the request until it has this status."""
 
     async def asked() -> httpx.Response | None:
-        got = await answer()
-        return got if got.status_code == status else None
+        response = await answer()
+        return response if response.status_code == status else None
 
     reached = await until(asked)
     assert reached is not None
@@ -90,26 +90,32 @@ async def _until(answer: Callable[[], Awaitable[httpx.Response]], status: int) -
 @pytest.mark.parametrize("name", ["postgres", "redis-state", "redis-cache", "objects"])
 @pytest.mark.parametrize("fault", ["refuse", "deaf"])
 async def test_readiness_tells_who_does_not_answer(wired: Wired, name: str, fault: str) -> None:
-    """503 for what is needed; the cache is not. Alive all the time, ready again without a restart (R6.1)."""
+    """Readiness is 503 for a required server, and not for the cache.
+
+    The process stays alive and recovers without a restart (R6.1).
+    """
     api, proxies = wired
     async with httpx.AsyncClient(base_url=api.url, timeout=60) as client:
         assert (await client.get("/health/ready")).status_code == 200
         await _break(proxies[name], fault)
         answer = await client.get("/health/ready")
-        told = {entry["name"]: entry["ok"] for entry in answer.json()["dependencies"]}
+        dependencies = {entry["name"]: entry["ok"] for entry in answer.json()["dependencies"]}
 
-        assert told == {other: other != name for other in told}
+        assert dependencies == {other: other != name for other in dependencies}
         assert answer.status_code == (200 if name == "redis-cache" else 503)
         assert (await client.get("/health/live")).status_code == 200
-        # Every instance shares the server, so none leaves the rotation.
+        # All instances share the server, so none is taken out of the rotation.
         assert (await client.get("/health/ready/instance")).json() == {"status": "serving"}
         await proxies[name].restore()
         await _until(lambda: client.get("/health/ready"), 200)
 
 
 @pytest.mark.parametrize("name", ["postgres", "redis-state", "redis-cache", "objects"])
-async def test_the_metrics_say_which_server_is_away_though_nobody_asks_for_readiness(wired: Wired, name: str) -> None:
-    """On a cluster Consul asks for the instance's own state only, and `StoreUnreachable` needs the metric (R6.5)."""
+async def test_the_metrics_name_the_unreachable_server_without_a_readiness_request(wired: Wired, name: str) -> None:
+    """On a cluster, Consul requests only the instance's own state.
+
+    The alert `StoreUnreachable` needs the metric (R6.5).
+    """
     api, proxies = wired
 
     async def shows(value: str) -> bool:
@@ -124,8 +130,11 @@ async def test_the_metrics_say_which_server_is_away_though_nobody_asks_for_readi
 
 
 @pytest.mark.parametrize("name", ["postgres", "redis-state", "objects"])
-async def test_an_upload_without_a_needed_server_is_told_to_come_back(wired: Wired, name: str) -> None:
-    """503 with Retry-After and nothing half done: the same upload works later, on its own, and counts once."""
+async def test_an_upload_without_a_required_server_gets_a_retry_after(wired: Wired, name: str) -> None:
+    """The answer is 503 with Retry-After, and nothing is stored partially.
+
+    The same upload works later and counts once.
+    """
     api, proxies = wired
     async with httpx.AsyncClient(base_url=api.url, timeout=30) as client:
         address = (await _upload(client)).headers["location"]
@@ -159,7 +168,10 @@ async def test_status_and_uploads_need_no_cache(wired: Wired) -> None:
 
 @pytest.mark.parametrize("fault", ["refuse", "deaf"])
 async def test_each_limit_does_what_it_says_without_redis(wired: Wired, fault: str) -> None:
-    """The limit of all clients opens with a warning and a count; limits of sessions and of failures close."""
+    """The limit of all clients lets requests pass, with a warning and a metric.
+
+    The limits of sessions and failures refuse them.
+    """
     api, proxies = wired
     credentials = {"email": "somebody@example.org", "password": "correct horse"}
     async with httpx.AsyncClient(base_url=api.url, timeout=30) as client:
@@ -179,8 +191,8 @@ async def test_each_limit_does_what_it_says_without_redis(wired: Wired, fault: s
         await _until(lambda: _upload(client), 202)
 
 
-async def test_an_error_nobody_foresaw_tells_nothing_and_is_logged_whole(wired: Wired) -> None:
-    """The stack trace with the ids of the request and the account is for the log (R6.3)."""
+async def test_an_unexpected_error_reveals_nothing_and_is_logged_completely(wired: Wired) -> None:
+    """The log has the stack trace with the ids of the request and the account (R6.3)."""
     api, proxies = wired
     async with httpx.AsyncClient(base_url=api.url, timeout=30) as client:
         await _upload(client)

@@ -1,4 +1,4 @@
-"""What the owner of an account does with it, by the forms of the pages, through real HTTP."""
+"""The operations of owners on their accounts, by the forms of the pages, with real HTTP."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ _emails = (f"keeper{n}@example.org" for n in range(10_000))
 
 
 def _signed_in(client: httpx.Client) -> dict[str, str]:
-    """With an account of its own; returns address and password."""
+    """Signs in with a new account, and returns address and password."""
     credentials = {"email": next(_emails), "password": _PASSWORD}
     assert client.post("/account/sign-up", data=credentials).status_code == 200
     assert client.post("/account/sign-in", data=credentials).status_code == 303
@@ -39,7 +39,10 @@ def test_deleting_the_account_leaves_nothing_in_any_store(
     seaweedfs_server: SeaweedFS,
     tmp_path: Path,
 ) -> None:
-    """Rows of PostgreSQL, entries of both Redis, objects. Ids without a person end with the limits that they count."""
+    """The test checks rows of PostgreSQL, entries of both Redis servers, and objects.
+
+    Ids without personal data expire with the limits that they count.
+    """
     api = start_api()
     client = new_client(api)
     with worker_process(own_environment, tmp_path / "worker.log"):
@@ -52,7 +55,7 @@ def test_deleting_the_account_leaves_nothing_in_any_store(
         client.post("/calendar/share", data={"shows": "all"})
         feed = httpx.URL(calendar["feed_url"]).path
         assert client.get(feed).status_code == 200
-        # Repeated by its owner, who has forgotten it.
+        # The owner, who has forgotten the sign-up, repeats it.
         new_client(api).post("/account/sign-up", data=credentials | {"password": "another long password"})
     personal = [credentials["email"], "my-own-lectures.pdf"]
     ids = [account["id"], job["id"], calendar["id"]]
@@ -70,8 +73,8 @@ def test_deleting_the_account_leaves_nothing_in_any_store(
     assert (answer.status_code, "Everything is deleted" in answer.text) == (200, True)
     for text in (*personal, *ids):
         rows = rows_with(database.owner_dsn, text)
-        # How much processor time the account has used lately: what an account that is made anew must not reset. And
-        # that it was deleted, which a restore to an earlier moment must know.
+        # Two rows stay: the processor time that the account used lately, which a new account must not reset, and the
+        # note of the deletion, which a restore to an earlier moment needs.
         assert [row for row in rows if not row.startswith(("visitor_shares: ", "deletions: "))] == [], text
     assert [item.object_name for item in objects.list_objects(bucket_name=bucket, recursive=True)] == []
     for url in (own_environment["UPSCHEDULE_REDIS_STATE_URL"], own_environment["UPSCHEDULE_REDIS_CACHE_URL"]):
@@ -86,7 +89,7 @@ def test_deleting_the_account_leaves_nothing_in_any_store(
 
 
 def test_a_visitor_deletes_everything_without_a_password(client: httpx.Client) -> None:
-    """Only with the box ticked."""
+    """The form requires the ticked box."""
     job = upload(client, pdf_like()).headers["location"]
     assert client.post("/account/delete", data={"password": ""}).status_code == 303
     assert client.get(job).status_code == 200
@@ -98,7 +101,7 @@ def test_a_visitor_deletes_everything_without_a_password(client: httpx.Client) -
 
 
 def test_sessions_are_listed_and_ended(client: httpx.Client, new_client: NewClient, api: ApiProcess) -> None:
-    """Another browser of the account, all others, and nothing of another account."""
+    """The owner can end another browser's session or all other sessions, but none of another account."""
     credentials = _signed_in(client)
     phone, tablet, stranger = new_client(api), new_client(api), new_client(api)
     phone.headers["User-Agent"] = "Mozilla/5.0 (Android 14; Mobile; rv:130.0) Gecko/130.0 Firefox/130.0"
@@ -114,7 +117,7 @@ def test_sessions_are_listed_and_ended(client: httpx.Client, new_client: NewClie
         stranger.post("/account/sessions/end", data={"session": reference})
     assert (_signed_in_as(phone), _signed_in_as(tablet)) == (credentials["email"], credentials["email"])
 
-    # The most recently used comes first.
+    # The most recently used session is first.
     client.post("/account/sessions/end", data={"session": references[0]})
     assert (_signed_in_as(phone), _signed_in_as(tablet)) == (credentials["email"], None)
     client.post("/account/sessions/end", data={"session": "others"})
@@ -130,7 +133,7 @@ def _references(client: httpx.Client) -> list[str]:
 
 
 def test_a_new_password_ends_all_other_sessions(client: httpx.Client, new_client: NewClient, api: ApiProcess) -> None:
-    """The old one, a common one and a wrong proof are refused, each at its field."""
+    """A wrong old password, a common one and a wrong confirmation are refused, each at its field."""
     credentials = _signed_in(client)
     elsewhere = new_client(api)
     elsewhere.post("/account/sign-in", data=credentials)
@@ -170,7 +173,7 @@ def test_no_form_is_accepted_from_another_site(client: httpx.Client, form: str) 
 def test_signing_up_by_the_form_tells_nothing_about_an_address(
     client: httpx.Client, new_client: NewClient, api: ApiProcess
 ) -> None:
-    """The same page for an address with an account and without (decision 15)."""
+    """The page is the same for an address with and without an account (decision 15)."""
     taken = _signed_in(client)
     pages = [
         new_client(api).post("/account/sign-up", data={"email": email, "password": "a fresh long password"})

@@ -1,4 +1,4 @@
-"""Every error in one form, and every one documented (RFC 9457)."""
+"""All errors have one form and are documented (RFC 9457)."""
 
 import uuid
 
@@ -39,7 +39,7 @@ def test_an_address_that_is_not_there_answers_with_a_problem(
 
 @pytest.mark.parametrize("path", ["/nowhere", "/problems/nothing-like-it", "/calendars/unknown.ics"])
 def test_a_browser_sees_a_page_where_nothing_is(client: httpx.Client, path: str) -> None:
-    """With the same status and a link to the first page; the API answers all clients alike."""
+    """The page has the same status and a link to the first page. The API answers all clients alike."""
     answer = client.get(path, headers={"Accept": "text/html,*/*;q=0.8"})
 
     assert (answer.status_code, answer.headers["content-type"]) == (404, "text/html; charset=utf-8")
@@ -51,7 +51,7 @@ def test_a_browser_sees_a_page_where_nothing_is(client: httpx.Client, path: str)
 
 
 def test_a_problem_is_explained_to_browsers_by_a_page(client: httpx.Client) -> None:
-    """And to others as JSON."""
+    """Other clients get JSON."""
     page = client.get("/problems/pdf-too-large", headers={"Accept": "text/html"})
 
     assert page.headers["content-type"] == "text/html; charset=utf-8"
@@ -61,8 +61,8 @@ def test_a_problem_is_explained_to_browsers_by_a_page(client: httpx.Client) -> N
 
 
 @pytest.mark.parametrize("path", ["/", "/problems/rate-limit", "/health/live"])
-def test_what_anybody_may_look_at_answers_head_as_it_answers_get(client: httpx.Client, path: str) -> None:
-    """The headers of the whole, and nothing of it; monitors and link checkers ask so."""
+def test_public_pages_answer_head_as_they_answer_get(client: httpx.Client, path: str) -> None:
+    """The answer has the headers of the whole content and no body. Monitors and link checkers use HEAD."""
     whole, head = client.get(path), client.head(path)
 
     assert (head.status_code, head.content) == (200, b"")
@@ -107,7 +107,7 @@ def test_a_body_that_is_not_an_upload_is_bounded(client: httpx.Client) -> None:
 
 
 def test_every_answer_carries_the_security_headers_and_its_id(client: httpx.Client) -> None:
-    """Found, missing, refused and unchanged alike; no inline script or style is allowed anywhere."""
+    """This applies to found, missing, refused and unchanged pages. No inline script or style is allowed anywhere."""
     job = upload(client, pdf_like()).headers["location"]
     tag = client.get(job).headers["etag"]
     answers = [
@@ -128,23 +128,23 @@ def test_every_answer_carries_the_security_headers_and_its_id(client: httpx.Clie
 
 @pytest.mark.parametrize("code", sorted(causes()))
 def test_every_code_explains_itself_to_programs_and_to_people(client: httpx.Client, code: str) -> None:
-    told = client.get(f"/problems/{code}").json()
+    problem = client.get(f"/problems/{code}").json()
     page = client.get(f"/problems/{code}", headers={"Accept": "text/html,*/*"})
 
-    assert told["type"] == f"/problems/{code}"
-    assert len(told["description"]) > 20
-    assert 400 <= told["status"] < 600
+    assert problem["type"] == f"/problems/{code}"
+    assert len(problem["description"]) > 20
+    assert 400 <= problem["status"] < 600
     assert page.headers["content-type"].startswith("text/html")
-    assert f"<h1>{told['title']}</h1>" in page.text.replace("&#x27;", "'")
+    assert f"<h1>{problem['title']}</h1>" in page.text.replace("&#x27;", "'")
 
 
 def test_what_only_the_scheduler_answers_is_not_explained_by_the_api() -> None:
-    answered = {cause.code for cause in (OperatorRefusal, *OperatorRefusal.__subclasses__())}
-    assert answered & set(causes()) == set()
+    scheduler_codes = {cause.code for cause in (OperatorRefusal, *OperatorRefusal.__subclasses__())}
+    assert scheduler_codes & set(causes()) == set()
 
 
 def test_every_operation_documents_its_errors(api: ApiProcess, client: httpx.Client) -> None:
-    """Each has an id and a summary, and each refusal is a problem in the description of the interface."""
+    """Each operation has an id and a summary, and each refusal is a problem in the OpenAPI document."""
     answer = client.get("/api/v1/openapi.json")
     paths = answer.json()["paths"]
     ids = [operation["operationId"] for item in paths.values() for operation in item.values()]
@@ -154,13 +154,15 @@ def test_every_operation_documents_its_errors(api: ApiProcess, client: httpx.Cli
         for operation in item.values():
             assert operation["summary"], path
             if path.startswith("/api/"):
-                refusals = {int(status): told for status, told in operation["responses"].items() if int(status) >= 400}
+                refusals = {
+                    int(status): response for status, response in operation["responses"].items() if int(status) >= 400
+                }
                 assert {429, 500, 503} <= set(refusals), path
-                assert all("application/problem+json" in told["content"] for told in refusals.values()), path
+                assert all("application/problem+json" in response["content"] for response in refusals.values()), path
 
 
 def test_the_description_covers_the_contract(client: httpx.Client) -> None:
-    """The rows of the published table that this process answers."""
+    """The document has the rows of the published table that this process answers."""
     paths = client.get("/api/v1/openapi.json").json()["paths"]
     offered = {f"{method.upper()} {path}" for path, item in paths.items() for method in item}
 
@@ -186,9 +188,9 @@ def test_the_description_covers_the_contract(client: httpx.Client) -> None:
 
 
 def test_a_request_of_another_site_is_not_carried_out(client: httpx.Client) -> None:
-    """Browsers say where a request comes from; scripts say nothing and pass.
+    """Browsers send the origin of a request. Scripts send none and are accepted.
 
-    Own are the configured public URLs, not what the client names as `Host`.
+    Own origins are the configured public URLs, not the client's `Host`.
     """
     own = str(client.base_url).rstrip("/")
     refused: list[dict[str, str]] = [
@@ -219,9 +221,9 @@ def test_a_request_of_another_site_is_not_carried_out(client: httpx.Client) -> N
 
 
 def test_under_https_the_cookie_is_secure(start_api: StartApi, new_client: NewClient) -> None:
-    """Another host or an insecure page cannot plant it: the name says so to the browser (R8.3).
+    """The name prevents browsers from accepting it from another host or an insecure page (R8.3).
 
-    That browsers stay with HTTPS is told by Traefik alone: the operator's `hstsSeconds` of 0 must end it.
+    Only Traefik sends Strict-Transport-Security, so that the operator's `hstsSeconds` of 0 ends it.
     """
     answer = upload(new_client(start_api(UPSCHEDULE_WEB_PUBLIC_URL="https://schedule.example")), pdf_like())
 

@@ -24,7 +24,7 @@ async def a_document_of_a_left_release(services: Services, client: httpx.Client,
 async def test_a_document_stays_on_the_page_and_in_the_calendar_while_it_is_read_again(
     addresses: Addresses, start_api: StartApi
 ) -> None:
-    """Whether it waits or is read; the form joins all that has a result (R12.3)."""
+    """It is shown while it waits and while it is read. The form joins all documents that have a result (R12.3)."""
     api = start_api()
     with httpx.Client(base_url=api.url, timeout=30) as client:
         async with opened(addresses, settings=of(OLD)) as services:
@@ -52,7 +52,7 @@ async def test_a_document_stays_on_the_page_and_in_the_calendar_while_it_is_read
 async def test_a_document_that_is_sent_again_stays_on_the_page_and_in_the_calendar(
     addresses: Addresses, start_api: StartApi
 ) -> None:
-    """A newer reader reads it; meanwhile its owner changes a choice (R12.3)."""
+    """A newer reader reads it, and its owner changes a choice meanwhile (R12.3)."""
     api, modules, data = start_api(), ("COS 132", "WTW 114"), pdf_like()
     with httpx.Client(base_url=api.url, timeout=30) as client:
         async with opened(addresses) as services:

@@ -1,4 +1,4 @@
-"""Requests that schemathesis makes up from the OpenAPI document, through Traefik to the API and all behind it."""
+"""Schemathesis generates requests from the OpenAPI document and sends them through Traefik to the API."""
 
 import json
 import os
@@ -21,11 +21,11 @@ from tests.support.web.requests import upload
 from upschedule.operations.embedded.ports import LOOPBACK, free_port
 from upschedule.operations.embedded.traefik import Traefik
 
-#: `nox -s schemathesis` asks for more, and for other seeds.
+#: `nox -s schemathesis` sends more requests, with other seeds.
 _SEED = int(os.environ.get("FUZZING_SEED", "1"))
 _EXAMPLES = int(os.environ.get("FUZZING_EXAMPLES", "60"))
 _PASSWORD = "correct horse battery staple"
-#: Too high to meet: what is tested lies behind the limits, which have tests of their own.
+#: The limits are too high to be reached, since this test is about the code behind them. They have their own tests.
 _LIMITS = {
     f"UPSCHEDULE_{name}": "1000000"
     for name in (
@@ -59,7 +59,7 @@ def public_url(instance: ApiProcess, scratch: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def existing(public_url: str) -> dict[str, str]:
-    """A visitor with a schedule that was read and a calendar, and an account."""
+    """A visitor with a schedule that was read, a calendar, and an account."""
     with httpx.Client(base_url=public_url, timeout=30) as visitor:
         job = upload(visitor, schedule(LECTURES, rows=12, seed=3)).json()["id"]
         wait_until(lambda: visitor.get(f"/api/v1/jobs/{job}").json()["status"] == "completed", timeout_seconds=60)
@@ -83,9 +83,9 @@ def existing(public_url: str) -> dict[str, str]:
 def test_no_request_that_can_be_made_up_finds_anything(
     instance: ApiProcess, public_url: str, existing: dict[str, str], tmp_path: Path
 ) -> None:
-    """All checks, examples, coverage, fuzzing and chains of requests by their links; no fault in the API's log.
+    """All checks, examples, coverage, fuzzing and chains of linked requests run. The API logs no fault.
 
-    The seed decides which requests are made; schemathesis prints it with the numbers of what was done.
+    The seed decides which requests are sent. Schemathesis prints it with the number of requests.
     """
     found = _run(public_url, existing, tmp_path / "report.json")
 
@@ -95,7 +95,7 @@ def test_no_request_that_can_be_made_up_finds_anything(
     assert found["operations"]["tested"] == found["operations"]["selected"]
     assert max(statuses) < 500
     assert instance.logged("request_failed") == instance.logged("answer_broken") == []
-    # Not only refusals: what links and known ids lead to was there.
+    # Some requests succeed: links and known ids lead to existing resources.
     assert _succeeded(instance) >= {
         ("POST", "/api/v1/uploads"),
         ("GET", "/api/v1/jobs/{job_id}"),

@@ -1,4 +1,4 @@
-"""Who visitors are does not depend on the state Redis: through real HTTP, with Redis flushed, restarted and away."""
+"""Sessions do not depend on the state Redis: it is flushed, restarted and stopped behind real HTTP."""
 
 import re
 from collections.abc import Callable
@@ -22,7 +22,7 @@ _MANY = {
 def test_two_hundred_visitors_keep_their_documents_when_redis_loses_its_data(
     start_api: StartApi, new_client: NewClient, redis_state_url: str
 ) -> None:
-    """None of them has a password: the cookie is all they have."""
+    """None of the visitors has a password, so the cookie is their only proof."""
     api = start_api(**_MANY)
     people = [new_client(api) for _ in range(200)]
     with ThreadPoolExecutor(20) as threads:
@@ -43,7 +43,7 @@ def test_pages_know_the_visitor_without_redis_and_after_it_comes_back_empty(
     new_client: NewClient,
     tmp_path: Path,
 ) -> None:
-    """While Redis is dead PostgreSQL answers; after a start without its data every session still holds."""
+    """While Redis is down, PostgreSQL answers. After a start without its data, every session is still valid."""
     state = private_valkey(STATE)
     settings = {"UPSCHEDULE_REDIS_STATE_URL": state.url, "UPSCHEDULE_REDIS_COMMAND_SECONDS": "1"}
     with api_process(own_environment | settings, tmp_path / "api.log") as api:
@@ -81,7 +81,7 @@ def test_signing_out_holds_at_every_instance_and_after_redis_lost_its_data(
 
 
 def test_the_cookie_lives_as_long_as_the_session(start_api: StartApi, new_client: NewClient) -> None:
-    """Never longer than the absolute lifetime."""
+    """The lifetime is never longer than the absolute limit."""
     api = start_api(UPSCHEDULE_WEB_SESSION_DAYS="30", UPSCHEDULE_WEB_SESSION_DAYS_MAX="20")
     answer: httpx.Response = upload(new_client(api), pdf_like())
 

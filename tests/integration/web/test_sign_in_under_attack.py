@@ -1,4 +1,4 @@
-"""Blocks that hit attackers and spare owners; sign-ups that tell nothing (R8.5, decision 15)."""
+"""Blocks that affect attackers and not owners, and sign-ups that reveal no accounts (R8.5, decision 15)."""
 
 import time
 from collections import Counter
@@ -28,7 +28,7 @@ At = Callable[[str], httpx.Client]
 
 @pytest.fixture
 def at(api: ApiProcess) -> Iterator[At]:
-    """A person without cookies at an address: `at("203.0.113.1")`."""
+    """A client without cookies at an address: `at("203.0.113.1")`."""
     with ExitStack() as opened:
 
         def create(address: str) -> httpx.Client:
@@ -47,7 +47,7 @@ def _sign_in(client: httpx.Client, credentials: dict[str, str], password: str = 
 
 
 def _owner(client: httpx.Client) -> dict[str, str]:
-    """Makes the client one that signed in to an account of its own."""
+    """Signs the client in to a new account."""
     credentials = _credentials()
     assert client.post("/api/v1/accounts", json=credentials).status_code == 202
     assert _sign_in(client, credentials).status_code == 201
@@ -59,7 +59,7 @@ def _statuses(answers: list[httpx.Response]) -> list[int]:
 
 
 def test_a_blocked_address_is_open_to_browsers_that_signed_in_before(api: ApiProcess, new_client: NewClient) -> None:
-    """A campus shares it. Without the cookie no password is checked, the right one neither."""
+    """A campus shares the address. Without the cookie no password is checked, not even the right one."""
     owner, known_nowhere = new_client(api), new_client(api)
     credentials = _owner(owner)
     assert _statuses([_sign_in(known_nowhere, _credentials(), "wrong password") for _ in range(6)]) == [401] * 5 + [429]
@@ -70,7 +70,7 @@ def test_a_blocked_address_is_open_to_browsers_that_signed_in_before(api: ApiPro
 
 
 def test_a_blocked_account_is_open_to_its_owner_and_stays_closed_to_others(at: At) -> None:
-    """Attacked from many addresses; the owner's success gives the attacker no new attempt."""
+    """The attack comes from many addresses. The owner's success gives the attacker no new attempt."""
     owner = at("203.0.113.1")
     credentials = _owner(owner)
     attack = [_sign_in(at(f"203.0.113.{n}"), credentials, "wrong password") for n in range(2, 8)]
@@ -85,7 +85,7 @@ def test_a_blocked_account_is_open_to_its_owner_and_stays_closed_to_others(at: A
 
 
 def test_each_device_has_five_failures_of_its_own(at: At) -> None:
-    """One that reaches them is blocked; another of the same account is not."""
+    """A device that reaches the limit is blocked, and another device of the same account is not."""
     laptop, phone = at("203.0.113.20"), at("203.0.113.21")
     credentials = _owner(laptop)
     assert _sign_in(phone, credentials).status_code == 201
@@ -100,7 +100,7 @@ def test_each_device_has_five_failures_of_its_own(at: At) -> None:
 
 
 def test_a_device_is_worth_nothing_to_another_account_or_once_it_has_a_new_id(at: At) -> None:
-    """Nor is one that a person made up or planted."""
+    """The same applies to a device id that a person invented or planted."""
     owner, attacker = at("203.0.113.30"), at("203.0.113.31")
     credentials = _owner(owner)
     _owner(attacker)
@@ -132,7 +132,7 @@ def test_a_browser_is_known_to_each_account_that_signed_in_with_it(api: ApiProce
 def test_the_device_cookie_is_out_of_reach_of_scripts_and_kept_as_a_hash(
     start_api: StartApi, new_client: NewClient, database: Database
 ) -> None:
-    """It outlives signing out."""
+    """The cookie stays after signing out."""
     client = new_client(start_api(UPSCHEDULE_WEB_PUBLIC_URL="https://up.example.org"))
     credentials = _credentials()
     client.post("/api/v1/accounts", json=credentials)
@@ -154,7 +154,7 @@ def test_the_device_cookie_is_out_of_reach_of_scripts_and_kept_as_a_hash(
 def test_people_who_sign_in_at_the_same_time_behind_one_address_do_not_block_each_other(
     start_api: StartApi, new_client: NewClient
 ) -> None:
-    """A lecture begins: their attempts are under way, not failed."""
+    """At the start of a lecture, their attempts are in progress and have not failed."""
     api = start_api(**_FREE)
     people = [(new_client(api), _credentials()) for _ in range(10)]
     with ThreadPoolExecutor(10) as threads:
@@ -179,27 +179,33 @@ def test_failed_sign_ins_do_not_block_signing_up_which_has_a_limit_of_its_own(
 
 
 def test_a_taken_address_is_answered_as_a_free_one(api: ApiProcess, new_client: NewClient) -> None:
-    """So is what comes after, until a sign-in, which counts as any wrong one. The owner notices nothing."""
+    """Later answers are also the same until a sign-in, which counts like any wrong password.
+
+    The owner is not affected.
+    """
     owner, curious = new_client(api), new_client(api)
     taken = _owner(owner)
     upload(curious, pdf_like())
 
-    def told(email: str) -> tuple[object, ...]:
+    def answers_to(email: str) -> tuple[object, ...]:
         answer = curious.post("/api/v1/accounts", json={"email": email, "password": "another long password"})
         current = curious.get("/api/v1/accounts/current")
         varying = {"x-request-id", "date"}
         headers = {name: value for name, value in answer.headers.items() if name not in varying}
         return answer.status_code, answer.json(), headers, current.json()
 
-    assert told(taken["email"]) == told(_credentials()["email"])
-    assert told(taken["email"])[0] == 202
+    assert answers_to(taken["email"]) == answers_to(_credentials()["email"])
+    assert answers_to(taken["email"])[0] == 202
     assert _sign_in(curious, taken, "another long password").status_code == 401
     assert _sign_in(owner, taken).status_code == 201
     assert owner.get("/api/v1/accounts/current").json()["email"] == taken["email"]
 
 
 def test_the_first_sign_in_makes_the_account_wherever_it_comes_from(at: At) -> None:
-    """Of the visitor who signed up. Who only has the visitor's cookie has shown no password and is out."""
+    """The account contains what the visitor who signed up made.
+
+    A client that has only the visitor's cookie gave no password and is signed out.
+    """
     phone, laptop = at("203.0.113.60"), at("203.0.113.61")
     job = upload(phone, pdf_like()).headers["location"]
     visitor = phone.get("/api/v1/accounts/current").json()
@@ -239,7 +245,7 @@ def test_two_first_sign_ins_at_the_same_time_make_one_account(api: ApiProcess, n
 
 
 def test_sign_ups_in_number_do_not_stop_a_sign_in(start_api: StartApi, new_client: NewClient) -> None:
-    """Their queue is full; that of the sign-ins is another."""
+    """The queue of sign-ups is full, and that of sign-ins is separate."""
     api = start_api(**_FREE)
     owner = new_client(api)
     credentials = _owner(owner)
@@ -247,18 +253,18 @@ def test_sign_ups_in_number_do_not_stop_a_sign_in(start_api: StartApi, new_clien
     signed_in: list[int] = []
 
     def sign_up(person: httpx.Client) -> Counter[int]:
-        seen: Counter[int] = Counter()
+        statuses: Counter[int] = Counter()
         while not signed_in and time.monotonic() < stop:
-            seen[person.post("/api/v1/accounts", json=_credentials()).status_code] += 1
-        return seen
+            statuses[person.post("/api/v1/accounts", json=_credentials()).status_code] += 1
+        return statuses
 
     with ThreadPoolExecutor(24) as threads:
         flood = [threads.submit(sign_up, new_client(api)) for _ in range(20)]
         answers = [_sign_in(owner, credentials) for _ in range(5)]
         signed_in.append(1)
-        seen = sum((each.result() for each in flood), Counter[int]())
+        statuses = sum((each.result() for each in flood), Counter[int]())
 
     assert _statuses(answers) == [201] * 5
-    assert seen[202]
-    assert seen[503]
-    assert set(seen) == {202, 503}
+    assert statuses[202]
+    assert statuses[503]
+    assert set(statuses) == {202, 503}

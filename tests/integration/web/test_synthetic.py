@@ -30,7 +30,7 @@ from upschedule.operations.embedded.ports import free_port
 
 RUNS = "upschedule_synthetic_runs_total"
 PASSWORD = "a long password of a synthetic student"
-# A row of the timetable in which the service names another room than is printed.
+# A row of the timetable in which the service names another room than the printed one.
 WRONG_ROOM = """
     CREATE FUNCTION wrong_room() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
@@ -78,7 +78,7 @@ class Program:
         return process
 
     def uploads(self, api: ApiProcess) -> int:
-        """How many documents of its account the API has accepted."""
+        """The number of documents of its account that the API has accepted."""
         lines = [line for line in self.log.read_text().splitlines() if '"synthetic_signed_in"' in line]
         accounts = {json.loads(line)["account_id"] for line in lines}
         return sum(
@@ -99,12 +99,12 @@ def signed_in(client: httpx.Client, email: str) -> bool:
 
 
 def owned_by(client: httpx.Client) -> tuple[list[Any], list[Any]]:
-    """Documents and calendars."""
+    """Documents and calendars of the client."""
     return client.get("/api/v1/jobs").json()["jobs"], client.get("/api/v1/calendars").json()["calendars"]
 
 
 def test_a_run_finds_everything_right_and_leaves_nothing(reading_api: ApiProcess, new_client: NewClient) -> None:
-    """It signs up by itself, keeps its session, and has gone through every stage."""
+    """It signs up, keeps its session, and passes every stage."""
     client, email = new_client(reading_api), "right@synthetic.example.org"
     synthetic = student(reading_api, email)
     first, second = synthetic.run(), synthetic.run()
@@ -119,25 +119,27 @@ def test_a_run_finds_everything_right_and_leaves_nothing(reading_api: ApiProcess
     assert owned_by(client) == ([], [])
     sign_ins = [line for line in reading_api.logged("request") if line["route"] == "/api/v1/sessions"]
     account = client.get("/api/v1/accounts/current").json()["id"]
-    # One that failed, as there was no account yet, one after signing up, and this test's own.
+    # One sign-in failed because there was no account yet, one followed the sign-up, and one is this test's own.
     assert sum(line["status"] < 300 and line.get("account_id") == account for line in sign_ins) <= 2
 
 
 def test_what_a_killed_run_left_is_removed_by_the_next_and_nothing_else(
     reading_api: ApiProcess, new_client: NewClient, program: Program
 ) -> None:
-    """A document and a calendar of another name stay, in case the account is a person's."""
+    """A document and a calendar with other names stay, in case the account belongs to a person."""
     client, email = new_client(reading_api), "killed@synthetic.example.org"
     process = program.start(reading_api, email)
-    # Its own sign-in and upload of each document; then it waits for the readings.
+    # It signs in and uploads each document, and then waits for the readings.
     wait_until(lambda: program.uploads(reading_api) == len(LAYOUTS), timeout_seconds=60)
     process.send_signal(signal.SIGKILL)
     process.wait(timeout=10)
     assert signed_in(client, email)
-    left = owned_by(client)[0]
-    assert len(left) == len(LAYOUTS)
-    body = {"jobs": [left[0]["id"]], "name": CALENDAR_NAME, "estimate_dates": True}
-    wait_until(lambda: client.get(f"/api/v1/jobs/{left[0]['id']}").json()["status"] == "completed", timeout_seconds=60)
+    uploads = owned_by(client)[0]
+    assert len(uploads) == len(LAYOUTS)
+    body = {"jobs": [uploads[0]["id"]], "name": CALENDAR_NAME, "estimate_dates": True}
+    wait_until(
+        lambda: client.get(f"/api/v1/jobs/{uploads[0]['id']}").json()["status"] == "completed", timeout_seconds=60
+    )
     assert client.post("/api/v1/calendars", json=body).status_code == 201
     assert upload(client, pdf_like(), name="mine.pdf").status_code == 202
 
@@ -147,10 +149,10 @@ def test_what_a_killed_run_left_is_removed_by_the_next_and_nothing_else(
     assert ([each["file_name"] for each in documents], calendars) == (["mine.pdf"], [])
 
 
-def test_a_wrong_timetable_and_a_service_that_is_away_are_told_apart(
+def test_a_wrong_timetable_and_an_unreachable_service_are_distinguished(
     start_api: StartApi, own_environment: dict[str, str], postgres_owner_dsn: str, program: Program, tmp_path: Path
 ) -> None:
-    """By the figures that the alerts read; and SIGTERM ends the program at once."""
+    """The metrics of the alerts distinguish them. SIGTERM ends the program at once."""
     with psycopg.connect(postgres_owner_dsn) as conn:
         conn.execute(WRONG_ROOM)
     api = start_api()
@@ -169,7 +171,7 @@ def test_a_wrong_timetable_and_a_service_that_is_away_are_told_apart(
         assert {metric(program.port, "upschedule_synthetic_success", document=each) for each in STAGES} == {1}
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=5) == -signal.SIGTERM
-        # No worker reads: the documents wait, and are removed nevertheless.
+        # No worker reads, so the documents wait. They are removed nevertheless.
     synthetic = student(api, "wrong@synthetic.example.org", seconds=2)
     run = synthetic.run()
     assert [stage.name for stage in run.stages if not stage.done] == ["reading"] * len(LAYOUTS)

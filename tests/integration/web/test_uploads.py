@@ -1,4 +1,4 @@
-"""Uploading through real HTTP (R11.3)."""
+"""Uploads with real HTTP (R11.3)."""
 
 import socket
 from contextlib import suppress
@@ -17,11 +17,11 @@ _MEBIBYTE = 1024 * 1024
 
 
 def _conversation(api: ApiProcess, request: bytes, *, more: bytes = b"", seconds: float = 20.0) -> bytes:
-    """What the server answers to these bytes, sent by hand; it may close while `more` is being sent."""
+    """The answer of the server to these bytes, sent by hand. The server may close while `more` is sent."""
     with socket.create_connection((LOOPBACK, api.port), timeout=seconds) as wire:
         wire.sendall(request)
         answer = b""
-        with suppress(OSError):  # The server may have heard enough.
+        with suppress(OSError):  # The server may close before it has read everything.
             wire.sendall(more)
         while chunk := wire.recv(65_536):
             answer += chunk
@@ -41,7 +41,7 @@ def _form(content: bytes, *, name: str = "file") -> bytes:
 
 
 def test_an_upload_becomes_a_job_that_its_owner_can_see(client: httpx.Client) -> None:
-    """202 with the address of the job, and a cookie that scripts cannot read (R5.1)."""
+    """The answer is 202 with the address of the job, and a cookie that scripts cannot read (R5.1)."""
     answer = upload(client, pdf_like(), name="my schedule.pdf")
 
     assert answer.status_code == 202
@@ -84,7 +84,7 @@ def test_the_same_bytes_of_another_person_are_another_job(client: httpx.Client, 
 def test_a_file_that_cannot_be_a_schedule_is_refused_at_once(
     client: httpx.Client, content: bytes, status: int, code: str
 ) -> None:
-    """And it creates no visitor: no cookie is set (R11.3)."""
+    """No visitor is created, and no cookie is set (R11.3)."""
     answer = upload(client, content)
 
     assert (answer.status_code, problem_code(answer)) == (status, code)
@@ -92,12 +92,12 @@ def test_a_file_that_cannot_be_a_schedule_is_refused_at_once(
 
 
 def test_a_file_of_exactly_ten_megabytes_is_taken(client: httpx.Client) -> None:
-    """(R11.3)."""
+    """R11.3 sets the limit to ten megabytes."""
     assert upload(client, pdf_like(size_bytes=10 * _MEBIBYTE)).status_code == 202
 
 
 def test_a_declared_length_over_the_limit_is_refused_before_the_body_is_sent(api: ApiProcess) -> None:
-    """The answer comes although no byte of the body does (R11.3)."""
+    """The answer comes although no byte of the body is sent (R11.3)."""
     answer = _conversation(
         api, _head("Content-Type: multipart/form-data; boundary=b", f"Content-Length: {100 * _MEBIBYTE}")
     )
@@ -107,7 +107,7 @@ def test_a_declared_length_over_the_limit_is_refused_before_the_body_is_sent(api
 
 
 def test_a_chunked_body_over_the_limit_is_stopped_on_its_way(api: ApiProcess) -> None:
-    """No length is declared; the server stops reading soon after the limit (R11.3)."""
+    """No length is declared. The server stops reading soon after the limit (R11.3)."""
     piece = b"100000\r\n" + b"x" * _MEBIBYTE + b"\r\n"
     start = b'--b\r\nContent-Disposition: form-data; name="file"; filename="x.pdf"\r\n\r\n'
     chunked = b"%x\r\n%b\r\n" % (len(start), start)
@@ -122,7 +122,7 @@ def test_a_chunked_body_over_the_limit_is_stopped_on_its_way(api: ApiProcess) ->
 
 
 def test_a_client_that_sends_all_of_a_file_that_is_too_large_still_hears_why(api: ApiProcess) -> None:
-    """And its connection serves the next request: a proxy's are shared by many people (R11.3)."""
+    """The connection serves the next request, since a proxy's connections are shared by many visitors (R11.3)."""
     body = _form(pdf_like(size_bytes=11 * _MEBIBYTE))
     head = f"POST /api/v1/uploads HTTP/1.1\r\nHost: here\r\nContent-Length: {len(body)}\r\n"
     with socket.create_connection((LOOPBACK, api.port), timeout=20) as wire:
@@ -134,7 +134,7 @@ def test_a_client_that_sends_all_of_a_file_that_is_too_large_still_hears_why(api
 
 
 def test_a_form_without_its_end_is_refused(api: ApiProcess) -> None:
-    """A cut-off upload must not become a schedule with missing classes."""
+    """A truncated upload must not become a schedule with missing classes."""
     body = _form(pdf_like())[: -len(b"\r\n--b--\r\n")]
     answer = _conversation(
         api, _head("Content-Type: multipart/form-data; boundary=b", f"Content-Length: {len(body)}") + body
@@ -145,7 +145,7 @@ def test_a_form_without_its_end_is_refused(api: ApiProcess) -> None:
 
 
 def test_a_client_that_hangs_up_half_way_leaves_nothing_behind(api: ApiProcess, client: httpx.Client) -> None:
-    """No job, no fault of ours in the log, and the next upload works."""
+    """No job exists, the log has no fault of the service, and the next upload works."""
     refused = len(_answered(api, 400))
     with socket.create_connection((LOOPBACK, api.port)) as wire:
         wire.sendall(
@@ -198,7 +198,7 @@ def test_other_fields_beside_the_file_are_read_past(client: httpx.Client) -> Non
 
 
 @pytest.mark.parametrize(
-    ("sent", "kept"),
+    ("sent", "expected"),
     [
         ("../../etc/passwd.pdf", "passwd.pdf"),
         ("C:\\Users\\me\\week.pdf", "week.pdf"),
@@ -210,8 +210,8 @@ def test_other_fields_beside_the_file_are_read_past(client: httpx.Client) -> Non
         ("a" * 500 + ".pdf", "a" * 116 + ".pdf"),
     ],
 )
-def test_a_file_name_is_kept_as_a_harmless_bounded_name(client: httpx.Client, sent: str, kept: str) -> None:
-    """It is shown back as JSON, never as HTML."""
+def test_a_file_name_is_kept_as_a_harmless_bounded_name(client: httpx.Client, sent: str, expected: str) -> None:
+    """The name is returned as JSON, never as HTML."""
     quoted = sent.replace('"', "%22")
     body = (
         f'--b\r\nContent-Disposition: form-data; name="file"; filename="{quoted}"\r\n\r\n'.encode()
@@ -221,6 +221,6 @@ def test_a_file_name_is_kept_as_a_harmless_bounded_name(client: httpx.Client, se
     answer = client.post("/api/v1/uploads", content=body, headers={"Content-Type": "multipart/form-data; boundary=b"})
 
     assert answer.status_code == 202
-    assert answer.json()["file_name"] == kept
+    assert answer.json()["file_name"] == expected
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["x-content-type-options"] == "nosniff"

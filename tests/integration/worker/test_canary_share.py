@@ -1,4 +1,4 @@
-"""A canary takes its share of real documents beside a worker of the release before (R12.2)."""
+"""A canary reads its share of real documents beside a worker of the previous release (R12.2)."""
 
 import asyncio
 import time
@@ -23,7 +23,7 @@ DOCUMENTS = 60
 
 
 class CanaryWorker:
-    """`state` writes what Nomad writes for the real one."""
+    """A canary worker. `state` writes the file that Nomad writes for a real one."""
 
     def __init__(self, start: StartWorker, addresses: Addresses, folder: Path) -> None:
         self._file, self.port = folder / "standing", free_port()
@@ -38,13 +38,13 @@ class CanaryWorker:
     def logged(self, event: str) -> bool:
         return event in self._log.read_text()
 
-    def heard(self, outcome: str) -> float:
+    def messages_received(self, outcome: str) -> float:
         return metric(self.port, "upschedule_canary_messages_total", outcome=outcome) or 0
 
 
 @pytest.fixture
 def canary(start_worker: StartWorker, addresses: Addresses, tmp_path: Path) -> CanaryWorker:
-    """Ready, beside one worker of the release before."""
+    """A canary that is ready, beside one worker of the previous release."""
     port = free_port()
     start_worker(addresses, QUICK | {PORT: str(port), "ROLLOUT_RELEASE": OLD})
     made = CanaryWorker(start_worker, addresses, tmp_path)
@@ -62,7 +62,7 @@ async def listens(services: Services) -> bool:
 
 
 async def read_by_each(services: Services, documents: int) -> dict[str | None, int]:
-    """How many documents were read by each release, one after the other."""
+    """Uploads documents one after the other and counts those that each release reads."""
     found: dict[str | None, int] = {}
     for _ in range(documents):
         account_id, job_id = await upload(services, "plain")
@@ -73,7 +73,7 @@ async def read_by_each(services: Services, documents: int) -> dict[str | None, i
     return found
 
 
-async def test_the_share_holds_and_ends_and_the_rest_waits_for_nobody(
+async def test_the_share_holds_and_ends_and_other_documents_do_not_wait(
     addresses: Addresses, canary: CanaryWorker
 ) -> None:
     async with opened(addresses, settings=QUICK) as services:
@@ -82,33 +82,37 @@ async def test_the_share_holds_and_ends_and_the_rest_waits_for_nobody(
         canary.state(f"canary 20 {FAR}")
         await until(partial(listens, services))
         found = await read_by_each(services, DOCUMENTS)
-        # Its claims follow the share within two, as it counts what was read at most half a second late.
+        # The canary's claims follow the share within two documents, since it counts finished documents at most half a
+        # second late.
         assert found[NEW] == pytest.approx(0.2 * DOCUMENTS, abs=3)
-        wait_until(lambda: canary.heard("claimed") == found[NEW])
-        assert canary.heard("passed-on") > 0
+        wait_until(lambda: canary.messages_received("claimed") == found[NEW])
+        assert canary.messages_received("passed-on") > 0
         canary.state("canary")
         wait_until(lambda: canary.logged("canary_share_ends"))
-        heard = canary.heard("passed-on")
+        messages_received = canary.messages_received("passed-on")
         assert await read_by_each(services, 3) == {OLD: 3}
-        assert canary.heard("passed-on") == heard
+        assert canary.messages_received("passed-on") == messages_received
 
 
 async def test_a_document_that_the_canary_passes_on_is_claimed_at_once(
     addresses: Addresses, canary: CanaryWorker
 ) -> None:
-    """The share is so small that it passes on all that it hears, and no scheduler announces the document again."""
+    """With this small share, it passes on all messages that it receives.
+
+    No scheduler sends the wake-up message again.
+    """
     async with opened(addresses, settings=QUICK) as services:
         canary.state(f"canary 0.001 {FAR}")
         wait_until(lambda: canary.logged("canary_share_begins"))
         for _ in range(20):
             assert await read_by_each(services, 1) == {OLD: 1}
-        assert canary.heard("passed-on") > 0
+        assert canary.messages_received("passed-on") > 0
 
 
 async def test_a_canary_whose_release_is_promoted_reads_all_that_it_can(
     addresses: Addresses, start_worker: StartWorker, tmp_path: Path
 ) -> None:
-    """Also without a worker of the release before, whose documents it left alone until then."""
+    """This also holds without a worker of the previous release. Until then, the canary left those documents alone."""
     canary = CanaryWorker(start_worker, addresses, tmp_path)
     await asyncio.to_thread(await_ready, canary.port)
     async with opened(addresses, settings=QUICK) as services:
@@ -116,8 +120,8 @@ async def test_a_canary_whose_release_is_promoted_reads_all_that_it_can(
         wait_until(lambda: canary.logged("canary_share_begins"))
         job = await upload(services, "plain")
         began = time.monotonic()
-        wait_until(lambda: canary.heard("passed-on") >= 10, timeout_seconds=60)
-        # It receives its own message again, and its pauses grow, so that it does not loop at full speed.
+        wait_until(lambda: canary.messages_received("passed-on") >= 10, timeout_seconds=60)
+        # The canary receives its own message again. Its pauses grow, so that it does not loop at full speed.
         assert time.monotonic() - began > 1
         canary.state("live")
         assert (await until_final(services, *job)).attempt == 1

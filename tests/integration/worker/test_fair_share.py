@@ -1,4 +1,4 @@
-"""Expensive files do not keep other people waiting, however their readings end."""
+"""Expensive files do not delay other visitors, however their readings end."""
 
 import signal
 from datetime import datetime
@@ -16,10 +16,10 @@ from upschedule.processing.job import Status
 from upschedule.services import Services
 
 ATTACKER, HONEST = "198.51.100.1", "203.0.113.9"
-#: Readings that are short for `plain` documents, and far too short for `busy` ones.
+#: A short reading suffices for `plain` documents, and is far too short for `busy` ones.
 LANES = QUICK | {"JOBS_QUICK_CPU_SECONDS": "0.1", "WORKER_CPU_SECONDS_MAX": "2"}
 TWO_AT_ONCE = LANES | {"WORKER_CONCURRENCY": "2", "WORKER_SLOW_CONCURRENCY": "1"}
-#: More than a child may ever use.
+#: A document that takes more than a child may ever use.
 ENDLESS = "busy 60"
 
 pytestmark = pytest.mark.usefixtures("scheduler")
@@ -31,7 +31,7 @@ def scheduler(addresses: Addresses, start_scheduler: StartScheduler) -> None:
 
 
 async def upload(services: Services, text: str, *, address: str) -> tuple[UUID, UUID]:
-    """By a new visitor."""
+    """Uploads as a new visitor."""
     account_id = await new_account(services)
     document = a_document(f"{text} {uuid4().hex}")
     return account_id, (await accept(services, account_id, document, address=address)).job.id
@@ -46,7 +46,7 @@ async def columns(services: Services, job_id: UUID, names: str) -> dict[str, Any
 
 
 async def used(services: Services) -> list[float]:
-    """By addresses, least first."""
+    """The seconds used by addresses, the smallest first."""
     async with services.database.transaction() as connection:
         cursor = await connection.execute("SELECT used_seconds FROM address_shares ORDER BY used_seconds")
         return [row["used_seconds"] for row in await cursor.fetchall()]
@@ -63,14 +63,14 @@ async def until_slow_run(services: Services, account_id: UUID, job_id: UUID) -> 
 async def test_an_honest_upload_overtakes_the_expensive_files_of_another_address(
     addresses: Addresses, start_worker: StartWorker
 ) -> None:
-    """Only readings that had begun before it came are finished first."""
+    """Only readings that had begun before it are finished first."""
     async with opened(addresses, settings=LANES) as services:
         greedy = [await upload(services, ENDLESS, address=ATTACKER) for _ in range(30)]
         start_worker(addresses, TWO_AT_ONCE)
         await until_status(services, *greedy[5], Status.PROCESSING)
         honest = [await upload(services, "plain", address=HONEST) for _ in range(3)]
-        ended = [await until_final(services, *job) for job in honest]
-        assert {one.status for one in ended} == {Status.COMPLETED}
+        final = [await until_final(services, *job) for job in honest]
+        assert {one.status for one in final} == {Status.COMPLETED}
         first: datetime = (await columns(services, honest[0][1], "created_at"))["created_at"]
         last: datetime = (await columns(services, honest[-1][1], "started_at"))["started_at"]
         async with services.database.transaction() as connection:
@@ -81,14 +81,18 @@ async def test_an_honest_upload_overtakes_the_expensive_files_of_another_address
             )
             row = await cursor.fetchone()
         assert row is not None
-        # Whoever was between hearing of a job and claiming it, and one more in a slow place.
+        # The worker may have received a message without having claimed its job yet, and one more job may be in a slow
+        # place.
         assert row["runs"] <= 4
 
 
 async def test_a_new_visitor_of_the_attackers_own_address_is_served(
     addresses: Addresses, start_worker: StartWorker
 ) -> None:
-    """After a short reading of each who came before, and long before the slow readings; one with a history at once."""
+    """It is read after one short reading of each earlier visitor, and long before the slow readings.
+
+    A visitor with a history is served at once.
+    """
     async with opened(addresses, settings=LANES) as services:
         worker = start_worker(addresses, TWO_AT_ONCE)
         known, first_job = await upload(services, "plain", address=ATTACKER)
@@ -108,13 +112,13 @@ async def test_a_new_visitor_of_the_attackers_own_address_is_served(
 async def test_slow_documents_leave_a_place_for_short_ones_and_are_all_read(
     addresses: Addresses, start_worker: StartWorker
 ) -> None:
-    """A slow document is read whole once a short reading was not enough; that attempt does not count."""
+    """A slow document is read completely once a short reading was not enough. That attempt does not count."""
     async with opened(addresses, settings=LANES) as services:
         start_worker(addresses, TWO_AT_ONCE)
         slow = [await upload(services, "busy 0.6", address=ATTACKER) for _ in range(4)]
         for job in slow:
-            ended = await until_final(services, *job)
-            assert (ended.status, ended.attempt) == (Status.COMPLETED, 1)
+            final = await until_final(services, *job)
+            assert (final.status, final.attempt) == (Status.COMPLETED, 1)
             assert await runs_of(services, job[1]) == 2
         async with services.database.transaction() as connection:
             cursor = await connection.execute(
@@ -133,9 +137,9 @@ async def test_readings_are_charged_with_what_they_used_whatever_became_of_them(
         start_worker(addresses, TWO_AT_ONCE)
         refused = await upload(services, ENDLESS, address=ATTACKER)
         plain = await upload(services, "plain", address=HONEST)
-        ended = await until_final(services, *refused)
-        assert ended.error is not None
-        assert (ended.error.code, ended.error.in_file) == ("pdf-too-complex", True)
+        final = await until_final(services, *refused)
+        assert final.error is not None
+        assert (final.error.code, final.error.in_file) == ("pdf-too-complex", True)
         assert (await until_final(services, *plain)).status is Status.COMPLETED
         cheap, dear = await used(services)
         assert cheap < 0.09
@@ -145,7 +149,7 @@ async def test_readings_are_charged_with_what_they_used_whatever_became_of_them(
 async def test_a_worker_killed_in_a_slow_reading_loses_no_job_and_what_it_may_have_used_stays_charged(
     addresses: Addresses, start_worker: StartWorker
 ) -> None:
-    """(R1.2, R2.3)."""
+    """The lease of the killed worker ends (R1.2, R2.3)."""
     async with opened(addresses, settings=LANES) as services:
         long = TWO_AT_ONCE | {"WORKER_CPU_SECONDS_MAX": "30"}
         doomed = start_worker(addresses, long)
@@ -154,8 +158,8 @@ async def test_a_worker_killed_in_a_slow_reading_loses_no_job_and_what_it_may_ha
         doomed.send_signal(signal.SIGKILL)
         await until_exit(doomed)
         start_worker(addresses, long)
-        ended = await until_final(services, account_id, job_id)
-        assert (ended.status, ended.attempt) == (Status.COMPLETED, 2)
+        final = await until_final(services, account_id, job_id)
+        assert (final.status, final.attempt) == (Status.COMPLETED, 2)
         assert await runs_of(services, job_id) == 3
         (charged,) = await used(services)
         assert charged > 30

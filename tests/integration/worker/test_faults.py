@@ -1,4 +1,4 @@
-"""Workers that die, servers that go away, messages that lie: no job is lost, none is done twice."""
+"""Workers die, servers become unreachable, and messages are invalid. No job is lost, and none is done twice."""
 
 import asyncio
 import signal
@@ -22,7 +22,7 @@ from upschedule.operations.embedded.valkey import STATE, Valkey, ValkeyUse
 from upschedule.processing.job import JobStatus, Status
 from upschedule.services import Services
 
-#: Shorter than in production, in the same proportions.
+#: Times are shorter than in production, in the same proportions.
 QUICK = {
     "JOBS_LEASE_SECONDS": "2",
     "JOBS_HEARTBEAT_SECONDS": "0.5",
@@ -31,13 +31,13 @@ QUICK = {
     "JOBS_BACKOFF_SECONDS_BASE": "0.2",
 }
 
-#: Not where a test has servers of its own: their jobs need a scheduler of their own.
+#: Tests with their own servers do not use it, because their jobs need a scheduler on those servers.
 WITH_SCHEDULER = pytest.mark.usefixtures("scheduler")
 
 
 @pytest.fixture
 def scheduler(addresses: Addresses, start_scheduler: StartScheduler) -> None:
-    """Finds what a dead worker leaves."""
+    """A scheduler that finds the jobs of dead workers."""
     start_scheduler(addresses, QUICK)
 
 
@@ -61,13 +61,13 @@ async def until_exit(process: "subprocess.Popen[str]") -> int:
 
 
 async def until_ready(port: int, *, ready: bool) -> None:
-    """Once the worker on that port says so itself."""
+    """Waits until the worker on this port reports this readiness."""
     async with httpx.AsyncClient(base_url=f"http://{LOOPBACK}:{port}", timeout=10) as client:
 
-        async def told() -> bool:
+        async def reports_readiness() -> bool:
             return (await client.get("/health/ready")).is_success is ready
 
-        await until(told)
+        await until(reports_readiness)
 
 
 async def runs_of(services: Services, job_id: UUID) -> int:
@@ -79,16 +79,16 @@ async def runs_of(services: Services, job_id: UUID) -> int:
 
 @WITH_SCHEDULER
 async def test_a_killed_workers_job_is_finished_by_another(addresses: Addresses, start_worker: StartWorker) -> None:
-    """(R1.2, R2.3)."""
+    """The lease of the killed worker ends (R1.2, R2.3)."""
     async with opened(addresses, settings=QUICK) as services:
         doomed = start_worker(addresses, QUICK)
         account_id, job_id = await upload(services, "slow 3 30")
         await until_status(services, account_id, job_id, Status.PROCESSING)
         start_worker(addresses, QUICK)
         doomed.send_signal(signal.SIGKILL)
-        ended = await until_final(services, account_id, job_id)
-        assert ended.status is Status.COMPLETED
-        assert ended.attempt == 2
+        final = await until_final(services, account_id, job_id)
+        assert final.status is Status.COMPLETED
+        assert final.attempt == 2
         assert len((await services.jobs.timetable(account_id, job_id)).events) == 1
 
 
@@ -96,32 +96,32 @@ async def test_a_killed_workers_job_is_finished_by_another(addresses: Addresses,
 async def test_a_stopped_worker_that_wakes_up_late_cannot_store_its_result(
     addresses: Addresses, start_worker: StartWorker
 ) -> None:
-    """(R2.3)."""
+    """Another worker owns the job by then (R2.3)."""
     async with opened(addresses, settings=QUICK) as services:
         sleeper = start_worker(addresses, QUICK)
         account_id, job_id = await upload(services, "slow 2 20")
         await until_status(services, account_id, job_id, Status.PROCESSING)
         sleeper.send_signal(signal.SIGSTOP)
         other = start_worker(addresses, QUICK)
-        ended = await until_final(services, account_id, job_id)
+        final = await until_final(services, account_id, job_id)
         sleeper.send_signal(signal.SIGCONT)
         sleeper.send_signal(signal.SIGTERM)
         assert await until_exit(sleeper) == 0
-        assert await services.jobs.status(account_id, job_id) == ended
-        assert (ended.status, ended.attempt, await runs_of(services, job_id)) == (Status.COMPLETED, 2, 2)
+        assert await services.jobs.status(account_id, job_id) == final
+        assert (final.status, final.attempt, await runs_of(services, job_id)) == (Status.COMPLETED, 2, 2)
         assert other.poll() is None
 
 
 @WITH_SCHEDULER
-async def test_a_worker_told_to_stop_finishes_what_it_reads(addresses: Addresses, start_worker: StartWorker) -> None:
+async def test_a_worker_that_is_asked_to_stop_finishes_its_job(addresses: Addresses, start_worker: StartWorker) -> None:
     async with opened(addresses, settings=QUICK) as services:
         worker = start_worker(addresses, QUICK)
         account_id, job_id = await upload(services, "slow 1 5")
         await until_status(services, account_id, job_id, Status.PROCESSING)
         worker.send_signal(signal.SIGTERM)
         assert await until_exit(worker) == 0
-        ended = await services.jobs.status(account_id, job_id)
-        assert (ended.status, ended.attempt) == (Status.COMPLETED, 1)
+        final = await services.jobs.status(account_id, job_id)
+        assert (final.status, final.attempt) == (Status.COMPLETED, 1)
 
 
 @WITH_SCHEDULER
@@ -137,22 +137,22 @@ async def test_a_worker_out_of_time_gives_its_job_back_without_counting_the_atte
         given_back = await services.jobs.status(account_id, job_id)
         assert (given_back.status, given_back.attempt) == (Status.QUEUED, 0)
         start_worker(addresses, QUICK)
-        ended = await until_final(services, account_id, job_id)
-        assert (ended.status, ended.attempt) == (Status.COMPLETED, 1)
+        final = await until_final(services, account_id, job_id)
+        assert (final.status, final.attempt) == (Status.COMPLETED, 1)
 
 
 @WITH_SCHEDULER
 async def test_a_failing_reading_is_tried_four_times_and_then_kept_for_debugging(
     addresses: Addresses, start_worker: StartWorker
 ) -> None:
-    """(R2.1, R2.5)."""
+    """R2.1 allows three retries, and R2.5 requires the dead letter."""
     async with opened(addresses, settings=QUICK) as services:
         start_worker(addresses, QUICK)
         account_id, job_id = await upload(services, "broken defect")
-        ended = await until_final(services, account_id, job_id)
-        assert (ended.status, ended.attempt) == (Status.FAILED, 4)
-        assert ended.error is not None
-        assert ended.error.code == "reading-failed"
+        final = await until_final(services, account_id, job_id)
+        assert (final.status, final.attempt) == (Status.FAILED, 4)
+        assert final.error is not None
+        assert final.error.code == "reading-failed"
         async with services.database.transaction() as connection:
             letters = await (await connection.execute("SELECT * FROM dead_letters")).fetchall()
         assert len(letters) == 1
@@ -161,27 +161,27 @@ async def test_a_failing_reading_is_tried_four_times_and_then_kept_for_debugging
 
 @WITH_SCHEDULER
 async def test_a_file_that_is_refused_is_refused_once(addresses: Addresses, start_worker: StartWorker) -> None:
-    """(R2.1)."""
+    """The cause is in the file (R2.1)."""
     async with opened(addresses, settings=QUICK) as services:
         start_worker(addresses, QUICK)
         account_id, job_id = await upload(services, "refused")
-        ended = await until_final(services, account_id, job_id)
-        assert (ended.status, ended.attempt) == (Status.FAILED, 1)
-        assert ended.error is not None
-        assert ended.error.in_file
+        final = await until_final(services, account_id, job_id)
+        assert (final.status, final.attempt) == (Status.FAILED, 1)
+        assert final.error is not None
+        assert final.error.in_file
 
 
 async def test_a_reading_beyond_its_time_is_ended_and_has_failed(
     addresses: Addresses, start_worker: StartWorker, start_scheduler: StartScheduler
 ) -> None:
-    """By the worker, or by the scheduler where the worker could no longer renew its lease (R1.5)."""
+    """The worker ends it, or the scheduler does if the worker could no longer renew its lease (R1.5)."""
     short = QUICK | {"JOBS_ATTEMPT_SECONDS_MAX": "1"}
     async with opened(addresses, settings=QUICK) as services:
         start_worker(addresses, short)
         start_scheduler(addresses, short)
         account_id, job_id = await upload(services, "slow 60 600")
-        ended = await until_final(services, account_id, job_id)
-        assert (ended.status, ended.attempt) == (Status.FAILED, 1)
+        final = await until_final(services, account_id, job_id)
+        assert (final.status, final.attempt) == (Status.FAILED, 1)
 
 
 @WITH_SCHEDULER
@@ -189,11 +189,11 @@ async def test_progress_is_seen_while_it_reads(addresses: Addresses, start_worke
     async with opened(addresses, settings=QUICK) as services:
         start_worker(addresses, QUICK)
         account_id, job_id = await upload(services, "slow 3 30")
-        seen = [status async for status in services.jobs.watch(account_id, job_id)]
-        read = [status.pages_read for status in seen if status.status is Status.PROCESSING]
+        statuses = [status async for status in services.jobs.watch(account_id, job_id)]
+        read = [status.pages_read for status in statuses if status.status is Status.PROCESSING]
         assert read == sorted(read)
         assert len(set(read)) >= 4
-        assert seen[-1].status is Status.COMPLETED
+        assert statuses[-1].status is Status.COMPLETED
 
 
 async def waiting_messages(services: Services) -> list[bytes]:
@@ -210,8 +210,8 @@ async def test_the_same_message_twenty_times_reads_once(addresses: Addresses, st
             await services.redis_state.xadd("jobs", {"data": message})
         for _ in range(2):
             start_worker(addresses, QUICK)
-        ended = await until_final(services, account_id, job_id)
-        assert ended.status is Status.COMPLETED
+        final = await until_final(services, account_id, job_id)
+        assert final.status is Status.COMPLETED
 
         async def drained() -> bool:
             return await services.redis_state.xlen("jobs") == 0
@@ -221,7 +221,7 @@ async def test_the_same_message_twenty_times_reads_once(addresses: Addresses, st
 
 
 @WITH_SCHEDULER
-async def test_poison_in_the_queue_stops_nobody(addresses: Addresses, start_worker: StartWorker) -> None:
+async def test_invalid_messages_in_the_queue_stop_no_worker(addresses: Addresses, start_worker: StartWorker) -> None:
     async with opened(addresses, settings=QUICK) as services:
         account_id, job_id = await upload(services, "plain")
         (good,) = await waiting_messages(services)
@@ -250,8 +250,8 @@ async def test_a_flushed_redis_loses_no_job(addresses: Addresses, start_worker: 
         reading = await upload(services, "slow 1 5")
         await until_status(services, *reading, Status.PROCESSING)
         await services.redis_state.flushall()
-        ended = [await until_final(services, *job) for job in [*waiting, reading]]
-        assert {(one.status, one.attempt) for one in ended} == {(Status.COMPLETED, 1)}
+        final = [await until_final(services, *job) for job in [*waiting, reading]]
+        assert {(one.status, one.attempt) for one in final} == {(Status.COMPLETED, 1)}
         assert worker.poll() is None
 
 
@@ -261,7 +261,7 @@ async def test_a_redis_that_is_away_and_comes_back_delays_only(
     start_scheduler: StartScheduler,
     private_valkey: Callable[[ValkeyUse], Valkey],
 ) -> None:
-    """(R4.4)."""
+    """R4.4 requires persistence of the queue."""
     server = private_valkey(STATE)
     own = msgspec.structs.replace(addresses, redis_state_url=server.url)
     async with opened(own, settings=QUICK) as services:
@@ -292,8 +292,8 @@ async def test_a_restart_of_postgresql_loses_no_job(
         await until_status(services, *reading, Status.PROCESSING)
         await asyncio.to_thread(server.stop)
         await asyncio.to_thread(server.start)
-        ended = [await until_final(services, *job) for job in [reading, *waiting]]
-        assert {one.status for one in ended} == {Status.COMPLETED}
+        final = [await until_final(services, *job) for job in [reading, *waiting]]
+        assert {one.status for one in final} == {Status.COMPLETED}
         assert (worker.poll(), scheduler.poll()) == (None, None)
 
 
@@ -326,13 +326,13 @@ async def test_broken_and_silent_wires_of_a_worker_lose_no_job(
         assert (await until_final(services, *await upload(services, "plain"))).status is Status.COMPLETED
         jobs = [await upload(services, "slow 0.5 5") for _ in range(3)]
         await proxy.break_connections()
-        ended = [await until_final(services, *job) for job in jobs]
-        assert {one.status for one in ended} == {Status.COMPLETED}
+        final = [await until_final(services, *job) for job in jobs]
+        assert {one.status for one in final} == {Status.COMPLETED}
         await until_ready(health, ready=True)
         proxy.go_deaf()
         jobs = [await upload(services, "plain") for _ in range(2)]
         await until_ready(health, ready=False)
         await proxy.restore()
-        ended = [await until_final(services, *job) for job in jobs]
-        assert {one.status for one in ended} == {Status.COMPLETED}
+        final = [await until_final(services, *job) for job in jobs]
+        assert {one.status for one in final} == {Status.COMPLETED}
         assert worker.poll() is None

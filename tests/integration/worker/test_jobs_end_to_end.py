@@ -18,7 +18,7 @@ from upschedule.worker.app import work
 
 @asynccontextmanager
 async def working(addresses: Addresses, settings: Mapping[str, str] | None = None) -> AsyncGenerator[None]:
-    """A worker and a scheduler."""
+    """Runs a worker and a scheduler."""
     process = load(addresses.environment(settings))
     process = msgspec.structs.replace(
         process,
@@ -40,21 +40,21 @@ async def working(addresses: Addresses, settings: Mapping[str, str] | None = Non
 
 
 async def test_an_upload_is_read_and_its_timetable_given(addresses: Addresses) -> None:
-    """(R1.1)."""
+    """R1.1 requires it."""
     async with opened(addresses) as services, working(addresses):
         account_id = await new_account(services)
         accepted = await services.intake.accept(
             account_id, file_name="a.pdf", data=a_document("plain COS132"), request_id="r1", settings=services.settings
         )
         assert accepted.created
-        ended = await until_final(services, account_id, accepted.job.id)
-        assert ended.status is Status.COMPLETED
+        final = await until_final(services, account_id, accepted.job.id)
+        assert final.status is Status.COMPLETED
         timetable = await services.jobs.timetable(account_id, accepted.job.id)
         assert [event.module for event in timetable.events] == ["COS132"]
 
 
 async def test_each_stage_of_a_job_is_measured(addresses: Addresses) -> None:
-    """Waiting, fetching, reading and storing, each once (R6.2)."""
+    """Each of the files is read once (R1.1). `perf/hundred_uploads.py` measures the time."""
     before = stages()
     async with opened(addresses) as services, working(addresses):
         account_id = await new_account(services)
@@ -72,7 +72,7 @@ async def test_each_stage_of_a_job_is_measured(addresses: Addresses) -> None:
 
 
 def stages() -> dict[str, float]:
-    """How many times each was measured."""
+    """Retries cannot help (R2.1)."""
     (family,) = JOB_STAGE_SECONDS.collect()
     return {each.labels["stage"]: each.value for each in family.samples if each.name.endswith("_count")}
 
@@ -88,12 +88,12 @@ async def test_a_hundred_small_files_at_once_are_each_read_once(addresses: Addre
             for account_id in accounts
         ]
         accepted = await asyncio.gather(*uploads)
-        ended = [
+        final = [
             await until_final(services, account_id, one.job.id)
             for account_id, one in zip(accounts, accepted, strict=True)
         ]
-        assert {one.status for one in ended} == {Status.COMPLETED}
-        assert {one.attempt for one in ended} == {1}
+        assert {one.status for one in final} == {Status.COMPLETED}
+        assert {one.attempt for one in final} == {1}
 
 
 async def test_a_result_that_postgresql_cannot_hold_ends_as_failed(addresses: Addresses) -> None:
@@ -105,5 +105,5 @@ async def test_a_result_that_postgresql_cannot_hold_ends_as_failed(addresses: Ad
         accepted = await services.intake.accept(
             account_id, file_name="a.pdf", data=document, request_id=None, settings=services.settings
         )
-        ended = await until_final(services, account_id, accepted.job.id)
-        assert (ended.status, ended.attempt) == (Status.FAILED, 4)
+        final = await until_final(services, account_id, accepted.job.id)
+        assert (final.status, final.attempt) == (Status.FAILED, 4)

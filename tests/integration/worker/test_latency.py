@@ -1,4 +1,4 @@
-"""A job does not wait for anything but its turn."""
+"""A job waits only for its turn."""
 
 from datetime import timedelta
 
@@ -8,7 +8,7 @@ from tests.support.services import Addresses, a_document, new_account, opened, u
 
 
 async def test_a_lone_upload_is_claimed_by_the_doorbell_and_not_by_the_sweeper(addresses: Addresses) -> None:
-    """(R1.1)."""
+    """The sweeper would add seconds (R1.1)."""
     async with opened(addresses) as services, working(addresses):
         account_id = await new_account(services)
         for _ in range(10):

@@ -1,4 +1,4 @@
-"""The worker as a program: its pages, its exit codes."""
+"""The worker as a program: its pages and its exit codes."""
 
 import asyncio
 import signal
@@ -32,7 +32,7 @@ def run_work(environment: dict[str, str]) -> "subprocess.CompletedProcess[str]":
 def test_health_and_metrics_are_answered_and_sigterm_ends_it_with_zero(
     addresses: Addresses, start_worker: StartWorker
 ) -> None:
-    """(R6.1, R6.2)."""
+    """R6.1 and R6.2 require both pages."""
     port = free_port()
     worker = start_worker(addresses, {PORT: str(port)})
     await_ready(port)
@@ -48,7 +48,7 @@ def test_health_and_metrics_are_answered_and_sigterm_ends_it_with_zero(
 def test_a_worker_starts_without_its_servers_and_says_that_it_is_not_ready(
     addresses: Addresses, start_worker: StartWorker
 ) -> None:
-    """(R6.1)."""
+    """The process does not exit, and readiness reports the servers (R6.1)."""
     port = free_port()
     away = msgspec.structs.replace(
         addresses, postgres_dsn="postgresql://nobody@127.0.0.1:1/x", redis_state_url="redis://127.0.0.1:1"
@@ -62,10 +62,10 @@ def test_a_worker_starts_without_its_servers_and_says_that_it_is_not_ready(
     assert worker.wait(timeout=30) == 0
 
 
-async def test_a_canary_is_ready_and_reads_only_once_it_stands_live(
+async def test_a_canary_is_ready_and_reads_only_once_it_is_live(
     addresses: Addresses, start_worker: StartWorker, tmp_path: Path
 ) -> None:
-    """(R12.2)."""
+    """A canary is ready before it reads documents (R12.2)."""
     port, standing = free_port(), tmp_path / "standing"
     standing.write_text("canary\n")
     start_worker(addresses, {PORT: str(port), "ROLLOUT_STANDING_FILE": str(standing)})
@@ -82,7 +82,10 @@ async def test_a_canary_is_ready_and_reads_only_once_it_stands_live(
 async def test_a_promoted_worker_reads_on_while_its_file_says_nothing(
     addresses: Addresses, start_worker: StartWorker, tmp_path: Path
 ) -> None:
-    """Nomad writes an empty one when Consul gives no instances, and no worker may stop reading for that (R12.2)."""
+    """Nomad writes an empty file when Consul returns no instances.
+
+    No worker may stop reading because of that (R12.2).
+    """
     port, standing = free_port(), tmp_path / "standing"
     standing.write_text("live\n")
     start_worker(addresses, {PORT: str(port), "ROLLOUT_STANDING_FILE": str(standing)})
@@ -99,7 +102,7 @@ async def test_a_promoted_worker_reads_on_while_its_file_says_nothing(
 async def test_a_worker_that_reads_a_golden_document_wrongly_ends_and_reads_nothing(
     addresses: Addresses, start_worker: StartWorker, tmp_path: Path
 ) -> None:
-    """It says why; Nomad counts its restarts, and a canary that reads wrongly is never promoted (R12.3)."""
+    """It logs the reason. Nomad counts its restarts, so a canary that reads wrongly is never promoted (R12.3)."""
     port = free_port()
     async with opened(addresses) as services:
         await accept(services, await new_account(services), a_document())
@@ -113,7 +116,7 @@ async def test_a_worker_that_reads_a_golden_document_wrongly_ends_and_reads_noth
 
 
 def test_wrong_settings_are_all_named_and_nothing_starts(addresses: Addresses) -> None:
-    """(R8.2)."""
+    """The message names variables and not secrets (R8.2)."""
     environment = addresses.environment({"JOBS_LEASE_SECONDS": "never", "NO_SUCH": "1"})
     done = run_work(environment)
     assert done.returncode == 78

@@ -1,4 +1,4 @@
-"""Real workers and schedulers of two releases: what the one that is left read is read again by the one that stays."""
+"""Real workers and schedulers of two releases: documents that the left release read are read again by the other."""
 
 import asyncio
 import signal
@@ -17,14 +17,14 @@ OLD, NEW = "2026.1", "2026.2"
 
 
 def of(release: str, **settings: str) -> dict[str, str]:
-    """A process of that release; its clocks are shorter than in production, in the same proportions."""
+    """The settings of a process of that release. Times are shorter than in production, in the same proportions."""
     return (
         QUICK | {"ROLLOUT_RELEASE": release, "ROLLOUT_RENEW_SECONDS": "0.3", "ROLLOUT_SILENT_SECONDS": "2"} | settings
     )
 
 
 async def until_read_by(services: Services, job_id: UUID, release: str | None, *, runs: int) -> None:
-    """The job is completed and bears that mark, after so many runs."""
+    """Waits until the job is completed with the mark of the release, after this number of runs."""
 
     async def done() -> bool:
         job = await read(services, job_id)
@@ -34,10 +34,10 @@ async def until_read_by(services: Services, job_id: UUID, release: str | None, *
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-async def test_what_a_left_release_read_is_read_again_by_itself(
+async def test_what_a_left_release_read_is_read_again_automatically(
     addresses: Addresses, start_worker: StartWorker, start_scheduler: StartScheduler, number: signal.Signals
 ) -> None:
-    """However its processes ended; nothing but PostgreSQL says so (R12.3)."""
+    """It makes no difference how its processes ended. Only PostgreSQL shows that it was left (R12.3)."""
     async with opened(addresses, settings=QUICK) as services:
         left = [start_worker(addresses, of(NEW)), start_scheduler(addresses, of(NEW))]
         jobs = [await upload(services, "plain") for _ in range(3)]
@@ -78,7 +78,7 @@ async def test_what_a_confirmed_release_read_is_read_once(
 async def test_the_job_of_a_killed_worker_bears_the_mark_of_the_release_that_ended_it(
     addresses: Addresses, start_worker: StartWorker, start_scheduler: StartScheduler
 ) -> None:
-    """The lease brings it back, as for any worker (R2.3)."""
+    """The job is due again when the lease ends, as for any worker (R2.3)."""
     async with opened(addresses, settings=QUICK) as services:
         start_scheduler(addresses, of(OLD))
         doomed = start_worker(addresses, of(NEW))
@@ -90,6 +90,6 @@ async def test_the_job_of_a_killed_worker_bears_the_mark_of_the_release_that_end
         await until(claimed)
         doomed.kill()
         start_worker(addresses, of(OLD))
-        ended = await until_final(services, account_id, job_id)
-        assert (ended.status, ended.attempt) == (Status.COMPLETED, 2)
+        final = await until_final(services, account_id, job_id)
+        assert (final.status, final.attempt) == (Status.COMPLETED, 2)
         await until_read_by(services, job_id, OLD, runs=2)
