@@ -39,39 +39,47 @@ STATISTICS: Mapping[str, tuple[str, Mapping[str, float]]] = {
 }
 
 
+CERTIFICATE_METRIC = "stores_certificate_end_seconds"
+CERTIFICATE_SENTENCE = "When the certificate of the store ends, in Unix time"
 #: libpq's request for TLS, which both servers answer with S.
 TLS_REQUEST = bytes.fromhex("0000000804d2162f")
-CERTIFICATE_SECONDS = 300.0
 CONNECT_SECONDS = 5.0
+#: Between two questions for the certificates, also after one that was not answered.
+CERTIFICATE_SECONDS = float(os.environ.get("CERTIFICATE_SECONDS", "300"))
+RETRY_SECONDS = min(30.0, CERTIFICATE_SECONDS)
 
 
 class Certificates(Collector):
-    """Asks each store for its certificate once in five minutes; an answer that failed is asked for again."""
+    """Asks the stores in a thread of its own: a store that does not answer must not delay the figures of PgBouncer."""
 
     def __init__(self) -> None:
-        self._known: dict[str, tuple[float, float]] = {}
+        self._ends: dict[str, float] = {}
 
     def describe(self) -> list[Metric]:
-        """Nothing, so that no store is asked before there is a scrape."""
-        return []
+        """One family."""
+        return [GaugeMetricFamily(CERTIFICATE_METRIC, CERTIFICATE_SENTENCE)]
 
     def collect(self) -> Iterator[Metric]:
-        """A store that does not answer keeps the last end that it showed."""
-        family = GaugeMetricFamily(
-            "stores_certificate_end_seconds", "When the certificate of the store ends, in Unix time", labels=["store"]
-        )
-        for store in ("postgres", "pgbouncer"):
-            host, port = (os.environ.get(f"{store.upper()}_{name}", "") for name in ("HOST", "PORT"))
-            asked_at, end = self._known.get(store, (float("-inf"), 0.0))
-            if host and time.monotonic() - asked_at > CERTIFICATE_SECONDS:
-                try:
-                    end = certificate_end(host, int(port))
-                    self._known[store] = time.monotonic(), end
-                except OSError as error:
-                    print(f"certificate of {store}: {error}", file=sys.stderr)  # noqa: T201 - its log
-            if end:
-                family.add_metric([store], end)
+        """A store that does not answer keeps the end that it showed last."""
+        family = GaugeMetricFamily(CERTIFICATE_METRIC, CERTIFICATE_SENTENCE, labels=["store"])
+        for store, end in list(self._ends.items()):
+            family.add_metric([store], end)
         yield family
+
+    def watch(self) -> None:
+        """Asks without end."""
+        while True:
+            answered = [self._ask(store) for store in ("postgres", "pgbouncer")]
+            time.sleep(CERTIFICATE_SECONDS if all(answered) else RETRY_SECONDS)
+
+    def _ask(self, store: str) -> bool:
+        host, port = (os.environ[f"{store.upper()}_{name}"] for name in ("HOST", "PORT"))
+        try:
+            self._ends[store] = certificate_end(host, int(port))
+        except OSError as error:
+            print(f"certificate of {store}: {error}", file=sys.stderr)  # noqa: T201 - its log
+            return False
+        return True
 
 
 def certificate_end(host: str, port: int) -> float:
@@ -139,6 +147,8 @@ def asked(*questions: str) -> list[list[dict[str, Any]]]:
 
 if __name__ == "__main__":
     REGISTRY.register(PgBouncer())
-    REGISTRY.register(Certificates())
+    certificates = Certificates()
+    REGISTRY.register(certificates)
+    threading.Thread(target=certificates.watch, name="certificates", daemon=True).start()
     start_http_server(int(sys.argv[2]), sys.argv[1])
     threading.Event().wait()

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx
 
@@ -45,7 +46,7 @@ class AlertingSite:
 def running_alerting(folder: Path, exporters: Mapping[str, str] | None = None) -> Iterator[AlertingSite]:
     """Intervals as on a cluster, but for those between messages of one group, which only make tests long.
 
-    `exporters` has the addresses of further targets, by service.
+    `exporters` has the addresses of further targets, by service: HOST:PORT, or with the path of another page.
     """
     certificate = self_signed(folder, "mail", "DNS:localhost")
     with ExitStack() as owned:
@@ -91,8 +92,17 @@ def _targets(page: str, exporters: Mapping[str, str]) -> str:
     services = ("api", "worker", "scheduler")
     labels = [{"service": service, "alloc": service, "canary": "no"} for service in services]
     pages = [{"targets": [page], "labels": each} for each in labels]
-    others = [{"targets": [at], "labels": {"service": name, "canary": "no"}} for name, at in exporters.items()]
+    others = [{"targets": [at.partition("/")[0]], "labels": _labels(name, at)} for name, at in exporters.items()]
     return json.dumps(pages + others)
+
+
+def _labels(name: str, at: str) -> dict[str, str]:
+    """With the path and the query of the page where they are not Prometheus' own."""
+    labels = {"service": name, "canary": "no"}
+    path, _, query = at.partition("/")[2].partition("?")
+    if path:
+        labels["__metrics_path__"] = f"/{path}"
+    return labels | {f"__param_{key}": value for key, value in parse_qsl(query)}
 
 
 @contextmanager

@@ -26,13 +26,15 @@ class Certificate:
     key: Path
 
 
-def self_signed(folder: Path, name: str, subject_alternative_name: str) -> Certificate:
+def self_signed(folder: Path, name: str, subject_alternative_name: str, *, days: int = 2) -> Certificate:
     """Its own authority. `subject_alternative_name` as openssl writes it, `DNS:…` or `IP:…`."""
     made = Certificate(certificate=folder / f"{name}.pem", key=folder / f"{name}.key")
-    options = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2", "-subj", "/CN=test"]
+    options = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=test"]
     files = ["-out", str(made.certificate), "-keyout", str(made.key)]
     extension = ["-addext", f"subjectAltName={subject_alternative_name}"]
-    subprocess.run(["openssl", "req", "-x509", *options, *files, *extension], check=True, capture_output=True)
+    subprocess.run(
+        ["openssl", "req", "-x509", "-days", str(days), *options, *files, *extension], check=True, capture_output=True
+    )
     return made
 
 
