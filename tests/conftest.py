@@ -1,4 +1,7 @@
-"""Fixtures of the real servers. Each starts when the first test asks for it; what a test gets is its own and empty."""
+"""Fixtures of the real servers.
+
+Each server starts for the first test that needs it. Each test gets an empty part of it.
+"""
 
 import itertools
 import signal
@@ -22,7 +25,7 @@ from upschedule.operations.embedded.valkey import CACHE, STATE, Valkey, ValkeyUs
 from upschedule.stores.bucket import BucketAddress
 
 _ROOT = Path(__file__).parent
-#: What the tests of a folder need from the system. The first folder that fits counts.
+#: The system programs that the tests of a folder need. The first folder that matches counts.
 _NEEDS = {
     "browser": (prerequisites.CHROMIUM, prerequisites.LIBATOMIC),
     "migration": (prerequisites.POSTGRESQL,),
@@ -40,9 +43,9 @@ _NEEDS = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """A run that is terminated, by a CI's limit of time for example, still stops the servers that it started.
+    """Makes a run that gets SIGTERM, for example at a time limit of the CI, stop the servers that it started.
 
-    One of several processes takes its own part of the ports.
+    Each of several processes takes its own part of the ports.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     if worker := getattr(config, "workerinput", None):
@@ -50,7 +53,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Processes that share the tests are given the files in this order."""
+    """Sorts the files for processes that share the tests."""
     if hasattr(config, "workerinput"):
         items.sort(key=lambda item: place_of(item.nodeid))
 
@@ -60,7 +63,7 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """End before the first test where a program that the chosen tests need is missing."""
+    """Ends the run before the first test if a program that the chosen tests need is missing."""
     if session.config.option.collectonly:
         return
     folders = {item.path.relative_to(_ROOT).parent.as_posix() for item in session.items}
@@ -94,20 +97,20 @@ def postgres_template(postgres_server: Postgres) -> str:
 
 @pytest.fixture
 def database(postgres_server: Postgres, postgres_template: str) -> Iterator[Database]:
-    """A migrated, empty database of this test."""
+    """A migrated, empty database for this test."""
     with fresh_database(postgres_server, template=postgres_template) as fresh:
         yield fresh
 
 
 @pytest.fixture
 def postgres_dsn(database: Database) -> str:
-    """The application's role: rows only."""
+    """The URL of the application's role, which can change rows only."""
     return database.dsn
 
 
 @pytest.fixture
 def postgres_owner_dsn(database: Database) -> str:
-    """The role that owns the tables."""
+    """The URL of the role that owns the tables."""
     return database.owner_dsn
 
 
@@ -125,13 +128,13 @@ def valkey_cache_server(scratch: Path) -> Iterator[Valkey]:
 
 @pytest.fixture
 def redis_state_url(valkey_state_server: Valkey) -> str:
-    """Noeviction, AOF; empty."""
+    """An empty Redis with noeviction and an append-only file."""
     return _emptied(valkey_state_server)
 
 
 @pytest.fixture
 def redis_cache_url(valkey_cache_server: Valkey) -> str:
-    """2 GB, allkeys-lru; empty."""
+    """An empty Redis with 2 GB and allkeys-lru."""
     return _emptied(valkey_cache_server)
 
 
@@ -167,7 +170,7 @@ def isolated_servers(
 
 @pytest.fixture
 def private_postgres(scratch: Path) -> Iterator[Callable[[], Postgres]]:
-    """Start a PostgreSQL that the test may stop, kill and start."""
+    """Starts a PostgreSQL that the test may stop, kill and start."""
     with ExitStack() as owned:
 
         def start() -> Postgres:
@@ -179,7 +182,7 @@ def private_postgres(scratch: Path) -> Iterator[Callable[[], Postgres]]:
 
 @pytest.fixture
 def private_valkey(scratch: Path) -> Iterator[Callable[[ValkeyUse], Valkey]]:
-    """Start a Redis that the test may stop, kill and start: `private_valkey(STATE)`."""
+    """Starts a Redis that the test may stop, kill and start: `private_valkey(STATE)`."""
     with ExitStack() as owned:
 
         def start(use: ValkeyUse) -> Valkey:
@@ -190,7 +193,7 @@ def private_valkey(scratch: Path) -> Iterator[Callable[[ValkeyUse], Valkey]]:
 
 @pytest.fixture
 def private_seaweedfs(scratch: Path) -> Iterator[Callable[[], SeaweedFS]]:
-    """Start an S3 store that the test may stop, kill and start."""
+    """Starts an S3 store that the test may stop, kill and start."""
     with ExitStack() as owned:
 
         def start() -> SeaweedFS:

@@ -1,4 +1,4 @@
-"""Chromium before the real application, its worker and its servers."""
+"""Fixtures with Chromium, the real application, its worker and its servers."""
 
 import os
 from collections.abc import Callable, Generator, Iterator
@@ -33,7 +33,7 @@ _FAILED = pytest.StashKey[bool]()
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Lets the fixtures of a test know how it ended."""
+    """Stores whether a test failed, for its fixtures."""
     report = yield
     if call.when == "call":
         item.stash[_FAILED] = report.failed
@@ -46,7 +46,7 @@ def chromium() -> Iterator[Browser]:
 
     Playwright's event loop runs in the main thread until the fixture ends, so no asynchronous test can run meanwhile.
     """
-    # As root Chromium refuses its sandbox.
+    # Chromium refuses to use its sandbox as root.
     arguments = [*_ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=arguments)
@@ -64,21 +64,21 @@ def application(isolated_servers: IsolatedServers, tmp_path_factory: pytest.Temp
 
 @pytest.fixture
 def running(own_environment: dict[str, str]) -> Iterator[ExitStack]:
-    """For the processes that a test starts: they end after the browsers, and before their database goes."""
+    """Processes that a test starts. They end after the browsers, and before their database is removed."""
     with ExitStack() as processes:
         yield processes
 
 
 @pytest.fixture
 def new_user(chromium: Browser, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[NewUser]:
-    """A user with a browser of their own: `new_user(url, width=390)`. No error may reach the console."""
+    """Creates a user with a new browser: `new_user(url, width=390)`. The test fails if an error reaches the console."""
     if "running" in request.fixturenames:
-        # What is set up first ends last: a page that still asks for its state meets a server.
+        # The fixture that is set up first is closed last, so that a page which still polls its status finds a server.
         request.getfixturevalue("running")
     users: list[User] = []
 
     def arrive(url: str, *, width: int = 1440, height: int = 900, **options: Any) -> User:
-        # Playwright sees no request that a service worker answers: a test asks for it.
+        # Playwright does not see requests that a service worker answers, so tests enable service workers explicitly.
         options = {"service_workers": "block", "locale": "en-ZA"} | options
         context = chromium.new_context(base_url=url, viewport={"width": width, "height": height}, **options)
         context.set_default_timeout(30_000)
@@ -96,7 +96,7 @@ def new_user(chromium: Browser, tmp_path: Path, request: pytest.FixtureRequest) 
 
 @pytest.fixture
 def user(new_user: NewUser, application: ApiProcess) -> User:
-    """On the page, at a desk."""
+    """A user on the first page, with a desktop browser."""
     found = new_user(application.url)
     found.page.goto("/")
     return found

@@ -1,4 +1,4 @@
-"""An account from the sign-up to its end, on every width and in both themes, with and without scripts."""
+"""An account from the sign-up to its deletion, on each width and in both themes, with and without scripts."""
 
 from pathlib import Path
 
@@ -28,7 +28,10 @@ def _change_password(page: Page, password: str) -> None:
 
 
 def test_an_account_from_its_beginning_to_its_end(new_user: NewUser, application: ApiProcess, tmp_path: Path) -> None:
-    """On a second device by forms alone: what was added before the sign-up is there as well, until all is deleted."""
+    """A second device uses only forms.
+
+    Documents from before the sign-up are there as well, until everything is deleted.
+    """
     user = new_user(application.url)
     page = user.page
     page.goto("/account")
@@ -81,7 +84,7 @@ def test_an_account_from_its_beginning_to_its_end(new_user: NewUser, application
 
 
 def test_the_account_page_needs_no_mouse(user: User) -> None:
-    """From the first page to the sign-up, in the order of the page (WCAG 2.1.1)."""
+    """The keyboard leads from the first page to the sign-up, in the order of the page (WCAG 2.1.1)."""
     user.tab_to("a[href='/account']")
     user.page.keyboard.press("Enter")
     expect(user.page.get_by_role("heading", name="Sign in")).to_be_visible()

@@ -1,4 +1,4 @@
-"""The links that come by mail, on every width and in both themes."""
+"""The links that are sent by mail, on each width and in both themes."""
 
 import re
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def _link(mailbox: Mailbox, number: int) -> str:
 def test_an_address_is_confirmed_and_a_password_replaced_by_links(
     new_user: NewUser, mail_application: ApiProcess, mailbox: Mailbox, tmp_path: Path
 ) -> None:
-    """Every screen of it is accessible."""
+    """Every page on the way is accessible."""
     user = new_user(mail_application.url)
     page = user.page
     page.goto("/account/sign-up")

@@ -1,4 +1,4 @@
-"""Whether the page can be read, in both themes (WCAG 1.4.3)."""
+"""The contrast of all texts, in both themes (WCAG 1.4.3)."""
 
 from pathlib import Path
 
@@ -22,10 +22,10 @@ _ALL_COLOURS = """colours => {
 
 
 @pytest.mark.parametrize("colour_scheme", ["light", "dark"])
-def test_every_text_stands_out_from_its_ground(
+def test_every_text_has_enough_contrast_with_its_background(
     new_user: NewUser, application: ApiProcess, tmp_path: Path, colour_scheme: str
 ) -> None:
-    """Cards that failed, doubts, and modules of every colour included."""
+    """The test includes failed documents, warnings, and modules of every colour."""
     user = new_user(application.url, color_scheme=colour_scheme)
     user.page.goto("/")
     assert user.page.evaluate(TOO_FAINT) == []

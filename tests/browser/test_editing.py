@@ -1,4 +1,4 @@
-"""Editing entries: changed, hidden, added, undone; a newer printing keeps what was changed."""
+"""Entries are edited, hidden, added and restored. A newer printing keeps the edits."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def _with_calendar(user: User, tmp_path: Path) -> None:
 def test_an_edited_class_reaches_the_calendar_and_survives_a_newer_printing(
     new_user: NewUser, application: ApiProcess, tmp_path: Path
 ) -> None:
-    """The name, the time and the note are the student's; the room, which was not changed, is the newer one."""
+    """The edited name, time and note stay. The room, which was not edited, is that of the newer printing."""
     user = new_user(application.url)
     page = user.page
     _with_calendar(user, tmp_path)
@@ -64,7 +64,7 @@ def test_an_edited_class_reaches_the_calendar_and_survives_a_newer_printing(
 
 
 def test_a_change_is_undone_where_it_was_made(user: User, tmp_path: Path) -> None:
-    """An entry is hidden from its form; the first page offers to undo it."""
+    """An entry is hidden with its form, and the first page offers to undo it."""
     page = user.page
     _with_calendar(user, tmp_path)
     expect(user.classes).to_have_count(5)
@@ -78,7 +78,7 @@ def test_a_change_is_undone_where_it_was_made(user: User, tmp_path: Path) -> Non
 
 
 def test_a_time_that_cannot_be_comes_back_with_the_reason(user: User, tmp_path: Path) -> None:
-    """Beside its field, with everything that was typed."""
+    """The reason is beside its field, and all fields keep what was typed."""
     page = user.page
     _with_calendar(user, tmp_path)
     _open(user)
@@ -93,7 +93,7 @@ def test_a_time_that_cannot_be_comes_back_with_the_reason(user: User, tmp_path: 
 def test_without_scripts_entries_are_added_hidden_and_reminded_of(
     new_user: NewUser, application: ApiProcess, tmp_path: Path
 ) -> None:
-    """The list hides many at once; an entry of one's own is in the week, in the clashes and in the file."""
+    """The list hides many entries at once. An own entry is in the week, in the clashes and in the file."""
     user = new_user(application.url, width=390, java_script_enabled=False)
     page = user.page
     page.goto("/")
@@ -128,7 +128,7 @@ def test_without_scripts_entries_are_added_hidden_and_reminded_of(
 
 
 def test_the_screens_for_editing_are_accessible(user: User, tmp_path: Path) -> None:
-    """The list, a new entry and the reminders."""
+    """The pages are the list, a new entry and the reminders."""
     page = user.page
     _with_calendar(user, tmp_path)
     for path in ("", "/new", "/reminders"):
@@ -137,7 +137,7 @@ def test_the_screens_for_editing_are_accessible(user: User, tmp_path: Path) -> N
 
 
 def test_an_entry_that_was_changed_in_another_tab_is_not_overwritten(user: User, tmp_path: Path) -> None:
-    """The second form says so."""
+    """The second form shows a message."""
     page = user.page
     _with_calendar(user, tmp_path)
     _open(user)

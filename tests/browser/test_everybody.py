@@ -1,4 +1,7 @@
-"""The page on every screen, with a keyboard only, without JavaScript; small, and nobody else's business."""
+"""The page on each screen width, with a keyboard only, and without JavaScript.
+
+It is small and loads nothing from other sites.
+"""
 
 import re
 from pathlib import Path
@@ -17,7 +20,7 @@ _LONG_NAME = "a" * 90 + "_2026-08-12T10.33.21_(1)(copy).pdf"
 
 
 def _long_named(directory: Path) -> Path:
-    """With doubts, which repeat the name."""
+    """A schedule with warnings that repeat the long name."""
     return schedules.semester_tests(directory, weekday="Monday").rename(directory / _LONG_NAME)
 
 
@@ -27,7 +30,7 @@ def _long_named(directory: Path) -> Path:
 def test_nothing_is_wider_than_the_screen(
     new_user: NewUser, application: ApiProcess, tmp_path: Path, width: int, colour_scheme: str
 ) -> None:
-    """Empty, failed with a long name, and with all three kinds of schedule."""
+    """The page is empty, has a failed document with a long name, and has all three kinds of schedule."""
     user = new_user(application.url, width=width, color_scheme=colour_scheme)
     user.page.goto("/")
     assert not user.overflows()
@@ -42,9 +45,9 @@ def test_nothing_is_wider_than_the_screen(
 
 
 def test_the_keyboard_is_enough(user: User, tmp_path: Path) -> None:
-    """Choose files, look at the dates, choose a group, change the dates, download (WCAG 2.1.1, 2.4.3)."""
+    """The user chooses files, reads the dates, chooses a group, changes the dates and downloads (WCAG 2.1.1, 2.4.3)."""
     page = user.page
-    # Watched from early on: the browser is told in passing, and might else open a real dialogue first.
+    # The test listens from the beginning, since the browser could otherwise open a real dialogue first.
     with page.expect_file_chooser() as opened:
         user.tab_to("#file")
         page.keyboard.press("Enter")
@@ -57,10 +60,10 @@ def test_the_keyboard_is_enough(user: User, tmp_path: Path) -> None:
     user.tab_to("select[name=group]")
     page.keyboard.press("ArrowDown")
     expect(user.classes).to_have_count(4)
-    # The part was rendered anew; the focus is where it was.
+    # The part was rendered again, and the focus is on the same field.
     assert page.evaluate("document.activeElement.name") == "group"
     user.tab_to("[name=S2_start]")
-    # The first part of a date is another one in each country; one more of it is another date everywhere.
+    # The first part of a date depends on the country. Increasing it by one gives another date in each.
     page.keyboard.press("ArrowUp")
     start = page.locator("[name=S2_start]").input_value()
     assert start != "2026-07-13"
@@ -75,7 +78,7 @@ def test_the_keyboard_is_enough(user: User, tmp_path: Path) -> None:
 
 
 def test_everything_works_without_javascript(new_user: NewUser, application: ApiProcess, tmp_path: Path) -> None:
-    """Upload, status that renews itself, calendar, dates, groups, download, removal: plain forms."""
+    """Upload, status with automatic reloads, calendar, dates, groups, download and removal work with plain forms."""
     user = new_user(application.url, java_script_enabled=False)
     page = user.page
     page.goto("/")
@@ -98,8 +101,8 @@ def test_everything_works_without_javascript(new_user: NewUser, application: Api
     expect(user.cards).to_have_count(1)
 
 
-def test_a_wrong_file_is_told_without_javascript(new_user: NewUser, application: ApiProcess, tmp_path: Path) -> None:
-    """A page with the service's sentence and the way back."""
+def test_a_wrong_file_is_shown_without_javascript(new_user: NewUser, application: ApiProcess, tmp_path: Path) -> None:
+    """A page shows the service's sentence and a link to the first page."""
     user = new_user(application.url, java_script_enabled=False)
     user.page.goto("/")
     notes = tmp_path / "notes.pdf"
@@ -111,8 +114,8 @@ def test_a_wrong_file_is_told_without_javascript(new_user: NewUser, application:
     expect(user.page.get_by_role("heading", level=1)).to_contain_text("Your schedule")
 
 
-def test_the_page_is_small_and_asks_nobody_else(new_user: NewUser, application: ApiProcess) -> None:
-    """Under 100 kB before compression is even counted, cached for ever, from one site only."""
+def test_the_page_is_small_and_loads_from_one_site_only(new_user: NewUser, application: ApiProcess) -> None:
+    """The page has less than 100 kB before compression, is cached without a limit, and comes from one site only."""
     user = new_user(application.url)
     sizes: dict[str, int] = {}
     user.page.on("response", lambda answer: sizes.update({answer.url: len(answer.body())}))
@@ -125,6 +128,6 @@ def test_the_page_is_small_and_asks_nobody_else(new_user: NewUser, application: 
     script = next(url for url in user.requested if url.endswith("/main.js"))
     answer = user.page.request.get(script)
     assert "immutable" in answer.headers["cache-control"]
-    # Another release's digest: served, not kept.
+    # The digest of another release is answered, but must not be cached.
     other = user.page.request.get(re.sub(r"/static/\w+/", "/static/000000000000/", script))
     assert (other.status, other.headers["cache-control"]) == (200, "no-store")

@@ -1,4 +1,4 @@
-"""What a first visit may cost, in figures that do not depend on the speed of the machine."""
+"""Limits of a first visit, in figures that do not depend on the speed of the machine."""
 
 from playwright.sync_api import Browser
 
@@ -7,7 +7,7 @@ from tests.support.processes.application import ApiProcess
 
 
 def test_the_first_page_keeps_its_budget(chromium: Browser, application: ApiProcess) -> None:
-    """Requests before an upload works, bytes as transferred, and what moves while it loads."""
+    """Limited are the requests before an upload works, the transferred bytes, and layout shifts during the load."""
     found = measure(chromium, application.url, slow=False)
     assert 0 < found.requests <= REQUESTS_MAX
     assert 0 < found.bytes <= BYTES_MAX

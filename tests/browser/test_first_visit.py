@@ -1,4 +1,4 @@
-"""A first visit on a phone, from the PDF to a calendar whose groups have no clash: how many taps, and how long."""
+"""The number of taps and the time of a first visit on a phone, from the PDF to a calendar without clashes."""
 
 import time
 from collections.abc import Callable
@@ -17,14 +17,14 @@ _ANDROID = (
 )
 _TAPS_MAX = 7
 _SECONDS_MAX = 60
-#: One that opens the picker of the phone, and one on the file in it.
+#: One tap opens the phone's picker, and one chooses the file in it.
 _TAPS_TO_CHOOSE = 2
 
 
 def test_a_calendar_without_clashes_takes_fewer_than_eight_taps_and_less_than_a_minute(
     new_user: NewUser, application: ApiProcess, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> None:
-    """Lectures alone, which print no year: the year is one more tap than other schedules need."""
+    """Lectures print no year, so the question about the year needs one tap more than other schedules."""
     pdf = schedules.lectures(tmp_path, ROWS)
     user = new_user(application.url, width=390, user_agent=_ANDROID, has_touch=True, is_mobile=True)
     page, taps, begun = user.page, 0, time.monotonic()

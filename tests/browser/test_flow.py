@@ -1,4 +1,4 @@
-"""From PDFs to a calendar, as a student goes."""
+"""The way of a student from PDFs to a calendar."""
 
 import datetime as dt
 import re
@@ -29,29 +29,29 @@ def _dates(document: bytes, time: dt.time, *, weekday: int) -> list[dt.date]:
 
 
 def test_several_pdfs_become_one_calendar(user: User, tmp_path: Path) -> None:
-    """Chosen at once, each with a card of its own, joined in one file (R1.1)."""
+    """The files are chosen together. Each has a card, and one calendar file contains all (R1.1)."""
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path), schedules.exams(tmp_path))
     expect(user.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
     expect(user.state("tests.pdf")).to_have_text("Read: 2 tests")
     expect(user.state("exams.pdf")).to_have_text("Read: 2 exams")
     user.await_calendar()
     mondays = _dates(user.download(), _TIME, weekday=0)
-    # Term dates as shipped; 10 August 2026 is the public holiday of the Sunday before.
+    # Term dates are those shipped. 10 August 2026 is the public holiday of the Sunday before.
     assert mondays[:4] == [dt.date(2026, 7, 13), dt.date(2026, 7, 20), dt.date(2026, 7, 27), dt.date(2026, 8, 3)]
     assert dt.date(2026, 8, 10) not in mondays
     assert dt.date(2026, 10, 12) in mondays
-    assert dt.date(2026, 11, 9) in mondays  # The exam.
+    assert dt.date(2026, 11, 9) in mondays  # This is the exam.
 
 
 def test_files_dropped_on_the_page_are_taken(user: User, tmp_path: Path) -> None:
-    """Anywhere on it."""
+    """They may be dropped anywhere on it."""
     user.drop([schedules.lectures(tmp_path), schedules.semester_tests(tmp_path)])
     expect(user.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
     expect(user.state("tests.pdf")).to_have_text("Read: 2 tests")
 
 
 def test_the_week_and_the_dates_show_what_was_read(user: User, tmp_path: Path) -> None:
-    """Classes by day, tests and exams by date, what is not sure marked."""
+    """Classes are listed by day, and tests and exams by date. Doubtful entries are marked."""
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path), schedules.exams(tmp_path))
     user.await_calendar()
     user.view("All classes")
@@ -67,8 +67,8 @@ def test_the_week_and_the_dates_show_what_was_read(user: User, tmp_path: Path) -
     expect(listed.nth(3)).to_contain_text("Not final")
 
 
-def test_what_is_doubtful_stands_beside_its_row(user: User, tmp_path: Path) -> None:
-    """With the page and the row of the document, to be checked there."""
+def test_what_is_doubtful_is_shown_beside_its_row(user: User, tmp_path: Path) -> None:
+    """The warning names the page and the row of the document, so that the student can compare them."""
     user.choose(schedules.semester_tests(tmp_path, weekday="Saturday"), schedules.exams(tmp_path))
     user.await_calendar()
     expect(user.page.locator(".appointment .warning")).to_have_count(0)
@@ -82,7 +82,10 @@ def test_what_is_doubtful_stands_beside_its_row(user: User, tmp_path: Path) -> N
 
 
 def test_other_dates_change_the_calendar(user: User, tmp_path: Path) -> None:
-    """They are asked to be confirmed, with their source, and count as confirmed once given."""
+    """The page asks the student to confirm them and names their source.
+
+    Dates that the student sets count as confirmed.
+    """
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
     user.await_calendar()
     dates = user.page.locator("#dates")
@@ -100,7 +103,7 @@ def test_other_dates_change_the_calendar(user: User, tmp_path: Path) -> None:
 
 
 def test_dates_that_cannot_be_are_refused_with_the_reason(user: User, tmp_path: Path) -> None:
-    """The sentence comes from the service; the calendar stays as it was."""
+    """The sentence comes from the service, and the calendar does not change."""
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
     user.await_calendar()
     user.page.locator("[name=S2_end]").fill("2026-07-01")
@@ -110,7 +113,7 @@ def test_dates_that_cannot_be_are_refused_with_the_reason(user: User, tmp_path: 
 
 
 def test_groups_and_modules_that_are_not_mine_leave(user: User, tmp_path: Path) -> None:
-    """From the week and from the file."""
+    """They are removed from the week and from the file."""
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
     user.await_calendar()
     slots = user.classes
@@ -125,8 +128,8 @@ def test_groups_and_modules_that_are_not_mine_leave(user: User, tmp_path: Path) 
     assert "XYZ 214" not in document
 
 
-def test_the_subscription_is_open_to_whoever_has_its_link(user: User, application: ApiProcess, tmp_path: Path) -> None:
-    """As a feed without a cookie; Apple's link is the same by another scheme."""
+def test_the_subscription_is_open_to_all_who_have_its_link(user: User, application: ApiProcess, tmp_path: Path) -> None:
+    """The feed needs no cookie. Apple's link differs only in its scheme."""
     user.choose(schedules.semester_tests(tmp_path))
     user.await_calendar()
     feed_url = user.page.get_by_label("Link for any calendar").input_value()
@@ -138,7 +141,7 @@ def test_the_subscription_is_open_to_whoever_has_its_link(user: User, applicatio
 
 
 def test_coming_back_finds_everything(user: User, tmp_path: Path) -> None:
-    """Documents, calendar and choices."""
+    """These are documents, calendar and choices."""
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
     user.await_calendar()
     feed_url = user.page.get_by_label("Link for any calendar").input_value()

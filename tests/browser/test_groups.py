@@ -1,4 +1,4 @@
-"""Choosing groups: combinations without a clash first, the least bad where there is none, and clashes dismissed."""
+"""Choosing groups: combinations without a clash come first, or else the least bad, and clashes can be dismissed."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from tests.support.browser import schedules
 from tests.support.browser.user import User
 from tests.support.processes.application import ApiProcess
 
-#: Of the two practicals one clashes with a lecture; and there is a choice between two tutorials without a difference.
+#: One of the two practicals clashes with a lecture. Two tutorials are equally good.
 ROWS = (
     ("ABC 123", "G01", ("L1", 0, "08:30 - 09:20", "Maple 3-7"), ("L2", 3, "10:30 - 11:20", "Oak 2-26")),
     ("ABC 123", "P01", ("P1", 1, "14:30 - 17:20", "Computatorium Red Lab")),
@@ -19,7 +19,7 @@ ROWS = (
     ("XYZ 214", "T01", ("T1", 4, "07:30 - 08:20", "Great Hall")),
     ("XYZ 214", "T02", ("T1", 4, "09:30 - 10:20", "Great Hall")),
 )
-#: Both practicals clash, one of them with a class of every week, the other with a single test.
+#: Both practicals clash, one with a weekly class and the other with a single test.
 ALWAYS_CLASHING = (
     ("ABC 123", "P01", ("P1", 5, "09:30 - 12:20", "Computatorium Red Lab")),
     ("ABC 123", "P02", ("P1", 1, "14:30 - 17:20", "Computatorium Grey Lab")),
@@ -37,7 +37,7 @@ def with_calendar(user: User, *files: Path) -> None:
 def test_the_best_combination_is_two_taps_away(
     new_user: NewUser, application: ApiProcess, tmp_path: Path, width: int, colour_scheme: str
 ) -> None:
-    """From the calendar to groups without a clash; what was not taken leaves the calendar."""
+    """The path leads from the calendar to groups without a clash. Groups that were not taken leave the calendar."""
     user = new_user(application.url, width=width, color_scheme=colour_scheme)
     page = user.page
     with_calendar(user, schedules.lectures(tmp_path, ROWS), schedules.semester_tests(tmp_path))
@@ -48,7 +48,7 @@ def test_the_best_combination_is_two_taps_away(
     page.get_by_role("button", name="Take combination 1: no clash").click()
     current = page.locator("#current")
     expect(current).to_contain_text("Your groups now: no clash")
-    # What took the place of the form is read next, and the change is announced.
+    # The text that replaces the form gets the focus, and the change is announced.
     expect(page.locator("#current-title")).to_be_focused()
     expect(page.locator("#announcer")).to_have_text("These groups are chosen. No clash.")
     assert not user.overflows()
@@ -64,7 +64,7 @@ def test_the_best_combination_is_two_taps_away(
 def test_a_tap_on_a_class_leads_to_its_other_groups(
     new_user: NewUser, application: ApiProcess, tmp_path: Path, width: int
 ) -> None:
-    """Anywhere on it; a class without another group leads to its own page only."""
+    """The tap may be anywhere on the class. A class without another group leads only to its own page."""
     user = new_user(application.url, width=width)
     page = user.page
     with_calendar(user, schedules.lectures(tmp_path, ROWS), schedules.semester_tests(tmp_path))
@@ -80,7 +80,7 @@ def test_a_tap_on_a_class_leads_to_its_other_groups(
 
 
 def test_wishes_change_the_order_at_once(user: User, tmp_path: Path) -> None:
-    """Without a button; they are kept."""
+    """No button is needed, and the wishes are stored."""
     with_calendar(user, schedules.lectures(tmp_path, ROWS), schedules.semester_tests(tmp_path))
     page = user.page
     page.goto("/groups")
@@ -93,7 +93,7 @@ def test_wishes_change_the_order_at_once(user: User, tmp_path: Path) -> None:
 
 
 def test_where_every_combination_clashes_the_least_bad_is_shown_with_its_weeks(user: User, tmp_path: Path) -> None:
-    """One Saturday test against every Tuesday; a clash that is no trouble can be dismissed and shown again."""
+    """One Saturday test is compared with every Tuesday. An acceptable clash can be dismissed and shown again."""
     with_calendar(user, schedules.lectures(tmp_path, ALWAYS_CLASHING), schedules.semester_tests(tmp_path))
     page = user.page
     page.goto("/groups")
@@ -113,7 +113,7 @@ def test_where_every_combination_clashes_the_least_bad_is_shown_with_its_weeks(u
 
 
 def test_groups_can_be_chosen_without_javascript(new_user: NewUser, application: ApiProcess, tmp_path: Path) -> None:
-    """Wishes, one class at a time, a whole combination: by forms."""
+    """Wishes, single classes and whole combinations are sent by forms."""
     user = new_user(application.url, java_script_enabled=False)
     page = user.page
     page.goto("/")

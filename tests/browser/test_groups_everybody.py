@@ -1,4 +1,4 @@
-"""The screens for groups on every width, in both themes and with a keyboard only."""
+"""The pages for groups on each width, in both themes and with a keyboard only."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from tests.support.browser.screens import check_screen
 from tests.support.browser.user import User
 from tests.support.processes.application import ApiProcess
 
-#: One group of each class: nothing to choose.
+#: Each class has one group, so there is nothing to choose.
 _ONE_GROUP = (
     ("ABC 123", "P01", ("P1", 1, "14:30 - 17:20", "Computatorium Red Lab")),
     ("XYZ 214", "G01", ("L1", 1, "15:30 - 16:20", "Great Hall")),
@@ -19,7 +19,7 @@ _ONE_GROUP = (
 
 
 def test_every_state_of_the_groups_is_accessible(new_user: NewUser, application: ApiProcess, tmp_path: Path) -> None:
-    """By all rules of axe, at 390 and 1440 px: open, taken, clashing, dismissed, nothing to choose, and one class."""
+    """All rules of axe pass at 390 and 1440 px: open, taken, clashing, dismissed, nothing to choose, and one class."""
 
     def arrive(*files: Path) -> User:
         user = new_user(application.url)
@@ -53,14 +53,14 @@ def test_every_state_of_the_groups_is_accessible(new_user: NewUser, application:
 
 
 def test_groups_are_chosen_with_the_keyboard(user: User, tmp_path: Path) -> None:
-    """A wish, a combination and one class: in the order of the page (WCAG 2.1.1)."""
+    """The user sets a wish, takes a combination and changes one class, in the order of the page (WCAG 2.1.1)."""
     page = user.page
     with_calendar(user, schedules.lectures(tmp_path, ROWS), schedules.semester_tests(tmp_path))
     page.goto("/groups")
     user.tab_to("#wish-not-before")
     page.keyboard.press("ArrowDown")
     expect(page.locator(".proposal").first).to_contain_text("T02")
-    # The part was rendered anew; the focus is where it was.
+    # The part was rendered again, and the focus is on the same field.
     expect(page.locator("#wish-not-before")).to_be_focused()
     user.tab_to("#settled summary")
     page.keyboard.press("Enter")

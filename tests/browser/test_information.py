@@ -1,4 +1,4 @@
-"""Help, privacy and terms: at the foot of every page, on every width and in both themes."""
+"""Links to help, privacy and terms at the foot of every page, on each width and in both themes."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.support.browser.user import User
 
 
 def test_help_privacy_and_terms_are_at_the_foot_of_the_page(user: User, tmp_path: Path) -> None:
-    """Accessible, and with the figures of the settings."""
+    """The pages are accessible and have the figures of the settings."""
     page = user.page
     page.get_by_role("link", name="Help", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Help")

@@ -1,4 +1,4 @@
-"""Scripts that are blocked, as by a campus filter, or that come late, as on a slow network."""
+"""Scripts are blocked, for example by a campus filter, or arrive late on a slow network."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ def _is_read_by_now(user: User) -> bool:
 def test_a_file_can_be_sent_while_scripts_are_blocked(
     new_user: NewUser, application: ApiProcess, tmp_path: Path
 ) -> None:
-    """The browser supports scripts, so what is shown to browsers without them does not help."""
+    """The browser supports scripts, so content for browsers without them is not shown."""
     user = new_user(application.url, width=390)
     page = user.page
     page.route(_SCRIPTS, lambda route: route.abort())
@@ -38,7 +38,7 @@ def test_a_file_can_be_sent_while_scripts_are_blocked(
         user.keep_screenshot(tmp_path / "chosen.png")
         send.click()
         expect(user.card(document.name)).to_be_visible()
-        # Nothing renews the page by itself.
+        # The page does not reload automatically.
         wait_until(lambda: _is_read_by_now(user), timeout_seconds=60)
         expect(user.state(document.name)).to_contain_text("Read:")
     page.get_by_role("button", name="Make my calendar").click()
@@ -52,7 +52,7 @@ def test_a_file_can_be_sent_while_scripts_are_blocked(
 def test_a_file_that_was_chosen_before_the_scripts_came_is_sent_by_them(
     new_user: NewUser, application: ApiProcess, tmp_path: Path
 ) -> None:
-    """Nothing has to be chosen again, and the button leaves."""
+    """The file need not be chosen again, and the button disappears."""
     user = new_user(application.url, width=390)
     waiting: list[Route] = []
     released: list[bool] = []
@@ -79,7 +79,7 @@ def test_a_file_that_was_chosen_before_the_scripts_came_is_sent_by_them(
 def test_no_button_is_shown_once_the_scripts_are_there(
     new_user: NewUser, application: ApiProcess, tmp_path: Path
 ) -> None:
-    """What scripts do by themselves needs none."""
+    """Scripts upload automatically, so no button is needed."""
     user = new_user(application.url)
     user.page.goto("/")
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))

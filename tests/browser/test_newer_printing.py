@@ -1,4 +1,4 @@
-"""A schedule that is printed again with changes: shown, decided on, and undone."""
+"""A schedule that is printed again with changes: the changes are shown, decided on and undone."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def _panel(user: User) -> Locator:
 def test_a_newer_printing_replaces_the_older_one_after_showing_what_changed(
     new_user: NewUser, application: ApiProcess, tmp_path: Path, width: int
 ) -> None:
-    """Nothing changes before the decision; groups and UIDs survive it; undoing it brings the calendar back."""
+    """Nothing changes before the decision. Groups and UIDs stay, and undoing it restores the calendar."""
     user = new_user(application.url, width=width)
     _with_first_printing(user, tmp_path)
     before = by_icalendar(user.download())
@@ -54,16 +54,16 @@ def test_a_newer_printing_replaces_the_older_one_after_showing_what_changed(
     expect(panel).to_contain_text("has replaced lectures.pdf")
     expect(user.page.locator("#announcer")).to_contain_text("Your calendar follows your decision.")
     user.await_calendar()
-    # Its groups as chosen: of the practicals only P02, at its new time.
+    # The groups are those that were chosen: of the practicals only P02, at its new time.
     expect(user.classes).to_have_count(4)
     expect(user.classes.filter(has_text="P02")).to_contain_text("13:30")
     after = by_icalendar(user.download())
-    # One entry is new. None is lost: the file names the removed one as cancelled. Two are held at another time.
+    # One entry is new. None is lost, since the file names the removed one as cancelled. Two have another time.
     assert (len(after.keys() - before.keys()), len(before.keys() - after.keys())) == (1, 0)
     assert sum(after[uid] != before[uid] for uid in before) == 2
     assert not user.overflows()
     user.keep_screenshot(tmp_path / "replaced.png")
-    # By their names alone two of the three modules would have one colour.
+    # By their names alone, two of the three modules would have the same colour.
     edges = user.page.locator(".module").evaluate_all("found => found.map(e => getComputedStyle(e).borderLeftColor)")
     assert len(set(edges)) == len(edges) == 3
 
@@ -75,7 +75,7 @@ def test_a_newer_printing_replaces_the_older_one_after_showing_what_changed(
 
 
 def test_both_printings_can_be_kept(new_user: NewUser, application: ApiProcess, tmp_path: Path) -> None:
-    """As two schedules of different modules would be."""
+    """They then count like two schedules of different modules."""
     user = new_user(application.url)
     _with_first_printing(user, tmp_path)
     user.choose(_newer(tmp_path))
@@ -106,7 +106,7 @@ def test_without_the_newer_printing_the_older_one_counts_again(
 def test_a_newer_printing_is_decided_on_without_javascript(
     new_user: NewUser, application: ApiProcess, tmp_path: Path
 ) -> None:
-    """By the same buttons."""
+    """The buttons are the same."""
     user = new_user(application.url, width=390, java_script_enabled=False)
     page = user.page
     page.goto("/")

@@ -1,4 +1,4 @@
-"""Schedules of a year that is not entered, and lectures of which no document says the year."""
+"""Schedules of a year whose dates are not entered, and lectures for which no document names the year."""
 
 import datetime as dt
 from pathlib import Path
@@ -15,7 +15,7 @@ from upschedule.timetable.academic_year import Period, YearDates
 from upschedule.timetable.estimate import estimate_terms
 
 _WIDTHS = pytest.mark.parametrize("width", [390, 1440])
-#: As shipped: of no later year anything is known.
+#: The shipped dates. No later year is known.
 _SHIPPED = {2026: YearDates(terms={"S2": Period(start=dt.date(2026, 7, 13), end=dt.date(2026, 10, 16))})}
 
 
@@ -30,7 +30,10 @@ def _mondays(document: bytes) -> list[dt.date]:
 def test_a_year_that_is_not_entered_is_estimated_and_confirmed(
     new_user: NewUser, application: ApiProcess, tmp_path: Path, width: int
 ) -> None:
-    """Marked on the page and in the file until its owner confirms it; a recess counts only once it is ticked."""
+    """The dates are marked on the page and in the file until the owner confirms them.
+
+    A recess counts only once it is ticked.
+    """
     user = new_user(application.url, width=width)
     user.page.goto("/")
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path, years_later=1))
@@ -64,7 +67,7 @@ def test_a_year_that_is_not_entered_is_estimated_and_confirmed(
 def test_the_year_of_lectures_alone_is_asked(
     new_user: NewUser, application: ApiProcess, tmp_path: Path, width: int
 ) -> None:
-    """This year and the next are offered with what they mean; nothing is made before the answer."""
+    """This year and the next are offered with their dates. No calendar is created before the answer."""
     user = new_user(application.url, width=width)
     user.page.goto("/")
     user.choose(schedules.lectures(tmp_path))
@@ -83,13 +86,13 @@ def test_the_year_of_lectures_alone_is_asked(
     expect(question).to_have_count(0)
     estimate = estimate_terms(_SHIPPED, this_year + 1)
     assert estimate is not None
-    # The first Monday may be a public holiday; the first week has a class in any case.
+    # The first Monday may be a public holiday, but the first week has a class in any case.
     assert _mondays(user.download())[0] - estimate.terms["S2"].start < dt.timedelta(weeks=1)
     expect(user.classes).to_have_count(5)
 
 
 def test_the_year_is_asked_without_javascript(new_user: NewUser, application: ApiProcess, tmp_path: Path) -> None:
-    """And dates that cannot be come back in their form, each with the reason beside it."""
+    """Impossible dates are shown in their form again, each with the reason beside it."""
     user = new_user(application.url, width=390, java_script_enabled=False)
     page = user.page
     page.goto("/")
@@ -112,8 +115,8 @@ def test_the_year_is_asked_without_javascript(new_user: NewUser, application: Ap
     expect(page.locator("#dates")).to_contain_text("Confirmed")
 
 
-def test_a_refused_date_is_told_in_the_form_that_mends_it(user: User, tmp_path: Path) -> None:
-    """The focus is on the field, and what was typed stays."""
+def test_a_refused_date_is_shown_in_the_form_that_corrects_it(user: User, tmp_path: Path) -> None:
+    """The focus is on the field, and all fields keep what was typed."""
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
     user.await_calendar()
     user.page.locator("[name=recess0_start]").fill("2026-09-26")
@@ -128,7 +131,7 @@ def test_a_refused_date_is_told_in_the_form_that_mends_it(user: User, tmp_path: 
 
 
 def test_a_calendar_whose_dates_are_all_past_is_doubted(user: User, tmp_path: Path) -> None:
-    """With the years that it could be of instead."""
+    """The page offers the other years that are possible."""
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path, years_later=-1))
     user.await_calendar()
     question = user.page.locator("#year")

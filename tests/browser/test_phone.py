@@ -1,4 +1,4 @@
-"""The page as an application of a phone: without a connection, and as a place to share files with."""
+"""The page as an application of a phone: without a connection, and as a target to share files with."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ def _until_kept(page: Page, text: str) -> None:
 def test_the_last_timetable_is_shown_without_a_connection_and_leaves_with_the_account(
     new_user: NewUser, application: ApiProcess, tmp_path: Path
 ) -> None:
-    """With its styles, and with a sentence that says of which time it is."""
+    """The stored page has its styles and a sentence with its time."""
     user = new_user(application.url, width=390, service_workers="allow")
     page = user.page
     page.goto("/")
@@ -57,7 +57,7 @@ def test_the_last_timetable_is_shown_without_a_connection_and_leaves_with_the_ac
 
 
 def test_a_pdf_that_a_phone_shares_is_uploaded(new_user: NewUser, application: ApiProcess, tmp_path: Path) -> None:
-    """The service worker takes it, and the page sends it as if it had been chosen there."""
+    """The service worker accepts it, and the page uploads it like a chosen file."""
     user = new_user(application.url, width=390, service_workers="allow")
     page = user.page
     page.goto("/")
@@ -70,7 +70,7 @@ def test_a_pdf_that_a_phone_shares_is_uploaded(new_user: NewUser, application: A
 
 
 def test_a_phone_can_install_the_page(application: ApiProcess) -> None:
-    """Every icon that the manifest names exists, and files are shared with an address that takes them."""
+    """Every icon in the manifest exists, and the address to which files are shared accepts them."""
     page = httpx.get(application.url)
     assert 'href="/manifest.webmanifest"' in page.text
     assert "manifest-src 'self'" in page.headers["content-security-policy"]

@@ -1,4 +1,4 @@
-"""What is seen between choosing a file and its result, and when something goes wrong on the way."""
+"""What the page shows between choosing a file and its result, including failures."""
 
 import re
 from contextlib import ExitStack
@@ -24,7 +24,7 @@ _WATCH = """() => {
 
 
 def _intercept_answer(statement: str) -> str:
-    """A script that runs the statement in place of the page's handler `onload` when the next upload is answered.
+    """A script that runs the statement instead of the page's handler `onload` when the next upload is answered.
 
     Playwright's own interception loses the content of files in Chromium.
     """
@@ -51,21 +51,21 @@ def _slow_down(user: User, bytes_per_second: int) -> None:
 
 
 def test_an_upload_tells_its_percentage(user: User, tmp_path: Path) -> None:
-    """As far as the network has taken it, not a spinner."""
+    """The percentage shows how much the network has sent."""
     document = schedules.long_lectures(tmp_path, groups=400)
     _slow_down(user, bytes_per_second=document.stat().st_size // 2)
     user.page.evaluate(_WATCH)
     user.choose(document)
     expect(user.state("everything.pdf")).to_have_text("Read: 3200 weekly classes")
-    seen = "\n".join(user.page.evaluate("seen"))
-    assert re.search(r"^Uploading: [1-9]\d? %$", seen, re.MULTILINE)
+    texts = "\n".join(user.page.evaluate("seen"))
+    assert re.search(r"^Uploading: [1-9]\d? %$", texts, re.MULTILINE)
     assert any(url.endswith("/stream") for url in user.requested)
 
 
 def test_a_reading_tells_its_pages(
     new_user: NewUser, running: ExitStack, own_environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """Pushed as they are read. The reader of the tests takes its time over each page."""
+    """The page gets them while they are read. The reader of the tests reads each page slowly."""
     document = tmp_path / "slow.pdf"
     document.write_bytes(b"%PDF-1.7 slow 4 40 ABC")
     application = running.enter_context(api_process(own_environment, tmp_path / "api.log"))
@@ -80,7 +80,7 @@ def test_a_reading_tells_its_pages(
 def test_a_document_waits_in_the_queue_until_a_worker_reads_it(
     new_user: NewUser, running: ExitStack, own_environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """The page says where it stands, and needs no reload."""
+    """The page shows the position in the queue, and needs no reload."""
     application = running.enter_context(api_process(own_environment, tmp_path / "api.log"))
     user = new_user(application.url)
     user.page.goto("/")
@@ -93,7 +93,7 @@ def test_a_document_waits_in_the_queue_until_a_worker_reads_it(
 
 
 def test_a_document_is_shown_once_while_the_answer_to_its_upload_is_on_its_way(user: User, tmp_path: Path) -> None:
-    """The page is rendered anew in between, and then holds the server's card of the same document."""
+    """The page is rendered again in between, and then has the server's card of the same document."""
     user.choose(schedules.semester_tests(tmp_path))
     expect(user.state("tests.pdf")).to_have_text("Read: 2 tests")
     user.page.evaluate("() => { window.answered = new Promise((resolve) => { window.holdAnswer = resolve; }); }")
@@ -110,7 +110,7 @@ def test_a_document_is_shown_once_while_the_answer_to_its_upload_is_on_its_way(u
 
 
 def test_an_upload_whose_answer_is_lost_can_be_tried_again_and_is_shown_once(user: User, tmp_path: Path) -> None:
-    """The server has the document already; the second try finds it."""
+    """The server already has the document, and the second attempt finds it."""
     user.page.evaluate(_intercept_answer("this.onerror(event)"))
     user.choose(schedules.lectures(tmp_path))
     expect(user.state("lectures.pdf")).to_contain_text("No connection to the server.")
@@ -120,7 +120,7 @@ def test_an_upload_whose_answer_is_lost_can_be_tried_again_and_is_shown_once(use
 
 
 def test_status_is_asked_for_where_it_cannot_be_pushed(user: User, tmp_path: Path) -> None:
-    """A proxy that cuts streams costs nothing but a little time."""
+    """If a proxy cuts streams, only a little time is lost."""
     user.page.route("**/stream", lambda route: route.abort())
     user.choose(schedules.long_lectures(tmp_path, groups=400))
     expect(user.state("everything.pdf")).to_have_text("Read: 3200 weekly classes")
@@ -128,8 +128,11 @@ def test_status_is_asked_for_where_it_cannot_be_pushed(user: User, tmp_path: Pat
     assert any(re.search(r"/api/v1/jobs/[0-9a-f-]+$", url) for url in user.requested)
 
 
-def test_a_wrong_file_is_told_what_is_wrong_and_what_to_do(user: User, tmp_path: Path) -> None:
-    """Refused at the door or after reading: the sentence stands on its card, the other files go on."""
+def test_a_wrong_file_gets_the_reason_and_the_remedy(user: User, tmp_path: Path) -> None:
+    """The file is refused by the upload or after reading.
+
+    Its card has the sentence, and other files are not affected.
+    """
     notes, scan = tmp_path / "notes.pdf", tmp_path / "scan.pdf"
     notes.write_text("These are my notes.")
     scan.write_bytes(refused.scan())
@@ -137,14 +140,14 @@ def test_a_wrong_file_is_told_what_is_wrong_and_what_to_do(user: User, tmp_path:
     expect(user.state("notes.pdf")).to_contain_text("This is not a PDF.")
     expect(user.state("scan.pdf")).to_contain_text("The pages hold no text, only a picture of it.")
     expect(user.state("tests.pdf")).to_have_text("Read: 2 tests")
-    # What lies in the file does not get better by another try.
+    # Another attempt cannot remove a cause in the file.
     expect(user.card("scan.pdf").get_by_role("button", name="Try again")).to_have_count(0)
     user.card("notes.pdf").get_by_role("button", name="Remove").click()
     expect(user.cards).to_have_count(2)
 
 
 def test_an_upload_without_connection_can_be_tried_again(user: User, tmp_path: Path) -> None:
-    """Nothing has to be chosen a second time."""
+    """The file does not have to be chosen again."""
     user.page.context.set_offline(True)
     user.choose(schedules.semester_tests(tmp_path))
     expect(user.state("tests.pdf")).to_contain_text("No connection to the server.")

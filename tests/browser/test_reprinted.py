@@ -1,4 +1,4 @@
-"""A schedule that a browser prints again, with its own page breaks inside of cells, margins, headers and footers."""
+"""A schedule that a browser prints again, with page breaks inside of cells, margins, headers and footers."""
 
 from collections import Counter
 from pathlib import Path

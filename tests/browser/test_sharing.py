@@ -1,4 +1,4 @@
-"""A calendar taken elsewhere: its links, the page for others, tables."""
+"""Using a calendar elsewhere: its links, the shared page, and tables."""
 
 import csv
 import io
@@ -22,7 +22,7 @@ def _read(user: User, directory: Path) -> None:
 
 
 def _status(user: User, url: str) -> int:
-    """Of an address as it is advertised, asked for where the application listens."""
+    """The status of the advertised address, requested from the address at which the application listens."""
     return user.page.request.get(url[url.index("/", 8) :]).status
 
 
@@ -30,7 +30,7 @@ def _status(user: User, url: str) -> int:
 def test_the_owner_renews_and_ends_the_link(
     new_user: NewUser, application: ApiProcess, tmp_path: Path, width: int, colour_scheme: str
 ) -> None:
-    """On the page, with the focus on what has changed; an earlier link is ended at once."""
+    """The focus is on the changed part of the page. An earlier link ends at once."""
     user = new_user(application.url, width=width, color_scheme=colour_scheme)
     page = user.page
     _read(user, tmp_path)
@@ -38,7 +38,7 @@ def test_the_owner_renews_and_ends_the_link(
     first = link.input_value()
     for details in page.locator("#take details").all():
         details.locator("summary").click()
-    # The browser of the tests is that of a computer, whatever its width.
+    # The tests use a desktop browser at each width.
     code = page.get_by_role("img", name="QR code of the link above")
     code.scroll_into_view_if_needed()
     expect(code).to_have_js_property("complete", value=True)
@@ -65,7 +65,7 @@ def test_the_owner_renews_and_ends_the_link(
 def test_others_see_what_the_owner_shares(
     new_user: NewUser, application: ApiProcess, tmp_path: Path, width: int, colour_scheme: str
 ) -> None:
-    """The timetable or the busy times only, without a cookie, until the owner ends it."""
+    """The shared page shows the timetable, or only the busy times, without a cookie, until the owner ends it."""
     user = new_user(application.url)
     other = new_user(application.url, width=width, color_scheme=colour_scheme)
     _read(user, tmp_path)
@@ -84,7 +84,7 @@ def test_others_see_what_the_owner_shares(
     busy = user.page.get_by_label("Page for others").input_value()
     assert _status(user, shared) == 404
     other.page.goto(f"{busy[busy.index('/', 8) :]}?week=2026-08-17")
-    # The two classes on Monday overlap: one time.
+    # The two classes on Monday overlap, so they are one busy time.
     expect(other.page.locator(".view--week .slot")).to_have_count(5)
     for secret in ("ABC 123", "XYZ 214", "Maple", "Great Hall"):
         expect(other.page.locator("main")).not_to_contain_text(secret)
@@ -98,7 +98,7 @@ def test_others_see_what_the_owner_shares(
 
 
 def test_all_dates_are_taken_as_a_table(user: User, tmp_path: Path) -> None:
-    """For a spreadsheet, and for programs: the same rows."""
+    """Spreadsheets and programs get the same rows."""
     _read(user, tmp_path)
     tables: dict[str, bytes] = {}
     for name, link in (("csv", "CSV for a spreadsheet"), ("json", "JSON")):
@@ -117,7 +117,7 @@ def test_all_dates_are_taken_as_a_table(user: User, tmp_path: Path) -> None:
 
 
 def test_links_are_managed_without_javascript(new_user: NewUser, application: ApiProcess, tmp_path: Path) -> None:
-    """By the same forms."""
+    """The forms are the same."""
     user = new_user(application.url, java_script_enabled=False)
     page = user.page
     page.goto("/")

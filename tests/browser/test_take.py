@@ -1,4 +1,4 @@
-"""A calendar is taken in another way on each device."""
+"""Each device offers another way to subscribe to a calendar."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ _COMPUTER = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome
 def test_the_main_button_is_what_works_on_the_device(
     new_user: NewUser, application: ApiProcess, tmp_path: Path, *, user_agent: str, width: int, main: str
 ) -> None:
-    """Google's app cannot subscribe to a link, so on a phone it is offered by the steps for a computer only."""
+    """Google's app cannot subscribe to a link, so a phone gets the steps for a computer instead."""
     user = new_user(application.url, width=width, user_agent=user_agent)
     page = user.page
     page.goto("/")

@@ -22,7 +22,7 @@ def _choose_group(user: User, group: str) -> None:
 
 
 def test_a_tab_undoes_nothing_that_the_other_did(user: User, tmp_path: Path) -> None:
-    """Each sends what it changes: the module that the first tab hides stays hidden."""
+    """Each tab sends only its own changes, so the module that the first tab hides stays hidden."""
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
     user.await_calendar()
     other = _second_tab(user)
@@ -36,8 +36,11 @@ def test_a_tab_undoes_nothing_that_the_other_did(user: User, tmp_path: Path) -> 
     assert other.console_errors == []
 
 
-def test_a_conflict_is_told_and_shown(user: User, tmp_path: Path) -> None:
-    """Two groups of one kind: the second tab sees what the first chose, and can choose again. Dates the same."""
+def test_a_conflict_is_announced_and_shown(user: User, tmp_path: Path) -> None:
+    """The tabs choose two groups of one kind.
+
+    The second tab sees the first choice and can choose again. The same applies to dates.
+    """
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
     user.await_calendar()
     other = _second_tab(user)
@@ -62,8 +65,8 @@ def test_a_conflict_is_told_and_shown(user: User, tmp_path: Path) -> None:
     expect(third.page.locator("[name=S2_start]")).to_have_value("2026-07-20")
 
 
-def test_a_conflict_is_told_without_javascript(new_user: NewUser, application: ApiProcess, tmp_path: Path) -> None:
-    """On a page of its own, which leads back to what there is now."""
+def test_a_conflict_is_shown_without_javascript(new_user: NewUser, application: ApiProcess, tmp_path: Path) -> None:
+    """A separate page shows it and links to the current state."""
     user = new_user(application.url)
     user.page.goto("/")
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))

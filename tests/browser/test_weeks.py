@@ -1,4 +1,4 @@
-"""Real weeks with their dates, on every width."""
+"""Real weeks with their dates, on each width."""
 
 import datetime as dt
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.support.browser.accessibility import violations
 from tests.support.browser.user import User
 from tests.support.processes.application import ApiProcess
 
-#: Many groups at the same hours, with the long names that rooms have.
+#: Many groups have the same hours and rooms with long names.
 CROWDED_ROWS = (
     *schedules.LECTURE_ROWS,
     *(("ABC 123", f"P0{n}", ("P1", 1, "14:30 - 17:20", f"Computatorium Aubergine Lab {n}")) for n in (3, 4)),
@@ -24,7 +24,7 @@ CROWDED_ROWS = (
     ),
     ("QRS 281", "G01", ("L1", 3, "10:30 - 11:20", "Centenary Building 4-11"), ("L2", 4, "16:30 - 17:20", "Thuto 1-1")),
 )
-#: Elements with text that is cut off, and that stands outside of the element around it.
+#: Elements whose text is cut off, or overflows the element around it.
 _CUT = """() => [...document.querySelectorAll("main .views *")]
     .filter(element => element.checkVisibility() && !element.closest(".visually-hidden, .month-page"))
     .filter(element => {
@@ -51,7 +51,7 @@ def _week(user: User, monday: dt.date) -> None:
 
 @pytest.mark.parametrize("colour_scheme", ["light", "dark"])
 def test_no_room_is_cut_off(new_user: NewUser, application: ApiProcess, tmp_path: Path, colour_scheme: str) -> None:
-    """In no view and on no width, with four parallel groups and long names of rooms."""
+    """This holds in each view and on each width, with four parallel groups and rooms with long names."""
     user = new_user(application.url, color_scheme=colour_scheme)
     user.page.goto("/")
     user.choose(
@@ -81,7 +81,7 @@ def _slots(user: User, day: str) -> Locator:
 
 
 def test_a_week_leads_to_the_next(user: User, tmp_path: Path) -> None:
-    """By the keyboard, with a public holiday in it; a choice and a new load of the page keep the week."""
+    """The test uses the keyboard, and the week has a public holiday. A choice and a reload keep the week."""
     _read(user, tmp_path)
     page, title = user.page, user.page.locator("#week-title")
     _week(user, dt.date(2026, 8, 3))
@@ -104,7 +104,7 @@ def test_a_week_leads_to_the_next(user: User, tmp_path: Path) -> None:
 
 
 def test_weeks_need_no_javascript(new_user: NewUser, application: ApiProcess, tmp_path: Path) -> None:
-    """Links lead from one to the next, and a form leads back to the week that it was sent from."""
+    """Links lead from week to week, and a form returns to the week from which it was sent."""
     user = new_user(application.url, java_script_enabled=False)
     page = user.page
     page.goto("/")
@@ -124,11 +124,11 @@ def test_weeks_need_no_javascript(new_user: NewUser, application: ApiProcess, tm
 
 
 def test_the_chosen_view_stays(user: User, tmp_path: Path) -> None:
-    """After a change, and when the page is loaded again; the agenda goes on by a link."""
+    """It stays after a change and after a reload. A link continues the agenda."""
     _read(user, tmp_path)
     user.page.goto("/?from=2026-08-10")
     days = user.page.locator(".agenda-day h4")
-    # A class on Monday would be, but for the public holiday.
+    # The class on Monday is cancelled because of the public holiday.
     expect(days.first).to_have_text("Tuesday 11 August")
     user.page.get_by_role("link", name="Later").click()
     expect(days.first).not_to_have_text("Tuesday 11 August")
@@ -141,7 +141,7 @@ def test_the_chosen_view_stays(user: User, tmp_path: Path) -> None:
 
 
 def test_what_happens_at_the_same_time_is_marked(user: User, tmp_path: Path) -> None:
-    """On Mondays two modules meet; the test on the Saturday meets none."""
+    """On Mondays two modules overlap, and the test on Saturday overlaps nothing."""
     _read(user, tmp_path)
     _week(user, dt.date(2026, 8, 17))
     expect(_slots(user, "Monday 17 Aug").locator(".clash")).to_have_count(2)
@@ -152,7 +152,7 @@ def test_what_happens_at_the_same_time_is_marked(user: User, tmp_path: Path) -> 
 def test_who_comes_back_sees_first_what_comes_next(
     new_user: NewUser, application: ApiProcess, tmp_path: Path, width: int, colour_scheme: str
 ) -> None:
-    """Above all else; not on the first visit, where it would push the page down."""
+    """It is at the top of the page, except on the first visit, where it would push the page down."""
     user = new_user(application.url, width=width, color_scheme=colour_scheme)
     user.page.goto("/")
     first = schedules.TEST_ROWS[0][2]

@@ -1,4 +1,4 @@
-"""An unmigrated database on each version of PostgreSQL that must work: the wheel's 18, and Debian's 15."""
+"""An unmigrated database on each supported version of PostgreSQL: 18 from the wheel, and Debian's 15."""
 
 from collections.abc import Iterator
 from pathlib import Path

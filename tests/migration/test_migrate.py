@@ -68,7 +68,7 @@ def _run(database: Database, directory: Path, policy: MigrationPolicy | None = N
 
 
 def _until_asleep(database: Database, migrating: "Future[MigrationReport]") -> None:
-    """Its first statements are done."""
+    """Waits until the first statements of the migration have ended."""
     while not _rows(database.owner_dsn, "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'"):
         assert not migrating.done()
 
@@ -79,7 +79,7 @@ def _rows(dsn: str, query: str) -> Sequence[tuple[object, ...]]:
 
 
 def test_the_real_migrations_apply_once_and_a_second_run_changes_nothing(empty_database: Database) -> None:
-    """(R12.1)."""
+    """R12.1 requires it."""
     first = _run(empty_database, MIGRATIONS)
     history = _rows(empty_database.dsn, "SELECT * FROM schema_migrations")
     second = _run(empty_database, MIGRATIONS)
@@ -89,8 +89,8 @@ def test_the_real_migrations_apply_once_and_a_second_run_changes_nothing(empty_d
 
 
 def test_the_few_rows_with_a_mark_are_found_by_their_index_at_once(empty_database: Database) -> None:
-    """The leading scheduler looks for them every few seconds, long before PostgreSQL analyses the table by itself."""
-    # Not with `migrate`, which grants rights to columns of all migrations.
+    """The leading scheduler queries these rows every few seconds, long before PostgreSQL analyses the table."""
+    # The test does not use `migrate`, which grants rights to columns of all migrations.
     with psycopg.connect(empty_database.owner_dsn, autocommit=True) as conn:
         for migration in read_migrations(MIGRATIONS):
             if migration.name == "0010_expand_provisional_readings.sql":
@@ -102,7 +102,7 @@ def test_the_few_rows_with_a_mark_are_found_by_their_index_at_once(empty_databas
 
 
 def test_three_releases_that_start_at_once_migrate_once(empty_database: Database, tmp_path: Path) -> None:
-    """Also while one of them builds an index concurrently, which waits for every other snapshot."""
+    """One of them may be building an index concurrently, which waits for every other snapshot."""
     directory = _write(tmp_path, SMALL)
     with ThreadPoolExecutor(3) as pool:
         reports = list(pool.map(lambda _: _run(empty_database, directory), range(3)))
@@ -111,7 +111,7 @@ def test_three_releases_that_start_at_once_migrate_once(empty_database: Database
 
 
 def test_a_changed_file_is_refused(empty_database: Database, tmp_path: Path) -> None:
-    """The checksum of what ran is kept."""
+    """The runner stores the checksum of each migration that ran."""
     directory = _write(tmp_path, SMALL)
     _run(empty_database, directory)
     _write(tmp_path, {"0001_expand_people.sql": "CREATE TABLE people (id bigint PRIMARY KEY, name text);"})
@@ -120,7 +120,7 @@ def test_a_changed_file_is_refused(empty_database: Database, tmp_path: Path) -> 
 
 
 def test_a_missing_file_is_refused(empty_database: Database, tmp_path: Path) -> None:
-    """Another file in its place does not hide it."""
+    """Another file with this number does not hide it."""
     _run(empty_database, _write(tmp_path, SMALL))
     (tmp_path / "0001_expand_people.sql").rename(tmp_path / "0001_expand_persons.sql")
     with pytest.raises(MigrationHistoryChanged, match=r"0001_expand_people\.sql is missing"):
@@ -128,7 +128,7 @@ def test_a_missing_file_is_refused(empty_database: Database, tmp_path: Path) -> 
 
 
 def test_a_failing_file_leaves_nothing_half_done(empty_database: Database, tmp_path: Path) -> None:
-    """What came before it stays, and the mended file applies."""
+    """Earlier migrations stay, and the corrected file is applied."""
     broken = "CREATE TABLE half (id int); SELECT 1 / 0;"
     _write(tmp_path, {**SMALL, "0003_expand_half.sql": broken})
     with pytest.raises(MigrationFailed, match="division by zero"):
@@ -141,7 +141,7 @@ def test_a_failing_file_leaves_nothing_half_done(empty_database: Database, tmp_p
 
 
 def test_a_table_in_use_is_tried_again_without_holding_up_its_readers(empty_database: Database, tmp_path: Path) -> None:
-    """The lock timeout ends the wait, the pause lets others pass, a later attempt succeeds."""
+    """The lock timeout ends the wait, the pause lets other transactions pass, and a later attempt succeeds."""
     _run(empty_database, _write(tmp_path, SMALL))
     _write(tmp_path, {"0003_expand_email.sql": "ALTER TABLE people ADD COLUMN email text;"})
     policy = MigrationPolicy(lock_timeout_seconds=0.1)
@@ -161,7 +161,7 @@ def test_a_table_in_use_is_tried_again_without_holding_up_its_readers(empty_data
 
 
 def test_a_table_that_stays_in_use_ends_the_run(empty_database: Database, tmp_path: Path) -> None:
-    """Every retry has an end."""
+    """The number of retries is limited."""
     _run(empty_database, _write(tmp_path, SMALL))
     _write(tmp_path, {"0003_expand_email.sql": "ALTER TABLE people ADD COLUMN email text;"})
     policy = MigrationPolicy(lock_timeout_seconds=0.05, lock_attempts=3, retry_seconds_max=0.01)
@@ -183,7 +183,7 @@ def test_a_table_that_stays_in_use_ends_the_run(empty_database: Database, tmp_pa
 def test_a_migration_that_blocks_others_for_too_long_is_cancelled_while_it_runs(
     empty_database: Database, tmp_path: Path, blocking: str, blocked: str
 ) -> None:
-    """Each of its statements is short; those who wait are answered after the bound (R3.5, R12.2)."""
+    """Each of its statements is short. Blocked transactions continue after the limit (R3.5, R12.2)."""
     _run(empty_database, _write(tmp_path, SMALL))
     _rows(empty_database.owner_dsn, "INSERT INTO people VALUES (1, 'one') RETURNING id")
     _write(tmp_path, {"0003_expand_slow.sql": f"{blocking} {'SELECT pg_sleep(0.2); ' * 300}"})
@@ -198,8 +198,8 @@ def test_a_migration_that_blocks_others_for_too_long_is_cancelled_while_it_runs(
     assert _rows(empty_database.owner_dsn, left) == [(2, None)]
 
 
-def test_a_migration_that_blocks_nobody_may_take_its_time(empty_database: Database, tmp_path: Path) -> None:
-    """A table that it has just made is nobody else's, and a concurrent build of an index keeps nobody out."""
+def test_a_migration_that_blocks_no_transaction_has_no_time_limit(empty_database: Database, tmp_path: Path) -> None:
+    """No other transaction uses a table that it has just created, and building an index concurrently blocks none."""
     _run(empty_database, _write(tmp_path, SMALL))
     build = SMALL["0002_expand_index.sql"].replace("people_name", "people_name_too")
     slow = "CREATE TABLE later (id int); SELECT pg_sleep(0.5); SELECT * FROM people; SELECT pg_sleep(0.5);"
@@ -209,7 +209,7 @@ def test_a_migration_that_blocks_nobody_may_take_its_time(empty_database: Databa
 
 
 def test_maintenance_may_wait_for_a_migration(empty_database: Database, tmp_path: Path) -> None:
-    """As a vacuum waits for an index that is built concurrently."""
+    """A vacuum, for example, waits for an index that is built concurrently."""
     _run(empty_database, _write(tmp_path, SMALL))
     lock = "LOCK TABLE people IN SHARE UPDATE EXCLUSIVE MODE"
     _write(tmp_path, {"0003_expand_long.sql": f"{lock}; {'SELECT pg_sleep(0.2); ' * 8}"})
@@ -221,7 +221,7 @@ def test_maintenance_may_wait_for_a_migration(empty_database: Database, tmp_path
 
 
 def test_a_migration_whose_locks_cannot_be_watched_is_cancelled(empty_database: Database, tmp_path: Path) -> None:
-    """Nobody would notice what it blocks."""
+    """Otherwise the runner would not notice which transactions it blocks."""
     _run(empty_database, _write(tmp_path, SMALL))
     _write(tmp_path, {"0003_expand_slow.sql": "LOCK TABLE people; SELECT pg_sleep(60);"})
     with ThreadPoolExecutor(1) as pool:
@@ -246,7 +246,7 @@ def test_each_statement_is_cancelled_once_locks_cannot_be_watched(empty_database
 
 
 def test_waiting_for_another_release_ends(empty_database: Database, tmp_path: Path) -> None:
-    """The turn is polled for, and given up."""
+    """The runner polls for the lock and gives up at its deadline."""
     directory = _write(tmp_path, SMALL)
     _write(tmp_path, {"0003_expand_wait.sql": "SELECT pg_sleep(2);"})
     with ThreadPoolExecutor(1) as pool:
@@ -261,7 +261,7 @@ def test_waiting_for_another_release_ends(empty_database: Database, tmp_path: Pa
 def test_an_older_release_works_with_an_expanded_schema_but_not_a_contracted_one(
     empty_database: Database, tmp_path: Path
 ) -> None:
-    """Rolling back code never restores a dump (R12.3)."""
+    """A rollback of the code never restores a dump (R12.3)."""
     newer, older = tmp_path / "newer", tmp_path / "older"
     for directory in (newer, older):
         directory.mkdir()
@@ -276,7 +276,7 @@ def test_an_older_release_works_with_an_expanded_schema_but_not_a_contracted_one
 
 
 def test_the_application_role_gets_rows_of_new_tables(empty_database: Database, tmp_path: Path) -> None:
-    """Grants follow each run; the history stays read-only."""
+    """Grants follow each run, and the history stays read-only."""
     _run(empty_database, _write(tmp_path, SMALL))
     grants = _rows(
         empty_database.dsn,
@@ -291,14 +291,14 @@ def test_the_application_role_gets_rows_of_new_tables(empty_database: Database, 
     [("0003_add_x.sql", "is not named"), ("0004_expand_x.sql", "0003"), ("0002_expand_other.sql", "0003")],
 )
 def test_a_wrong_name_or_number_is_refused_before_anything_runs(tmp_path: Path, name: str, why: str) -> None:
-    """Numbers run 1, 2, 3 …; a name says expand or contract."""
+    """Numbers are 1, 2, 3 and so on. A name contains expand or contract."""
     _write(tmp_path, {**SMALL, name: "SELECT 1;"})
     with pytest.raises(MigrationFilesInvalid, match=why):
         read_migrations(tmp_path)
 
 
 def test_the_command_reports_as_json_and_by_exit_code(empty_database: Database, tmp_path: Path) -> None:
-    """0 done, 3 unreachable, 4 refused."""
+    """Exit code 0 means done, 3 unreachable, and 4 refused."""
 
     def command(url: str, directory: Path) -> subprocess.CompletedProcess[str]:
         return subprocess.run(

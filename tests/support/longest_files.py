@@ -14,7 +14,7 @@ LONGEST = (
     "tests/integration/load/test_load.py",
     "tests/integration/web/test_account_mail.py",
     "tests/browser/test_account.py",
-    "tests/browser/test_told.py",
+    "tests/browser/test_notices.py",
 )
 _PLACES = {name: place for place, name in enumerate(LONGEST)}
 

@@ -1,4 +1,4 @@
-"""One cluster for all tests of the folder, and the programs that it consists of."""
+"""One cluster for all tests of the folder, and its programs."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The examples for production are accepted by the agents' own commands."""
+"""The agents' own commands accept the examples for production."""
 
 from pathlib import Path
 from string import Template
@@ -24,7 +24,7 @@ NODE = {
     [("server", ["server.hcl"]), ("client", ["client.hcl"]), ("client", ["client.hcl", "volumes.hcl"])],
 )
 def test_nomad_accepts_the_example(role: str, names: list[str], programs: Path, tmp_path: Path) -> None:
-    """The shared file, the role's and the machine's."""
+    """The files are the shared one, that of the role and that of the machine."""
     machine = filled(ROOT / "nomad" / f"machine-{role}.hcl", programs, tmp_path)
     files = [ROOT / "nomad" / name for name in ("agent.hcl", *names)]
 
@@ -33,7 +33,7 @@ def test_nomad_accepts_the_example(role: str, names: list[str], programs: Path, 
 
 @pytest.mark.parametrize("more", [["production-server.hcl"], []], ids=["server", "client"])
 def test_consul_accepts_the_example(more: list[str], programs: Path, tmp_path: Path) -> None:
-    """The shared file, the servers' and the machine's."""
+    """The files are the shared one, those of the servers and that of the machine."""
     machine = filled(ROOT / "consul" / "production-machine.hcl", programs, tmp_path)
     files = [ROOT / "consul" / name for name in ("production.hcl", *more)]
 

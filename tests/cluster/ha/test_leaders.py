@@ -1,4 +1,4 @@
-"""Three servers and two clients, run by the files for production, lose both leaders, then a client."""
+"""Three servers and two clients with the files for production lose both leaders and then a client."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -21,15 +21,15 @@ HEALTHY_SECONDS = 40
 WRITABLE_SECONDS = 40.0
 REJOIN_SECONDS = 40
 PATIENCE_SECONDS = 5
-#: About 40 requests a second.
+#: This pause gives about 40 requests a second.
 PAUSE_SECONDS = 0.02
-#: A missed heartbeat (10 to 20 s) and its grace (10 s), then a new instance that passes its check.
+#: A missed heartbeat (10 to 20 s) and its grace period (10 s), and then a new instance that passes its check.
 REPLACED_SECONDS = 50
 
 
 @pytest.fixture(scope="module", autouse=True)
 def service(cluster: Cluster, programs: Path) -> None:
-    """One instance on each client."""
+    """A service with one instance on each client."""
     there = {"NOMAD_ADDR": f"https://{SERVERS[0]}:4646", "NOMAD_TOKEN": cluster.nomad_token}
     there["NOMAD_CACERT"] = str(cluster.servers[0].tls / "nomad-agent-ca.pem")
     run(programs / "nomad", "job", "run", "-detach", str(JOB), environment=there)
@@ -39,22 +39,22 @@ def service(cluster: Cluster, programs: Path) -> None:
 
 
 def is_deployed(cluster: Cluster) -> bool:
-    """Until then Nomad refuses to scale the job."""
+    """Nomad refuses to scale the job before that."""
     return cluster.nomad(cluster.servers[0], "GET", "job/web/deployment")["Status"] == "successful"
 
 
 def instances_on(cluster: Cluster, client: Machine) -> list[str]:
-    """As the other client's Consul tells it."""
+    """The instances on a client, as the other client's Consul reports them."""
     witness = next(machine for machine in reversed(cluster.clients) if machine.running)
     return [one for one in cluster.instances("web", witness) if int(one.rpartition(":")[2]) in client.ports]
 
 
 @pytest.mark.timeout(180)
 def test_losing_both_leaders_fails_no_reader_and_stops_writers_for_seconds(cluster: Cluster, figure: Figure) -> None:
-    """Nomad's and Consul's leader end by KILL at the same moment, under load (R10.1)."""
+    """The leaders of Nomad and Consul are killed at the same time, under load (R10.1)."""
     pages = [f"http://{address}/" for address in cluster.instances("web", cluster.clients[0])]
-    with reading(pages, patience_seconds=PATIENCE_SECONDS, pause_seconds=PAUSE_SECONDS) as seen:
-        wait_until(lambda: seen.answered >= 50)
+    with reading(pages, patience_seconds=PATIENCE_SECONDS, pause_seconds=PAUSE_SECONDS) as readers:
+        wait_until(lambda: readers.answered >= 50)
         lost = {program: leader_of(cluster, program) for program in ("nomad", "consul")}
         killed_at = time.monotonic()
         for program, machine in lost.items():
@@ -73,9 +73,9 @@ def test_losing_both_leaders_fails_no_reader_and_stops_writers_for_seconds(clust
         figure(f"s until {name} works again", seconds)
     figure("s until a third instance passes its check", scaled)
     figure("s until the restarted servers are healthy members", rejoined)
-    figure("requests answered meanwhile", seen.answered)
-    figure("requests failed meanwhile", len(seen.failures))
-    assert seen.failures == []
+    figure("requests answered meanwhile", readers.answered)
+    figure("requests failed meanwhile", len(readers.failures))
+    assert readers.failures == []
 
 
 def leader_of(cluster: Cluster, program: str) -> Machine:
@@ -85,7 +85,7 @@ def leader_of(cluster: Cluster, program: str) -> Machine:
 
 
 def writable_after(cluster: Cluster, began: float) -> dict[str, float]:
-    """Seconds until the first write of each kind that a server which runs accepted."""
+    """The seconds until a running server accepted the first write of each kind."""
     variable = {"Path": "nomad/jobs/web", "Items": {"word": "after"}}
     scale = {"Count": 3, "Target": {"Group": "web"}, "Message": "while a leader is elected"}
     writes: dict[str, Callable[[Machine], object]] = {
@@ -122,10 +122,10 @@ def all_agree(cluster: Cluster) -> bool:
 
 @pytest.mark.timeout(180)
 def test_a_lost_client_gives_its_allocation_to_another(cluster: Cluster, figure: Figure) -> None:
-    """Its agents and its tasks end at once, as when the machine loses its power (R10.3)."""
-    lost, kept = cluster.clients
+    """Its agents and tasks end at once, as in a power failure of the machine (R10.3)."""
+    lost, remaining = cluster.clients
     wait_until(lambda: heard_of_clients(cluster), timeout_seconds=REJOIN_SECONDS)
-    wanted = len(cluster.instances("web", kept))
+    wanted = len(cluster.instances("web", remaining))
     began = time.monotonic()
     for program in ("nomad", "consul"):
         lost.kill(program)
@@ -133,11 +133,11 @@ def test_a_lost_client_gives_its_allocation_to_another(cluster: Cluster, figure:
     wait_until(lambda: not instances_on(cluster, lost), timeout_seconds=REPLACED_SECONDS)
     figure("s until Consul stops calling them healthy", time.monotonic() - began)
 
-    wait_until(lambda: len(instances_on(cluster, kept)) == wanted, timeout_seconds=REPLACED_SECONDS)
+    wait_until(lambda: len(instances_on(cluster, remaining)) == wanted, timeout_seconds=REPLACED_SECONDS)
     figure("s until as many pass their checks elsewhere", time.monotonic() - began)
 
 
 def heard_of_clients(cluster: Cluster) -> bool:
-    """A new leader allows five minutes until a client's first heartbeat, and its usual time from then on."""
+    """A new leader allows five minutes for a client's first heartbeat, and the usual time for later ones."""
     samples = cluster.nomad(leader_of(cluster, "nomad"), "GET", "metrics")["Samples"]
     return any(sample["Name"] == "nomad.nomad.client.update_status" for sample in samples)

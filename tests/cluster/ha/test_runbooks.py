@@ -1,4 +1,4 @@
-"""The runbooks for servers and nodes, followed where there are several of each."""
+"""The runbooks for servers and nodes, followed on a cluster with several of each."""
 
 import os
 from pathlib import Path
@@ -23,7 +23,7 @@ __all__ = ["service"]
 
 
 def shell(cluster: Cluster, programs: Path, server: Machine) -> dict[str, str]:
-    """An SRE's, who asks that server."""
+    """The environment of an operator's shell that uses this server."""
     return {
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
         "NOMAD_ADDR": f"https://{server.address}:4646",
@@ -34,22 +34,22 @@ def shell(cluster: Cluster, programs: Path, server: Machine) -> dict[str, str]:
 
 @pytest.mark.timeout(300)
 def test_nomad_elects_another_leader(cluster: Cluster, programs: Path) -> None:
-    """As the runbook's commands show it (R10.1)."""
+    """The runbook's commands show the new leader (R10.1)."""
     lost = leader_of(cluster, "nomad")
     lost.kill("nomad")
     others = [server for server in cluster.servers if server is not lost]
     wait_until(lambda: cluster.leader("nomad", others), timeout_seconds=REJOIN_SECONDS)
 
-    said = follow("nomad-down", "Look", environment=shell(cluster, programs, others[0]))
+    output = follow("nomad-down", "Look", environment=shell(cluster, programs, others[0]))
 
-    assert "leader" in said
+    assert "leader" in output
     lost.start_nomad(cluster.nomad_consul_token)
     wait_until(lambda: all_agree(cluster), timeout_seconds=REJOIN_SECONDS)
 
 
 @pytest.mark.timeout(300)
 def test_a_node_is_drained_and_taken_back(cluster: Cluster, programs: Path) -> None:
-    """Its instance runs on the other one meanwhile (R10.3)."""
+    """Its instance runs on the other node meanwhile (R10.3)."""
     going, staying = cluster.clients
     environment = {**shell(cluster, programs, cluster.servers[0]), "NODE": going.name}
     wanted = len(cluster.instances("web", staying))
@@ -65,10 +65,10 @@ def test_a_node_is_drained_and_taken_back(cluster: Cluster, programs: Path) -> N
 
 @pytest.mark.timeout(300)
 def test_a_node_is_lost_for_good(cluster: Cluster, programs: Path) -> None:
-    """What ran there runs elsewhere, and Nomad forgets it (R10.3)."""
-    kept, lost = cluster.clients
+    """Its instances run on another node, and Nomad forgets the lost one (R10.3)."""
+    remaining, lost = cluster.clients
     environment = {**shell(cluster, programs, cluster.servers[0]), "NODE": lost.name}
-    wanted = len(cluster.instances("web", kept))
+    wanted = len(cluster.instances("web", remaining))
     for program in ("nomad", "consul"):
         lost.kill(program)
     end_tasks(lost.folder, lost.cgroup)
@@ -76,11 +76,11 @@ def test_a_node_is_lost_for_good(cluster: Cluster, programs: Path) -> None:
 
     follow("node-lost", "It is gone for good", environment=environment)
 
-    wait_until(lambda: len(instances_on(cluster, kept)) == wanted, timeout_seconds=REPLACED_SECONDS)
+    wait_until(lambda: len(instances_on(cluster, remaining)) == wanted, timeout_seconds=REPLACED_SECONDS)
     wait_until(lambda: status_of(cluster, lost) is None, timeout_seconds=REPLACED_SECONDS)
 
 
 def status_of(cluster: Cluster, machine: Machine) -> str | None:
-    """None: Nomad does not know it."""
+    """The status of the machine's node, or None if Nomad does not know it."""
     nodes = cluster.nomad(cluster.servers[0], "GET", "nodes")
     return next((node["Status"] for node in nodes if node["Name"] == machine.name), None)

@@ -1,4 +1,4 @@
-"""What the page says, to eyes and to screen readers, when something goes otherwise."""
+"""Messages of the page about exceptional events, for sighted users and for screen readers."""
 
 import re
 from contextlib import ExitStack
@@ -16,7 +16,7 @@ from tests.support.processes.application import ApiProcess, api_process
 
 
 def test_a_removal_can_be_undone(user: User, tmp_path: Path) -> None:
-    """The card leaves at once, with the focus on the way back; nothing has left the calendar yet."""
+    """The card disappears at once, and the focus is on the button to undo it. The calendar has not changed yet."""
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
     user.await_calendar()
     page, undo = user.page, user.page.locator("#undo")
@@ -31,8 +31,8 @@ def test_a_removal_can_be_undone(user: User, tmp_path: Path) -> None:
     expect(user.classes).to_have_count(5)
 
 
-def test_a_removal_that_nobody_undoes_leads_the_focus_on(user: User, tmp_path: Path) -> None:
-    """To the next document."""
+def test_a_removal_that_is_not_undone_moves_the_focus(user: User, tmp_path: Path) -> None:
+    """The focus moves to the next document."""
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
     user.await_calendar()
     user.remove("lectures.pdf")
@@ -51,7 +51,7 @@ def test_a_removal_is_carried_out_when_the_page_is_left(user: User, tmp_path: Pa
 
 
 def test_a_removal_whose_message_was_lost_on_leaving_is_sent_again(user: User, tmp_path: Path) -> None:
-    """A browser may drop what a page sends while it is left, and the next page can be faster than it."""
+    """A browser may drop requests that a page sends while it is left, and the next page may be requested first."""
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
     user.await_calendar()
     user.page.get_by_role("button", name="Remove lectures.pdf").click()
@@ -66,7 +66,7 @@ def test_a_removal_whose_message_was_lost_on_leaving_is_sent_again(user: User, t
 
 
 def test_choosing_and_confirming_is_announced_and_keeps_the_focus(user: User, tmp_path: Path) -> None:
-    """For people who do not see what changes elsewhere on the page."""
+    """Users of screen readers do not see changes elsewhere on the page."""
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
     user.await_calendar()
     page, announced = user.page, user.page.locator("#announcer")
@@ -81,7 +81,7 @@ def test_choosing_and_confirming_is_announced_and_keeps_the_focus(user: User, tm
 
 
 def test_a_file_that_is_too_large_is_known_before_it_is_sent(user: User, tmp_path: Path) -> None:
-    """Trying again cannot help, and is not offered."""
+    """Another attempt cannot help and is not offered."""
     large = tmp_path / "large.pdf"
     large.write_bytes(b"%PDF-1.7\n" + bytes(12_000_000))
     user.choose(large)
@@ -95,7 +95,7 @@ def test_a_file_that_is_too_large_is_known_before_it_is_sent(user: User, tmp_pat
 def test_a_limit_says_when_to_try_again(
     new_user: NewUser, running: ExitStack, own_environment: dict[str, str], tmp_path: Path
 ) -> None:
-    """The button comes back when the hour is over; before that it could not help."""
+    """The button appears when the hour is over, since an earlier attempt could not help."""
     limited = {**own_environment, "UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR": "1"}
     application = running.enter_context(api_process(limited, tmp_path / "api.log"))
     user = new_user(application.url)
@@ -112,18 +112,18 @@ def test_a_limit_says_when_to_try_again(
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_the_same_file_twice_is_told(
+def test_the_same_file_twice_gets_a_message(
     new_user: NewUser, application: ApiProcess, tmp_path: Path, *, scripts: bool
 ) -> None:
-    """It is neither read nor shown twice."""
+    """The file is neither read nor shown twice."""
     user = new_user(application.url, java_script_enabled=scripts)
     user.page.goto("/")
     document = schedules.semester_tests(tmp_path)
-    for told in ("", "tests.pdf is here already"):
+    for message in ("", "tests.pdf is here already"):
         user.choose(document)
         if not scripts:
             user.page.get_by_role("button", name="Upload this file").click()
-        expect(user.page.locator("#told")).to_contain_text(told)
+        expect(user.page.locator("#told")).to_contain_text(message)
         expect(user.cards).to_have_count(1)
         expect(user.state("tests.pdf")).to_contain_text("Read:")
 
@@ -132,7 +132,7 @@ def test_the_same_file_twice_is_told(
 def test_a_session_that_is_gone_says_what_to_do(
     new_user: NewUser, application: ApiProcess, tmp_path: Path, *, scripts: bool
 ) -> None:
-    """Not to sign in, which the page does not offer; and a file that is chosen next is taken."""
+    """The page does not suggest to sign in, which it does not offer. A file that is chosen next is accepted."""
     user = new_user(application.url, java_script_enabled=scripts)
     page, document = user.page, schedules.semester_tests(tmp_path)
     page.goto("/")
@@ -146,13 +146,13 @@ def test_a_session_that_is_gone_says_what_to_do(
     page.context.add_cookies([{"name": "upschedule", "value": "gone", "url": application.url}])
     page.get_by_role("checkbox", name="XYZ 214").uncheck()
     if scripts:
-        told = page.locator("#told")
+        message = page.locator("#told")
     else:
         page.get_by_role("button", name="Apply").click()
-        told = page.get_by_role("alert")
-    expect(told).to_contain_text("Add your PDFs again")
-    expect(told).to_contain_text("sign in if you have an account")
-    # What the sentence advises is there.
+        message = page.get_by_role("alert")
+    expect(message).to_contain_text("Add your PDFs again")
+    expect(message).to_contain_text("sign in if you have an account")
+    # The link that the sentence names exists.
     expect(page.get_by_role("link", name="Account")).to_be_visible()
     if not scripts:
         page.get_by_role("link", name="Back to your schedule").click()
@@ -167,7 +167,7 @@ def test_a_session_that_is_gone_says_what_to_do(
 def test_every_page_of_a_problem_looks_like_the_others(
     new_user: NewUser, application: ApiProcess, tmp_path: Path, width: int, colour_scheme: str
 ) -> None:
-    """With the way to the first page, and without barriers."""
+    """Each has a link to the first page and is accessible."""
     user = new_user(application.url, width=width, color_scheme=colour_scheme)
     for number, address in enumerate(("/nowhere", "/problems/pdf-too-large", "/shared/nothing", "/calendars/x.ics")):
         user.page.goto(address)
@@ -179,7 +179,7 @@ def test_every_page_of_a_problem_looks_like_the_others(
 
 
 def test_a_printed_week_has_no_buttons(user: User, tmp_path: Path) -> None:
-    """The week that is shown, on one page."""
+    """The current week is printed on one page."""
     user.choose(schedules.lectures(tmp_path), schedules.semester_tests(tmp_path))
     user.await_calendar()
     user.page.goto("/?week=2026-08-17")
