@@ -1,4 +1,4 @@
-"""The cluster that tests share, and the figures that they measure: these are printed at the end of the run."""
+"""The cluster that tests share, and the figures that they measure, which are printed at the end of the run."""
 
 from collections.abc import Callable, Generator, Iterator
 
@@ -12,7 +12,7 @@ from tests.support.cluster.whole.releases import deploy
 from tools.local_cluster.cluster import LocalCluster
 
 CLUSTER = pytest.StashKey[LocalCluster]()
-#: The name of the property under which a test's report carries its figures, also from one process to another.
+#: The property of a test's report that contains its figures, also when another process runs the test.
 FIGURE = "figure"
 FIRST_BACKUP_SECONDS = 300.0
 FIXED_NUMBERS = pytest.StashKey[FixedNumbers]()
@@ -21,17 +21,17 @@ Figure = Callable[[str, float], None]
 
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest) -> Iterator[LocalCluster]:
-    """Every test leaves it healthy."""
+    """The cluster of the whole run. Every test leaves it healthy."""
     with running_cluster() as running:
         request.config.stash[CLUSTER] = running
-        # Tests compare which instances run, and end servers that the backup needs.
+        # Tests compare which instances run, and stop servers that the backup needs.
         await_first_backup(running, timeout_seconds=FIRST_BACKUP_SECONDS)
         yield running
 
 
 @pytest.fixture(scope="module", autouse=True)
 def end_of_watch(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The next module breaks parts of the cluster, which must not count against a release that was promoted before."""
+    """The next module breaks parts of the cluster. This must not count against a release that was promoted before."""
     yield
     if running := request.config.stash.get(CLUSTER, None):
         deploy(running, "accept", "--reason", "the tests of another module begin")
@@ -39,7 +39,7 @@ def end_of_watch(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def fixed_numbers(cluster: LocalCluster, request: pytest.FixtureRequest) -> Iterator[FixedNumbers]:
-    """Modules in a row share the state without an autoscaler: to reach it and to leave it takes a minute."""
+    """Consecutive modules share the state without an autoscaler, since reaching it and leaving it takes a minute."""
     numbers = request.config.stash[FIXED_NUMBERS] = FixedNumbers(cluster)
     yield numbers
     numbers.release()
@@ -53,7 +53,7 @@ def two_of_each(fixed_numbers: FixedNumbers) -> None:
 
 @pytest.fixture(scope="module", autouse=True)
 def autoscaler(request: pytest.FixtureRequest) -> None:
-    """A module that does not ask for `two_of_each` has the autoscaler again."""
+    """Starts the autoscaler again for a module that does not use `two_of_each`."""
     used = {name for mark in request.node.iter_markers("usefixtures") for name in mark.args}
     numbers = request.config.stash.get(FIXED_NUMBERS, None)
     if numbers is not None and "two_of_each" not in used:
@@ -62,7 +62,7 @@ def autoscaler(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture
 def figure(request: pytest.FixtureRequest) -> Figure:
-    """Takes what was measured, with its unit, and the value."""
+    """Records a measured value with its name and unit."""
 
     def record(what: str, value: float) -> None:
         request.node.user_properties.append((FIGURE, f"{value:10.1f}  {what}  ({request.node.name})"))
@@ -72,7 +72,7 @@ def figure(request: pytest.FixtureRequest) -> Figure:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """A test on the whole cluster that fails shows the slow requests, as the API logged them."""
+    """A failed test on the whole cluster shows the slow requests that the API logged."""
     report = yield
     running = item.config.stash.get(CLUSTER, None)
     if report.failed and running is not None and (slow := slow_requests(running)):

@@ -28,16 +28,16 @@ from tools.local_cluster.cluster import LocalCluster
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800), pytest.mark.usefixtures("two_of_each")]
 PAGES, TICKETS = "on-call@example.org", "operations@example.org"
 SECRETS = ("alertWebhookUrl", "alertWatchdogUrl")
-#: Longest time from the cause to the mail (docs/slo.md) for rules without a window of time.
+#: Longest time from the cause to the mail (docs/slo.md) for rules without a time window.
 ARRIVES_SECONDS = 60.0
-#: The same for rules that look at the last minutes, on two busy cores.
+#: The same for rules with a window of some minutes, on two busy cores.
 PATIENCE_SECONDS = 300.0
-#: A budget's short window is five minutes.
+#: The short window of an error budget is five minutes.
 RESOLVED_SECONDS = 600.0
 VISITORS = 12
-#: Between two requests of a visitor: enough requests for a 95th percentile within a minute.
+#: The pause of a visitor between two requests. It gives enough requests for a 95th percentile within a minute.
 PAUSE_SECONDS = 0.4
-#: 80 % of `jobs/pending_max`, and a few more.
+#: Slightly more than 80 % of `jobs/pending_max`.
 DOCUMENTS = 415
 
 
@@ -84,7 +84,7 @@ def reached(cluster: LocalCluster, two_of_each: None) -> Iterator[Reached]:
         }
         cluster.stack.configure({}, dict(zip(SECRETS, map(hooks.url, ("/alerts", "/watchdog")), strict=True)))
         owned.enter_context(tried(cluster, settings))
-        # Before `tried` sets `alertsUnsent` again, which contradicts a webhook.
+        # This must precede `tried`, which sets `alertsUnsent` again, because that contradicts a webhook.
         owned.callback(forget_secrets, cluster)
         await_well(cluster)
         yield Reached(mailbox=mailbox, hooks=hooks)
@@ -99,7 +99,7 @@ def forget_secrets(cluster: LocalCluster) -> None:
 def caused(
     reached: Reached, expected: Mapping[str, str], figure: Figure, *, within_seconds: float = PATIENCE_SECONDS
 ) -> Iterator[None]:
-    """Waits on exit until every expected alert has arrived by mail and at the webhook; the block begins the causes.
+    """Waits on exit until every expected alert has arrived by mail and at the webhook. The block causes them.
 
     `expected` has the cause of each alert, for the figures.
     """
@@ -116,7 +116,7 @@ def caused(
 
 
 def await_resolved(reached: Reached, since: float, *alerts: str) -> None:
-    """Waits for the mails that say so."""
+    """Waits for the mails about the resolved alerts."""
     wait_until(
         lambda: all(reached.mailed("resolved", alert, since) for alert in alerts), timeout_seconds=RESOLVED_SECONDS
     )
@@ -125,7 +125,10 @@ def await_resolved(reached: Reached, since: float, *alerts: str) -> None:
 def test_a_store_that_is_away_calls_a_person_within_a_minute_and_a_wrong_setting_opens_a_ticket(
     cluster: LocalCluster, reached: Reached, figure: Figure
 ) -> None:
-    """Both at once. The watchdog arrives outside, and no ticket is sent to the address for pages (R6.4)."""
+    """Both are caused at once.
+
+    The watchdog reaches its receiver, and no ticket is sent to the address for pages (R6.4).
+    """
     wait_until(lambda: reached.hooks.statuses("/watchdog", "Watchdog"), timeout_seconds=PATIENCE_SECONDS)
     since = time.monotonic()
     pages = {"RedisDown": "the end of Redis state", "StoreUnreachable": "the end of Redis state"}
@@ -154,7 +157,7 @@ def test_requests_that_fail_call_a_person(cluster: LocalCluster, reached: Reache
 
 
 def test_a_queue_that_is_nearly_full_calls_a_person(cluster: LocalCluster, reached: Reached, figure: Figure) -> None:
-    """No worker takes a document, and uploads go on (R6.4, R6.5)."""
+    """Workers take no document, and uploads continue (R6.4, R6.5)."""
     since = time.monotonic()
     waiting = {
         "QueueNearlyFull": "the pause of the queue, and 415 documents",
@@ -175,7 +178,7 @@ def test_a_queue_that_is_nearly_full_calls_a_person(cluster: LocalCluster, reach
 
 
 def test_an_outage_calls_a_person(cluster: LocalCluster, reached: Reached, figure: Figure) -> None:
-    """Traefik and the stores end and all workers hang: none of these alerts inhibits another (R6.4)."""
+    """Traefik and the stores are stopped and all workers hang. None of these alerts inhibits another (R6.4)."""
     since = time.monotonic()
     expected = {
         "EdgeUnreachable": "the end of Traefik",
@@ -194,7 +197,7 @@ def test_an_outage_calls_a_person(cluster: LocalCluster, reached: Reached, figur
 
 
 def test_the_measurements_of_forty_days_fit_their_disk(cluster: LocalCluster, figure: Figure) -> None:
-    """Computed from the samples a second at rest, and two bytes a sample on disk (decision 30)."""
+    """The size is computed from the samples per second at rest, with two bytes per sample on disk (decision 30)."""
     samples = measured(cluster, "sum(rate(prometheus_tsdb_head_samples_appended_total[1m]))")[""]
     bytes_of_a_sample = 2.0
     gigabytes = samples * bytes_of_a_sample * 40 * 86_400 / 1e9
@@ -206,8 +209,11 @@ def test_the_measurements_of_forty_days_fit_their_disk(cluster: LocalCluster, fi
 
 @contextmanager
 def visited(cluster: LocalCluster, *paths: str) -> Iterator[list[int]]:
-    """A visitor asks for the paths from many devices until the block ends. Gives the number of answers, good or bad."""
-    ended, answered = threading.Event(), [0]
+    """A visitor requests the paths from many devices until the block ends.
+
+    Yields the number of answers of any status.
+    """
+    stop, answers = threading.Event(), [0]
     verify = ssl.create_default_context(cafile=cluster.certificates.authority)
 
     with httpx.Client(base_url=cluster.plan.public_url, verify=verify, timeout=30) as first:
@@ -217,15 +223,15 @@ def visited(cluster: LocalCluster, *paths: str) -> Iterator[list[int]]:
 
     def visit() -> None:
         with httpx.Client(base_url=cluster.plan.public_url, verify=verify, timeout=30, cookies=cookies) as client:
-            while not ended.wait(PAUSE_SECONDS):
+            while not stop.wait(PAUSE_SECONDS):
                 for path in paths:
                     client.get(path)
-                    answered[0] += 1
+                    answers[0] += 1
 
     with ThreadPoolExecutor(max_workers=VISITORS) as visitors:
         for _ in range(VISITORS):
             visitors.submit(visit)
         try:
-            yield answered
+            yield answers
         finally:
-            ended.set()
+            stop.set()

@@ -1,4 +1,7 @@
-"""The cluster archives, and its nightly job makes a backup that counts, as users of their own (R9.1, R9.2, R9.5)."""
+"""The cluster archives its log, and its nightly job makes a verified backup (R9.1, R9.2, R9.5).
+
+Both run as users of their own.
+"""
 
 import psycopg
 import pytest
@@ -14,9 +17,9 @@ SHOWN_SECONDS = 60
 
 
 def test_the_nightly_job_makes_a_backup_that_counts(cluster: LocalCluster) -> None:
-    """On a server that archives without a failure: restored, compared, and shown by Prometheus."""
-    ended = backed_up(cluster, timeout_seconds=BACKED_UP_SECONDS)
-    assert ended.exit_code == 0, ended.log
+    """The server archives without a failure. The backup is restored, compared, and shown by Prometheus."""
+    run = backed_up(cluster, timeout_seconds=BACKED_UP_SECONDS)
+    assert run.exit_code == 0, run.log
     with psycopg.connect(owner_url(cluster)) as connection:
         rows = connection.execute("SELECT outcome, reason, size_bytes > 1000000 FROM backup_runs").fetchall()
     assert set(rows) == {("verified", None, True)}
@@ -31,7 +34,7 @@ def test_the_nightly_job_makes_a_backup_that_counts(cluster: LocalCluster) -> No
 
 
 def test_what_the_cluster_archives_is_locked(cluster: LocalCluster) -> None:
-    """On a store of its own, whose bucket was made with the lock (R9.4)."""
+    """The store is separate, and its bucket was created with the lock (R9.4)."""
     store = administrators_store(cluster)
     lock = store.get_object_lock_config(bucket_name="repository")
 

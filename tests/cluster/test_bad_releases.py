@@ -1,4 +1,4 @@
-"""Releases that must not go out: each goes back, says why in words, and nobody notices (R12.1, R12.3)."""
+"""Bad releases are reverted with a reason, and no visitor is affected (R12.1, R12.3)."""
 
 import datetime as dt
 import itertools
@@ -48,15 +48,15 @@ from tools.local_cluster.cluster import LocalCluster
 from tools.local_cluster.errors import ClusterError
 
 pytestmark = pytest.mark.timeout(900)
-#: Documents that are uploaded one after the other, two at once.
+#: The number of documents that are uploaded before the next step, two at a time.
 STEP = 8
-#: What Nomad, the gate, the roll-out's watch or the verification has found.
+#: A finding of Nomad, the gate, the watch during the roll-out, or the verification.
 FOUND = re.compile(
     r"^(\d\d):(\d\d):(\d\d) (?:\w+: .* failed: |The gate is not passed|Instances of the release restart|The roll-out of"
     r"|The final verification is not passed)",
     re.MULTILINE,
 )
-#: The release is silent for half a minute before its documents are read again.
+#: The release counts as left half a minute after its last sign of life. Then its documents are read again.
 CORRECTED_SECONDS = 240.0
 
 
@@ -77,10 +77,10 @@ CORRECTED_SECONDS = 240.0
         pytest.param(LEAVES_AN_EXAM_OUT_OF_CALENDARS, id="leaves-an-exam-out-of-calendars", marks=pytest.mark.long),
     ],
 )
-def test_a_bad_release_goes_back_and_says_why_while_the_one_before_serves(
+def test_a_bad_release_is_reverted_with_the_reason_while_the_previous_one_serves(
     cluster: LocalCluster, tmp_path: Path, figure: Figure, bad: BadRelease
 ) -> None:
-    """No request fails, no instance of the release before stops, the schema stays (R12.1, R12.2, R12.3)."""
+    """No request fails, no instance of the previous release stops, and the schema stays (R12.1, R12.2, R12.3)."""
     documents = [document(seed, rows_max=10) for seed in range(bad.documents)]
     manifest = make_release(cluster, tmp_path / "bad", bad.change)
     schema = applied(cluster)
@@ -92,7 +92,7 @@ def test_a_bad_release_goes_back_and_says_why_while_the_one_before_serves(
             promotion = deploy(cluster, "promote", *bad.options)
             figure("seconds from `pulumi up` until a bad release has gone back", time.monotonic() - began)
             figure("seconds from `pulumi up` until a bad release is found", found_after(promotion.output, began_at))
-            # What was promoted has replaced instances.
+            # A promoted release has replaced instances.
             assert promotion.code != GATE_NOT_PASSED or is_undisturbed(cluster, before, may_grow=bad.slows)
             uploads.result()
         assert promotion.code != GATE_NOT_PASSED or is_undisturbed(cluster, before, may_grow=bad.slows)
@@ -111,7 +111,7 @@ def test_a_bad_release_goes_back_and_says_why_while_the_one_before_serves(
 def test_a_release_that_leaves_exams_out_of_real_documents_only_is_found_by_its_share_of_them(
     cluster: LocalCluster, tmp_path: Path, figure: Figure
 ) -> None:
-    """What its canary has read is read again by itself: no timetable stays wrong (issue 11, R12.2)."""
+    """Documents that its canary read are read again automatically, so no timetable stays wrong (issue 11, R12.2)."""
     bad = LEAVES_OUT_AN_EXAM_OF_MANY
     documents = [schedule_of(seed, EXAMS, rows=40) for seed in range(400)]
     manifest = make_release(cluster, tmp_path / "bad", bad.change)
@@ -150,7 +150,7 @@ def test_a_release_that_leaves_exams_out_of_real_documents_only_is_found_by_its_
 
 
 def test_a_second_release_is_refused_while_the_first_waits(cluster: LocalCluster, tmp_path: Path) -> None:
-    """`pulumi up` says what to do, and changes nothing; the first can still be left (R12.3)."""
+    """`pulumi up` says what to do and changes nothing. The first release can still be reverted (R12.3)."""
     first = make_release(cluster, tmp_path / "first", harmless("first"))
     second = make_release(cluster, tmp_path / "second", harmless("second"))
     with tried(cluster, {"release": first}):
@@ -165,7 +165,10 @@ def test_a_second_release_is_refused_while_the_first_waits(cluster: LocalCluster
 
 
 def is_undisturbed(cluster: LocalCluster, before: Mapping[str, str], *, may_grow: bool) -> bool:
-    """Nothing was replaced or started again. When a release has ended, the autoscaler may end what is too many."""
+    """Whether no instance was replaced or restarted.
+
+    After a release, the autoscaler may stop instances that are too many.
+    """
     now = serving(cluster)
     if may_grow:
         now = {identity: began for identity, began in now.items() if identity in before}
@@ -173,7 +176,7 @@ def is_undisturbed(cluster: LocalCluster, before: Mapping[str, str], *, may_grow
 
 
 def found_after(output: str, began: dt.datetime) -> float:
-    """Seconds until the command said that the release is bad, which begins each line with the time."""
+    """Seconds until the command printed that the release is bad. Each line begins with the time."""
     found = FOUND.search(output)
     assert found, output
     at = began.replace(hour=int(found[1]), minute=int(found[2]), second=int(found[3]), microsecond=0)
@@ -186,6 +189,6 @@ def others(cluster: LocalCluster, manifest: str) -> set[str]:
 
 
 def applied(cluster: LocalCluster) -> list[str]:
-    """Names of the migrations that the database has."""
+    """Names of the migrations in the database."""
     with psycopg.connect(owner_url(cluster)) as connection:
         return [name for (name,) in connection.execute("SELECT name FROM schema_migrations ORDER BY number")]

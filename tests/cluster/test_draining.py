@@ -1,4 +1,4 @@
-"""Instances that are stopped, that hang, and that take over from each other, while students use them (R10.3, R10.4)."""
+"""Instances stop, hang and replace each other while students use them (R10.3, R10.4)."""
 
 import ssl
 import time
@@ -24,31 +24,34 @@ from tests.support.servers import wait_until
 from tools.local_cluster.cluster import LocalCluster
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("two_of_each")]
-#: The answer's, with Nomad's id of the allocation.
+#: The header with Nomad's id of the allocation that answered.
 INSTANCE = "X-Upschedule-Instance"
-#: In a row, from one instance alone: with two in turn that is no accident.
+#: Two instances take turns, so this many answers in a row from one of them are not chance.
 ALONE = 6
 PASSWORD = "correct horse battery staple"
 
 
 def visitor(cluster: LocalCluster, *, patience_seconds: float = 20.0) -> httpx.Client:
-    """At the public address, with a cookie jar."""
+    """A client of the public address that keeps its cookies."""
     verify = ssl.create_default_context(cafile=cluster.certificates.authority)
     return httpx.Client(base_url=cluster.plan.public_url, verify=verify, timeout=patience_seconds)
 
 
 @pytest.mark.parametrize("job", ["api", "worker"])
 @pytest.mark.parametrize("end", [stop, pytest.param(restart, marks=pytest.mark.long)])
-def test_nobody_notices_that_an_instance_is_told_to_end(
+def test_stopping_an_instance_fails_no_request(
     cluster: LocalCluster, figure: Figure, job: str, end: Callable[[LocalCluster, Instance], None]
 ) -> None:
-    """It leaves Consul first, answers what it was asked, and gives back the documents that it cannot finish (R10.4)."""
+    """The instance leaves Consul first and answers requests in progress.
+
+    It gives back documents that it cannot finish (R10.4).
+    """
     with students_at_work(cluster) as students:
         uploads = students.upload([document(seed, rows_max=60) for seed in range(16)], at_once=6)
         wait_until(lambda: students.seen.documents >= 1, timeout_seconds=READ_SECONDS)
-        ended, began = instances(cluster, job)[0], time.monotonic()
-        end(cluster, ended)
-        await_replaced(cluster, ended, 2)
+        stopped, began = instances(cluster, job)[0], time.monotonic()
+        end(cluster, stopped)
+        await_replaced(cluster, stopped, 2)
         seconds = time.monotonic() - began
         uploads.result(READ_SECONDS)
     figure(f"seconds to {end.__name__} an instance ({job})", seconds)
@@ -58,7 +61,7 @@ def test_nobody_notices_that_an_instance_is_told_to_end(
 
 
 def test_a_stream_of_a_stopped_instance_ends_and_is_continued_by_another(cluster: LocalCluster, figure: Figure) -> None:
-    """The client comes again, as browsers do by themselves, and misses no state (R12.2)."""
+    """The client connects again, as browsers do automatically, and misses no state (R12.2)."""
     workers = instances(cluster, "worker")
     with visitor(cluster) as student:
         for worker in workers:
@@ -70,22 +73,22 @@ def test_a_stream_of_a_stopped_instance_ends_and_is_continued_by_another(cluster
             served = first.headers[INSTANCE]
             began = time.monotonic()
             stop(cluster, next(one for one in instances(cluster, "api") if one.allocation == served))
-            # It ends as it should: httpx would raise for one that is cut.
-            seen = "".join(first.iter_text())
+            # The stream ends regularly: httpx would raise an error for one that is cut.
+            text = "".join(first.iter_text())
             seconds = time.monotonic() - began
-        assert '"status":"queued"' in seen
+        assert '"status":"queued"' in text
         with student.stream("GET", f"/api/v1/jobs/{job}/stream") as second:
             assert second.headers[INSTANCE] != served
             for worker in workers:
                 worker.thaw()
-            seen = "".join(second.iter_text())
+            text = "".join(second.iter_text())
     figure("seconds from `nomad alloc stop` to the end of an open stream", seconds)
-    assert '"status":"completed"' in seen
+    assert '"status":"completed"' in text
     await_well(cluster, lambda: len(addresses(cluster, "api")) == len(instances(cluster, "api")) == 2)
 
 
 def test_a_session_holds_on_every_instance(cluster: LocalCluster) -> None:
-    """Signed in at one, known at the other, and signed out at both (R10.3)."""
+    """A session that begins at one instance is known at the other, and ends at both (R10.3)."""
     with visitor(cluster) as student:
         credentials = {"email": f"session-{time.time_ns()}@example.org", "password": PASSWORD}
         student.post("/api/v1/accounts", json=credentials).raise_for_status()
@@ -97,7 +100,7 @@ def test_a_session_holds_on_every_instance(cluster: LocalCluster) -> None:
 
 
 def from_each(cluster: LocalCluster, student: httpx.Client, path: str) -> list[httpx.Response]:
-    """An answer of each instance of the API."""
+    """Returns an answer of each instance of the API."""
     wanted, found = set(addresses(cluster, "api")), dict[str, httpx.Response]()
 
     def all_answered() -> bool:
@@ -110,7 +113,10 @@ def from_each(cluster: LocalCluster, student: httpx.Client, path: str) -> list[h
 
 
 def test_an_instance_that_hangs_gets_no_requests_until_it_answers_again(cluster: LocalCluster, figure: Figure) -> None:
-    """Within the interval and the timeout of its check, 2 and 5 seconds; it was not even restarted (R10.4)."""
+    """The time is the sum of interval and timeout of its check, 2 and 5 seconds.
+
+    The instance is not restarted (R10.4).
+    """
     hanging, other = instances(cluster, "api")
     with students_at_work(cluster) as students, visitor(cluster, patience_seconds=1.0) as student:
         hanging.freeze()
@@ -130,12 +136,12 @@ def test_an_instance_that_hangs_gets_no_requests_until_it_answers_again(cluster:
 
 
 def alone(student: httpx.Client, instance: Instance) -> bool:
-    """Whether it answers some requests in a row."""
+    """Whether only this instance answers several requests in a row."""
     return all(answering(student) == instance.allocation for _ in range(ALONE))
 
 
 def answering(student: httpx.Client) -> str | None:
-    """None where nobody does."""
+    """The allocation that answers, or None without an answer."""
     try:
         return student.get("/health/live").headers.get(INSTANCE)
     except httpx.TimeoutException:

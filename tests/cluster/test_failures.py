@@ -1,7 +1,7 @@
-"""kill -9 of whatever the cluster runs, one after the other, while students use it (R2.3, R10.4).
+"""kill -9 of each part of the cluster while students use it (R2.3, R10.4).
 
-What they saw is counted: a request that is told when to come again is refused, not failed. No document that was taken
-in is ever lost.
+The students' requests are counted. A request that is refused with a time to retry has not failed. No accepted document
+is ever lost.
 """
 
 import os
@@ -38,9 +38,9 @@ from tools.local_cluster.process import Process
 pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("two_of_each")]
 SETTING = "upschedule/settings/jobs/pending_max"
 AWAY_SECONDS = 20.0
-#: An upload that the killed instance had begun to receive: only the student can send it again.
+#: An upload that the killed instance was receiving. Only the student can send it again.
 CUT = "POST /api/v1/uploads: 502"
-#: As a process of the worker's, it takes all that the worker may take, and more.
+#: A process of the worker that allocates more memory than the worker may use.
 HUNGRY = """
 import os, sys
 group, user, size = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
@@ -57,7 +57,10 @@ def documents(count: int, *, rows_max: int = 20) -> list[Document]:
 
 
 def strike(cluster: LocalCluster, students: Traffic, *jobs: str, of: int) -> float:
-    """Kills an instance of `of` of each job while documents are on their way; seconds until all was well again."""
+    """Kills one of `of` instances of each job while documents are uploaded.
+
+    Returns the seconds until all is healthy again.
+    """
     uploads = students.upload(documents(12), at_once=3)
     wait_until(lambda: students.seen.documents >= 1, timeout_seconds=READ_SECONDS)
     victims = [instances(cluster, job)[0] for job in jobs]
@@ -71,35 +74,35 @@ def strike(cluster: LocalCluster, students: Traffic, *jobs: str, of: int) -> flo
     return seconds
 
 
-def tell(figure: Figure, what: str, seconds: float, seen: Seen) -> None:
+def record_cost(figure: Figure, what: str, seconds: float, counted: Seen) -> None:
     figure(f"seconds from kill -9 of {what} until all is well again", seconds)
-    figure(f"requests answered meanwhile ({what})", seen.answered)
-    figure(f"requests refused for a while ({what})", seen.refused)
-    figure(f"requests and documents that failed ({what})", len(seen.failures))
+    figure(f"requests answered meanwhile ({what})", counted.answered)
+    figure(f"requests refused for a while ({what})", counted.refused)
+    figure(f"requests and documents that failed ({what})", len(counted.failures))
 
 
 def test_a_killed_api_instance_costs_at_most_the_uploads_that_it_was_receiving(
     cluster: LocalCluster, figure: Figure
 ) -> None:
-    """Whatever can be asked again reaches the other one (R10.4)."""
+    """Other requests can be retried, and reach the other instance (R10.4)."""
     with students_at_work(cluster) as students:
         seconds = strike(cluster, students, "api", of=2)
-    tell(figure, "an API instance", seconds, students.seen)
+    record_cost(figure, "an API instance", seconds, students.seen)
     failures = students.seen.failures
     assert [failure for failure in failures if not failure.startswith(CUT)] == []
     assert students.seen.documents == 12 - len(failures), students.seen.summary()
 
 
-def test_a_killed_scheduler_is_noticed_by_nobody(cluster: LocalCluster, figure: Figure) -> None:
-    """The other one leads (R2.3)."""
+def test_a_killed_scheduler_fails_no_request(cluster: LocalCluster, figure: Figure) -> None:
+    """The other scheduler takes over (R2.3)."""
     with students_at_work(cluster) as students:
         seconds = strike(cluster, students, "scheduler", of=2)
-    tell(figure, "a scheduler", seconds, students.seen)
+    record_cost(figure, "a scheduler", seconds, students.seen)
     assert (students.seen.failures, students.seen.documents) == ([], 12), students.seen.summary()
 
 
 def stop_a_worker_at_work(cluster: LocalCluster, students: Traffic) -> tuple[Instance, Future[None]]:
-    """Frozen with a document under way that is certainly its own; more are on their way."""
+    """Freezes a worker that certainly reads a document, while more documents are uploaded."""
     victim, other = instances(cluster, "worker")
     other.freeze()
     uploads = students.upload(documents(20, rows_max=100), at_once=10)
@@ -117,7 +120,7 @@ def stopped_at_work(cluster: LocalCluster, worker: Instance) -> bool:
 
 
 def test_a_worker_killed_with_documents_under_way_loses_none(cluster: LocalCluster, figure: Figure) -> None:
-    """The sweeper finds them, and another run reads them (R2.3)."""
+    """The sweeper finds the documents, and another run reads them (R2.3)."""
     again = asked(cluster, "SELECT count(*) FROM jobs WHERE run > 1")
     with students_at_work(cluster) as students:
         victim, uploads = stop_a_worker_at_work(cluster, students)
@@ -126,7 +129,7 @@ def test_a_worker_killed_with_documents_under_way_loses_none(cluster: LocalClust
         await_replaced(cluster, victim, 2)
         seconds = time.monotonic() - began
         uploads.result(READ_SECONDS)
-    tell(figure, "a worker", seconds, students.seen)
+    record_cost(figure, "a worker", seconds, students.seen)
     assert (students.seen.failures, students.seen.documents) == ([], 20), students.seen.summary()
     assert asked(cluster, "SELECT count(*) FROM jobs WHERE run > 1") > again
 
@@ -134,7 +137,7 @@ def test_a_worker_killed_with_documents_under_way_loses_none(cluster: LocalClust
 def test_a_worker_that_takes_too_much_memory_is_killed_and_its_documents_are_read(
     cluster: LocalCluster, figure: Figure
 ) -> None:
-    """By the kernel, in its own control group (R11.1); another run reads them (R2.3)."""
+    """The kernel kills it in its control group (R11.1), and another run reads the documents (R2.3)."""
     again = asked(cluster, "SELECT count(*) FROM jobs WHERE run > 1")
     with students_at_work(cluster) as students:
         victim, uploads = stop_a_worker_at_work(cluster, students)
@@ -142,7 +145,7 @@ def test_a_worker_that_takes_too_much_memory_is_killed_and_its_documents_are_rea
         hungry = feed(victim)
         await_replaced(cluster, victim, 2)
         seconds = time.monotonic() - began
-        # It never got what it wanted: it ended with the group.
+        # The process did not get the memory, and was killed with the group.
         assert hungry.wait(60) != 0
         uploads.result(READ_SECONDS)
     figure("seconds from too much memory until the worker is back", seconds)
@@ -152,7 +155,7 @@ def test_a_worker_that_takes_too_much_memory_is_killed_and_its_documents_are_rea
 
 
 def feed(instance: Instance) -> subprocess.Popen[bytes]:
-    """Takes more than its limit, in its control group; the kernel is to end the instance for it."""
+    """Starts a process in its control group that exceeds the limit, so that the kernel kills the instance."""
     group = instance.memory_group
     for pid in instance.processes:
         Path(f"/proc/{pid}/oom_score_adj").write_text("1000", encoding="ascii")
@@ -162,7 +165,7 @@ def feed(instance: Instance) -> subprocess.Popen[bytes]:
 
 
 def events(cluster: LocalCluster, instance: Instance) -> list[str]:
-    """What Nomad says of its tasks."""
+    """Nomad's events of the instance's tasks."""
     found = cluster.nomad.api.get("allocation", instance.allocation)
     return [event["DisplayMessage"] for state in found["TaskStates"].values() for event in state["Events"]]
 
@@ -181,39 +184,39 @@ def events(cluster: LocalCluster, instance: Instance) -> list[str]:
 def test_a_part_of_which_there_is_one_loses_nothing_when_it_is_killed(
     cluster: LocalCluster, figure: Figure, jobs: tuple[str, ...]
 ) -> None:
-    """Requests that need it are answered with when to come again (R2.3). `test_restarts.py` kills PgBouncer."""
+    """Requests that need it get a time to retry (R2.3). `test_restarts.py` kills PgBouncer."""
     with students_at_work(cluster) as students:
         seconds = strike(cluster, students, *jobs, of=1)
-    tell(figure, " and ".join(jobs), seconds, students.seen)
+    record_cost(figure, " and ".join(jobs), seconds, students.seen)
     assert (students.seen.failures, students.seen.documents) == ([], 12), students.seen.summary()
 
 
-def test_without_traefik_nobody_is_served_until_it_is_back(cluster: LocalCluster, figure: Figure) -> None:
-    """It is the one thing that cannot say so itself; what was taken in before is read meanwhile."""
+def test_without_traefik_no_request_is_answered_until_it_is_back(cluster: LocalCluster, figure: Figure) -> None:
+    """Traefik is the only part whose absence cannot be answered. Accepted documents are read meanwhile."""
     with students_at_work(cluster) as students:
         seconds = strike(cluster, students, "traefik", of=1)
-    tell(figure, "traefik", seconds, students.seen)
+    record_cost(figure, "traefik", seconds, students.seen)
     unanswered = ("ConnectError", "ReadError", "RemoteProtocolError", "WriteError")
     failures = students.seen.failures
     assert failures
     assert [failure for failure in failures if not any(error in failure for error in unanswered)] == []
 
 
-def test_nobody_notices_that_the_nomad_agent_is_killed(cluster: LocalCluster, figure: Figure) -> None:
-    """Tasks go on, and the next agent takes the same processes over (R10.4)."""
+def test_killing_the_nomad_agent_fails_no_request(cluster: LocalCluster, figure: Figure) -> None:
+    """Tasks continue, and the next agent takes over the same processes (R10.4)."""
     before = everything(cluster)
     with students_at_work(cluster) as students:
         uploads = students.upload(documents(12), at_once=3)
         agent = cluster.nomad.process
         began = time.monotonic()
         kill_agent(agent)
-        answered = students.seen.answered
-        wait_until(lambda: students.seen.answered >= answered + 100, timeout_seconds=120)
+        answers = students.seen.answered
+        wait_until(lambda: students.seen.answered >= answers + 100, timeout_seconds=120)
         cluster.start_agents()
         await_well(cluster)
         seconds = time.monotonic() - began
         uploads.result(READ_SECONDS)
-    tell(figure, "Nomad's agent, 100 requests away,", seconds, students.seen)
+    record_cost(figure, "Nomad's agent, 100 requests away,", seconds, students.seen)
     assert (students.seen.failures, students.seen.refused, students.seen.documents) == ([], 0, 12), (
         students.seen.summary()
     )
@@ -222,13 +225,13 @@ def test_nobody_notices_that_the_nomad_agent_is_killed(cluster: LocalCluster, fi
 
 
 def environment(agent: Process) -> list[str]:
-    """Names of what it hands on to tasks, besides what is theirs."""
+    """Names of the variables that the agent passes on to all tasks."""
     words = Path(f"/proc/{agent.pid()}/environ").read_text(encoding="utf-8").split("\0")
     return [word.partition("=")[0] for word in words if word]
 
 
-def test_nobody_notices_that_consul_is_away(cluster: LocalCluster, figure: Figure) -> None:
-    """Routes, files from templates and live settings stay as they were; when it is back, all checks pass (R10.4)."""
+def test_an_unreachable_consul_fails_no_request(cluster: LocalCluster, figure: Figure) -> None:
+    """Routes, files from templates and live settings stay. When Consul is back, all checks pass (R10.4)."""
     api = addresses(cluster, "api").values()
     assert consul_with(cluster, "operator").kv.put(SETTING, "437")
     wait_until(lambda: queue_limits(api) == {437}, timeout_seconds=60)
@@ -267,7 +270,7 @@ def everything(cluster: LocalCluster) -> dict[str, set[int]]:
 
 
 def files_from_consul(cluster: LocalCluster) -> dict[str, str]:
-    """Templates' output: who may take work, and what Prometheus asks."""
+    """Files written by templates: which instances may take work, and the targets of Prometheus."""
     folder = cluster.plan.data / "nomad" / "data" / "alloc"
     files = [*folder.glob("*/*/local/standing"), *folder.glob("*/prometheus/local/targets*")]
     assert len(files) > len(APPLICATION)
@@ -275,5 +278,5 @@ def files_from_consul(cluster: LocalCluster) -> dict[str, str]:
 
 
 def queue_limits(api: Iterable[str]) -> set[int]:
-    """A live setting, as each instance has it."""
+    """The values of a live setting in each instance."""
     return {httpx.get(f"http://{address}/api/v1/capacity", timeout=10).json()["limit"] for address in api}

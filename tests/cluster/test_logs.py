@@ -1,4 +1,4 @@
-"""No log of any process on the cluster holds anything personal, stores and Traefik included (R6.3)."""
+"""No log of any process on the cluster contains personal data, including stores and Traefik (R6.3)."""
 
 import json
 import re
@@ -20,10 +20,10 @@ from upschedule.golden import load
 pytestmark = pytest.mark.timeout(600)
 READ_SECONDS = 120.0
 EMAIL = re.compile(rb"[A-Za-z0-9._+-]+@[A-Za-z0-9.-]+\.[A-Za-z]{2,}")
-#: Addresses of the authors of programs, which some programs print at their start.
+#: E-mail addresses of authors, which some programs print at their start.
 AUTHORS = (b"debian.org", b"@lists.alioth.debian.org", b"@cbaines.net")
 WORD = "Thandi-Nkosi-12345678"
-#: Of a request that ends before its body is read, of one that fails, and of one that no route has.
+#: The password is sent in a request that ends before its body is read, in one that fails, and in one without a route.
 PASSWORD = "correct horse battery staple 4711"
 
 
@@ -35,13 +35,13 @@ def student(cluster: LocalCluster) -> Iterator[httpx.Client]:
 
 
 def test_no_log_of_any_process_holds_anything_personal(cluster: LocalCluster, student: httpx.Client) -> None:
-    """Addresses, names, passwords, cookies, entries of a timetable, links of feeds; also of what failed."""
+    """Searched are addresses, names, passwords, cookies, timetable entries and feed links, also of failed requests."""
     personal = everything_personal(student)
     reference = last_request(student)
     wait_until(lambda: any(reference in text for text in logs(cluster).values()), timeout_seconds=30)
     written = logs(cluster)
 
-    # A file that is empty, or of an agent that was not asked, would prove nothing.
+    # An empty log, or one of an agent that got no request, would prove nothing.
     parts = {path.name.partition(".")[0] for path in written}
     assert {"serve", "work", "schedule", "postgres", "traefik", "pgbouncer"} <= parts
     found = {f"{path}: {word.decode()}" for path, text in written.items() for word in personal if word in text}
@@ -56,7 +56,7 @@ def test_no_log_of_any_process_holds_anything_personal(cluster: LocalCluster, st
 
 
 def test_a_request_is_followed_from_the_upload_to_the_reading(cluster: LocalCluster, student: httpx.Client) -> None:
-    """By its id; both lines say where the time went (R6.3)."""
+    """The request id leads from one to the other, and both lines say where the time went (R6.3)."""
     files = {"file": ("schedule.pdf", document(11, rows_max=4).data, "application/pdf")}
     answer = student.post("/api/v1/uploads", files=files).raise_for_status()
     reference = answer.headers["x-request-id"]
@@ -71,7 +71,7 @@ def test_a_request_is_followed_from_the_upload_to_the_reading(cluster: LocalClus
 
 
 def lines_of(cluster: LocalCluster, reference: str) -> dict[str, dict[str, Any]]:
-    """With this request id, by event."""
+    """The lines with this request id, by event."""
     found = [
         json.loads(line) for text in logs(cluster).values() for line in text.splitlines() if reference.encode() in line
     ]
@@ -79,7 +79,7 @@ def lines_of(cluster: LocalCluster, reference: str) -> dict[str, dict[str, Any]]
 
 
 def everything_personal(student: httpx.Client) -> list[bytes]:
-    """What one student sends and gets, through all that the service does."""
+    """Uses all functions of the service as one student, and returns the personal data that were sent and received."""
     golden = load()
     credentials = {"email": f"{WORD.lower()}-{secrets.token_hex(4)}@tuks.example", "password": PASSWORD}
     jobs = [upload(student, document.document) for document in golden.documents]
@@ -90,7 +90,7 @@ def everything_personal(student: httpx.Client) -> list[bytes]:
     feed = urlsplit(calendar["feed_url"]).path
     student.get(feed).raise_for_status()
     student.get(feed.replace(".ics", "x.ics"))
-    # Refused, malformed and unknown.
+    # These uploads are refused, malformed and unknown.
     upload_of = {"file": (f"{WORD}.pdf", b"%PDF-1.7 broken", "application/pdf")}
     student.post("/api/v1/uploads", files=upload_of)
     student.post("/api/v1/accounts", json=credentials).raise_for_status()
@@ -106,7 +106,7 @@ def everything_personal(student: httpx.Client) -> list[bytes]:
 
 
 def upload(student: httpx.Client, document: bytes) -> str:
-    """The job's id; the file has a person's name."""
+    """Uploads a file with a person's name, and returns the job's id."""
     files = {"file": (f"{WORD}.pdf", document, "application/pdf")}
     job: str = student.post("/api/v1/uploads", files=files).raise_for_status().json()["id"]
     return job
@@ -118,5 +118,5 @@ def status(student: httpx.Client, job: str) -> str:
 
 
 def last_request(student: httpx.Client) -> bytes:
-    """Its id, which is in the log once all before it is."""
+    """The id of a new request. Once it is in the log, all earlier requests are."""
     return student.get("/api/v1/capacity").headers["x-request-id"].encode()

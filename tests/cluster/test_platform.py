@@ -1,4 +1,4 @@
-"""What `make cluster` brings up: healthy, without rights, closed to strangers (R8.1, R8.2, R11.1)."""
+"""The cluster of `make cluster` is healthy, has no unnecessary rights, and refuses strangers (R8.1, R8.2, R11.1)."""
 
 import contextlib
 import io
@@ -44,19 +44,19 @@ IDENTITIES = {
     "release": ("objectStoreReleaseSecretKey", "releases"),
     "backup": ("objectStoreBackupSecretKey", "backups"),
 }
-# The test that takes everything down and up again needs the time of both.
+# The test that destroys and starts everything needs the time of both.
 pytestmark = pytest.mark.timeout(600)
 
 
 def test_every_service_passes_its_checks(cluster: LocalCluster) -> None:
-    """By Consul (R10.4)."""
+    """Consul's checks decide (R10.4)."""
     wanted = cluster.health.wanted()
     assert {*STORES, "traefik"} <= set(wanted)
     assert cluster.health.missing() == []
 
 
 def test_each_task_runs_as_a_user_of_its_own_and_none_as_root(cluster: LocalCluster) -> None:
-    """On the machine itself, which does not know these users (R11.1)."""
+    """The test looks at the processes of the machine, which has no accounts of these users (R11.1)."""
     found: dict[str, set[int]] = {}
     for job, _, process in tasks_of(cluster):
         found.setdefault(job, set()).add(process.stat().st_uid)
@@ -67,7 +67,7 @@ def test_each_task_runs_as_a_user_of_its_own_and_none_as_root(cluster: LocalClus
 
 
 def test_a_volume_is_readable_by_its_task_only(cluster: LocalCluster) -> None:
-    """But PostgreSQL's by its group, which only the user of the backups has as well, who cannot write (R11.1)."""
+    """The exception is PostgreSQL's: its group includes the user of the backups, who can only read it (R11.1)."""
     for name in VOLUMES:
         held = (cluster.plan.data / "volumes" / name).stat()
         mode = 0o750 if name == "postgres" else 0o700
@@ -75,7 +75,7 @@ def test_a_volume_is_readable_by_its_task_only(cluster: LocalCluster) -> None:
 
 
 def test_secrets_are_in_no_list_of_processes_and_in_private_files_only(cluster: LocalCluster) -> None:
-    """(R8.2)."""
+    """R8.2 requires it."""
     secrets = [secret.encode() for secret in known_secrets(cluster)]
     shown = list(command_lines())
     assert any(b"/usr/bin/valkey-server" in line for line in shown)
@@ -96,12 +96,12 @@ def known_secrets(cluster: LocalCluster) -> list[str]:
 
 def command_lines() -> Iterator[bytes]:
     for file in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):  # It ended meanwhile.
+        with contextlib.suppress(OSError):  # The process has ended in the meantime.
             yield file.read_bytes()
 
 
 def test_consul_shows_nothing_to_who_has_no_token(cluster: LocalCluster) -> None:
-    """Default deny (R8.1)."""
+    """Consul denies by default (R8.1)."""
     client = consul_with(cluster, "")
     assert client.catalog.services()[1] == {}
     assert not is_permitted(lambda: client.kv.get(SETTING))
@@ -122,7 +122,7 @@ def test_consul_shows_nothing_to_who_has_no_token(cluster: LocalCluster) -> None
 def test_each_token_of_consul_sees_what_its_holder_needs(
     cluster: LocalCluster, token: str, *, sees_services: bool, reads_settings: bool
 ) -> None:
-    """And no token of a service changes a setting or reads an access rule (R8.1)."""
+    """No token of a service changes a setting or reads an access rule (R8.1)."""
     assert consul_with(cluster, "operator").kv.put(SETTING, "10")
     client = consul_with(cluster, token)
     assert bool(client.catalog.services()[1]) == sees_services
@@ -134,7 +134,7 @@ def test_each_token_of_consul_sees_what_its_holder_needs(
 
 
 def test_postgresql_lets_in_who_has_the_right_password_over_tls_only(cluster: LocalCluster) -> None:
-    """Through PgBouncer and past it; the superuser comes by the socket alone (R8.1)."""
+    """This holds with and without PgBouncer. The superuser can connect only by the socket (R8.1)."""
     password = cluster.credentials.password("postgresApplicationPassword")
     for port in ("postgresPort", "pgbouncerPort"):
         for tls, word in (("verify-full", "wrong"), ("disable", password)):
@@ -148,7 +148,7 @@ def test_postgresql_lets_in_who_has_the_right_password_over_tls_only(cluster: Lo
 
 
 def test_the_owner_may_make_tables_and_the_application_may_not(cluster: LocalCluster) -> None:
-    """And the application's statements are bounded by its role, as PgBouncer passes no options on (R3.2)."""
+    """The role of the application limits its statements, since PgBouncer passes on no options (R3.2)."""
     with psycopg.connect(owner_url(cluster), autocommit=True) as connection:
         connection.execute("CREATE TABLE of_a_test (word text)")
         connection.execute("DROP TABLE of_a_test")
@@ -160,7 +160,7 @@ def test_the_owner_may_make_tables_and_the_application_may_not(cluster: LocalClu
 
 
 def test_two_hundred_clients_share_fifty_to_a_hundred_connections(cluster: LocalCluster) -> None:
-    """All are served (R3.1, R3.5)."""
+    """All clients are served (R3.1, R3.5)."""
     url = application_url(cluster)
 
     def work(_: int) -> int:
@@ -187,7 +187,7 @@ def connections_of_the_pool(cluster: LocalCluster) -> int:
 
 
 def test_each_process_has_its_own_role_and_no_rights_of_the_others(cluster: LocalCluster) -> None:
-    """Through PgBouncer; what each may do beyond that is proven without a cluster (decision 16)."""
+    """The test connects through PgBouncer. Tests without a cluster check the rights of each role (decision 16)."""
     for process in PROCESSES:
         with psycopg.connect(application_url(cluster, process), autocommit=True, prepare_threshold=None) as connection:
             assert connection.execute("SELECT current_user").fetchone() == (role_of(process),)
@@ -203,7 +203,7 @@ def test_each_process_has_its_own_role_and_no_rights_of_the_others(cluster: Loca
 
 
 def test_each_process_has_a_redis_user_and_a_key_of_the_object_store(cluster: LocalCluster) -> None:
-    """With the rules of `operations/privileges/` (decision 16)."""
+    """Their rules are in `operations/privileges/` (decision 16)."""
     for name in ("redisState", "redisCache"):
         host, _, number = cluster.plan.address(f"{name}Port").partition(":")
         for process in PROCESSES:
@@ -233,7 +233,7 @@ def test_each_process_has_a_redis_user_and_a_key_of_the_object_store(cluster: Lo
 
 
 async def test_the_applications_own_pool_works_through_pgbouncer(cluster: LocalCluster) -> None:
-    """One statement on more connections of the server than a client has of PgBouncer: none is prepared (R3.1)."""
+    """The server has more connections than the client, so a statement must not be prepared (R3.1)."""
     options = PoolOptions(
         size_min=4, size_max=8, waiting_max=100, wait_seconds=20, statement_seconds=10, connect_seconds=5
     )
@@ -250,8 +250,8 @@ async def test_the_applications_own_pool_works_through_pgbouncer(cluster: LocalC
 
 
 def test_each_key_of_the_object_store_opens_its_own_bucket(cluster: LocalCluster) -> None:
-    """Without a key releases can be read, and nothing else (R8.1)."""
-    nobody = object_store(cluster, None, None)
+    """Without a key, only releases can be read (R8.1)."""
+    anonymous = object_store(cluster, None, None)
     for access_key, (secret, own) in IDENTITIES.items():
         client = object_store(cluster, access_key, secret)
         client.put_object(bucket_name=own, object_name="of-a-test", data=io.BytesIO(b"word"), length=4)
@@ -261,16 +261,16 @@ def test_each_key_of_the_object_store_opens_its_own_bucket(cluster: LocalCluster
                 client.stat_object(bucket_name=other, object_name="of-a-test")
             with pytest.raises(S3Error, match="AccessDenied"):
                 client.put_object(bucket_name=other, object_name="of-a-test", data=io.BytesIO(b"word"), length=4)
-    assert nobody.get_object(bucket_name="releases", object_name="of-a-test").read() == b"word"
+    assert anonymous.get_object(bucket_name="releases", object_name="of-a-test").read() == b"word"
     with pytest.raises(S3Error, match="AccessDenied"):
-        nobody.put_object(bucket_name="releases", object_name="of-a-test", data=io.BytesIO(b"word"), length=4)
+        anonymous.put_object(bucket_name="releases", object_name="of-a-test", data=io.BytesIO(b"word"), length=4)
     for closed in ("uploads", "backups"):
         with pytest.raises(S3Error, match="AccessDenied"):
-            nobody.get_object(bucket_name=closed, object_name="of-a-test")
+            anonymous.get_object(bucket_name=closed, object_name="of-a-test")
 
 
 def test_the_two_redis_servers_treat_a_full_memory_as_their_data_need_it(cluster: LocalCluster) -> None:
-    """State is never evicted, the cache always can be (R4.3, R4.4); both want a password."""
+    """State is never evicted, and the cache always can be (R4.3, R4.4). Both require a password."""
     for port, password, policy in (
         ("redisStatePort", "redisStatePassword", "noeviction"),
         ("redisCachePort", "redisCachePassword", "allkeys-lru"),
@@ -283,7 +283,7 @@ def test_the_two_redis_servers_treat_a_full_memory_as_their_data_need_it(cluster
 
 
 def test_a_second_up_changes_nothing(cluster: LocalCluster) -> None:
-    """Neither a resource nor an instance (R10.1)."""
+    """Neither a resource nor an instance changes (R10.1)."""
     before = allocations(cluster)
     cluster.up()
     cluster.stack.up("--expect-no-changes")
@@ -291,7 +291,7 @@ def test_a_second_up_changes_nothing(cluster: LocalCluster) -> None:
 
 
 def test_up_starts_agents_that_were_killed_beside_the_tasks_that_go_on(cluster: LocalCluster) -> None:
-    """The same processes, and all healthy again (R10.1)."""
+    """The processes are the same, and all are healthy again (R10.1)."""
     before = main_processes(cluster)
     for agent in (cluster.nomad.process, cluster.consul.process):
         pid = agent.pid()
@@ -303,7 +303,7 @@ def test_up_starts_agents_that_were_killed_beside_the_tasks_that_go_on(cluster: 
 
 
 def main_processes(cluster: LocalCluster) -> set[str]:
-    """The first of each store's task; PostgreSQL's others come and go."""
+    """The first process of each store's task. PostgreSQL's other processes start and end."""
     found: dict[str, set[int]] = {}
     for job, _, process in tasks_of(cluster):
         found.setdefault(job, set()).add(int(process.name))
@@ -311,7 +311,7 @@ def main_processes(cluster: LocalCluster) -> set[str]:
 
 
 def test_what_is_stored_outlives_destroy_and_a_stop_of_everything(cluster: LocalCluster) -> None:
-    """And nothing else does: no job, secret, process, mount or control group (R10.1)."""
+    """Nothing else remains: no job, secret, process, mount or control group (R10.1)."""
     uploads = object_store(cluster, "upschedule", "objectStoreApplicationSecretKey")
     uploads.put_object(bucket_name="uploads", object_name="kept", data=io.BytesIO(b"word"), length=4)
     with psycopg.connect(owner_url(cluster), autocommit=True) as connection:
@@ -319,10 +319,10 @@ def test_what_is_stored_outlives_destroy_and_a_stop_of_everything(cluster: Local
 
     remove_release_records(cluster)
     cluster.stack.destroy()
-    # What keeps data is stopped, but not purged.
+    # Jobs that keep data are stopped, but not purged.
     jobs = cluster.nomad.api.get("jobs", namespace="*")
     left = {(job["ID"], job["Stop"]) for job in jobs if not job["ParentID"]}
-    # Nomad keeps the record of a periodic job's ended run for some hours.
+    # Nomad keeps the record of a finished run of a periodic job for some hours.
     assert {job["Status"] for job in jobs if job["ParentID"]} <= {"dead"}
     assert left == {(name, True) for name in ("postgres", "redis-state", "object-store", "backup-store")}
     assert NAMESPACE not in {entry["Name"] for entry in cluster.nomad.api.get("namespaces")}
@@ -338,7 +338,10 @@ def test_what_is_stored_outlives_destroy_and_a_stop_of_everything(cluster: Local
 
 
 def remove_release_records(cluster: LocalCluster) -> None:
-    """As docs/production.md says: Nomad deletes no namespace that has variables, and no stack knows these."""
+    """docs/production.md describes this step.
+
+    Nomad deletes no namespace with variables, and the stack does not manage these.
+    """
     cluster.nomad.api.delete("job", "supervisor", namespace=NAMESPACE)
     wait_until(lambda: not supervisors(cluster), timeout_seconds=60)
     for prefix in ("releases/", "supervisor/"):
@@ -347,13 +350,13 @@ def remove_release_records(cluster: LocalCluster) -> None:
 
 
 def supervisors(cluster: LocalCluster) -> list[str]:
-    """Its instances that have not ended."""
+    """Instances of the supervisor that have not ended."""
     found = cluster.nomad.api.get("job", "supervisor", "allocations", namespace=NAMESPACE)
     return [each["ID"] for each in found if each["ClientStatus"] in {"pending", "running"}]
 
 
 def left_of(cluster: LocalCluster) -> list[str]:
-    """Processes and mounts."""
+    """Remaining processes and mounts."""
     folder, cgroup = cluster.plan.data, cluster.nomad.cgroup
     mounts = Path("/proc/self/mounts").read_text(encoding="utf-8").splitlines()
     processes = {*processes_with_files_below(folder), *processes_of(cgroup)}

@@ -1,4 +1,4 @@
-"""A good release while students use the service, and the backup before each (R12.2, R12.4, R12.5)."""
+"""A good release while students use the service, and the backup before each release (R12.2, R12.4, R12.5)."""
 
 import re
 import time
@@ -25,9 +25,9 @@ from tools.local_cluster.cluster import LocalCluster
 
 pytestmark = pytest.mark.timeout(1500)
 UPLOADS = 200
-#: Of the whole load; a busy machine takes its time.
+#: The deadline of the whole load on a busy machine.
 LOAD_SECONDS = 900.0
-#: From here on two hundred are readable; the one before has an empty page, which a reader must refuse.
+#: Two hundred documents from this seed on are readable. The one before has an empty page, which must be refused.
 FIRST_SEED = 133
 
 
@@ -37,10 +37,10 @@ FIRST_SEED = 133
 def test_a_release_and_its_revert_fail_no_request(
     cluster: LocalCluster, tmp_path: Path, figure: Figure, requests: int, uploads: int
 ) -> None:
-    """Neither a request nor an upload fails from `pulumi up` until all instances are verified (R12.2, R12.4).
+    """No request and no upload fails from `pulumi up` until all instances are verified (R12.2, R12.4).
 
-    The canary waits until most of the load has been sent; half of the documents come during the roll-out. Then the
-    release before starts again from its record, with the deploy token and under the same load (R12.5).
+    The canary waits until most of the load has been sent, and half of the documents are uploaded during the roll-out.
+    Then the release before starts again from its record, with the deploy token and under the same load (R12.5).
     """
     earlier = cluster.stack.setting("release")
     documents = [document(FIRST_SEED + number, rows_max=10) for number in range(uploads)]
@@ -82,7 +82,7 @@ def test_a_release_and_its_revert_fail_no_request(
 def test_a_good_release_gets_its_shares_of_visitors_and_documents_under_load_and_is_promoted(
     cluster: LocalCluster, tmp_path: Path, figure: Figure
 ) -> None:
-    """Neither a request nor an upload fails while the canaries serve a part of both (issue 11, R12.2)."""
+    """No request and no upload fails while the canaries serve a part of both (issue 11, R12.2)."""
     documents = [document(FIRST_SEED + number, rows_max=10) for number in range(UPLOADS)]
     manifest = make_release(cluster, tmp_path / "shared", harmless("with shares"))
     with unlimited_traffic(cluster, readers=8, pause_seconds=0.2) as students:
@@ -113,7 +113,7 @@ def test_a_good_release_gets_its_shares_of_visitors_and_documents_under_load_and
 
 
 def test_a_restore_point_was_made_before_each_release(cluster: LocalCluster) -> None:
-    """From a backup that counts; the first release, whose database was empty, has a dump (R12.5)."""
+    """A restore point comes from a verified backup. The first release, whose database was empty, has a dump (R12.5)."""
     found = safeguards(cluster)
     first, *later = found.values()
 
@@ -123,7 +123,7 @@ def test_a_restore_point_was_made_before_each_release(cluster: LocalCluster) -> 
 
 
 def safeguards(cluster: LocalCluster) -> dict[str, tuple[str, str | None]]:
-    """Of each release: what was made before it, and the verified backup of its restore point. In their order."""
+    """The backup before each release, and the verified backup of its restore point, in order of the releases."""
     with psycopg.connect(owner_url(cluster)) as connection:
         found = connection.execute(
             "SELECT releases.version, releases.backup, backup_runs.label FROM releases "

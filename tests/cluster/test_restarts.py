@@ -1,4 +1,4 @@
-"""Planned restarts of what there is one of, and its absence, while students use the service (R3.5, R10.5)."""
+"""Planned restarts and the loss of parts with a single instance, while students use the service (R3.5, R10.5)."""
 
 import copy
 import re
@@ -29,11 +29,11 @@ from tests.support.servers import wait_until
 from tools.local_cluster.cluster import NAMESPACE, LocalCluster
 
 pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("two_of_each")]
-#: Of two measurements on a busy machine.
+#: The difference between two measurements on a busy machine.
 NOISE_SECONDS = 2.0
-#: Below what requests wait for (R3.5) and what the students are ready to wait.
+#: This is shorter than requests wait (R3.5) and than the students wait.
 AWAY_SECONDS = 8.0
-#: The longest `healthy_deadline` of the jobs that are tried, and a start.
+#: The longest `healthy_deadline` of the tested jobs, and one start.
 REVERTED_SECONDS = 180
 DOCUMENTS = 8
 STATIC = re.compile(r"/static/[^\"]+\.css")
@@ -48,15 +48,15 @@ class Cost:
 
 
 def cost(cluster: LocalCluster, job: str, end: Callable[[Instance], None]) -> Cost:
-    """What the end of its one instance costs until all is well again, uploads included."""
+    """Stops the job's only instance and measures until all is healthy again, including uploads."""
     with students_at_work(cluster) as students, visiting(cluster, "/api/v1/capacity") as visits:
         uploads = students.upload([document(seed, rows_max=20) for seed in range(DOCUMENTS)], at_once=3)
         wait_until(lambda: visits.answered > 0)
-        # An instance that was replaced a moment ago may still have no process.
+        # An instance that was just replaced may not have a process yet.
         wait_until(lambda: len(instances(cluster, job)) == 1)
-        (ended,) = instances(cluster, job)
-        end(ended)
-        await_replaced(cluster, ended, 1)
+        (stopped,) = instances(cluster, job)
+        end(stopped)
+        await_replaced(cluster, stopped, 1)
         uploads.result()
     return Cost(seconds=visits.longest_seconds, seen=students.seen)
 
@@ -73,7 +73,7 @@ def cost(cluster: LocalCluster, job: str, end: Callable[[Instance], None]) -> Co
     ],
 )
 def test_a_planned_restart_costs_no_more_than_a_crash(cluster: LocalCluster, figure: Figure, job: str) -> None:
-    """`nomad alloc restart`, and `kill -9` (R3.5, R10.5)."""
+    """Compared are `nomad alloc restart` and `kill -9` (R3.5, R10.5)."""
     crash = cost(cluster, job, Instance.kill)
     planned = cost(cluster, job, lambda instance: restart(cluster, instance))
     for what, each in (("kill -9", crash), ("a planned restart", planned)):
@@ -81,14 +81,14 @@ def test_a_planned_restart_costs_no_more_than_a_crash(cluster: LocalCluster, fig
         figure(f"requests refused for a while at {what} of {job}", each.seen.refused)
         figure(f"requests that failed at {what} of {job}", len(each.seen.failures))
     assert planned.seconds <= crash.seconds + NOISE_SECONDS
-    if job != "traefik":  # Nothing else can answer in its place.
+    if job != "traefik":  # Without Traefik there is no answer.
         assert planned.seen.failures == [], planned.seen.summary()
         assert crash.seen.failures == [], crash.seen.summary()
         assert (crash.seen.documents, planned.seen.documents) == (DOCUMENTS, DOCUMENTS)
 
 
 def test_without_pgbouncer_what_needs_it_waits_and_the_rest_is_served(cluster: LocalCluster, figure: Figure) -> None:
-    """No instance leaves the routes (R3.5, R10.5)."""
+    """No instance is taken out of the routes (R3.5, R10.5)."""
     with (
         students_at_work(cluster) as students,
         visiting(cluster, static_file(cluster)) as static,
@@ -110,7 +110,7 @@ def test_without_pgbouncer_what_needs_it_waits_and_the_rest_is_served(cluster: L
 @pytest.mark.long
 @pytest.mark.parametrize("job", ["pgbouncer", "redis-cache"])
 def test_a_wrong_configuration_is_replaced_within_its_bounds(cluster: LocalCluster, figure: Figure, job: str) -> None:
-    """By Nomad, with the one before (R10.5); Traefik's is tried in `tooling/test_traefik.py`."""
+    """Nomad restores the previous one (R10.5). `tooling/test_traefik.py` tests Traefik's."""
     right = cluster.nomad.api.get("job", job, namespace=NAMESPACE)
     (version,) = (each for each in versions(cluster, job) if each["Version"] == right["Version"])
     assert version["Stable"]

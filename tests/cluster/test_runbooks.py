@@ -1,4 +1,4 @@
-"""The runbooks, followed in the situation that they are for."""
+"""The runbooks, followed in the situations for which they are written."""
 
 import os
 import signal
@@ -31,7 +31,7 @@ CANARY_SECONDS = 300
 
 @pytest.fixture
 def sre(cluster: LocalCluster) -> Iterator[dict[str, str]]:
-    """Whose shell it is. What the runbook set in the stack is as before in the end, and all is healthy."""
+    """The environment of an operator's shell. Afterwards the stack's settings are restored, and all is healthy."""
     file = cluster.stack.project / "Pulumi.local.yaml"
     before = file.read_bytes()
     yield shell(cluster)
@@ -46,15 +46,15 @@ def sre(cluster: LocalCluster) -> Iterator[dict[str, str]]:
 def test_a_release_is_deployed_and_its_canaries_are_sent_away(
     cluster: LocalCluster, sre: dict[str, str], tmp_path: Path
 ) -> None:
-    """The instances that served go on all the time, and the stack names their release again (R12.4)."""
+    """The serving instances run all the time, and the stack names their release again (R12.4)."""
     before, serving_before = released(cluster), serving(cluster)
     repository = commit(cluster, tmp_path / "next", harmless("deployed by a runbook"))
     follow("deploy", "Is all well?", "Release", environment=sre, folder=repository)
     wait_until(lambda: len(released(cluster)) > len(before), timeout_seconds=CANARY_SECONDS)
 
-    said = follow("revert", "Revert", environment=sre)
+    output = follow("revert", "Revert", environment=sre)
 
-    assert "A change of worker, scheduler, api is under way" in said
+    assert "A change of worker, scheduler, api is under way" in output
     assert version_of(cluster.stack.setting("release")) not in before.values()
     follow("revert", "Set the stack back", environment=sre)
     assert {version_of(cluster.stack.setting("release"))} == set(before.values())
@@ -63,7 +63,7 @@ def test_a_release_is_deployed_and_its_canaries_are_sent_away(
 
 @pytest.mark.long
 def test_a_release_is_promoted_and_left_again(cluster: LocalCluster, sre: dict[str, str], tmp_path: Path) -> None:
-    """From commit to commit and back (R12.4)."""
+    """The release is made from a commit, and the previous commit's release is restored (R12.4)."""
     before = set(released(cluster).values())
     repository = commit(cluster, tmp_path / "next", harmless("promoted by a runbook"))
     follow("deploy", "Is all well?", "Release", environment=sre, folder=repository)
@@ -76,7 +76,7 @@ def test_a_release_is_promoted_and_left_again(cluster: LocalCluster, sre: dict[s
 
 
 def test_there_are_more_instances_when_a_person_wants_them(cluster: LocalCluster, sre: dict[str, str]) -> None:
-    """Beside the autoscaler, and within its bounds (R10.1, R10.2)."""
+    """The autoscaler still runs, and its bounds apply (R10.1, R10.2)."""
     assert "upschedule:api:wanted: " in follow("scale", "Look", environment=sre)
     follow("scale", "To stay", environment=sre)
     for job in ("api", "worker"):
@@ -95,21 +95,21 @@ def bounds(cluster: LocalCluster, job: str) -> tuple[int, int]:
 
 
 def test_uploads_are_closed_and_opened(cluster: LocalCluster, sre: dict[str, str]) -> None:
-    """In words, and without a restart (R9.3)."""
+    """Uploads get a message, and no instance restarts (R9.3)."""
     before = serving(cluster)
     follow("change-settings", "A limit", "Close uploads", environment=sre)
     wait_until(lambda: "Uploads are closed" in uploaded(cluster).text)
     assert uploaded(cluster).status_code == 503
 
-    said = follow("change-settings", "See what is set", environment=sre)
-    assert "upschedule/settings/limits/uploads_per_hour:20" in said
+    output = follow("change-settings", "See what is set", environment=sre)
+    assert "upschedule/settings/limits/uploads_per_hour:20" in output
     follow("change-settings", "Open uploads", "Back to the stack's setting", environment=sre)
     wait_until(lambda: uploaded(cluster).status_code != 503)
     assert serving(cluster) == before
 
 
 def uploaded(cluster: LocalCluster) -> httpx.Response:
-    """What is said of a file that is no PDF."""
+    """The answer to an upload that is not a PDF."""
     verify = ssl.create_default_context(cafile=cluster.certificates.authority)
     with httpx.Client(verify=verify, timeout=20) as client:
         files = {"file": ("schedule.pdf", b"no PDF", "application/pdf")}
@@ -118,7 +118,7 @@ def uploaded(cluster: LocalCluster) -> httpx.Response:
 
 @pytest.mark.long
 def test_a_setting_of_the_stack_goes_out_as_a_release(cluster: LocalCluster, sre: dict[str, str]) -> None:
-    """All instances are new ones then (R12.2)."""
+    """All instances are replaced (R12.2)."""
     before = serving(cluster)
     follow("change-settings", "A setting that is not live", environment=sre)
     assert not serving(cluster).keys() & before.keys()
@@ -127,18 +127,18 @@ def test_a_setting_of_the_stack_goes_out_as_a_release(cluster: LocalCluster, sre
 def test_consul_is_killed_and_comes_back(
     cluster: LocalCluster, sre: dict[str, str], figure: Figure, tmp_path: Path
 ) -> None:
-    """Users see nothing of it (R10.4)."""
+    """No request fails (R10.4)."""
     before = serving(cluster)
     with unlimited_traffic(cluster, readers=4, pause_seconds=0.2) as students:
         kill(cluster.consul.process.pid())
-        said = follow("consul-down", "Look", environment=sre)
-        assert "The agent of this machine does not answer." in said
+        output = follow("consul-down", "Look", environment=sre)
+        assert "The agent of this machine does not answer." in output
         cluster.consul.start()
         cluster.consul.await_leader()
         follow("consul-down", "Is it over?", environment=sre)
-        answered, failures = students.seen.answered, list(students.seen.failures)
-        assert answered
-    figure("requests answered from Consul's death to its recovery", answered)
+        answers, failures = students.seen.answered, list(students.seen.failures)
+        assert answers
+    figure("requests answered from Consul's death to its recovery", answers)
     figure("requests failed meanwhile", len(failures))
     assert failures == []
     assert serving(cluster) == before
@@ -155,7 +155,7 @@ def kill(pid: int | None) -> None:
 def test_nomad_is_killed_and_comes_back_with_what_was_saved(
     cluster: LocalCluster, sre: dict[str, str], tmp_path: Path
 ) -> None:
-    """Tasks outlive it (R10.3)."""
+    """Tasks continue (R10.3)."""
     before = serving(cluster)
     server = {
         **sre,

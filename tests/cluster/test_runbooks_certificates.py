@@ -1,4 +1,4 @@
-"""Certificates are replaced by the runbook, and what users see meanwhile is counted (R8.4)."""
+"""Certificates are replaced as the runbook says, and failed requests of users are counted meanwhile (R8.4)."""
 
 import shutil
 import subprocess
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.timeout(600)
 
 @pytest.fixture
 def sre(cluster: LocalCluster) -> Iterator[dict[str, str]]:
-    """Whose shell it is."""
+    """The environment of an operator's shell."""
     yield shell(cluster)
     cluster.up()
 
@@ -36,7 +36,7 @@ def renewed(cluster: LocalCluster, tmp_path: Path) -> Path:
 
 
 def keep(folder: Path, files: Certificate) -> None:
-    """Where the next `make cluster` looks for it."""
+    """Copies it to where the next `make cluster` looks for it."""
     for file in (files.certificate, files.key):
         shutil.copy(folder / file.name, file)
 
@@ -63,29 +63,29 @@ def test_a_given_certificate_is_replaced_without_a_restart(
 def test_the_stores_certificate_is_replaced(
     cluster: LocalCluster, sre: dict[str, str], figure: Figure, renewed: Path
 ) -> None:
-    """PostgreSQL restarts for it: some requests wait, as the runbook says."""
+    """PostgreSQL restarts for it, so some requests wait, as the runbook says."""
     with visiting(cluster, "/api/v1/capacity") as visits:
         follow("renew-certificates", "The stores' certificate", environment=sre, folder=renewed)
         keep(renewed, cluster.certificates.stores)
         new = serial(cluster.certificates.stores.certificate)
         for port in ("postgresPort", "pgbouncerPort"):
-            wait_until(lambda port=port: shown(cluster, port) == new, timeout_seconds=60)
+            wait_until(lambda port=port: served_serial(cluster, port) == new, timeout_seconds=60)
     figure("s without an answer while PostgreSQL gets a new certificate", visits.longest_seconds)
     figure("requests failed meanwhile", len(visits.failures))
 
 
-def shown(cluster: LocalCluster, port: str) -> str:
-    """The serial number of the certificate that the server shows now; empty while it shows none."""
+def served_serial(cluster: LocalCluster, port: str) -> str:
+    """The serial number of the server's present certificate, or an empty text while there is none."""
     connect = ["openssl", "s_client", "-starttls", "postgres", "-connect", cluster.plan.address(port)]
-    said = subprocess.run(connect, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False).stdout
+    output = subprocess.run(connect, stdin=subprocess.DEVNULL, capture_output=True, timeout=20, check=False).stdout
     read = ["openssl", "x509", "-noout", "-serial"]
-    return subprocess.run(read, input=said, capture_output=True, timeout=20, check=False).stdout.decode().strip()
+    return subprocess.run(read, input=output, capture_output=True, timeout=20, check=False).stdout.decode().strip()
 
 
 def test_traefik_is_restarted_to_force_a_certificate(
     cluster: LocalCluster, sre: dict[str, str], figure: Figure
 ) -> None:
-    """The commands of ACME, where no authority is asked: tooling/test_acme.py does that."""
+    """These are the commands of the part about ACME. Here no authority is used, and tooling/test_acme.py tests one."""
     with visiting(cluster, "/health/live") as visits:
         follow("renew-certificates", "ACME", environment=sre)
     figure("s without an answer while Traefik restarts", visits.longest_seconds)

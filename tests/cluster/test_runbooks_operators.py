@@ -1,4 +1,4 @@
-"""The runbooks of `upschedule ops`, followed on the whole cluster in the situation that they are for (R6.3)."""
+"""The runbooks of `upschedule ops`, followed on the whole cluster in the situations that they describe (R6.3)."""
 
 import ssl
 import threading
@@ -27,7 +27,7 @@ def student(cluster: LocalCluster) -> Iterator[httpx.Client]:
 
 
 def upload(student: httpx.Client) -> str:
-    """The job's id."""
+    """Uploads a document and returns the job's id."""
     files = {"file": ("schedule.pdf", document(7, rows_max=4).data, "application/pdf")}
     answer = student.post("/api/v1/uploads", files=files).raise_for_status()
     job: str = answer.json()["id"]
@@ -43,7 +43,7 @@ def state(student: httpx.Client, job: str) -> str:
 def test_an_account_that_fills_the_queue_is_found_and_a_failed_job_is_read_again(
     cluster: LocalCluster, student: httpx.Client
 ) -> None:
-    """The queue is paused, a job is found and cancelled, then retried until it is read (issue 12)."""
+    """The queue is paused, a job is found and cancelled, and then retried until it is read (issue 12)."""
     environment = shell(cluster)
     follow("queue-filled", "Pause", environment=environment)
     try:
@@ -55,8 +55,8 @@ def test_an_account_that_fills_the_queue_is_found_and_a_failed_job_is_read_again
         assert state(student, job) == "failed"
         assert "reading-cancelled" in follow("job-failed", "Which", "Why", environment=environment)
     finally:
-        said = follow("queue-filled", "Resume", environment=environment)
-    assert "queue: open" in said
+        output = follow("queue-filled", "Resume", environment=environment)
+    assert "queue: open" in output
 
     follow("job-failed", "Read it again", environment=environment)
     wait_until(lambda: state(student, job) == "completed", timeout_seconds=READ_SECONDS)
@@ -65,7 +65,7 @@ def test_an_account_that_fills_the_queue_is_found_and_a_failed_job_is_read_again
 
 
 def test_who_holds_a_lock_is_found_and_ended(cluster: LocalCluster) -> None:
-    """With the instance, the route and the statement that are slow (issue 12)."""
+    """The runbook shows the instance, the route and the statement that are slow (issue 12)."""
     environment = shell(cluster)
     with psycopg.connect(owner_url(cluster), autocommit=True) as owner:
         owner.execute(f"CREATE TABLE {LOCKED} (word text)".encode())
@@ -90,6 +90,6 @@ def test_who_holds_a_lock_is_found_and_ended(cluster: LocalCluster) -> None:
 
 
 def wait_for(url: str) -> None:
-    """As the application would."""
+    """Connects as the application does and waits for the lock."""
     with psycopg.connect(url, prepare_threshold=None) as connection:
         connection.execute(f"SELECT count(*) FROM {LOCKED}".encode())

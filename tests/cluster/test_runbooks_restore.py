@@ -22,7 +22,7 @@ BACKED_UP_SECONDS = 300
 
 @pytest.fixture
 def sre(cluster: LocalCluster, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """Whose shell it is."""
+    """The environment of an operator's shell."""
     backup = backed_up(cluster, timeout_seconds=BACKED_UP_SECONDS)
     assert backup.exit_code == 0, backup.log
     yield {**shell(cluster), "SAVED": str(tmp_path), "DATABASE": owner_url(cluster), "ACCOUNT": "kept@tuks.example"}
@@ -36,7 +36,7 @@ def execute(cluster: LocalCluster, statement: str) -> list[tuple[object, ...]]:
 
 
 def archived(cluster: LocalCluster) -> None:
-    """Waits until the archive has everything that was committed."""
+    """Waits until the archive contains everything that was committed."""
     ((segment,),) = execute(cluster, "SELECT pg_walfile_name(pg_current_wal_lsn())")
     execute(cluster, "INSERT INTO accounts (stored_bytes) VALUES (0)")
     wait_until(
@@ -48,27 +48,27 @@ def archived(cluster: LocalCluster) -> None:
 def test_everything_is_restored_by_the_runbook(
     cluster: LocalCluster, sre: dict[str, str], figure: Figure, tmp_path: Path
 ) -> None:
-    """A destroyed database comes back, and so does what one account had; the service goes on with it (R9.3)."""
+    """A destroyed database and the data of one account are restored, and the service continues with them (R9.3)."""
     execute(cluster, "INSERT INTO accounts (email, password_hash) VALUES ('kept@tuks.example', 'x')")
     moment = execute(cluster, "SELECT clock_timestamp()")[0][0]
     assert isinstance(moment, datetime)
     when = {"WHEN": moment.astimezone(UTC).isoformat()}
     execute(cluster, "DELETE FROM accounts WHERE email = 'kept@tuks.example'")
     archived(cluster)
-    said = follow("restore-everything", "One account or one table", environment={**sre, **when}, folder=tmp_path)
-    assert "accounts: 1 rows then, 1 of them missing or changed now, 0 new or changed" in said
+    output = follow("restore-everything", "One account or one table", environment={**sre, **when}, folder=tmp_path)
+    assert "accounts: 1 rows then, 1 of them missing or changed now, 0 new or changed" in output
     execute(cluster, (tmp_path / "restored.sql").read_text(encoding="utf-8"))
     archived(cluster)
     people = execute(cluster, "SELECT id FROM accounts WHERE email = 'kept@tuks.example'")
     follow("restore-everything", "Which moment", environment=sre)
 
     began = datetime.now(tz=UTC)
-    said = follow("restore-everything", "Restore PostgreSQL", environment={**sre, "WHEN": "latest"})
-    assert "PostgreSQL's data are restored to latest" in said
+    output = follow("restore-everything", "Restore PostgreSQL", environment={**sre, "WHEN": "latest"})
+    assert "PostgreSQL's data are restored to latest" in output
     cluster.await_healthy()
     figure("seconds from the stop until all is healthy with restored data", (datetime.now(tz=UTC) - began).seconds)
     assert execute(cluster, "SELECT id FROM accounts WHERE email = 'kept@tuks.example'") == people
     wait_until(lambda: deploy(cluster, "status").code == 0, timeout_seconds=120)
     shutil.rmtree(cluster.plan.data / "volumes" / "postgres" / "15.before-restore")
-    ended = backed_up(cluster, timeout_seconds=BACKED_UP_SECONDS)
-    assert ended.exit_code == 0, ended.log
+    run = backed_up(cluster, timeout_seconds=BACKED_UP_SECONDS)
+    assert run.exit_code == 0, run.log

@@ -1,4 +1,4 @@
-"""Secrets are replaced by the runbook, and what users see meanwhile is counted (R8.2)."""
+"""Secrets are replaced as the runbook says, and failed requests of users are counted meanwhile (R8.2)."""
 
 import secrets
 import ssl
@@ -33,34 +33,34 @@ from upschedule.operations.privileges.identities import PROCESSES
 
 pytestmark = pytest.mark.timeout(1500)
 DOCUMENTS_SECONDS = 600
-#: Until the object store has read its new keys.
+#: The time until the object store has read its new keys.
 RELOADED_SECONDS = 60
 
 
 @pytest.fixture
 def sre(cluster: LocalCluster) -> Iterator[dict[str, str]]:
-    """Whose shell it is, with the token from the safe. What was rotated is what holds from then on."""
+    """The environment of an operator's shell, with the management token. Rotated secrets stay in use afterwards."""
     yield {**shell(cluster), "CONSUL_MANAGEMENT_TOKEN": cluster.credentials.token("consul-management")}
     cluster.up()
 
 
 @pytest.fixture
 def students(cluster: LocalCluster, figure: Figure) -> Iterator[None]:
-    """They read and upload all the time, and none of them may notice."""
-    with unlimited_traffic(cluster, readers=4, pause_seconds=0.2) as seen:
-        before = seen.seen.answered
-        uploads = seen.upload([document(seed, rows_max=10) for seed in range(20)], at_once=1)
+    """Students read and upload all the time, and none of their requests may fail."""
+    with unlimited_traffic(cluster, readers=4, pause_seconds=0.2) as traffic:
+        before = traffic.seen.answered
+        uploads = traffic.upload([document(seed, rows_max=10) for seed in range(20)], at_once=1)
         yield
         uploads.result(DOCUMENTS_SECONDS)
-    figure("requests answered during a rotation", seen.seen.answered - before)
-    figure("documents read right meanwhile", seen.seen.documents)
-    figure("requests and documents that failed", len(seen.seen.failures))
-    assert (seen.seen.failures, seen.seen.documents) == ([], 20)
+    figure("requests answered during a rotation", traffic.seen.answered - before)
+    figure("documents read right meanwhile", traffic.seen.documents)
+    figure("requests and documents that failed", len(traffic.seen.failures))
+    assert (traffic.seen.failures, traffic.seen.documents) == ([], 20)
 
 
 @pytest.mark.long
 def test_redis_passwords(cluster: LocalCluster, sre: dict[str, str], students: None, tmp_path: Path) -> None:
-    """The old ones open nothing any more."""
+    """The old passwords are refused."""
     before = dict(redis_passwords(cluster))
     follow("rotate-secrets", "Redis passwords", environment=sre, folder=tmp_path)
     cluster.adopt_secrets()
@@ -70,7 +70,7 @@ def test_redis_passwords(cluster: LocalCluster, sre: dict[str, str], students: N
 
 
 def redis_passwords(cluster: LocalCluster) -> Iterator[tuple[tuple[str, str], str]]:
-    """By port and user."""
+    """Yields the passwords by port and user."""
     for name in ("redisState", "redisCache"):
         word = cluster.credentials.password(f"{name}Password")
         yield (f"{name}Port", "default"), word
@@ -92,7 +92,7 @@ def opens(cluster: LocalCluster, who: tuple[str, str], password: str) -> bool:
 def test_the_applications_database_password(
     cluster: LocalCluster, sre: dict[str, str], students: None, tmp_path: Path
 ) -> None:
-    """Through PgBouncer the new one connects and the old one does not."""
+    """Through PgBouncer, the new password is accepted and the old one is refused."""
     before = database_urls(cluster)
     follow("rotate-secrets", "The application's database password", environment=sre, folder=tmp_path)
     cluster.adopt_secrets()
@@ -104,12 +104,12 @@ def test_the_applications_database_password(
 
 
 def database_urls(cluster: LocalCluster) -> list[str]:
-    """Of each process, and of those of older releases."""
+    """The URLs of each process, and that of older releases."""
     return [*(application_url(cluster, process) for process in PROCESSES), shared_url(cluster)]
 
 
 def test_the_database_owners_password(cluster: LocalCluster, sre: dict[str, str], tmp_path: Path) -> None:
-    """The new one connects and the old one does not."""
+    """The new password is accepted, and the old one is refused."""
     before = owner_url(cluster)
     follow("rotate-secrets", "The database owner's password", environment=sre, folder=tmp_path)
     cluster.adopt_secrets()
@@ -120,26 +120,29 @@ def test_the_database_owners_password(cluster: LocalCluster, sre: dict[str, str]
 
 @pytest.mark.long
 def test_the_feed_secret(cluster: LocalCluster, sre: dict[str, str], students: None) -> None:
-    """What is subscribed goes on, what is shown is wrong until its owner renews it: as the runbook warns."""
+    """Existing subscriptions still work.
+
+    The page shows a wrong link until its owner renews it, as the runbook warns.
+    """
     verify = ssl.create_default_context(cafile=cluster.certificates.authority)
     with httpx.Client(base_url=cluster.plan.public_url, verify=verify, timeout=20) as person:
         files = {"file": ("schedule.pdf", document(1, rows_max=10).data, "application/pdf")}
         job = person.post("/api/v1/uploads", files=files).raise_for_status().json()["id"]
         wait_until(lambda: person.get(f"/api/v1/jobs/{job}").json()["status"] == "completed", timeout_seconds=60)
-        made = person.post("/api/v1/calendars", json={"jobs": [job]})
-        assert made.is_success, made.text
-        subscribed, address = made.json()["feed_url"], f"/api/v1/calendars/{made.json()['id']}"
+        created = person.post("/api/v1/calendars", json={"jobs": [job]})
+        assert created.is_success, created.text
+        subscribed, address = created.json()["feed_url"], f"/api/v1/calendars/{created.json()['id']}"
         follow("rotate-secrets", "The feed secret", environment=sre)
 
-        shown = person.get(address).json()["feed_url"]
-        assert (person.get(subscribed).status_code, person.get(shown).status_code) == (200, 404)
+        link = person.get(address).json()["feed_url"]
+        assert (person.get(subscribed).status_code, person.get(link).status_code) == (200, 404)
         renewed = person.patch(address, json={"rotate_feed": True}).json()["feed_url"]
         assert (person.get(subscribed).status_code, person.get(renewed).status_code) == (404, 200)
 
 
 @pytest.mark.long
 def test_the_applications_key_to_the_object_store(cluster: LocalCluster, sre: dict[str, str], students: None) -> None:
-    """The old pair opens nothing any more."""
+    """The old key pair is refused."""
     before = object_store(cluster, "upschedule", "objectStoreApplicationSecretKey")
     follow("rotate-secrets", "The application's key to the object store", environment=sre)
     wait_until(lambda: not opens_bucket(before, "uploads"), timeout_seconds=RELOADED_SECONDS)
@@ -153,7 +156,7 @@ def opens_bucket(store: Minio, bucket: str) -> bool:
 
 
 def test_the_object_stores_keys_for_releases_and_backups(cluster: LocalCluster, sre: dict[str, str]) -> None:
-    """The new ones open their buckets, and the old ones do not."""
+    """The new keys open their buckets, and the old ones are refused."""
     pairs = [
         ("release", "objectStoreReleaseSecretKey", "releases"),
         ("backup", "objectStoreBackupSecretKey", "backups"),
@@ -169,7 +172,7 @@ def test_the_object_stores_keys_for_releases_and_backups(cluster: LocalCluster, 
 
 @pytest.mark.long
 def test_the_applications_consul_token(cluster: LocalCluster, sre: dict[str, str], students: None) -> None:
-    """The old one is no token any more."""
+    """Consul no longer knows the old token."""
     before = cluster.credentials.token("consul-application")
     follow("rotate-secrets", "The application's Consul token", environment=sre)
     cluster.adopt_secrets()
@@ -183,12 +186,12 @@ def is_token(cluster: LocalCluster, name: str) -> bool:
 
 
 def is_revoked(cluster: LocalCluster, secret: str) -> bool:
-    """Whether Consul refuses a secret that was a token's."""
+    """Whether Consul refuses a secret that belonged to a token."""
     return not is_permitted(lambda: consul_with(cluster, "").acl.token.read_self(token=secret))
 
 
 def test_traefiks_consul_token(cluster: LocalCluster, sre: dict[str, str], figure: Figure) -> None:
-    """With the restart that the runbook warns of."""
+    """Traefik restarts, as the runbook warns."""
     before = cluster.credentials.token("consul-traefik")
     with visiting(cluster, "/health/live") as visits:
         follow("rotate-secrets", "Traefik's Consul token", environment=sre)
@@ -201,13 +204,13 @@ def test_traefiks_consul_token(cluster: LocalCluster, sre: dict[str, str], figur
 def test_nomads_tokens_for_releases_for_operators_and_for_the_autoscaler(
     cluster: LocalCluster, sre: dict[str, str]
 ) -> None:
-    """The old ones are no tokens any more."""
+    """Nomad no longer knows the old tokens."""
     before = tokens(cluster)
-    said = follow(
+    output = follow(
         "rotate-secrets", "Nomad's tokens for releases, for operators and for the autoscaler", environment=sre
     )
-    assert cluster.stack.output("deployToken") in said
-    assert cluster.stack.output("operatorToken") in said
+    assert cluster.stack.output("deployToken") in output
+    assert cluster.stack.output("operatorToken") in output
     after = tokens(cluster)
     replaced = {accessor for accessor, token in before.items() if token["Type"] == "client"}
     assert replaced
@@ -220,7 +223,10 @@ def tokens(cluster: LocalCluster) -> dict[str, Any]:
 
 
 def test_nomads_management_token(cluster: LocalCluster, sre: dict[str, str]) -> None:
-    """The one before is no token any more; here it is not the cluster's first, which others still use."""
+    """Nomad no longer knows the old token.
+
+    The test does not replace the cluster's first token, since others still use it.
+    """
     api, body = cluster.nomad.api, {"Name": "before", "Type": "management"}
     before, known = api.call("POST", "acl", "token", body=body), tokens(cluster)
     follow("rotate-secrets", "Nomad's management token", environment={**sre, "NOMAD_TOKEN": before["SecretID"]})
@@ -232,7 +238,7 @@ def test_nomads_management_token(cluster: LocalCluster, sre: dict[str, str]) -> 
 
 
 def test_the_passphrase_of_the_stacks_secrets(cluster: LocalCluster, sre: dict[str, str]) -> None:
-    """With the new one the stack is as it was, and then with the old one again."""
+    """The stack is unchanged with the new passphrase, and then with the old one again."""
     new = {"NEW_PASSPHRASE": secrets.token_urlsafe()}
     follow("rotate-secrets", "The passphrase of the stack's secrets", environment={**sre, **new})
     again = {"PULUMI_CONFIG_PASSPHRASE": new["NEW_PASSPHRASE"], "PULUMI_CONFIG_PASSPHRASE_FILE": ""}

@@ -1,6 +1,6 @@
 """More and fewer instances, by hand and by the autoscaler, while students use the service (R1.3, R10.1, R10.2).
 
-All on one machine, whose processor does not grow with the number of instances: what is measured is the time until all
+All run on one machine, whose processor does not grow with the number of instances. The tests measure the time until all
 are healthy, not a higher throughput.
 """
 
@@ -32,20 +32,23 @@ pytestmark = pytest.mark.timeout(2700)
 
 FEW = 2
 UNEVEN = 0.2
-#: The autoscaler takes instances back after three minutes without need.
+#: The autoscaler removes instances after three minutes without need.
 QUIET_SECONDS = 400.0
-#: What PgBouncer keeps open to PostgreSQL, and what it opens at most (R3.1).
+#: The number of connections that PgBouncer keeps open to PostgreSQL, and its maximum (R3.1).
 CONNECTIONS = range(50, 101)
 FINISHED = 'sum by (alloc) (upschedule_jobs_finished_total{service="worker",outcome="completed"})'
 
 
-# Not in CI: it takes four minutes, and two workers read a shorter queue as fast as the students send it.
+# This is not in the CI: it takes four minutes, and two workers read a shorter queue as fast as the students send it.
 @pytest.mark.long
 @pytest.mark.parametrize(("workers", "documents"), [(4, 240), pytest.param(40, 480, id="full")])
 def test_a_queue_brings_workers_and_quiet_sends_them_away(
     cluster: LocalCluster, figure: Figure, request: pytest.FixtureRequest, workers: int, documents: int
 ) -> None:
-    """The autoscaler follows what Prometheus measures; the way back takes three minutes of quiet (R1.3, R10.2)."""
+    """The autoscaler follows the measurements of Prometheus.
+
+    It removes workers after three quiet minutes (R1.3, R10.2).
+    """
     queue = long_documents(documents)
     wait_until(lambda: wanted(cluster, "worker") == FEW, timeout_seconds=QUIET_SECONDS)
     with unlimited_traffic(cluster, readers=4, pause_seconds=0.5) as students:
@@ -68,7 +71,7 @@ def test_a_queue_brings_workers_and_quiet_sends_them_away(
 
 @pytest.mark.long
 def test_requests_bring_api_instances(cluster: LocalCluster, figure: Figure) -> None:
-    """One for every 40 a second, or more when they take long (R10.1)."""
+    """There is one for every 40 requests a second, or more when requests take long (R10.1)."""
     wait_until(lambda: wanted(cluster, "api") <= FEW, timeout_seconds=QUIET_SECONDS)
     with unlimited_traffic(cluster, readers=16, pause_seconds=0.1) as students:
         began = time.monotonic()
@@ -85,10 +88,10 @@ def test_requests_bring_api_instances(cluster: LocalCluster, figure: Figure) -> 
 @pytest.mark.parametrize(
     ("instances", "requests"), [(6, 1_200), pytest.param(20, 4_000, marks=pytest.mark.long, id="full")]
 )
-def test_the_api_grows_and_shrinks_and_nobody_notices(
+def test_the_api_grows_and_shrinks_without_a_failed_request(
     cluster: LocalCluster, figure: Figure, instances: int, requests: int
 ) -> None:
-    """Traefik asks all alike, and they share PgBouncer's connections (R3.1, R10.1, R10.4)."""
+    """Traefik distributes requests evenly, and the instances share PgBouncer's connections (R3.1, R10.1, R10.4)."""
     with scaled_by_hand(cluster), asking_for_connections(cluster) as connections:
         scale(cluster, "api", FEW)
         await_passing(cluster, "api", FEW)
@@ -119,7 +122,7 @@ def test_the_api_grows_and_shrinks_and_nobody_notices(
 
 
 def furthest(shares: dict[str, int], even: float) -> float:
-    """From the even share, as a part of it."""
+    """The largest distance from the even share, relative to it."""
     return max(abs(share - even) for share in shares.values()) / even
 
 
@@ -129,7 +132,7 @@ def furthest(shares: dict[str, int], even: float) -> float:
 def test_workers_grow_and_shrink_and_every_document_is_read(
     cluster: LocalCluster, figure: Figure, instances: int, documents: int
 ) -> None:
-    """A burst is read by more than were there before, right, and goes on while most of them end (R1.3, R10.2)."""
+    """Additional workers read a burst correctly, and it continues while most of them end (R1.3, R10.2)."""
     burst = [document(seed, rows_max=40) for seed in range(documents)]
     with scaled_by_hand(cluster), unlimited_traffic(cluster, readers=4, pause_seconds=0.5) as students:
         scale(cluster, "worker", FEW)
@@ -164,7 +167,7 @@ def busy(cluster: LocalCluster) -> set[str]:
     ],
 )
 def test_nomad_refuses_more_and_fewer_than_the_bounds(cluster: LocalCluster, job: str, count: int, bound: str) -> None:
-    """In words, whoever asks (R10.1, R10.2)."""
+    """The message says so, whichever command is used (R10.1, R10.2)."""
     before = wanted(cluster, job)
     refused = try_to_scale(cluster, job, count)
     assert refused.returncode != 0
@@ -173,6 +176,6 @@ def test_nomad_refuses_more_and_fewer_than_the_bounds(cluster: LocalCluster, job
 
 
 def long_documents(count: int) -> list[Document]:
-    """Each is uploaded by people of their own, for whom it is read again."""
+    """Each document is uploaded by different visitors, for whom it is read again."""
     few = [document(seed, rows_max=150) for seed in range(6)]
     return [few[number % len(few)] for number in range(count)]

@@ -1,4 +1,4 @@
-"""Prometheus scrapes every part of the cluster, and finds there what rules, policies and runbooks name (R6.2)."""
+"""Prometheus scrapes every part of the cluster, and finds the metrics that rules, policies and runbooks name (R6.2)."""
 
 import secrets
 import ssl
@@ -40,13 +40,13 @@ SOURCES = {
 SCRAPED_SECONDS = 90.0
 EXPORTERS = ("postgres-exporter", "pgbouncer-exporter", "redis-exporter", "node-exporter", "blackbox-exporter")
 METHODS = ("GET", "HEAD", "OPTIONS", "BREW", "PROPFIND")
-#: The number of series must not depend on what a visitor sends.
+#: The number of series must not depend on the requests of a visitor.
 BOUNDED = 'count({__name__=~"upschedule_http_.*|traefik_.*"})'
 
 
 def test_every_target_answers(cluster: LocalCluster) -> None:
-    """Each part of the system is one, and none is down."""
-    with suppress(AssertionError):  # The next one says more.
+    """Each part of the system is a target, and none is down."""
+    with suppress(AssertionError):  # The next assertion shows more.
         wait_until(lambda: not down(cluster) and sources(cluster) >= SOURCES, timeout_seconds=SCRAPED_SECONDS)
 
     assert down(cluster) == []
@@ -57,27 +57,27 @@ def test_every_target_answers(cluster: LocalCluster) -> None:
 
 
 def test_every_metric_that_is_named_is_scraped(cluster: LocalCluster) -> None:
-    """A rule that names a metric of no source never fires, and Prometheus reports no error."""
+    """A rule with an unknown metric never fires, and Prometheus reports no error."""
     with students_at_work(cluster) as students:
         students.upload([document(1)], at_once=1).result(120)
-    with suppress(AssertionError):  # The next one says more.
+    with suppress(AssertionError):  # The next assertion shows more.
         wait_until(lambda: not unknown(cluster), timeout_seconds=SCRAPED_SECONDS)
 
     assert unknown(cluster) == {}
 
 
 def test_every_query_of_every_dashboard_returns_data(cluster: LocalCluster) -> None:
-    """Also while nothing happens: a panel without a line leaves open whether there was nothing or it asks wrongly."""
+    """This also holds while nothing happens. A panel without a line could mean no events or a wrong query."""
     with students_at_work(cluster) as students:
         students.upload([document(2)], at_once=1).result(120)
-    with suppress(AssertionError):  # The next one says more.
+    with suppress(AssertionError):  # The next assertion shows more.
         wait_until(lambda: not without_data(cluster), timeout_seconds=SCRAPED_SECONDS)
 
     assert without_data(cluster) == []
 
 
 def test_what_a_visitor_sends_makes_no_new_series(cluster: LocalCluster) -> None:
-    """Different paths, methods, hosts and headers leave the number of series as it is (R6.2)."""
+    """Different paths, methods, hosts and headers do not change the number of series (R6.2)."""
     hostile(cluster, times=5)
     await_scrape(cluster)
     before = value(cluster, BOUNDED)
@@ -88,7 +88,7 @@ def test_what_a_visitor_sends_makes_no_new_series(cluster: LocalCluster) -> None
 
 
 def test_the_memory_of_a_whole_local_cluster_is_small(cluster: LocalCluster, figure: Figure) -> None:
-    """Each process' share of the memory that it holds (docs/monitoring.md)."""
+    """The proportional memory of each process is counted (docs/monitoring.md)."""
     megabytes = defaultdict[str, float](float)
     for job, _, process in tasks_of(cluster):
         megabytes[job] += proportional(process)
@@ -107,11 +107,11 @@ def test_the_memory_of_a_whole_local_cluster_is_small(cluster: LocalCluster, fig
 
 
 def proportional(process: Path) -> float:
-    """Megabytes; a page that several processes share counts for each in part."""
+    """Megabytes of a process. A page that several processes share counts for each in part."""
     try:
         lines = (process / "smaps_rollup").read_text(encoding="ascii").splitlines()
     except OSError:
-        return 0.0  # It ended meanwhile.
+        return 0.0  # The process has ended in the meantime.
     return next((int(line.split()[1]) for line in lines if line.startswith("Pss:")), 0) / 1024
 
 
@@ -130,24 +130,24 @@ def sources(cluster: LocalCluster) -> set[str]:
 
 
 def down(cluster: LocalCluster) -> list[str]:
-    """Each with its error."""
+    """Targets that are down, with their errors."""
     targets = prometheus(cluster, "targets")["activeTargets"]
     return [f"{each['labels']}: {each['lastError']}" for each in targets if each["health"] != "up"]
 
 
 def scraped(cluster: LocalCluster) -> set[str]:
-    """Also those that a source declares and has no value of yet, as no event of theirs has happened."""
+    """This includes metrics that a source declares without a value, because the event has not happened yet."""
     return {*prometheus(cluster, "label/__name__/values"), *prometheus(cluster, "metadata")}
 
 
 def unknown(cluster: LocalCluster) -> dict[str, set[str]]:
-    """What is named, by no source, with the places where it is named."""
+    """Metrics that are named but have no source, with the places that name them."""
     found = scraped(cluster) | recorded()
     return {name: places for name, places in named().items() if name not in found}
 
 
 def without_data(cluster: LocalCluster) -> list[tuple[str, str]]:
-    """Panel and query."""
+    """Panels and their queries that return nothing."""
     queries = dashboard_queries()
     return [(panel, query) for panel, query in queries if not prometheus(cluster, "query", query=query)["result"]]
 
@@ -159,7 +159,7 @@ def await_scrape(cluster: LocalCluster) -> None:
 
 
 def hostile(cluster: LocalCluster, *, times: int) -> None:
-    """Sends requests whose paths, methods, hosts and headers are all different; their answers do not matter."""
+    """Sends requests with different paths, methods, hosts and headers, and ignores the answers."""
     verify = ssl.create_default_context(cafile=cluster.certificates.authority)
     with httpx.Client(base_url=cluster.plan.public_url, verify=verify, timeout=20) as client:
         for _ in range(times):

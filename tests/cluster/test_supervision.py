@@ -1,4 +1,4 @@
-"""Releases that turn bad after their promotion: the cluster reverts them by itself (R12.1, R12.3)."""
+"""Releases that turn bad after their promotion: the cluster reverts them automatically (R12.1, R12.3)."""
 
 import os
 import signal
@@ -29,16 +29,19 @@ from tools.local_cluster.cluster import NAMESPACE, LocalCluster
 from upschedule.deploy.nomad import NomadClient, nomad_at
 
 pytestmark = pytest.mark.timeout(1200)
-#: Until a canary of each job is healthy.
+#: The deadline until a canary of each job is healthy.
 CANARY_SECONDS = 300.0
-#: A leak is killed after a minute; slices of ten seconds come after that, and the way back.
+#: A leak is killed after a minute. The slices of ten seconds and the rollback follow.
 BACK_SECONDS = 420.0
 DONE, FAILED = 0, 11
 
 
 @dataclass(frozen=True, kw_only=True)
 class TurnsBad:
-    """The supervisor must name `reason`; so many requests may fail until the release before is back."""
+    """The supervisor must name `reason`.
+
+    At most `failed_max` requests may fail until the previous release serves again.
+    """
 
     change: Change
     reason: str
@@ -66,7 +69,10 @@ class TurnsBad:
 def test_a_release_that_turns_bad_after_its_promotion_is_reverted(
     cluster: LocalCluster, tmp_path: Path, figure: Figure, bad: TurnsBad
 ) -> None:
-    """Promoted by Nomad's own command. The supervisor, killed meanwhile, names the figure; no timetable is wrong."""
+    """Nomad's own command promotes it.
+
+    The supervisor is killed meanwhile, names the figure, and no timetable is wrong.
+    """
     documents = [document(seed, rows_max=10) for seed in range(8)]
     manifest = make_release(cluster, tmp_path / "bad", bad.change)
     with unlimited_traffic(cluster, readers=4, pause_seconds=0.2) as students:
@@ -82,7 +88,7 @@ def test_a_release_that_turns_bad_after_its_promotion_is_reverted(
             wait_until(lambda: watch(cluster)["verdict"] != "reverting", timeout_seconds=BACK_SECONDS)
             figure("seconds until the release before was back", time.monotonic() - began)
             uploads.result()
-            found, said = watch(cluster), deploy(cluster, "status")
+            found, status = watch(cluster), deploy(cluster, "status")
             assert set(released(cluster).values()) == before
         failed = len(students.seen.failures)
         figure("requests failed during a release that turned bad", failed)
@@ -90,7 +96,9 @@ def test_a_release_that_turns_bad_after_its_promotion_is_reverted(
 
     assert (found["verdict"], bad.reason in found["reason"]) == ("reverted", True), found
     # The stack still names the release that was left.
-    assert (said.code, "reverted at" in said.output, bad.reason in said.output) == (FAILED, True, True), said.output
+    assert (status.code, "reverted at" in status.output, bad.reason in status.output) == (FAILED, True, True), (
+        status.output
+    )
     assert students.seen.documents == len(documents), students.seen.summary()
     assert failed <= bad.failed_max, students.seen.failures[:20]
 
@@ -99,7 +107,7 @@ def test_a_release_that_turns_bad_after_its_promotion_is_reverted(
 def test_a_person_ends_the_watch_and_the_supervisor_takes_the_release_over(
     cluster: LocalCluster, tmp_path: Path
 ) -> None:
-    """Until then its own canary waits: a release does not replace its judge before the verdict."""
+    """Its own canary waits until then, since a release must not replace the supervisor before the verdict."""
     manifest = make_release(cluster, tmp_path / "good", harmless("accepted"))
     with tried(cluster, {"release": manifest}):
         promoted = deploy(cluster, "promote", "--no-gate")
@@ -117,7 +125,7 @@ def test_a_person_ends_the_watch_and_the_supervisor_takes_the_release_over(
 
 
 def promote_by_nomad(cluster: LocalCluster) -> None:
-    """`nomad deployment promote` of all three, with the deploy token."""
+    """Promotes all three jobs with `nomad deployment promote` and the deploy token."""
     token = cluster.stack.output("deployToken")
     nomad = NomadClient(nomad_at(cluster.plan.nomad_url, token), query={"namespace": NAMESPACE})
     for job in ("worker", "scheduler", "api"):
@@ -132,16 +140,16 @@ def promote_by_nomad(cluster: LocalCluster) -> None:
 
 
 def watch(cluster: LocalCluster) -> dict[str, Any]:
-    """As `deploy status --json` has it; empty while nothing was watched."""
-    said = deploy(cluster, "status", "--json")
-    lines = [line for line in said.output.splitlines() if line.startswith("[")]
+    """The watch in `deploy status --json`, empty while nothing was watched."""
+    status = deploy(cluster, "status", "--json")
+    lines = [line for line in status.output.splitlines() if line.startswith("[")]
     reports = msgspec.json.decode(lines[0]) if lines else []
     found = [report["watch"] for report in reports if report["job"] == "api"]
     return (found[0] if found else None) or {}
 
 
 def supervisors(cluster: LocalCluster) -> list[str]:
-    """The releases of the supervisor's instances that run."""
+    """The releases of the running instances of the supervisor."""
     found = cluster.nomad.api.get("job", "supervisor", "allocations", namespace=NAMESPACE)
     running = [each["ID"] for each in found if each["ClientStatus"] == "running" and each["DesiredStatus"] == "run"]
     jobs = [cluster.nomad.api.get("allocation", each, namespace=NAMESPACE)["Job"] for each in running]
