@@ -1,4 +1,4 @@
-"""Comments, docstrings and pages use plain technical English: some words hide who does what, and are not used."""
+"""Comments, docstrings, pages and names of tests use plain technical English, without words that hide who does what."""
 
 import ast
 import io
@@ -22,7 +22,7 @@ INSTEAD = {
     r"of the moment": "current",
 }
 WORDS = re.compile(rf"\b(?:{'|'.join(INSTEAD)})\b", re.IGNORECASE)
-FOLDERS = ("src", "tools", "perf", "pulumi", "jobs", "tests/support", "tests/docs")
+FOLDERS = ("src", "tools", "perf", "pulumi", "jobs", "tests")
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 CODE = re.compile(r"^```.*?^```$|`[^`\n]*`|\]\([^)]*\)", re.DOTALL | re.MULTILINE)
 #: Debian's user without rights.
@@ -43,6 +43,13 @@ def found_in(prose: str) -> list[str]:
     """The words that are not used, each with what comes around it."""
     text = " ".join(ALLOWED.sub("", prose).split())
     return [text[max(0, match.start() - 30) : match.end() + 30] for match in WORDS.finditer(text)]
+
+
+def names_of_tests(source: str) -> Iterator[str]:
+    """The names of the test functions of a module, with spaces between their words."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
+            yield node.name.replace("_", " ")
 
 
 def modules() -> Iterator[Path]:
@@ -68,10 +75,23 @@ def test_comments_and_docstrings_use_plain_words() -> None:
     assert found == {}
 
 
-def test_each_word_is_found_in_comments_docstrings_and_pages() -> None:
-    """The control: none of these passes, and names in code do."""
+def test_names_of_tests_use_plain_words() -> None:
+    """`docs/requirements.md` quotes these names, and a failed run prints them."""
+    found = {
+        str(module.relative_to(ROOT)): words
+        for module in sorted((ROOT / "tests").rglob("*.py"))
+        if (words := [word for name in names_of_tests(module.read_text(encoding="utf-8")) for word in found_in(name)])
+    }
+
+    assert found == {}
+
+
+def test_each_word_is_found_in_comments_docstrings_pages_and_names_of_tests() -> None:
+    """The control: none of these passes, and other names in code do."""
     source = '"""Runs for whoever asks.\n\nIt goes\nback."""\n# Nobody sees it.\nnobody = "told"\n'
 
     assert [len(found_in(prose)) for prose in prose_of(source)] == [2, 1]
     assert len(found_in("The file stands there.")) == 1
+    (name,) = names_of_tests("def test_nobody_is_told(): ...\ndef told(): ...\n")
+    assert len(found_in(name)) == 2
     assert found_in(CODE.sub("", "`nobody`, [x](told.md) and the user nobody do not count.")) == []

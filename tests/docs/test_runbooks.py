@@ -31,7 +31,7 @@ def test_every_command_of_a_runbook_is_run_by_a_test() -> None:
 
 
 @pytest.mark.parametrize("name", names())
-def test_a_runbook_has_commands_that_can_be_typed_as_they_stand(name: str) -> None:
+def test_a_runbook_has_commands_that_can_be_typed_unchanged(name: str) -> None:
     """No placeholder to fill in, and nothing that asks back."""
     commands = [block.commands for block in blocks(name)]
 

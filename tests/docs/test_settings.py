@@ -87,7 +87,7 @@ def test_a_bad_start_names_every_wrong_setting_at_once() -> None:
         ("UPSCHEDULE_ROLLOUT_RENEW_SECONDS", "31.5", "is 31.5, not below UPSCHEDULE_ROLLOUT_SILENT_SECONDS"),
     ],
 )
-def test_what_would_end_a_process_later_is_told_at_its_start(variable: str, value: str, reason: str) -> None:
+def test_what_would_end_a_process_later_is_reported_at_its_start(variable: str, value: str, reason: str) -> None:
     """A network that is none and a pool that cannot be opened ended it in the middle, with a traceback.
 
     A lease that is not renewed in time would be lost by each worker and leader, again and again.

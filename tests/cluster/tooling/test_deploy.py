@@ -137,7 +137,7 @@ def test_a_canary_that_crashes_is_given_up_within_a_minute_and_the_wait_says_why
         ),
     ],
 )
-def test_a_release_whose_instances_are_killed_goes_back_though_each_is_healthy_again(
+def test_a_release_whose_instances_are_killed_is_reverted_although_each_becomes_healthy_again(
     site: Site, gated: str, code: int, reason: str, decision: str
 ) -> None:
     """Such a release needs more memory with every request. The gate or Nomad's deployment reverts it (R12.3).

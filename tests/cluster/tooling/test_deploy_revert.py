@@ -53,7 +53,7 @@ def runs(site: Site, release: str) -> bool:
 
 
 @pytest.mark.timeout(300)
-def test_after_seven_scalings_a_revert_works_and_a_bad_release_goes_back(site: Site) -> None:
+def test_after_seven_scalings_a_revert_works_and_a_bad_release_is_reverted(site: Site) -> None:
     """Nomad has forgotten the earlier release by then, and still keeps a stable version of the current one."""
     settle(site, ONE, TWO)
     assert [each["release"] for each in site.records()] == ["one (c0ffeeone)", "two (c0ffeetwo)"]
