@@ -1,4 +1,4 @@
-"""One Nomad agent, server and client, that runs tasks with the exec driver."""
+"""Starts and stops a Nomad agent that is a server and a client, and runs tasks with the exec driver."""
 
 import json
 from collections.abc import Mapping
@@ -15,20 +15,20 @@ from upschedule.operations.embedded.passwords import write_private
 from upschedule.operations.embedded.ports import LOOPBACK
 
 READY_SECONDS = 60.0
-# Callers poll, so a request gives up soon.
+# Callers poll, so a request is repeated only twice.
 LOCAL_RETRIES = BRIEF.new(total=2)
 READ_SECONDS = 15.0
 STOP_SECONDS = 20.0
-# Above the longest `shutdown_delay` and `kill_timeout` of the jobs.
+# Longer than the longest `shutdown_delay` and `kill_timeout` of a job together.
 DRAIN_SECONDS = 120.0
 PROCESSOR_GROUPS = Path("/sys/fs/cgroup/cpu")
-# 0 attempts: without end.
+# 0 attempts mean that there is no limit.
 RETRY = {"attempts": 0, "backoff": "250ms", "max_backoff": "15s"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class NomadAgent:
-    """`chroot` and `volumes` are what tasks see of the node; without them it is a server only.
+    """`chroot` and `volumes` define the files of the node that tasks see. Without `chroot`, the agent is a server only.
 
     `peers` are the addresses (HOST:SERF_PORT) of the other servers, `servers` how many there are in all.
     """
@@ -50,7 +50,7 @@ class NomadAgent:
     address: str = LOOPBACK
     servers: int = 1
     peers: tuple[str, ...] = ()
-    # Below the kernel's ephemeral range, and beside the ports that `free_port` gives.
+    # Below the kernel's ephemeral range, and different from the ports that `free_port` returns.
     dynamic_ports: tuple[int, int] = (23_000, 29_999)
 
     @property
@@ -68,16 +68,17 @@ class NomadAgent:
         return Process(name="nomad", folder=self.folder, argv=argv)
 
     def start(self) -> None:
-        """Raises ClusterError."""
+        """Writes the configuration and starts the agent. Raises ClusterError."""
         self.folder.mkdir(parents=True, exist_ok=True)
         write_private(self.folder / "nomad.json", json.dumps(self.configuration(), indent=2).encode())
         self.process.start()
-        self.set_apart()
+        self.move_to_own_cgroup()
 
-    def set_apart(self) -> None:
-        """In a control group of its own, as systemd does it: unpacking for new tasks leaves half of the processor.
+    def move_to_own_cgroup(self) -> None:
+        """Moves the agent into a control group of its own, as systemd does.
 
-        Only where version 1 of control groups has Nomad's tasks in one group beside each single process of ours.
+        When it unpacks files for new tasks, it then gets at most about half of the processor time. This is needed only
+        with version 1 of control groups, in which all tasks of Nomad are one group that competes with single processes.
         """
         pid = self.process.pid()
         if pid is not None and PROCESSOR_GROUPS.is_dir():
@@ -86,9 +87,9 @@ class NomadAgent:
             (group / "cgroup.procs").write_text(str(pid), encoding="ascii")
 
     def await_node(self) -> None:
-        """With its token made and its node able to take jobs. Raises ClusterError."""
+        """Waits until the management token exists and the node is ready for jobs. Raises ClusterError."""
         if not wait_for(self.is_ready, timeout_seconds=READY_SECONDS):
-            raise self.process.failure(f"was not ready in {READY_SECONDS:.0f} s")
+            raise self.process.failure(f"was not ready after {READY_SECONDS:.0f} s")
 
     def is_ready(self) -> bool:
         try:
@@ -98,30 +99,30 @@ class NomadAgent:
             return False
 
     def bootstrap(self) -> None:
-        """Makes the management token; refused by a cluster that has one."""
+        """Creates the management token. Does nothing if the cluster has one."""
         try:
             self.api.call("POST", "acl", "bootstrap", body={"BootstrapSecret": self.management_token})
         except ServerRefused as refusal:
-            if refusal.status != 400:  # noqa: PLR2004 - HTTP's "bad request": it was done before
+            if refusal.status != 400:  # noqa: PLR2004 - "bad request": the token exists
                 raise
 
     def accept_tasks(self) -> None:
-        """Again, after `end_tasks`. Raises ServerError."""
+        """Lets the node run tasks again after `end_tasks`. Raises ServerError."""
         node = self.node()
         if node["SchedulingEligibility"] != "eligible" or node["Drain"]:
             self.api.call("POST", "node", node["ID"], "drain", body={"DrainSpec": None, "MarkEligible": True})
 
     def end_tasks(self) -> None:
-        """They are placed again as soon as the node accepts tasks. Raises ServerError or ClusterError."""
+        """Ends all tasks of the node, until `accept_tasks`. Raises ServerError or ClusterError."""
         node = self.node()["ID"]
-        # At once, with the time that each task takes to end.
+        # A deadline of -1 drains at once; each task still has its `kill_timeout`.
         self.api.call("POST", "node", node, "drain", body={"DrainSpec": {"Deadline": -1, "IgnoreSystemJobs": False}})
-        if not wait_for(lambda: not self.live(node), timeout_seconds=DRAIN_SECONDS):
-            raise self.process.failure(f"did not end its tasks in {DRAIN_SECONDS:.0f} s")
+        if not wait_for(lambda: not self.unfinished_allocations(node), timeout_seconds=DRAIN_SECONDS):
+            raise self.process.failure(f"did not stop its tasks within {DRAIN_SECONDS:.0f} s")
         self.api.call("PUT", "system", "gc")
 
-    def live(self, node: str) -> list[str]:
-        """Allocations that have not ended."""
+    def unfinished_allocations(self, node: str) -> list[str]:
+        """The ids of pending and running allocations."""
         found = self.api.get("node", node, "allocations")
         return [entry["ID"] for entry in found if entry["ClientStatus"] in {"pending", "running"}]
 
@@ -129,7 +130,7 @@ class NomadAgent:
         for entry in self.api.get("nodes"):
             if entry["Name"] == self.name:
                 return entry
-        raise self.process.failure("has no node of its name")
+        raise self.process.failure(f"has no node that is named {self.name}")
 
     def stop(self) -> None:
         self.process.stop(timeout_seconds=STOP_SECONDS)
@@ -140,7 +141,7 @@ class NomadAgent:
             "bind_addr": self.address,
             "name": self.name,
             "disable_update_check": True,
-            # Tasks go on while the agent restarts.
+            # Tasks keep running while the agent restarts.
             "leave_on_interrupt": False,
             "leave_on_terminate": False,
             "ports": {"http": self.http_port, "rpc": self.rpc_port, "serf": self.serf_port},
@@ -169,14 +170,14 @@ class NomadAgent:
             return {"enabled": False}
         return {
             "enabled": True,
-            # Services are announced with its address.
+            # Services are registered with the address of this interface.
             "network_interface": "lo",
             "cpu_total_compute": self.cpu_mhz,
             "memory_total_mb": self.memory_mb,
             "cgroup_parent": f"/{self.cgroup}",
-            # Longest `kill_timeout` of a job that is honoured; Nomad's own is 30 s.
+            # Upper limit of a job's `kill_timeout`; Nomad's default is 30 s.
             "max_kill_timeout": "60s",
-            # Templates wait for Consul and servers as long as it takes: by default a task ends after twelve attempts.
+            # Templates ask Consul and Nomad again without a limit. By default a task would fail after twelve attempts.
             "template": {name: [RETRY] for name in ("consul_retry", "nomad_retry")},
             "min_dynamic_port": self.dynamic_ports[0],
             "max_dynamic_port": self.dynamic_ports[1],

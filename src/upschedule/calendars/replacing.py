@@ -1,7 +1,7 @@
-"""Which documents are newer printings of others, and what remains of the older ones. Pure.
+"""Finds documents that are newer versions of others, and the events of the older ones that remain. Pure functions.
 
-A newer document replaces an older one only where both print the same kind of schedule of the same semester, and have a
-module in common: another printing may be of other modules, and then both count.
+A newer document replaces an older one only if both have the same kind of schedule of the same semester and a module in
+common. Otherwise the calendar uses both.
 """
 
 from collections import defaultdict
@@ -14,18 +14,19 @@ from upschedule.calendars.model import Document, Replaced
 from upschedule.timetable.changes import Change, changes
 from upschedule.timetable.event import Event, Lecture, Test
 
-#: A kind of schedule, with its semester.
+#: What a document covers: ("lectures", semester), or ("tests" or "exams", year, semester).
 _Scope = tuple[str, ...]
 
 _SEMESTERS = {"S1": "S1", "Q1": "S1", "Q2": "S1", "S2": "S2", "Q3": "S2", "Q4": "S2"}
 _WHOLE_YEAR = "Y"
-_LAST_MONTH_OF_FIRST_TESTS = 6
-#: Supplementary exams of the first semester are in July, those of the second in January and February.
+_LAST_MONTH_OF_S1_TESTS = 6
+#: Exams from March to August are those of the first semester, with its supplementary exams in July. The supplementary
+#: exams of the second semester are in January and February of the next year.
 _FIRST_EXAM_MONTH, _LAST_EXAM_MONTH = 3, 8
 
 
 class Replacement(msgspec.Struct, frozen=True, kw_only=True):
-    """A newer document with the older ones that it replaces, and what changes by it."""
+    """A newer document, the older ones that it replaces, and the differences."""
 
     newer: UUID
     older: tuple[UUID, ...]
@@ -33,13 +34,20 @@ class Replacement(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Question(Replacement, frozen=True, kw_only=True):
-    """A replacement to decide on; `document` is the one that is not in the calendar yet."""
+    """A replacement about which the student has to decide.
+
+    `document` is the one that is not in the calendar yet: the newer one, or an older one that was added later.
+    """
 
     document: UUID
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """`joined`: the documents that a calendar holds, without those of which nothing remains."""
+    """The documents of a calendar after all replacements.
+
+    `joined` are the documents of which events remain, `questions` the open decisions, `done` the replacements that were
+    made.
+    """
 
     joined: tuple[UUID, ...] = ()
     questions: tuple[Question, ...] = ()
@@ -47,14 +55,17 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def plan(documents: Sequence[Document], in_calendar: Collection[UUID], replaced: Collection[Replaced]) -> Plan:
-    """`documents` are all that were read, oldest first; `replaced` was decided before."""
+    """Decides which documents belong to the calendar, and about which the student has to decide.
+
+    `documents` are all that were read, oldest first; `replaced` are the replacements that were accepted.
+    """
     by_id = {document.job_id: document for document in documents}
     pairs = [(old, new) for old, new in replaced if old in by_id and new in by_id]
-    settled = {*in_calendar, *(old for old, _ in pairs)}
-    joined = [document for document in documents if document.job_id in settled]
+    decided = {*in_calendar, *(old for old, _ in pairs)}
+    joined = [document for document in documents if document.job_id in decided]
     questions: list[Question] = []
     for document in documents:
-        if document.job_id in settled:
+        if document.job_id in decided:
             continue
         remaining = without_replaced(joined, pairs)
         conflicts = [other for other in remaining if _differ(*_in_order(documents, document, other))]
@@ -62,20 +73,21 @@ def plan(documents: Sequence[Document], in_calendar: Collection[UUID], replaced:
             questions.append(_question(documents, document, conflicts))
         else:
             joined.append(document)
-    left = {document.job_id for document in without_replaced(joined, pairs) if document.events}
-    # A document without any entry was not replaced by another one.
-    left |= {document.job_id for document in joined if not document.events}
+    remaining_ids = {document.job_id for document in without_replaced(joined, pairs) if document.events}
+    # A document that never had events is empty, and not replaced.
+    remaining_ids |= {document.job_id for document in joined if not document.events}
     return Plan(
-        joined=tuple(document.job_id for document in documents if document.job_id in left),
+        joined=tuple(document.job_id for document in documents if document.job_id in remaining_ids),
         questions=tuple(questions),
         done=tuple(_done(by_id, pairs)),
     )
 
 
 def accepted(documents: Sequence[Document], question: Question, replaced: Collection[Replaced]) -> tuple[Replaced, ...]:
-    """All replacements after this one. Documents that were replaced before are replaced by this one as well.
+    """All replacements once `question` is accepted.
 
-    So they stay replaced when the document that replaced them first is deleted.
+    The newer document also replaces documents that were replaced earlier, so that these stay replaced if the document
+    that first replaced them is deleted.
     """
     newer = next(document for document in documents if document.job_id == question.newer)
     earlier = {old for old, _ in replaced}
@@ -89,7 +101,10 @@ def accepted(documents: Sequence[Document], question: Question, replaced: Collec
 
 
 def without_replaced(documents: Sequence[Document], replaced: Collection[Replaced]) -> tuple[Document, ...]:
-    """The documents with what remains of each. A replacement by a document that is not among them does not count."""
+    """The documents without the events that newer ones replace.
+
+    A replacement is ignored if its newer document is not in `documents`.
+    """
     by_id = {document.job_id: document for document in documents}
     newer: defaultdict[UUID, list[Document]] = defaultdict(list)
     for old, new in replaced:
@@ -101,8 +116,8 @@ def without_replaced(documents: Sequence[Document], replaced: Collection[Replace
 def _remaining(document: Document, newer: Iterable[Document]) -> Document:
     events = list(document.events)
     for other in newer:
-        printed_again, _ = _common_part(document.events, other.events)
-        events = [event for event in events if event not in printed_again]
+        replaced_events, _ = _common_part(document.events, other.events)
+        events = [event for event in events if event not in replaced_events]
     return msgspec.structs.replace(document, events=tuple(events))
 
 
@@ -124,7 +139,7 @@ def _done(by_id: Mapping[UUID, Document], pairs: Iterable[Replaced]) -> Iterable
         older[new].append(by_id[old])
     for newer in by_id:
         if newer in older:
-            # The latest printing before this one is what it is compared with.
+            # It is compared with the latest older version only.
             found = sorted(older[newer], key=lambda document: list(by_id).index(document.job_id))
             yield Replacement(
                 newer=newer,
@@ -157,7 +172,7 @@ def _is_older(documents: Sequence[Document], first: Document, second: Document) 
 
 
 def _common_part(older: Sequence[Event], newer: Sequence[Event]) -> tuple[list[Event], list[Event]]:
-    """The entries of both that belong to the same kind and semester, or to the same module of the whole year."""
+    """The events of both that belong to the same kind and semester, or to the same module of the whole year."""
     old_modules, new_modules = _modules(older), _modules(newer)
     common = {scope for scope, modules in new_modules.items() if modules & old_modules.get(scope, set())}
     yearly = _yearly(older) & _yearly(newer)
@@ -183,7 +198,7 @@ def _modules(events: Sequence[Event]) -> dict[_Scope, set[str]]:
 
 
 def _semesters(events: Iterable[Event]) -> set[str]:
-    """The semesters that a document of lectures is of; both if it prints only modules of the whole year."""
+    """The semesters that a schedule of lectures covers: both if it has only modules of the whole year."""
     found = {_SEMESTERS[e.offered] for e in events if isinstance(e, Lecture) and e.offered in _SEMESTERS}
     return found or set(_SEMESTERS.values())
 
@@ -194,7 +209,7 @@ def _scopes(event: Event, semesters: set[str]) -> set[_Scope]:
         return {("lectures", term) for term in offered}
     year, month = event.date.year, event.date.month
     if isinstance(event, Test):
-        return {("tests", str(year), "S1" if month <= _LAST_MONTH_OF_FIRST_TESTS else "S2")}
+        return {("tests", str(year), "S1" if month <= _LAST_MONTH_OF_S1_TESTS else "S2")}
     if month < _FIRST_EXAM_MONTH:
         return {("exams", str(year - 1), "S2")}
     return {("exams", str(year), "S1" if month <= _LAST_EXAM_MONTH else "S2")}

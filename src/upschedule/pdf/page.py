@@ -1,4 +1,4 @@
-"""Reads one page in a single run: its words and paths, inside and outside of the visible box."""
+"""Extracts the words and paths of one page, inside and outside of its visible box."""
 
 import re
 from collections.abc import Sequence
@@ -15,39 +15,40 @@ from upschedule.pdf.rules import THICKNESS_MAX, Stroke
 from upschedule.pdf.styles import WHITE, Fill, Ignored, judge
 from upschedule.pdf.text import normalise_words
 
+#: The types of pymupdf do not have its constants.
 _constants: Any = pymupdf
-#: Printed glyphs; `/ActualText` is ignored. Ligatures and all kinds of spaces are resolved by MuPDF; a letter without a
-#: Unicode value becomes U+FFFD.
 _CLIP: int = _constants.TEXT_CLIP
+#: The text is that of the glyphs, and `/ActualText` is ignored. MuPDF resolves ligatures and all kinds of spaces; a
+#: letter without a Unicode value becomes U+FFFD.
 _FLAGS: int = _constants.TEXT_COLLECT_VECTORS | _constants.TEXT_IGNORE_ACTUALTEXT
 _VECTOR = 3
-#: What MuPDF reports when it goes on after losing a part of the page.
+#: The warnings of MuPDF that mean that it skipped a part of the page.
 _LOSSES = ("syntax error", "zlib error", "premature end")
-#: A checksum that is missing or wrong loses nothing: all content was found whole when the document was opened.
+#: Warnings about a missing or wrong checksum are ignored: `document.py` has checked that all content is complete.
 _CHECKSUM = re.compile(r"premature end of data in flate filter|zlib error: incorrect (?:data|length) check")
 _DESCRIPTION = re.compile(r"vector (stroked|filled), color: #([0-9a-f]{6}), alpha: (\d+), is-rect: (true|false)")
-#: A filled area of at least this part of the page is its background.
+#: A filled area of at least this share of the page is its background.
 _BACKGROUND_SHARE = 0.8
-#: Words are this high (points) on a page that need not be scaled, and so high afterwards.
+#: A page is scaled if its usual height of words (points) is outside of this range. `_HEIGHT` is the height afterwards.
 _USUAL_HEIGHTS = (7.0, 30.0)
 _HEIGHT = 13.0
-#: The number of words from which the usual height is estimated.
+#: The size of the sample of words from which their usual height is estimated.
 _SAMPLE = 50
-#: Stroked lines have one thickness if at least this share of them differs from the median by less than this (points).
+#: Stroked lines have one thickness if a share of `_ALIKE_SHARE` differs from the median by less than `_ALIKE` points.
 _ALIKE, _ALIKE_SHARE = 0.2, 0.8
-#: The least number of lines of a table in each direction.
+#: The smallest number of lines of a table in each direction.
 _UPRIGHT_MIN = 3
-#: The portal draws its rules as filled rectangles of this thickness (points).
+#: The university's portal draws ruled lines as filled rectangles of this thickness (points).
 _PORTAL_RULE = (0.45, 0.55)
 
 
 class PageContents(NamedTuple):
-    """What is on a page, with its text upright.
+    """The words and paths of a page, rotated so that its text is upright.
 
-    `visible` is the box that a viewer shows. `ignored` are words that are not text of the schedule,
-    `hidden` are lines of text that are clipped away. `drawings` counts
-    paths that are neither straight lines nor rectangles. `pictured` if the page shows pictures. `portal_rules` if all
-    rules have the form that the portal gives them.
+    `visible` is the box that a viewer shows. `ignored` are words that are not text of the schedule, each with the
+    reason. `hidden` are the words of lines that are clipped away. `drawings` is the number of paths that are neither
+    straight lines nor rectangles. `pictured` is true if the page has images. `portal_rules` is true if all ruled lines
+    have the form that the university's portal gives them.
     """
 
     words: list[Word]
@@ -62,7 +63,7 @@ class PageContents(NamedTuple):
 
 
 class _Paint(NamedTuple):
-    """How MuPDF describes a path: stroked or filled, its colour, whether it is one straight line or a rectangle."""
+    """MuPDF's description of a path. `outline`: stroked, not filled. `straight`: one straight line, or a rectangle."""
 
     outline: bool
     colour: int
@@ -79,7 +80,10 @@ class _Paths(NamedTuple):
 
 
 def read_page(opened: Opened, number: int, *, limits: ReadingLimits, turns: Turns = 0) -> PageContents:
-    """Page `number`, counted from 1; `turns` are those of the page before. Raises `TooComplex` or `Damaged`."""
+    """Reads page `number`, counted from 1.
+
+    `turns` is the rotation of the previous page's text in quarter turns. Raises `TooComplex` or `Damaged`.
+    """
     with library_errors():
         return _read(opened, number, limits, turns)
 
@@ -87,7 +91,7 @@ def read_page(opened: Opened, number: int, *, limits: ReadingLimits, turns: Turn
 def _read(opened: Opened, number: int, limits: ReadingLimits, turns: Turns) -> PageContents:
     page = opened.document[number - 1]
     mupdf_tools.reset_mupdf_warnings()
-    # A display list turns the page as its viewer does (Rotate, CropBox); annotations are not part of the schedule.
+    # A display list applies /Rotate and /CropBox as a viewer does. Annotations are not part of the schedule.
     shown = page.get_displaylist(annots=0)
     text = _text_of(shown, _FLAGS)
     warnings = _CHECKSUM.sub("", mupdf_tools.mupdf_warnings())
@@ -107,8 +111,8 @@ def _read(opened: Opened, number: int, limits: ReadingLimits, turns: Turns) -> P
         clipped = _text_of(shown, _FLAGS | _CLIP)
         hidden = _hidden(words, clipped.extractWORDS())
         visible_paths = _paths(clipped.extractBLOCKS(), extent)
-        # A browser draws the whole of a row on each page that shows a part of it. A cut at a side
-        # loses columns; one above or below is usual for a browser.
+        # A browser that prints a table draws a row at a page break on both pages, and clips it at the top or bottom of
+        # the page. So the clipped paths are used, unless paths are clipped at a side, where columns would be lost.
         if _sides(visible_paths.strokes) == _sides(paths.strokes):
             paths = visible_paths
         words, ignored = judge(words, text.extractDICT(), paths.fills, paths.background, frame.turns)
@@ -127,7 +131,7 @@ def _read(opened: Opened, number: int, limits: ReadingLimits, turns: Turns) -> P
 
 
 def _scale(words: Sequence[Word], frame: Frame) -> float:
-    """The factor by which a page with tiny or huge letters has usual ones: all distances are meant for those."""
+    """The factor that scales very small or large letters to the usual height, for which all distances are chosen."""
     sideways = frame.turns % 2
     sample = words[:: 1 + len(words) // _SAMPLE]
     heights: list[float] = sorted([word[2] - word[0] if sideways else word[3] - word[1] for word in sample])
@@ -137,7 +141,7 @@ def _scale(words: Sequence[Word], frame: Frame) -> float:
 
 
 def _text_of(shown: Any, flags: int) -> Any:
-    """The text and paths of a display list, also those outside of its visible box."""
+    """Extracts text and paths of a display list, including those outside of its visible box."""
     endless = mupdf.FzRect(mupdf.FzRect.Fixed_INFINITE)
     options = mupdf.FzStextOptions()
     options.flags = flags
@@ -149,7 +153,10 @@ def _text_of(shown: Any, flags: int) -> Any:
 
 
 def _hidden(words: Sequence[Word], shown: Sequence[Word]) -> list[Word]:
-    """The words of lines that are clipped away as a whole. A long text may reach over the end of its own cell."""
+    """The words of lines that are clipped away completely.
+
+    A line of which a part is visible is not hidden: a long text may extend beyond its cell.
+    """
     if len(words) == len(shown):
         return []
     places = {(round(word[0]), round(word[1])) for word in shown}
@@ -191,20 +198,20 @@ def _paths(blocks: list[tuple[Any, ...]], extent: Any) -> _Paths:
 
 
 def _sides(strokes: Sequence[Stroke]) -> tuple[int, int]:
-    """The left and the right end of all strokes, in whole points."""
+    """The smallest left and the largest right coordinate of all strokes, in whole points."""
     lefts, rights = [stroke.rect[0] for stroke in strokes], [stroke.rect[2] for stroke in strokes]
     return round(min(lefts, default=0.0)), round(max(rights, default=0.0))
 
 
 def _thinned(drawn: list[tuple[Rect, _Paint]]) -> list[tuple[Rect, _Paint]]:
-    """Stroked lines without the width that MuPDF adds too much: it does not scale the width of a line with the page."""
+    """Makes stroked lines thinner that MuPDF reports too thick: it does not scale the width of a line with the page."""
     lines = [rect for rect, paint in drawn if paint.outline and paint.straight and paint.visible]
     widths = sorted(map(_thickness, lines))
     usual = widths[len(widths) // 2] if widths else 0.0
     if usual <= THICKNESS_MAX:
         return drawn
     alike = [rect for rect in lines if abs(_thickness(rect) - usual) < _ALIKE]
-    # Boxes around cells are as high as each other, too, but none is as narrow.
+    # Boxes around cells are alike as well, but a table of lines has several in each direction.
     upright = sum(rect[3] - rect[1] > rect[2] - rect[0] for rect in alike)
     if len(alike) < len(lines) * _ALIKE_SHARE or not _UPRIGHT_MIN <= upright <= len(alike) - _UPRIGHT_MIN:
         return drawn
@@ -226,7 +233,7 @@ def _thickness(rect: Rect) -> float:
 
 @lru_cache(maxsize=256)
 def _paint(description: str) -> _Paint:
-    """From `<vector stroked, color: #rrggbb, alpha: 255, is-rect: true, continues: false>`."""
+    """Parses `<vector stroked, color: #rrggbb, alpha: 255, is-rect: true, continues: false>`."""
     found = _DESCRIPTION.search(description)
     if not found:
         return _Paint(outline=False, colour=0, visible=True, straight=False)

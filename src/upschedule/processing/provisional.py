@@ -1,9 +1,10 @@
-"""Keeps what a release reads provisional until it is confirmed, and reads it again if the release is left before.
+"""Marks readings as provisional until their release is confirmed, and repeats them if it is abandoned before.
 
 A worker renews the row of its release in `worker_releases` while it runs. A release is confirmed once its schedulers
-have led for some time. One that is not confirmed and whose row is renewed no more was left: by a revert, by hand, or by
-the death of all its workers. A release that is taken for left by mistake costs readings, never a result. PostgreSQL
-alone decides, so it makes no difference by which command a release was left (docs/decisions/0020).
+have been the leader for `provisional_seconds`. An unconfirmed release whose row is no longer renewed is regarded as
+abandoned: it was reverted, stopped by hand, or all its workers died. If that is a mistake, documents are read twice,
+but no result is lost. The decision depends on rows in PostgreSQL only, and not on the command that ended the release
+(docs/decisions/0020).
 """
 
 import structlog
@@ -19,9 +20,9 @@ from upschedule.stores.database import Connection, Database
 
 _log = structlog.get_logger(__name__)
 
-# A row with `confirmed_at` and without `live_since` is that of a confirmed release that was left (`_NOTE_LEFT`): if it
-# is deployed once more, it is confirmed anew.
-# Many workers renew one row, so each first looks whether another one has just done it.
+# A row with `confirmed_at` and without `live_since` is that of a confirmed release that was abandoned later
+# (`_NOTE_ABANDONED`). If it is deployed again, it has to be confirmed again.
+# All workers of a release renew the same row: nothing is written if another one has just done it.
 _RENEW = """
     INSERT INTO worker_releases (release, renewed_at) VALUES (%(release)s, now())
     ON CONFLICT (release) DO UPDATE
@@ -29,6 +30,7 @@ _RENEW = """
         confirmed_at = CASE WHEN worker_releases.live_since IS NOT NULL THEN worker_releases.confirmed_at END
     WHERE worker_releases.renewed_at < now() - %(renew_seconds)s / 2.0 * interval '1 second'
 """
+# The leader records since when its release has led, and confirms the release after `provisional_seconds`.
 _LEAD = """
     INSERT INTO worker_releases AS mine (release, renewed_at, live_since) VALUES (%(release)s, now(), now())
     ON CONFLICT (release) DO UPDATE
@@ -37,7 +39,7 @@ _LEAD = """
             WHEN mine.live_since <= now() - %(provisional_seconds)s * interval '1 second' THEN now()
         END) END
 """
-# Of every confirmed release, also one that was left while its marks were being removed.
+# Readings of confirmed releases are no longer provisional, also if such a release has been abandoned meanwhile.
 _CONFIRM = """
     UPDATE jobs SET provisional_release = NULL WHERE id = ANY (ARRAY (
         SELECT id FROM jobs
@@ -47,8 +49,8 @@ _CONFIRM = """
         FOR UPDATE SKIP LOCKED
     ))
 """
-# A release whose row is missing may be about to write it: it counts as renewed when it ended the reading.
-_LEFT = """
+# The worker of a release without a row may be about to insert it: the end of the reading then replaces `renewed_at`.
+_ABANDONED = """
     SELECT jobs.id FROM jobs LEFT JOIN worker_releases AS reader ON reader.release = provisional_release
     WHERE provisional_release IS NOT NULL AND provisional_release IS DISTINCT FROM %(release)s
       AND status IN ('completed', 'failed') AND (object_key IS NULL) = %(without_file)s AND reader.confirmed_at IS NULL
@@ -63,10 +65,10 @@ _READ_AGAIN = """
     WHERE id = ANY (%(job_ids)s)
     RETURNING *
 """
-_UNDER_WAY = """
+_READING_AGAIN = """
     SELECT count(*) AS jobs FROM jobs WHERE provisional_release IS NOT NULL AND status IN ('queued', 'processing')
 """
-# Without the version of the reader, the same file sent again is read again.
+# `reader_version` is removed so that the same file is read, not recognised as known, when the student uploads it again.
 _KEEP = """
     UPDATE jobs
     SET provisional_release = NULL, reader_version = NULL, version = version + 1,
@@ -74,8 +76,9 @@ _KEEP = """
     WHERE id = ANY (%(job_ids)s)
     RETURNING *
 """
-# Both leave out rows that another transaction has locked. Two leaders of different releases, each of which has locked
-# its own row and takes the other's release for left, would otherwise wait for each other.
+# `_FORGET` and `_NOTE_ABANDONED` skip rows that another transaction has locked. Otherwise two schedulers of different
+# releases could wait for each other: for a moment both may act as the leader, lock the row of their own release and
+# regard the other one's release as abandoned.
 _FORGET = """
     DELETE FROM worker_releases WHERE release IN (
         SELECT release FROM worker_releases AS reader
@@ -86,8 +89,8 @@ _FORGET = """
         FOR UPDATE SKIP LOCKED
     )
 """
-# What cannot be forgotten yet must be confirmed anew as well if it is deployed once more.
-_NOTE_LEFT = """
+# A row that `_FORGET` cannot delete yet: if its release is deployed again, it has to be confirmed again.
+_NOTE_ABANDONED = """
     UPDATE worker_releases SET live_since = NULL WHERE release IN (
         SELECT release FROM worker_releases
         WHERE release IS DISTINCT FROM %(release)s AND renewed_at < now() - %(silent_seconds)s * interval '1 second'
@@ -105,14 +108,14 @@ _WARNING = {
 
 
 class WorkerRelease:
-    """The release of a worker."""
+    """Records that a worker of this release runs, in `worker_releases`."""
 
     def __init__(self, database: Database, settings: RolloutSettings) -> None:
         self._database = database
         self._settings = settings
 
     async def renew(self) -> None:
-        """Notes that a worker of this release runs. Raises StoreError."""
+        """Renews the row of the release. Raises StoreError."""
         if self._settings.release is None:
             return
         async with self._database.transaction() as connection:
@@ -121,7 +124,7 @@ class WorkerRelease:
 
 
 class ProvisionalReadings:
-    """For the leading scheduler. Two at once are safe."""
+    """Confirms or repeats provisional readings. The leader calls it; two schedulers at once do no harm."""
 
     def __init__(
         self,
@@ -132,7 +135,7 @@ class ProvisionalReadings:
         settings: RolloutSettings,
         rows_max: int,
     ) -> None:
-        """`rows_max` bounds the rows of one round, apart from those that are queued again."""
+        """`rows_max` limits the rows of one call, and `settings.read_again_max` those that are queued again."""
         self._database = database
         self._broadcaster = broadcaster
         self._doorbell = doorbell
@@ -145,13 +148,16 @@ class ProvisionalReadings:
         }
 
     async def settle(self) -> None:
-        """One bounded round. Raises StoreError before anything was committed."""
+        """Confirms readings, keeps those without a file, and queues the others again, up to the limits.
+
+        Nothing is committed if it raises StoreError.
+        """
         async with self._database.transaction() as connection:
             confirmed = await self._confirm(connection)
             kept = await self._keep_without_file(connection)
             queued = await self._queue_again(connection)
             await connection.execute(_FORGET, self._values)
-            await connection.execute(_NOTE_LEFT, self._values)
+            await connection.execute(_NOTE_ABANDONED, self._values)
         PROVISIONAL_READINGS.labels(outcome="confirmed").inc(confirmed)
         for job in kept:
             PROVISIONAL_READINGS.labels(outcome="file-gone").inc()
@@ -161,7 +167,7 @@ class ProvisionalReadings:
             await self._broadcaster.changed(job)
         for job in queued:
             if not await self._doorbell.ring(job.id):
-                # Redis is unavailable. The sweeper announces these jobs again.
+                # Redis is unavailable. The sweeper will send the other wake-up messages.
                 break
 
     async def _confirm(self, connection: Connection) -> int:
@@ -170,24 +176,24 @@ class ProvisionalReadings:
         return (await connection.execute(_CONFIRM, self._values)).rowcount
 
     async def _keep_without_file(self, connection: Connection) -> list[Job]:
-        left = await (await connection.execute(_LEFT, self._values | {"without_file": True})).fetchall()
-        if not left:
+        abandoned = await (await connection.execute(_ABANDONED, self._values | {"without_file": True})).fetchall()
+        if not abandoned:
             return []
-        values = {"job_ids": [row["id"] for row in left], "warnings": Jsonb([_WARNING])}
+        values = {"job_ids": [row["id"] for row in abandoned], "warnings": Jsonb([_WARNING])}
         kept = [job_from_row(row) for row in await (await connection.execute(_KEEP, values)).fetchall()]
         _log.warning("provisional_readings_kept", jobs=len(kept), reason="their files are no longer stored")
         return kept
 
     async def _queue_again(self, connection: Connection) -> list[Job]:
-        row = await (await connection.execute(_UNDER_WAY)).fetchone()
-        room = self._settings.read_again_max - (row["jobs"] if row else 0)
-        if room <= 0:
+        row = await (await connection.execute(_READING_AGAIN)).fetchone()
+        capacity = self._settings.read_again_max - (row["jobs"] if row else 0)
+        if capacity <= 0:
             return []
-        values = self._values | {"without_file": False, "rows_max": room}
-        left = await (await connection.execute(_LEFT, values)).fetchall()
-        if not left:
+        values = self._values | {"without_file": False, "rows_max": capacity}
+        abandoned = await (await connection.execute(_ABANDONED, values)).fetchall()
+        if not abandoned:
             return []
-        cursor = await connection.execute(_READ_AGAIN, {"job_ids": [row["id"] for row in left]})
+        cursor = await connection.execute(_READ_AGAIN, {"job_ids": [row["id"] for row in abandoned]})
         queued = [job_from_row(row) for row in await cursor.fetchall()]
         releases = sorted({job.provisional_release or "" for job in queued})
         _log.warning("provisional_readings_read_again", jobs=len(queued), releases=releases)

@@ -1,4 +1,4 @@
-"""Decides the next step of the watch from the jobs, the records and the watch so far. Pure."""
+"""Decides the next step of the watch from the jobs, the records and the watch so far. Pure functions."""
 
 import enum
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,12 @@ _BACK = frozenset({Phase.SETTLED, Phase.RETURNED})
 
 
 class Step(enum.StrEnum):
-    """`ADOPT`: what runs now needs no watch. `FAILED`: Nomad or a person gave up a job of the watched release.
+    """What the supervisor does next.
 
-    `BACK`: the watched release is left, and the one before runs everywhere.
+    `ADOPT`: stores what runs now, which needs no watch. `BEGIN`: begins to watch a promoted release. `JUDGE`: compares
+    the watched release with the previous one. `FAILED`: begins to revert, because the deployment of a job of the
+    watched release failed or was marked as failed. `REVERT`: continues to revert. `BACK`: the watched release has been
+    reverted, and the previous one runs everywhere. `LEAVE`: ends the watch, because another change began.
     """
 
     NOTHING = "nothing"
@@ -29,7 +32,7 @@ class Step(enum.StrEnum):
 
 
 def fingerprints(states: States) -> dict[str, str]:
-    """Of the jobs' newest versions."""
+    """The fingerprint of each job's newest version."""
     return {name: each.fingerprint for name, each in states.items()}
 
 
@@ -54,7 +57,7 @@ def is_settled(states: States) -> bool:
 
 
 def given_up(states: States, watch: Watch) -> list[str]:
-    """The jobs whose version of the watched release failed, or was failed by a person, after its promotion began."""
+    """The jobs whose deployment of the watched release failed, or was marked as failed, after the promotion began."""
     return [
         name
         for name, each in states.items()
@@ -65,7 +68,7 @@ def given_up(states: States, watch: Watch) -> list[str]:
 def changed_by_canary(states: States, watch: Watch, *, promoted: bool) -> dict[str, int]:
     """The versions of the jobs that changed through a canary, by job: promoted ones, or those that are not.
 
-    Nomad changes a job without a canary where its instances stay, as at other bounds of their number.
+    Nomad changes a job without a canary if its instances can stay, as when only the bounds of their number change.
     """
     return {
         name: each.job.version

@@ -34,20 +34,21 @@ from upschedule.deploy.supervision.store import StoredWatch, WatchStore
 from upschedule.deploy.watch import Watcher
 
 _EVERY_SECONDS, _JITTER = 3.0, 0.3
-#: After these failed reverts a person has to look: repeating them changes nothing.
+#: After this many failed reverts an operator has to decide: another try would most likely fail as well.
 _REVERTS_MAX = 3
-#: Between two looks at the records of releases.
+#: Time between two counts of the records of releases.
 _COUNT_SECONDS = 60.0
-#: As long as `upschedule deploy revert` takes at most.
+#: Time limit of one revert, the same as that of `upschedule deploy revert`.
 _RETURN_SECONDS = 900.0
 
 
 @dataclass(kw_only=True)
 class Supervisor:
-    """`own` is None where the process is not a job of the cluster, as in tests: then it is never a canary.
+    """Watches promoted releases, and reverts bad ones.
 
-    `answered` gets the watch in each round in which Nomad and Prometheus answered. `counted` gets the number of earlier
-    releases that can be started again, None while the first one runs, from time to time.
+    `own` is None if this process is not a Nomad job, as in tests: then it is never a canary. `answered` is called with
+    the current watch in each round in which Nomad and Prometheus answered. `counted` is called from time to time with
+    the number of earlier releases that can be started again, or None while the first release runs.
     """
 
     cluster: Cluster
@@ -58,8 +59,9 @@ class Supervisor:
     counted: Callable[[int | None], None] = lambda _: None
     _count_again: float = 0.0
     _reader: FigureReader | None = None
-    _read_for: tuple[str, float] = ("", 0.0)
-    _silent: str = ""
+    #: The release and the beginning of the watch for which `_reader` was made.
+    _reader_key: tuple[str, float] = ("", 0.0)
+    _last_reported_error: str = ""
     _watcher: Watcher = field(init=False)
 
     def __post_init__(self) -> None:
@@ -67,20 +69,20 @@ class Supervisor:
         self._store = WatchStore(self.cluster.nomad)
 
     def run(self) -> None:
-        """Watches without end. A server that does not answer is asked again in the next round."""
+        """Runs rounds forever. An error is reported once, and the next round tries again."""
         clock = self.cluster.clock
         while True:
             try:
                 self.round()
-                self._silent = ""
+                self._last_reported_error = ""
             except DeployError as error:
-                if str(error) != self._silent:
+                if str(error) != self._last_reported_error:
                     self.cluster.report(str(error))
-                self._silent = str(error)
+                self._last_reported_error = str(error)
             clock.sleep(jittered(_EVERY_SECONDS, _JITTER, clock.random()))
 
     def round(self) -> None:
-        """One look at the jobs, and what follows from it. Raises DeployError."""
+        """Reads the state of the jobs once, and takes the next step. Raises DeployError."""
         own, is_canary = self.own.read() if self.own else (None, False)
         states = self._watcher.poll()
         stored = self._store.read()
@@ -107,6 +109,7 @@ class Supervisor:
             self._count_again = now + _COUNT_SECONDS
 
     def _take(self, step: Step, states: States, stored: StoredWatch, now: float) -> None:
+        """Executes `step`; `Step` says what each means."""
         watch = stored.watch
         if watch is None:
             return
@@ -126,10 +129,14 @@ class Supervisor:
         elif step is Step.JUDGE:
             self._judge(states, stored, watch, now)
         elif stored.index == 0:
+            # No watch is stored yet.
             self._store.write(watch, over=0)
 
     def _first(self, states: States) -> Watch | None:
-        """Of the release that ran before the first look, which is not watched."""
+        """A watch with the verdict NOT_WATCHED, for the release that ran before there was a supervisor.
+
+        None while a deployment is in progress and no release is recorded.
+        """
         record = self.cluster.records.newest()
         if record is not None and set(states) <= set(record.specifications):
             known = {name: record.fingerprint(name) for name in states}
@@ -139,7 +146,11 @@ class Supervisor:
         return Watch(release=_label(states), fingerprints=fingerprints(states), verdict=WatchVerdict.NOT_WATCHED)
 
     def _adopt(self, states: States, stored: StoredWatch, watch: Watch) -> None:
-        """Keeps the verdict about a release that was left, and about one of which only the bounds changed."""
+        """Stores the fingerprints of what runs, without a watch.
+
+        Keeps the verdict if the release was rolled back, or if only the bounds of its number of instances changed.
+        Otherwise the release that runs is not watched.
+        """
         has_returned = watch.verdict in {WatchVerdict.PASSED, WatchVerdict.ACCEPTED, WatchVerdict.NOT_WATCHED}
         if has_returned and watch.release != _label(states):
             watch = Watch(
@@ -176,13 +187,16 @@ class Supervisor:
 
     def _begin_revert(self, stored: StoredWatch, watch: Watch, reason: str) -> None:
         reverting = msgspec.structs.replace(watch, verdict=WatchVerdict.REVERTING, reason=reason)
-        # Written first: a person may have accepted the release since the watch was read, which refuses this.
+        # Written first: this fails if a person has accepted the release meanwhile, and then nothing is reverted.
         self._store.write(reverting, over=stored.index)
         self.cluster.report(f"Release {watch.release} is reverted: {reason}")
         self._revert(self._store.read(), reverting)
 
     def _complaints(self, watch: Watch, now: float) -> list[str]:
-        """Restarts first: Nomad knows them, also where Prometheus cannot be asked."""
+        """The reasons to revert the release.
+
+        Restarts are checked first, because Nomad knows them even if Prometheus does not answer.
+        """
         if found := self._restarts(watch, {}):
             return found
         instances = [each.id for each in self._instances(watch)]
@@ -190,19 +204,19 @@ class Supervisor:
             return []
         if found := self._restarts(watch, self.prometheus.process_starts(instances)):
             return found
-        if self._reader is None or self._read_for != (watch.identity, watch.began):
+        if self._reader is None or self._reader_key != (watch.identity, watch.began):
             self._reader = FigureReader(self.prometheus, self.limits, began=watch.began)
-            self._read_for = watch.identity, watch.began
+            self._reader_key = watch.identity, watch.began
         return complaints(self._reader.read(instances, now=now), self.limits)
 
     def _restarts(self, watch: Watch, process_starts: Mapping[str, float]) -> list[str]:
-        """Empty where they are tolerable."""
+        """A sentence for each restart, or nothing if there are no more than `restarts_max`."""
         found = restarts(self._watcher.snapshots, watch.versions, process_starts)
         is_tolerable = sum(each.times for each in found) <= self.limits.restarts_max
         return [] if is_tolerable else [each.sentence for each in found]
 
     def _instances(self, watch: Watch) -> list[Allocation]:
-        """Of the API, also those that have ended. Empty where the release did not change the API."""
+        """The API's allocations of the release, including ended ones; none if the release did not change the API."""
         first = watch.versions.get(API)
         return [
             each
@@ -213,7 +227,7 @@ class Supervisor:
         ]
 
     def _revert(self, stored: StoredWatch, watch: Watch) -> None:
-        """Reverts all jobs or none, by the records."""
+        """Starts the previous release from its record, for all jobs or for none. Stores the outcome."""
         try:
             code = revert(self.cluster, self._watcher, seconds=_RETURN_SECONDS)
         except PartlyKnown as error:
@@ -239,13 +253,14 @@ class Supervisor:
         self.cluster.report(f"The watch of release {watch.release} has ended: {verdict.value}: {reason}")
 
     def _follow(self, job: OwnJob, own: RolloutState, states: States) -> None:
+        """Promotes or fails the canary of the supervisor's own job, once the verdict is final."""
         watch = self._store.read().watch
         releases = {(each.job.meta or {}).get("release", "") for each in states.values() if each.job}
         if watch and len(releases) == 1 and watch.verdict not in OPEN and watch.fingerprints == fingerprints(states):
             job.follow(own, release=releases.pop(), is_good=watch.verdict is not WatchVerdict.NOT_REVERTED)
 
     def _now(self) -> float:
-        """By Prometheus' clock, in which its figures are."""
+        """The time of Prometheus's clock, which its measurements use."""
         now = self.prometheus.now()
         if now is None:
             raise ServerUnreachable("Prometheus", "it does not say what time it is")
@@ -253,12 +268,12 @@ class Supervisor:
 
 
 def _label(states: States) -> str:
-    """As a record names it; several where the jobs run different releases."""
+    """The release as records name it; several names, separated by commas, if the jobs run different releases."""
     return ", ".join(dict.fromkeys(each.job.release for each in states.values() if each.job))
 
 
 def _decisions(watch: Watch) -> tuple[str, ...]:
-    """What the next watch keeps of this one."""
+    """The lines about earlier verdicts that the next watch shows, with one about `watch` added."""
     if watch.verdict is WatchVerdict.NOT_WATCHED:
         return watch.earlier
     when = dt.datetime.fromtimestamp(watch.ended, tz=dt.UTC).isoformat(timespec="seconds") if watch.ended else ""

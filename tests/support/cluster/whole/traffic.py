@@ -1,4 +1,4 @@
-"""Students at the public address while something happens to the cluster, and what they saw."""
+"""Simulates students who use the public address during a test of the cluster, and records the answers."""
 
 import asyncio
 import itertools
@@ -15,41 +15,44 @@ import httpx
 from tests.support.documents.comparing import is_right
 from tests.support.documents.generate import Document
 
-#: A request that waits longer has failed for the person who waits.
+#: Timeout of a request.
 PATIENCE_SECONDS = 20.0
-#: From the upload to the compared timetable, refusals and repeats in between.
+#: Time limit of one document, from the upload to the end of its job, including repeated requests.
 DOCUMENT_SECONDS = 120.0
 #: Fewer than the hundred status requests a minute that an account may send (R5.2), however long a reading takes.
 POLL_SECONDS = 0.7
-CORRECTED_POLL_SECONDS = 2.0
+COMPARE_AGAIN_SECONDS = 2.0
 
 
 @dataclass
 class Seen:
-    """`failures` are sentences; refusals by a limit or by back-pressure say when to come again and are no failures."""
+    """The answers so far.
+
+    `failures` are messages. A refusal with `Retry-After`, by a limit or a full queue, is not a failure.
+    """
 
     answered: int = 0
     refused: int = 0
     documents: int = 0
     failures: list[str] = field(default_factory=list[str])
-    #: What was refused and why, to be shown where a test expects no refusal.
+    #: The refused requests with the reason, for the message of a test that expects no refusal.
     refusals: set[str] = field(default_factory=set[str])
     slowest_seconds: float = 0.0
     #: Documents whose job has ended.
     delivered: int = 0
-    #: Documents that were read wrongly at first, and right when they were read again without a request.
+    #: Documents whose first reading was wrong, and that were then automatically read again correctly.
     corrected: int = 0
 
     def summary(self) -> str:
         """One line for a report."""
         return (
-            f"{self.answered} requests answered, {self.documents} documents read right, {self.refused} refused for a "
-            f"while, {len(self.failures)} failed, slowest {self.slowest_seconds:.2f} s; {sorted(self.refusals)}"
+            f"{self.answered} requests answered, {self.documents} documents read correctly, {self.refused} refused "
+            f"temporarily, {len(self.failures)} failed, slowest {self.slowest_seconds:.2f} s; {sorted(self.refusals)}"
         )
 
 
 class Traffic:
-    """`readers` look at pages and feeds all the time; each document is uploaded by a person of its own."""
+    """`readers` clients fetch pages all the time. Each document is uploaded by a client of its own."""
 
     def __init__(self, url: str, verify: ssl.SSLContext, *, readers: int, pause_seconds: float) -> None:
         self.seen = Seen()
@@ -63,7 +66,7 @@ class Traffic:
         self._thread.start()
 
     def stop(self) -> None:
-        """Requests under way are still finished and counted."""
+        """Ends the traffic after the requests in progress have been answered and counted."""
         self._loop.call_soon_threadsafe(self._stop.set)
         self._thread.join()
         self._loop.close()
@@ -77,12 +80,13 @@ class Traffic:
         poll_seconds: float = POLL_SECONDS,
         correct_within_seconds: float = 0,
     ) -> "Future[None]":
-        """Done once every timetable is read and compared, or has failed; each has its time from the upload on.
+        """Uploads the documents in the background; `within_seconds` is the limit of each.
 
-        A wrong timetable has so many more seconds to become right: the service reads again what a bad release has read.
+        The future is done when each timetable has been compared or has failed. A wrong timetable is fetched again for
+        up to `correct_within_seconds`, because the service repeats the readings of a bad release.
         """
-        turn = asyncio.Semaphore(at_once)
-        delivering = self._upload_all(documents, turn, within_seconds, poll_seconds, correct_within_seconds)
+        slots = asyncio.Semaphore(at_once)
+        delivering = self._upload_all(documents, slots, within_seconds, poll_seconds, correct_within_seconds)
         return asyncio.run_coroutine_threadsafe(delivering, self._loop)
 
     async def _read(self) -> None:
@@ -102,20 +106,20 @@ class Traffic:
     async def _upload_all(
         self,
         documents: Sequence[Document],
-        turn: asyncio.Semaphore,
+        slots: asyncio.Semaphore,
         within_seconds: float,
         poll_seconds: float,
         correct_within_seconds: float,
     ) -> None:
         async def one(document: Document) -> None:
             async with self._client() as client:
-                async with turn:
+                async with slots:
                     try:
                         job = await asyncio.wait_for(self._deliver(client, document, poll_seconds), within_seconds)
                     except TimeoutError:
                         self.seen.failures.append(f"no timetable after {within_seconds} s")
                         return
-                # Without a turn: a document that waits to be read again keeps no other one back.
+                # Outside of the semaphore: a document that waits to be read again does not delay other uploads.
                 if job:
                     self.seen.delivered += 1
                     await self._compare(client, document, job, correct_within_seconds)
@@ -123,7 +127,7 @@ class Traffic:
         await asyncio.gather(*map(one, documents))
 
     async def _deliver(self, client: httpx.AsyncClient, document: Document, poll_seconds: float) -> str | None:
-        """The job once it has ended; None once a request has failed."""
+        """Uploads the document and waits until its job has ended. Returns the job's id, or None if a request failed."""
         sent = await self._ask(client, "POST", "/api/v1/uploads", document.data)
         if sent is None:
             return None
@@ -137,7 +141,7 @@ class Traffic:
             await asyncio.sleep(poll_seconds)
 
     async def _compare(self, client: httpx.AsyncClient, document: Document, job: str, within_seconds: float) -> None:
-        """Once, and again until the timetable is right or the time is up."""
+        """Compares the timetable again and again, until it is right or the time is up."""
         deadline, first = time.monotonic() + within_seconds, True
         while (timetable := await self._ask(client, "GET", f"/api/v1/jobs/{job}/timetable")) is not None:
             if is_right(document, timetable.content):
@@ -148,7 +152,7 @@ class Traffic:
                 self.seen.failures.append(f"a document ({document.made}) was read wrongly")
                 return
             first = False
-            await asyncio.sleep(CORRECTED_POLL_SECONDS)
+            await asyncio.sleep(COMPARE_AGAIN_SECONDS)
 
     def _client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url=self._url, verify=self._verify, timeout=PATIENCE_SECONDS)
@@ -156,7 +160,7 @@ class Traffic:
     async def _ask(
         self, client: httpx.AsyncClient, method: str, path: str, content: bytes | None = None
     ) -> httpx.Response | None:
-        """Repeats a request after 503 with `Retry-After`; None once it has failed."""
+        """Sends a request, and repeats it after 429 or 503 with `Retry-After`. Returns None if it fails."""
         while True:
             files = {"file": ("schedule.pdf", content, "application/pdf")} if content is not None else None
             began = time.monotonic()
@@ -188,7 +192,7 @@ class Traffic:
 
 @contextmanager
 def traffic(url: str, verify: ssl.SSLContext, *, readers: int = 8, pause_seconds: float = 0.1) -> Iterator[Traffic]:
-    """About `readers / pause_seconds` requests a second until the block ends."""
+    """Sends about `readers / pause_seconds` requests a second until the block ends."""
     made = Traffic(url, verify, readers=readers, pause_seconds=pause_seconds)
     made.start()
     try:
