@@ -1,4 +1,5 @@
-# A second SeaweedFS, on a volume of its own: the repository of PostgreSQL's backups and write-ahead log (docs/cluster-backup.md).
+# A second SeaweedFS, on a volume of its own: the repository of PostgreSQL's backups and write-ahead log,
+# and the copies of documents' files (docs/cluster-backup.md).
 # Its bucket has an object lock, so that the key that writes cannot destroy what was written (docs/decisions/0034-pgbackrest.md).
 # The Nomad Variable nomad/jobs/backup-store has certificate and key, the key of the backups and that of the administrator.
 
@@ -211,7 +212,8 @@ job "backup-store" {
              "actions": ["Admin"]},
             {"name": "backup",
              "credentials": [{"accessKey": "{{ .backup_access_key }}", "secretKey": "{{ .backup_secret_key }}"}],
-             "actions": ["Read:${var.bucket}", "Write:${var.bucket}", "List:${var.bucket}"]}
+             "actions": ["Read:${var.bucket}", "Write:${var.bucket}", "List:${var.bucket}",
+               "PutObjectRetention:${var.bucket}"]}
           ]}
           {{ end }}
         EOF

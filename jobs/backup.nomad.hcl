@@ -1,7 +1,7 @@
 # Each night: a backup of PostgreSQL, which counts once it was restored and compared (docs/cluster-backup.md).
 # It runs on the node with PostgreSQL's volume, reads its files by its group, and writes none of them.
-# The Nomad Variable nomad/jobs/backup has the URL of its role in PostgreSQL, the keys of the repository, and `authority`
-# in PEM. At once, with a token that may submit the job: nomad job periodic force -namespace NAMESPACE backup
+# The Nomad Variable nomad/jobs/backup has the URL of its role in PostgreSQL, the keys of the repository and of the object
+# store, and `authority` in PEM. At once, with a token that may submit the job: nomad job periodic force -namespace NAMESPACE backup
 
 variable "namespace" { type = string }
 
@@ -45,6 +45,11 @@ variable "postgres_programs" {
 variable "repository" {
   type        = string
   description = "Where the repository is, as lines PGBACKREST_NAME=VALUE"
+}
+
+variable "objects" {
+  type        = string
+  description = "Where the application's object store is, as lines UPSCHEDULE_OBJECTS_NAME=VALUE"
 }
 
 variable "schedule" {
@@ -204,10 +209,10 @@ job "backup" {
       }
 
       template {
-        destination = "${NOMAD_TASK_DIR}/repository.env"
+        destination = "${NOMAD_TASK_DIR}/stores.env"
         env         = true
         change_mode = "noop"
-        data        = var.repository
+        data        = "${var.repository}${var.objects}"
       }
 
       template {

@@ -1,6 +1,6 @@
 # Restores PostgreSQL from its backups, when an operator asks for it (docs/cluster-backup.md). It runs on the
 # node with PostgreSQL's volume as PostgreSQL's user, whose files it makes, and only while PostgreSQL's job is stopped.
-# The Nomad Variable nomad/jobs/restore has what that of `backup` has.
+# The Nomad Variable nomad/jobs/restore has what that of `backup` has, but a key that may write to the object store.
 #   nomad job dispatch -namespace NAMESPACE -meta to=latest restore
 
 variable "namespace" { type = string }
@@ -47,6 +47,11 @@ variable "repository" {
   description = "Where the repository is, as lines PGBACKREST_NAME=VALUE"
 }
 
+variable "objects" {
+  type        = string
+  description = "Where the application's object store is, as lines UPSCHEDULE_OBJECTS_NAME=VALUE"
+}
+
 variable "memory_mb" {
   type        = number
   description = "Memory limit: of the restore, and of the server that recovers"
@@ -70,17 +75,20 @@ job "restore" {
 
   parameterized {
     meta_required = ["to"]
-    meta_optional = ["replace", "revive_deleted", "account", "table"]
+    meta_optional = ["replace", "revive_deleted", "without_objects", "objects_only", "account", "table"]
     payload       = "forbidden"
   }
 
-  # `yes` permits to replace the data that are there, and brings back what people deleted after the moment. With an account
-  # or a table nothing is replaced: what it had is written to restored.sql in the allocation's shared folder.
+  # `yes` permits to replace the data that are there, and brings back what people deleted after the moment; leaves the files
+  # of documents alone, or brings back nothing but them. With an account or a table nothing is replaced: what it had is
+  # written to restored.sql in the allocation's shared folder.
   meta {
-    replace        = "no"
-    revive_deleted = "no"
-    account        = ""
-    table          = ""
+    replace         = "no"
+    revive_deleted  = "no"
+    without_objects = "no"
+    objects_only    = "no"
+    account         = ""
+    table           = ""
   }
 
   group "restore" {
@@ -181,14 +189,16 @@ job "restore" {
         PYTHONPATH     = "${local.environment}:${local.sources}/src"
         PYTHONSAFEPATH = "1"
         # The release includes its bytecode, and no task can write to its volume.
-        PYTHONDONTWRITEBYTECODE           = "1"
-        UPSCHEDULE_RESTORE_REPLACE        = "${NOMAD_META_replace}"
-        UPSCHEDULE_RESTORE_REVIVE_DELETED = "${NOMAD_META_revive_deleted}"
-        UPSCHEDULE_RESTORE_ACCOUNT        = "${NOMAD_META_account}"
-        UPSCHEDULE_RESTORE_TABLE          = "${NOMAD_META_table}"
-        UPSCHEDULE_RESTORE_OUTPUT         = "${NOMAD_ALLOC_DIR}/restored.sql"
-        PGBACKREST_LOCK_PATH              = "${NOMAD_TASK_DIR}/pgbackrest/lock"
-        PGBACKREST_SPOOL_PATH             = "${NOMAD_TASK_DIR}/pgbackrest/spool"
+        PYTHONDONTWRITEBYTECODE            = "1"
+        UPSCHEDULE_RESTORE_REPLACE         = "${NOMAD_META_replace}"
+        UPSCHEDULE_RESTORE_REVIVE_DELETED  = "${NOMAD_META_revive_deleted}"
+        UPSCHEDULE_RESTORE_WITHOUT_OBJECTS = "${NOMAD_META_without_objects}"
+        UPSCHEDULE_RESTORE_OBJECTS_ONLY    = "${NOMAD_META_objects_only}"
+        UPSCHEDULE_RESTORE_ACCOUNT         = "${NOMAD_META_account}"
+        UPSCHEDULE_RESTORE_TABLE           = "${NOMAD_META_table}"
+        UPSCHEDULE_RESTORE_OUTPUT          = "${NOMAD_ALLOC_DIR}/restored.sql"
+        PGBACKREST_LOCK_PATH               = "${NOMAD_TASK_DIR}/pgbackrest/lock"
+        PGBACKREST_SPOOL_PATH              = "${NOMAD_TASK_DIR}/pgbackrest/spool"
       }
 
       template {
@@ -198,10 +208,10 @@ job "restore" {
       }
 
       template {
-        destination = "${NOMAD_TASK_DIR}/repository.env"
+        destination = "${NOMAD_TASK_DIR}/stores.env"
         env         = true
         change_mode = "noop"
-        data        = var.repository
+        data        = "${var.repository}${var.objects}"
       }
 
       template {

@@ -1,5 +1,6 @@
 """PostgreSQL's backups: the archive of its write-ahead log, the store of the repository, the jobs (R9)."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
@@ -11,7 +12,9 @@ from components.service import JOBS, Service, ServiceArgs
 from config import Megabytes, Port, Text
 from parts.application import ApplicationConfig, parse_manifest, release_variable
 from parts.cluster import Cluster
+from parts.identities import UPLOADS_BUCKET
 from parts.stores import AUTHORITY_FILE, Archive, ElsewhereAddress, Stores, StoresConfig
+from upschedule.operations.privileges.identities import Backup
 from upschedule.settings.servers import DEFAULT_REGION
 
 #: `backupKey` encrypts the repository: keep a copy outside of the cluster, since without it no backup opens.
@@ -33,6 +36,7 @@ class BackupConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     `archiveStopSeconds` bounds by how much a store that is away may delay an orderly end of PostgreSQL, which Nomad
     kills after a minute. `archiveQueueMb` bounds the write-ahead log that waits while the store is away: beyond it
     segments are dropped.
+    `objectCopySeconds` is the time between two passes that copy files of documents which may still be read.
     `backupLockDays` is how long only the store's administrator can remove what was written, and must exceed
     `backupKeepDays` by the two days for which the oldest backup may stay longer.
     """
@@ -52,6 +56,7 @@ class BackupConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     backup_schedule: Text = "0 1 * * *"
     backup_keep_days: Days = 7
     backup_lock_days: Days = 9
+    object_copy_seconds: Annotated[int, msgspec.Meta(ge=1)] = 10
     archive_seconds: Annotated[int, msgspec.Meta(ge=1)] = 30
     archive_stop_seconds: Annotated[int, msgspec.Meta(ge=1, le=40)] = 5
     archive_queue_mb: Megabytes = 2048
@@ -130,7 +135,7 @@ def define_store(cluster: Cluster, settings: BackupConfig, secrets: Secrets) -> 
 
 
 def define_jobs(cluster: Cluster, settings: BackupConfig, secrets: Secrets, target: Target) -> None:
-    shared, keys = job_variables(cluster, settings, target), job_secrets(settings, secrets, target)
+    shared, data = job_variables(cluster, settings, target), data_variables(settings, target)
     Service(
         "backup",
         ServiceArgs(
@@ -138,11 +143,12 @@ def define_jobs(cluster: Cluster, settings: BackupConfig, secrets: Secrets, targ
             variables={
                 **cluster.common("backup"),
                 **shared,
+                **data,
                 "schedule": settings.backup_schedule,
                 "keep_days": str(settings.backup_keep_days),
                 "hidden_days": str(settings.backup_lock_days),
             },
-            secrets=keys,
+            secrets=job_secrets(settings, secrets, target, "object-copies"),
         ),
     )
     Service(
@@ -150,28 +156,64 @@ def define_jobs(cluster: Cluster, settings: BackupConfig, secrets: Secrets, targ
         ServiceArgs(
             namespace=cluster.namespace,
             # It makes the files of PostgreSQL's user.
-            variables={**cluster.common("postgres"), **shared},
-            secrets=keys,
+            variables={**cluster.common("postgres"), **shared, **data},
+            secrets=job_secrets(settings, secrets, target, "restore"),
+        ),
+    )
+    Service(
+        "object-copies",
+        ServiceArgs(
+            namespace=cluster.namespace,
+            variables={
+                **cluster.common("object-copies"),
+                **shared,
+                "every_seconds": str(settings.object_copy_seconds),
+            },
+            secrets=job_secrets(settings, secrets, target, "object-copies"),
         ),
     )
 
 
 def job_variables(cluster: Cluster, settings: BackupConfig, target: Target) -> dict[str, pulumi.Input[str]]:
-    """What backing up and restoring need."""
+    """What all jobs of the backups need."""
     manifest = parse_manifest(target.application)
     return {
         "release": release_variable(
             target.application, manifest, target.stores, user=f"{cluster.settings.user_prefix}release"
         ),
+        "repository": repository_lines(cluster, settings),
+        "objects": object_lines(target.stores),
+    }
+
+
+def data_variables(settings: BackupConfig, target: Target) -> dict[str, pulumi.Input[str]]:
+    """What the jobs need that work on PostgreSQL's volume."""
+    return {
         "volume": target.postgres.postgres_volume,
         "postgres_programs": target.application.postgres_programs,
-        "repository": repository_lines(cluster, settings),
         "memory_mb": str(settings.backup_memory_mb),
     }
 
 
-def job_secrets(settings: BackupConfig, secrets: Secrets, target: Target) -> dict[str, pulumi.Input[str]]:
+def object_lines(stores: Stores) -> str:
+    """Where the application's object store is."""
+    values = {
+        "ENDPOINT": stores.object_store_endpoint,
+        "SECURE": json.dumps(stores.object_store_secure),
+        "REGION": stores.object_store_region,
+        "BUCKET": UPLOADS_BUCKET,
+    }
+    return "".join(f"UPSCHEDULE_OBJECTS_{name}={value}\n" for name, value in values.items())
+
+
+def job_secrets(
+    settings: BackupConfig, secrets: Secrets, target: Target, identity: Backup
+) -> dict[str, pulumi.Input[str]]:
+    """`identity` is the one in the application's object store."""
+    uploads = target.stores.backup_uploads[identity]
     return {
+        "UPSCHEDULE_OBJECTS_ACCESS_KEY": uploads.access_key,
+        "UPSCHEDULE_OBJECTS_SECRET_KEY": uploads.secret_key,
         "authority": target.stores.authority,
         "UPSCHEDULE_POSTGRES_BACKUP_URL": target.stores.backup_url,
         **repository_secrets(settings, secrets),

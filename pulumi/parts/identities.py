@@ -1,4 +1,4 @@
-"""Names and secrets of API, worker and scheduler in the stores (decision 16).
+"""Names and secrets of API, worker, scheduler and backups in the stores (decision 16).
 
 Each secret is derived from one of the stack's secrets, so the operator keeps and rotates no more of them. A derived
 secret reveals neither the stack's nor any other derived one. The package `upschedule.operations.privileges` declares
@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 import pulumi
 
-from upschedule.operations.privileges.identities import PROCESSES
+from upschedule.operations.privileges.identities import BACKUPS, PROCESSES
 from upschedule.operations.privileges.objects import actions_of
 from upschedule.operations.privileges.redis import Redis, rules
 
@@ -56,6 +56,6 @@ def object_store_identities(pairs: list[tuple[str, str]]) -> str:
             ],
             "actions": actions_of(process, UPLOADS_BUCKET),
         }
-        for process in PROCESSES
+        for process in (*PROCESSES, *BACKUPS)
     ]
     return ", ".join(map(json.dumps, identities))

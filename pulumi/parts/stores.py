@@ -12,7 +12,7 @@ from components.service import JOBS, Service, ServiceArgs
 from config import Megabytes, Port, Text, certificate_problem, key_problem
 from parts.cluster import Cluster
 from parts.identities import MONITOR, derive_output, object_store_identities, process_passwords, redis_rules
-from upschedule.operations.privileges.identities import PROCESSES
+from upschedule.operations.privileges.identities import BACKUPS, PROCESSES
 from upschedule.operations.privileges.redis import Redis
 from upschedule.settings.metadata import url_of
 from upschedule.settings.servers import DEFAULT_REGION
@@ -115,8 +115,9 @@ class ProcessCredentials:
 class Stores:
     """Addresses and credentials for the application; `processes` has a key for each of `PROCESSES`.
 
-    Clients of the database URLs verify the server by `authority`, PEM that the task has in AUTHORITY_FILE. `owner_url`
-    and `backup_url` lead to PostgreSQL itself, which is `backed_up` by the stack unless it runs elsewhere.
+    `backup_uploads` has one for each of `BACKUPS`. Clients of the database URLs verify the server by `authority`, PEM
+    that the task has in AUTHORITY_FILE. `owner_url` and `backup_url` lead to PostgreSQL itself, which is `backed_up`
+    by the stack unless it runs elsewhere.
     """
 
     authority: pulumi.Output[str]
@@ -128,6 +129,7 @@ class Stores:
     processes: Mapping[str, ProcessCredentials]
     backed_up: bool
     backups: ObjectStoreKeys
+    backup_uploads: Mapping[str, ObjectStoreKeys]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,6 +181,7 @@ def define(cluster: Cluster, settings: StoresConfig, secrets: Secrets, archive: 
         backups=ObjectStoreKeys(
             access_key=settings.object_store_backup_access_key, secret_key=secrets["objectStoreBackupSecretKey"]
         ),
+        backup_uploads={each: uploads_key(each, settings, secrets) for each in BACKUPS},
     )
 
 
@@ -192,10 +195,14 @@ def process_credentials(process: str, cluster: Cluster, settings: StoresConfig, 
         ),
         redis_state_url=redis_url(process, derive_output(secrets["redisStatePassword"], process), state),
         redis_cache_url=redis_url(process, derive_output(secrets["redisCachePassword"], process), cache),
-        uploads=ObjectStoreKeys(
-            access_key=f"{settings.object_store_application_access_key}-{process}",
-            secret_key=derive_output(secrets["objectStoreApplicationSecretKey"], process),
-        ),
+        uploads=uploads_key(process, settings, secrets),
+    )
+
+
+def uploads_key(identity: str, settings: StoresConfig, secrets: Secrets) -> ObjectStoreKeys:
+    return ObjectStoreKeys(
+        access_key=f"{settings.object_store_application_access_key}-{identity}",
+        secret_key=derive_output(secrets["objectStoreApplicationSecretKey"], identity),
     )
 
 

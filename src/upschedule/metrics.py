@@ -229,6 +229,19 @@ BACKUP_RUN_TIME = _gauge(
     "none: there was no run, and the first release was prepared then",
     ["outcome"],
 )
+# Of one process, labelled so that others do not show them as 0.
+OBJECT_COPIES = _gauge(
+    "upschedule_object_copies",
+    "files",
+    "Files of documents that may still be read; `state`: needed, lost (rows name them, the object store lacks them)",
+    ["state"],
+)
+OBJECT_COPIES_TIME = _gauge(
+    "upschedule_object_copies_time_seconds",
+    "seconds",
+    "When the last pass over these files ended, or before the first one the process began, in Unix time",
+    ["state"],
+)
 RELEASE_VERDICT_TIME = _gauge(
     "upschedule_release_verdict_time_seconds",
     "seconds",

@@ -72,3 +72,10 @@ def test_everything_is_restored_by_the_runbook(
     shutil.rmtree(cluster.plan.data / "volumes" / "postgres" / "15.before-restore")
     run = backed_up(cluster, timeout_seconds=BACKED_UP_SECONDS)
     assert run.exit_code == 0, run.log
+
+
+def test_files_of_documents_come_back_while_the_service_goes_on(cluster: LocalCluster, sre: dict[str, str]) -> None:
+    """By the runbook of a lost object store, with the keys of the stack; what is there stays (R9.4)."""
+    said = follow("restore-everything", "Only the object store", environment=sre)
+
+    assert "Files of documents that may still be read: " in said

@@ -30,6 +30,7 @@ UIDS: Mapping[str, int] = {
     "synthetic": 7121,
     "backup-store": 7122,
     "backup": 7123,
+    "object-copies": 7124,
 }
 #: Users whose group is another's: the backups read PostgreSQL's files by it.
 GROUPS: Mapping[str, str] = {"backup": "postgres"}

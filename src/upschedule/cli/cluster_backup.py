@@ -1,4 +1,4 @@
-"""The cluster's commands of `upschedule backup`: `now`, `list`, `verify` and `show` (docs/cluster-backup.md)."""
+"""The cluster's commands of `upschedule backup` (docs/cluster-backup.md)."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -11,68 +11,50 @@ import msgspec
 import structlog
 
 from upschedule import logging
-from upschedule.cli import migration_options
+from upschedule.cli import cluster_options
 from upschedule.cli.failing import fail
 from upschedule.operations.cluster_backup.errors import ClusterBackupError
 from upschedule.operations.cluster_backup.model import BackupSet, Record
-from upschedule.operations.cluster_backup.records import Records
+from upschedule.operations.cluster_backup.objects.process import follow
 from upschedule.operations.cluster_backup.reference import ReferenceOptions
-from upschedule.operations.cluster_backup.repository import Repository, bucket_address, repository_variables
 from upschedule.operations.cluster_backup.run import Backups
 from upschedule.operations.cluster_backup.runs import Runs
-from upschedule.operations.cluster_backup.scratch import ScratchOptions
-from upschedule.stores.bucket import Bucket
 
 P = ParamSpec("P")
-_DATABASE_URL = "UPSCHEDULE_POSTGRES_BACKUP_URL"
 _MEGABYTE = 1e6
-_POSITIVE = click.FloatRange(0, min_open=True)
 
 
 def _options(run: Callable[P, None]) -> Callable[P, None]:
     """What all commands share; errors become exit codes."""
 
-    @click.option(
-        "--postgres-programs",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
-        default=Path("/usr/lib/postgresql/15/bin"),
-        show_default=True,
-        help="Folder of postgres and pg_amcheck, of the server's version.",
-    )
-    @click.option(
-        "--scratch",
-        type=click.Path(file_okay=False, path_type=Path),
-        default=Path("/tmp/upschedule-restored"),  # noqa: S108 - what is restored there is in a folder of its own
-        show_default=True,
-        help="Folder with room for the whole database, for verifying.",
-    )
-    @click.option(
-        "--program-seconds", type=_POSITIVE, default=3600.0, show_default=True, help="Longest run of one program."
-    )
+    @cluster_options.postgres_programs
+    @cluster_options.scratch
+    @cluster_options.program_seconds
+    @cluster_options.keep_hours
     @click.option(
         "--keep-days",
-        type=_POSITIVE,
+        type=cluster_options.POSITIVE,
         default=7.0,
         show_default=True,
         help="How far back every second can be restored.",
     )
     @click.option(
         "--hidden-days",
-        type=_POSITIVE,
+        type=cluster_options.POSITIVE,
         default=9.0,
         show_default=True,
         help="How long an administrator can bring back what was deleted from the repository.",
     )
     @click.option(
         "--quiet-seconds",
-        type=_POSITIVE,
+        type=cluster_options.POSITIVE,
         default=60.0,
         show_default=True,
         help="Longest search for a moment without open writers.",
     )
     @click.option(
         "--archive-seconds",
-        type=_POSITIVE,
+        type=cluster_options.POSITIVE,
         default=120.0,
         show_default=True,
         help="Longest wait until PostgreSQL has archived the restore point.",
@@ -127,8 +109,43 @@ def show(label: str, **options: Any) -> None:
     click.echo(msgspec.json.format(msgspec.json.encode(record)).decode())
 
 
+@click.command()
+@cluster_options.keep_hours
+@click.option(
+    "--every-seconds",
+    envvar="UPSCHEDULE_OBJECT_COPIES_EVERY_SECONDS",
+    type=cluster_options.POSITIVE,
+    default=10.0,
+    show_default=True,
+    help="Time between two passes.",
+)
+@click.option("--host", envvar="UPSCHEDULE_OBJECT_COPIES_HOST", default="127.0.0.1", show_default=True)
+@click.option(
+    "--port", envvar="UPSCHEDULE_OBJECT_COPIES_PORT", type=click.IntRange(0, 65535), default=0, show_default=True
+)
+@click.option("--once", is_flag=True, help="Make one pass, print what it did, and end.")
+def objects(*, keep_hours: float, every_seconds: float, host: str, port: int, once: bool) -> None:
+    """Copy the files of documents that may still be read into the repository's store. Until a signal.
+
+    Exit code 3: with --once, a store or PostgreSQL did not answer.
+    """
+    backup = cluster_options.object_backup(cluster_options.places(), keep_hours)
+    if once:
+        try:
+            done = backup.copy()
+        except ClusterBackupError as error:
+            fail(error.exit_code, error)
+        click.echo(f"{done.needed} files needed, {done.copied} copied, {done.removed} removed, {done.lost} lost")
+        return
+    logging.configure(level="info", process="object-copies")
+    try:
+        follow(backup, every_seconds=every_seconds, host=host, port=port)
+    except OSError as error:
+        fail(os.EX_UNAVAILABLE, error)
+
+
 #: Of the group `backup`.
-COMMANDS = (now, list_, verify, show)
+COMMANDS = (now, list_, verify, show, objects)
 
 
 def _backups(
@@ -136,28 +153,21 @@ def _backups(
     postgres_programs: Path,
     scratch: Path,
     program_seconds: float,
+    keep_hours: float,
     keep_days: float,
     hidden_days: float,
     quiet_seconds: float,
     archive_seconds: float,
 ) -> Backups:
-    variables = repository_variables(os.environ)
-    try:
-        bucket = Bucket(bucket_address(variables))
-    except KeyError as error:
-        raise click.UsageError(f"{error.args[0]} is not set: docs/cluster-backup.md lists what is needed.") from None
-    if not (url := os.environ.get(_DATABASE_URL)):
-        raise click.UsageError(f"{_DATABASE_URL} is not set.")
-    dsn = migration_options.database_url(_DATABASE_URL, url)
+    found, dsn = cluster_options.places(), cluster_options.database_url()
     return Backups(
-        repository=Repository(variables=variables, program_seconds=program_seconds),
-        records=Records(bucket),
+        repository=found.repository(program_seconds),
+        records=found.records(),
         runs=Runs(dsn=dsn),
+        objects=cluster_options.object_backup(found, keep_hours),
         reference=ReferenceOptions(dsn=dsn, quiet_seconds=quiet_seconds, archive_seconds=archive_seconds),
-        scratch=ScratchOptions(
-            programs=postgres_programs, folder=scratch, start_seconds=program_seconds, check_seconds=program_seconds
-        ),
-        database="upschedule",
+        scratch=cluster_options.scratch_options(postgres_programs, scratch, program_seconds),
+        database=cluster_options.DATABASE,
         keep_days=keep_days,
         hidden_days=hidden_days,
     )

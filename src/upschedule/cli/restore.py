@@ -6,12 +6,13 @@ from typing import Any
 
 import click
 
-from upschedule.cli import backup_options, cluster_restore
+from upschedule.cli import backup_options, cluster_options, cluster_restore
 from upschedule.operations.backup_file.building import Deletions
 from upschedule.operations.backup_file.context import BackupContext, BackupLimits
 from upschedule.operations.backup_file.errors import ExitCode
 from upschedule.operations.backup_file.keys import read_key
 from upschedule.operations.backup_file.restoring import RestoreOptions, restore_backup
+from upschedule.operations.cluster_backup.target import LATEST
 from upschedule.operations.local.replacement import REPLACED
 from upschedule.operations.migration.files import read_migrations
 from upschedule.settings import UploadSettings
@@ -32,26 +33,21 @@ from upschedule.settings import UploadSettings
     help="With --to: what people deleted after that moment comes back.",
 )
 @click.option(
-    "--postgres-programs",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    default=Path("/usr/lib/postgresql/15/bin"),
-    show_default=True,
-    help="With --to: folder of postgres and pg_amcheck, of the server's version.",
+    "--without-objects",
+    is_flag=True,
+    envvar="UPSCHEDULE_RESTORE_WITHOUT_OBJECTS",
+    help="With --to: do nothing about the files of documents, for example while the object store is away.",
 )
 @click.option(
-    "--scratch",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("/tmp/upschedule-restored"),  # noqa: S108 - what is restored there is in a folder of its own
-    show_default=True,
-    help="With --to: folder with room for the whole database, for what was deleted later.",
+    "--objects-only",
+    is_flag=True,
+    envvar="UPSCHEDULE_RESTORE_OBJECTS_ONLY",
+    help="With --to latest: only bring back the files that the running database needs and the object store lacks.",
 )
-@click.option(
-    "--program-seconds",
-    type=click.FloatRange(0, min_open=True),
-    default=3600.0,
-    show_default=True,
-    help="With --to: longest run of one program.",
-)
+@cluster_options.postgres_programs
+@cluster_options.scratch
+@cluster_options.program_seconds
+@cluster_options.keep_hours
 @click.option(
     "--account",
     envvar="UPSCHEDULE_RESTORE_ACCOUNT",
@@ -87,6 +83,8 @@ def command(
         raise click.UsageError("Say --to for the cluster, or `restore file FILE` for one machine.")
     if account and table:
         raise click.UsageError("--account and --table exclude each other.")
+    if options["objects_only"] and (account or table or to != LATEST):
+        raise click.UsageError("--objects-only is for --to latest, without --account and --table.")
     beside = output if account or table else None
     cluster_restore.restore_cluster(
         cluster_restore.Choice(to=to, account=account, table=table, output=beside, **options)

@@ -11,8 +11,10 @@ from urllib.parse import urlsplit
 import msgspec
 import urllib3
 from minio import Minio
+from minio.commonconfig import GOVERNANCE
 from minio.datatypes import Object
 from minio.error import MinioException, S3Error
+from minio.retention import Retention
 from urllib3.util import Retry, Timeout
 
 from upschedule.settings.servers import DEFAULT_REGION
@@ -114,8 +116,8 @@ class Bucket:
         reason = error.reason if isinstance(error, StoreError) else "the object is missing"
         return f"Bucket {self.address.bucket} at {self.address.url}: {reason}."
 
-    def put(self, key: str, data: bytes, *, content_type: str) -> None:
-        """Replaces an object of the same key."""
+    def put(self, key: str, data: bytes, *, content_type: str, locked_until: datetime | None = None) -> None:
+        """Replaces an object of the same key. `locked_until` takes the place of the bucket's own object lock."""
         with _store_errors():
             self._client.put_object(
                 bucket_name=self._name,
@@ -123,6 +125,7 @@ class Bucket:
                 data=io.BytesIO(data),
                 length=len(data),
                 content_type=content_type,
+                retention=Retention(GOVERNANCE, locked_until) if locked_until else None,
             )
 
     def put_file(self, key: str, file: Path, *, sha256: str, content_type: str) -> None:
@@ -162,6 +165,12 @@ class Bucket:
         """Succeeds if there is no such object."""
         with _store_errors():
             self._client.remove_object(bucket_name=self._name, object_name=key)
+
+    def erase(self, key: str) -> int:
+        """Deletes all versions of an object but those that the object lock protects, and returns how many."""
+        with _store_errors():
+            found = list(self._client.list_objects(bucket_name=self._name, prefix=key, include_version=True))
+        return sum(self._remove_version(each) for each in found if each.object_name == key)
 
     def renew(self, key: str, *, size_bytes_max: int) -> None:
         """Writes the object's bytes again, as a new version with a lock of its own. Raises ObjectMissing."""

@@ -195,6 +195,7 @@ def test_any_text_is_one_line_of_the_environment(chosen: dict[str, str]) -> None
             processes={},
             backed_up=True,
             backups=keys,
+            backup_uploads={},
         )
         return application_settings(settings, stores, None)
 

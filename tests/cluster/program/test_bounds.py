@@ -26,6 +26,7 @@ WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
     "archiveQueueMb": MEGABYTES,
     "archiveSeconds": COUNT,
     "archiveStopSeconds": (1, 40),
+    "objectCopySeconds": COUNT,
     "backupKeepDays": COUNT,
     "backupLockDays": COUNT,
     "httpPort": PORT,

@@ -13,7 +13,7 @@ from tests.support.cluster.program.secret_readers import ALL, READERS
 from tests.support.cluster.program.whole_program import RELEASED, manifest, up
 
 #: Jobs that exist only with a release, besides those of the application.
-OF_A_RELEASE = ("supervisor", "synthetic", "backup", "restore")
+OF_A_RELEASE = ("supervisor", "synthetic", "backup", "restore", "object-copies")
 #: Outputs that are not addresses: the namespace, and the secret ones.
 NOT_PLACES = {"namespace", "deployToken", "operatorToken"}
 

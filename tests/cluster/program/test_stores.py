@@ -15,7 +15,7 @@ from tests.support.cluster.program.configurations import GIVEN, REQUIRED
 from tests.support.cluster.program.nomad_server import Nomad
 from tests.support.cluster.program.recorded_engine import Ran, run
 from tests.support.cluster.program.whole_program import RELEASED, up
-from upschedule.operations.privileges.identities import Process
+from upschedule.operations.privileges.identities import Backup, Process
 from upschedule.operations.privileges.objects import actions_of
 from upschedule.operations.privileges.redis import rules
 from upschedule.settings.servers import DEFAULT_REGION
@@ -117,6 +117,20 @@ def test_each_process_has_names_and_secrets_that_the_stores_know_and_no_other_ha
         assert identities[process]["credentials"] == [pair]
         assert identities[process]["actions"] == actions_of(process, "uploads")
         assert not {value for value in GIVEN.values() if value in " ".join(items.values())} & SHARED_SECRETS
+    pairs: tuple[tuple[Backup, str], ...] = (
+        ("object-copies", "backup"),
+        ("object-copies", "object-copies"),
+        ("restore", "restore"),
+    )
+    for identity, job in pairs:
+        items = ran.items[f"nomad/jobs/{job}"]
+        assert identities[identity]["credentials"] == [
+            {
+                "accessKey": items["UPSCHEDULE_OBJECTS_ACCESS_KEY"],
+                "secretKey": items["UPSCHEDULE_OBJECTS_SECRET_KEY"],
+            }
+        ]
+        assert identities[identity]["actions"] == actions_of(identity, "uploads")
     for name in SERVED_SECRETS:
         assert len({items[name] for items in own.values()}) == 3
 
@@ -142,8 +156,9 @@ def test_stores_elsewhere_do_not_run_here(nomad: Nomad) -> None:
     here, ran = up(RELEASED), up({**RELEASED, **ELSEWHERE})
     prepare = ran.items["nomad/jobs/api/api/prepare"]
     pool = ran.variables("pgbouncer")
+    backups = {"backup", "restore", "object-copies", "backup-store"}
 
-    assert set(here.jobs) - set(ran.jobs) == {"postgres", "object-store", "backup", "restore", "backup-store"}
+    assert set(here.jobs) - set(ran.jobs) == {"postgres", "object-store"} | backups
     assert not {"nomad/jobs/postgres", "nomad/jobs/object-store"} & set(ran.items)
     assert (pool["postgres_host"], pool["postgres_port"]) == ("database.example.org", "15432")
     assert "@database.example.org:15432/" in prepare["UPSCHEDULE_POSTGRES_OWNER_URL"]

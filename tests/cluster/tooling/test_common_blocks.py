@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.cluster.tooling.test_application import JOBS, OWN, VARIABLES
+from tests.cluster.tooling.test_program import COMMON
 from tests.cluster.tooling.test_program import OWN as SERVICES
 from tests.support.cluster.program.job_files import path
 from tests.support.cluster.tooling.nomad_agent import Agent
@@ -106,7 +107,7 @@ def test_common_blocks_of_the_application_are_equal(parsed: Mapping[str, dict[st
     assert sorted(differing) == [], differing
 
 
-@pytest.mark.parametrize("name", ["supervisor", "synthetic"])
+@pytest.mark.parametrize("name", ["supervisor", "synthetic", "object-copies"])
 def test_other_jobs_of_a_release_unpack_and_restart_as_those_of_the_application(
     agent: Agent, parsed: Mapping[str, dict[str, Any]], name: str
 ) -> None:
@@ -123,3 +124,36 @@ def test_other_jobs_of_a_release_unpack_and_restart_as_those_of_the_application(
     ]
 
     assert blocks[1] == blocks[0]
+
+
+@pytest.mark.parametrize("name", ["backup", "restore"])
+def test_backups_and_restores_unpack_a_release_as_the_application_does(
+    agent: Agent, parsed: Mapping[str, dict[str, Any]], name: str
+) -> None:
+    """They end, so they restart in another way."""
+    variables = {name: VARIABLES[name] for name in ("namespace", "user", "release")}
+    (group,) = parse(agent, name, {**variables, **SERVICES[name]})["TaskGroups"]
+    (own,) = parsed["api"]["TaskGroups"]
+
+    assert group["Volumes"]["releases"] == own["Volumes"]["releases"]
+    assert group["Tasks"][0] == own["Tasks"][0]
+    assert _python_environment(group["Tasks"][1]) == _python_environment(own["Tasks"][1])
+
+
+def test_the_two_object_stores_differ_in_what_they_are_for_only(agent: Agent) -> None:
+    """The backups' store has TLS, an identity of its own and a lock; the rest is the same program."""
+    stores = {name: parse(agent, name, {**COMMON, **SERVICES[name]}) for name in ("object-store", "backup-store")}
+    groups = [store["TaskGroups"][0] for store in stores.values()]
+    servers = [{task["Name"]: task for task in group["Tasks"]}["store"] for group in groups]
+    same = ("Driver", "KillSignal", "KillTimeout", "VolumeMounts", "RestartPolicy")
+
+    assert {key: groups[0][key] for key in ("Count", "RestartPolicy")} == {
+        key: groups[1][key] for key in ("Count", "RestartPolicy")
+    }
+    assert {key: servers[0][key] for key in same} == {key: servers[1][key] for key in same}
+    assert set(_flags(servers[0])) <= set(_flags(servers[1]))
+
+
+def _flags(server: dict[str, Any]) -> list[str]:
+    """The options of the server."""
+    return [word.partition("=")[0] for word in server["Config"]["args"]]

@@ -43,6 +43,11 @@ RELEASE = json.dumps(
         "min_healthy_seconds": 10,
     }
 )
+BACKED_UP = {
+    "release": RELEASE,
+    "repository": "PGBACKREST_STANZA=upschedule",
+    "objects": "UPSCHEDULE_OBJECTS_BUCKET=uploads",
+}
 OWN = {
     "postgres": {
         "volume": "data",
@@ -61,14 +66,14 @@ OWN = {
         "lock_days": "9",
     },
     "backup": {
-        "release": RELEASE,
+        **BACKED_UP,
         "volume": "data",
-        "repository": "PGBACKREST_STANZA=upschedule",
         "schedule": "0 1 * * *",
         "keep_days": "7",
         "hidden_days": "9",
     },
-    "restore": {"release": RELEASE, "volume": "data", "repository": "PGBACKREST_STANZA=upschedule"},
+    "restore": {**BACKED_UP, "volume": "data"},
+    "object-copies": {**BACKED_UP, "every_seconds": "10"},
     "pgbouncer": {"port": "6432", "postgres_host": "postgres.service.consul", "postgres_port": "5432"},
     "redis-state": {**PROGRAM, **RULES, "server": "state", "volume": "data", "port": "6379", "memory_mb": "1024"},
     "redis-cache": {**PROGRAM, **RULES, "server": "cache", "volume": "", "port": "6380", "memory_mb": "2048"},
@@ -150,7 +155,7 @@ def configure(stack: Stack, settings: dict[str, str], secrets: dict[str, str]) -
 
 
 # The program defines these with the first release.
-@pytest.mark.parametrize("service", [*SERVICES, "supervisor", "synthetic", "backup", "restore"])
+@pytest.mark.parametrize("service", [*SERVICES, "supervisor", "synthetic", "backup", "restore", "object-copies"])
 def test_each_job_file_is_accepted_unchanged(agent: Agent, service: str) -> None:
     """The test uses the command with which an operator would check the file."""
     values = [word for name, value in {**COMMON, **OWN[service]}.items() for word in ("-var", f"{name}={value}")]
@@ -190,7 +195,8 @@ def test_a_restore_is_asked_for_by_its_moment_and_replaces_nothing_without_the_w
 
     assert without.returncode != 0
     assert "to" in without.stderr
-    assert job["Meta"] == {"to": "latest", "replace": "no", "revive_deleted": "no", "account": "", "table": ""}
+    unsaid = dict.fromkeys(("replace", "revive_deleted", "without_objects", "objects_only"), "no")
+    assert job["Meta"] == {"to": "latest", **unsaid, "account": "", "table": ""}
 
 
 def test_one_up_defines_all_a_second_changes_nothing_and_destroy_leaves_nothing(project: Stack, agent: Agent) -> None:

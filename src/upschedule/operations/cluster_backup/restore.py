@@ -13,6 +13,7 @@ import psycopg
 
 from upschedule.operations.cluster_backup.draft import DraftServer, exchange
 from upschedule.operations.cluster_backup.errors import NotVerified, RestoreRefused, StepFailed
+from upschedule.operations.cluster_backup.objects.backup import ObjectBackup, Returned, needed_of
 from upschedule.operations.cluster_backup.progress import reporting_size
 from upschedule.operations.cluster_backup.records import Records
 from upschedule.operations.cluster_backup.replay import LaterState, Replayed, read_later_state, replay
@@ -33,7 +34,8 @@ class RestoreOptions:
     """`data` is PostgreSQL's data folder, and `server` where it answers while it runs.
 
     `replace` permits to replace what is in the folder, and `revive_deleted` brings back what people deleted after the
-    moment. `report` gets a sentence for each step.
+    moment. `objects` bring back the files of documents; without them nothing is done about files. `report` gets a
+    sentence for each step.
     """
 
     to: str
@@ -41,6 +43,7 @@ class RestoreOptions:
     server: tuple[str, int]
     database: str
     scratch: ScratchOptions
+    objects: ObjectBackup | None
     replace: bool
     revive_deleted: bool
     report: Callable[[str], None]
@@ -55,11 +58,15 @@ class RestoreOptions:
 
 
 class RestoreReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`replayed` is None where no later deletions are known. `before` is the folder of the data from before."""
+    """`replayed` is None where no later deletions are known, `files` where nothing was done about files of documents.
+
+    `before` is the folder of the data from before.
+    """
 
     backup: str
     to: str
     replayed: Replayed | None
+    files: Returned | None
     before: str | None
 
 
@@ -68,6 +75,12 @@ class _Plan:
     known: Known
     target: RecoveryTarget
     later: LaterState | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Built:
+    replayed: Replayed | None
+    files: Returned | None
 
 
 def restore(repository: Repository, records: Records, options: RestoreOptions) -> RestoreReport:
@@ -79,14 +92,14 @@ def restore(repository: Repository, records: Records, options: RestoreOptions) -
     try:
         later = _later_state(repository, known, target, options)
         with _draft(options) as draft:
-            replayed = _build(draft, repository, _Plan(known=known, target=target, later=later), options)
+            built = _build(draft, repository, _Plan(known=known, target=target, later=later), options)
             _put_in_place(options)
     except psycopg.Error as error:
         raise StepFailed("Asking the restored server", str(error).strip()) from error
     except OSError as error:
         raise StepFailed("Writing the restored data", f"{error.filename or options.draft}: {error.strerror}") from error
     before = str(options.before) if options.before.exists() else None
-    return RestoreReport(backup=target.label, to=options.to, replayed=replayed, before=before)
+    return RestoreReport(backup=target.label, to=options.to, replayed=built.replayed, files=built.files, before=before)
 
 
 def _refuse_to_overwrite(options: RestoreOptions) -> None:
@@ -138,7 +151,7 @@ def _draft(options: RestoreOptions) -> Generator[Path]:
         shutil.rmtree(options.draft, ignore_errors=True)
 
 
-def _build(draft: Path, repository: Repository, plan: _Plan, options: RestoreOptions) -> Replayed | None:
+def _build(draft: Path, repository: Repository, plan: _Plan, options: RestoreOptions) -> _Built:
     server = DraftServer(draft, options.scratch.programs, repository.variables)
     data = draft / "data"
     data.mkdir(mode=0o700)
@@ -150,13 +163,23 @@ def _build(draft: Path, repository: Repository, plan: _Plan, options: RestoreOpt
         options.report("Checking every row and every index …")
         _check(server, plan, options)
         replayed = replay(server.dsn(options.database), plan.later) if plan.later else None
+        # Before the data are in their place: a file without a row is removed later, a row never waits for its file.
+        files = _bring_back_files(server.dsn(options.database), options)
     except ServerFailed as error:
         raise StepFailed("Starting the restored server", f"{error} {_EARLIER}") from error
     finally:
         server.stop()
     if not server.ended_in_order:
         raise StepFailed("Stopping the restored server", f"it did not end in order: {server.log} says why.")
-    return replayed
+    return _Built(replayed=replayed, files=files)
+
+
+def _bring_back_files(dsn: str, options: RestoreOptions) -> Returned | None:
+    if options.objects is None:
+        return None
+    needed = needed_of(dsn)
+    options.report(f"Looking for the files of {len(needed)} documents …")
+    return options.objects.bring_back(needed)
 
 
 _EARLIER = "A time after the last change that was archived cannot be reached: say `latest`."

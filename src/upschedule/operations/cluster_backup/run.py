@@ -9,13 +9,14 @@ import structlog
 
 from upschedule.operations.cluster_backup.errors import ClusterBackupError, NotVerified, StepFailed, UnknownBackup
 from upschedule.operations.cluster_backup.model import BackupSet, Record
+from upschedule.operations.cluster_backup.objects.backup import ObjectBackup
 from upschedule.operations.cluster_backup.records import Records
 from upschedule.operations.cluster_backup.reference import ReferenceOptions, take_reference
 from upschedule.operations.cluster_backup.repository import Repository
 from upschedule.operations.cluster_backup.retention import newest_to_keep
 from upschedule.operations.cluster_backup.runs import Runs
 from upschedule.operations.cluster_backup.scratch import ScratchOptions
-from upschedule.operations.cluster_backup.verification import verify
+from upschedule.operations.cluster_backup.verification import VerifyOptions, verify
 from upschedule.operations.migration.migrate import Timing
 
 _log = structlog.get_logger(__name__)
@@ -36,6 +37,7 @@ class Backups:
     repository: Repository
     records: Records
     runs: Runs
+    objects: ObjectBackup
     reference: ReferenceOptions
     scratch: ScratchOptions
     database: str
@@ -67,6 +69,9 @@ class Backups:
             raise StepFailed("Asking PostgreSQL", str(error).strip()) from error
         self.records.put(Record(backup=backup, reference=reference))
         self.records.renew_locks(self.repository.stanza)
+        # After the contents were recorded, so that every file that they need has its copy.
+        copied = self.objects.copy()
+        _log.info("objects_copied", copied=copied.copied, removed=copied.removed, lost=copied.lost)
         record = self.verify(backup.label)
         self.remove_old()
         return record
@@ -74,7 +79,8 @@ class Backups:
     def verify(self, label: str) -> Record:
         """Restores the backup into a scratch server and records how that ended. Raises NotVerified, UnknownBackup."""
         known = self.show(label)
-        verification = verify(known, self.repository, self.scratch, self.database, self.now)
+        options = VerifyOptions(scratch=self.scratch, objects=self.objects, database=self.database, now=self.now)
+        verification = verify(known, self.repository, options)
         record = Record(backup=known.backup, reference=known.reference, verification=verification)
         self.records.put(record)
         self.runs.verified(label, verification)

@@ -1,6 +1,7 @@
 """Proves a backup by restoring it (R9.2)."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import psycopg
 
 from upschedule.operations.cluster_backup.errors import ClusterBackupError
 from upschedule.operations.cluster_backup.model import Record, Verification
+from upschedule.operations.cluster_backup.objects.backup import ObjectBackup, needed_of
 from upschedule.operations.cluster_backup.repository import Repository
 from upschedule.operations.cluster_backup.scratch import ScratchOptions, ScratchServer, check_structures, restored
 from upschedule.operations.cluster_backup.target import target_of
@@ -16,28 +18,40 @@ from upschedule.operations.table_sums import differences, read_sums
 _CONNECT_SECONDS = 10
 
 
-def verify(
-    record: Record, repository: Repository, options: ScratchOptions, database: str, now: Callable[[], datetime]
-) -> Verification:
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions:
+    """`database` is the name of the database whose contents were recorded."""
+
+    scratch: ScratchOptions
+    objects: ObjectBackup
+    database: str
+    now: Callable[[], datetime]
+
+
+def verify(record: Record, repository: Repository, options: VerifyOptions) -> Verification:
     """Restores the backup, checks every table and index, compares all contents, and throws the server away.
+
+    Each file of a document that the restored rows need must have a sound copy.
 
     A backup that cannot be restored has that as its problem; this raises nothing of its own.
     """
-    begun = now()
+    begun = options.now()
     try:
-        with restored(target_of(record), repository, options) as server:
-            problems = _problems(record, server, options, database)
+        with restored(target_of(record), repository, options.scratch) as server:
+            problems = _problems(record, server, options)
     except (ClusterBackupError, psycopg.Error, OSError) as error:
-        problems = [f"it cannot be restored: {_in_words(error, options.folder)}"]
-    ended = now()
+        problems = [f"it cannot be restored: {_in_words(error, options.scratch.folder)}"]
+    ended = options.now()
     return Verification(finished_at=ended, seconds=(ended - begun).total_seconds(), problems=tuple(problems))
 
 
-def _problems(record: Record, server: ScratchServer, options: ScratchOptions, database: str) -> list[str]:
-    with psycopg.connect(server.dsn(database), connect_timeout=_CONNECT_SECONDS) as connection:
+def _problems(record: Record, server: ScratchServer, options: VerifyOptions) -> list[str]:
+    dsn = server.dsn(options.database)
+    with psycopg.connect(dsn, connect_timeout=_CONNECT_SECONDS) as connection:
         problems = differences(record.reference.tables, read_sums(connection))
-    damage = check_structures(server, database, options)
-    return [*problems, damage] if damage else problems
+    if damage := check_structures(server, options.database, options.scratch):
+        problems.append(damage)
+    return [*problems, *options.objects.problems(needed_of(dsn))]
 
 
 def _in_words(error: Exception, folder: Path) -> str:

@@ -5,6 +5,9 @@ from typing import Literal
 #: Processes of the application. Each has its own role, Redis users and S3 key.
 Process = Literal["api", "worker", "scheduler"]
 PROCESSES: tuple[Process, ...] = ("api", "worker", "scheduler")
+#: Jobs that back up and restore files of documents. Each has its own S3 key.
+Backup = Literal["object-copies", "restore"]
+BACKUPS: tuple[Backup, ...] = ("object-copies", "restore")
 
 OWNER_ROLE = "upschedule_owner"
 #: The role of older releases, whose processes share one; it stays while one of those may run.

@@ -4,17 +4,17 @@ from tests.support.cluster.program.configurations import GIVEN
 
 APPLICATION = {"api/api/serve", "worker/worker/work", "scheduler/scheduler/schedule"}
 WAITING = {"worker/worker/wait", "scheduler/scheduler/wait"}
+BACKUPS = {"backup", "restore", "object-copies"}
 #: Where each secret may be read, below nomad/jobs/.
 READERS = {
     "postgresOwnerPassword": {"postgres", "api/api/prepare"},
-    "backupKey": {"postgres", "backup", "restore"},
-    "backupStoreSecretKey": {"backup-store", "postgres", "backup", "restore"},
+    "backupKey": {"postgres", *BACKUPS},
+    "backupStoreSecretKey": {"backup-store", "postgres", *BACKUPS},
     "backupStoreAdministratorSecretKey": {"backup-store"},
     "postgresApplicationPassword": {"postgres", "pgbouncer"},
     "storesAuthority": {
         "postgres",
-        "backup",
-        "restore",
+        *BACKUPS,
         "pgbouncer",
         "postgres-exporter",
         "pgbouncer-exporter",

@@ -21,6 +21,8 @@ from psycopg import sql
 from tests.support import certificates
 from tests.support.paths import ROOT
 from tests.support.servers import DEBIAN_POSTGRES, migrate_now, scratch_directory, started
+from upschedule.operations.cluster_backup.objects.backup import ObjectBackup
+from upschedule.operations.cluster_backup.objects.copies import Copies
 from upschedule.operations.cluster_backup.records import Records
 from upschedule.operations.cluster_backup.reference import ReferenceOptions
 from upschedule.operations.cluster_backup.repository import Repository, bucket_address
@@ -30,10 +32,12 @@ from upschedule.operations.cluster_backup.scratch import ScratchOptions
 from upschedule.operations.embedded.passwords import write_private
 from upschedule.operations.embedded.ports import free_port
 from upschedule.operations.embedded.postgres import DATABASE, Postgres
+from upschedule.operations.embedded.seaweedfs import BUCKET as UPLOADS
 from upschedule.operations.embedded.seaweedfs import SeaweedFS
 from upschedule.operations.embedded.server import Command
-from upschedule.operations.privileges.identities import BACKUP_ROLE
-from upschedule.stores.bucket import Bucket
+from upschedule.operations.privileges.identities import BACKUP_ROLE, BACKUPS, Backup
+from upschedule.operations.privileges.objects import actions_of
+from upschedule.stores.bucket import Bucket, BucketAddress
 
 BUCKET = "repository"
 LOCK_DAYS = 9
@@ -64,11 +68,16 @@ class LockedStore(SeaweedFS):
         known["identities"] += [
             {"name": name, "credentials": [{"accessKey": name, "secretKey": secret}], "actions": actions}
             for (name, secret), actions in (
-                (BACKUP, [f"{action}:{BUCKET}" for action in ("Read", "Write", "List")]),
+                (BACKUP, [f"{action}:{BUCKET}" for action in ("Read", "Write", "List", "PutObjectRetention")]),
                 (("lock", "lock-secret"), ["Admin"]),
             )
         ]
+        known["identities"] += [self._identity(each, actions_of(each, UPLOADS)) for each in BACKUPS]
         write_private(self._config, json.dumps(known).encode())
+
+    def uploads_address(self, identity: Backup) -> BucketAddress:
+        """The application's object store, with the key of a job of the backups. Here it is the same server."""
+        return self._address(identity, UPLOADS)
 
     def command(self) -> Command:
         plain = super().command()
@@ -160,8 +169,7 @@ class BackupSite:
 
     def started(self, *arguments: str) -> "subprocess.Popen[str]":
         """A real `upschedule backup`, in a process group of its own."""
-        environment = {**os.environ, **self.backups.repository.variables}
-        environment["UPSCHEDULE_POSTGRES_BACKUP_URL"] = self.backups.reference.dsn
+        environment = {**os.environ, **self.variables("object-copies")}
         return subprocess.Popen(
             [sys.executable, "-m", "upschedule", "backup", *arguments, "--scratch", self.backups.scratch.folder],
             env=environment,
@@ -170,6 +178,17 @@ class BackupSite:
             text=True,
             start_new_session=True,
         )
+
+    def variables(self, identity: Backup) -> dict[str, str]:
+        """As the jobs of the backups have them."""
+        address = self.store.uploads_address(identity)
+        return {
+            **self.backups.repository.variables,
+            "UPSCHEDULE_POSTGRES_BACKUP_URL": self.backups.reference.dsn,
+            "UPSCHEDULE_OBJECTS_ENDPOINT": address.endpoint,
+            "UPSCHEDULE_OBJECTS_ACCESS_KEY": address.access_key,
+            "UPSCHEDULE_OBJECTS_SECRET_KEY": address.secret_key,
+        }
 
     def switch_segment(self) -> str:
         """Ends the present segment, and returns its name."""
@@ -265,15 +284,22 @@ def _running_site(scratch: Path, program_seconds: float) -> Iterator[BackupSite]
         variables = repository_variables(store, scratch)
         with started(ArchivingPostgres(scratch / "postgres", variables)) as server:
             migrate_now(server.owner_dsn())
-            backups = backups_of(server, scratch / "restored", program_seconds=program_seconds)
+            backups = backups_of(server, store, scratch / "restored", program_seconds=program_seconds)
             yield BackupSite(postgres=server, store=store, backups=backups)
 
 
-def backups_of(server: ArchivingPostgres, folder: Path, *, program_seconds: float) -> Backups:
+def backups_of(server: ArchivingPostgres, store: LockedStore, folder: Path, *, program_seconds: float) -> Backups:
+    repository = Bucket(bucket_address(server.variables))
+    objects = ObjectBackup(
+        dsn=server.backup_dsn(),
+        uploads=Bucket(store.uploads_address("object-copies")),
+        copies=Copies(repository, server.variables["PGBACKREST_REPO1_CIPHER_PASS"]),
+    )
     return Backups(
         repository=Repository(variables=server.variables, program_seconds=program_seconds),
-        records=Records(Bucket(bucket_address(server.variables))),
+        records=Records(repository),
         runs=Runs(dsn=server.backup_dsn()),
+        objects=objects,
         reference=ReferenceOptions(dsn=server.backup_dsn(), quiet_seconds=10, archive_seconds=30),
         scratch=ScratchOptions(
             programs=DEBIAN_POSTGRES, folder=folder, start_seconds=program_seconds, check_seconds=program_seconds

@@ -46,8 +46,7 @@ class RestoreSite:
         self, *options: str, file_bytes_max: int | None = None, environment: Mapping[str, str] | None = None
     ) -> "subprocess.Popen[str]":
         """A real `upschedule restore`, in a process group of its own. A limit of files ends writes like a full disk."""
-        own = {**os.environ, **self.site.backups.repository.variables, **(environment or {})}
-        own["UPSCHEDULE_POSTGRES_BACKUP_URL"] = self.site.backups.reference.dsn
+        own = {**os.environ, **self.site.variables("restore"), **(environment or {})}
         limit = ["prlimit", f"--fsize={file_bytes_max}"] if file_bytes_max else []
         scratch = self.site.backups.scratch.folder
         return subprocess.Popen(
