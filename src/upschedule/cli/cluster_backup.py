@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
 from typing import Any, ParamSpec
@@ -19,6 +20,7 @@ from upschedule.operations.cluster_backup.objects.process import follow
 from upschedule.operations.cluster_backup.reference import ReferenceOptions
 from upschedule.operations.cluster_backup.run import Backups
 from upschedule.operations.cluster_backup.runs import Runs
+from upschedule.operations.cluster_backup.state import StateSet
 
 P = ParamSpec("P")
 _MEGABYTE = 1e6
@@ -84,8 +86,8 @@ def now(**options: Any) -> None:
 @click.command(name="list")
 @_options
 def list_(**options: Any) -> None:
-    """List the cluster's backups, the oldest first. Exit code 3: the repository cannot be read."""
-    for line in lines_of(_backups(**options).list()):
+    """List the cluster's backups and saved state, the oldest first. Exit code 3: the repository cannot be read."""
+    for line in (*lines_of(_backups(**options).list()), *state_lines(cluster_options.places().states().list())):
         click.echo(line)
 
 
@@ -144,8 +146,32 @@ def objects(*, keep_hours: float, every_seconds: float, host: str, port: int, on
         fail(os.EX_UNAVAILABLE, error)
 
 
+@click.command()
+@click.argument("name")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
+@click.option(
+    "--keep-days",
+    type=cluster_options.POSITIVE,
+    default=7.0,
+    show_default=True,
+    help="How long earlier sets of this name are kept; the newest one stays.",
+)
+def state(name: str, paths: tuple[Path, ...], *, keep_days: float) -> None:
+    """Save files and folders that no database has, encrypted, as the set NAME: snapshots, keys, Pulumi's state.
+
+    Exit codes: 3 nothing was saved, 9 what the store returns is not what was written.
+    """
+    states, moment = cluster_options.places().states(), datetime.now(tz=UTC)
+    try:
+        made = states.save(name, paths, moment)
+        states.remove_old(moment, keep_days)
+    except ClusterBackupError as error:
+        fail(error.exit_code, error)
+    click.echo(f"Saved and read back: {made.key}, {made.stored_bytes} bytes")
+
+
 #: Of the group `backup`.
-COMMANDS = (now, list_, verify, show, objects)
+COMMANDS = (now, list_, verify, show, objects, state)
 
 
 def _backups(
@@ -171,6 +197,12 @@ def _backups(
         keep_days=keep_days,
         hidden_days=hidden_days,
     )
+
+
+def state_lines(known: Iterable[StateSet]) -> Iterable[str]:
+    """One for each set of files."""
+    for each in known:
+        yield f"state {each.name}  {each.made_at:%Y-%m-%d %H:%M:%S} UTC  {each.stored_bytes / _MEGABYTE:.1f} MB stored"
 
 
 def lines_of(known: Iterable[tuple[BackupSet, Record | None]]) -> Iterable[str]:

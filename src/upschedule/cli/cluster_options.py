@@ -13,6 +13,7 @@ from upschedule.operations.cluster_backup.objects.copies import Copies
 from upschedule.operations.cluster_backup.records import Records
 from upschedule.operations.cluster_backup.repository import Repository, bucket_address, repository_variables
 from upschedule.operations.cluster_backup.scratch import ScratchOptions
+from upschedule.operations.cluster_backup.state import States
 from upschedule.settings import UploadSettings
 from upschedule.settings.servers import DEFAULT_REGION
 from upschedule.stores.bucket import Bucket, BucketAddress
@@ -65,6 +66,9 @@ class BackupPlaces:
 
     def copies(self) -> Copies:
         return Copies(self.bucket, self.variable("PGBACKREST_REPO1_CIPHER_PASS"))
+
+    def states(self) -> States:
+        return States(self.bucket, self.variable("PGBACKREST_REPO1_CIPHER_PASS"))
 
     def variable(self, name: str) -> str:
         """Raises click.UsageError."""

@@ -7,11 +7,13 @@ from typing import Any
 import click
 
 from upschedule.cli import backup_options, cluster_options, cluster_restore
+from upschedule.cli.failing import fail
 from upschedule.operations.backup_file.building import Deletions
 from upschedule.operations.backup_file.context import BackupContext, BackupLimits
 from upschedule.operations.backup_file.errors import ExitCode
 from upschedule.operations.backup_file.keys import read_key
 from upschedule.operations.backup_file.restoring import RestoreOptions, restore_backup
+from upschedule.operations.cluster_backup.errors import ClusterBackupError
 from upschedule.operations.cluster_backup.target import LATEST
 from upschedule.operations.local.replacement import REPLACED
 from upschedule.operations.migration.files import read_migrations
@@ -150,3 +152,18 @@ def restore_file(
     if replaced.exists():
         click.echo(f"The data from before are in {replaced}: remove this folder when they are not needed.")
     return ExitCode.DONE
+
+
+@command.command(name="state")
+@click.argument("name")
+@click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
+def restore_state(name: str, folder: Path) -> None:
+    """Write the newest set NAME of `upschedule backup state` into an empty FOLDER.
+
+    Exit codes: 3 the store does not answer, 4 there is no such set, 5 the folder is not empty, 9 the set is damaged.
+    """
+    try:
+        found = cluster_options.places().states().restore(name, folder)
+    except ClusterBackupError as error:
+        fail(error.exit_code, error)
+    click.echo(f"{folder} has the state {name} of {found.made_at:%Y-%m-%d %H:%M:%S} UTC.")
