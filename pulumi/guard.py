@@ -19,7 +19,8 @@ from upschedule.deploy.rollout_state import derive
 #: Bound of the wait for a change of the number of instances, which ends once they have started.
 PATIENCE_SECONDS = 180
 _POLL_SECONDS = 2
-_ANSWER_SECONDS = 15
+#: Longest wait for an answer of Nomad.
+ANSWER_SECONDS = 15.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,10 +88,10 @@ def refuse_a_second_release(
     raise ReleaseUnderWay(wanted, others)
 
 
-def read_rollouts(jobs: Iterable[str], namespace: str) -> list[Rollout]:
+def read_rollouts(jobs: Iterable[str], namespace: str, *, answer_seconds: float = ANSWER_SECONDS) -> list[Rollout]:
     """Reads the jobs from the Nomad that the environment's NOMAD_… variables name. Raises NomadSilent."""
     try:
-        return [_read_rollout(_nomad(namespace), job) for job in jobs]
+        return [_read_rollout(_nomad(namespace, answer_seconds), job) for job in jobs]
     except ServerError as error:
         raise NomadSilent(nomad_endpoint(os.environ).address, error.reason) from error
 
@@ -142,9 +143,9 @@ def record_what_runs(jobs: Sequence[str], namespace: str) -> None:
         pulumi.log.warn(f"What runs is not recorded, so `upschedule deploy revert` may not find it: {error}")
 
 
-def _nomad(namespace: str) -> NomadClient:
+def _nomad(namespace: str, answer_seconds: float = ANSWER_SECONDS) -> NomadClient:
     endpoint = nomad_endpoint(os.environ)
-    return NomadClient(endpoint, query={"namespace": namespace}, retries=BRIEF, read_seconds=_ANSWER_SECONDS)
+    return NomadClient(endpoint, query={"namespace": namespace}, retries=BRIEF, read_seconds=answer_seconds)
 
 
 def _read_rollout(nomad: NomadClient, job: str) -> Rollout:

@@ -21,8 +21,8 @@ from upschedule.timetable.event import Extraction
 
 # No event announces that a queued job's position has changed.
 _POLL_SECONDS_QUEUED = 1.0
-# Matters only after a lost event.
-_POLL_SECONDS = 5.0
+#: Until a watch reads the row again: it matters only after a lost event.
+POLL_SECONDS = 5.0
 _DELETED_AT_ONCE = 100
 
 
@@ -62,6 +62,7 @@ class JobService:
         broadcaster: StatusBroadcaster,
         queue: Queue,
         monotonic: Callable[[], float] = time.monotonic,
+        poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self._database = database
         self._objects = objects
@@ -69,6 +70,7 @@ class JobService:
         self._broadcaster = broadcaster
         self._queue = queue
         self._monotonic = monotonic
+        self._poll_seconds = poll_seconds
         self._watches_ended = asyncio.Event()
 
     async def status(self, account_id: UUID, job_id: UUID) -> JobStatus:
@@ -136,9 +138,9 @@ class JobService:
             read_at = self._monotonic()
             while not (status.is_final or self._watches_ended.is_set()):
                 queued = status.status is Status.QUEUED
-                announced = await _set_within(changed, _POLL_SECONDS_QUEUED if queued else _POLL_SECONDS)
+                announced = await _set_within(changed, _POLL_SECONDS_QUEUED if queued else self._poll_seconds)
                 current = None
-                if queued and not announced and self._monotonic() - read_at < _POLL_SECONDS:
+                if queued and not announced and self._monotonic() - read_at < self._poll_seconds:
                     # Cheaper than the row. None means that the job is no longer queued: its row has the new status.
                     position = await self._queue.position(job_id)
                     current = None if position is None else msgspec.structs.replace(status, position=position)

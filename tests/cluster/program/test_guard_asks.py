@@ -5,8 +5,7 @@ from http import HTTPStatus
 
 import pytest
 
-import guard
-from guard import NomadSilent, Rollout, read_rollouts, record_what_runs, warn_of_drift
+from guard import ANSWER_SECONDS, NomadSilent, Rollout, read_rollouts, record_what_runs, warn_of_drift
 from tests.support.cluster.program.nomad_server import LOOPBACK, Asked, Nomad, answer, raw
 
 CANARIES = {"api": {"DesiredCanaries": 1}}
@@ -14,14 +13,14 @@ NONE = {"api": {"DesiredCanaries": 0}}
 VERSIONS = "/v1/job/api/versions"
 
 
-def read() -> Rollout:
-    (rollout,) = read_rollouts(["api"], "whole")
+def read(answer_seconds: float = ANSWER_SECONDS) -> Rollout:
+    (rollout,) = read_rollouts(["api"], "whole", answer_seconds=answer_seconds)
     return rollout
 
 
-def refusal() -> str:
+def refusal(answer_seconds: float = ANSWER_SECONDS) -> str:
     with pytest.raises(NomadSilent) as caught:
-        read()
+        read(answer_seconds)
     return str(caught.value)
 
 
@@ -115,11 +114,12 @@ def test_a_refused_connection_stops_the_release(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_nomad_that_hangs_stops_the_release(monkeypatch: pytest.MonkeyPatch) -> None:
     """The server accepts the connection and never answers."""
-    monkeypatch.setattr(guard, "_ANSWER_SECONDS", 0.2)
     with socket.create_server((LOOPBACK, 0)) as server:
         monkeypatch.setenv("NOMAD_ADDR", f"http://{LOOPBACK}:{server.getsockname()[1]}")
 
-        assert refusal().endswith("does not say whether a release is on its way: Read timed out. (read timeout=0.2)")
+        message = refusal(answer_seconds=0.2)
+
+    assert message.endswith("does not say whether a release is on its way: Read timed out. (read timeout=0.2)")
 
 
 @pytest.mark.parametrize("address", ["nomad.example.org", "http://127.0.0.1:http", "http://[::1"])
@@ -133,9 +133,8 @@ def test_an_address_that_is_none_stops_the_release(monkeypatch: pytest.MonkeyPat
 def test_an_empty_address_is_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nomad's own programs do the same."""
     monkeypatch.setenv("NOMAD_ADDR", "")
-    monkeypatch.setattr(guard, "_ANSWER_SECONDS", 0.1)
 
-    assert refusal().startswith("Nomad at http://127.0.0.1:4646 does not say")
+    assert refusal(answer_seconds=0.1).startswith("Nomad at http://127.0.0.1:4646 does not say")
 
 
 def test_a_token_with_the_end_of_its_line_is_a_token(nomad: Nomad, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,21 +5,37 @@ import inspect
 from collections.abc import AsyncGenerator
 
 import msgspec
-import pytest
 from redis.asyncio import Redis
 
 from tests.support.fault_proxy import FaultProxy
 from tests.support.job_rows import an_extraction, change, queued
 from tests.support.services import Addresses, new_account, opened, until
 from upschedule.processing.job import Job, JobStatus, Status
+from upschedule.processing.queue import Queue
 from upschedule.processing.runs import RunRepository
+from upschedule.processing.service import JobService
+from upschedule.processing.shares import ShareOptions
 from upschedule.processing.status_cache import StatusCache
 from upschedule.processing.status_events import StatusBroadcaster
 from upschedule.services import Services
 
+ANY_SHARES = ShareOptions(quick_seconds=1, slow_seconds=10, half_life_seconds=600)
+
 
 def a_broadcaster(redis: Redis) -> StatusBroadcaster:
     return StatusBroadcaster(redis, StatusCache(redis, final_seconds=60, pending_seconds=60))
+
+
+def jobs_that_read_once_an_hour(services: Services) -> JobService:
+    """The service of the API, except that a watch depends on events."""
+    return JobService(
+        database=services.database,
+        objects=services.objects,
+        cache=StatusCache(services.redis_cache, final_seconds=60, pending_seconds=60),
+        broadcaster=services.broadcaster,
+        queue=Queue(services.database, settings=services.settings.jobs, shares=ANY_SHARES),
+        poll_seconds=3600.0,
+    )
 
 
 async def claim_and_announce(services: Services, sender: StatusBroadcaster, job: Job) -> Job:
@@ -64,15 +80,12 @@ async def test_every_change_is_delivered_up_to_the_final_one(addresses: Addresse
         assert [status async for status in stream] == []
 
 
-async def test_an_event_arrives_before_the_row_is_read_again(
-    addresses: Addresses, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("upschedule.processing.service._POLL_SECONDS", 3600.0)
+async def test_an_event_arrives_before_the_row_is_read_again(addresses: Addresses) -> None:
     async with opened(addresses) as services:
         account_id = await new_account(services)
         sender = a_broadcaster(services.redis_cache)
         run = await claim_and_announce(services, sender, await queued(services, account_id))
-        stream = services.jobs.watch(account_id, run.id)
+        stream = jobs_that_read_once_an_hour(services).watch(account_id, run.id)
         await next_status(stream)
         await _subscribed(services.redis_cache)
         waiting = asyncio.create_task(next_status(stream, seconds=60))
