@@ -224,7 +224,7 @@ def _costs(figures: Mapping[str, Measured]) -> dict[str, float]:
 
 
 def ratios(costs: Mapping[str, float]) -> dict[str, float]:
-    """For each comparison how many requests the route answers while its bare counterpart answers one."""
+    """For each comparison, how many requests the route answers while its bare counterpart answers one."""
     return {each.route: costs[each.bare] / costs[each.route] for each in COMPARISONS if each.route in costs}
 
 

@@ -59,7 +59,7 @@ KINDS: tuple[tuple[str, Change, int], ...] = (
 
 
 def gate(rng: Random, change: Change, spread: int) -> int | None:
-    """After how many documents of the canary it is called worse; None: never."""
+    """The number of the canary's documents after which it is called worse; None if it never is."""
     counts: Counter[tuple[str, str, str, str]] = Counter()
     limits, before = DocumentLimits(), DocumentSnapshot(counters={})
     for number in range(1, LOOKS * STEP + 1):

@@ -39,7 +39,7 @@ _UNLIMITED = {"UPSCHEDULE_LIMITS_REQUESTS_PER_SECOND": "10000", "UPSCHEDULE_LIMI
 
 
 class Wait(NamedTuple):
-    """From the beginning of an upload to the end of its reading."""
+    """The time from the beginning of an upload to the end of its reading."""
 
     seconds: float
     status: str

@@ -34,7 +34,7 @@ ATTEMPTS_MAX = 20
 
 @dataclass
 class Run:
-    """What the users saw; `seconds` is from the moment all start to a user's compared timetable."""
+    """The results of the users; `seconds` is from the common start to a user's compared timetable."""
 
     began: float
     answers: Counter[int] = field(default_factory=Counter[int])

@@ -77,7 +77,7 @@ async def recover(server: Postgres, away_seconds: float) -> tuple[float, float]:
 
 
 async def measure(server: Postgres, *, away_seconds: float, rounds: int) -> list[tuple[float, float]]:
-    """In one event loop: a server ends with the thread that started it."""
+    """Runs everything in one event loop, because a server ends with the thread that started it."""
     return [await recover(server, away_seconds) for _ in range(rounds)]
 
 

@@ -39,7 +39,7 @@ class Rollout:
     settings: str | None = None
 
     def differences(self, applied: Applied) -> list[str]:
-        """What of the applied release, secrets and settings the job does not have."""
+        """Names what the job does not have of the applied release, secrets and settings."""
         named = {"release": self.release, "secrets": self.secrets, "settings": self.settings}
         return applied.differences({name: value for name, value in named.items() if value is not None})
 
@@ -107,7 +107,7 @@ def warn_of_drift(wanted: str, jobs: Iterable[str], namespace: str) -> None:
 
 
 def drift(wanted: str, last: Applied, rollouts: Iterable[Rollout]) -> str:
-    """How to put right that something else runs than the stack believes; empty where `up` does. Pure.
+    """How to put right that something else runs than the stack believes; empty where `up` does. A pure function.
 
     Secrets and settings of the stack are not known before its resources are defined, so it is not known whether `up`
     will change them.

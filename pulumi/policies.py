@@ -100,7 +100,7 @@ def job_variables(properties: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _mark(secret: str) -> str:
-    """Of a document its longest line, which is the same where line ends are written in another way."""
+    """The part of a secret to search for: the longest line of a document, which does not depend on its line ends."""
     lines = [line for line in secret.splitlines() if not line.startswith("-----")]
     return max(lines, key=len, default="")
 

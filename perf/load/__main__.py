@@ -147,7 +147,7 @@ def _start_sampler(profile: Profile, system: Target, output: int) -> subprocess.
 
 
 def _send(profile: Profile, system: Target, recorder: Recorder, seed: int) -> float:
-    """When the load began, on the machine's monotonic clock."""
+    """The beginning of the load, on the machine's monotonic clock."""
     Student.host = system.url
     Student.is_open_model = bool(profile.phases)
     made = documents(seed)
@@ -170,7 +170,7 @@ def _send(profile: Profile, system: Target, recorder: Recorder, seed: int) -> fl
 
 
 def _check(system: Target, recorder: Recorder) -> integrity.Integrity | None:
-    """Without the database the report is written all the same, and says so: it may be that of two hours."""
+    """Checks the data. Without the database the report is still written, and says that they were not checked."""
     try:
         connection = system.connect()
         if connection is None or system.objects is None:

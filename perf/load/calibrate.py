@@ -1,4 +1,4 @@
-"""Derives the costs of a visit from phases of different load, and checks that they predict each other. Pure."""
+"""Derives the costs of a visit from phases of different load, and checks that they predict each other. Pure code."""
 
 import statistics
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ _SENDER = "sender"
 
 @dataclass(frozen=True)
 class Point:
-    """What one phase has used; `cores` is by part, without the sender and other programs."""
+    """The resources that one phase has used; `cores` is by part, without the sender and other programs."""
 
     name: str
     visits_per_second: float
@@ -70,7 +70,7 @@ def costs(measured: Measured, described: str) -> Costs:
 
 
 def verdicts(measured: Measured) -> list[Verdict]:
-    """For each phase with visitors: the cores that the other phases predict, against those that were used."""
+    """Compares, for each phase with visitors, the cores that the other phases predict with those that were used."""
     found = points(measured)
     results: list[Verdict] = []
     for left_out in found:

@@ -1,4 +1,4 @@
-"""Defines for each load test what it sends, and its goals. Pure."""
+"""Defines for each load test what it sends, and its goals. Pure functions."""
 
 import itertools
 import random
@@ -52,13 +52,13 @@ class Profile:
         return self.seconds or sum(phase.seconds for phase in self.phases)
 
     def starts_of(self) -> dict[str, float]:
-        """When each phase begins, in seconds after the start."""
+        """The beginning of each phase, in seconds after the start."""
         ends = itertools.accumulate((phase.seconds for phase in self.phases), initial=0.0)
         return {phase.name: begin for phase, begin in zip(self.phases, ends, strict=False)}
 
 
 def arrivals(phases: tuple[Phase, ...], seed: int) -> Iterator[float]:
-    """When each visitor arrives, in seconds after the start: a Poisson process, the same for the same seed."""
+    """The arrival of each visitor, in seconds after the start: a Poisson process, the same for the same seed."""
     rng = random.Random(seed)  # noqa: S311 - varied, not secret
     begin = 0.0
     for phase in phases:

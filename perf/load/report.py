@@ -26,7 +26,7 @@ svg { width: 100%; height: auto }
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """What the next run of the same profile is compared with: p95 in seconds by name, and answers a second."""
+    """The values with which the next run of the profile is compared: p95 in seconds by name, and answers a second."""
 
     commit: str
     began: str

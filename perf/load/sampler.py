@@ -63,7 +63,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Use(msgspec.Struct, frozen=True, kw_only=True):
-    """Of all processes of one part: processor seconds since they began, memory that they do not share, open files."""
+    """Processor seconds since the start, unshared memory and open files of all processes of one part."""
 
     cpu_seconds: float
     private_bytes: int

@@ -40,7 +40,7 @@ class Latencies:
         return self.counts.total()
 
     def quantile(self, part: float) -> float:
-        """In seconds; 0 where nothing was counted."""
+        """The quantile in seconds; 0 if nothing was counted."""
         wanted, seen = part * self.counts.total(), 0
         for number in sorted(self.counts):
             seen += self.counts[number]
@@ -91,7 +91,7 @@ class Recorder:
 
 
 def together(by_name: dict[str, Requests], *, without: frozenset[str] = frozenset()) -> Requests:
-    """All names as one."""
+    """The requests of all names together."""
     whole = Requests()
     for name, requests in by_name.items():
         if name not in without:

@@ -39,7 +39,7 @@ class SourceAddress(HTTPAdapter):
 
 
 class Given:
-    """What all users share: the clock since the start, when visits begin, and what is sent."""
+    """The state that all users share: the clock since the start, the beginnings of visits, the documents to send."""
 
     def __init__(self, recorder: Recorder, arrivals: Iterator[float] | None, documents: Iterator[Sent]) -> None:
         self.recorder, self.documents = recorder, documents
@@ -50,7 +50,7 @@ class Given:
         return time.monotonic() - self._began
 
     def next_visit(self) -> float | None:
-        """When it has to begin; None after the last one."""
+        """The beginning of the next visit; None after the last one."""
         if self._arrivals is None:
             return self.now()
         return next(self._arrivals, None)

@@ -40,7 +40,7 @@ class Target(NamedTuple):
     output: Sequence[str] = ()
 
     def connect(self) -> psycopg.Connection[tuple[object, ...]] | None:
-        """As the owner of the server, to look at the data after the load; None where it is not our own."""
+        """A connection as the owner, to check the data after the load; None if the server is not our own."""
         return psycopg.connect(self.postgres_url, autocommit=True) if self.postgres_url else None
 
 
@@ -59,7 +59,7 @@ def target(url: str | None) -> Iterator[Target]:
 
 
 def _objects(data: Path, addresses: Mapping[str, str]) -> BucketAddress:
-    """With the key of the scheduler, which lists what has to be removed."""
+    """The bucket with the key of the scheduler, which may list objects."""
     file = data / "objects" / "passwords.json"
     keys = msgspec.json.decode(file.read_bytes(), type=dict[str, str])
     return BucketAddress.from_url(

@@ -1,4 +1,4 @@
-"""Derives verdicts from the measurements. Pure."""
+"""Derives verdicts from the measurements. Pure functions."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -43,7 +43,7 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Growth:
-    """What a line through the means of BLOCKS parts gains from the first value to the last, ± its 95 % interval."""
+    """The growth of a line through the means of BLOCKS parts, from first to last, ± its 95 % interval."""
 
     mean: float
     gain: float
@@ -65,7 +65,7 @@ class Measured:
     cores: int
 
     def requests(self, begin: float | None = None, end: float | None = None) -> dict[str, Requests]:
-        """By name, without the warm-up unless `begin` says otherwise."""
+        """The requests by name, without the warm-up unless `begin` includes it."""
         first = self.profile.warm_up_seconds if begin is None else begin
         return self.recorder.between(first, self.profile.duration_seconds if end is None else end)
 

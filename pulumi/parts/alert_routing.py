@@ -21,7 +21,7 @@ SYMPTOMS_OF_SERVICES = (
 
 @dataclass(frozen=True, kw_only=True)
 class Receivers:
-    """Where alerts go; an empty text is a way that is not used. `tickets_to` empty: as `pages_to`."""
+    """The receivers of alerts; one with an empty text is not used. If `tickets_to` is empty, `pages_to` is used."""
 
     smtp_address: str = ""
     smtp_user: str = ""

@@ -110,7 +110,7 @@ def define(cluster: Cluster, settings: AlertingConfig, secrets: Mapping[str, pul
 
 
 def receivers(settings: AlertingConfig, secrets: Mapping[str, str]) -> Receivers:
-    """Of the stack."""
+    """The receivers of alerts, from the settings and secrets of the stack."""
     return Receivers(
         smtp_address=settings.alert_smtp_address,
         smtp_user=settings.alert_smtp_user,
@@ -125,7 +125,7 @@ def receivers(settings: AlertingConfig, secrets: Mapping[str, str]) -> Receivers
 
 
 def intervals(settings: AlertingConfig) -> Intervals:
-    """Of the stack."""
+    """The intervals between messages, from the settings of the stack."""
     return Intervals(
         group=settings.alert_group_seconds,
         regroup=settings.alert_regroup_seconds,

@@ -309,7 +309,7 @@ def application_settings(settings: ApplicationConfig, stores: Stores, accepted: 
 
 
 def derived_settings(settings: ApplicationConfig) -> dict[str, str]:
-    """What the stack says of itself, as variables."""
+    """The application's settings that follow from those of the stack."""
     return {
         "UPSCHEDULE_WEB_PUBLIC_URL": settings.public_url,
         "UPSCHEDULE_WEB_TRUSTED_PROXIES": settings.proxy_networks,

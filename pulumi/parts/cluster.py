@@ -21,7 +21,7 @@ class ClusterConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 @dataclass(frozen=True, kw_only=True)
 class Cluster:
-    """Where the services go. `namespace` is an output of the resource, so that services come after it."""
+    """The cluster of the services. `namespace` is an output of the resource, so that services come after it."""
 
     namespace: pulumi.Input[str]
     settings: ClusterConfig

@@ -28,7 +28,7 @@ def derive_secret(secret: str, use: str) -> str:
 
 
 def derive_output(secret: pulumi.Output[str], use: str) -> pulumi.Output[str]:
-    """Like `derive_secret`, for a secret of the stack."""
+    """Like `derive_secret`, but for a secret of the stack."""
     return secret.apply(lambda word: derive_secret(word, use))
 
 

@@ -43,7 +43,7 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """What Prometheus asks besides the services that Consul names. `redis_servers` are HOST:PORT by service."""
+    """Targets of Prometheus other than those that Consul names. `redis_servers` are HOST:PORT by service."""
 
     consul_address: str
     edge_url: str

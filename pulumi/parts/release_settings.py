@@ -18,7 +18,7 @@ Accepted = Mapping[str, SettingField] | None
 
 
 def accepted_settings(manifest: Manifest) -> Accepted:
-    """By variable. Raises SchemaUnreadable."""
+    """The settings that the release accepts, by variable. Raises SchemaUnreadable."""
     return None if manifest.settings is None else restore(manifest.settings)
 
 

@@ -73,6 +73,6 @@ def define(
 
 
 def limit_lines(settings: SupervisionConfig) -> str:
-    """As the job's variable `limits` has them."""
+    """The limits in the form of the job's variable `limits`."""
     values: Mapping[str, float] = msgspec.structs.asdict(settings)
     return "".join(f"UPSCHEDULE_{name.upper()}={value:g}\n" for name, value in values.items())

@@ -127,7 +127,7 @@ def ensure_tools(program: Program, folder: Path) -> None:
 
 
 def go_version() -> tuple[int, ...]:
-    """Of the installed toolchain: none is downloaded to find out."""
+    """The version of the installed toolchain; Go downloads no other one for this."""
     answer = subprocess.run(
         ["go", "env", "GOVERSION"],
         capture_output=True,

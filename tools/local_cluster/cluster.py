@@ -64,7 +64,7 @@ class LocalCluster:
         self.begin_backup()
 
     def begin_backup(self) -> None:
-        """Without waiting for it: the second release, which needs it, does."""
+        """Starts a backup without waiting for its end; the preparation of the second release waits for it."""
         self.report("Starting a backup …")
         try:
             self.nomad.api.call("PUT", "job", "backup", "periodic", "force", namespace=NAMESPACE)

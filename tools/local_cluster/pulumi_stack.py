@@ -77,7 +77,7 @@ class PulumiStack:
         return self.values().get(name, "")
 
     def values(self) -> dict[str, str]:
-        """All values, secrets as well. Raises ClusterError."""
+        """All values, including secrets. Raises ClusterError."""
         known = json.loads(self.run("config", "--json", "--show-secrets"))
         return {without_project(name): entry["value"] for name, entry in known.items()}
 
@@ -90,7 +90,7 @@ class PulumiStack:
         return self.run("stack", "output", name, "--show-secrets").strip()
 
     def destroy(self) -> str:
-        """Also what is protected. Raises ClusterError."""
+        """Destroys all resources, including protected ones. Raises ClusterError."""
         self.run("state", "unprotect", "--all", "--yes")
         return self.run("destroy", "--yes", "--skip-preview")
 

@@ -1,4 +1,4 @@
-"""The messages to people who sign up or have forgotten their password. Pure."""
+"""The messages to people who sign up or have forgotten their password. Pure functions."""
 
 from email.message import EmailMessage
 

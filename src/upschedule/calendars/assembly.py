@@ -1,4 +1,4 @@
-"""A calendar assembled from its rows: events with ids, the academic year, and visibility. Pure."""
+"""A calendar assembled from its rows: events with ids, the academic year, and visibility. Pure functions."""
 
 import datetime as dt
 from collections import Counter
@@ -79,7 +79,7 @@ class CalendarAssembly:
         return (edit.minutes if edit else None) or self._exam_minutes
 
     def printed_end(self, entry_id: str) -> str:
-        """When the entry ends by its schedule; an exam's end is assumed."""
+        """The printed end of the entry; that of an exam is assumed."""
         event = self.printed[entry_id]
         if isinstance(event, Exam):
             return f"{at(event.date, event.start) + dt.timedelta(minutes=self._exam_minutes):%H:%M}"
@@ -107,7 +107,7 @@ class CalendarAssembly:
 
 
 def source_of_dates(assembly: CalendarAssembly) -> str:
-    """Where the dates of the year come from, for people."""
+    """A text that says where the dates of the year come from."""
     if assembly.estimated_terms and assembly.estimate:
         return f"An estimate from the dates of {assembly.estimate.from_year}"
     return assembly.known.source if assembly.known else "Your own dates"

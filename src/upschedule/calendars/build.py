@@ -1,4 +1,4 @@
-"""Builds records and verified calendar files from rows. Pure.
+"""Builds records and verified calendar files from rows. Pure functions.
 
 A large calendar takes a while, so callers run this in a thread.
 """

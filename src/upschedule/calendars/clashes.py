@@ -1,4 +1,4 @@
-"""Clashes of a calendar as its owner sees them. Pure."""
+"""Clashes of a calendar as its owner sees them. Pure functions."""
 
 import datetime as dt
 import hashlib

@@ -1,4 +1,4 @@
-"""Gives the modules of one calendar different colours, as far as there are colours. Pure."""
+"""Gives the modules of one calendar different colours, as far as there are colours. Pure functions."""
 
 from collections.abc import Iterable, Mapping
 

@@ -41,7 +41,7 @@ class Choices(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, for
 
 
 class Planning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, forbid_unknown_fields=True):
-    """How the owner chooses groups. `dismissed_clashes` holds ids of clashes that are not to be shown as such."""
+    """The owner's choice of groups. `dismissed_clashes` are the ids of clashes that are not shown as such."""
 
     # By a factory, since the description of the interface hashes plain defaults, and a dict in one has no hash.
     wishes: Wishes = msgspec.field(default_factory=Wishes)

@@ -1,4 +1,4 @@
-"""Helps a person choose the year of lectures, which print none, and its recesses. Pure."""
+"""Helps a person choose the year of lectures, which print none, and its recesses. Pure functions."""
 
 import datetime as dt
 from collections.abc import Sequence

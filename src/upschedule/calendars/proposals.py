@@ -1,4 +1,4 @@
-"""Combinations of groups for a calendar, and the alternatives to one of its classes. Pure."""
+"""Combinations of groups for a calendar, and the alternatives to one of its classes. Pure functions."""
 
 from collections.abc import Callable, Mapping
 
@@ -60,7 +60,7 @@ def check_searchable(assembly: CalendarAssembly, *, classes_max: int) -> None:
 def propose_groups(
     assembly: CalendarAssembly, wishes: Wishes, settings: CalendarSettings, *, clock: Callable[[], float]
 ) -> GroupProposals:
-    """By the wishes given, within the limits of the settings. `clock` gives seconds."""
+    """Ranks combinations of groups by the wishes, within the limits of the settings. `clock` returns seconds."""
     named = all_groups(assembly)
     travel = travel_times(settings)
     found = propose(
@@ -95,7 +95,7 @@ def propose_groups(
 
 
 def current_qualities(assembly: CalendarAssembly, travel: TravelTimes) -> Qualities | None:
-    """Of the timetable as chosen, None while it is not settled."""
+    """The qualities of the timetable as chosen; None while a decision is open."""
     if any(decision.is_open for decision in decisions(assembly.visible)):
         return None
     attended = {entry_id for entry_id, _ in (*assembly.visible, *assembly.own)}
@@ -128,7 +128,7 @@ def alternatives(
 
 
 def travel_times(settings: CalendarSettings) -> TravelTimes:
-    """As an operator set them."""
+    """The travel times from the settings."""
     return TravelTimes.parse(settings.travel_minutes, otherwise=settings.travel_minutes_otherwise)
 
 

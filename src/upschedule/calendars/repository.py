@@ -125,7 +125,7 @@ class CalendarRepository:
     _NOTE_USE = "UPDATE accounts SET used_at = greatest(used_at, %(now)s) WHERE id = %(account_id)s"
 
     async def last_use(self, account_id: UUID) -> dt.datetime | None:
-        """Of the account, by a visit or by a feed; None if it is gone."""
+        """When the account was last used, by a visit or through a feed; None if it does not exist."""
         row = await self._one(self._LAST_USE, account_id=account_id)
         return row["used_at"] if row else None
 
@@ -136,7 +136,7 @@ class CalendarRepository:
     _BY_ID = "SELECT * FROM calendars WHERE id = %(calendar_id)s"
 
     async def by_id(self, calendar_id: UUID) -> CalendarInputs | None:
-        """For use cases without an owner."""
+        """Finds a calendar for use cases without an owner."""
         return await self._inputs(await self._one(self._BY_ID, calendar_id=calendar_id))
 
     _LOCK = "SELECT * FROM calendars WHERE id = %(calendar_id)s FOR NO KEY UPDATE"

@@ -1,4 +1,4 @@
-"""Keeps SEQUENCE and the dates of published entries: they change only when an entry's content changes. Pure."""
+"""Keeps SEQUENCE and the dates of published entries: they change only when an entry's content changes. Pure code."""
 
 import datetime as dt
 import hashlib

@@ -158,7 +158,7 @@ class CalendarService:
             return self._owned(await self.load(connection, inputs), inputs)
 
     async def recent(self, account_id: UUID) -> list[ListedCalendar]:
-        """All calendars of this owner, newest first; their number is bounded."""
+        """All calendars of this owner, newest first; their number is limited."""
         async with self._database.transaction() as connection:
             found = await CalendarRepository(connection).of_account(account_id)
         return [self._list_item(inputs) for inputs in found]
@@ -198,7 +198,7 @@ class CalendarService:
             return self._owned(assembly, await _owned(calendars, account_id, calendar.id))
 
     async def delete(self, account_id: UUID, calendar_id: UUID, *, expects: IsExpected = _any_version) -> None:
-        """With its feed and all that was published. Raises CalendarChanged."""
+        """Deletes the calendar with its feed and all that was published. Raises CalendarChanged."""
         async with self._database.transaction() as connection:
             calendars = CalendarRepository(connection)
             await calendars.lock_account(account_id)
@@ -228,7 +228,7 @@ class CalendarService:
         return self._now().astimezone(_SAST)
 
     async def advise(self, assembly: CalendarAssembly) -> YearAdvice:
-        """What helps the owner of this calendar, or of this draft, to choose a year and confirm its dates."""
+        """Information that helps the owner of a calendar, or of a new one, to choose a year and confirm its dates."""
         return advise(assembly, await self.years(), self.today())
 
     async def propose(self, assembly: CalendarAssembly, wishes: Wishes, settings: CalendarSettings) -> GroupProposals:
@@ -379,7 +379,7 @@ def _default_name(year: int) -> str:
 
 
 def feed_url(public_url: str, token: str) -> str:
-    """Where a calendar program fetches the feed."""
+    """The URL from which a calendar program fetches the feed."""
     return f"{public_url}/calendars/{token}.ics"
 
 

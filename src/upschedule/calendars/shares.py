@@ -71,7 +71,7 @@ class ShareService:
         return self._share(calendar_id, row["nonce"], busy_only=row["busy_only"]) if row["nonce"] is not None else None
 
     async def open(self, account_id: UUID, calendar_id: UUID, *, busy_only: bool) -> Share:
-        """By a new link, which ends an earlier one: what it showed may have been more."""
+        """Creates a new link. It ends the earlier one, which may have shown more."""
         nonce = self._new_id()
         share = self._share(calendar_id, nonce, busy_only=busy_only)
         values = {
@@ -86,7 +86,7 @@ class ShareService:
         return share
 
     async def end(self, account_id: UUID, calendar_id: UUID) -> None:
-        """At once and for ever; sharing again makes another link."""
+        """Ends the link at once; sharing again creates another one."""
         async with self._database.transaction() as connection:
             await _lock_owned(connection, account_id, calendar_id)
             await connection.execute(_END, {"calendar_id": calendar_id})

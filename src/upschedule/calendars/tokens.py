@@ -11,5 +11,5 @@ def feed_token(secret: str, calendar_id: UUID, generation: int) -> str:
 
 
 def share_token(secret: str, calendar_id: UUID, nonce: UUID) -> str:
-    """Of the page that others may see: as secret as a feed's, and of no use there."""
+    """The token of the page that others may see. It is as secret as that of a feed, and not valid for the feed."""
     return derived_token(secret, f"share:{calendar_id}:{nonce}")

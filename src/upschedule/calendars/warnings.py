@@ -1,4 +1,4 @@
-"""Warnings about a calendar that its owner should check. Pure."""
+"""Warnings about a calendar that its owner should check. Pure functions."""
 
 from collections.abc import Iterator
 from uuid import UUID

@@ -157,13 +157,13 @@ class ConsulKeyWriter:
 
 
 class NoConsul(ConsulHealth):
-    """For programs whose decisions must not depend on Consul: no instance is registered, so no check explains one."""
+    """For programs whose decisions must not depend on Consul: it has no registrations, so no check explains one."""
 
     def __init__(self) -> None:
         super().__init__(None)
 
     def registrations(self, services: Iterable[str]) -> Registrations:  # noqa: ARG002 - the base class's argument
-        """None at all."""
+        """Returns no registrations."""
         return {}
 
 

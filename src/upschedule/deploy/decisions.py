@@ -55,7 +55,7 @@ class DecisionLog:
         self._nomad = nomad
 
     def read(self) -> list[Decision]:
-        """A log that is damaged counts as empty."""
+        """A damaged log is treated as empty."""
         known, _ = self._stored()
         return known
 
@@ -104,7 +104,7 @@ def decisions_if_allowed(nomad: NomadClient) -> list[Decision]:
 
 
 def lines(decisions: Sequence[Decision]) -> list[str]:
-    """The text output. Pure."""
+    """Formats the text output. A pure function."""
     return [f"  {each.at} release {each.release}: {each.kind.value}; {_found(each)}" for each in decisions]
 
 

@@ -60,7 +60,7 @@ def nomad_from(environment: Mapping[str, str], kind: type[NomadClient] = NomadCl
 
 
 def records_max_from(environment: Mapping[str, str]) -> int:
-    """For programs without the option: what the commands take from the same environment. Raises InvalidVariable."""
+    """The number of records for programs without the option, from the same variable. Raises InvalidVariable."""
     text = environment.get(RECORDS_MAX_VARIABLE) or str(RECORDS_MAX)
     if not text.isdecimal() or int(text) < RECORDS_MIN:
         raise InvalidVariable(RECORDS_MAX_VARIABLE, f"a whole number, at least {RECORDS_MIN}")

@@ -65,7 +65,7 @@ def short_id(allocation: str) -> str:
 
 
 def describe(snapshot: JobSnapshot, state: RolloutState) -> str:
-    """One line: the release, its progress, and what it waits for. Pure."""
+    """One line: the release, its progress, and what it waits for. A pure function."""
     job = state.job
     if job is None:
         return "is not registered: no release has been started here"
@@ -139,7 +139,7 @@ def _failure(state: RolloutState) -> str:
 
 
 def missing_resources(evaluations: Iterable[Evaluation]) -> list[str]:
-    """The resources and constraints that keep Nomad from placing instances. Pure."""
+    """The resources and constraints that keep Nomad from placing instances. A pure function."""
     reasons: set[str] = set()
     for evaluation in evaluations:
         if evaluation.status == "blocked":
@@ -228,7 +228,7 @@ def _log_lines(nomad: NomadClient, allocation: str, task: str) -> list[str]:
 
 
 def failure_causes(allocation: Allocation, tasks: Mapping[str, Task]) -> list[FailureCause]:
-    """The tasks that failed, or else what Nomad reports about the allocation. Pure."""
+    """The tasks that failed, or else what Nomad reports about the allocation. A pure function."""
     states = allocation.task_states or {}
     return task_failures(states, tasks) or [
         FailureCause(text=_allocation_failure(states), task=_running_task(states, tasks))
@@ -236,7 +236,7 @@ def failure_causes(allocation: Allocation, tasks: Mapping[str, Task]) -> list[Fa
 
 
 def task_failures(states: Mapping[str, TaskState], tasks: Mapping[str, Task]) -> list[FailureCause]:
-    """The tasks that failed at least once, also those that run again. Pure."""
+    """The tasks that failed at least once, also those that run again. A pure function."""
     return [cause for name, state in states.items() if (cause := _task_failure(name, state, tasks.get(name)))]
 
 

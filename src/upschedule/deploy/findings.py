@@ -1,4 +1,4 @@
-"""Holds and formats the results of single checks. Pure."""
+"""Holds and formats the results of single checks. Pure functions."""
 
 from collections.abc import Iterable
 

@@ -261,7 +261,7 @@ def _canary(state: RolloutState, limits: GateLimits) -> Finding:
 
 
 def failed_before(last: States, concerned: list[str]) -> list[Finding]:
-    """A release is promoted as a whole: not when another of its jobs has failed already. Pure."""
+    """A release is promoted as a whole: not when another of its jobs has failed already. A pure function."""
     releases = {job.release_key for name in concerned if (job := last[name].job)}
     return [
         Finding(subject=f"{name}: canary in Nomad", ok=False, detail=f"release {each.failed_release} failed before")

@@ -1,4 +1,4 @@
-"""Interprets a job's versions in Nomad: which of them are one release, and which are known to be good. Pure."""
+"""Interprets a job's versions in Nomad: which of them are one release, and which are known to be good. Pure code."""
 
 import hashlib
 from collections.abc import Mapping

@@ -18,7 +18,7 @@ _DEFAULT_ADDRESS = "http://127.0.0.1:4646"
 
 
 def nomad_endpoint(environment: Mapping[str, str]) -> Endpoint:
-    """Nomad as the environment variables of its own command line name it. An empty variable counts as unset."""
+    """Nomad as the environment variables of its own command line name it. An empty variable is ignored."""
     return nomad_at(
         environment.get("NOMAD_ADDR") or _DEFAULT_ADDRESS,
         environment.get("NOMAD_TOKEN", ""),

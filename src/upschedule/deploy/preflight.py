@@ -35,7 +35,7 @@ def problems_of(cluster: Cluster, specifications: Mapping[str, dict[str, Any]]) 
 
 
 def archives_of(specification: Mapping[str, Any]) -> Iterator[str]:
-    """The addresses that a node fetches the release from. Pure."""
+    """The addresses that a node fetches the release from. A pure function."""
     for group in specification["TaskGroups"]:
         for task in group["Tasks"]:
             if task["Name"] == _FETCH:

@@ -81,7 +81,7 @@ class Promotion:
     def _promote(self, waiting: States) -> bool:
         """False when Nomad refuses one, so that the others must be rolled back as well.
 
-        Goes on where it stopped when Nomad was silent meanwhile. Raises PartlyKnown when the silence lasts.
+        Continues where it stopped if Nomad did not answer for a while. Raises PartlyKnown if it still does not answer.
         """
         pending = {name: each for name in JOBS if (each := waiting.get(name))}
         clock = self.context.cluster.clock

@@ -1,4 +1,4 @@
-"""Finds restarts of a release's instances: crashes, kills and failed liveness checks. Pure.
+"""Finds restarts of a release's instances: crashes, kills and failed liveness checks. Pure functions.
 
 A good release's processes end only when Nomad, an operator or a changed template ends them.
 """
@@ -27,7 +27,7 @@ class Restart(msgspec.Struct, frozen=True, kw_only=True):
 def restart_sentences(
     snapshots: Iterable[JobSnapshot], versions: Mapping[str, int], process_starts: Mapping[str, float]
 ) -> list[str]:
-    """Like `restarts`, as sentences."""
+    """One sentence for each of the `restarts`."""
     return [each.sentence for each in restarts(snapshots, versions, process_starts)]
 
 

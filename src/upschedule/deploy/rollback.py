@@ -60,7 +60,7 @@ def exact_goal(record: ReleaseRecord, job: str) -> Goal:
 
 
 def undo_goals(states: States, jobs: Iterable[str], record: ReleaseRecord | None) -> list[Goal]:
-    """Those of `jobs`, and of the jobs that have settled already on a release that is still under way elsewhere. Pure.
+    """Those of `jobs`, and of the jobs that have settled already on a release that is still under way elsewhere.
 
     Make them before the first change. `record` is the last release that ran everywhere.
     """
@@ -234,7 +234,7 @@ class Rollback:
 def jobs_to_revert(states: States, applied: Applied | None = None) -> list[str]:
     """The jobs under way. Else, after a failure, those that still run the release that failed elsewhere. Else all.
 
-    Pure. So a second call right after a rollback changes nothing. Once the stack names what runs, the failure is past.
+    So a second call right after a rollback changes nothing. Once the stack names what runs, the failure is past.
     """
     under_way = [name for name, each in states.items() if each.is_under_way]
     if under_way:
@@ -260,7 +260,7 @@ def _runs(state: RolloutState, applied: Applied | None) -> bool:
 def unfinished_revert(
     states: States, records: Sequence[ReleaseRecord], applied: Applied | None
 ) -> ReleaseRecord | None:
-    """The record that an interrupted `revert` has registered all jobs from, while they change. Pure.
+    """The record that an interrupted `revert` has registered all jobs from, while they change. A pure function.
 
     `records` begin with the newest. A release that the stack names was started by `pulumi up`, even if it ran before.
     """
@@ -359,7 +359,10 @@ def _return_to_record(
     before: ReleaseRecord,
     seconds: float,
 ) -> ExitCode:
-    """Also if some jobs are already changing to the record. If it does not start, all jobs return to `before`."""
+    """Starts the recorded release in all jobs, also if some are changing to it already.
+
+    If it does not start, all jobs return to `before`.
+    """
     if record is None or not set(states) <= set(record.specifications):
         cluster.report(
             "No earlier release is recorded, and Nomad knows no earlier stable version of all jobs; nothing was "

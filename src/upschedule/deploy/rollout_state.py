@@ -1,4 +1,4 @@
-"""Derives the state of a job's release from one snapshot of Nomad. Pure."""
+"""Derives the state of a job's release from one snapshot of Nomad. Pure functions."""
 
 import enum
 import itertools
@@ -12,7 +12,7 @@ from upschedule.deploy.nomad_model import Allocation, Deployment, Job, JobSnapsh
 
 
 class Phase(enum.StrEnum):
-    """`returning` and `returned`: after a failure, the earlier version is on its way back, or is back."""
+    """`returning` and `returned`: after a failure, Nomad returns to the earlier version, or has returned to it."""
 
     ABSENT = "absent"
     STOPPED = "stopped"
@@ -31,12 +31,12 @@ LOST = frozenset({Phase.RETURNING, Phase.RETURNED, Phase.FAILED, Phase.ABSENT, P
 
 
 class RolloutState(msgspec.Struct, frozen=True, kw_only=True):
-    """`job` is the newest version, `deployment` its own, `failed` the deployment that was given up because it failed.
+    """`job` is the newest version, `deployment` its own, `failed` the deployment that failed.
 
     `leaving` should stop and still run, `canaries` belong to `deployment`, `promotable` is true while all of them are
     healthy and not promoted. `fingerprint` and `index` are of the newest version's specification and registration,
-    `failed_fingerprint` and `failed_key` (`Job.release_key`) are of the version that was given up, while Nomad knows
-    it. `is_scaling`: the newest version differs from the one before in the number of instances only, and not all of
+    `failed_fingerprint` and `failed_key` (`Job.release_key`) are those of the version that failed, while Nomad knows
+    it. `is_scaling`: the newest version differs from the previous one in the number of instances only, and not all of
     them are there yet; `count_before` is then the lowest number since the last one that was reached.
     `release_versions` are the newest version and those from which it was scaled.
     """

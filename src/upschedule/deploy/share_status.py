@@ -49,12 +49,12 @@ def document_share_report(nomad: NomadClient, prometheus: Prometheus) -> Documen
 
 
 def lines(share: ShareReport) -> list[str]:
-    """The text output. Pure."""
+    """Formats the text output. A pure function."""
     return [_head(share.percent, "visitors"), *(f"  {line}" for line in report.lines(share.routes))]
 
 
 def document_lines(share: DocumentShareReport) -> list[str]:
-    """The text output. Pure."""
+    """Formats the text output. A pure function."""
     return [_head(share.percent, "documents"), *(f"  {line}" for line in document_report.lines(share.layouts))]
 
 

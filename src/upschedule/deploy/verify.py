@@ -11,7 +11,7 @@ from upschedule.deploy.rollout_state import RolloutState
 
 
 def verify(context: ReleaseContext) -> list[Finding]:
-    """Of jobs that have settled, which the autoscaler may change meanwhile. Changes nothing in the cluster."""
+    """Verifies jobs without a deployment in progress; the autoscaler may change them meanwhile. Changes nothing."""
     states, drained = _await_drained(context)
     findings = [instances_finding(each) for each in states.values()]
     findings += [_one_release(states), drained]
@@ -45,7 +45,7 @@ def _await_drained(context: ReleaseContext) -> tuple[Mapping[str, RolloutState],
 
 
 def instances_finding(state: RolloutState) -> Finding:
-    """Whether the release, and no other, runs on as many instances as the job wants. Pure."""
+    """Whether the release, and no other, runs on as many instances as the job wants. A pure function."""
     subject, job = f"{state.name}: instances", state.job
     if job is None:
         return Finding(subject=subject, ok=False, detail="there is no such job")

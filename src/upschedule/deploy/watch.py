@@ -15,7 +15,7 @@ _FAILING_CHECK_SECONDS = 10.0
 
 
 class Watcher:
-    """Prints each change once, and while it waits each failure of a task, and a check that goes on failing.
+    """Prints each change once, and while it waits each failure of a task, and each check that keeps failing.
 
     Remembers failing checks, which Consul forgets when an instance ends.
     """

@@ -1,4 +1,4 @@
-"""Describes the differences between the golden documents and what a release read from them. Pure."""
+"""Describes the differences between the golden documents and what a release read from them. Pure functions."""
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise

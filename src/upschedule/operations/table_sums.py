@@ -31,7 +31,7 @@ class TableSum(msgspec.Struct, frozen=True):
 
 
 def read_sums(connection: psycopg.Connection) -> dict[str, TableSum]:
-    """By the name of the table, in the schema `public`, as the connection's transaction sees them."""
+    """The row count and checksum of each table in the schema `public`, as the connection's transaction sees them."""
     for statement in _FORM:
         connection.execute(statement)
     sums: dict[str, TableSum] = {}

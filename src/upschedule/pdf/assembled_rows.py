@@ -76,7 +76,7 @@ def assemble_rows(arranged: Arranged, breaks: PageBreaks) -> AssembledRows:
 
 
 class _Joints:
-    """Where a row may be joined with the piece that follows it on another page."""
+    """A place at which a row may be joined with its continuation on another page."""
 
     def __init__(self, arranged: Arranged, breaks: PageBreaks) -> None:
         self._is_sorted, self._breaks = arranged.is_sorted, breaks

@@ -16,7 +16,7 @@ Draws = Mapping[str, int]
 
 
 def draws(content: bytes) -> Draws:
-    """How often the content draws each name."""
+    """The number of times that the content draws each name."""
     if b"Do" not in content:
         return {}
     return Counter(_name(match) for match in _DRAWN.findall(content))

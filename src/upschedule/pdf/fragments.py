@@ -23,7 +23,7 @@ _HEADERS_MAX = 8
 
 
 class Columns(NamedTuple):
-    """Which field each column holds, as the header says."""
+    """The field of each column, from the header."""
 
     layout: Layout
     names: tuple[str, ...]
@@ -51,14 +51,14 @@ class Fragment:
 
     @cached_property
     def keys(self) -> list[str]:
-        """What the portal sorts rows by, row by row; rows without such a key are left out."""
+        """The key by which the portal sorts, for each row that has one."""
         keys = [self.layout.sort_key(part.fields) for part in self.parts]
         return [key for key in keys if key]
 
 
 @dataclass(slots=True)
 class Found:
-    """All that the tables of a document hold."""
+    """The contents of all tables of a document."""
 
     fragments: list[Fragment] = field(default_factory=list[Fragment])
     #: Rows without any text: the blank last line of a row that a page break cut, or text that was lost.

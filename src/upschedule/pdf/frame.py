@@ -33,7 +33,7 @@ class Frame(NamedTuple):
     scale: float = 1.0
 
     def upright(self, rect: Rect) -> Rect:
-        """From the page as displayed."""
+        """Converts a rectangle of the displayed page."""
         left, top, right, bottom = rect
         if self.turns == 1:
             left, top, right, bottom = self.height - bottom, left, self.height - top, right
@@ -61,7 +61,7 @@ class Frame(NamedTuple):
 
 
 def text_turns(words: Sequence[Word], otherwise: Turns) -> Turns:
-    """How most lines run, judged by the way from a word to the next one of its line; `otherwise` if no line has two."""
+    """The direction of most lines, from each word to the next of its line; `otherwise` if no line has two words."""
     across = down = 0.0
     steps = 0
     block = line = -1

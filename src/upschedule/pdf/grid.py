@@ -60,7 +60,7 @@ def _inside_a_row(vertical: list[Rule]) -> list[Grid]:
 
 
 def _in_reading_order(grids: list[Grid]) -> list[Grid]:
-    """From top to bottom; tables beside each other, as several pages on one sheet are, from left to right."""
+    """Sorts tables from top to bottom, and tables side by side (several pages on one sheet) from left to right."""
     bands: list[list[Grid]] = []
     for grid in sorted(grids):
         if bands and grid.rows[0] < max(min(other.rows[-1] for other in bands[-1]), bands[-1][0].rows[0] + _REACH):

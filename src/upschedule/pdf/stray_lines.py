@@ -21,7 +21,7 @@ _FRAMES_MAX = 64
 
 
 class _Side(NamedTuple):
-    """Where a frame lies across the rules of one direction, and the places at which those begin and end."""
+    """The position of a frame across the ruled lines of one direction, and where these begin and end."""
 
     low: float
     high: float

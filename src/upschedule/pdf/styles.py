@@ -130,7 +130,7 @@ _PAINTED = 16 | 32
 
 
 def _ends_word(letter: str) -> bool:
-    """As MuPDF's own words do."""
+    """Whether a word ends at this letter, by the rule of MuPDF's own words."""
     return letter <= " " or letter == "\u00a0" or "\u202a" <= letter <= "\u202e"
 
 

@@ -30,7 +30,7 @@ def claims_next(*, share: float, claimed: int, finished: int, roll: float) -> bo
 
 
 class CanaryShare:
-    """Counts for one canary."""
+    """Counts the documents of one canary."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Estimates how long a new document waits, from measured rates (R2.2). Pure."""
+"""Estimates how long a new document waits, from measured rates (R2.2). Pure functions."""
 
 import math
 from collections.abc import Iterable

@@ -99,7 +99,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_read_again(self) -> bool:
-        """Whether the service itself queued it again, to replace the result of a release that was left."""
+        """Whether the service queued it again, to replace the result of an abandoned release."""
         return not self.is_final and self.provisional_release is not None
 
     def answers(self, reader_version: str) -> bool:

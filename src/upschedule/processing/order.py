@@ -1,4 +1,4 @@
-"""Predicts the order in which waiting jobs will run, by the rules of the claim in `shares.py`. Pure."""
+"""Predicts the order in which waiting jobs will run, by the rules of the claim in `shares.py`. Pure functions."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,7 +11,8 @@ import msgspec
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
     """A queued job, with the processor time that its address and its owner have used.
 
-    An `exempt` one, of an account without limits, has its turn as any other, but counts in no figure of capacity.
+    An `exempt` job, of an account without limits, is read in its turn like any other, but the figures of capacity leave
+    it out.
     """
 
     id: UUID

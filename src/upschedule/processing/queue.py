@@ -91,7 +91,7 @@ class Queue:
         return (await self._newer_than(self._monotonic() - _FRESH_SECONDS)).positions
 
     async def capacity(self, address_hash: bytes | None = None, *, pending_max: int) -> Capacity:
-        """For a new visitor from that address; `pending_max` is the live setting. Without jobs of exempt accounts."""
+        """The capacity for a new visitor from that address, without the jobs of exempt accounts."""
         snapshot = await self._newer_than(self._monotonic() - _FRESH_SECONDS)
         counted = [job for job in snapshot.waiting if not job.exempt]
         return estimate(

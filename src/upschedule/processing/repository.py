@@ -241,7 +241,7 @@ class JobRepository:
         }
 
     async def extraction(self, account_id: UUID, job_id: UUID) -> Extraction:
-        """Like `extractions`, of one job. Raises JobNotFound or NotCompleted."""
+        """Like `extractions`, for one job. Raises JobNotFound or NotCompleted."""
         found = await self.extractions(account_id, [job_id])
         if job_id in found:
             return found[job_id]

@@ -121,7 +121,7 @@ class RunRepository:
     """
 
     async def give_back(self, job: Job) -> Job | None:
-        """For a worker that stops: due at once, and the attempt does not count. None if the job is lost."""
+        """Gives back the job of a worker that stops; it is due at once, no attempt is counted. None if lost."""
         cursor = await self._connection.execute(self._GIVE_BACK, _key(job))
         return optional_job(await cursor.fetchone())
 

@@ -27,7 +27,7 @@ _DELETED_AT_ONCE = 100
 
 
 class Cursor(msgspec.Struct, frozen=True, kw_only=True):
-    """Where a page of the list ended."""
+    """The last job of a page of the list."""
 
     created_at: datetime
     job_id: UUID

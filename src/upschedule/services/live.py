@@ -1,4 +1,4 @@
-"""The settings in force: the environment's, overridden by Consul's keys. Pure."""
+"""The settings in force: the environment's, overridden by Consul's keys. Pure functions."""
 
 from collections.abc import Iterable, Mapping
 

@@ -1,4 +1,4 @@
-"""Checks that a URL or an address can be used by the client that gets it. Pure.
+"""Checks that a URL or an address can be used by the client that gets it. Pure functions.
 
 The sentences never quote the value: it may hold a password.
 """

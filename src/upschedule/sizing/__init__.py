@@ -1,1 +1,1 @@
-"""Computes how many instances a number of students needs, from the measured costs of one visit. Pure."""
+"""Computes how many instances a number of students needs, from the measured costs of one visit. Pure functions."""

@@ -1,4 +1,4 @@
-"""Compares two printings of one schedule: what moved, was added or removed, or has other rooms. Pure."""
+"""Compares two printings of one schedule: what moved, was added or removed, or has other rooms. Pure functions."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence

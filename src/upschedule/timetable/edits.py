@@ -1,4 +1,4 @@
-"""What an owner changes of printed entries, and entries of the owner's own. Pure.
+"""What an owner changes of printed entries, and entries of the owner's own. Pure functions.
 
 Changes are kept by entry id, which a newer printing leaves as it is: a new upload loses none of them.
 """

@@ -1,4 +1,4 @@
-"""Estimates the dates of an academic year from those of other years, for a person to confirm. Pure.
+"""Estimates the dates of an academic year from those of other years, for a person to confirm. Pure functions.
 
 A year begins on the same weekday as the one before, and follows it by whole weeks.
 """

@@ -1,4 +1,4 @@
-"""What changed between two sets of inputs, as Pulumi shows it."""
+"""Compares two sets of inputs, in the form that Pulumi shows."""
 
 from collections.abc import Iterator
 from collections.abc import Set as AbstractSet

@@ -21,7 +21,7 @@ def parse(nomad: NomadClient, inputs: Values) -> Values:
 
 
 def problems(nomad: NomadClient, inputs: Values) -> list[str]:
-    """What is wrong with the specification. Nomad itself would ignore a variable that is not declared."""
+    """The problems of the specification. Nomad itself would ignore a variable that is not declared."""
     undeclared = variables(inputs).keys() - set(DECLARATION.findall(inputs["jobspec"]))
     if undeclared:
         return [f"the specification declares no variable {', '.join(sorted(undeclared))}"]
@@ -43,7 +43,7 @@ def variables(inputs: Values) -> dict[str, str]:
 
 
 def submission(inputs: Values, secret_texts: set[str]) -> Values:
-    """What Nomad stores beside the job and shows in its UI. A variable that holds a secret is left out."""
+    """The source and variables that Nomad stores with the job and shows in its UI, without those that hold a secret."""
     shown = {name: value for name, value in variables(inputs).items() if value not in secret_texts}
     return {"Source": inputs["jobspec"], "Format": "hcl2", "VariableFlags": shown, "Variables": ""}
 

@@ -33,7 +33,7 @@ def is_secret(value: Any) -> bool:
 
 
 def plain(value: Any) -> Any:
-    """Without the wrapping of secrets."""
+    """The value without the wrapping that marks secrets."""
     if is_secret(value):
         return plain(value["value"])
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Formats the comparison of documents as text and figures. Pure."""
+"""Formats the comparison of documents as text and figures. Pure functions."""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,7 @@ class ReadingFigures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LayoutFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """Both releases over the same time."""
+    """Measurements of both releases over the same time."""
 
     layout: str
     old: ReadingFigures

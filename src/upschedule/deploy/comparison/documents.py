@@ -147,7 +147,7 @@ def read(prometheus: Prometheus, *, at: float | None = None) -> DocumentSnapshot
 
 
 def snapshot_of(samples: Iterable[Sample]) -> DocumentSnapshot:
-    """The counters that these samples hold. Pure."""
+    """The counters that these samples hold. A pure function."""
     counters: Counter[_Key] = Counter()
     for sample in samples:
         labels = sample.metric
@@ -157,7 +157,7 @@ def snapshot_of(samples: Iterable[Sample]) -> DocumentSnapshot:
 
 
 def period(before: DocumentSnapshot, after: DocumentSnapshot, *, canaries: Collection[str]) -> DocumentPeriod:
-    """`canaries` are allocations; every other instance counts as the old release's."""
+    """`canaries` are allocations; all other instances are those of the previous release."""
     sides: tuple[Counter[_Series], Counter[_Series]] = (Counter(), Counter())
     for key, count in after.counters.items():
         earlier = before.counters.get(key, 0)

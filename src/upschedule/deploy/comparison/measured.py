@@ -63,7 +63,7 @@ def read(prometheus: Prometheus, *, at: float | None = None) -> RequestSnapshot:
 
 
 def snapshot_of(samples: Iterable[Sample]) -> RequestSnapshot:
-    """The counters that these samples hold. Pure."""
+    """The counters that these samples hold. A pure function."""
     requests: dict[_Key, int] = {}
     faults: dict[_Key, int] = {}
     within: dict[_Key, dict[float, int]] = {}
@@ -85,7 +85,7 @@ def snapshot_of(samples: Iterable[Sample]) -> RequestSnapshot:
 
 
 def period(before: RequestSnapshot, after: RequestSnapshot, *, canaries: Collection[str]) -> Period:
-    """`canaries` are allocations; every other instance counts as the old release's."""
+    """`canaries` are allocations; all other instances are those of the previous release."""
     old: dict[str, list[Histogram]] = {}
     new: dict[str, list[Histogram]] = {}
     for key, counted in after.counters.items():

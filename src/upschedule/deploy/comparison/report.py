@@ -1,4 +1,4 @@
-"""Formats the comparison of the visitors' requests as text and figures. Pure."""
+"""Formats the comparison of the visitors' requests as text and figures. Pure functions."""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RouteFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """Both releases over the same time."""
+    """Measurements of both releases over the same time."""
 
     route: str
     old: Figures
@@ -61,7 +61,7 @@ def lines(found: list[RouteFigures]) -> Iterator[str]:
 
 
 def describe_overall(comparison: Comparison, both: Period, *, canary: int, old: int) -> str:
-    """How sure the comparison is, of how many requests; `canary` and `old` are those that the gate itself sent."""
+    """The certainty and the number of requests; `canary` and `old` are the requests that the gate itself sent."""
     new_all, old_all = together(both.new.values()), together(both.old.values())
     sent = f"{new_all.requests} requests (the gate's own: {min(canary, new_all.requests)})"
     beside = f"{old_all.requests} of the old release (the gate's own: {min(old, old_all.requests)})"
@@ -94,7 +94,7 @@ def _figures(histogram: Histogram) -> Figures:
 
 
 def ratio(table: Table) -> str:
-    """Both releases' numbers."""
+    """The numbers of both releases."""
     return f"{table.new_events} of {table.new_trials} against {table.old_events} of {table.old_trials}"
 
 

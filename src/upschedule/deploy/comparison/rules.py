@@ -26,5 +26,5 @@ class ComparisonLimits(msgspec.Struct, frozen=True, kw_only=True):
         return {FAULTS: faults, **{slower_than(each): slow for each in self.slower_than_seconds}}
 
     def sureness(self, *, looks: int) -> Sureness:
-        """For all looks of one gate together."""
+        """The certainty that all comparisons of one gate have together."""
         return Sureness(false_alarm_max=self.false_alarm_max, confidence=self.confidence, looks=looks)

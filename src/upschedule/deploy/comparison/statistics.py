@@ -1,4 +1,4 @@
-"""Compares two samples of events: how likely the difference is by chance, and how large it may be. Pure.
+"""Compares two samples of events: how likely the difference is by chance, and how large it may be. Pure functions.
 
 Sources: R. A. Fisher, The Design of Experiments, 1935 (exact test); N. Mantel and W. Haenszel, J. Natl. Cancer Inst.
 22 (1959) 719 (several tables together); R. G. Newcombe, Statist. Med. 17 (1998) 873, method 10 (limit of a difference).

@@ -1,4 +1,4 @@
-"""Counts of what instances answered in a period, by subject: a method and route, or a kind of document. Pure."""
+"""Counts of what instances answered in a period, by subject: a method and route, or a kind of document. Pure code."""
 
 from collections.abc import Iterable, Mapping
 

@@ -1,4 +1,4 @@
-"""Decides whether a new release is worse than the running one, and how certain that is. Pure."""
+"""Decides whether a new release is worse than the running one, and how certain that is. Pure functions."""
 
 import enum
 from collections.abc import Iterable, Sequence
@@ -62,7 +62,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compare(slices: Sequence[Slice], events: dict[str, Relevance], sureness: Sureness) -> Comparison:
-    """Compares each subject in each slice: what slows both releases in the same seconds counts for neither.
+    """Compares each subject in each slice: what slows both releases in the same seconds is not a difference.
 
     A release is not worse when that is sure over all subjects; a subject with few trials can show only that it is.
     """

@@ -72,7 +72,7 @@ class ProbeResponse:
 class ProbeClient:
     """A visitor without an account. `records` has every request in order.
 
-    An answer that is not complete after `answer_seconds` counts as none.
+    An answer that is not complete after `answer_seconds` is treated as missing.
     """
 
     def __init__(self, site: Endpoint, clock: Clock, *, answer_seconds: float = ANSWER_SECONDS_MAX) -> None:

@@ -122,7 +122,7 @@ def _quantile(selector: str, since: float) -> str:
 
 
 def check_requests(records: Sequence[RequestRecord], bounds: MetricBounds) -> Finding:
-    """Errors and latency of all requests of the gate. Pure."""
+    """Errors and latency of all requests of the gate. A pure function."""
     errors = [each for each in records if each.is_error]
     ratio, slowest = len(errors) / max(len(records), 1), p95([each.seconds for each in records])
     detail = f"{len(errors)} of {len(records)} requests failed, 95 % were answered within {slowest:.2f} s"
@@ -134,7 +134,7 @@ def check_requests(records: Sequence[RequestRecord], bounds: MetricBounds) -> Fi
 
 
 def check_metrics(metrics: CanaryMetrics, bounds: MetricBounds, *, sent: int) -> Finding:
-    """`sent` is the number of the gate's requests: when fewer were counted, the figures are incomplete. Pure."""
+    """`sent` is the number of the gate's requests: when fewer were counted, the figures are incomplete."""
     subject = "canary in Prometheus"
     if metrics.requests is None or metrics.errors is None:
         return Finding(subject=subject, ok=False, detail="no data: the canary is not scraped, or not labelled as one")
@@ -151,7 +151,7 @@ def check_metrics(metrics: CanaryMetrics, bounds: MetricBounds, *, sent: int) ->
 
 
 def check_answers(records: Sequence[RequestRecord], expected: Collection[str], *, name: str) -> Finding:
-    """Whether all answers came from these allocations; requests without an answer are ignored. Pure."""
+    """Whether all answers came from these allocations; requests without an answer are ignored. A pure function."""
     answers = [each for each in records if each.status]
     others = sorted({each.instance for each in answers} - set(expected))
     from_them = sum(each.instance in expected for each in answers)

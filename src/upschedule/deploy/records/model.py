@@ -1,4 +1,4 @@
-"""Encodes one recorded release: the complete specifications of its jobs. Pure."""
+"""Encodes one recorded release: the complete specifications of its jobs. Pure functions."""
 
 import base64
 import hashlib

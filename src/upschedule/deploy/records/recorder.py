@@ -17,7 +17,7 @@ RECORDS_MIN = 2
 
 
 class Recorded(msgspec.Struct, frozen=True, kw_only=True):
-    """What one call of `record` did: `added` are the labels of new records, `left` those of removed ones."""
+    """The result of one call of `record`: `added` are the labels of new records, `left` those of removed ones."""
 
     added: Sequence[str] = ()
     left: int = 0
@@ -100,7 +100,7 @@ class Recorder:
 
 
 def settled_release(snapshots: Mapping[str, JobSnapshot]) -> ReleaseRecord | None:
-    """The release that all jobs run, None while a job changes, or where the jobs run different releases. Pure."""
+    """The release that all jobs run, None while a job changes, or where the jobs run different releases."""
     states = [derive(each) for each in snapshots.values()]
     releases = {state.job.release_key: state.job.release for state in states if state.job}
     if len(releases) != 1 or not all(state.phase in _GOOD for state in states):
@@ -110,7 +110,7 @@ def settled_release(snapshots: Mapping[str, JobSnapshot]) -> ReleaseRecord | Non
 
 
 def known_to_nomad(snapshots: Mapping[str, JobSnapshot]) -> list[ReleaseRecord]:
-    """The releases of which Nomad still has a stable version of every job, oldest first. Pure."""
+    """The releases of which Nomad still has a stable version of every job, oldest first. A pure function."""
     found: list[ReleaseRecord] = []
     chains = {name: history.stable_chain(each) for name, each in snapshots.items()}
     first, *_ = chains.values()
@@ -122,7 +122,7 @@ def known_to_nomad(snapshots: Mapping[str, JobSnapshot]) -> list[ReleaseRecord]:
 
 
 def record_before(records: Sequence[ReleaseRecord], identity: str) -> ReleaseRecord | None:
-    """The newest record from before that release, or of all where it was never recorded. Pure.
+    """The newest record from before that release, or of all where it was never recorded. A pure function.
 
     `records` begin with the newest.
     """

@@ -1,4 +1,4 @@
-"""What a scheduler tells for the report."""
+"""The part of the report that a scheduler provides."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ class FailedDocuments(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Contents(msgspec.Struct, frozen=True, kw_only=True):
-    """What the page says beside the panels. `status`: lines for the terminal; `failures` is None if it is unknown."""
+    """The contents of the page except the panels. `status`: lines for the terminal; `failures` is None if unknown."""
 
     status: str
     failures: Sequence[FailedDocuments] | None

@@ -79,7 +79,7 @@ def _drawn(prometheus: Prometheus, panel: Panel, *, begin: float, end: float) ->
 
 
 def _backups(prometheus: Prometheus, *, now: float) -> list[Figure]:
-    """Of the newest verified backup. Several schedulers export the same figures."""
+    """The figures of the newest verified backup. Several schedulers export the same ones."""
     ages = prometheus.samples("max by (state) (upschedule_backup_time_seconds) > 0")
     runs = prometheus.samples("max by (outcome) (upschedule_backup_run_time_seconds) > 0")
     durations = prometheus.samples("max by (part) (upschedule_backup_duration_seconds)")

@@ -45,7 +45,7 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True, rename={"queries": "targe
 
     @property
     def unit(self) -> str:
-        """By Grafana's names: `s`, `bytes`, `reqps`, `ops`, `percent` (of 100), `percentunit` (of 1) and `none`."""
+        """As Grafana names it: `s`, `bytes`, `reqps`, `ops`, `percent` (of 100), `percentunit` (of 1) or `none`."""
         return self.field_config.defaults.unit
 
 

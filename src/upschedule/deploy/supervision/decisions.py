@@ -53,7 +53,7 @@ def watch_report(cluster: Cluster) -> WatchReport | None:
 
 
 def lines(report: WatchReport) -> list[str]:
-    """The text output. Pure."""
+    """Formats the text output. A pure function."""
     if report.verdict is WatchVerdict.WATCHING and report.until:
         said = f"watched until {_time(report.until)}"
     elif report.ended:

@@ -1,4 +1,4 @@
-"""Decides whether a promoted release is worse than the one before, or than the absolute limits. Pure."""
+"""Decides whether a promoted release is worse than the previous one, or than the absolute limits. Pure functions."""
 
 from collections.abc import Iterator, Sequence
 
@@ -17,7 +17,7 @@ _NONE = Histogram(requests=0, faults=0, within={})
 def complaints(figures: Figures, limits: WatchLimits) -> list[str]:
     """A sentence for each figure of a route that exceeds its limits.
 
-    The releases did not serve in the same minutes, so the slice with most events is left out.
+    The releases did not serve in the same minutes, so the slice with most events is ignored.
     """
     routes = sorted({route for each in figures.slices for route in each})
     tests = max(1, len(routes) * len(limits.events()))

@@ -1,4 +1,4 @@
-"""Models the state of the watch, which is the content of its Nomad Variable. Pure."""
+"""Models the state of the watch, which is the content of its Nomad Variable. Pure functions."""
 
 import enum
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _EARLIER_MAX = 20
 class WatchVerdict(enum.StrEnum):
     """`NOT_WATCHED`: it ran before the watch, or is an earlier release that came back. `ACCEPTED`: a person's decision.
 
-    `LEFT`: another change began, or other hands brought the release before back.
+    `LEFT`: another change began, or a person reverted the release.
     """
 
     WATCHING = "watching"
@@ -27,7 +27,7 @@ class WatchVerdict(enum.StrEnum):
     NOT_WATCHED = "not watched"
 
 
-#: The watch goes on.
+#: The verdicts with which the watch continues.
 OPEN = frozenset({WatchVerdict.WATCHING, WatchVerdict.REVERTING})
 #: A person may decide that the release stays.
 ACCEPTABLE = frozenset({WatchVerdict.WATCHING, WatchVerdict.NOT_REVERTED})
@@ -36,7 +36,7 @@ ACCEPTABLE = frozenset({WatchVerdict.WATCHING, WatchVerdict.NOT_REVERTED})
 class Watch(msgspec.Struct, frozen=True, kw_only=True):
     """`release` is what the verdict is about, `versions` its first version of each job that it changed.
 
-    `fingerprints` are of the specifications of the jobs that run: of another release once this one is left.
+    `fingerprints` are of the specifications of the jobs that run: of another release once this one has been reverted.
 
     Times are in seconds since 1970 by Prometheus' clock. `attempts` counts the failed reverts. `earlier` are lines
     about decisions and verdicts before this one, the newest first.
@@ -55,9 +55,9 @@ class Watch(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def identity(self) -> str:
-        """As that of a record."""
+        """The identity that a record of this release has."""
         return identity_of(self.fingerprints)
 
     def with_line(self, line: str) -> "Watch":
-        """With one more of the earlier decisions."""
+        """A copy with one more line about an earlier decision."""
         return msgspec.structs.replace(self, earlier=(line, *self.earlier)[:_EARLIER_MAX])

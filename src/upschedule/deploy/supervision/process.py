@@ -28,7 +28,7 @@ async def _supervise(supervisor: Supervisor, host: str, port: int) -> None:
         show_verdict(watch)
 
     async def readiness() -> list[DependencyStatus]:
-        """A new release of the supervisor that cannot ask the servers never becomes healthy, and is given up."""
+        """A new release of the supervisor that gets no answers never becomes healthy, and Nomad ends it."""
         age = time.monotonic() - answered[0] if answered else float("inf")
         return [DependencyStatus(name="round", ok=age < _FRESH_SECONDS, seconds=0.0)]
 

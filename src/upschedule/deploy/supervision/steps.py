@@ -88,7 +88,7 @@ def _of_watched(watch: Watch) -> Step:
 
 
 def _is_return(identity: str, watch: Watch, records: Sequence[str]) -> bool:
-    """Whether it is a release recorded before the watched one, which is removed from the records once it is left."""
+    """Whether the release was recorded before the watched one; a revert removes the record of the watched one."""
     if identity not in records:
         return False
     return watch.identity not in records or records.index(identity) > records.index(watch.identity)

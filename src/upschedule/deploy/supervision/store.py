@@ -38,7 +38,7 @@ class WatchStore:
         self._nomad = nomad
 
     def read(self) -> StoredWatch:
-        """Content that cannot be read counts as none, so that a damaged Variable stops no watch."""
+        """Content that cannot be read is ignored, so that a damaged Variable does not prevent a watch."""
         found = self._nomad.find("var", *_PARTS)
         if not found:
             return StoredWatch(watch=None, index=0)

@@ -43,7 +43,7 @@ def show(run: StudentRun) -> None:
 
 
 def outcome_of(stages: Sequence[GoldenStage], expected: Sequence[str]) -> str:
-    """`failed` if a stage that was expected has not come to its end, else `wrong` or `right`. Pure."""
+    """`failed` if a stage that was expected has not come to its end, else `wrong` or `right`. A pure function."""
     done = {stage.name for stage in stages if stage.done}
     if not done.issuperset(expected):
         return "failed"

@@ -25,7 +25,7 @@ def follow(student: SyntheticStudent, *, every_seconds: float, host: str, port: 
 
 async def _follow(student: SyntheticStudent, every_seconds: float, host: str, port: int) -> None:
     async def readiness() -> list[DependencyStatus]:
-        """Needs nothing but itself: while the service is away, its figures must not be."""
+        """Depends on no other server, so that there are measurements while the service does not answer."""
         return []
 
     async def measure() -> None:

@@ -27,14 +27,14 @@ _STRANGER = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """Of the account that the program signs in to, and signs up the first time."""
+    """Credentials of the account that the program uses; it signs up with them if there is no account."""
 
     email: str
     password: str
 
 
 class StudentRun(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of a run. `ended_at` is Unix time; `stages` has those that were begun, in order."""
+    """The result of a run. `ended_at` is Unix time; `stages` has the stages that were begun, in order."""
 
     ended_at: float
     findings: tuple[Finding, ...]

@@ -37,7 +37,7 @@ _KEY_NOW = "SELECT object_key FROM jobs WHERE id = %s"
 
 @dataclass(frozen=True, kw_only=True)
 class Snapshot:
-    """What the database holds at one moment; `id` is the exported snapshot, valid while its transaction lasts."""
+    """The contents of the database at one moment; `id` is the exported snapshot, valid while its transaction lasts."""
 
     id: str
     taken_at: datetime
@@ -96,7 +96,7 @@ def _migrations(connection: psycopg.Connection) -> tuple[AppliedName, ...]:
 
 
 def applied_migrations(names: tuple[AppliedName, ...]) -> list[AppliedMigration]:
-    """For `plan`, which compares them with the migrations of this release."""
+    """The applied migrations in the form that `plan` compares with the migrations of this release."""
     return [AppliedMigration(number=each.number, name=each.name, checksum=each.checksum) for each in names]
 
 

@@ -22,7 +22,7 @@ _TENTH = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Loaded:
-    """What a file held beside the database, which has it already."""
+    """The contents of a file except for the database, which has been restored already."""
 
     manifest: Manifest
     secrets: dict[str, str]

@@ -24,7 +24,7 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Stores:
-    """Both answer."""
+    """The two servers of a machine, which must answer."""
 
     postgres: Postgres
     objects: SeaweedFS
@@ -67,7 +67,7 @@ def stores_of(data: Path, report: Report) -> Generator[Stores]:
 
 @contextmanager
 def scratch(data: Path) -> Generator[Path]:
-    """An empty folder for servers that are thrown away. It is beside the data, which hold the same rows."""
+    """An empty folder for temporary servers. It is next to the data, which have the same rows."""
     data.mkdir(parents=True, exist_ok=True)
 
     def refusal(process: str) -> Refused:

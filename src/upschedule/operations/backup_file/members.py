@@ -38,7 +38,7 @@ class MemberWriter:
         _forget_members(self._archive)
 
     def add_dump(self, data: Iterable[bytes]) -> None:
-        """In parts, since the size of a member must be known before its first byte."""
+        """Adds the dump in parts, because the size of a member must be known before its first byte."""
         number, waiting = 1, bytearray()
         for piece in data:
             waiting += piece

@@ -85,7 +85,7 @@ class SealedReader(io.RawIOBase):
         self._opened = b""
 
     def read(self, size: int = -1) -> bytes:
-        """At most `size` bytes of one piece, empty at the end."""
+        """Returns at most `size` bytes of one piece; none at the end."""
         if not self._opened and not self._ended:
             self._opened = self._open()
         size = len(self._opened) if size < 0 else size

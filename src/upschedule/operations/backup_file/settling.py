@@ -80,7 +80,7 @@ class PresentRows:
                 self._rows[table] = (columns, rows)
 
     def copy_to(self, connection: psycopg.Connection) -> None:
-        """As temporary tables `present_…`."""
+        """Copies the rows into temporary tables `present_…`."""
         for table, (columns, rows) in self._rows.items():
             name = sql.Identifier(f"present_{table}")
             names = sql.SQL(", ").join(map(sql.Identifier, columns))

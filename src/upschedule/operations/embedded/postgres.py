@@ -56,19 +56,19 @@ class Postgres(Server):
         return self._dsn("postgres", database)
 
     def owner_dsn(self, database: str = DATABASE) -> str:
-        """For migrations."""
+        """The connection string of the owner, for migrations."""
         return self._dsn(OWNER_ROLE, database)
 
     def application_dsn(self, database: str = DATABASE) -> str:
-        """For the role that all processes of older releases share: rows, not tables."""
+        """The connection string of the role that processes of older releases share; it may change rows, not tables."""
         return self._dsn(APPLICATION_ROLE, database)
 
     def process_dsn(self, process: Process, database: str = DATABASE) -> str:
-        """For the role of this process, which has the rows and columns that it needs."""
+        """The connection string of the role of this process, which may use the rows and columns that it needs."""
         return self._dsn(role_of(process), database)
 
     def backup_dsn(self, database: str = DATABASE) -> str:
-        """For the role that reads everything."""
+        """The connection string of the role that may read everything."""
         return self._dsn(BACKUP_ROLE, database)
 
     def prepare(self) -> None:

@@ -36,11 +36,11 @@ class SeaweedFS(Server):
         self._application_buckets = application_buckets
 
     def address(self, bucket: str = BUCKET) -> BucketAddress:
-        """With the key that all processes of older releases share, for objects of the application's buckets."""
+        """The address with the key that processes of older releases share, for the application's buckets."""
         return self._address(_APPLICATION, bucket)
 
     def process_address(self, process: Process, bucket: str = BUCKET) -> BucketAddress:
-        """With the key of this process, which has the rights that it needs."""
+        """The address with the key of this process, which has the rights that it needs."""
         return self._address(process, bucket)
 
     def admin_client(self) -> Minio:

@@ -20,7 +20,7 @@ class StoreAddresses(msgspec.Struct, frozen=True, kw_only=True):
 
 @contextmanager
 def addresses_noted(data: Path, *, postgres: int, objects: int) -> Generator[None]:
-    """For as long as everything runs. A killed run leaves the file, which means nothing without the lock."""
+    """Stores the addresses while everything runs. A killed run leaves the file, which is ignored without the lock."""
     write_private(data / _NAME, msgspec.json.encode(StoreAddresses(postgres=postgres, objects=objects)))
     try:
         yield

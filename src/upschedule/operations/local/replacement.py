@@ -35,7 +35,7 @@ def discard_replacement(data: Path) -> None:
 
 
 def commit_replacement(data: Path, report: Callable[[str], None]) -> None:
-    """From here on the restored data are those that count."""
+    """Makes the restored data the valid ones; after a failure the next start continues."""
     os.sync()
     (data / _DRAFT).rename(data / DECIDED)
     _sync_folder(data)

@@ -19,7 +19,7 @@ _DEFAULTS = {"UPSCHEDULE_WEB_DRAIN_SECONDS": "5", "UPSCHEDULE_WORKER_DRAIN_SECON
 
 
 class LocalStack:
-    """All servers on the loopback address, with data below `data`."""
+    """Runs all servers on the loopback address, with their data below `data`."""
 
     def __init__(self, data: Path, *, port: int, environment: Mapping[str, str]) -> None:
         """`environment` has the settings that the user gave; the addresses of the stack override them."""

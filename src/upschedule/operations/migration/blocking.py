@@ -70,7 +70,7 @@ class BlockingWatch:
         self._stopped = threading.Event()
 
     def look_until_stopped(self) -> None:
-        """For a thread of its own. Without a connection to look through, the migration is cancelled as well."""
+        """Runs in a thread of its own. If its connection fails, the migration is cancelled as well."""
         seen_at: float | None = None
         try:
             while not self._stopped.wait(_LOOK_SECONDS):
@@ -92,7 +92,7 @@ class BlockingWatch:
         self._stopped.set()
 
     def _cancel_until_stopped(self) -> None:
-        """Again and again, as a cancellation between two statements has no effect."""
+        """Cancels repeatedly, because a cancellation between two statements has no effect."""
         while True:
             with suppress(psycopg.Error):
                 self._watched.cancel_safe(timeout=_CONNECT_SECONDS)

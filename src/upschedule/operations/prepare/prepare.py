@@ -139,7 +139,7 @@ def _is_done(connection: psycopg.Connection, release: UnpackedRelease, options: 
 def _settled_permission(
     connection: psycopg.Connection, release: UnpackedRelease, options: PrepareOptions, timing: Timing
 ) -> Permission:
-    """Before a contraction, waits until instances that left the file have finished their work."""
+    """Before a contract migration, waits until instances that are no longer in the file have finished their work."""
     permission = _permission(connection, release, options)
     if permission.contracts(read_applied(connection)):
         timing.pause(options.drain_seconds)

@@ -65,7 +65,7 @@ def _sources(commit: Commit, scratch: Path, *, cache: Path, python: Path) -> Arc
 
 
 def _settings(sources: Path) -> dict[str, SettingDescription] | None:
-    """What the commit's own code accepts; None for a commit from before it could tell."""
+    """The settings that the commit's own code accepts; None for an old commit that cannot list them."""
     if not (sources / "upschedule" / "settings" / "schema.py").exists():
         return None
     described = run_program(

@@ -79,7 +79,7 @@ def blanks_before(lines: Sequence[Line], anchors: Sequence[Line]) -> list[int]:
 
 
 def _leading(own: Sequence[float], others: Sequence[float]) -> float:
-    """From one line to the next: the usual step between anchors, or a smaller one in the cell itself."""
+    """The distance between two lines: the usual one between anchors, or a smaller one in the cell itself."""
     steps = sorted(after - one for one, after in pairwise(others))
     usual = steps[len(steps) // 2 : len(steps) // 2 + 1]
     return min([*usual, *(after - one for one, after in pairwise(own))], default=0.0)
@@ -104,14 +104,14 @@ def _middle(line: Line) -> float:
 
 
 class Wraps(NamedTuple):
-    """What the certain rows of a schedule show: first words of texts, and pairs of lines that are one text."""
+    """Facts from the unambiguous rows of a schedule: first words of texts, and pairs of lines that are one text."""
 
     beginnings: set[str]
     pairs: set[tuple[str, str]]
 
 
 def learn_wraps(cells: Iterable[tuple[Sequence[Line], int]]) -> Wraps:
-    """From the lines of each cell and the number of texts they hold. What is learnt first makes more cells certain."""
+    """Learns from the lines of each cell and its number of texts; unambiguous cells come first and explain others."""
     known = Wraps(set(), set())
     wrapped: list[tuple[Sequence[Line], int]] = []
     for lines, wanted in cells:

@@ -23,7 +23,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Machine(NamedTuple):
-    """What differs between processors. `column` selects a number in the table of system calls."""
+    """The values that depend on the processor. `column` selects a number in the table of system calls."""
 
     audit_arch: int
     seccomp: int

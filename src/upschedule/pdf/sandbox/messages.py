@@ -53,7 +53,7 @@ class Fork(msgspec.Struct, frozen=True, tag=True):
 
 
 class Start(msgspec.Struct, frozen=True):
-    """What the zygote hands over to the child that waits, with the same descriptors."""
+    """The message of the zygote to the waiting child, with the same descriptors."""
 
     cpu_seconds: float | None
     reference: str

@@ -30,7 +30,7 @@ from upschedule.pdf.sandbox.messages import (
 )
 from upschedule.pdf.sandbox.verdict import signal_name
 
-# A second of processor; beside fifty others on two cores each start that is given up makes the rest later still.
+# A second of processor; with fifty others on two cores, each abandoned start delays the others further.
 _START_SECONDS_MAX = 120.0
 _ANSWER_SECONDS_MAX = 5.0
 _EXIT_SECONDS_MAX = 1.0

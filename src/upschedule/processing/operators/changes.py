@@ -67,7 +67,7 @@ _RECORD = """
 
 
 class Operator(msgspec.Struct, frozen=True, kw_only=True):
-    """Who makes a change, as the operator's machine says, from where, and why."""
+    """The author of a change as the operator's machine names it, the machine, and the reason."""
 
     name: str
     address: str
@@ -75,7 +75,7 @@ class Operator(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OperatorChanges:
-    """For a scheduler, whether it leads or not. Every method raises StoreError; then nothing has changed."""
+    """Any scheduler may use it, not only the leader. If a method raises StoreError, nothing has changed."""
 
     def __init__(
         self, database: Database, broadcaster: StatusBroadcaster, doorbell: Doorbell, *, reader_version: str

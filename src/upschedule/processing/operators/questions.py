@@ -123,7 +123,7 @@ _COSTS = """
 
 
 class OperatorQuestions:
-    """For a scheduler, whether it leads or not. Every method raises StoreError while PostgreSQL is unavailable."""
+    """Any scheduler may use it, not only the leader. Every method raises StoreError while PostgreSQL is unavailable."""
 
     def __init__(self, database: Database, queue: Queue, *, settings: Settings, reader_version: str) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""Names a browser by its `User-Agent`, such as "Firefox on Android", for its owner. Pure."""
+"""Names a browser by its `User-Agent`, such as "Firefox on Android", for its owner. Pure functions."""
 
 # The first that fits: most browsers name others, too.
 _BROWSERS = (
