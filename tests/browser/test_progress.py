@@ -1,4 +1,4 @@
-"""What the page shows between choosing a file and its result, including failures."""
+"""Tests what the page shows between choosing a file and its result, including failures."""
 
 import re
 from contextlib import ExitStack

@@ -1,4 +1,4 @@
-"""How `make run` answers visitors while a part of it fails."""
+"""Tests how `make run` answers visitors while a part of it fails."""
 
 import os
 import re

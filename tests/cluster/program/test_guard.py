@@ -1,4 +1,4 @@
-"""Which releases must wait for another one, and for how long."""
+"""Tests which releases must wait for another one, and for how long."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""How the guard interprets the answers of Nomad, and a missing answer."""
+"""Tests how the guard interprets the answers of Nomad, and a missing answer."""
 
 import socket
 from http import HTTPStatus

@@ -1,4 +1,4 @@
-"""Which Nomad servers the guard trusts over TLS, configured by the variables of Nomad's own programs."""
+"""Tests which Nomad servers the guard trusts over TLS, configured by the variables of Nomad's own programs."""
 
 import ssl
 from pathlib import Path

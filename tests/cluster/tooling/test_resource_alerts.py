@@ -39,7 +39,7 @@ VALUE_BYTES = 16 << 20
 #: The limit of the exporter's open file descriptors.
 DESCRIPTORS = 64
 MEMORY_MB = 100
-#: As in `nomad/agent.hcl`, but with a shorter interval.
+#: The settings of `nomad/agent.hcl`, with a shorter interval.
 TELEMETRY = """
 telemetry {
   prometheus_metrics         = true
@@ -303,7 +303,7 @@ CAUSES: dict[str, Callable[[Site], AbstractContextManager[None]]] = {
     "DiskNearlyFull": full_disk,
     "DiskWithoutInodes": many_files,
     "TaskMemoryNearLimit": hoarding_task,
-    # The last one, as the others need connections.
+    # This cause comes last, since the others need connections.
     "PostgresConnectionsNearLimit": many_connections,
 }
 

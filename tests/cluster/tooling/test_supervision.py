@@ -55,7 +55,7 @@ class Watched:
         )
 
     def releases_to_revert_to(self) -> str:
-        """As its metrics show them; empty while they show none, or the process has just begun."""
+        """The value in its metrics. It is empty while there is none, and directly after the start of the process."""
         try:
             page = httpx.get(f"http://127.0.0.1:{self.port}/metrics", timeout=5).text
         except httpx.TransportError:

@@ -1,4 +1,4 @@
-"""Which job is claimed next, what it is charged, and what the queue stores about an address."""
+"""Tests which job is claimed next, what it is charged, and what the queue stores about an address."""
 
 import asyncio
 from uuid import UUID

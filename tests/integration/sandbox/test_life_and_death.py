@@ -33,7 +33,7 @@ async def test_a_child_killed_from_outside_may_be_tried_again(hostile: OpenHosti
 
 
 async def test_a_child_has_the_beginning_of_the_request_id_as_its_name(hostile: OpenHostile) -> None:
-    """Lists of processes and the kernel's log name it, so that a killed reading is found in the other logs (R6.3)."""
+    """Process lists and the kernel's log show it, so that a killed reading can be found in the other logs (R6.3)."""
     async with hostile("hang") as sandbox:
         zygote = zygote_of(sandbox)
         task = asyncio.ensure_future(

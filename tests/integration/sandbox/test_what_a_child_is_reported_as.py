@@ -166,7 +166,7 @@ async def test_a_listeners_own_timeout_is_not_taken_for_the_documents(hostile: O
     ],
 )
 async def test_each_reading_is_counted_by_its_outcome(hostile: OpenHostile, name: str, outcome: str) -> None:
-    """(R6.2)."""
+    """R6.2 requires the metric."""
     before = readings_by_outcome()
     async with hostile(name, cpu_seconds_max=1, wall_seconds_max=5) as sandbox:
         with suppress(UnreadableDocument, SandboxFailed):
@@ -178,6 +178,6 @@ async def test_each_reading_is_counted_by_its_outcome(hostile: OpenHostile, name
 
 
 def readings_by_outcome() -> dict[str, float]:
-    """The values of the counter."""
+    """The values of the counter, by outcome."""
     (family,) = SANDBOX_READINGS.collect()
     return {each.labels["outcome"]: each.value for each in family.samples if each.name.endswith("_total")}

@@ -83,21 +83,21 @@ def test_the_pool_of_connections_is_measured_at_each_scrape(api: ApiProcess) -> 
 
 
 def test_a_process_says_which_release_and_reader_it_runs(api: ApiProcess) -> None:
-    """The line has the id, route, status and time of the request (R6.3)."""
+    """The metric shows instances on different releases (R6.2, R12.3)."""
     exposed = httpx.get(f"{api.url}/metrics").text
 
     assert f'upschedule_release_info{{reader="{READER_VERSION}",release=""}} 1.0' in exposed
 
 
 def test_refused_uploads_are_counted_by_cause(api: ApiProcess, client: httpx.Client) -> None:
-    """An upload waits for PostgreSQL, Redis and the object store (R6.3)."""
+    """The label is the code of the error, and never a text from the client (R6.2)."""
     upload(client, b"not a PDF")
 
     assert 'upschedule_uploads_refused_total{cause="pdf-not-a-pdf"}' in httpx.get(f"{api.url}/metrics").text
 
 
 def test_one_line_is_logged_for_a_request(api: ApiProcess, client: httpx.Client) -> None:
-    """With its id, route, status and time (R6.3)."""
+    """The line has the id, route, status and time of the request (R6.3)."""
     answer = client.get("/api/v1/capacity")
     line = api.awaited("request", request_id=answer.headers["x-request-id"])
 

@@ -54,7 +54,7 @@ async def test_an_upload_is_read_and_its_timetable_given(addresses: Addresses) -
 
 
 async def test_each_stage_of_a_job_is_measured(addresses: Addresses) -> None:
-    """Each of the files is read once (R1.1). `perf/hundred_uploads.py` measures the time."""
+    """The stages are waiting, fetching, reading and storing, each measured once (R6.2)."""
     before = stages()
     async with opened(addresses) as services, working(addresses):
         account_id = await new_account(services)
@@ -72,13 +72,13 @@ async def test_each_stage_of_a_job_is_measured(addresses: Addresses) -> None:
 
 
 def stages() -> dict[str, float]:
-    """Retries cannot help (R2.1)."""
+    """The number of measurements of each stage."""
     (family,) = JOB_STAGE_SECONDS.collect()
     return {each.labels["stage"]: each.value for each in family.samples if each.name.endswith("_count")}
 
 
 async def test_a_hundred_small_files_at_once_are_each_read_once(addresses: Addresses) -> None:
-    """(R1.1). `perf/hundred_uploads.py` measures the time."""
+    """Each of the files is read once (R1.1). `perf/hundred_uploads.py` measures the time."""
     async with opened(addresses) as services, working(addresses):
         accounts = [await new_account(services) for _ in range(100)]
         uploads = [
@@ -97,7 +97,7 @@ async def test_a_hundred_small_files_at_once_are_each_read_once(addresses: Addre
 
 
 async def test_a_result_that_postgresql_cannot_hold_ends_as_failed(addresses: Addresses) -> None:
-    """(R2.1)."""
+    """Retries cannot help (R2.1)."""
     settings = {"JOBS_BACKOFF_SECONDS_BASE": "0.1", "JOBS_SWEEP_SECONDS": "0.5"}
     async with opened(addresses) as services, working(addresses, settings):
         account_id = await new_account(services)

@@ -1,4 +1,4 @@
-"""Which e-mail addresses and passwords are accepted."""
+"""Tests which e-mail addresses and passwords are accepted."""
 
 from contextlib import suppress
 from importlib.resources import files

@@ -1,4 +1,4 @@
-"""What a calendar shows of its documents, and which dates it needs."""
+"""Tests what a calendar shows of its documents, and which dates it needs."""
 
 import datetime as dt
 from typing import Any

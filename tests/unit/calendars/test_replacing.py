@@ -1,4 +1,4 @@
-"""Which documents are newer printings of others."""
+"""Tests which documents are newer printings of others."""
 
 import datetime as dt
 from collections.abc import Collection

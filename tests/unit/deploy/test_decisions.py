@@ -1,4 +1,4 @@
-"""How `revert` and `status` decide for several jobs together."""
+"""Tests how `revert` and `status` decide for several jobs together."""
 
 import pytest
 

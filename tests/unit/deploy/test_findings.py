@@ -1,4 +1,4 @@
-"""Which findings decide against a release, and which only say that a server did not answer."""
+"""Tests which findings decide against a release, and which only say that a server did not answer."""
 
 import pytest
 

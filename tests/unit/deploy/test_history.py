@@ -1,4 +1,4 @@
-"""Which version of a job is the previous release, as far as Nomad knows it."""
+"""Tests which version of a job is the previous release, as far as Nomad knows it."""
 
 from typing import Any
 

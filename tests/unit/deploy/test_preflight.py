@@ -1,4 +1,4 @@
-"""Which archives a recorded job needs."""
+"""Tests which archives a recorded job needs."""
 
 from typing import Any
 

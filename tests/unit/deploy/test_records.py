@@ -1,4 +1,4 @@
-"""What the record of a release contains, and which releases are recorded."""
+"""Tests what the record of a release contains, and which releases are recorded."""
 
 import base64
 import lzma

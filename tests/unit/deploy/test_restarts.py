@@ -1,4 +1,4 @@
-"""Which restarts of a release's instances count, and the finding about them."""
+"""Tests which restarts of a release's instances count, and the finding about them."""
 
 from typing import Any
 

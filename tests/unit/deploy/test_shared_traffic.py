@@ -1,4 +1,4 @@
-"""How large a canary's share of the visitors may be, and the sentences about a comparison."""
+"""Tests how large a canary's share of the visitors may be, and the sentences about a comparison."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""When a release is healthy, and the exit code for it (R12.3)."""
+"""Tests when a release is healthy, and the exit code for it (R12.3)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Which jobs a rollback concerns, and which version each of them leaves."""
+"""Tests which jobs a rollback concerns, and which version each of them leaves."""
 
 from tests.support.builders.nomad_answers import allocation, deployment, snapshot, specification
 from upschedule.deploy.records.model import make_record

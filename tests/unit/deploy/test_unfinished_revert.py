@@ -1,4 +1,4 @@
-"""When `revert` continues an earlier revert instead of undoing it."""
+"""Tests when `revert` continues an earlier revert instead of undoing it."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Which backups are kept, with an injected clock (R9.1)."""
+"""Tests which backups are kept, with an injected clock (R9.1)."""
 
 from datetime import UTC, datetime, timedelta
 

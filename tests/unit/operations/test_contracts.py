@@ -1,4 +1,4 @@
-"""Which migrations may run beside the running releases."""
+"""Tests which migrations may run beside the running releases."""
 
 import pytest
 

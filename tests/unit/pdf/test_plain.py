@@ -1,4 +1,4 @@
-"""For which content streams the style of the words need not be checked."""
+"""Tests for which content streams the style of the words need not be checked."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""How the end of a sandboxed child becomes an error."""
+"""Tests how the end of a sandboxed child becomes an error."""
 
 import signal
 

@@ -1,4 +1,4 @@
-"""The costs of a visit from samples whose costs are known, and a prediction that is wrong."""
+"""The costs of a visit are computed from samples with known costs, and a wrong prediction is found."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The guard of the routes' costs: what it accepts, and what it refuses."""
+"""The guard of the routes' costs accepts small differences and refuses larger ones."""
 
 from perf.bench_routes import ratios, worse
 
@@ -8,7 +8,7 @@ def test_a_ratio_says_how_many_requests_take_the_time_of_a_bare_one() -> None:
 
 
 def test_a_route_that_became_half_as_fast_is_refused() -> None:
-    """Up to 1.5 times slower is within what machines differ by."""
+    """Machines differ by up to a factor of 1.5, so this is accepted."""
     assert worse({"live": 0.21}, {"live": 0.3}) == []
     assert worse({"live": 0.15}, {"live": 0.3}) == ["live reaches 0.150 of its bare route; 0.300 were committed."]
 

@@ -1,4 +1,4 @@
-"""Which groups a student has to choose, and the names by which a calendar stores the choice."""
+"""Tests which groups a student has to choose, and the names by which a calendar stores the choice."""
 
 from tests.support.builders.timetable import lecture, semester_test
 from upschedule.planning.groups import Decision, attending, attends, decisions, selected

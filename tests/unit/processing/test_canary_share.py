@@ -1,4 +1,4 @@
-"""For which messages a canary claims a job."""
+"""Tests for which messages a canary claims a job."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""When a process may take live work."""
+"""Tests when a process may take live work."""
 
 import asyncio
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""How Consul's keys change the settings: complete keys, the last valid values, and the environment as the default."""
+"""How Consul's keys, the last valid values and the environment determine the live settings."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""The queueing model against known values, and the sentences where a limit of the service is lower."""
+"""The queueing model is compared with known values. A load above a limit of the service is refused with a sentence."""
 
 import math
 
@@ -21,7 +21,7 @@ BOUNDS = Bounds(utilisation=0.5, wait_seconds=1, worker_places=2, requests_per_s
 
 
 def visits(per_second: float) -> Load:
-    """So many in an hour that has no busiest minute."""
+    """A load with this number of visits per second, spread evenly over an hour."""
     return Load(students=round(3600 * per_second), minutes=60, peak=1, visit_seconds=60)
 
 
@@ -30,12 +30,12 @@ def visits(per_second: float) -> Load:
     [(0.5, 1, 0.5), (1.0, 2, 1 / 3), (2.0, 3, 4 / 9), (2.0, 2, 1.0), (3.0, 2, 1.0), (0.0, 4, 0.0)],
 )
 def test_the_probability_to_wait_is_erlangs(offered: float, places: int, waits: float) -> None:
-    """With one place it is the utilisation; the other values are worked out by hand from the formula."""
+    """With one place, the probability is the utilisation. The other values were computed by hand from the formula."""
     assert waiting_probability(offered, places) == pytest.approx(waits)
 
 
 def test_the_wait_is_distributed_exponentially() -> None:
-    """One place, half used: half of the documents wait, and longer than one reading with e^-0.5 of that."""
+    """One place is half used. Half of the documents wait, and that times e^-0.5 wait longer than one reading."""
     assert late_probability(0.5, 1.0, 1, 0.0) == pytest.approx(0.5)
     assert late_probability(0.5, 1.0, 1, 1.0) == pytest.approx(0.5 * math.exp(-0.5))
 
@@ -48,7 +48,10 @@ def test_a_small_load_needs_the_least_numbers() -> None:
 
 
 def test_processor_time_gives_the_numbers() -> None:
-    """Ten visits a second use one core of the API and 0.6 cores of the workers; half of each core is planned for."""
+    """Ten visits a second use one core of the API and 0.6 cores of the workers.
+
+    The model plans to use half of each core.
+    """
     found = size(visits(10), COSTS, BOUNDS)
 
     assert (found.api_instances, found.worker_instances) == (2, 2)
@@ -58,14 +61,14 @@ def test_processor_time_gives_the_numbers() -> None:
 
 
 def test_a_short_wait_needs_more_workers_than_processor_time() -> None:
-    """Documents that occupy a place without using a processor."""
+    """The documents occupy a place without using a processor."""
     slow = Costs(**{**{name: getattr(COSTS, name) for name in COSTS.__struct_fields__}, "reading_seconds": 5.0})
 
     assert size(visits(10), slow, BOUNDS).worker_instances >= 26
 
 
 def test_each_limit_of_the_service_is_named() -> None:
-    """With the setting or the requirement that has to change."""
+    """The sentence names the setting or the requirement that has to change."""
     exceeded = " ".join(size(visits(1000), COSTS, BOUNDS).exceeded)
 
     assert all(f"({name})" in exceeded for name in ("R10.1", "R10.2", "R5.4", "R3.1", "R4.3"))
@@ -73,7 +76,7 @@ def test_each_limit_of_the_service_is_named() -> None:
 
 
 def test_the_committed_costs_have_all_parts() -> None:
-    """The file is written by `nox -s load_capacity`; a part that is missing would count as free."""
+    """`nox -s load_capacity` writes the file. A missing part would count as free."""
     costs = load()
 
     assert {API, WORKER, SANDBOX, "PostgreSQL", "Redis", "object store", "Traefik", "scheduler"} <= costs.cores.keys()

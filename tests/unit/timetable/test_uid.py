@@ -9,9 +9,9 @@ from upschedule.timetable.merge import merge
 from upschedule.timetable.uid import entry_ids, followed_id
 
 GOLDEN = [
-    "c01d8275ea424fc81ab0206881dabfb1",  # Monday's lecture
+    "c01d8275ea424fc81ab0206881dabfb1",  # the Monday lecture
     "34e51feaf0cddaa38075080a050c91a7",  # the exam
-    "1074a374a856e40dd97044186aa711bf",  # Thursday's lecture
+    "1074a374a856e40dd97044186aa711bf",  # the Thursday lecture
     "0c3b07e06339a88cd0a6032b1cb28292",  # the test
 ]
 GOLDEN_FOLLOWED = "78070a571e23fbe5c0860526c1ce43b4"

@@ -1,4 +1,4 @@
-"""Which settings of this machine's network are copied into the fresh machine of the test."""
+"""Tests which settings of this machine's network are copied into the fresh machine of the test."""
 
 from tools.fresh_machine.machine import sources_of_host
 

@@ -1,4 +1,4 @@
-"""When a release is worse, when it is not, and when that is uncertain (issue 11, R12.2)."""
+"""Tests when a release is worse, when it is not, and when that is uncertain (issue 11, R12.2)."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Which figures of a promoted release are too bad, and which are chance."""
+"""Tests which figures of a promoted release are too bad, and which are chance."""
 
 import random
 

@@ -1,4 +1,4 @@
-"""What the supervisor does next, in each state of the jobs."""
+"""Tests what the supervisor does next, in each state of the jobs."""
 
 from typing import Any
 

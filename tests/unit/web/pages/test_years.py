@@ -1,4 +1,4 @@
-"""When the page asks for the year, and when it doubts it."""
+"""Tests when the page asks for the year, and when it doubts it."""
 
 import datetime as dt
 
