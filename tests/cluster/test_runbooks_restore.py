@@ -75,7 +75,7 @@ def test_everything_is_restored_by_the_runbook(
 
 
 def test_files_of_documents_come_back_while_the_service_goes_on(cluster: LocalCluster, sre: dict[str, str]) -> None:
-    """By the runbook of a lost object store, with the keys of the stack; what is there stays (R9.4)."""
-    said = follow("restore-everything", "Only the object store", environment=sre)
+    """The runbook of a lost object store uses the keys of the stack. Existing files do not change (R9.4)."""
+    output = follow("restore-everything", "Only the object store", environment=sre)
 
-    assert "Files of documents that may still be read: " in said
+    assert "Files of documents that may still be read: " in output

@@ -130,7 +130,7 @@ def test_other_jobs_of_a_release_unpack_and_restart_as_those_of_the_application(
 def test_backups_and_restores_unpack_a_release_as_the_application_does(
     agent: Agent, parsed: Mapping[str, dict[str, Any]], name: str
 ) -> None:
-    """They end, so they restart in another way."""
+    """These jobs end, so they have another restart policy."""
     variables = {name: VARIABLES[name] for name in ("namespace", "user", "release")}
     (group,) = parse(agent, name, {**variables, **SERVICES[name]})["TaskGroups"]
     (own,) = parsed["api"]["TaskGroups"]
@@ -141,7 +141,7 @@ def test_backups_and_restores_unpack_a_release_as_the_application_does(
 
 
 def test_the_two_object_stores_differ_in_what_they_are_for_only(agent: Agent) -> None:
-    """The backups' store has TLS, an identity of its own and a lock; the rest is the same program."""
+    """The backups' store has TLS, its own identity and a lock. The program is the same."""
     stores = {name: parse(agent, name, {**COMMON, **SERVICES[name]}) for name in ("object-store", "backup-store")}
     groups = [store["TaskGroups"][0] for store in stores.values()]
     servers = [{task["Name"]: task for task in group["Tasks"]}["store"] for group in groups]

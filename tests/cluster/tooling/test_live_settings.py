@@ -372,12 +372,12 @@ def test_the_command_shows_what_comes_from_consul_and_what_is_refused(
     keys.put("academic_years/2031", json.dumps(YEAR))
     code, rows, _ = show_settings()
     keys.put("jobs/pending_max", "none")
-    refused_code, refused_rows, told = show_settings()
+    refused_code, refused_rows, message = show_settings()
 
     assert code == os.EX_OK
     assert rows["UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR"]["value"] == "7"
     assert rows["UPSCHEDULE_LIMITS_UPLOADS_PER_HOUR"]["source"] == "consul"
     assert rows["UPSCHEDULE_CONSUL_TOKEN"]["value"] == "***"
     assert refused_code == os.EX_DATAERR
-    assert f"{SETTINGS}jobs/pending_max: refused" in told
+    assert f"{SETTINGS}jobs/pending_max: refused" in message
     assert refused_rows["UPSCHEDULE_JOBS_PENDING_MAX"]["source"] == "default"

@@ -1,4 +1,4 @@
-"""Files of documents in the cluster's backups: copied, kept for as long as they may be, brought back (R9.4, R11.5)."""
+"""Document files in the cluster's backups are copied, kept for a limited time, and restored (R9.4, R11.5)."""
 
 import io
 import shutil
@@ -31,7 +31,7 @@ _UPLOADED = """
     FROM (SELECT %s AS status) AS given RETURNING id
 """
 _STARTED = "UPDATE jobs SET status = 'processing', attempt = 1, lease_until = now(), started_at = now() WHERE id = %s"
-#: Long enough for the test to try what the lock refuses.
+#: This is long enough for the test to try the operations that the lock refuses.
 LOCKED = timedelta(seconds=8)
 CONTENTS = b"%PDF-1.7 the timetable of Thandi"
 
@@ -44,7 +44,7 @@ def running() -> Iterator[RestoreSite]:
 
 @pytest.fixture
 def site(running: RestoreSite) -> Iterator[RestoreSite]:
-    """Without documents; the server runs afterwards. Copies stay, since they are locked."""
+    """A site without documents whose server runs afterwards. Copies stay, since they are locked."""
     yield running
     lose_uploads(running)
     shutil.rmtree(running.data.with_name("data.before-restore"), ignore_errors=True)
@@ -62,7 +62,7 @@ def upload(
     stored_at: datetime | None = None,
     in_store: bytes | None = CONTENTS,
 ) -> tuple[UUID, str]:
-    """A document as the API stores it. Returns its job and the key of its file."""
+    """Stores a document as the API does. Returns its job and the key of its file."""
     contents, key = name.encode() + CONTENTS, f"uploads/{account}/{name}.pdf"
     if in_store is not None:
         put_upload(site, key, name.encode() + in_store)
@@ -99,7 +99,7 @@ def lose_uploads(site: RestoreSite) -> None:
 
 
 def anew(site: RestoreSite, *, hours_later: float = 0, secret: str | None = None) -> ObjectBackup:
-    """As another process has it, which knows nothing of earlier passes. It may write to both stores."""
+    """The copies as another process sees them, which knows nothing of earlier passes. It may write to both stores."""
     repository, objects = site.site.backups.repository, site.site.backups.objects
     copies = Copies(
         Bucket(bucket_address(repository.variables)), secret or repository.variables["PGBACKREST_REPO1_CIPHER_PASS"]
@@ -111,7 +111,7 @@ def anew(site: RestoreSite, *, hours_later: float = 0, secret: str | None = None
 
 
 def test_what_may_still_be_read_is_copied_once_and_encrypted(site: RestoreSite) -> None:
-    """Not what was read: its entries are in PostgreSQL (decision 35)."""
+    """Documents that were read are not copied, since their entries are in PostgreSQL (decision 35)."""
     account = site.account("copied")
     for name, status in (("waits", "queued"), ("failed", "failed"), ("was-read", "completed")):
         upload(site, account, name, status=status)
@@ -128,7 +128,7 @@ def test_what_may_still_be_read_is_copied_once_and_encrypted(site: RestoreSite) 
 
 
 def test_a_copy_ends_with_its_file_and_its_bytes_go(site: RestoreSite) -> None:
-    """Until then the key that wrote it can neither remove it nor shorten its lock (R9.4, R11.5)."""
+    """Until then, the key that wrote it can neither remove it nor shorten its lock (R9.4, R11.5)."""
     day = timedelta(hours=24)
     upload(site, site.account("ended"), "ends", status="failed", stored_at=datetime.now(tz=UTC) - day + LOCKED)
     before = set(copies_in(site))
@@ -148,7 +148,7 @@ def test_a_copy_ends_with_its_file_and_its_bytes_go(site: RestoreSite) -> None:
         with pytest.raises(S3Error, match="AccessDenied"):
             attempt()
     assert anew(site).copy().removed == 0
-    # The store's own clock ends the lock.
+    # The lock ends by the store's own clock.
     wait_until(lambda: anew(site, hours_later=0.1).copy().removed == 1, timeout_seconds=60)
 
     versions = client.list_objects(bucket_name=BUCKET, prefix=key, recursive=True, include_version=True)
@@ -156,7 +156,7 @@ def test_a_copy_ends_with_its_file_and_its_bytes_go(site: RestoreSite) -> None:
 
 
 def test_a_job_that_waits_for_longer_than_a_day_keeps_its_copy(site: RestoreSite) -> None:
-    """For example while the queue is paused; each renewed copy is kept for two hours."""
+    """This happens, for example, while the queue is paused. Each renewed copy is kept for two hours."""
     account = site.account("waits-long")
     _, key = upload(site, account, "waits-long", stored_at=hours_ago(30))
     assert anew(site).copy().copied == 1
@@ -170,7 +170,10 @@ def test_a_job_that_waits_for_longer_than_a_day_keeps_its_copy(site: RestoreSite
 
 
 def test_a_backup_counts_only_with_every_file_that_its_rows_name(site: RestoreSite) -> None:
-    """Each with its checksum; what the object store itself has lost is no fault of the backup (R9.2)."""
+    """The checksum of each file is compared.
+
+    A file that the object store itself has lost does not invalidate the backup (R9.2).
+    """
     account = site.account("verified")
     upload(site, account, "sound")
     upload(site, account, "lost", in_store=None)
@@ -193,7 +196,7 @@ def test_a_backup_counts_only_with_every_file_that_its_rows_name(site: RestoreSi
 
 
 def test_with_another_key_no_copy_opens(site: RestoreSite) -> None:
-    """Losing `backupKey` loses the copies with the backups."""
+    """If `backupKey` is lost, the copies are lost with the backups."""
     upload(site, site.account("another-key"), "sealed")
     anew(site).copy()
     lose_uploads(site)
@@ -203,7 +206,10 @@ def test_with_another_key_no_copy_opens(site: RestoreSite) -> None:
 
 
 def test_a_restore_brings_back_the_files_that_its_rows_need(site: RestoreSite) -> None:
-    """Those of the moment, without what people deleted since; a file without a copy is counted (R9.4)."""
+    """The files are those of the restored moment, without files that visitors deleted since.
+
+    A file without a copy is counted (R9.4).
+    """
     account = site.account("restored-files")
     _, waits = upload(site, account, "waits")
     read, read_key = upload(site, account, "read-later")
@@ -230,9 +236,9 @@ def test_a_restore_brings_back_the_files_that_its_rows_need(site: RestoreSite) -
 
 
 def test_an_object_store_that_is_lost_gets_its_files_while_the_service_goes_on(site: RestoreSite) -> None:
-    """Nothing is stopped, and nothing that is there is changed."""
+    """No service is stopped, and existing files do not change."""
     account = site.account("lost-store")
-    _, gone = upload(site, account, "gone")
+    _, lost_key = upload(site, account, "gone")
     anew(site).copy()
     lose_uploads(site)
     _, there = upload(site, account, "there")
@@ -241,12 +247,12 @@ def test_an_object_store_that_is_lost_gets_its_files_while_the_service_goes_on(s
 
     assert done.code == 0, done.said
     assert done.output == "Files of documents that may still be read: 1 there, 1 restored, 0 missing.\n"
-    assert uploads(site) == {gone: b"gone" + CONTENTS, there: b"there" + CONTENTS}
+    assert uploads(site) == {lost_key: b"gone" + CONTENTS, there: b"there" + CONTENTS}
     assert refused.code == 2
 
 
 def test_a_restore_without_files_is_possible_where_the_object_store_is_away(site: RestoreSite) -> None:
-    """The files come back later, by --objects-only."""
+    """The files are restored later with --objects-only."""
     site.account("without-files")
     site.site.backups.back_up()
     site.site.postgres.stop()
@@ -258,7 +264,7 @@ def test_a_restore_without_files_is_possible_where_the_object_store_is_away(site
 
 
 def test_a_store_that_is_away_ends_the_pass_and_not_the_copies(site: RestoreSite) -> None:
-    """The next pass does what is left."""
+    """The next pass copies the remaining files."""
     upload(site, site.account("away"), "away")
     objects = anew(site)
     address = msgspec.structs.replace(site.site.store.uploads_address("object-copies"), endpoint="127.0.0.1:9")

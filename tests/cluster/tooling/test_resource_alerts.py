@@ -146,14 +146,14 @@ def exporting_certificates(folder: Path, postgres: Postgres) -> Iterator[str]:
 
 def encrypted(folder: Path, postgres: Postgres) -> Certificate:
     """Enables TLS in PostgreSQL with a certificate that is valid for two months, and returns its files."""
-    made = [self_signed(folder, f"{days}-days", f"IP:{LOOPBACK}", days=days) for days in (60, 2)]
-    authorities = "".join(each.certificate.read_text(encoding="ascii") for each in made)
+    certificates = [self_signed(folder, f"{days}-days", f"IP:{LOOPBACK}", days=days) for days in (60, 2)]
+    authorities = "".join(each.certificate.read_text(encoding="ascii") for each in certificates)
     (folder / "authorities.pem").write_text(authorities, encoding="ascii")
     with psycopg.connect(postgres.superuser_dsn(), autocommit=True) as connection:
         row = connection.execute("SHOW data_directory").fetchone()
         assert row
         used = Certificate(certificate=Path(row[0]) / "server.pem", key=Path(row[0]) / "server.key")
-        install(used, made[0])
+        install(used, certificates[0])
         connection.execute("ALTER SYSTEM SET ssl_cert_file = 'server.pem'")
         connection.execute("ALTER SYSTEM SET ssl_key_file = 'server.key'")
         connection.execute("ALTER SYSTEM SET ssl = on")

@@ -1,4 +1,4 @@
-"""What no database has comes back from the backups' store: servers, keys, Pulumi's state (R9.4, R8.2)."""
+"""State that is in no database is restored from the backups' store: servers, keys, and Pulumi's state (R9.4, R8.2)."""
 
 import io
 import os
@@ -51,7 +51,7 @@ class StateSite:
     def run(
         self, *arguments: str | Path, environment: dict[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """A real `upschedule`."""
+        """Runs a real `upschedule`."""
         command = [sys.executable, "-m", "upschedule", *arguments]
         own = {**os.environ, **self.variables, **(environment or {})}
         return subprocess.run(command, env=own, capture_output=True, text=True, timeout=60, check=False)
@@ -72,7 +72,7 @@ def site() -> Iterator[StateSite]:
 
 @pytest.fixture
 def secret_files(tmp_path: Path) -> Path:
-    """As an operator's machine has them."""
+    """The files of an operator's machine."""
     folder = tmp_path / "certificates"
     folder.mkdir()
     (folder / "authority.key").write_text("the key of the authority", encoding="utf-8")
@@ -83,7 +83,7 @@ def secret_files(tmp_path: Path) -> Path:
 def test_servers_that_are_lost_come_back_with_every_secret_and_setting(
     site: StateSite, programs: Path, tmp_path: Path
 ) -> None:
-    """By the commands of the runbooks: jobs and secrets of Nomad with the keystore, and Consul's keys."""
+    """The commands of the runbooks restore Nomad's jobs and secrets with the keystore, and Consul's keys."""
     here = tmp_path / "bin"
     here.mkdir()
     (here / "upschedule").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m upschedule "$@"\n', "utf-8")
@@ -138,15 +138,15 @@ def test_servers_that_are_lost_come_back_with_every_secret_and_setting(
 def test_a_stack_whose_state_is_lost_goes_on_with_the_saved_one(
     site: StateSite, stack: Stack, agent: Agent, tmp_path: Path
 ) -> None:
-    """Pulumi's state with its passphrase: the next `up` changes nothing, and knows the secrets."""
+    """Pulumi's state is restored with its passphrase. The next `up` changes nothing and can decrypt the secrets."""
     stack.program(
         'nomad.Namespace("saved", name="saved-state")\npulumi.export("word", pulumi.Output.secret("s3cret"))\n'
     )
     stack.up().expect_success()
     exported = tmp_path / "stack.json"
     stack.run("stack", "export", "--file", str(exported)).expect_success()
-    made = site.run("backup", "state", "stack", exported, stack.project / "Pulumi.dev.yaml")
-    assert made.returncode == 0, made.stderr
+    saved = site.run("backup", "state", "stack", exported, stack.project / "Pulumi.dev.yaml")
+    assert saved.returncode == 0, saved.stderr
     assert "s3cret" not in exported.read_text(encoding="utf-8")
     stack.run("stack", "rm", "--yes", "--force").expect_success()
     exported.unlink()
@@ -163,9 +163,9 @@ def test_a_stack_whose_state_is_lost_goes_on_with_the_saved_one(
 
 
 def test_a_set_is_encrypted_private_and_listed(site: StateSite, secret_files: Path, tmp_path: Path) -> None:
-    """Its files come back as they were, for their owner only."""
-    made = site.states().save("keys", [secret_files], datetime.now(tz=UTC))
-    stored = site.bucket.get(made.key, size_bytes_max=10_000_000)
+    """Its files are restored unchanged, and only their owner can read them."""
+    saved = site.states().save("keys", [secret_files], datetime.now(tz=UTC))
+    stored = site.bucket.get(saved.key, size_bytes_max=10_000_000)
     done = site.run("restore", "state", "keys", tmp_path / "restored")
     assert done.returncode == 0, done.stderr
     restored = tmp_path / "restored" / "certificates"
@@ -176,21 +176,21 @@ def test_a_set_is_encrypted_private_and_listed(site: StateSite, secret_files: Pa
         "empty": b"",
     }
     assert {file.stat().st_mode & 0o077 for file in (restored, *restored.iterdir())} == {0}
-    assert [each for each in site.states().list() if each.name == "keys"] == [made]
+    assert [each for each in site.states().list() if each.name == "keys"] == [saved]
 
 
 def test_what_cannot_be_restored_is_refused_in_words(site: StateSite, secret_files: Path, tmp_path: Path) -> None:
-    """No such set, a folder that holds something, another key, a flipped bit: nothing is written."""
-    made = site.states().save("refused", [secret_files], datetime.now(tz=UTC))
+    """Nothing is written for an unknown set, a folder that is not empty, another key, and a flipped bit."""
+    saved = site.states().save("refused", [secret_files], datetime.now(tz=UTC))
     missing = site.run("restore", "state", "none", tmp_path / "nothing")
     occupied = site.run("restore", "state", "refused", secret_files)
     another = site.run(
         "restore", "state", "refused", tmp_path / "a", environment={"PGBACKREST_REPO1_CIPHER_PASS": "another"}
     )
-    whole = site.bucket.get(made.key, size_bytes_max=10_000_000)
+    whole = site.bucket.get(saved.key, size_bytes_max=10_000_000)
     client = site.store.backup_client()
     broken = bytes([*whole[:-1], whole[-1] ^ 1])
-    client.put_object(bucket_name=BUCKET, object_name=made.key, data=io.BytesIO(broken), length=len(broken))
+    client.put_object(bucket_name=BUCKET, object_name=saved.key, data=io.BytesIO(broken), length=len(broken))
     damaged = site.run("restore", "state", "refused", tmp_path / "b")
 
     assert (missing.returncode, occupied.returncode, another.returncode, damaged.returncode) == (4, 5, 9, 9)
@@ -204,16 +204,16 @@ def test_what_cannot_be_restored_is_refused_in_words(site: StateSite, secret_fil
 
 
 def test_old_sets_go_and_the_newest_of_each_name_stays(site: StateSite, secret_files: Path) -> None:
-    """However old it is (R9.1)."""
+    """Its age makes no difference (R9.1)."""
     now = datetime.now(tz=UTC)
     ages = (20, 9, 8, 6)
     for days in ages:
         site.states().save("daily", [secret_files], now - timedelta(days=days))
     site.states().save("once", [secret_files], now - timedelta(days=20))
     site.states().remove_old(now, 7)
-    left = [each for each in site.states().list() if each.name in ("daily", "once")]
+    remaining = [each for each in site.states().list() if each.name in ("daily", "once")]
 
-    assert [(each.name, (now - each.made_at).days) for each in left] == [("daily", 6), ("once", 20)]
+    assert [(each.name, (now - each.made_at).days) for each in remaining] == [("daily", 6), ("once", 20)]
 
 
 def test_a_file_that_cannot_be_read_is_no_set(site: StateSite, tmp_path: Path) -> None:

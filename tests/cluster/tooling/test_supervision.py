@@ -311,19 +311,19 @@ def test_figures_are_those_of_before_and_of_each_slice_but_where_a_store_was_awa
         targets.write_text(json.dumps([{"targets": [f"127.0.0.1:{metrics.port}"]}]), encoding="utf-8")
         prometheus = Prometheus(Endpoint(name="Prometheus", address=address))
 
-        def shown(instance: str, count: int) -> bool:
+        def is_measured(instance: str, count: int) -> bool:
             query = f'sum(upschedule_http_requests_total{{alloc="{instance}"}})'
             return any(float(each.value[1]) == count for each in prometheus.samples(query))
 
         metrics.show(page({"old": 40}))
-        wait_until(lambda: shown("old", 40), timeout_seconds=30)
+        wait_until(lambda: is_measured("old", 40), timeout_seconds=30)
         began = prometheus.now()
         assert began is not None
         metrics.show(page({"old": 50, "new": 10}))
-        wait_until(lambda: shown("new", 10), timeout_seconds=30)
+        wait_until(lambda: is_measured("new", 10), timeout_seconds=30)
         wait_until(lambda: (prometheus.now() or 0) > began + 7, timeout_seconds=30)
         metrics.show(page({"old": 50, "new": 30}, stores_up=False))
-        wait_until(lambda: shown("new", 30), timeout_seconds=30)
+        wait_until(lambda: is_measured("new", 30), timeout_seconds=30)
         wait_until(lambda: (prometheus.now() or 0) > began + 13, timeout_seconds=30)
         now = began + 12.5
 

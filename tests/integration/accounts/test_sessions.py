@@ -299,12 +299,12 @@ async def test_ended_sessions_are_removed_and_no_others(house: House, account: U
     for _ in range(6):
         house.clock.time += 5 * DAY
         await house.account_of(old)
-    signed_out, kept = await house.begin(account), await house.begin(account)
+    signed_out, still_valid = await house.begin(account), await house.begin(account)
     await house.end(signed_out)
     assert len(await house.rows()) == 4
     await house.retention.remove_old()
 
-    assert await house.rows() == [hash_of(kept)]
+    assert await house.rows() == [hash_of(still_valid)]
     assert {await house.account_of(session_id) for session_id in (unused, old, signed_out)} == {None}
 
 
@@ -352,7 +352,7 @@ async def test_sign_ups_links_messages_and_devices_that_are_not_used_are_removed
             (account, house.clock()),
         )
 
-    async def left() -> list[str]:
+    async def remaining_rows() -> list[str]:
         await house.retention.remove_old()
         async with house.database.transaction() as connection:
             return [
@@ -362,13 +362,13 @@ async def test_sign_ups_links_messages_and_devices_that_are_not_used_are_removed
             ]
 
     house.clock.time = BEGINNING + timedelta(minutes=59)
-    assert await left() == ["password_resets", "sign_ups", "mails", "devices"]
+    assert await remaining_rows() == ["password_resets", "sign_ups", "mails", "devices"]
     house.clock.time = BEGINNING + timedelta(hours=23)
-    assert await left() == ["sign_ups", "mails", "devices"]
+    assert await remaining_rows() == ["sign_ups", "mails", "devices"]
     house.clock.time = BEGINNING + DAY
-    assert await left() == ["devices"]
+    assert await remaining_rows() == ["devices"]
     house.clock.time = BEGINNING + 40 * DAY
-    assert await left() == []
+    assert await remaining_rows() == []
 
 
 async def test_the_scheduler_has_the_rights_for_it(addresses: Addresses, house: House, account: UUID) -> None:

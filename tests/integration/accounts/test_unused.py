@@ -54,11 +54,11 @@ async def test_an_unused_account_leaves_with_all_that_was_read(addresses: Addres
 async def test_the_database_keeps_what_was_used_within_thirty_days(addresses: Addresses, database: Database) -> None:
     """This is independent of the time that the scheduler passes. No other process may call the function."""
     async with opened(addresses) as services:
-        kept = await _left_for(services, 29)
+        recent = await _left_for(services, 29)
         await _left_for(services, 31)
         with psycopg.connect(database.process_dsns["scheduler"]) as scheduler:
             assert scheduler.execute(_DELETE).fetchone() == (1,)
-        assert await _remaining(services, "accounts", "id") == {kept}
+        assert await _remaining(services, "accounts", "id") == {recent}
     for process in ("api", "worker"):
         with psycopg.connect(database.process_dsns[process]) as other, pytest.raises(errors.InsufficientPrivilege):
             other.execute(_DELETE)

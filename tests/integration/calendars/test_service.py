@@ -111,9 +111,9 @@ async def test_dates_that_are_not_known_are_estimated_only_for_those_who_ask(
     created = (await calendars.create(person, job_ids=jobs, estimate_dates=True, limits=LIMITS)).assembly
     calendar_id = created.calendar.id
     found = await calendars.get(person, calendar_id)
-    kept = await calendars.change(person, calendar_id, Changes(name="Mine"), limits=LIMITS)
+    changed = await calendars.change(person, calendar_id, Changes(name="Mine"), limits=LIMITS)
 
-    assert created.estimated_terms == found.assembly.estimated_terms == kept.assembly.estimated_terms == ("S1",)
+    assert created.estimated_terms == found.assembly.estimated_terms == changed.assembly.estimated_terms == ("S1",)
     assert created.year.periods("S1") == (period("2027-02-08", "2027-05-21"),)
     with pytest.raises(DatesMissing):
         await calendars.change(person, calendar_id, Changes(estimate_dates=False), limits=LIMITS)

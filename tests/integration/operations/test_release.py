@@ -169,9 +169,9 @@ def test_a_push_sends_what_the_store_lacks_and_a_second_push_nothing(
     assert f"Pushed: {', '.join(names)}." in pushed.stderr
     assert "nothing" in release(repository, tmp_path / "cache", "--push").stderr
     name = f"manifest-{json.loads(pushed.stdout)['version']}.json"
-    kept = seaweedfs_server.admin_client().get_object(bucket_name=object_store.bucket, object_name=name)
-    assert kept.read().decode() == pushed.stdout.strip()
-    kept.close()
+    stored = seaweedfs_server.admin_client().get_object(bucket_name=object_store.bucket, object_name=name)
+    assert stored.read().decode() == pushed.stdout.strip()
+    stored.close()
 
     (repository / "src" / "upschedule" / "__init__.py").write_text("")
     commit(repository, "Go on")

@@ -111,10 +111,10 @@ async def test_only_a_failed_job_with_its_file_can_be_tried_again(addresses: Add
         await fail(services, run)
         again = await services.intake.retry(account_id, run.id, settings=services.settings)
         assert (again.status, again.attempt, again.error, again.finished_at) == (Status.QUEUED, 0, None, None)
-        gone = await claimed(services, account_id, object_key="NULL, stored_at = NULL")
-        await fail(services, gone)
+        without_file = await claimed(services, account_id, object_key="NULL, stored_at = NULL")
+        await fail(services, without_file)
         with pytest.raises(FileGone):
-            await services.intake.retry(account_id, gone.id, settings=services.settings)
+            await services.intake.retry(account_id, without_file.id, settings=services.settings)
 
 
 async def test_a_retry_respects_the_bound_of_the_queue(addresses: Addresses) -> None:

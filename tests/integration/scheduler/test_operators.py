@@ -246,9 +246,9 @@ async def test_cancel_ends_a_job_that_waits_and_one_that_is_read(
     await until(is_read)
     assert ops("cancel", str(waits.id), str(accepted.job.id)).exit_code == 0
     for job_id in (waits.id, accepted.job.id):
-        ended = await until_final(services, account_id, job_id)
-        assert ended.error is not None
-        assert (ended.status, ended.error.code, ended.error.in_file) == (Status.FAILED, "reading-cancelled", False)
+        final = await until_final(services, account_id, job_id)
+        assert final.error is not None
+        assert (final.status, final.error.code, final.error.in_file) == (Status.FAILED, "reading-cancelled", False)
     result = ops("cancel", str(waits.id))
     assert (result.exit_code, "has ended already" in result.stderr) == (65, True)
     assert [action[0] for action in await actions(services)] == ["cancel", "cancel"]

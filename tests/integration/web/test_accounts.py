@@ -74,12 +74,12 @@ def test_signing_out_ends_the_session_on_the_server(
 ) -> None:
     credentials = _credentials()
     _sign_up(client, credentials)
-    kept = new_client(api)
-    kept.cookies.set("upschedule", client.cookies["upschedule"])
+    old_client = new_client(api)
+    old_client.cookies.set("upschedule", client.cookies["upschedule"])
 
     assert client.delete("/api/v1/sessions/current").status_code == 204
     assert "upschedule" not in client.cookies
-    answer = kept.get("/api/v1/accounts/current")
+    answer = old_client.get("/api/v1/accounts/current")
     assert (answer.status_code, problem_code(answer)) == (401, "not-signed-in")
     assert client.delete("/api/v1/sessions/current").status_code == 204
 

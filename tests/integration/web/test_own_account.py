@@ -93,10 +93,10 @@ def test_a_visitor_deletes_everything_without_a_password(client: httpx.Client) -
     job = upload(client, pdf_like()).headers["location"]
     assert client.post("/account/delete", data={"password": ""}).status_code == 303
     assert client.get(job).status_code == 200
-    kept = client.cookies["upschedule"]
+    old_cookie = client.cookies["upschedule"]
     assert "Everything is deleted" in client.post("/account/delete", data={"sure": "yes"}).text
 
-    client.cookies.set("upschedule", kept)
+    client.cookies.set("upschedule", old_cookie)
     assert client.get(job).status_code == 404
 
 

@@ -160,11 +160,11 @@ def test_a_wrong_timetable_and_an_unreachable_service_are_distinguished(
         process = program.start(api, "wrong@synthetic.example.org")
         await_ready(program.port)
 
-        def ended() -> bool:
+        def runs_finished() -> bool:
             outcomes = ("right", "wrong", "failed")
             return any(metric(program.port, RUNS, document=ALL, outcome=each) for each in outcomes)
 
-        wait_until(ended, timeout_seconds=90)
+        wait_until(runs_finished, timeout_seconds=90)
         assert metric(program.port, RUNS, document=ALL, outcome="wrong") == 1, program.log.read_text()
         found = {each: metric(program.port, "upschedule_synthetic_differences", document=each) for each in STAGES}
         assert found == {"lectures": 0, "tests": 0, "exams": 1, ALL: 3}

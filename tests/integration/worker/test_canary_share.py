@@ -47,10 +47,10 @@ def canary(start_worker: StartWorker, addresses: Addresses, tmp_path: Path) -> C
     """A canary that is ready, beside one worker of the previous release."""
     port = free_port()
     start_worker(addresses, QUICK | {PORT: str(port), "ROLLOUT_RELEASE": OLD})
-    made = CanaryWorker(start_worker, addresses, tmp_path)
+    worker = CanaryWorker(start_worker, addresses, tmp_path)
     await_ready(port)
-    await_ready(made.port)
-    return made
+    await_ready(worker.port)
+    return worker
 
 
 async def listeners(services: Services) -> int:
@@ -66,8 +66,8 @@ async def read_by_each(services: Services, documents: int) -> dict[str | None, i
     found: dict[str | None, int] = {}
     for _ in range(documents):
         account_id, job_id = await upload(services, "plain")
-        ended = await until_final(services, account_id, job_id)
-        assert ended.attempt == 1
+        final = await until_final(services, account_id, job_id)
+        assert final.attempt == 1
         release = (await read(services, job_id)).provisional_release
         found[release] = found.get(release, 0) + 1
     return found

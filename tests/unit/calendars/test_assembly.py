@@ -18,23 +18,23 @@ from upschedule.timetable.event import Event
 
 def test_chosen_groups_leave_the_other_groups_and_no_test_out() -> None:
     events = [lecture(), lecture(group="G02"), lecture(module="XYZ 210"), semester_test()]
-    shown = assembly(*events, choices=Choices(groups={"ABC 123": ("G02",)}))
+    chosen = assembly(*events, choices=Choices(groups={"ABC 123": ("G02",)}))
 
-    assert sorted(event.module for _, event in shown.visible) == ["ABC 123", "ABC 123", "XYZ 210"]
-    assert lecture() not in dict(shown.visible).values()
+    assert sorted(event.module for _, event in chosen.visible) == ["ABC 123", "ABC 123", "XYZ 210"]
+    assert lecture() not in dict(chosen.visible).values()
 
 
 def test_hidden_entries_and_modules_keep_their_ids_and_dates() -> None:
     whole = assembly(lecture(), exam(), exam(module="XYZ 210"))
     hidden = whole.named[0][0]
-    shown = assembly(
+    chosen = assembly(
         lecture(), exam(), exam(module="XYZ 210"), choices=Choices(hidden_events=(hidden,), hidden_modules=("XYZ 210",))
     )
 
-    assert shown.named == whole.named
-    assert shown.occurrences == whole.occurrences
-    assert len(shown.visible) == 1
-    assert hidden not in dict(shown.visible)
+    assert chosen.named == whole.named
+    assert chosen.occurrences == whole.occurrences
+    assert len(chosen.visible) == 1
+    assert hidden not in dict(chosen.visible)
 
 
 def test_an_entry_comes_from_the_newest_document_that_prints_it() -> None:

@@ -44,8 +44,8 @@ def test_equal_rows_and_settings_are_one_basis() -> None:
 
 
 def _feed(*events: Event, **changes: Any) -> bytes:
-    made = assembly(*events, **changes)  # The events and the fields of a calendar.
-    return build_feed(made, build_records(made, {}, OPTIONS, now=MOMENT).values(), options=OPTIONS)
+    built = assembly(*events, **changes)  # The events and the fields of a calendar.
+    return build_feed(built, build_records(built, {}, OPTIONS, now=MOMENT).values(), options=OPTIONS)
 
 
 def test_choices_reach_the_file() -> None:
@@ -65,7 +65,7 @@ def test_a_file_says_that_its_term_dates_are_not_confirmed() -> None:
 
 
 def test_links_lead_to_the_entry_on_the_page() -> None:
-    made = assembly(lecture())
+    built = assembly(lecture())
     (event,) = Calendar.from_ical(_feed(lecture())).events
 
-    assert event["URL"] == f"https://example.test/#{made.named[0][0]}"
+    assert event["URL"] == f"https://example.test/#{built.named[0][0]}"

@@ -26,8 +26,8 @@ def _id(event: Event) -> str:
 
 
 def _feed(*events: Event, edits: Edits) -> bytes:
-    made = assembly(*events, edits=edits)
-    return build_feed(made, build_records(made, {}, OPTIONS, now=MOMENT).values(), options=OPTIONS)
+    edited = assembly(*events, edits=edits)
+    return build_feed(edited, build_records(edited, {}, OPTIONS, now=MOMENT).values(), options=OPTIONS)
 
 
 def _values(document: bytes, name: str) -> list[str]:
@@ -52,12 +52,12 @@ def test_an_edit_changes_what_it_names_and_nothing_else() -> None:
 def test_an_edit_stays_when_a_newer_printing_moves_the_entry() -> None:
     """A field that was not edited has the value of the newer printing."""
     edits = Edits(entries={_id(lecture(day="Monday")): Edit(note="Blue book", place="Room 1")})
-    made = assembly(lecture(day="Thursday", venues=("Elsewhere",)), edits=edits)
+    edited = assembly(lecture(day="Thursday", venues=("Elsewhere",)), edits=edits)
 
-    (named,) = (event for _, event in made.named)
+    (named,) = (event for _, event in edited.named)
     assert isinstance(named, Lecture)
     assert (named.venues, named.day) == (("Room 1",), "Thursday")
-    assert [event.venues for event in made.printed.values()] == [("Elsewhere",)]
+    assert [event.venues for event in edited.printed.values()] == [("Elsewhere",)]
 
 
 def test_an_exam_with_an_end_of_its_owner_has_no_assumed_one() -> None:

@@ -15,10 +15,10 @@ GIVEN = {
 
 
 def test_the_dates_of_a_year_are_read() -> None:
-    year, given = parse_year("2027", msgspec.json.encode(GIVEN))
+    year, parsed = parse_year("2027", msgspec.json.encode(GIVEN))
 
-    assert (year, given.confirmed, given.source) == (2027, True, "UP yearbook 2027, p. 4")
-    assert given.dates.terms["S1"].end == dt.date(2027, 5, 21)
+    assert (year, parsed.confirmed, parsed.source) == (2027, True, "UP yearbook 2027, p. 4")
+    assert parsed.dates.terms["S1"].end == dt.date(2027, 5, 21)
 
 
 @pytest.mark.parametrize(

@@ -15,13 +15,13 @@ OLD_ANSWERS = 3
 @contextmanager
 def proxy() -> Iterator[tuple[Endpoint, list[str]]]:
     """Sends the first requests to `old` and all others to `canary`, and lists the servers that answered."""
-    answered: list[str] = []
+    answers: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            answered.append("old" if len(answered) < OLD_ANSWERS else "canary")
+            answers.append("old" if len(answers) < OLD_ANSWERS else "canary")
             self.send_response(200)
-            self.send_header(INSTANCE_HEADER, answered[-1])
+            self.send_header(INSTANCE_HEADER, answers[-1])
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -32,7 +32,7 @@ def proxy() -> Iterator[tuple[Endpoint, list[str]]]:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
         thread.start()
         try:
-            yield Endpoint(name="The service", address=f"http://127.0.0.1:{server.server_port}"), answered
+            yield Endpoint(name="The service", address=f"http://127.0.0.1:{server.server_port}"), answers
         finally:
             server.shutdown()
             thread.join()
@@ -45,13 +45,13 @@ def passing() -> Clock:
 
 
 def test_the_gate_waits_until_the_canary_answers() -> None:
-    with proxy() as (site, answered):
+    with proxy() as (site, answers):
         assert await_answer_of(["canary"], site, passing(), path="/", seconds=10)
-    assert answered == ["old"] * OLD_ANSWERS + ["canary"]
+    assert answers == ["old"] * OLD_ANSWERS + ["canary"]
 
 
 def test_a_canary_that_never_answers_ends_the_wait() -> None:
     """The requests that follow then show that other instances answer."""
-    with proxy() as (site, answered):
+    with proxy() as (site, answers):
         assert not await_answer_of(["another"], site, passing(), path="/", seconds=3)
-    assert len(answered) > OLD_ANSWERS
+    assert len(answers) > OLD_ANSWERS

@@ -25,7 +25,7 @@ def daily(days: int) -> list[BackupSet]:
     ]
 
 
-def kept(days: int, *, failed: frozenset[int] = frozenset()) -> list[str]:
+def kept_labels(days: int, *, failed: frozenset[int] = frozenset()) -> list[str]:
     """The backups that are kept after the backup of the last day, whose verification takes another minute."""
     backups = daily(days)
     verified = {each.label for day, each in enumerate(backups, start=1) if day not in failed}
@@ -35,16 +35,16 @@ def kept(days: int, *, failed: frozenset[int] = frozenset()) -> list[str]:
 
 def test_every_second_of_seven_days_can_be_restored_and_no_more_is_kept() -> None:
     """With day 8's backup, day 1's becomes the start of the seven days. Day 9's backup removes it."""
-    assert kept(7) == [f"day {day}" for day in range(1, 8)]
-    assert kept(8) == [f"day {day}" for day in range(1, 9)]
-    assert kept(9) == [f"day {day}" for day in range(2, 10)]
-    assert kept(30) == [f"day {day}" for day in range(23, 31)]
+    assert kept_labels(7) == [f"day {day}" for day in range(1, 8)]
+    assert kept_labels(8) == [f"day {day}" for day in range(1, 9)]
+    assert kept_labels(9) == [f"day {day}" for day in range(2, 10)]
+    assert kept_labels(30) == [f"day {day}" for day in range(23, 31)]
 
 
 def test_a_backup_that_does_not_count_replaces_none() -> None:
     """The one before it stays until a verified one is old enough."""
-    assert kept(9, failed=frozenset({2})) == [f"day {day}" for day in range(1, 10)]
-    assert kept(10, failed=frozenset({2})) == [f"day {day}" for day in range(3, 11)]
+    assert kept_labels(9, failed=frozenset({2})) == [f"day {day}" for day in range(1, 10)]
+    assert kept_labels(10, failed=frozenset({2})) == [f"day {day}" for day in range(3, 11)]
 
 
 @pytest.mark.parametrize("days", [1, 8, 30])
@@ -52,12 +52,12 @@ def test_the_last_good_backup_is_never_removed(days: int) -> None:
     """The number of later failed backups does not matter."""
     later = frozenset(range(2, days + 1))
 
-    assert kept(days, failed=later) == [f"day {day}" for day in range(1, days + 1)]
+    assert kept_labels(days, failed=later) == [f"day {day}" for day in range(1, days + 1)]
 
 
 def test_where_none_counts_all_stay() -> None:
     """Even an unverified backup may be useful, and the oldest may contain the most."""
-    assert len(kept(30, failed=frozenset(range(1, 31)))) == 30
+    assert len(kept_labels(30, failed=frozenset(range(1, 31)))) == 30
 
 
 def test_the_number_that_is_asked_for_is_never_nothing() -> None:

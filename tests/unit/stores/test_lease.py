@@ -55,13 +55,13 @@ async def test_work_is_cancelled_at_once_when_another_owns_the_job() -> None:
     assert work.cancelled
 
 
-@pytest.mark.parametrize("silent", [False, True], ids=["refusing", "silent"])
-async def test_a_database_away_for_the_whole_lease_ends_the_work(*, silent: bool) -> None:
+@pytest.mark.parametrize("without_answer", [False, True], ids=["refusing", "silent"])
+async def test_a_database_away_for_the_whole_lease_ends_the_work(*, without_answer: bool) -> None:
     """Another worker may own the job by then (R2.3)."""
     work = Work()
 
     async def renew() -> bool:
-        if silent:
+        if without_answer:
             await asyncio.sleep(600)
         raise StoreUnavailable("postgres", "gone")
 
