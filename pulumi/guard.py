@@ -61,7 +61,7 @@ class ReleaseUnderWay(pulumi.RunError):
             )
             return
         super().__init__(
-            f"Release {wanted} must wait: another is still on its way in {jobs}. "
+            f"Release {wanted} must wait: another release is still in progress in {jobs}. "
             "Promote or revert it first: `upschedule deploy status`."
         )
 
@@ -70,7 +70,7 @@ class NomadSilent(pulumi.RunError):
     """Nomad cannot be asked whether a release is under way, so none may begin."""
 
     def __init__(self, address: str, reason: str) -> None:
-        super().__init__(f"Nomad at {address} does not say whether a release is on its way: {reason}")
+        super().__init__(f"Nomad at {address} does not say whether a release is in progress: {reason}")
 
 
 def refuse_a_second_release(
@@ -123,7 +123,7 @@ def drift(wanted: str, last: Applied, rollouts: Iterable[Rollout]) -> str:
     else:
         what, unless = "what the stack applied", ", unless you have changed the stack since"
     return (
-        f"The stack names release {wanted} and has applied it before, but {running}: {what} was left. "
+        f"The stack names release {wanted} and has applied it before, but {running}: {what} was rolled back. "
         f"`pulumi up` alone changes nothing{unless}. To stay with what runs, set the stack back as "
         f"docs/runbooks/revert.md says; to start {wanted} again, run `pulumi up --refresh`."
     )

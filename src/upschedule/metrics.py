@@ -163,7 +163,7 @@ JOBS_SWEPT = _counter("upschedule_jobs_swept", "jobs", "Jobs that the sweeper mo
 PROVISIONAL_READINGS = _counter(
     "upschedule_provisional_readings",
     "documents",
-    "Readings of a release that were confirmed or, after the release was left, read again or kept without their file",
+    "Readings that were confirmed with their release or, if it was abandoned, read again or kept without their file",
     ["outcome"],
 )
 STALE_RESULTS = _counter(

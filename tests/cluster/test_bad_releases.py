@@ -156,7 +156,9 @@ def test_a_second_release_is_refused_while_the_first_waits(cluster: LocalCluster
     with tried(cluster, {"release": first}):
         before = others(cluster, first)
         cluster.stack.configure({"release": second}, {})
-        with pytest.raises(ClusterError, match=r"must wait: another is still on its way in api .* Promote or revert"):
+        with pytest.raises(
+            ClusterError, match=r"must wait: another release is still in progress in api .* Promote or revert"
+        ):
             cluster.stack.up()
         assert version_of(second) not in released(cluster).values()
         reverted = deploy(cluster, "revert")

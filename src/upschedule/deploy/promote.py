@@ -48,7 +48,7 @@ class Promotion:
             return self._verify_only(result)
         if not result.passed:
             return self._not_passed(result, goals)
-        with silence_leaves_partly_known("the promotion or the way back from it", "the promotion had begun"):
+        with silence_leaves_partly_known("the promotion or its rollback", "the promotion had begun"):
             return self._complete(result, goals)
 
     def _complete(self, result: GateResult, goals: list[Goal]) -> ExitCode:

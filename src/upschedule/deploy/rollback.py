@@ -1,4 +1,4 @@
-"""Runs `upschedule deploy revert`, and rolls all jobs back to the release before."""
+"""Runs `upschedule deploy revert`, and rolls all jobs back to the previous release."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
@@ -60,7 +60,7 @@ def exact_goal(record: ReleaseRecord, job: str) -> Goal:
 
 
 def undo_goals(states: States, jobs: Iterable[str], record: ReleaseRecord | None) -> list[Goal]:
-    """Those of `jobs`, and of the jobs that have settled already on a release that is still under way elsewhere.
+    """The goals of `jobs`, and of jobs that run already a release that is still in progress in others.
 
     Make them before the first change. `record` is the last release that ran everywhere.
     """
@@ -116,7 +116,7 @@ class Rollback:
             in_time, _ = self._watcher.wait_until(ended, seconds=seconds)
         except ServerUnreachable as error:
             then = "`upschedule deploy revert` continues it"
-            raise PartlyKnown("the way back", self._known(self._last), error.reason, then=then) from error
+            raise PartlyKnown("the rollback", self._known(self._last), error.reason, then=then) from error
         if not in_time:
             self._cluster.report(
                 f"The earlier release is not back after {seconds:g} s: look at `upschedule deploy status`."
@@ -249,7 +249,7 @@ def jobs_to_revert(states: States, applied: Applied | None = None) -> list[str]:
 
 
 def _has_returned(state: RolloutState, applied: Applied | None) -> bool:
-    """Whether a release failed and the stack does not name the running release yet."""
+    """Whether a release failed, and the stack does not name the running release yet."""
     return state.phase is Phase.RETURNED and not (state.job and applied and applied.is_run_by(state.job))
 
 
@@ -282,7 +282,7 @@ def _is_registered(record: ReleaseRecord, states: States) -> bool:
 
 
 def revert(cluster: Cluster, watcher: Watcher, *, seconds: float) -> ExitCode:
-    """Fails what is under way; else starts the release recorded before the present one, with as many instances.
+    """Fails deployments in progress; else starts the release recorded before the present one, with as many instances.
 
     Continues a revert that was interrupted.
 
@@ -312,8 +312,8 @@ def revert(cluster: Cluster, watcher: Watcher, *, seconds: float) -> ExitCode:
     if code is ExitCode.DONE:
         record_result(cluster)
         cluster.report(
-            "The earlier release runs on all instances. The stack still names the one that was left, and the next "
-            "`pulumi up` would start it: set the stack back now (docs/runbooks/revert.md)."
+            "The earlier release runs on all instances. The stack still names the release that was reverted, and "
+            "`pulumi up --refresh` would start it again: set the stack back now (docs/runbooks/revert.md)."
         )
     return code
 

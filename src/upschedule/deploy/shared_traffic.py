@@ -197,5 +197,5 @@ class _Run:
         """The canaries end the shares by clocks of the cluster; that of this machine may differ."""
         now = self.traffic.prometheus.now()
         if now is None:
-            raise ServerUnreachable("Prometheus", "it does not say what time it is")
+            raise ServerUnreachable("Prometheus", "it returned no time")
         return now

@@ -43,11 +43,13 @@ MOVES: tuple[Move, ...] = (
         Status.FAILED,
         "the cause lies in the file, time is up, retries are used up or an operator cancels it",
     ),
-    Move(Status.FAILED, Status.QUEUED, "its owner or an operator tries again, or the release that read it was left"),
+    Move(
+        Status.FAILED, Status.QUEUED, "its owner or an operator tries again, or the release that read it was abandoned"
+    ),
     Move(
         Status.COMPLETED,
         Status.QUEUED,
-        "its owner sends a file again that an older reader has read, or the release that read it was left",
+        "its owner sends a file again that an older reader has read, or the release that read it was abandoned",
     ),
 )
 

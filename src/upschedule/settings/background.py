@@ -67,7 +67,10 @@ class RolloutSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 5.0
     silent_seconds: Annotated[
         float,
-        Meta(gt=0, description="A release whose workers are silent for this time was left: its readings are repeated"),
+        Meta(
+            gt=0,
+            description="A release that shows no sign of life for this time is abandoned: its readings are repeated",
+        ),
     ] = 30.0
     provisional_seconds: Annotated[
         float, Meta(ge=0, description="Time after its promotion for which a release's readings are provisional")

@@ -54,7 +54,7 @@ def test_a_release_under_way_refuses_the_next_at_once(state: str) -> None:
     watched = Watched([SETTLED, Rollout(job="worker", release="1", deployment=state)])
 
     assert watched.guard() == (
-        f"Release 2 must wait: another is still on its way in worker (1, {state}). "
+        f"Release 2 must wait: another release is still in progress in worker (1, {state}). "
         "Promote or revert it first: `upschedule deploy status`."
     )
     assert watched.pauses == []
@@ -101,7 +101,7 @@ def test_a_release_beside_a_change_of_the_number_is_reported() -> None:
     """The guard does not wait, because a release does not end without an operator."""
     watched = Watched([SCALING, ROLLING])
 
-    assert "another is still on its way in api (1, running), worker (1, running)." in watched.guard()
+    assert "another release is still in progress in api (1, running), worker (1, running)." in watched.guard()
     assert watched.pauses == []
 
 
@@ -109,7 +109,7 @@ def test_a_release_that_begins_during_the_wait_refuses_ours() -> None:
     """Two operators start a release at the same time."""
     watched = Watched([SCALING], [ROLLING])
 
-    assert "another is still on its way in worker (1, running)." in watched.guard()
+    assert "another release is still in progress in worker (1, running)." in watched.guard()
     assert watched.pauses == [2]
 
 
@@ -135,7 +135,7 @@ def test_what_a_plain_up_would_not_put_right_is_said(
 
     assert bool(message) is warned
     if warned:
-        assert "api runs 1, worker runs 1: that release was left" in message
+        assert "api runs 1, worker runs 1: that release was rolled back" in message
         assert "to start 2 again, run `pulumi up --refresh`" in message
 
 
@@ -147,9 +147,9 @@ APPLIED = Applied(release="2", secrets="a", settings="b")
     [
         ("a", "b", ""),
         (None, None, ""),
-        ("a", "old", "api runs 2 with other settings: what the stack applied was left"),
-        ("old", "b", "api runs 2 with other secrets: what the stack applied was left"),
-        ("old", "old", "api runs 2 with other secrets and settings: what the stack applied was left"),
+        ("a", "old", "api runs 2 with other settings: what the stack applied was rolled back"),
+        ("old", "b", "api runs 2 with other secrets: what the stack applied was rolled back"),
+        ("old", "old", "api runs 2 with other secrets and settings: what the stack applied was rolled back"),
     ],
 )
 def test_settings_and_secrets_that_were_left_are_said_as_well(

@@ -98,7 +98,7 @@ def test_an_answer_that_says_nothing_stops_the_release(nomad: Nomad, path: str, 
     nomad.runs("api", "1", Status="successful", TaskGroups=CANARIES)
     nomad.answers[path] = answer
 
-    assert refusal() == f"Nomad at {nomad.address} does not say whether a release is on its way: {reason}"
+    assert refusal() == f"Nomad at {nomad.address} does not say whether a release is in progress: {reason}"
 
 
 def test_a_refused_connection_stops_the_release(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,7 +108,7 @@ def test_a_refused_connection_stops_the_release(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("NOMAD_ADDR", address)
 
     message = refusal()
-    assert message.startswith(f"Nomad at {address} does not say whether a release is on its way: ")
+    assert message.startswith(f"Nomad at {address} does not say whether a release is in progress: ")
     assert "Connection refused" in message
 
 
@@ -119,7 +119,7 @@ def test_a_nomad_that_hangs_stops_the_release(monkeypatch: pytest.MonkeyPatch) -
 
         message = refusal(answer_seconds=0.2)
 
-    assert message.endswith("does not say whether a release is on its way: Read timed out. (read timeout=0.2)")
+    assert message.endswith("does not say whether a release is in progress: Read timed out. (read timeout=0.2)")
 
 
 @pytest.mark.parametrize("address", ["nomad.example.org", "http://127.0.0.1:http", "http://[::1"])
@@ -127,7 +127,7 @@ def test_an_address_that_is_none_stops_the_release(monkeypatch: pytest.MonkeyPat
     """The message quotes the address as it was set."""
     monkeypatch.setenv("NOMAD_ADDR", address)
 
-    assert refusal().startswith(f"Nomad at {address} does not say whether a release is on its way: ")
+    assert refusal().startswith(f"Nomad at {address} does not say whether a release is in progress: ")
 
 
 def test_an_empty_address_is_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:

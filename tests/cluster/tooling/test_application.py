@@ -131,7 +131,7 @@ def test_a_second_release_waits_until_the_first_has_ended(project: Stack, agent:
     refused = project.up()
 
     assert refused.code != 0
-    assert "Release 2 must wait: another is still on its way in api (1, running)" in refused.output
+    assert "Release 2 must wait: another release is still in progress in api (1, running)" in refused.output
     assert "Traceback" not in refused.output
     assert {name: job(agent, name)["Meta"]["release"] for name in JOBS} == dict.fromkeys(JOBS, "1")
 

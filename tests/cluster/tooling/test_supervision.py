@@ -210,7 +210,7 @@ def test_a_route_that_fails_after_the_promotion_is_named_and_the_next_release_is
         all_.start(seconds=WATCH_SECONDS)
         promote(all_.site, THREE)
         passed = all_.await_verdict("passed")
-        assert passed["reason"] == "no figure exceeded its limit"
+        assert passed["reason"] == "no measurement exceeded its limit"
         assert "two (c0ffeetwo) reverted: GET /api/v1/calendars" in passed["decisions"][0]
         assert runs(all_.site, "three")
         assert [each["release"] for each in all_.site.records()] == ["one (c0ffeeone)", "three (c0ffeethre)"]
@@ -258,7 +258,7 @@ def not_reverted(release_node: ReleaseNode, folder: Path) -> Iterator[tuple[Watc
 
         found = all_.await_verdict("not reverted", seconds=300)
 
-        assert "the release before could not be started" in found["reason"]
+        assert "the previous release could not be started" in found["reason"]
         wait_until(lambda: all_.verdict_shown() == "not reverted")
         yield all_, broken
 

@@ -83,7 +83,7 @@ def test_the_release_before_is_of_the_records_alone() -> None:
 
 
 def test_a_silent_nomad_on_the_way_back_is_no_reason_to_promote() -> None:
-    message = str(PartlyKnown("the way back", "", "", then="`upschedule deploy revert` continues it"))
+    message = str(PartlyKnown("the rollback", "", "", then="`upschedule deploy revert` continues it"))
 
     assert "`upschedule deploy revert` continues it." in message
     assert "promote" not in message

@@ -48,7 +48,9 @@ def test_every_state_can_be_reached_and_a_final_one_is_left_for_its_owner_or_aft
     assert reached == set(Status)
     triggers = [move.trigger for move in MOVES if move.source in FINAL]
     assert len(triggers) == len(FINAL)
-    assert all(re.fullmatch(r"its owner .+, or the release that read it was left", trigger) for trigger in triggers)
+    assert all(
+        re.fullmatch(r"its owner .+, or the release that read it was abandoned", trigger) for trigger in triggers
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Promotes the supervisor's own job: its new release stays a canary until the old one has judged it."""
+"""Promotes the supervisor's own job: its new release waits as a canary for the verdict of the previous one."""
 
 from collections.abc import Callable
 
@@ -36,7 +36,7 @@ class OwnJob:
         mine = (own.job.meta or {}).get("release", "")
         try:
             if mine != release:
-                self._report(f"{self._job}: release {mine} does not run, so its supervisor is left")
+                self._report(f"{self._job}: release {mine} does not run, so its supervisor is not promoted")
                 self._nomad.fail_deployment(own.deployment.id)
             elif is_good and own.promotable:
                 self._report(f"{self._job}: release {mine} stays, so its supervisor takes over")

@@ -122,7 +122,7 @@ class Supervisor:
         elif step is Step.BACK:
             self._end_reverted(stored, watch, states, now)
         elif step is Step.FAILED:
-            reason = f"the roll-out of {', '.join(given_up(states, watch))} failed, or was failed"
+            reason = f"the deployment of {', '.join(given_up(states, watch))} failed or was marked as failed"
             self._begin_revert(stored, watch, reason)
         elif step is Step.REVERT:
             self._revert(stored, watch)
@@ -176,20 +176,20 @@ class Supervisor:
             earlier=_decisions(watch),
         )
         self._store.write(begun, over=stored.index)
-        self.cluster.report(f"Release {begun.release} is promoted, and watched for {self.limits.seconds:g} s.")
+        self.cluster.report(f"Release {begun.release} was promoted. It is watched for {self.limits.seconds:g} s.")
 
     def _judge(self, states: States, stored: StoredWatch, watch: Watch, now: float) -> None:
         found = self._complaints(watch, now)
         if found:
             self._begin_revert(stored, watch, "; ".join(found))
         elif now >= watch.until and is_settled(states):
-            self._end(stored, watch, WatchVerdict.PASSED, "no figure exceeded its limit", now)
+            self._end(stored, watch, WatchVerdict.PASSED, "no measurement exceeded its limit", now)
 
     def _begin_revert(self, stored: StoredWatch, watch: Watch, reason: str) -> None:
         reverting = msgspec.structs.replace(watch, verdict=WatchVerdict.REVERTING, reason=reason)
         # Written first: this fails if a person has accepted the release meanwhile, and then nothing is reverted.
         self._store.write(reverting, over=stored.index)
-        self.cluster.report(f"Release {watch.release} is reverted: {reason}")
+        self.cluster.report(f"Reverting release {watch.release}: {reason}")
         self._revert(self._store.read(), reverting)
 
     def _complaints(self, watch: Watch, now: float) -> list[str]:
@@ -240,7 +240,7 @@ class Supervisor:
         if attempts < _REVERTS_MAX:
             self._store.write(msgspec.structs.replace(watch, attempts=attempts), over=stored.index)
             return
-        reason = f"{watch.reason}; but the release before could not be started: look at the supervisor's log"
+        reason = f"{watch.reason}; but the previous release could not be started: see the supervisor's log"
         self._end(stored, watch, WatchVerdict.NOT_REVERTED, reason, self._now())
 
     def _end_reverted(self, stored: StoredWatch, watch: Watch, states: States, now: float) -> None:
@@ -250,7 +250,7 @@ class Supervisor:
     def _end(self, stored: StoredWatch, watch: Watch, verdict: WatchVerdict, reason: str, now: float) -> None:
         ended = msgspec.structs.replace(watch, verdict=verdict, reason=reason, ended=now)
         self._store.write(ended, over=stored.index)
-        self.cluster.report(f"The watch of release {watch.release} has ended: {verdict.value}: {reason}")
+        self.cluster.report(f"The watch of release {watch.release} has ended. Verdict: {verdict.value} ({reason}).")
 
     def _follow(self, job: OwnJob, own: RolloutState, states: States) -> None:
         """Promotes or fails the canary of the supervisor's own job, once the verdict is final."""
@@ -263,7 +263,7 @@ class Supervisor:
         """The time of Prometheus's clock, which its measurements use."""
         now = self.prometheus.now()
         if now is None:
-            raise ServerUnreachable("Prometheus", "it does not say what time it is")
+            raise ServerUnreachable("Prometheus", "it returned no time")
         return now
 
 
