@@ -1,4 +1,4 @@
-"""PostgreSQL's backups: the archive of its write-ahead log, the store of the repository, the jobs (R9)."""
+"""Defines the backups of PostgreSQL: archiving, the store of the repository, and the jobs (R9)."""
 
 import json
 from collections.abc import Mapping
@@ -17,28 +17,29 @@ from parts.stores import AUTHORITY_FILE, Archive, ElsewhereAddress, Stores, Stor
 from upschedule.operations.privileges.identities import Backup
 from upschedule.settings.servers import DEFAULT_REGION
 
-#: `backupKey` encrypts the repository: keep a copy outside of the cluster, since without it no backup opens.
-#: `backupStoreAdministratorSecretKey` alone can remove what the object lock protects.
+#: `backupKey` encrypts the repository: keep a copy outside of the cluster, since without it no backup can
+#: be decrypted.
+#: Only `backupStoreAdministratorSecretKey` permits to delete what the object lock protects.
 SECRETS = ("backupKey", "backupStoreSecretKey", "backupStoreAdministratorSecretKey")
 Secrets = Mapping[str, pulumi.Output[str]]
 Days = Annotated[int, msgspec.Meta(ge=1)]
 _STANZA = "upschedule"
-#: As PostgreSQL's job and the backup's have it.
+#: PostgreSQL's data folder in the tasks of the jobs `postgres` and `backup`.
 _DATA = "/data/15"
 
 
 class BackupConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Settings of the backups, which there are where PostgreSQL runs on the cluster. Paths are as a task sees them.
+    """Settings of the backups, which exist if PostgreSQL runs on the cluster. Paths are those in the tasks.
 
-    `backupStoreAddress` is HOST:PORT of an S3 store with TLS elsewhere, with a bucket that has an object lock; the
-    store then does not run here. `backupStoreHost` is the name in the certificate of the one that does, if
-    `serviceHost` is an IP address: pgBackRest compares names only. `backupStoreCaFile` has who signed its certificate.
-    `archiveStopSeconds` bounds by how much a store that is away may delay an orderly end of PostgreSQL, which Nomad
-    kills after a minute. `archiveQueueMb` bounds the write-ahead log that waits while the store is away: beyond it
-    segments are dropped.
+    `backupStoreAddress` is HOST:PORT of an external S3 store with TLS, whose bucket has an object lock; the job
+    `backup-store` then does not exist. `backupStoreHost` is the name in the certificate of the internal store, if
+    `serviceHost` is an IP address: pgBackRest compares names only. `backupStoreCaFile` is the file with the authority
+    of the store's certificate. `archiveStopSeconds` limits how long a store that does not answer may delay the shutdown
+    of PostgreSQL, which Nomad kills after a minute. `archiveQueueMb` limits the write-ahead log that waits while the
+    store does not answer: beyond it segments are discarded.
     `objectCopySeconds` is the time between two passes that copy files of documents which may still be read.
-    `backupLockDays` is how long only the store's administrator can remove what was written, and must exceed
-    `backupKeepDays` by the two days for which the oldest backup may stay longer.
+    `backupLockDays` is the time for which objects are locked. It must be at least two days longer than
+    `backupKeepDays`, because the oldest backup may be kept for up to two days longer.
     """
 
     backup_store_address: ElsewhereAddress = ""
@@ -63,16 +64,16 @@ class BackupConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
 
 
 def backup_problems(settings: BackupConfig, _: Mapping[str, str]) -> dict[str, str]:
-    """A lock that ends before the backup is removed would leave its last days without protection."""
+    """Checks that the object lock does not end before a backup is removed."""
     least = settings.backup_keep_days + 2
     if settings.backup_lock_days < least:
-        return {"backupLockDays": f"must be at least {least}, since the oldest backup is removed after up to that"}
+        return {"backupLockDays": f"must be at least {least}, since a backup may be kept for that long"}
     return {}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """The stack without the backups themselves, as they need it."""
+    """The parts of the stack on which the backup jobs depend."""
 
     stores: Stores
     postgres: StoresConfig
@@ -86,7 +87,7 @@ def store_address(cluster: Cluster, settings: BackupConfig) -> str:
 
 
 def archive(cluster: Cluster, settings: BackupConfig, secrets: Secrets) -> Archive:
-    """What PostgreSQL needs to archive its write-ahead log."""
+    """The settings and secrets with which PostgreSQL archives its write-ahead log."""
     return Archive(
         repository=repository_lines(cluster, settings),
         seconds=settings.archive_seconds,
@@ -96,7 +97,7 @@ def archive(cluster: Cluster, settings: BackupConfig, secrets: Secrets) -> Archi
 
 
 def define(cluster: Cluster, settings: BackupConfig, secrets: Secrets, target: Target) -> None:
-    """Defines store and jobs. A PostgreSQL elsewhere is backed up by its provider, not by this."""
+    """Defines store and jobs; nothing if PostgreSQL is external, because its provider has to back it up."""
     if target.postgres.postgres_address:
         return
     if not settings.backup_store_address:
@@ -155,7 +156,7 @@ def define_jobs(cluster: Cluster, settings: BackupConfig, secrets: Secrets, targ
         "restore",
         ServiceArgs(
             namespace=cluster.namespace,
-            # It makes the files of PostgreSQL's user.
+            # It runs as PostgreSQL's user, because it creates PostgreSQL's files.
             variables={**cluster.common("postgres"), **shared, **data},
             secrets=job_secrets(settings, secrets, target, "restore"),
         ),
@@ -221,7 +222,7 @@ def job_secrets(
 
 
 def repository_lines(cluster: Cluster, settings: BackupConfig) -> str:
-    """Where the repository is, and how pgBackRest uses it, for those who archive, back up and restore."""
+    """Returns pgBackRest's environment variables, for archiving, backups and restores."""
     host, _, port = store_address(cluster, settings).rpartition(":")
     values = {
         "STANZA": _STANZA,
@@ -237,14 +238,14 @@ def repository_lines(cluster: Cluster, settings: BackupConfig) -> str:
         "REPO1_CIPHER_TYPE": "aes-256-cbc",
         "COMPRESS_TYPE": "zst",
         "START_FAST": "y",
-        # Old backups go when a newer one counts.
+        # `upschedule backup` removes old backups after a newer one has been verified.
         "EXPIRE_AUTO": "n",
         "ARCHIVE_PUSH_QUEUE_MAX": f"{settings.archive_queue_mb}MiB",
-        # While the store does not answer, pgBackRest gives up after eight times as long.
+        # If the store does not answer, pgBackRest ends after about eight times this time.
         "IO_TIMEOUT": "10",
         "LOG_LEVEL_FILE": "off",
         "LOG_LEVEL_CONSOLE": "off",
-        # That segments were dropped is a warning.
+        # That segments were discarded is reported as a warning.
         "LOG_LEVEL_STDERR": "warn",
     }
     return "".join(f"PGBACKREST_{name}={value}\n" for name, value in values.items())

@@ -65,5 +65,5 @@ def test_the_lock_outlasts_the_oldest_backup() -> None:
     """A backup is removed up to two days after it is no longer needed."""
     assert problems({**RELEASED, "backupKeepDays": "14", "backupLockDays": "16"}) == {}
     assert problems({**RELEASED, "backupKeepDays": "14"}) == {
-        "backupLockDays": "must be at least 16, since the oldest backup is removed after up to that"
+        "backupLockDays": "must be at least 16, since a backup may be kept for that long"
     }

@@ -1,4 +1,4 @@
-"""Makes PostgreSQL's data folder from the repository: all of it, or nothing (R9.3)."""
+"""Restores PostgreSQL's data folder from pgBackRest's repository: completely, or not at all (R9.3)."""
 
 import os
 import shutil
@@ -25,17 +25,18 @@ from upschedule.operations.table_sums import differences, read_sums
 
 _CONNECT_SECONDS = 10
 _ANSWER_SECONDS = 3.0
-#: Beside the data folder: what is being restored, and what was there before.
+#: The names of two folders next to the data folder: the restore in progress, and the previous data.
 DRAFT, BEFORE = "{name}.restoring", "{name}.before-restore"
 
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreOptions:
-    """`data` is PostgreSQL's data folder, and `server` where it answers while it runs.
+    """The options of a restore to `to`.
 
-    `replace` permits to replace what is in the folder, and `revive_deleted` brings back what people deleted after the
-    moment. `objects` bring back the files of documents; without them nothing is done about files. `report` gets a
-    sentence for each step.
+    `data` is PostgreSQL's data folder, `server` the host and port at which PostgreSQL listens when it runs. `replace`
+    permits to replace existing data. With `revive_deleted`, the deletions that people made after `to` are not repeated,
+    so that the data reappear. `objects` restores the files of documents; without it, files are not restored. `report`
+    is called with a message for each step.
     """
 
     to: str
@@ -58,9 +59,10 @@ class RestoreOptions:
 
 
 class RestoreReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`replayed` is None where no later deletions are known, `files` where nothing was done about files of documents.
+    """The result of a restore.
 
-    `before` is the folder of the data from before.
+    `replayed` is None if no later deletions were repeated, `files` is None if no files of documents were restored, and
+    `before` is the folder with the previous data.
     """
 
     backup: str
@@ -84,18 +86,21 @@ class _Built:
 
 
 def restore(repository: Repository, records: Records, options: RestoreOptions) -> RestoreReport:
-    """The server must be stopped. After an error the data folder is as it was. Raises ClusterBackupError."""
+    """Restores the database to `options.to`, and puts it in place. PostgreSQL must be stopped.
+
+    After an error the data folder is unchanged. Raises ClusterBackupError.
+    """
     _refuse_to_overwrite(options)
     known = [(each, records.get(each.label)) for each in repository.backups()]
     target = choose_target(options.to, known)
-    options.report(f"Restoring from the backup {target.label}, to {options.to}.")
+    options.report(f"Restoring from the backup {target.label}, up to {options.to}.")
     try:
         later = _later_state(repository, known, target, options)
         with _draft(options) as draft:
             built = _build(draft, repository, _Plan(known=known, target=target, later=later), options)
             _put_in_place(options)
     except psycopg.Error as error:
-        raise StepFailed("Asking the restored server", str(error).strip()) from error
+        raise StepFailed("Querying the restored server", str(error).strip()) from error
     except OSError as error:
         raise StepFailed("Writing the restored data", f"{error.filename or options.draft}: {error.strerror}") from error
     before = str(options.before) if options.before.exists() else None
@@ -116,34 +121,40 @@ def _refuse_to_overwrite(options: RestoreOptions) -> None:
     if not options.data.exists():
         return
     if not options.replace:
-        raise RestoreRefused(f"{options.data} holds a database, which would be replaced. Say --replace if it is to be.")
+        raise RestoreRefused(
+            f"{options.data} has a database. To replace it, use --replace (for the job: `-meta replace=yes`)."
+        )
     if options.before.exists():
         raise RestoreRefused(
-            f"{options.before} has the data from before an earlier restore. Remove it if they are not needed."
+            f"{options.before} has the data from before an earlier restore. Move or remove that folder, then try again."
         )
 
 
 def _later_state(
     repository: Repository, known: Known, target: RecoveryTarget, options: RestoreOptions
 ) -> LaterState | None:
-    """What was deleted after the moment, from the end of the archive."""
+    """What people deleted after the moment, from the latest archived state; None if it is not needed."""
     if target.kind == "default" or options.revive_deleted:
         return None
-    options.report("Looking up in the newest write-ahead log what people deleted after that moment …")
+    options.report("Reading from the newest write-ahead log what people deleted after that moment …")
     try:
         with restored(choose_target(LATEST, known), repository, options.scratch) as newest:
             return read_later_state(newest.dsn(options.database))
     except psycopg.Error as error:
         raise RestoreRefused(
             f"What people deleted after that moment cannot be read: {str(error).strip()} "
-            "With --revive-deleted it is restored, and comes back."
+            "With --revive-deleted the restore continues, and the deleted data reappear."
         ) from error
 
 
 @contextmanager
 def _draft(options: RestoreOptions) -> Generator[Path]:
-    """An empty folder on the disk of the data; a restore that was killed leaves it, and the next removes it."""
+    """Makes an empty folder on the disk of the data, and removes it at the end.
+
+    If the restore is killed, the next one removes the folder.
+    """
     shutil.rmtree(options.draft, ignore_errors=True)
+    # As root: PostgreSQL's user must be able to reach the folders in it.
     options.draft.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700)
     try:
         yield options.draft
@@ -170,7 +181,7 @@ def _build(draft: Path, repository: Repository, plan: _Plan, options: RestoreOpt
     finally:
         server.stop()
     if not server.ended_in_order:
-        raise StepFailed("Stopping the restored server", f"it did not end in order: {server.log} says why.")
+        raise StepFailed("Stopping the restored server", f"it did not shut down cleanly: {server.log} says why.")
     return _Built(replayed=replayed, files=files)
 
 
@@ -182,11 +193,14 @@ def _bring_back_files(dsn: str, options: RestoreOptions) -> Returned | None:
     return options.objects.bring_back(needed)
 
 
-_EARLIER = "A time after the last change that was archived cannot be reached: say `latest`."
+_EARLIER = "If --to is later than the last change that was archived, use `latest`."
 
 
 def _check(server: DraftServer, plan: _Plan, options: RestoreOptions) -> None:
-    """Raises NotVerified."""
+    """Checks all rows and indexes, and compares the tables with the record if the target is the backup itself.
+
+    Raises NotVerified if something is damaged or differs.
+    """
     problems: list[str] = []
     target = plan.target
     record = next((record for backup, record in plan.known if backup.label == target.label), None)
@@ -200,7 +214,7 @@ def _check(server: DraftServer, plan: _Plan, options: RestoreOptions) -> None:
 
 
 def _put_in_place(options: RestoreOptions) -> None:
-    """One rename decides: before it nothing has changed, and after it everything is restored."""
+    """Puts the data in place with one rename: before it nothing has changed, after it all is restored."""
     restored_data = options.draft / "data"
     restored_data.chmod(0o750)
     if options.data.exists():
@@ -208,4 +222,4 @@ def _put_in_place(options: RestoreOptions) -> None:
         restored_data.rename(options.before)
     else:
         restored_data.rename(options.data)
-    options.report(f"{options.data} is restored.")
+    options.report(f"Restored {options.data}.")
