@@ -54,9 +54,9 @@ async def plan_of(services: Services, statement: Any, values: dict[str, Any]) ->
         (queue._FINISHED, {"window_seconds": 60, "runs_max": 1000}, "jobs_finished_idx"),
         (sweeper._EXPIRED, {"rows_max": 200}, "jobs_lease_idx"),
         (sweeper._RING_AGAIN, {"rows_max": 200, "ring_again_seconds": 10}, "jobs_queued_idx"),
-        (provisional._LEFT, _LEFT, "jobs_provisional_idx"),
+        (provisional._ABANDONED, _LEFT, "jobs_provisional_idx"),
         (provisional._CONFIRM, _LEFT, "jobs_provisional_idx"),
-        (provisional._UNDER_WAY, {}, "Index Scan using jobs_"),
+        (provisional._READING_AGAIN, {}, "Index Scan using jobs_"),
     ],
     ids=[
         "status",

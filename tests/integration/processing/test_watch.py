@@ -27,7 +27,7 @@ def a_broadcaster(redis: Redis) -> StatusBroadcaster:
 
 
 def jobs_that_read_once_an_hour(services: Services) -> JobService:
-    """The service of the API, except that a watch depends on events."""
+    """The service of the API, but its watch depends on events, since it reads the row only once an hour."""
     return JobService(
         database=services.database,
         objects=services.objects,
