@@ -31,6 +31,7 @@ QUICK = (
             "failures.py",
             "hosts.py",
             "nomad_backup.py",
+            "restore_drill.py",
             "secrets.py",
             "service_report.py",
             "deploy.py::test_a_canary_that_crashes_is_given_up_within_a_minute_and_the_wait_says_why",
