@@ -229,6 +229,13 @@ BACKUP_RUN_TIME = _gauge(
     "none: there was no run, and the first release was prepared then",
     ["outcome"],
 )
+RESTORE_DRILL_TIME = _gauge(
+    "upschedule_restore_drill_time_seconds",
+    "seconds",
+    "When restore drills began, in Unix time; `outcome`: passed (the newest that did), failed (the last one, if it did "
+    "or was killed); none: none has passed, and the first backup that counts was made then",
+    ["outcome"],
+)
 # Of one process, labelled so that others do not show them as 0.
 OBJECT_COPIES = _gauge(
     "upschedule_object_copies",

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import wraps
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import Any, ParamSpec
 
 import click
 import msgspec
+import psycopg
 import structlog
 
 from upschedule import logging
 from upschedule.cli import cluster_options
 from upschedule.cli.failing import fail
-from upschedule.operations.cluster_backup.errors import ClusterBackupError
+from upschedule.operations.cluster_backup.drill import DrillFailed
+from upschedule.operations.cluster_backup.errors import ClusterBackupError, StepFailed
 from upschedule.operations.cluster_backup.model import BackupSet, Record
 from upschedule.operations.cluster_backup.objects.process import follow
 from upschedule.operations.cluster_backup.reference import ReferenceOptions
@@ -60,6 +63,13 @@ def _options(run: Callable[P, None]) -> Callable[P, None]:
         default=120.0,
         show_default=True,
         help="Longest wait until PostgreSQL has archived the restore point.",
+    )
+    @click.option(
+        "--drill-days",
+        type=cluster_options.POSITIVE,
+        default=7.0,
+        show_default=True,
+        help="After a backup, restore everything that was archived if that has not passed for so long.",
     )
     @wraps(run)
     def decorated(*arguments: P.args, **options: P.kwargs) -> None:
@@ -109,6 +119,22 @@ def show(label: str, **options: Any) -> None:
     """Print the record of a backup as JSON. Exit codes: 3 it cannot be read, 4 there is no such backup."""
     record = _backups(**options).show(label)
     click.echo(msgspec.json.format(msgspec.json.encode(record)).decode())
+
+
+@click.command()
+@_options
+def drill(**options: Any) -> None:
+    """Restore everything that was archived into a scratch server at once, check it, and record that.
+
+    Exit codes: 3 it could not be tried, 9 what was restored is not what it should be.
+    """
+    backups = _backups(**options)
+    try:
+        problems = backups.drill.run() if backups.drill else ()
+    except psycopg.Error as error:
+        raise StepFailed("Recording the drill", str(error).strip()) from error
+    if problems:
+        raise DrillFailed(problems)
 
 
 @click.command()
@@ -171,7 +197,7 @@ def state(name: str, paths: tuple[Path, ...], *, keep_days: float) -> None:
 
 
 #: Of the group `backup`.
-COMMANDS = (now, list_, verify, show, objects, state)
+COMMANDS = (now, list_, verify, show, drill, objects, state)
 
 
 def _backups(
@@ -184,9 +210,10 @@ def _backups(
     hidden_days: float,
     quiet_seconds: float,
     archive_seconds: float,
+    drill_days: float,
 ) -> Backups:
     found, dsn = cluster_options.places(), cluster_options.database_url()
-    return Backups(
+    backups = Backups(
         repository=found.repository(program_seconds),
         records=found.records(),
         runs=Runs(dsn=dsn),
@@ -196,7 +223,9 @@ def _backups(
         database=cluster_options.DATABASE,
         keep_days=keep_days,
         hidden_days=hidden_days,
+        drill_days=drill_days,
     )
+    return replace(backups, drill=backups.make_drill(found.states()))
 
 
 def state_lines(known: Iterable[StateSet]) -> Iterable[str]:

@@ -1,8 +1,15 @@
 """Exports metrics of the cluster's backups, from the rows of `operations/cluster_backup/runs.py` (R9.5)."""
 
 import structlog
+from psycopg.rows import DictRow
 
-from upschedule.metrics import BACKUP_DURATION_SECONDS, BACKUP_RUN_TIME, BACKUP_SIZE_BYTES, BACKUP_TIME
+from upschedule.metrics import (
+    BACKUP_DURATION_SECONDS,
+    BACKUP_RUN_TIME,
+    BACKUP_SIZE_BYTES,
+    BACKUP_TIME,
+    RESTORE_DRILL_TIME,
+)
 from upschedule.stores.database import Database
 from upschedule.stores.readiness import failure_of
 
@@ -25,7 +32,16 @@ _EXPECTED_SINCE = """
     SELECT extract(epoch FROM min(prepared_at))::float8 AS since FROM releases
     WHERE strpos(current_setting('archive_command'), 'pgbackrest') > 0
 """
-_GAUGES = (BACKUP_TIME, BACKUP_DURATION_SECONDS, BACKUP_SIZE_BYTES, BACKUP_RUN_TIME)
+# A drill that has not ended after six hours was killed.
+_DRILLS = """
+    SELECT (SELECT extract(epoch FROM max(began_at))::float8 FROM restore_drills WHERE outcome = 'passed') AS passed,
+           (SELECT extract(epoch FROM began_at)::float8 FROM (
+               SELECT * FROM restore_drills ORDER BY id DESC LIMIT 1
+            ) AS last
+            WHERE outcome = 'failed' OR outcome = 'running' AND began_at < now() - interval '6 hours') AS failed,
+           (SELECT extract(epoch FROM min(made_at))::float8 FROM backup_runs WHERE verified_at IS NOT NULL) AS expected
+"""
+_GAUGES = (BACKUP_TIME, BACKUP_DURATION_SECONDS, BACKUP_SIZE_BYTES, BACKUP_RUN_TIME, RESTORE_DRILL_TIME)
 
 
 class BackupMetrics:
@@ -43,11 +59,14 @@ class BackupMetrics:
     async def _show(self) -> None:
         async with self._database.transaction() as connection:
             row = await (await connection.execute(_NEWEST)).fetchone()
+            drills = await (await connection.execute(_DRILLS)).fetchone()
             expected = None if row else await (await connection.execute(_EXPECTED_SINCE)).fetchone()
         # The outcome that the last run had before is no longer its outcome.
         _clear()
         if expected and expected["since"] is not None:
             BACKUP_RUN_TIME.labels(outcome="none").set(expected["since"])
+        if drills:
+            _show_drills(drills)
         if not row:
             return
         BACKUP_RUN_TIME.labels(outcome=row["outcome"]).set(row["began"])
@@ -58,6 +77,15 @@ class BackupMetrics:
         BACKUP_DURATION_SECONDS.labels(part="verification").set(row["verification_seconds"])
         BACKUP_SIZE_BYTES.labels(of="database").set(row["size_bytes"])
         BACKUP_SIZE_BYTES.labels(of="repository").set(row["stored_bytes"])
+
+
+def _show_drills(row: DictRow) -> None:
+    times = {"passed": row["passed"], "failed": row["failed"]}
+    if row["passed"] is None:
+        times["none"] = row["expected"]
+    for outcome, time in times.items():
+        if time is not None:
+            RESTORE_DRILL_TIME.labels(outcome=outcome).set(time)
 
 
 def _clear() -> None:

@@ -144,3 +144,38 @@ def rows(database: Database) -> list[tuple[str, bool, int | None]]:
         return connection.execute(
             "SELECT outcome, verified_at IS NOT NULL, length(reason) FROM backup_runs ORDER BY id"
         ).fetchall()
+
+
+async def test_every_scheduler_shows_how_restore_drills_ended(
+    addresses: Addresses, start_scheduler: StartScheduler, database: Database
+) -> None:
+    """The age of the newest that passed, or of the first backup while none has; and whether the last one failed."""
+    port = free_port()
+    start_scheduler(addresses, {"SCHEDULER_PORT": str(port)})
+    await asyncio.to_thread(await_alive, port)
+
+    def exported() -> dict[str, float]:
+        name = "upschedule_restore_drill_time_seconds"
+        found = {outcome: metric(port, name, outcome=outcome) for outcome in ("passed", "failed", "none")}
+        return {outcome: began for outcome, began in found.items() if began is not None}
+
+    def drill(began: datetime, outcome: str) -> None:
+        with psycopg.connect(database.backup_dsn) as connection:
+            values = (began, outcome)
+            connection.execute("INSERT INTO restore_drills (began_at, outcome) VALUES (%s, %s)", values)
+
+    assert exported() == {}
+    runs = Runs(dsn=database.backup_dsn)
+    runs.made(runs.begin(BEGAN), backup("first", BEGAN))
+    runs.verified("first", verification(BEGAN))
+    made = (BEGAN + timedelta(seconds=40)).timestamp()
+    assert exported() == {"none": made}
+    drill(BEGAN, "failed")
+    assert exported() == {"none": made, "failed": BEGAN.timestamp()}
+    drill(BEGAN + DAY, "passed")
+    assert exported() == {"passed": (BEGAN + DAY).timestamp()}
+    drill(datetime.now(tz=UTC), "running")
+    assert exported() == {"passed": (BEGAN + DAY).timestamp()}
+    killed = datetime.now(tz=UTC) - timedelta(hours=7)
+    drill(killed, "running")
+    assert exported() == {"passed": (BEGAN + DAY).timestamp(), "failed": killed.timestamp()}

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import structlog
 
+from upschedule.operations.cluster_backup.drill import Drill
 from upschedule.operations.cluster_backup.errors import ClusterBackupError, NotVerified, StepFailed, UnknownBackup
 from upschedule.operations.cluster_backup.model import BackupSet, Record
 from upschedule.operations.cluster_backup.objects.backup import ObjectBackup
@@ -16,6 +17,7 @@ from upschedule.operations.cluster_backup.repository import Repository
 from upschedule.operations.cluster_backup.retention import newest_to_keep
 from upschedule.operations.cluster_backup.runs import Runs
 from upschedule.operations.cluster_backup.scratch import ScratchOptions
+from upschedule.operations.cluster_backup.state import States
 from upschedule.operations.cluster_backup.verification import VerifyOptions, verify
 from upschedule.operations.migration.migrate import Timing
 
@@ -31,7 +33,8 @@ class Backups:
     """The backups of one cluster. Every method raises ClusterBackupError.
 
     `keep_days` is how far back every second can be restored. What was deleted or replaced in the repository stays
-    hidden there for `hidden_days`, in which an administrator can bring it back.
+    hidden there for `hidden_days`, in which an administrator can bring it back. A backup is followed by the `drill`, if
+    none has passed for `drill_days`; a drill that fails is recorded, and the backup counts all the same.
     """
 
     repository: Repository
@@ -43,6 +46,8 @@ class Backups:
     database: str
     keep_days: float = 7.0
     hidden_days: float = 9.0
+    drill: Drill | None = None
+    drill_days: float = 7.0
     timing: Timing = field(default_factory=Timing)
     now: Callable[[], datetime] = _now
 
@@ -56,7 +61,15 @@ class Backups:
             self.runs.end(run, self.now(), error)
             raise
         self.runs.end(run, self.now())
+        if self.drill and self.drill.is_due(self.drill_days):
+            self._run_drill(self.drill)
         return record
+
+    def _run_drill(self, drill: Drill) -> None:
+        try:
+            drill.run()
+        except psycopg.Error as error:
+            _log.warning("restore_drill_not_recorded", reason=str(error).strip())
 
     def _back_up(self, run: int | None) -> Record:
         try:
@@ -75,6 +88,21 @@ class Backups:
         record = self.verify(backup.label)
         self.remove_old()
         return record
+
+    def make_drill(self, states: States) -> Drill:
+        """One of the same stores and limits."""
+        return Drill(
+            dsn=self.reference.dsn,
+            database=self.database,
+            repository=self.repository,
+            records=self.records,
+            objects=self.objects,
+            states=states,
+            scratch=self.scratch,
+            archive_seconds=self.reference.archive_seconds,
+            timing=self.timing,
+            now=self.now,
+        )
 
     def verify(self, label: str) -> Record:
         """Restores the backup into a scratch server and records how that ended. Raises NotVerified, UnknownBackup."""

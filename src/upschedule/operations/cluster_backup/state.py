@@ -123,6 +123,10 @@ class States:
             raise StepFailed("Restoring the state", f"{error.filename or folder}: {error.strerror}") from error
         return chosen
 
+    def check(self, known: StateSet) -> None:
+        """Reads the set to its end. Raises StateDamaged."""
+        self._read(known, None)
+
     def remove_old(self, now: datetime, days: float) -> int:
         """Removes sets that are older, but never the newest of a name; returns how many."""
         known = self.list()

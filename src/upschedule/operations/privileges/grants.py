@@ -11,9 +11,9 @@ from upschedule.operations.privileges.tables import FUNCTIONS, TABLES
 
 #: Roles belong to the server and not to a database, so the operator of the server creates them.
 ROLES = (*map(role_of, PROCESSES), BACKUP_ROLE)
-#: Its runs, and nothing else that it may write (decision 34).
-_BACKUPS_OWN = "backup_runs"
-_NO_PROCESS_WRITES = frozenset({"schema_migrations", "releases", "restore_points", _BACKUPS_OWN})
+#: Its runs and drills, and nothing else that it may write (decision 34).
+_BACKUPS_OWN = ("backup_runs", "restore_drills")
+_NO_PROCESS_WRITES = frozenset({"schema_migrations", "releases", "restore_points", *_BACKUPS_OWN})
 
 
 def grant_all(conn: psycopg.Connection, *, shared_role: str, only_add: bool) -> None:
@@ -84,9 +84,9 @@ def _backup(tables: Collection[str]) -> Iterator[sql.Composed]:
     yield _with("GRANT SELECT ON ALL SEQUENCES IN SCHEMA public TO {role}", BACKUP_ROLE)
     yield _with("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON TABLES TO {role}", BACKUP_ROLE)
     yield _with("ALTER DEFAULT PRIVILEGES IN SCHEMA public GRANT SELECT ON SEQUENCES TO {role}", BACKUP_ROLE)
-    if _BACKUPS_OWN in tables:
+    for table in sorted(set(_BACKUPS_OWN) & set(tables)):
         yield sql.SQL("GRANT INSERT, UPDATE ON TABLE {table} TO {role}").format(
-            table=sql.Identifier(_BACKUPS_OWN), role=sql.Identifier(BACKUP_ROLE)
+            table=sql.Identifier(table), role=sql.Identifier(BACKUP_ROLE)
         )
 
 

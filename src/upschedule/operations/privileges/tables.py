@@ -61,8 +61,9 @@ TABLES: Mapping[str, Mapping[Process, str]] = {
     "restore_points": {},
     # Triggers write it with the owner's rights; the scheduler deletes old rows, and finds them by this column.
     "deletions": {"scheduler": "SELECT (id, deleted_at), DELETE"},
-    # The backup role writes it (grants.py).
+    # The backup role writes both (grants.py).
     "backup_runs": {"scheduler": "SELECT"},
+    "restore_drills": {"scheduler": "SELECT"},
     # The owner writes both tables; `upschedule prepare --wait` reads them with the role of the waiting process.
     "schema_migrations": dict.fromkeys(PROCESSES, "SELECT"),
     "releases": dict.fromkeys(PROCESSES, "SELECT"),
