@@ -3,8 +3,9 @@
 import copy
 import re
 import ssl
+import statistics
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +32,8 @@ from tools.local_cluster.cluster import NAMESPACE, LocalCluster
 pytestmark = [pytest.mark.timeout(900), pytest.mark.usefixtures("two_of_each")]
 #: The difference between two measurements on a busy machine.
 NOISE_SECONDS = 2.0
+#: The number of further rounds where the first comparison does not hold.
+MORE_ROUNDS = 2
 #: This is shorter than requests wait (R3.5) and than the students wait.
 AWAY_SECONDS = 8.0
 #: The longest `healthy_deadline` of the tested jobs, and one start.
@@ -61,6 +64,15 @@ def cost(cluster: LocalCluster, job: str, end: Callable[[Instance], None]) -> Co
     return Cost(seconds=visits.longest_seconds, seen=students.seen)
 
 
+def planned_cost(cluster: LocalCluster, job: str) -> Cost:
+    return cost(cluster, job, lambda instance: restart(cluster, instance))
+
+
+def median(costs: Sequence[Cost]) -> float:
+    """The median of the seconds."""
+    return statistics.median(each.seconds for each in costs)
+
+
 @pytest.mark.parametrize(
     "job",
     [
@@ -73,18 +85,25 @@ def cost(cluster: LocalCluster, job: str, end: Callable[[Instance], None]) -> Co
     ],
 )
 def test_a_planned_restart_costs_no_more_than_a_crash(cluster: LocalCluster, figure: Figure, job: str) -> None:
-    """Compared are `nomad alloc restart` and `kill -9` (R3.5, R10.5)."""
-    crash = cost(cluster, job, Instance.kill)
-    planned = cost(cluster, job, lambda instance: restart(cluster, instance))
-    for what, each in (("kill -9", crash), ("a planned restart", planned)):
-        figure(f"seconds at most between two answers at {what} of {job}", each.seconds)
-        figure(f"requests refused for a while at {what} of {job}", each.seen.refused)
-        figure(f"requests that failed at {what} of {job}", len(each.seen.failures))
-    assert planned.seconds <= crash.seconds + NOISE_SECONDS
+    """Compared are `nomad alloc restart` and `kill -9` (R3.5, R10.5).
+
+    A pause of the whole machine, which happens under load, falls into one measurement only. So a first pair that does
+    not hold is measured twice more, and the medians are compared: a fault of the restart shows in each round.
+    """
+    crashes, planned = [cost(cluster, job, Instance.kill)], [planned_cost(cluster, job)]
+    if median(planned) > median(crashes) + NOISE_SECONDS:
+        for _ in range(MORE_ROUNDS):
+            crashes.append(cost(cluster, job, Instance.kill))
+            planned.append(planned_cost(cluster, job))
+    for what, costs in (("kill -9", crashes), ("a planned restart", planned)):
+        figure(f"seconds at most between two answers at {what} of {job}", median(costs))
+        figure(f"requests refused for a while at {what} of {job}", max(each.seen.refused for each in costs))
+        figure(f"requests that failed at {what} of {job}", max(len(each.seen.failures) for each in costs))
+    assert median(planned) <= median(crashes) + NOISE_SECONDS
     if job != "traefik":  # Without Traefik there is no answer.
-        assert planned.seen.failures == [], planned.seen.summary()
-        assert crash.seen.failures == [], crash.seen.summary()
-        assert (crash.seen.documents, planned.seen.documents) == (DOCUMENTS, DOCUMENTS)
+        for each in (*crashes, *planned):
+            assert each.seen.failures == [], each.seen.summary()
+            assert each.seen.documents == DOCUMENTS
 
 
 def test_without_pgbouncer_what_needs_it_waits_and_the_rest_is_served(cluster: LocalCluster, figure: Figure) -> None:
