@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tools.cluster.build import prepare
 from tools.cluster.pinned_programs import cache
-from tools.local_cluster import agent_cleanup, shell_environment, stack_configuration
+from tools.local_cluster import agent_cleanup, shell_environment, stack_configuration, student
 from tools.local_cluster.certificates import Certificates, provide_certificates
 from tools.local_cluster.chroot import chroot_env, make_chroot
 from tools.local_cluster.consul_agent import ConsulAgent
@@ -30,11 +30,15 @@ HEALTHY_SECONDS = 240.0
 
 @dataclass(frozen=True)
 class LocalCluster:
-    """`report` receives a sentence for each step; the first release is packed from `repository`."""
+    """`report` receives a sentence for each step; the first release is packed from `repository`.
+
+    `with_student`: the stack has a synthetic student, whose account is exempt from the limits.
+    """
 
     plan: Plan
     report: Callable[[str], None]
     repository: Path = ROOT
+    with_student: bool = True
 
     def up(self) -> None:
         """Starts what does not run, and waits until all checks pass. Raises ClusterError."""
@@ -46,6 +50,8 @@ class LocalCluster:
         self.await_healthy()
         if not self.stack.setting("release"):
             self.first_release()
+        if self.with_student:
+            self.exempt_student()
         shell_environment.write_exports(self.plan.env_file, self.environment, self.path)
 
     def await_healthy(self) -> None:
@@ -62,6 +68,17 @@ class LocalCluster:
         self.stack.up()
         self.await_healthy()
         self.begin_backup()
+
+    def exempt_student(self) -> None:
+        """Signs its account up where the student has not done so. Raises ClusterError."""
+        self.report("Exempting the synthetic student from the limits of students …")
+        student.exempt(
+            self.plan.public_url,
+            self.certificates.authority,
+            mail=stack_configuration.STUDENT_MAIL,
+            password=stack_configuration.student_password(self.credentials),
+            environment=self.environment,
+        )
 
     def begin_backup(self) -> None:
         """Starts a backup without waiting for its end; the preparation of the second release waits for it."""
@@ -93,8 +110,8 @@ class LocalCluster:
     def prepare_stack(self) -> None:
         """Raises ClusterError."""
         self.stack.configure(
-            stack_configuration.settings(self.plan),
-            stack_configuration.secrets(self.credentials, self.certificates),
+            stack_configuration.settings(self.plan, student=self.with_student),
+            stack_configuration.secrets(self.credentials, self.certificates, student=self.with_student),
         )
 
     def down(self) -> None:

@@ -32,7 +32,12 @@ TOKENS = {
 PROGRAMS = {"redisProgram": "/usr/bin/valkey-server", "traefikProgram": "/usr/bin/traefik"}
 
 
-def settings(plan: Plan) -> Mapping[str, str]:
+#: The address of the synthetic student's account. No mail is sent to it, as the stack has no mail server.
+STUDENT_MAIL = "synthetic@upschedule.example"
+
+
+def settings(plan: Plan, *, student: bool) -> Mapping[str, str]:
+    """`student`: the stack has a synthetic student."""
     return {
         "userPrefix": users.PREFIX,
         "consulAddress": plan.address("consul_http"),
@@ -54,12 +59,14 @@ def settings(plan: Plan) -> Mapping[str, str]:
         "workerCores": "0",
         "workerCpuMhz": "200",
         **PROGRAMS,
+        **({"syntheticMail": STUDENT_MAIL} if student else {}),
         **{name: str(plan.ports[name]) for name in SERVICE_PORTS},
     }
 
 
-def secrets(credentials: Credentials, certificates: Certificates) -> Mapping[str, str]:
+def secrets(credentials: Credentials, certificates: Certificates, *, student: bool) -> Mapping[str, str]:
     return {
+        **({"syntheticPassword": student_password(credentials)} if student else {}),
         **{name: credentials.password(name) for name in PASSWORDS},
         **{name: consul_token(credentials, policy) for name, policy in TOKENS.items()},
         "storesAuthority": certificates.authority.read_text(encoding="ascii"),
@@ -69,6 +76,10 @@ def secrets(credentials: Credentials, certificates: Certificates) -> Mapping[str
         "traefikCertificate": certificates.public.certificate.read_text(encoding="ascii"),
         "traefikCertificateKey": certificates.public.key.read_text(encoding="ascii"),
     }
+
+
+def student_password(credentials: Credentials) -> str:
+    return credentials.password("syntheticPassword")
 
 
 def rotatable(values: Mapping[str, str]) -> Mapping[str, str]:

@@ -10,6 +10,9 @@ from tests.support.cluster.whole.cluster import consul_with, delete_settings, ow
 from tests.support.cluster.whole.instances import instances
 from tools.local_cluster.cluster import LocalCluster
 
+#: Below the time after which PostgreSQL ends a statement of the application.
+LOCKED_SECONDS, FREE_SECONDS = 3.0, 0.5
+
 
 @contextmanager
 def wrong_setting(cluster: LocalCluster) -> Iterator[None]:
@@ -67,6 +70,28 @@ def locked_leases(cluster: LocalCluster) -> Iterator[None]:
         connection.execute("LOCK TABLE leaderships IN ACCESS EXCLUSIVE MODE")
         yield
         connection.rollback()
+
+
+@contextmanager
+def locked_in_turns(cluster: LocalCluster, table: str) -> Iterator[None]:
+    """Requests that read the table wait for seconds, but are answered: the lock ends before their statements do."""
+    ended = threading.Event()
+
+    def lock() -> None:
+        with psycopg.connect(owner_url(cluster)) as connection:
+            while not ended.is_set():
+                connection.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE".encode())
+                ended.wait(LOCKED_SECONDS)
+                connection.rollback()
+                ended.wait(FREE_SECONDS)
+
+    thread = threading.Thread(target=lock)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
 
 
 @contextmanager

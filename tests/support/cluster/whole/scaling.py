@@ -129,6 +129,11 @@ class Connections:
 
 def measured(cluster: LocalCluster, expression: str) -> dict[str, float]:
     """What Prometheus says, by allocation; one value without that label is under the empty name."""
+    return samples(cluster, expression, "alloc")
+
+
+def samples(cluster: LocalCluster, expression: str, label: str) -> dict[str, float]:
+    """What Prometheus says, by the label; one value without it is under the empty name."""
     url = f"http://{cluster.plan.address('prometheusPort')}/api/v1/query"
     answer = httpx.get(url, params={"query": expression}, timeout=20).raise_for_status().json()
-    return {entry["metric"].get("alloc", ""): float(entry["value"][1]) for entry in answer["data"]["result"]}
+    return {entry["metric"].get(label, ""): float(entry["value"][1]) for entry in answer["data"]["result"]}
