@@ -150,6 +150,13 @@ def cluster_full(session: nox.Session) -> None:
 
 
 @nox.session
+def cluster_quiet(session: nox.Session) -> None:
+    """An hour of steady load on the whole cluster, a good release and a scaling, during which no alert fires."""
+    session.env["QUIET_SECONDS"] = "3600"
+    _test_clusters(session, "tests/cluster/test_quiet.py")
+
+
+@nox.session
 def fresh_machine(session: nox.Session) -> None:
     """`make run` and `make test` on a minimal Debian 12 that is made for it; needs root, takes half an hour."""
     session.run("python", "-m", "tools.prerequisites", "fresh_machine")

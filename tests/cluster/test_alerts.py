@@ -6,24 +6,28 @@ The file takes half an hour, so it belongs to `nox -s cluster_full` and to no jo
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
 import httpx
+import psycopg
 import pytest
 
 from tests.cluster.conftest import Figure
 from tests.support.cluster.tooling.alert_receivers import Hooks, receiving_hooks
 from tests.support.cluster.whole import causes
+from tests.support.cluster.whole.backups import backed_up
+from tests.support.cluster.whole.cluster import owner_url
 from tests.support.cluster.whole.instances import await_well, without
 from tests.support.cluster.whole.releases import tried, unlimited_traffic
+from tests.support.cluster.whole.runbooks import follow, shell
 from tests.support.cluster.whole.scaling import measured
 from tests.support.documents.generate import document
 from tests.support.mailbox import Mailbox, receiving_mail
 from tests.support.servers import wait_until
-from tools.local_cluster.cluster import LocalCluster
+from tools.local_cluster.cluster import NAMESPACE, LocalCluster
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800), pytest.mark.usefixtures("two_of_each")]
 PAGES, TICKETS = "on-call@example.org", "operations@example.org"
@@ -34,6 +38,8 @@ ARRIVES_SECONDS = 60.0
 PATIENCE_SECONDS = 300.0
 #: The short window of an error budget is five minutes.
 RESOLVED_SECONDS = 600.0
+#: For one question of the night (issue 12).
+QUESTION_SECONDS = 120.0
 VISITORS = 12
 #: The pause of a visitor between two requests. It gives enough requests for a 95th percentile within a minute.
 PAUSE_SECONDS = 0.4
@@ -194,6 +200,121 @@ def test_an_outage_calls_a_person(cluster: LocalCluster, reached: Reached, figur
     await_well(cluster)
 
     assert {to for alert in expected for to in reached.addressed(alert)} == {PAGES}
+
+
+def test_slow_answers_call_a_person_and_a_failed_backup_opens_a_ticket(
+    cluster: LocalCluster, reached: Reached, figure: Figure
+) -> None:
+    """A table is locked in turns, the backup's store is away during a run, and an exporter hangs (R6.4, R9.5)."""
+    since = time.monotonic()
+    slow = {"AnswersSlow": "a table that is locked for seconds"}
+    tickets = {
+        "BackupFailed": "a backup whose store is away",
+        "PostgresArchiveFailing": "a backup store that is away",
+        "TargetDown": "an exporter that hangs",
+    }
+    with visited(cluster, "/api/v1/calendars"):
+        with ExitStack() as broken, caused(reached, slow | tickets, figure, within_seconds=RESOLVED_SECONDS):
+            broken.enter_context(causes.locked_in_turns(cluster, "calendars"))
+            broken.enter_context(causes.frozen(cluster, "redis-exporter"))
+            broken.enter_context(without(cluster, "backup-store"))
+            cluster.nomad.api.call("PUT", "job", "backup", "periodic", "force", namespace=NAMESPACE)
+        await_resolved(reached, since, "AnswersSlow", "TargetDown")
+    repaired = backed_up(cluster, timeout_seconds=RESOLVED_SECONDS)
+    assert repaired.exit_code == 0, repaired.log
+    await_resolved(reached, since, "BackupFailed")
+    await_well(cluster)
+
+    assert reached.addressed("AnswersSlow") == {PAGES}
+    assert {to for alert in tickets for to in reached.addressed(alert)} == {TICKETS}
+
+
+def test_an_operator_answers_each_question_of_the_night_within_two_minutes(
+    cluster: LocalCluster, reached: Reached, figure: Figure
+) -> None:
+    """With nothing but the commands of the runbooks, as docs/reports/night-shift.md records it (issue 12)."""
+    environment, since = shell(cluster), time.monotonic()
+
+    def asked(question: str, answer: Callable[[], str]) -> str:
+        began = time.monotonic()
+        said = answer()
+        took = time.monotonic() - began
+        figure(f"seconds for: {question}", took)
+        assert took < QUESTION_SECONDS
+        return said
+
+    with causes.paused_queue(cluster), locked_events(cluster) as (blocker, statement):
+        job = waiting_document(cluster)
+        wait_until(lambda: reached.mailed("firing", "QueueWaitsLong", since), timeout_seconds=PATIENCE_SECONDS)
+        arrived = reached.mailed("firing", "QueueWaitsLong", since)
+        assert arrived
+        figure("seconds from an upload to the mail that it waits", arrived - since)
+        (mail,) = [text for text in reached.mailbox.texts(PAGES) if "QueueWaitsLong.md" in text][:1]
+        assert "Runbook: " in mail
+
+        assert "queue: paused" in asked(
+            "who fills the queue", lambda: follow("queue-filled", "Is the queue held up?", environment=environment)
+        )
+        assert job in asked(
+            "who fills the queue, by account", lambda: follow("queue-filled", "Who fills it?", environment=environment)
+        )
+        slow = asked(
+            "the slow instance and statement",
+            lambda: follow("database-slow", "Which instance, route and statement", environment=environment),
+        )
+        assert blocker in slow
+        assert statement in slow
+        listed = asked(
+            "which alerts fire", lambda: follow("silence-alert", "Which alerts fire", environment=environment)
+        )
+        assert "QueueWaitsLong" in listed
+        silenced = asked(
+            "silence an alert",
+            lambda: follow("silence-alert", "Silence one", environment=environment | {"ALERT": "QueueWaitsLong"}),
+        )
+        assert "QueueWaitsLong" not in silenced
+        asked("cancel a job", lambda: follow("queue-filled", "Cancel a job", environment=environment | {"JOB": job}))
+        assert job in asked("which job failed", lambda: follow("job-failed", "Which", environment=environment))
+        assert "reading-cancelled" in asked(
+            "why it failed", lambda: follow("job-failed", "Why", environment=environment | {"JOB": job})
+        )
+    asked(
+        "end the silence",
+        lambda: follow("silence-alert", "End the silence", environment=environment | {"ALERT": "QueueWaitsLong"}),
+    )
+    asked("retry a dead letter", lambda: follow("job-failed", "Read it again", environment=environment | {"JOB": job}))
+    wait_until(lambda: "completed" in asked_again(environment, job), timeout_seconds=PATIENCE_SECONDS)
+    await_well(cluster)
+
+
+def asked_again(environment: Mapping[str, str], job: str) -> str:
+    """The first line of `why`."""
+    return follow("job-failed", "Why", environment={**environment, "JOB": job}).splitlines()[0]
+
+
+def waiting_document(cluster: LocalCluster) -> str:
+    """The job of an upload."""
+    verify = ssl.create_default_context(cafile=cluster.certificates.authority)
+    with httpx.Client(base_url=cluster.plan.public_url, verify=verify, timeout=30) as student:
+        files = {"file": ("schedule.pdf", document(17, rows_max=4).data, "application/pdf")}
+        return str(student.post("/api/v1/uploads", files=files).raise_for_status().json()["id"])
+
+
+@contextmanager
+def locked_events(cluster: LocalCluster) -> Iterator[tuple[str, str]]:
+    """A statement waits for the lock of a table. Yields the process that holds the lock, and the table's name."""
+    word = "of_a_test_waiting"
+    with psycopg.connect(owner_url(cluster), autocommit=True) as owner:
+        owner.execute(f"CREATE TABLE {word} (word text)".encode())
+        try:
+            with psycopg.connect(owner_url(cluster)) as holder, psycopg.connect(owner_url(cluster)) as waiting:
+                holder.execute(f"LOCK TABLE {word}".encode())
+                waiting.pgconn.send_query(f"SELECT count(*) FROM {word}".encode())
+                yield str(holder.info.backend_pid), word
+                holder.rollback()
+                waiting.close()
+        finally:
+            owner.execute(f"DROP TABLE {word}".encode())
 
 
 def test_the_measurements_of_forty_days_fit_their_disk(cluster: LocalCluster, figure: Figure) -> None:

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from uuid import uuid4
 
 import msgspec
 
+from tests.support.sandbox.inspection import names_of_processes
 from tests.support.sandbox.scripted_reader import golden
 from tests.support.sandbox.scripted_worker import a_sandbox
-from tests.support.services import Addresses, a_document, new_account, opened, until_final
+from tests.support.services import Addresses, a_document, new_account, opened, until, until_final
 from upschedule.metrics import JOB_STAGE_SECONDS
 from upschedule.processing.job import Status
 from upschedule.scheduler.app import schedule
@@ -69,6 +71,28 @@ async def test_each_stage_of_a_job_is_measured(addresses: Addresses) -> None:
         "reading": 1,
         "storing": 1,
     }
+
+
+async def test_the_process_that_reads_a_document_is_named_after_the_request(addresses: Addresses) -> None:
+    """The request id passes from the upload through the job to the sandbox (R6.3)."""
+    request_id = uuid4().hex
+    async with opened(addresses) as services, working(addresses):
+        account_id = await new_account(services)
+        document = a_document("slow 60 1 COS132")
+        accepted = await services.intake.accept(
+            account_id, file_name="a.pdf", data=document, request_id=request_id, settings=services.settings
+        )
+        await until_named(request_id[:15])
+        await services.jobs.delete(account_id, accepted.job.id)
+
+
+async def until_named(name: str) -> None:
+    """Waits for a process of this name."""
+
+    async def found() -> bool:
+        return name in names_of_processes()
+
+    await until(found)
 
 
 def stages() -> dict[str, float]:

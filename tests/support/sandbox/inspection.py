@@ -5,6 +5,7 @@ import os
 import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -38,6 +39,15 @@ def readers_of(zygote: int) -> list[int]:
 def name_of(process_id: int) -> str:
     """As `ps` and the kernel's log show it."""
     return Path(f"/proc/{process_id}/comm").read_text(encoding="ascii").strip()
+
+
+def names_of_processes() -> set[str]:
+    """The names of all processes of this machine."""
+    found: set[str] = set()
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # It ended meanwhile.
+            found.add(name_of(int(process.name)))
+    return found
 
 
 class Seen(NamedTuple):
