@@ -1,4 +1,4 @@
-"""Newer printings of a schedule: what they change, in words. Pure."""
+"""Describes in words what a newer version of a schedule changes. Pure functions."""
 
 import collections
 import datetime as dt
@@ -15,24 +15,26 @@ from upschedule.timetable.text import summary
 from upschedule.web.pages.years import written
 
 _SAST = dt.timezone(dt.timedelta(hours=2))
+#: The label of one change.
 _LABELS: Mapping[ChangeKind, str] = {
     "added": "Added", "removed": "Removed", "moved": "Moved", "time": "New time", "venue": "New venue",
     "details": "Changed",
 }  # fmt: skip
+#: Words after a number of changes, such as "3 moved".
 _NOUNS: Mapping[ChangeKind, str] = {
     "added": "added", "removed": "removed", "moved": "moved", "time": "new time", "venue": "new venue",
-    "details": "changed otherwise",
+    "details": "other changes",
 }  # fmt: skip
 _DETAILS: Mapping[str, str] = {
     "status": "status", "comments": "comments", "language": "language", "campus": "campus",
     "exam_campus": "campus", "module_campus": "module campus", "study_programmes": "study programmes",
 }  # fmt: skip
-#: More venues than these are counted.
+#: At most this many venues are named; of the others, only the number is shown.
 _VENUES_SHOWN = 3
 
 
 class ChangeLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One entry; `before` and `after` say only what differs, and are empty where there is nothing to say."""
+    """One changed entry. `before` and `after` have only what differs; one is empty if the entry is new or removed."""
 
     labels: tuple[str, ...]
     what: str
@@ -41,14 +43,17 @@ class ChangeLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Printing(msgspec.Struct, frozen=True, kw_only=True):
-    """A document by its name, and when it was added: two printings often have one name."""
+    """A document by its name, and when it was added: two versions of a schedule often have the same name."""
 
     name: str
     added: str
 
 
 class ReplacementView(msgspec.Struct, frozen=True, kw_only=True):
-    """`asked`: to be decided on; else it can be undone. `document` is the one that the decision is about."""
+    """One replacement. If `asked`, the student has to decide about it; otherwise it was made and can be undone.
+
+    `document` is the id that the form sends.
+    """
 
     document: UUID
     asked: bool
@@ -59,14 +64,14 @@ class ReplacementView(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def replacement_views(plan: Plan, jobs: Sequence[JobStatus]) -> tuple[ReplacementView, ...]:
-    """Questions first."""
+    """One view for each replacement: open questions first, then those that were made, newest first."""
     by_id = {job.id: job for job in jobs}
     found: list[Replacement] = [*plan.questions, *reversed(plan.done)]
     return tuple(_view(replacement, by_id) for replacement in found)
 
 
 def change_line(change: Change) -> ChangeLine:
-    """`before` and `after` of a change in words."""
+    """Describes one change in words."""
     return ChangeLine(
         labels=tuple(_LABELS[kind] for kind in change.kinds),
         what=summary(change.event),
@@ -101,10 +106,10 @@ def _described(event: Event | None, change: Change) -> str:
     if event is None:
         return ""
     parts: list[str] = []
-    alone = change.before is None or change.after is None
-    if alone or {"moved", "time"} & set(change.kinds):
+    is_one_sided = change.before is None or change.after is None
+    if is_one_sided or {"moved", "time"} & set(change.kinds):
         parts.append(_when(event))
-    if alone or "venue" in change.kinds:
+    if is_one_sided or "venue" in change.kinds:
         parts.append(_where(event))
     if "details" in change.kinds:
         parts += _details(event, change)
