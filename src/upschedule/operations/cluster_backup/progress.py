@@ -37,7 +37,7 @@ def reporting_size(
 
 
 def progress_line(ratio: float, seconds: float) -> str:
-    """Of the files; the write-ahead log follows them."""
+    """The progress of restoring the files; the write-ahead log is restored after them."""
     left = seconds * (1 - ratio) / ratio if 0 < ratio < 1 else 0.0
     return f"Restoring the files: {min(ratio, 1.0):.0%}, about {left:.0f} s left"
 

@@ -49,7 +49,7 @@ class ScratchServer(Server):
         super().__init__("The scratch server", directory, programs=[programs / "postgres"])
 
     def dsn(self, database: str) -> str:
-        """As the superuser of the restored server."""
+        """The connection string of the superuser of the restored server."""
         return f"host={self.directory} port=5432 user=postgres dbname={database}"
 
     def prepare(self) -> None:

@@ -91,7 +91,7 @@ class States:
         return msgspec.structs.replace(made, stored_bytes=size)
 
     def list(self) -> Sequence[StateSet]:
-        """By name, the oldest first."""
+        """All sets by name, the oldest first."""
         found: list[StateSet] = []
         seen_to = ""
         try:

@@ -26,7 +26,7 @@ class RecoveryTarget(msgspec.Struct, frozen=True, kw_only=True):
     value: str = ""
 
     def options(self) -> list[str]:
-        """Of pgBackRest."""
+        """The options of pgBackRest for this target."""
         if self.kind == "default":
             return [f"--set={self.label}", "--type=default"]
         return [f"--set={self.label}", f"--type={self.kind}", f"--target={self.value}", "--target-action=promote"]

@@ -94,7 +94,7 @@ class ObjectBackup:
         return Returned(present=present, returned=returned, missing=len(needed) - present - returned)
 
     def bring_back_needed(self) -> Returned:
-        """For the live database, whose object store lost files."""
+        """Restores files for the running database, whose object store has lost them."""
         return self.bring_back(self._needed())
 
     def in_time(self, file: StoredFile) -> bool:
