@@ -323,8 +323,8 @@ def _nothing_to_revert(cluster: Cluster, states: States, record: ReleaseRecord |
     if record is None or all(each.phase in _GONE for each in states.values()):
         return ExitCode.DONE
     cluster.report(
-        "To revert the running release as well, first set the stack back to it (docs/runbooks/revert.md); then `revert` "
-        f"starts the previous one, {record.label}."
+        "To revert the running release as well, first set the stack back to it (docs/runbooks/revert.md). Then "
+        f"`revert` starts the previous one, {record.label}."
     )
     return ExitCode.FAILED
 

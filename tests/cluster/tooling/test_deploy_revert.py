@@ -93,7 +93,7 @@ def test_a_release_can_be_left_after_the_next_one_failed(site: Site) -> None:
     site.await_phase("returned")
 
     nothing = site.deploy("revert")
-    assert (nothing.code, "starts the one before, one (c0ffeeone)" in nothing.text) == (FAILED, True), nothing.text
+    assert (nothing.code, "starts the previous one, one (c0ffeeone)" in nothing.text) == (FAILED, True), nothing.text
     assert runs(site, "two")
 
     site.stack_applied("two")
