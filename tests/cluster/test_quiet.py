@@ -25,7 +25,7 @@ from tools.local_cluster.cluster import LocalCluster
 STEADY_SECONDS = float(os.environ.get("QUIET_SECONDS", "600"))
 pytestmark = [pytest.mark.timeout(STEADY_SECONDS + 3000), pytest.mark.long]
 WORKERS, FEW = 20, 2
-READERS, PAUSE_SECONDS = 2, 1.0
+READERS, PAUSE_SECONDS = 4, 0.5
 EVERY_SECONDS = 20.0
 POLL_SECONDS = 2.0
 SHRUNK_SECONDS = 900.0
