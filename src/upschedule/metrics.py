@@ -177,6 +177,12 @@ SESSION_LOOKUPS = _counter(
     ["outcome"],
 )
 SESSIONS_BEGUN = _counter("upschedule_sessions_begun", "sessions", "Sessions of visitors that began")
+PICTURES = _counter(
+    "upschedule_pictures",
+    "pictures",
+    "Pictures of rows that were asked for, by outcome: drawn, none in time, too many at once, file gone",
+    ["outcome"],
+)
 MAILS = _counter(
     "upschedule_mails",
     "attempts",

@@ -38,6 +38,13 @@ class FileGone(Refusal):
     title = "The file was deleted"
 
 
+class NoPicture(Refusal):
+    """This row cannot be drawn at the moment. Compare the text with your PDF, or reload the page a little later."""
+
+    code = "no-picture"
+    title = "No picture of this row"
+
+
 class QuotaExceeded(Refusal):
     """There is no room left for this file among your stored files. Delete a schedule and upload again."""
 

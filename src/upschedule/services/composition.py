@@ -32,6 +32,7 @@ from upschedule.processing.doorbell import Doorbell
 from upschedule.processing.intake import Intake
 from upschedule.processing.operators.changes import OperatorChanges
 from upschedule.processing.operators.questions import OperatorQuestions
+from upschedule.processing.pictures import PictureDesk, RowPictures, block_seconds
 from upschedule.processing.provisional import ProvisionalReadings, WorkerRelease
 from upschedule.processing.queue import Queue
 from upschedule.processing.queue_metrics import QueueMetrics
@@ -83,6 +84,13 @@ class Services:
             settings, stores, self.mailer, delete_documents=self.jobs.delete_all
         )
         self.exemptions = Exemptions(stores.database)
+        self.pictures = RowPictures(
+            stores.database,
+            stores.redis_cache,
+            seconds_max=settings.jobs.picture_seconds_max,
+            block_seconds=block_seconds(settings),
+            new_id=uuid4,
+        )
         self._calendars = _calendar_service(settings, stores.database) if settings.web.feed_secret else None
         self.feeds = FeedService(stores.database, _calendar_options(settings), now=_now)
 
@@ -137,6 +145,16 @@ class Services:
             shares=_shares(settings),
             reader_version=READER_VERSION,
             release=settings.rollout.release,
+        )
+
+    def picture_desk(self, sandbox: Sandbox) -> PictureDesk:
+        """For a worker, which owns the sandbox."""
+        return PictureDesk(
+            database=self.database,
+            objects=self.objects,
+            redis=self.redis_cache,
+            sandbox=sandbox,
+            settings=self.settings,
         )
 
     def canary(self, runner: Runner, share: Callable[[], float]) -> Canary:

@@ -48,6 +48,9 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     mails_per_hour: Annotated[
         int, Meta(ge=1, le=AMOUNT_MAX, description="Messages that one e-mail address may be sent"), LIVE
     ] = 5
+    pictures_per_minute: Annotated[
+        int, Meta(ge=1, le=AMOUNT_MAX, description="Pictures of rows that an account may ask for"), LIVE
+    ] = 60
     streams_per_account: Annotated[
         int, Meta(ge=1, le=AMOUNT_MAX, description="Open status streams of an account in one process"), LIVE
     ] = 20

@@ -94,6 +94,9 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     retention_seconds: Annotated[
         float, Meta(gt=0, description="How often files, messages and dead letters past their time are removed")
     ] = 60.0
+    picture_seconds_max: Annotated[
+        float, Meta(gt=0, le=10, description="Longest wait for the picture of a row, before its text alone is shown")
+    ] = 4.0
     status_cache_seconds_final: Annotated[int, Meta(ge=1, description="Caching of a finished status (R4.1)")] = 3600
     status_cache_seconds_pending: Annotated[int, Meta(ge=1, description="Caching of a pending status (R4.2)")] = 60
 
@@ -117,6 +120,12 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
             ge=1, le=64, description="Of the documents read at once, those that needed more than a first, short reading"
         ),
     ] = 1
+    picture_cpu_seconds: Annotated[float, Meta(gt=0, description="Processor time of drawing the picture of a row")] = (
+        1.0
+    )
+    picture_bytes_max: Annotated[
+        int, Meta(ge=1024, le=MEBIBYTE, description="Largest picture of a row; a larger one is not shown")
+    ] = 262_144
     sandbox_required: Annotated[
         tuple[Literal["landlock", "namespaces"], ...],
         Meta(description="Protections besides seccomp without which nothing is read: landlock, namespaces"),

@@ -142,6 +142,7 @@ def _context(services: Services, settings: Settings, drain: Drain, instance: str
     return WebContext(
         services=services,
         job_service=services.jobs,
+        pictures=services.pictures,
         accounts=services.accounts,
         own_account=services.own_account,
         password_resets=services.password_resets,

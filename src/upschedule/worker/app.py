@@ -14,6 +14,7 @@ from taskiq.receiver import Receiver
 
 from upschedule.golden import Golden
 from upschedule.pdf.sandbox import Sandbox
+from upschedule.processing.pictures import PictureDesk, beside
 from upschedule.processing.runner import Runner
 from upschedule.runtime.endpoint import Probes, serving
 from upschedule.runtime.periodic import every
@@ -48,7 +49,7 @@ async def work(
         _log.info("worker_started", port=port, concurrency=settings.worker.concurrency)
         async with _release_renewed(services, settings):
             if await _before(stop, self_check.run()):
-                await _read_documents(services.broker, runner, settings, gate, stop)
+                await _read_documents(services, runner, services.picture_desk(sandbox), gate, stop)
         _log.info("worker_stopped")
 
 
@@ -78,14 +79,18 @@ def _hearing(services: Services, runner: Runner, gate: RolloutGate) -> Callable[
 
 
 async def _read_documents(
-    broker: AsyncBroker, runner: Runner, settings: Settings, gate: RolloutGate, stop: asyncio.Event
+    services: Services, runner: Runner, desk: PictureDesk, gate: RolloutGate, stop: asyncio.Event
 ) -> None:
-    """Fetches messages until `stop`, as a canary those of its share. Jobs not finished in time return to the queue."""
+    """Fetches messages until `stop`, as a canary those of its share. Jobs not finished in time return to the queue.
+
+    A canary draws no pictures of rows.
+    """
+    broker, settings = services.broker, services.settings
     stopping = asyncio.create_task(_stop_claiming(runner, stop))
     try:
         await _read_share(broker, settings, gate, stop)
         if not stop.is_set():
-            await _listen(broker, settings, concurrency=settings.worker.concurrency, finish=stop)
+            await beside(desk, _listen(broker, settings, concurrency=settings.worker.concurrency, finish=stop))
     finally:
         stopping.cancel()
         await runner.give_back()

@@ -19,11 +19,13 @@ from upschedule.pdf.sandbox.messages import (
     ChildMessage,
     Done,
     Failed,
+    Painted,
     ReadingProgress,
     Refused,
     Start,
     ZygoteOptions,
 )
+from upschedule.timetable.event import Box
 
 #: Exit code of a child that ran out of memory: it may not have enough left to say so in words.
 OUT_OF_MEMORY = 71
@@ -34,7 +36,7 @@ DESCRIPTORS_MAX = 1024
 _DEV_NULL = 0
 _STANDARD_ERROR = 2
 _FRAMES_TOLD = 8
-_MESSAGE_BYTES_MAX = 256
+_MESSAGE_BYTES_MAX = 1024
 # Made before there is a document.
 _STARTS = msgspec.json.Decoder[Start](Start)
 
@@ -47,10 +49,24 @@ class Reader(Protocol):
         ...
 
 
+class Painter(Protocol):
+    """The function that a child runs for a picture."""
+
+    def __call__(self, data: bytes, box: Box, *, limits: ReadingLimits) -> bytes:
+        """Draw a part of a page as a PNG."""
+        ...
+
+
 def run(
-    reader: Reader, warm_up: Callable[[], object], options: ZygoteOptions, refused: frozenset[Protection], *, link: int
+    reader: Reader,
+    painter: Painter,
+    warm_up: Callable[[], object],
+    options: ZygoteOptions,
+    refused: frozenset[Protection],
+    *,
+    link: int,
 ) -> NoReturn:
-    """Warm up, wait for a document on `link` (a descriptor), lock down, read, send the result, end.
+    """Warm up, wait for a document on `link` (a descriptor), lock down, read or draw, send the result, end.
 
     The warm-up makes this process's own copies of the memory that reading writes to, so that no document waits for it.
     """
@@ -67,7 +83,10 @@ def run(
             # A timer, because the kernel's limit counts whole seconds. After the lock-down it cannot be set again.
             signal.setitimer(signal.ITIMER_PROF, start.cpu_seconds)
         lock_down(options.limits, refused, parent=zygote)
-        _send(channel, _outcome(reader, data, options.reading, channel))
+        if start.box is None:
+            _send(channel, _outcome(reader, data, options.reading, channel))
+        else:
+            _send(channel, _picture(painter, data, start.box, options.reading))
         code = 0
     except MemoryError:
         code = OUT_OF_MEMORY
@@ -109,6 +128,13 @@ def _outcome(reader: Reader, data: bytes, reading: ReadingLimits, channel: int) 
 
     try:
         return Done(reader(data, limits=reading, progress=progress))  # pyright: ignore[reportArgumentType] - the parent checks
+    except UnreadableDocument as refusal:
+        return Refused(code=refusal.code, detail=refusal.detail[:TEXT_CHARACTERS_MAX])
+
+
+def _picture(painter: Painter, data: bytes, box: Box, reading: ReadingLimits) -> ChildMessage:
+    try:
+        return Painted(painter(data, box, limits=reading))
     except UnreadableDocument as refusal:
         return Refused(code=refusal.code, detail=refusal.detail[:TEXT_CHARACTERS_MAX])
 

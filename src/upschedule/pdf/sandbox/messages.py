@@ -9,7 +9,7 @@ import msgspec
 
 from upschedule.pdf.limits import ReadingLimits
 from upschedule.pdf.sandbox.limits import Protection, SandboxLimits
-from upschedule.timetable.event import Extraction
+from upschedule.timetable.event import Box, Extraction
 
 DATAGRAM_BYTES_MAX = 4096
 TEXT_CHARACTERS_MAX = 2000
@@ -21,13 +21,15 @@ Count = Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
 
 
 class ReaderFunction(msgspec.Struct, frozen=True, kw_only=True):
-    """The function that a child runs: `module:name` of a function with the signature of `upschedule.pdf.reader.read`.
+    """The functions that a child runs: `module:name` of one with the signature of `upschedule.pdf.reader.read`.
 
-    `warm_up` names the function that zygote and child call with the limits of reading before there is a document.
-    Modules are imported from `search_path` after the installed packages.
+    `painter` is one like `upschedule.pdf.picture.paint`. `warm_up` names the function that zygote and child call with
+    the limits of reading before there is a document. Modules are imported from `search_path` after the installed
+    packages.
     """
 
     function: str = "upschedule.pdf.reader:read"
+    painter: str = "upschedule.pdf.picture:paint"
     warm_up: str | None = "upschedule.pdf.sandbox.warm_up:warm_up"
     search_path: tuple[str, ...] = ()
 
@@ -44,12 +46,14 @@ class Fork(msgspec.Struct, frozen=True, tag=True):
     """Read a document. The message carries the descriptors of the document and of the child's end of its channel.
 
     `cpu_seconds` ends the child sooner than the limit of all children would; such a reading may be repeated.
-    `reference` becomes the child's name: the beginning of the id of the request that sent the document.
+    `reference` becomes the child's name: the beginning of the id of the request that sent the document. With `box` the
+    child draws this part of a page and reads nothing.
     """
 
     id: int
     cpu_seconds: float | None = None
     reference: str = ""
+    box: Box | None = None
 
 
 class Start(msgspec.Struct, frozen=True):
@@ -57,6 +61,7 @@ class Start(msgspec.Struct, frozen=True):
 
     cpu_seconds: float | None
     reference: str
+    box: Box | None
 
 
 class Kill(msgspec.Struct, frozen=True, tag=True):
@@ -105,6 +110,12 @@ class Done(msgspec.Struct, frozen=True, tag=True):
     extraction: Extraction
 
 
+class Painted(msgspec.Struct, frozen=True, tag=True):
+    """The part of the page was drawn; `image` is a PNG."""
+
+    image: bytes
+
+
 class Refused(msgspec.Struct, frozen=True, tag=True):
     """The document cannot be read. `code` is that of a class of `upschedule.pdf.errors`, `detail` its message."""
 
@@ -120,4 +131,4 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 Request = Fork | Kill | Ping
 Report = Ready | Answered | Exited
-ChildMessage = ReadingProgress | Done | Refused | Failed
+ChildMessage = ReadingProgress | Done | Painted | Refused | Failed

@@ -21,13 +21,14 @@ from upschedule.pdf.sandbox.messages import (
     ChildMessage,
     Done,
     Failed,
+    Painted,
     ReaderFunction,
     ReadingProgress,
     Refused,
     ZygoteOptions,
 )
 from upschedule.pdf.sandbox.zygote_process import ChildProcess, ZygoteProcess
-from upschedule.timetable.event import Extraction
+from upschedule.timetable.event import Box, Extraction
 
 OnProgress = Callable[[int, int], Awaitable[None] | None]
 OnSpent = Callable[[float], None]
@@ -37,12 +38,13 @@ _MESSAGES = msgspec.json.Decoder[ChildMessage](ChildMessage)
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """One reading; `deadline` is a time of the event loop."""
+    """One reading, or with `box` one picture; `deadline` is a time of the event loop."""
 
     data: bytes
     deadline: float
     cpu_seconds: float | None
     reference: str
+    box: Box | None = None
 
 
 class Sandbox:
@@ -136,6 +138,31 @@ class Sandbox:
         finally:
             SANDBOX_READINGS.labels(outcome=outcome).inc()
 
+    async def picture(
+        self, data: bytes, box: Box, *, deadline_seconds: float, cpu_seconds: float, reference: str = ""
+    ) -> bytes:
+        """Draw the part of a page that shows an entry, as a PNG from a process that is not trusted.
+
+        It takes its turn among the readings. Raises as `read` does.
+        """
+        deadline = asyncio.get_running_loop().time() + deadline_seconds
+        asked = Asked(data=data, deadline=deadline, cpu_seconds=cpu_seconds, reference=reference, box=box)
+        async with self._turn(deadline), self._child(asked, None) as (child, lines):
+            try:
+                async with asyncio.timeout_at(deadline):
+                    message = await self._next_message(child, lines)
+            except TimeoutError:
+                raise TookTooLong from None
+        match message:
+            case Painted(image=image):
+                return image
+            case Refused():
+                raise verdict.refusal(message)
+            case Failed(error=error):
+                raise SandboxFailed(f"the painter failed: {error}")
+            case _:
+                raise SandboxFailed("the drawing process sent another message than a picture")
+
     @asynccontextmanager
     async def _turn(self, deadline: float) -> AsyncGenerator[None]:
         try:
@@ -172,7 +199,9 @@ class Sandbox:
         try:
             async with asyncio.timeout_at(asked.deadline):
                 zygote = await self._living_zygote()
-                return await zygote.fork(asked.data, channel, cpu_seconds=asked.cpu_seconds, reference=asked.reference)
+                return await zygote.fork(
+                    asked.data, channel, cpu_seconds=asked.cpu_seconds, reference=asked.reference, box=asked.box
+                )
         except TimeoutError:
             raise SandboxFailed("the deadline passed before a reading process had started") from None
         except OSError as error:
@@ -203,6 +232,8 @@ class Sandbox:
                     raise verdict.refusal(message)
                 case Failed(error=error):
                     raise SandboxFailed(f"the reader failed: {error}")
+                case Painted():
+                    raise SandboxFailed("the reading process sent a picture")
                 case ReadingProgress(done=done, total=total):
                     # Each page counts once, so a child that sends messages endlessly does not keep its lease.
                     if not last < done <= total:

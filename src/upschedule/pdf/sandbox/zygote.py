@@ -19,7 +19,7 @@ from typing import Any
 
 import msgspec
 
-from upschedule.pdf.sandbox.child import DESCRIPTORS_MAX, Reader, run
+from upschedule.pdf.sandbox.child import DESCRIPTORS_MAX, Painter, Reader, run
 from upschedule.pdf.sandbox.limits import Protection
 from upschedule.pdf.sandbox.lockdown import die_first_and_with_the_parent, drop_privileges, prepare
 from upschedule.pdf.sandbox.messages import (
@@ -65,6 +65,7 @@ class Zygote:
         self._options = options
         sys.path.extend(options.reader.search_path)
         self._reader: Reader = _load(options.reader.function)
+        self._painter: Painter = _load(options.reader.painter)
         self._warm_up = _warm_up(options)
         self._warm_up()
         refused = prepare()
@@ -115,7 +116,7 @@ class Zygote:
         """Return the reason of a failure, such as too many processes."""
         try:
             child = self._spare or self._fork()
-            start = Start(request.cpu_seconds, request.reference)
+            start = Start(request.cpu_seconds, request.reference, request.box)
             socket.send_fds(child.link, [msgspec.json.encode(start)], [document, channel])
         except OSError as error:
             return str(error)
@@ -136,7 +137,7 @@ class Zygote:
         with theirs:
             process_id = os.fork()
             if process_id == 0:
-                run(self._reader, self._warm_up, self._options, self._refused, link=theirs.fileno())
+                run(self._reader, self._painter, self._warm_up, self._options, self._refused, link=theirs.fileno())
         child = _Child(process_id, os.pidfd_open(process_id), link)
         self._selector.register(child.pidfd, selectors.EVENT_READ, child)
         return child

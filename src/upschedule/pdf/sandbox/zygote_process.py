@@ -29,6 +29,7 @@ from upschedule.pdf.sandbox.messages import (
     ZygoteOptions,
 )
 from upschedule.pdf.sandbox.verdict import signal_name
+from upschedule.timetable.event import Box
 
 # A second of processor; with fifty others on two cores, each abandoned start delays the others further.
 _START_SECONDS_MAX = 120.0
@@ -80,7 +81,13 @@ class ZygoteProcess:
         return self._ready.result().refused
 
     async def fork(
-        self, data: bytes, channel: socket.socket, *, cpu_seconds: float | None = None, reference: str = ""
+        self,
+        data: bytes,
+        channel: socket.socket,
+        *,
+        cpu_seconds: float | None = None,
+        reference: str = "",
+        box: Box | None = None,
     ) -> "ChildProcess":
         """Start a child on a document; `channel` is its end. Raises SandboxFailed, or OSError for want of memory."""
         request_id = self._next_id()
@@ -89,7 +96,7 @@ class ZygoteProcess:
         child = ChildProcess(self, request_id, exited)
         document = _sealed(data)
         try:
-            fork = Fork(request_id, cpu_seconds, reference[:REFERENCE_CHARACTERS_MAX])
+            fork = Fork(request_id, cpu_seconds, reference[:REFERENCE_CHARACTERS_MAX], box)
             await self._ask(fork, document, channel.fileno())
         except SandboxFailed:
             self.forget_child(request_id)

@@ -12,6 +12,7 @@ from upschedule.accounts.service import AccountService
 from upschedule.calendars.feeds import FeedService
 from upschedule.calendars.service import CalendarService
 from upschedule.calendars.shares import ShareService
+from upschedule.processing.pictures import RowPictures
 from upschedule.processing.service import JobService
 from upschedule.services import Services
 from upschedule.web.http.client_addresses import ClientAddresses
@@ -30,6 +31,7 @@ class WebContext(msgspec.Struct, frozen=True, kw_only=True):
     services: Services
     #: Not "jobs": a wrong field of that name in a body would count as the dependency's fault, a 500.
     job_service: JobService
+    pictures: RowPictures
     accounts: AccountService
     own_account: OwnAccount
     #: None where no mail is sent.

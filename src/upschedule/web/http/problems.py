@@ -37,6 +37,7 @@ STATUSES: Mapping[type[Refusal], http.HTTPStatus] = {
     processing.NotFailed: http.HTTPStatus.CONFLICT,
     processing.NothingToRetry: http.HTTPStatus.CONFLICT,
     processing.FileGone: http.HTTPStatus.CONFLICT,
+    processing.NoPicture: http.HTTPStatus.SERVICE_UNAVAILABLE,
     processing.QuotaExceeded: http.HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     processing.QueueFull: http.HTTPStatus.SERVICE_UNAVAILABLE,
     processing.ReadingTimeUsedUp: http.HTTPStatus.TOO_MANY_REQUESTS,

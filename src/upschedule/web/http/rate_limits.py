@@ -147,6 +147,11 @@ class RateLimits:
         limit = _status(settings_of(connection.scope).limits)
         _announce(limit, connection, await self._count(limit, connection, str(account_id)))
 
+    async def picture(self, connection: Connection, account_id: UUID) -> None:
+        """A picture of a row, which a worker draws."""
+        if not await self._exemptions.cover(account_id):
+            await self._count(_picture(settings_of(connection.scope).limits), connection, str(account_id))
+
     async def _count_in_share(self, settings: LimitSettings, connection: Connection) -> None:
         """What an address was granted above its share counts in it as well.
 
@@ -286,6 +291,16 @@ def _status(settings: LimitSettings) -> Limit:
         seconds=_MINUTE_SECONDS,
         open=True,
         detail=f"You may ask {settings.status_per_minute} times a minute. Follow the job's stream instead.",
+    )
+
+
+def _picture(settings: LimitSettings) -> Limit:
+    return Limit(
+        name="pictures",
+        amount=settings.pictures_per_minute,
+        seconds=_MINUTE_SECONDS,
+        open=True,
+        detail=f"You may look at {settings.pictures_per_minute} rows a minute. Try again later.",
     )
 
 

@@ -8,6 +8,7 @@ import msgspec
 
 from upschedule.processing.job import JobStatus, Status
 from upschedule.timetable.event import Event, Exam, Extraction, Lecture
+from upschedule.web.pages.evidence import rows_read
 from upschedule.web.pages.warnings import PlacedWarning, placed_warning
 
 _MEGABYTE = 1_000_000
@@ -27,7 +28,10 @@ STAGES = Stages()
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """`progress` is between 0 and 1, None while it is not known; `can_retry`: reading again may help."""
+    """`progress` is between 0 and 1, None while it is not known; `can_retry`: reading again may help.
+
+    `rows` says how many rows of the table were read, empty until then.
+    """
 
     id: UUID
     name: str
@@ -36,6 +40,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     pending: bool
     state: str
     progress: float | None
+    rows: str
     can_retry: bool
     warnings: tuple[PlacedWarning, ...]
 
@@ -71,6 +76,7 @@ def _card(job: JobStatus, extraction: Extraction | None) -> Card:
         pending=not job.is_final,
         state=_summary(extraction.events) if extraction else _state(job),
         progress=job.pages_read / job.pages if job.pages else None,
+        rows=rows_read(extraction) if extraction else "",
         can_retry=job.error is not None and not job.error.in_file,
         warnings=tuple(map(placed_warning, extraction.warnings)) if extraction else (),
     )

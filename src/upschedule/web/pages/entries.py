@@ -19,6 +19,7 @@ from upschedule.timetable.edits import Edit, Edits, OwnEvent
 from upschedule.timetable.event import DAYS, Day, Event, Lecture
 from upschedule.timetable.reminders import DEFAULT_REMINDERS, Reminders
 from upschedule.timetable.text import EntryKind, kind_of, location, summary, times
+from upschedule.web.pages.evidence import Evidence, evidence_of
 
 #: The value of a choice that leaves the reminders of the kind.
 AS_KIND = "kind"
@@ -67,7 +68,8 @@ class EntryScreen(msgspec.Struct, frozen=True, kw_only=True):
     """The form of an entry. `values` are what its fields show, by their names.
 
     `sort`: `class`, `dated` or `own`. `id` is empty for one that is being added. `printed`: what the
-    schedule says, at these `places`. `basis` names the edit that the form was made from.
+    schedule says; `evidence`: where it says so, None for the owner's own. `basis` names the edit that the form was made
+    from.
     """
 
     id: str
@@ -78,7 +80,7 @@ class EntryScreen(msgspec.Struct, frozen=True, kw_only=True):
     days: tuple[str, ...]
     reminders: tuple[Option, ...]
     printed: tuple[str, ...]
-    places: tuple[str, ...]
+    evidence: Evidence | None
     edited: bool
     hidden: bool
     basis: str
@@ -153,7 +155,7 @@ def entry_screen(assembly: CalendarAssembly, entry_id: str, files: Mapping[UUID,
             *_options(chosen),
         ),
         printed=(times(printed), location(printed) or "no venue"),
-        places=_places(printed, files.get(assembly.source_of(printed), "")),
+        evidence=evidence_of(assembly, entry_id, files),
         edited=edit is not None,
         hidden=entry_id in choices.hidden_events,
         basis=basis_of_entry(edit),
@@ -298,20 +300,11 @@ def _own_screen(entry_id: str, own: OwnEvent | None) -> EntryScreen:
         days=(),
         reminders=_options(_value(own.reminders) if own else ""),
         printed=(),
-        places=(),
+        evidence=None,
         edited=False,
         hidden=False,
         basis=basis_of_entry(own),
     )
-
-
-def _places(printed: Event, file: str) -> tuple[str, ...]:
-    """Where to look: `lectures.pdf, page 1, row 3`. Rows are counted as warnings count them."""
-    found: dict[str, None] = {}
-    for box in printed.boxes:
-        row = f"row {box.row}" if box.row else ""
-        found[", ".join(part for part in (file, f"page {box.page}", row) if part)] = None
-    return tuple(found)
 
 
 def _line(entry_id: str, event: Event, edit: Edit | None, *, shown: bool) -> EntryLine:

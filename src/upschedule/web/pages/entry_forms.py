@@ -1,7 +1,7 @@
 """What the screens for editing entries do. Each form leads back to where it was opened."""
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -9,14 +9,17 @@ from litestar import Controller, Response, post, route
 from litestar.di import Provide
 from litestar.response import Redirect
 
+from upschedule.accounts.service import Visitor
 from upschedule.calendars.assembly import CalendarAssembly
 from upschedule.calendars.errors import InvalidCalendar
 from upschedule.calendars.model import Changes, LastEdit
+from upschedule.processing.pictures import RowPictures
 from upschedule.timetable.edits import Edits
 from upschedule.timetable.text import clean
 from upschedule.web.http.errors import NotFound
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.openapi import READING
+from upschedule.web.http.rate_limits import RateLimits
 from upschedule.web.pages.editing import Editor, back_to, fields, provide_editor
 from upschedule.web.pages.entries import (
     EntryScreen,
@@ -33,12 +36,15 @@ from upschedule.web.pages.entries import (
     without_edit,
     without_own,
 )
+from upschedule.web.pages.evidence import evidence_of
 from upschedule.web.pages.holdings import Holdings
 from upschedule.web.pages.rendering import error_handlers, page, page_of_refusal
 from upschedule.web.pages.views import wanted
 
 _SEE_OTHER = 303
 _LIST = "/entries"
+# As long as a file is kept, on the device of its owner only.
+_KEPT_BY_BROWSER = {"Cache-Control": "private, max-age=86400, immutable"}
 
 
 class EntryForms(Controller):
@@ -118,22 +124,54 @@ class EntryForms(Controller):
             edits = own_from_form(assembly.calendar.edits, None, form, new_id=own_id)
             return _undoable(assembly, _title(form), edits=edits)
 
-        return await self._changed(request, editor, form, added, lambda _: new_screen())
+        async def screen() -> EntryScreen:
+            return new_screen()
+
+        return await self._changed(request, editor, form, added, screen)
 
     @route("/{entry_id:str}", http_method=READING)
-    async def one(self, request: AnyRequest, entry_id: str, editor: Editor) -> Response[bytes]:
-        """The form of one entry. Raises NotFound."""
-        return _form(request, _screen(await editor.holdings(), entry_id), _origin(request))
+    async def one(
+        self, request: AnyRequest, entry_id: str, known: Visitor, editor: Editor, pictures: RowPictures
+    ) -> Response[bytes]:
+        """The form of one entry, with the row that it was read from. Raises NotFound."""
+        screen = await _with_pictures(_screen(await editor.holdings(), entry_id), known, pictures)
+        return _form(request, screen, _origin(request))
+
+    @route("/{entry_id:str}/rows/{name:str}", http_method=READING)
+    async def picture(
+        self,
+        *,
+        request: AnyRequest,
+        entry_id: str,
+        name: str,
+        known: Visitor,
+        editor: Editor,
+        pictures: RowPictures,
+        rate_limits: RateLimits,
+    ) -> Response[bytes]:
+        """A row of the document as it is printed. Raises NotFound, FileGone, NoPicture, LimitExceeded."""
+        evidence = evidence_of(_assembly(await editor.holdings()), entry_id, {})
+        found = [each for each in evidence.pictures if f"{each.name}.png" == name] if evidence else []
+        if evidence is None or not found:
+            raise NotFound
+        await rate_limits.picture(request, known.account_id)
+        image = await pictures.draw(known.account_id, evidence.job_id, found[0].box)
+        return Response(image, media_type="image/png", headers=_KEPT_BY_BROWSER)
 
     @post("/{entry_id:str}")
-    async def edit(self, request: AnyRequest, entry_id: str, editor: Editor) -> Redirect | Response[bytes]:
+    async def edit(
+        self, request: AnyRequest, entry_id: str, known: Visitor, editor: Editor, pictures: RowPictures
+    ) -> Redirect | Response[bytes]:
         """Saves, hides, shows or removes the entry, or puts it back as printed. Raises NotFound, CalendarChanged."""
         form = dict(await fields(request))
 
         def made(holdings: Holdings) -> Changes:
             return _changes(holdings, entry_id, form)
 
-        return await self._changed(request, editor, form, made, lambda holdings: _screen(holdings, entry_id))
+        async def screen() -> EntryScreen:
+            return await _with_pictures(_screen(await editor.holdings(), entry_id), known, pictures)
+
+        return await self._changed(request, editor, form, made, screen)
 
     async def _changed(
         self,
@@ -141,12 +179,12 @@ class EntryForms(Controller):
         editor: Editor,
         form: Mapping[str, str],
         made: Callable[[Holdings], Changes],
-        screen: Callable[[Holdings], EntryScreen],
+        screen: Callable[[], Awaitable[EntryScreen]],
     ) -> Redirect | Response[bytes]:
         try:
             await editor.change(made)
         except InvalidCalendar as refused:
-            shown = with_values(screen(await editor.holdings()), form)
+            shown = with_values(await screen(), form)
             return page_of_refusal(request, "entry.html", by_field(refused), screen=shown, back=form.get("back", ""))
         return _back(form)
 
@@ -201,6 +239,14 @@ def _screen(holdings: Holdings, entry_id: str) -> EntryScreen:
     if found is None:
         raise NotFound
     return found
+
+
+async def _with_pictures(screen: EntryScreen, known: Visitor, pictures: RowPictures) -> EntryScreen:
+    """Without pictures where the file is deleted."""
+    evidence = screen.evidence
+    if evidence is None or await pictures.exist(known.account_id, evidence.job_id):
+        return screen
+    return msgspec.structs.replace(screen, evidence=msgspec.structs.replace(evidence, pictures=()))
 
 
 def _form(request: AnyRequest, screen: EntryScreen, back: str) -> Response[bytes]:

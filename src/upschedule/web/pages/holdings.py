@@ -15,6 +15,7 @@ from upschedule.processing.job import JobStatus
 from upschedule.processing.service import JobService
 from upschedule.timetable.event import Event, Extraction
 from upschedule.timetable.merge import identity, merge
+from upschedule.web.pages.evidence import rows_of_modules
 from upschedule.web.pages.warnings import EntryWarnings, entry_warnings, joined_warnings
 
 #: More documents than a person has; the API gives a list in pages.
@@ -79,6 +80,11 @@ class Holdings:
         """What counts, without entries that a newer document replaces."""
         joined = [document for document in self.documents if document.job_id in self.plan.joined]
         return without_replaced(joined, self.replaced)
+
+    @cached_property
+    def rows(self) -> Mapping[str, str]:
+        """How many rows of each module were read in the documents that count."""
+        return rows_of_modules(self.read[document.job_id] for document in self.joined)
 
     @cached_property
     def named(self) -> Sequence[tuple[str, Event]]:

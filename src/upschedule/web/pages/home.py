@@ -127,6 +127,8 @@ def _page(
     if shown and assembly and holdings.current and holdings.now:
         shown = with_dates(shown, assembly, wanted(request.query_params), holdings.now)
         shown = msgspec.structs.replace(shown, choosable=choosable(assembly), editable=True)
+    if shown:
+        shown = msgspec.structs.replace(shown, rows=holdings.rows)
     return page(
         request,
         "index.html",

@@ -13,6 +13,7 @@ from upschedule.timetable.event import Event, Exam, Lecture, Test
 from upschedule.web.pages.agenda import Month, months
 from upschedule.web.pages.days import BUSY, busy_times, clashing_occurrences, planned_days
 from upschedule.web.pages.documents import counted
+from upschedule.web.pages.evidence import RowToCheck, rows_to_check
 from upschedule.web.pages.modules import Module, modules
 from upschedule.web.pages.views import Agenda, Now, View, Wanted, agenda, present
 from upschedule.web.pages.warnings import EntryWarnings
@@ -26,6 +27,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """`colours` are the modules'. `week`, `agenda` and `now` are None until there is a calendar with dates.
 
     `choosable` are the entries whose owner may attend another group instead; with `editable` all can be edited.
+    `to_check` are entries whose rows have warnings, `rows` says by module how many were read.
     """
 
     summary: str
@@ -40,6 +42,8 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     agenda: Agenda | None = None
     now: Now | None = None
     wanted: View | None = None
+    to_check: tuple[RowToCheck, ...] = ()
+    rows: Mapping[str, str] = {}
     choosable: frozenset[str] = frozenset()
     editable: bool = False
 
@@ -82,6 +86,7 @@ def schedule(
         typical=typical_weeks(lectures, edits),
         months=months(dated, ends, edits=edits),
         warnings=warnings,
+        to_check=rows_to_check(shown, warnings),
         has_exams=any(isinstance(event, Exam) for _, event in named),
     )
 
