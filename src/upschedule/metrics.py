@@ -183,6 +183,9 @@ PICTURES = _counter(
     "Pictures of rows that were asked for, by outcome: drawn, none in time, too many at once, file gone",
     ["outcome"],
 )
+ROWS_REPORTED = _counter(
+    "upschedule_rows_reported", "reports", "Rows that students reported as wrong, with or without the file", ["file"]
+)
 MAILS = _counter(
     "upschedule_mails",
     "attempts",

@@ -37,7 +37,7 @@ def test_an_edited_class_reaches_the_calendar_and_survives_a_newer_printing(
     page = user.page
     _with_calendar(user, tmp_path)
     _open(user)
-    expect(page.locator(".entry-head")).to_contain_text("lectures.pdf, page 1, row")
+    expect(page.locator(".evidence")).to_contain_text("lectures.pdf, page 1, row")
     check_screen(user, tmp_path, "entry")
     page.get_by_label("Name").fill("Statics")
     page.get_by_label("From").fill("11:30")

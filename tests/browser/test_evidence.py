@@ -58,8 +58,19 @@ def test_an_entry_shows_its_row_on_every_device_and_later_its_text(
     facts = user.page.locator(".evidence-facts")
     expect(facts).to_contain_text("S2 (second semester)")
     expect(facts).to_contain_text("Oak 2-26")
+    user.page.get_by_text("This row is wrong").click()
     check_screen(user, tmp_path, "evidence")
-    address = user.page.url
+    user.page.get_by_label("What is wrong?").fill("The room is Oak 2-27.")
+    user.page.get_by_label("Send the PDF as well").check()
+    user.page.get_by_role("button", name="Send it").click()
+    expect(user.page.locator("#sent")).to_contain_text("Sent with the PDF.")
+    address = user.page.url.partition("?")[0]
+
+    with psycopg.connect(database.owner_dsn) as connection:
+        [(event, remark, agreed)] = connection.execute(
+            "SELECT event, remark, file_until > now() + interval '13 days' FROM row_reports"
+        ).fetchall()
+    assert (event["activity"], event["venues"], remark, agreed) == ("L2", ["Oak 2-26"], "The room is Oak 2-27.", True)
 
     _sign(user, "/account/sign-up", "Sign up")
     _sign(user, "/account/sign-in", "Sign in")

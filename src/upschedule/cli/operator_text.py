@@ -2,6 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import cast
+
+import msgspec
 
 from upschedule.processing.operators.answers import (
     Action,
@@ -12,9 +15,13 @@ from upschedule.processing.operators.answers import (
     ServiceStatus,
     Statements,
     Users,
+    WrongRows,
 )
+from upschedule.timetable.event import Event
 
 _NONE = "-"
+#: Fields of an event that say where it is printed.
+_PLACE = frozenset({"page", "boxes"})
 _STATEMENT_CHARACTERS = 120
 
 
@@ -27,6 +34,31 @@ def table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> Iterator[s
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     for row in cells:
         yield "  " + "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def wrong_row_lines(reported: WrongRows) -> Iterator[str]:
+    """Each report with what was read, where, and what the student wrote."""
+    if not reported.rows:
+        yield "no row was reported"
+    for each in reported.rows:
+        file = f"file until {time_of(each.file_until)}" if each.file_until else "no file"
+        yield f"{each.id}  {time_of(each.created_at)}  job {each.job_id or _NONE}, reader {each.reader_version}, {file}"
+        places = [f"page {box.page}, row {box.row or _NONE}" for box in each.event.boxes]
+        yield f"  {'; '.join(places) or 'no place'}"
+        yield f"  {_event_line(each.event)}"
+        yield from (f"  > {line}" for line in each.remark.splitlines())
+    if reported.left_out:
+        yield f"{reported.left_out} older reports are not shown"
+
+
+def _event_line(event: Event) -> str:
+    fields = msgspec.structs.asdict(event)
+    shown = {name: _joined(value) for name, value in fields.items() if name not in _PLACE}
+    return " | ".join(f"{name} {value}" for name, value in shown.items())
+
+
+def _joined(value: object) -> str:
+    return ", ".join(map(str, cast("tuple[object, ...]", value))) if isinstance(value, tuple) else str(value)
 
 
 def status_lines(status: ServiceStatus) -> Iterator[str]:

@@ -28,9 +28,11 @@ from upschedule.processing.operators.answers import (
     DeadLetters,
     JobLife,
     QueueListing,
+    ReportedFile,
     ServiceStatus,
     Statements,
     Users,
+    WrongRows,
 )
 from upschedule.services.live import YEARS_PREFIX, ValueRefused, read_key
 
@@ -170,6 +172,26 @@ def who(*, as_json: bool) -> None:
 def dead_letters(*, as_json: bool) -> None:
     """Show the jobs that failed, the newest first."""
     _show("dead-letters", DeadLetters, text.letter_lines, as_json=as_json)
+
+
+@command.command("wrong-rows")
+@_as_json
+@_answers
+def wrong_rows(*, as_json: bool) -> None:
+    """Show the rows that students reported as read wrongly, the newest first."""
+    _show("wrong-rows", WrongRows, text.wrong_row_lines, as_json=as_json)
+
+
+@command.command("wrong-row-file")
+@click.argument("report", type=click.UUID)
+@click.argument("output", type=click.Path(path_type=Path, dir_okay=False))
+@_answers
+def wrong_row_file(report: UUID, output: Path) -> None:
+    """Write the PDF of REPORT into the file OUTPUT, if the student agreed. Delete it when you have looked at it."""
+    _, found = _client().ask(f"wrong-rows/{report}/file", ReportedFile)
+    output.touch(mode=0o600)
+    output.write_bytes(found.pdf)
+    click.echo(f"Written: {output}")
 
 
 @command.command()

@@ -1,4 +1,4 @@
-"""Removes old files (R11.5), messages (R2.4), dead letters (R2.5), notes of operators and deletions, and orphans."""
+"""Removes old files (R11.5), messages (R2.4), dead letters (R2.5), reports, notes of changes, and orphans."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -26,6 +26,7 @@ _OLD_FILES = """
     SELECT id, account_id, object_key, size_bytes FROM jobs
     WHERE object_key IS NOT NULL AND status IN ('completed', 'failed')
       AND stored_at < now() - %(keep_seconds)s * interval '1 second'
+      AND NOT EXISTS (SELECT 1 FROM row_reports WHERE job_id = jobs.id AND file_until > now())
     ORDER BY stored_at LIMIT %(rows_max)s
 """
 _FORGET_FILE = """
@@ -42,6 +43,12 @@ _OLD_ACTIONS = """
     DELETE FROM operator_actions WHERE id IN (
         SELECT id FROM operator_actions WHERE done_at < now() - %(keep_seconds)s * interval '1 second'
         ORDER BY done_at LIMIT %(rows_max)s
+    )
+"""
+_OLD_REPORTS = """
+    DELETE FROM row_reports WHERE id IN (
+        SELECT id FROM row_reports WHERE created_at < now() - %(keep_seconds)s * interval '1 second'
+        ORDER BY created_at LIMIT %(rows_max)s
     )
 """
 _OLD_DELETIONS = """
@@ -103,6 +110,7 @@ class Retention:
         await remove_part("files", self._remove_files)
         await remove_part("dead-letters", self._remove_letters)
         await remove_part("operator-actions", self._remove_actions)
+        await remove_part("row-reports", self._remove_reports)
         await remove_part("deletions", self._remove_deletions)
         await remove_part("addresses", self._forget_addresses)
         await remove_part("messages", self._remove_messages)
@@ -141,6 +149,11 @@ class Retention:
         values = {"keep_seconds": _DAY_SECONDS * self._scheduler.operator_actions_days, "rows_max": _ROWS_MAX}
         async with self._database.transaction() as connection:
             return (await connection.execute(_OLD_ACTIONS, values)).rowcount
+
+    async def _remove_reports(self) -> int:
+        values = {"keep_seconds": _DAY_SECONDS * self._jobs.report_days, "rows_max": _ROWS_MAX}
+        async with self._database.transaction() as connection:
+            return (await connection.execute(_OLD_REPORTS, values)).rowcount
 
     async def _remove_deletions(self) -> int:
         """Notes of deletions that no backup is old enough to bring back."""

@@ -103,6 +103,8 @@ _STATUSES: Mapping[type[Refusal], http.HTTPStatus] = {
     StoreError: http.HTTPStatus.SERVICE_UNAVAILABLE,
     operators.UnknownJob: http.HTTPStatus.NOT_FOUND,
     operators.UnknownAccount: http.HTTPStatus.NOT_FOUND,
+    operators.UnknownReport: http.HTTPStatus.NOT_FOUND,
+    operators.NoReportedFile: http.HTTPStatus.CONFLICT,
     operators.NotExempt: http.HTTPStatus.CONFLICT,
     operators.HasNotFailed: http.HTTPStatus.CONFLICT,
     operators.SameAnswer: http.HTTPStatus.CONFLICT,
@@ -199,6 +201,7 @@ class OperatorPages:
             "users": self._questions.users,
             "statements": self._questions.statements,
             "dead-letters": self._questions.dead_letters,
+            "wrong-rows": self._questions.wrong_rows,
         }
         match path.split("/"):
             case [name] if name in questions:
@@ -206,6 +209,9 @@ class OperatorPages:
             case ["jobs", text]:
                 job_id = _job_id(text)
                 return lambda: self._questions.life(job_id)
+            case ["wrong-rows", text, "file"]:
+                report_id = _report_id(text)
+                return lambda: self._questions.reported_file(report_id)
             case _:
                 return None
 
@@ -274,6 +280,13 @@ def _job_id(text: str) -> UUID:
         return UUID(text)
     except ValueError as error:
         raise operators.UnknownJob from error
+
+
+def _report_id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise operators.UnknownReport from error
 
 
 def _account_id(text: str) -> UUID:

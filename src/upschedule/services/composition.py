@@ -36,6 +36,7 @@ from upschedule.processing.pictures import PictureDesk, RowPictures, block_secon
 from upschedule.processing.provisional import ProvisionalReadings, WorkerRelease
 from upschedule.processing.queue import Queue
 from upschedule.processing.queue_metrics import QueueMetrics
+from upschedule.processing.reports import RowReports
 from upschedule.processing.retention import Retention
 from upschedule.processing.retry_policy import RetryPolicy
 from upschedule.processing.runner import Runner
@@ -91,6 +92,7 @@ class Services:
             block_seconds=block_seconds(settings),
             new_id=uuid4,
         )
+        self.reports = RowReports(stores.database, file_days=settings.jobs.report_file_days, new_id=uuid4)
         self._calendars = _calendar_service(settings, stores.database) if settings.web.feed_secret else None
         self.feeds = FeedService(stores.database, _calendar_options(settings), now=_now)
 
@@ -217,7 +219,9 @@ class Services:
 
     def operator_questions(self) -> OperatorQuestions:
         """For a scheduler."""
-        return OperatorQuestions(self.database, self._queue, settings=self.settings, reader_version=READER_VERSION)
+        return OperatorQuestions(
+            self.database, self._queue, self.objects, settings=self.settings, reader_version=READER_VERSION
+        )
 
     def operator_changes(self) -> OperatorChanges:
         """For a scheduler."""

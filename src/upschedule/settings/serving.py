@@ -51,6 +51,9 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     pictures_per_minute: Annotated[
         int, Meta(ge=1, le=AMOUNT_MAX, description="Pictures of rows that an account may ask for"), LIVE
     ] = 60
+    reports_per_hour: Annotated[
+        int, Meta(ge=1, le=AMOUNT_MAX, description="Rows that an account may report as wrong"), LIVE
+    ] = 10
     streams_per_account: Annotated[
         int, Meta(ge=1, le=AMOUNT_MAX, description="Open status streams of an account in one process"), LIVE
     ] = 20

@@ -88,6 +88,12 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     messages_max: Annotated[
         int, Meta(ge=1, description="Messages in the queue; the oldest go, and jobs are rung again")
     ] = 10_000
+    report_days: Annotated[
+        float, Meta(gt=0, le=3650, description="How long a row that a student reported as wrong is kept")
+    ] = 90.0
+    report_file_days: Annotated[
+        float, Meta(gt=0, le=365, description="How long its file is kept where the student agreed")
+    ] = 14.0
     dead_letter_hours: Annotated[float, Meta(gt=0, description="How long a failure is kept for debugging (R2.5)")] = (
         24.0
     )

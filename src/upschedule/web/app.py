@@ -143,6 +143,7 @@ def _context(services: Services, settings: Settings, drain: Drain, instance: str
         services=services,
         job_service=services.jobs,
         pictures=services.pictures,
+        reports=services.reports,
         accounts=services.accounts,
         own_account=services.own_account,
         password_resets=services.password_resets,

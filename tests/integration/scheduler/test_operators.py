@@ -5,6 +5,7 @@ import http.client
 import json
 from collections.abc import AsyncGenerator, Callable
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,7 +14,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.integration.conftest import StartScheduler, StartWorker
-from tests.support.job_rows import change, claimed, count, queued, read
+from tests.integration.processing.test_intake import accept
+from tests.support.job_rows import an_extraction, change, claimed, count, queued, read
 from tests.support.processes.health_pages import await_ready, metric
 from tests.support.services import Addresses, a_document, new_account, opened, until, until_final
 from upschedule.cli import main
@@ -459,3 +461,29 @@ async def test_old_records_are_removed(services: Services, ops: Ops) -> None:
         )
     await services.retention().remove_old()
     assert await count(services, "operator_actions") == 1
+
+
+async def test_rows_that_students_reported_are_listed_and_their_file_is_fetched(
+    services: Services, ops: Ops, tmp_path: Path
+) -> None:
+    """Only where the student agreed, and without a line that names a person."""
+    account_id = await new_account(services)
+    event = an_extraction("COS132").events[0]
+    data = a_document()
+    for with_file in (False, True):
+        accepted = await accept(services, account_id, data if with_file else a_document())
+        await services.reports.add(account_id, accepted.job.id, event, remark="The room is Oak.", with_file=with_file)
+
+    [agreed, refused] = (await asyncio.to_thread(json_of, ops, "wrong-rows"))["rows"]
+    assert (agreed["event"]["module"], agreed["remark"], refused["file_until"]) == ("COS132", "The room is Oak.", None)
+    text = (await asyncio.to_thread(ops, "wrong-rows")).output
+    assert "module COS132" in text
+    assert "  > The room is Oak." in text
+    assert str(account_id) not in text
+    target = tmp_path / "reported.pdf"
+    fetched = await asyncio.to_thread(ops, "wrong-row-file", agreed["id"], str(target))
+    assert (fetched.exit_code, target.read_bytes()) == (0, data)
+    missing = await asyncio.to_thread(ops, "wrong-row-file", refused["id"], str(target))
+    assert (missing.exit_code, "did not agree" in missing.output) == (65, True)
+    unknown = await asyncio.to_thread(ops, "wrong-row-file", str(uuid4()), str(target))
+    assert (unknown.exit_code, "no report of this id" in unknown.output) == (65, True)

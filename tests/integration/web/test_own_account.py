@@ -53,11 +53,13 @@ def test_deleting_the_account_leaves_nothing_in_any_store(
         credentials = _signed_in(client)
         account = client.get("/api/v1/accounts/current").json()
         client.post("/calendar/share", data={"shows": "all"})
+        reported = f"/entries/{calendar['events'][0]['id']}/report"
+        assert client.post(reported, data={"remark": "my own remark", "file": "yes"}).status_code == 303
         feed = httpx.URL(calendar["feed_url"]).path
         assert client.get(feed).status_code == 200
         # The owner, who has forgotten the sign-up, repeats it.
         new_client(api).post("/account/sign-up", data=credentials | {"password": "another long password"})
-    personal = [credentials["email"], "my-own-lectures.pdf"]
+    personal = [credentials["email"], "my-own-lectures.pdf", "my own remark"]
     ids = [account["id"], job["id"], calendar["id"]]
     for text in (*personal, *ids):
         assert rows_with(database.owner_dsn, text) != [], text

@@ -38,6 +38,8 @@ TABLES: Mapping[str, Mapping[Process, str]] = {
     },
     "events": {"api": "SELECT", "worker": "SELECT, INSERT, DELETE", "scheduler": "SELECT"},
     "dead_letters": {"worker": "INSERT", "scheduler": "SELECT, INSERT, DELETE"},
+    # The API adds what students report. The scheduler shows it to operators, and deletes old reports.
+    "row_reports": {"api": "INSERT", "scheduler": "SELECT, DELETE"},
     # The CPU shares of readings: the API reads them, workers add to them, and the scheduler deletes old ones.
     "visitor_shares": {"api": "SELECT", "worker": "SELECT, INSERT, UPDATE", "scheduler": "SELECT, DELETE"},
     "address_shares": {"api": "SELECT", "worker": "SELECT, INSERT, UPDATE", "scheduler": "SELECT, DELETE"},

@@ -10,6 +10,7 @@ import msgspec
 
 from upschedule.processing.job import JobError
 from upschedule.stores.readiness import DependencyStatus
+from upschedule.timetable.event import Event
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +23,34 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     job_id: UUID | None
     account_id: UUID | None = None
+
+
+class WrongRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A row that a student reported as read wrongly. `event` is as it was read, `remark` what the student wrote.
+
+    `file_until`: operators may have the file until then; None if the student did not agree, or the file is deleted.
+    """
+
+    id: UUID
+    created_at: datetime
+    job_id: UUID | None
+    reader_version: str | None
+    event: Event
+    remark: str
+    file_until: datetime | None
+
+
+class WrongRows(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest ones."""
+
+    rows: tuple[WrongRow, ...]
+    left_out: int
+
+
+class ReportedFile(msgspec.Struct, frozen=True, kw_only=True):
+    """The file of a report whose student agreed."""
+
+    pdf: bytes
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):

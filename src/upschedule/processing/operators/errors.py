@@ -45,6 +45,20 @@ class FileDeleted(Refusal):
     title = "The file was deleted"
 
 
+class UnknownReport(Refusal):
+    """There is no report of this id. `upschedule ops wrong-rows` lists those that there are."""
+
+    code = "unknown-report"
+    title = "No such report"
+
+
+class NoReportedFile(Refusal):
+    """The student did not agree to send the file, or it has been deleted since."""
+
+    code = "no-reported-file"
+    title = "No file"
+
+
 class HasEnded(Refusal):
     """This job has ended already, so there is nothing to cancel. `upschedule ops why` shows its state."""
 

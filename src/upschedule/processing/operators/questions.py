@@ -17,6 +17,7 @@ from upschedule.processing.operators.answers import (
     QueueCounts,
     QueuedJob,
     QueueListing,
+    ReportedFile,
     ServiceStatus,
     Statement,
     StatementCost,
@@ -24,12 +25,16 @@ from upschedule.processing.operators.answers import (
     User,
     Users,
     WorkerRelease,
+    WrongRow,
+    WrongRows,
 )
-from upschedule.processing.operators.errors import UnknownJob
+from upschedule.processing.operators.errors import NoReportedFile, UnknownJob, UnknownReport
 from upschedule.processing.queue import Queue, finishing_rate
 from upschedule.processing.queue_metrics import count_queue
 from upschedule.settings import Settings
+from upschedule.stores.bucket import ObjectMissing
 from upschedule.stores.database import Connection, Database
+from upschedule.stores.objects import ObjectStore
 from upschedule.stores.readiness import DependencyStatus
 
 T = TypeVar("T")
@@ -93,6 +98,18 @@ _DEAD = """
     ) AS letters JOIN (SELECT id AS job_id, status, object_key, error, reader_version FROM jobs) AS job USING (job_id)
     ORDER BY failed_at DESC
 """
+# Where the file was deleted since, there is none to have.
+_WRONG_ROWS = """
+    SELECT report.id, report.created_at, job_id, report.reader_version, event, remark,
+           CASE WHEN object_key IS NOT NULL AND file_until > now() THEN file_until END AS file_until
+    FROM row_reports AS report LEFT JOIN jobs ON jobs.id = job_id
+    ORDER BY report.created_at DESC LIMIT %(rows_max)s
+"""
+_COUNT_WRONG_ROWS = "SELECT count(*) AS rows FROM row_reports"
+_REPORTED_FILE = """
+    SELECT CASE WHEN file_until > now() THEN object_key END AS object_key
+    FROM row_reports LEFT JOIN jobs ON jobs.id = job_id WHERE row_reports.id = %(report_id)s
+"""
 _COUNT_DEAD = "SELECT count(*) AS letters FROM dead_letters"
 _READABLE = "SELECT pg_has_role('pg_read_all_stats', 'USAGE') AS readable"
 # Of the transactions, not only of the statements: one that is open and idle can hold locks as well. Parameters are not
@@ -125,8 +142,11 @@ _COSTS = """
 class OperatorQuestions:
     """Any scheduler may use it, not only the leader. Every method raises StoreError while PostgreSQL is unavailable."""
 
-    def __init__(self, database: Database, queue: Queue, *, settings: Settings, reader_version: str) -> None:
+    def __init__(
+        self, database: Database, queue: Queue, objects: ObjectStore, *, settings: Settings, reader_version: str
+    ) -> None:
         self._database = database
+        self._objects = objects
         self._queue = queue
         self._settings = settings
         self._reader_version = reader_version
@@ -210,6 +230,28 @@ class OperatorQuestions:
             letters = await _found(connection, DeadLetter, _DEAD, values)
             total = (await _rows(connection, _COUNT_DEAD))[0]["letters"]
         return DeadLetters(letters=letters, left_out=max(0, total - len(letters)))
+
+    async def wrong_rows(self) -> WrongRows:
+        """What students reported, the newest first."""
+        values = {"rows_max": self._settings.scheduler.operator_rows_max}
+        async with self._database.transaction() as connection:
+            rows = await _found(connection, WrongRow, _WRONG_ROWS, values)
+            total = (await _rows(connection, _COUNT_WRONG_ROWS))[0]["rows"]
+        return WrongRows(rows=rows, left_out=max(0, total - len(rows)))
+
+    async def reported_file(self, report_id: UUID) -> ReportedFile:
+        """Raises UnknownReport, NoReportedFile."""
+        async with self._database.transaction() as connection:
+            found = await _rows(connection, _REPORTED_FILE, {"report_id": report_id})
+        if not found:
+            raise UnknownReport
+        if found[0]["object_key"] is None:
+            raise NoReportedFile
+        try:
+            size_bytes_max = self._settings.uploads.size_bytes_max
+            return ReportedFile(pdf=await self._objects.get(found[0]["object_key"], size_bytes_max=size_bytes_max))
+        except ObjectMissing as error:
+            raise NoReportedFile from error
 
     async def statements(self) -> Statements:
         """The running statements of PostgreSQL, and the most expensive kinds."""

@@ -13,6 +13,7 @@ from upschedule.calendars.feeds import FeedService
 from upschedule.calendars.service import CalendarService
 from upschedule.calendars.shares import ShareService
 from upschedule.processing.pictures import RowPictures
+from upschedule.processing.reports import RowReports
 from upschedule.processing.service import JobService
 from upschedule.services import Services
 from upschedule.web.http.client_addresses import ClientAddresses
@@ -32,6 +33,7 @@ class WebContext(msgspec.Struct, frozen=True, kw_only=True):
     #: Not "jobs": a wrong field of that name in a body would count as the dependency's fault, a 500.
     job_service: JobService
     pictures: RowPictures
+    reports: RowReports
     accounts: AccountService
     own_account: OwnAccount
     #: None where no mail is sent.

@@ -152,6 +152,10 @@ class RateLimits:
         if not await self._exemptions.cover(account_id):
             await self._count(_picture(settings_of(connection.scope).limits), connection, str(account_id))
 
+    async def report(self, connection: Connection, account_id: UUID) -> None:
+        """A row that is reported as wrong. Also raises StoreError."""
+        await self._count(_report(settings_of(connection.scope).limits), connection, str(account_id))
+
     async def _count_in_share(self, settings: LimitSettings, connection: Connection) -> None:
         """What an address was granted above its share counts in it as well.
 
@@ -301,6 +305,16 @@ def _picture(settings: LimitSettings) -> Limit:
         seconds=_MINUTE_SECONDS,
         open=True,
         detail=f"You may look at {settings.pictures_per_minute} rows a minute. Try again later.",
+    )
+
+
+def _report(settings: LimitSettings) -> Limit:
+    return Limit(
+        name="reports",
+        amount=settings.reports_per_hour,
+        seconds=_HOUR_SECONDS,
+        open=False,
+        detail=f"You may report {settings.reports_per_hour} rows an hour. Try again later.",
     )
 
 

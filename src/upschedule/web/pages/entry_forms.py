@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
@@ -14,9 +15,11 @@ from upschedule.calendars.assembly import CalendarAssembly
 from upschedule.calendars.errors import InvalidCalendar
 from upschedule.calendars.model import Changes, LastEdit
 from upschedule.processing.pictures import RowPictures
+from upschedule.processing.reports import RowReports
 from upschedule.timetable.edits import Edits
 from upschedule.timetable.text import clean
 from upschedule.web.http.errors import NotFound
+from upschedule.web.http.exchange import settings_of
 from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.openapi import READING
 from upschedule.web.http.rate_limits import RateLimits
@@ -158,6 +161,34 @@ class EntryForms(Controller):
         image = await pictures.draw(known.account_id, evidence.job_id, found[0].box)
         return Response(image, media_type="image/png", headers=_KEPT_BY_BROWSER)
 
+    @post("/{entry_id:str}/report")
+    async def report(
+        self,
+        *,
+        request: AnyRequest,
+        entry_id: str,
+        known: Visitor,
+        editor: Editor,
+        reports: RowReports,
+        rate_limits: RateLimits,
+    ) -> Redirect:
+        """Sends the row to the operators. Raises NotFound, LimitExceeded."""
+        form = dict(await fields(request))
+        assembly = _assembly(await editor.holdings())
+        printed = assembly.printed.get(entry_id)
+        if printed is None:
+            raise NotFound
+        await rate_limits.report(request, known.account_id)
+        remark = "\n".join(line for line in map(clean, form.get("remark", "").splitlines()) if line)
+        with_file = await reports.add(
+            known.account_id,
+            assembly.source_of(printed),
+            printed,
+            remark=remark,
+            with_file=form.get("file") == "yes",
+        )
+        return Redirect(f"/entries/{entry_id}?sent={'file' if with_file else 'row'}#sent", status_code=_SEE_OTHER)
+
     @post("/{entry_id:str}")
     async def edit(
         self, request: AnyRequest, entry_id: str, known: Visitor, editor: Editor, pictures: RowPictures
@@ -185,7 +216,14 @@ class EntryForms(Controller):
             await editor.change(made)
         except InvalidCalendar as refused:
             shown = with_values(await screen(), form)
-            return page_of_refusal(request, "entry.html", by_field(refused), screen=shown, back=form.get("back", ""))
+            return page_of_refusal(
+                request,
+                "entry.html",
+                by_field(refused),
+                screen=shown,
+                back=form.get("back", ""),
+                **_report_form(request),
+            )
         return _back(form)
 
 
@@ -250,7 +288,13 @@ async def _with_pictures(screen: EntryScreen, known: Visitor, pictures: RowPictu
 
 
 def _form(request: AnyRequest, screen: EntryScreen, back: str) -> Response[bytes]:
-    return page(request, "entry.html", screen=screen, back=back, errors={}, message="")
+    return page(request, "entry.html", screen=screen, back=back, errors={}, message="", **_report_form(request))
+
+
+def _report_form(request: AnyRequest) -> dict[str, Any]:
+    """What the form that reports the row says. `sent`: `row` or `file`, after it was sent."""
+    days = settings_of(request.scope).jobs.report_file_days
+    return {"sent": request.query_params.get("sent", ""), "file_days": f"{days:g}"}
 
 
 def _origin(request: AnyRequest) -> str:

@@ -31,6 +31,8 @@ class InformationController(Controller):
             "info/privacy.html",
             contact=web.contact,
             keep_hours=round(settings.uploads.keep_hours),
+            report_days=round(settings.jobs.report_days),
+            report_file_days=round(settings.jobs.report_file_days),
             sign_up_hours=web.sign_up_hours,
             session_days=web.session_days,
             address_hours=round(settings.jobs.address_hours),
