@@ -1,16 +1,20 @@
 """Tests what the page shows between choosing a file and its result, including failures."""
 
+import os
 import re
+import signal
 from contextlib import ExitStack
 from pathlib import Path
 
-from playwright.sync_api import expect
+import psycopg
+from playwright.sync_api import CDPSession, expect
 
 from tests.browser.conftest import NewUser
 from tests.support.browser import schedules
 from tests.support.browser.user import User
 from tests.support.documents import refused
 from tests.support.processes.application import api_process, worker_process
+from tests.support.servers import Database
 
 _WATCH = """() => {
     window.seen = [];
@@ -42,12 +46,13 @@ def _intercept_answer(statement: str) -> str:
 _SLOW_WORKER = ("-m", "tests.support.sandbox.scripted_worker")
 
 
-def _slow_down(user: User, bytes_per_second: int) -> None:
+_AT_FULL_SPEED = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+
+
+def _slow_down(user: User, bytes_per_second: int) -> CDPSession:
     network = user.page.context.new_cdp_session(user.page)
-    network.send(
-        "Network.emulateNetworkConditions",
-        {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": bytes_per_second},
-    )
+    network.send("Network.emulateNetworkConditions", {**_AT_FULL_SPEED, "uploadThroughput": bytes_per_second})
+    return network
 
 
 def test_an_upload_tells_its_percentage(user: User, tmp_path: Path) -> None:
@@ -109,14 +114,43 @@ def test_a_document_is_shown_once_while_the_answer_to_its_upload_is_on_its_way(u
     expect(user.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
 
 
-def test_an_upload_whose_answer_is_lost_can_be_tried_again_and_is_shown_once(user: User, tmp_path: Path) -> None:
-    """The server already has the document, and the second attempt finds it."""
+def test_an_upload_whose_answer_is_lost_is_sent_again_and_shown_once(user: User, tmp_path: Path) -> None:
+    """The server has the document already; the second try finds it."""
     user.page.evaluate(_intercept_answer("this.onerror(event)"))
     user.choose(schedules.lectures(tmp_path))
-    expect(user.state("lectures.pdf")).to_contain_text("No connection to the server.")
-    user.card("lectures.pdf").get_by_role("button", name="Try again").click()
-    expect(user.cards).to_have_count(1)
+    expect(user.page.locator("#announcer")).to_contain_text("It is sent again by itself")
     expect(user.state("lectures.pdf")).to_have_text("Read: 5 weekly classes")
+    expect(user.cards).to_have_count(1)
+
+
+def test_an_upload_whose_instance_dies_is_sent_again_to_the_next_one(
+    *,
+    new_user: NewUser,
+    running: ExitStack,
+    own_environment: dict[str, str],
+    database: Database,
+    tmp_path: Path,
+) -> None:
+    """The person does nothing, and there is one document."""
+    running.enter_context(worker_process(own_environment, tmp_path / "worker.log"))
+    first = running.enter_context(api_process(own_environment, tmp_path / "first.log"))
+    user = new_user(first.url)
+    user.page.goto("/")
+    document = schedules.long_lectures(tmp_path, groups=400)
+    network = _slow_down(user, bytes_per_second=document.stat().st_size // 4)
+    user.choose(document)
+    expect(user.state("everything.pdf")).to_have_text(re.compile(r"Uploading: [1-9]\d? %"))
+    for server in first.servers():
+        os.kill(server, signal.SIGKILL)
+    first.process.wait(60)
+    expect(user.state("everything.pdf")).to_contain_text("It is sent again by itself")
+    network.send("Network.emulateNetworkConditions", _AT_FULL_SPEED)
+    running.enter_context(api_process(own_environment, tmp_path / "next.log", port=first.port))
+    expect(user.state("everything.pdf")).to_have_text("Read: 3200 weekly classes", timeout=60_000)
+    expect(user.cards).to_have_count(1)
+    with psycopg.connect(database.owner_dsn) as connection:
+        assert connection.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
+    user.console_errors[:] = [line for line in user.console_errors if "net::ERR" not in line]
 
 
 def test_status_is_asked_for_where_it_cannot_be_pushed(user: User, tmp_path: Path) -> None:
@@ -146,15 +180,31 @@ def test_a_wrong_file_gets_the_reason_and_the_remedy(user: User, tmp_path: Path)
     expect(user.cards).to_have_count(2)
 
 
-def test_an_upload_without_connection_can_be_tried_again(user: User, tmp_path: Path) -> None:
-    """The file does not have to be chosen again."""
+def test_an_upload_without_connection_is_sent_when_there_is_one(user: User, tmp_path: Path) -> None:
+    """At once, and not after the next pause."""
     user.page.context.set_offline(True)
     user.choose(schedules.semester_tests(tmp_path))
-    expect(user.state("tests.pdf")).to_contain_text("No connection to the server.")
+    expect(user.state("tests.pdf")).to_contain_text("The connection broke.")
     user.page.context.set_offline(False)
-    user.card("tests.pdf").get_by_role("button", name="Try again").click()
     expect(user.state("tests.pdf")).to_have_text("Read: 2 tests")
-    user.console_errors.remove("Failed to load resource: net::ERR_INTERNET_DISCONNECTED")
+    user.console_errors[:] = [line for line in user.console_errors if "ERR_INTERNET_DISCONNECTED" not in line]
+
+
+def test_after_the_last_try_a_person_decides(user: User, tmp_path: Path) -> None:
+    """Nothing has to be chosen a second time. The pauses are skipped by the clock of the test."""
+    page = user.page
+    page.clock.install()
+    page.context.set_offline(True)
+    user.choose(schedules.semester_tests(tmp_path))
+    for _ in range(5):
+        expect(user.state("tests.pdf")).to_contain_text("It is sent again by itself")
+        page.clock.run_for(21_000)
+    expect(user.state("tests.pdf")).to_contain_text("No connection to the server.")
+    page.context.set_offline(False)
+    user.card("tests.pdf").get_by_role("button", name="Try again").click()
+    page.clock.resume()
+    expect(user.state("tests.pdf")).to_have_text("Read: 2 tests")
+    user.console_errors[:] = [line for line in user.console_errors if "ERR_INTERNET_DISCONNECTED" not in line]
 
 
 def test_the_same_file_again_is_no_second_document(user: User, tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ _START_SECONDS = 80.0
 class ApiProcess:
     """One instance; `logged` gives its log lines as objects."""
 
-    def __init__(self, environment: Mapping[str, str], output: Path) -> None:
-        self.port = free_port()
+    def __init__(self, environment: Mapping[str, str], output: Path, *, port: int | None = None) -> None:
+        self.port = port or free_port()
         self.url = f"http://{LOOPBACK}:{self.port}"
         self.output = output
         with output.open("wb") as log:
@@ -67,13 +67,19 @@ class ApiProcess:
         (line,) = found()
         return line
 
+    def servers(self) -> list[int]:
+        """The processes that answer requests, which this one started."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text(encoding="ascii")
+        return [int(number) for number in children.split()]
+
     def terminate(self) -> None:
         self.process.send_signal(signal.SIGTERM)
 
 
 @contextmanager
-def api_process(environment: Mapping[str, str], output: Path) -> Iterator[ApiProcess]:
-    api = ApiProcess(environment, output)
+def api_process(environment: Mapping[str, str], output: Path, *, port: int | None = None) -> Iterator[ApiProcess]:
+    """`port` is that of an instance which this one replaces."""
+    api = ApiProcess(environment, output, port=port)
     try:
         api.await_listening()
         yield api

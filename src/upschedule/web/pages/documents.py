@@ -18,6 +18,7 @@ class Stages(msgspec.Struct, frozen=True, kw_only=True):
     """What is said while a document is on its way. The scripts fill the same sentences."""
 
     uploading: str = "Uploading: {percent} %"
+    again: str = "The connection broke. It is sent again by itself in {seconds} s."
     waiting: str = "Waiting to be read"
     position: str = "Waiting: number {position} in the queue"
     opening: str = "Opening the document"

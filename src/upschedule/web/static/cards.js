@@ -60,6 +60,13 @@ export function showUploading(card, fraction) {
   field(card, "state").textContent = fill(section().dataset.uploading, { percent: Math.round(fraction * 100) });
 }
 
+/** @param {HTMLElement} card @param {number} seconds @returns {string} what is said */
+export function showSendingAgain(card, seconds) {
+  field(card, "progress").removeAttribute("value");
+  field(card, "state").textContent = fill(section().dataset.again, { seconds });
+  return field(card, "state").textContent;
+}
+
 /** @param {HTMLElement} card @param {string} text @param {boolean} canRetry */
 export function showRefused(card, text, canRetry) {
   card.dataset.status = "failed";

@@ -1,10 +1,14 @@
 // From files chosen or dropped to documents read.
 import { announce, fill, tell } from "./announce.js";
-import { addCard, showCard, showRefused, showStatus, showUploading } from "./cards.js";
+import { addCard, showCard, showRefused, showSendingAgain, showStatus, showUploading } from "./cards.js";
 import { follow } from "./follow.js";
 import { refresh } from "./parts.js";
 import { finishRemoval } from "./removal.js";
 import { upload } from "./upload.js";
+
+// 1, 2, 4, 8 and 16 s: longer than an instance takes to be replaced, and shorter than a person waits.
+const AGAIN_MAX = 5;
+const AGAIN_MS_FIRST = 1_000;
 
 /** Jobs whose status a function is already waiting for. */
 const followed = new Set();
@@ -71,7 +75,7 @@ async function deliver(form, file, card) {
   showUploading(card, 0);
   const before = new Set([...document.querySelectorAll("[data-job]")].map((other) => other.dataset.job));
   try {
-    const job = await upload(file, form.dataset.api, stop.signal, (fraction) => showUploading(card, fraction));
+    const job = await sendAgainWhileBroken(form, file, card, stop.signal);
     await settle(card, file, job.id);
     tell(before.has(job.id) ? fill(form.dataset.sameFile, { name: file.name }) : "");
   } catch (error) {
@@ -79,6 +83,37 @@ async function deliver(form, file, card) {
       refuse(file, card, error);
     }
   }
+}
+
+/** The same bytes are no second document for the server, so a file whose answer was lost can be sent again. */
+async function sendAgainWhileBroken(form, file, card, signal) {
+  for (let again = 0; ; again += 1) {
+    try {
+      return await upload(file, form.dataset.api, signal, (fraction) => showUploading(card, fraction));
+    } catch (error) {
+      if (!error.broken || again === AGAIN_MAX) {
+        throw error;
+      }
+      const pause = AGAIN_MS_FIRST * 2 ** again * (0.75 + 0.5 * Math.random());
+      const text = showSendingAgain(card, Math.ceil(pause / 1000));
+      if (again === 0) {
+        announce(`${file.name}: ${text}`);
+      }
+      await paused(pause, signal);
+    }
+  }
+}
+
+/** Until the time has passed or a connection is there again. Rejects where the file is removed. */
+function paused(milliseconds, signal) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, milliseconds);
+    addEventListener("online", resolve, { once: true });
+    signal.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    });
+  });
 }
 
 function onRemove(card, stop) {

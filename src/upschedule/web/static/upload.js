@@ -13,7 +13,7 @@ const waiting = [];
 /**
  * @param {File} file @param {string} url @param {AbortSignal} signal
  * @param {(fraction: number) => void} onProgress
- * @returns {Promise<Record<string, any>>} the job; rejects with an Error whose message is the sentence to show; `inFile`: another try cannot help, `waitMs`: not before
+ * @returns {Promise<Record<string, any>>} the job; rejects with an Error whose message is the sentence to show; `inFile`: another try cannot help, `waitMs`: not before, `broken`: no answer came
  */
 export async function upload(file, url, signal, onProgress) {
   await turn();
@@ -59,10 +59,12 @@ function post(file, url, signal, onProgress) {
         // 400, 413: the cause lies in the file, and stays in it. A limit says when it ends.
         const inFile = request.status === 400 || request.status === 413;
         const waitMs = request.status === 429 ? 1000 * Number(request.getResponseHeader("Retry-After") ?? 0) : 0;
-        reject(Object.assign(new Error(told), { inFile, waitMs }));
+        // What a proxy says whose instance has died: nothing was answered.
+        const broken = request.status === 502 || request.status === 504;
+        reject(Object.assign(new Error(told), { inFile, waitMs, broken }));
       }
     };
-    request.onerror = request.ontimeout = () => reject(new Error(OFFLINE));
+    request.onerror = request.ontimeout = () => reject(Object.assign(new Error(OFFLINE), { broken: true }));
     request.onabort = () => reject(new DOMException("", "AbortError"));
     signal.addEventListener("abort", () => request.abort());
     request.send(body);
