@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
+import psycopg
 import pytest
 
 from tests.support.cluster.tooling.backup_site import BUCKET, BackupSite, running_site
@@ -70,6 +71,37 @@ def test_what_the_key_deleted_comes_back(site: BackupSite, record: Record) -> No
         if each.is_delete_marker:
             admin.remove_object(bucket_name=BUCKET, object_name=str(each.object_name), version_id=each.version_id)
     assert site.backups.verify(record.backup.label).verified
+
+
+def test_a_server_that_restarts_ends_the_backup_that_is_being_made(site: BackupSite, record: Record) -> None:
+    """What was begun does not count, and the next backup does (R9.2, R9.5)."""
+    before = [backup.label for backup, _ in site.backups.list()]
+    with site.started("now") as process:
+        wait_until(lambda: is_backing_up(site), timeout_seconds=120)
+        site.postgres.kill()
+        site.postgres.start(timeout_seconds=120)
+        _, errors = process.communicate(timeout=300)
+
+    assert process.returncode == 3, errors
+    assert [backup.label for backup, known in site.backups.list() if known and known.verified] == before
+    assert site.backups.back_up().verified
+
+
+def is_backing_up(site: BackupSite) -> bool:
+    """Whether pgBackRest holds a connection, as it does from before the first file until after the last."""
+    with psycopg.connect(site.postgres.superuser_dsn()) as connection:
+        query = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'pgBackRest%')"
+        return connection.execute(query).fetchone() == (True,)
+
+
+def test_a_clock_that_is_moved_back_removes_nothing(site: BackupSite, record: Record) -> None:
+    """Neither backups nor versions that can still be brought back; one that is moved on keeps the newest (R9.1)."""
+    labels = [backup.label for backup, _ in site.backups.list()]
+    for days in (-400, 400):
+        replace(site.backups, now=lambda days=days: datetime.now(tz=UTC) + timedelta(days=days)).remove_old()
+        left = [backup.label for backup, _ in site.backups.list()]
+        assert left == (labels if days < 0 else labels[-1:])
+    assert site.backups.verify(labels[-1]).verified
 
 
 def test_old_backups_go_when_a_newer_one_counts(site: BackupSite, record: Record) -> None:
