@@ -43,7 +43,8 @@ async def test_a_quantum_of_processor_time_ends_a_reading_that_may_be_repeated(h
             await sandbox.read(
                 b"", deadline_seconds=30, on_progress=lambda _done, _total: None, cpu_seconds=0.2, on_spent=spent.append
             )
-        assert 0.15 < spent.pop() < 0.8
+        # A busy kernel charges processor time in ticks: the timer may count some that the report does not.
+        assert 0.05 < spent.pop() < 0.8
         with pytest.raises(TooComplex):
             await sandbox.read(
                 b"", deadline_seconds=30, on_progress=lambda _done, _total: None, cpu_seconds=5, on_spent=spent.append
