@@ -152,7 +152,7 @@ class States:
                     if member.isfile():
                         sums[member.name] = hashlib.sha256(contents).hexdigest()
                     if folder and member.isfile():
-                        _write_private(folder, member, contents)
+                        write_member(folder, member, contents)
                 # What follows the archive's end has to open as well.
                 while reader.read(_PIECE_BYTES):
                     pass
@@ -184,10 +184,12 @@ def _write(file: IO[bytes], key: BackupKey, paths: Sequence[Path]) -> Mapping[st
     return sums
 
 
-def _write_private(folder: Path, member: tarfile.TarInfo, contents: bytes) -> None:
-    # Refuses names that lead out of the folder.
-    checked = tarfile.data_filter(member, str(folder))
-    path = folder / checked.name
+def write_member(folder: Path, member: tarfile.TarInfo, contents: bytes) -> None:
+    """Writes a file of the archive that only its owner can read. Raises ReadError if its name leads out of `folder`."""
+    path = (folder / member.name).resolve()
+    # Python 3.11.2, the oldest that has to work, has no filters of tarfile yet.
+    if not path.is_relative_to(folder.resolve()):
+        raise tarfile.ReadError(f"the name {member.name} leads out of the folder")
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.touch(mode=0o600)
     path.write_bytes(contents)
