@@ -225,7 +225,8 @@ def test_each_process_has_a_redis_user_and_a_key_of_the_object_store(cluster: Lo
             secure=False,
             region="us-east-1",
         )
-        if process == "worker":
+        # The worker reads documents, and the scheduler the files that students sent with a report for the operators.
+        if process in {"worker", "scheduler"}:
             assert client.get_object(bucket_name="uploads", object_name="of-a-process").read() == b"word"
         else:
             with pytest.raises(S3Error, match="AccessDenied"):
