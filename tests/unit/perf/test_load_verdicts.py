@@ -192,6 +192,23 @@ def test_a_short_test_shows_growth_and_does_not_judge_it(seconds: int, passed: b
     assert found["open files of API"] is (None if passed is None else True)
 
 
+@pytest.mark.parametrize(("ends_at", "passed"), [(3600, True), (7200, False)])
+def test_two_hours_are_judged_after_the_first_one(ends_at: int, *, passed: bool) -> None:
+    """Data that are kept for an hour grow until then; a leak goes on."""
+    samples = tuple(
+        Sample(
+            at=at,
+            machine_seconds=0,
+            parts={"Redis": Use(cpu_seconds=0, private_bytes=10**6 + 1000 * min(at, ends_at), files=20)},
+            gauges={},
+        )
+        for at in range(0, 7200, 10)
+    )
+    profile = _profile(users=1, seconds=7200, goals=Goals(finds_growth=True))
+    found = {verdict.what: verdict.passed for verdict in verdicts(_measured(profile, Recorder(), samples))}
+    assert found["memory of Redis, MB"] is passed
+
+
 def _samples(*, api: float, outside: float, waiting: float = 0, due: float = 0) -> tuple[Sample, ...]:
     def at(second: int) -> Sample:
         use = Use(cpu_seconds=api * second, private_bytes=0, files=0)
