@@ -146,7 +146,8 @@ def test_a_live_system_is_not_overwritten(site: RestoreSite) -> None:
 
     assert (running.code, unsaid.code, earlier.code) == (5, 5, 5)
     assert "Stop it first: `nomad job stop -namespace upschedule postgres`. Nothing was changed." in running.said
-    assert "Say --replace if it is to be. Nothing was changed." in unsaid.said
+    assert "To replace it, use --replace" in unsaid.said
+    assert "Nothing was changed." in unsaid.said
     assert "has the data from before an earlier restore" in earlier.said
 
 
@@ -162,7 +163,7 @@ def test_a_moment_that_cannot_be_reached_is_refused_in_words(site: RestoreSite) 
         "yesterday is no moment to restore to",
         "There is no backup 20200101-000000F",
         "No backup had ended before 2020-01-01: the oldest ended at 20",
-        "A time after the last change that was archived cannot be reached",
+        "If --to is later than the last change that was archived, use `latest`.",
     ]
     assert [reason in each.said for reason, each in zip(reasons, results.values(), strict=True)] == [True] * 4, results
 
