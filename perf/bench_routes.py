@@ -240,7 +240,8 @@ def worse(found: Mapping[str, float], committed: Mapping[str, float]) -> list[st
 
 
 def _print(figures: Mapping[str, Measured]) -> None:
-    costs, found = _costs(figures), ratios(_costs(figures))
+    costs = _costs(figures)
+    found = ratios(costs)
     print(f"{'route':<24}{'processor time':>16}{'requests a second':>20}")
     for name, measured in figures.items():
         print(f"{name:<24}{costs[name] * 1e6:>13.0f} us{statistics.median(measured.rates):>20.0f}")

@@ -36,6 +36,7 @@ from perf.load.students import Given, Student
 from perf.load.target import RAISED_LIMITS, Target, target
 from perf.load.truth import DOCUMENTS, documents
 from perf.load.verdicts import Measured
+from upschedule.processing.intake import OBJECT_PREFIX
 from upschedule.stores.bucket import Bucket
 from upschedule.stores.errors import StoreError
 
@@ -182,7 +183,7 @@ def _check(system: Target, recorder: Recorder) -> integrity.Integrity | None:
             return integrity.check(
                 connection,
                 recorder.accepted,
-                objects=list(integrity.uploaded(Bucket(system.objects))),
+                objects=list(Bucket(system.objects).find_all(OBJECT_PREFIX)),
                 now=dt.datetime.now(dt.UTC),
             )
     except (psycopg.OperationalError, StoreError) as error:

@@ -11,7 +11,7 @@ from upschedule.sizing.costs import Costs
 
 #: Of a phase, while those of the phase before are still there.
 SETTLING_SECONDS = 10.0
-#: The issue's bound: predicted within 20 %.
+#: A prediction that is further off means that costs do not grow in a straight line with the load.
 ERROR_MAX = 0.2
 _SENDER = "sender"
 
@@ -72,12 +72,12 @@ def costs(measured: Measured, described: str) -> Costs:
 def verdicts(measured: Measured) -> list[Verdict]:
     """Compares, for each phase with visitors, the cores that the other phases predict with those that were used."""
     found = points(measured)
+    parts = {part for point in found for part in point.cores}
     results: list[Verdict] = []
     for left_out in found:
         if not left_out.visits_per_second:
             continue
         others = [point for point in found if point is not left_out]
-        parts = {part for point in found for part in point.cores}
         predicted = sum(fit(others, part).at(left_out.visits_per_second) for part in parts)
         used = sum(left_out.cores.values())
         error = abs(predicted - used) / used

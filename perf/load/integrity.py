@@ -1,15 +1,14 @@
 """Checks the data after a load, in the database and the object store and not through the service (R7.2)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import psycopg
 from psycopg.rows import dict_row
 
-from upschedule.processing.intake import OBJECT_PREFIX
 from upschedule.processing.retention import ORPHAN_SECONDS
-from upschedule.stores.bucket import Bucket, StoredObject
+from upschedule.stores.bucket import StoredObject
 
 #: One row: what must be 0 is named so.
 _CHECKS = """
@@ -88,11 +87,3 @@ def check(
     counts["objects_without_row"] = sum(now - stored[key] > removed_by for key in stored.keys() - keys)
     counts["objects_to_be_removed"] = len(stored.keys() - keys) - counts["objects_without_row"]
     return Integrity(counts)
-
-
-def uploaded(bucket: Bucket) -> Iterator[StoredObject]:
-    """All files that students have sent and that are not removed yet. Raises StoreError."""
-    last = ""
-    while page := bucket.find(OBJECT_PREFIX, after=last):
-        yield from page
-        last = page[-1].key

@@ -217,6 +217,13 @@ class Bucket:
         with _store_errors():
             return list(self._listing(prefix, after))
 
+    def find_all(self, prefix: str) -> Iterator[StoredObject]:
+        """All objects whose keys begin with `prefix`, a page at a time. Objects may be removed meanwhile."""
+        seen_to = ""
+        while page := self.find(prefix, after=seen_to):
+            yield from page
+            seen_to = page[-1].key
+
     def close(self) -> None:
         """Closes idle connections."""
         self._http.clear()

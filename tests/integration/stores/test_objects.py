@@ -1,13 +1,14 @@
 """The S3 store: what it stores, and how long an unreachable store takes."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import msgspec
 import pytest
 
 from tests.support.fault_proxy import FaultProxy
-from upschedule.stores.bucket import BucketAddress, ObjectMissing
+from upschedule.stores.bucket import Bucket, BucketAddress, ObjectMissing
 from upschedule.stores.errors import StoreError, StoreTimeout, StoreUnavailable
 from upschedule.stores.objects import ObjectStore
 
@@ -44,6 +45,19 @@ async def test_a_listing_comes_in_pages_in_the_order_of_keys(emptied_object_stor
         assert [item.key for item in await store.find("u/")] == [f"u/{number}" for number in range(5)]
         assert [item.key for item in await store.find("u/", after="u/2")] == ["u/3", "u/4"]
         assert await store.find("u/", after="u/4") == []
+
+
+def test_all_objects_are_found_across_pages_and_folders(emptied_object_store: BucketAddress) -> None:
+    """A page has at most 1,000 objects. Files and folders are on one level, and keys are not sorted as text there."""
+    bucket = Bucket(emptied_object_store)
+    keys = {"u/0.txt", "u/a/1", "u/a/b/2", "u/a-x", "u/z.txt", *(f"u/m/{number:04d}" for number in range(1_000))}
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(lambda key: Bucket(emptied_object_store).put(key, b"x", content_type="text/plain"), keys))
+
+    found = [each.key for each in bucket.find_all("u/")]
+
+    assert len(found) == len(keys)
+    assert set(found) == keys
 
 
 async def test_a_missing_bucket_is_not_ready(emptied_object_store: BucketAddress) -> None:

@@ -93,18 +93,17 @@ class States:
     def list(self) -> Sequence[StateSet]:
         """All sets by name, the oldest first."""
         found: list[StateSet] = []
-        seen_to = ""
+        key = ""
         try:
-            while page := self._bucket.find(_PREFIX, after=seen_to):
-                seen_to = page[-1].key
-                for each in page:
-                    name, _, stamp = each.key.removeprefix(_PREFIX).rpartition("/")
-                    made_at = datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
-                    found.append(StateSet(name=name, made_at=made_at, stored_bytes=each.size_bytes))
+            for each in self._bucket.find_all(_PREFIX):
+                key = each.key
+                name, _, stamp = key.removeprefix(_PREFIX).rpartition("/")
+                made_at = datetime.strptime(stamp, _STAMP).replace(tzinfo=UTC)
+                found.append(StateSet(name=name, made_at=made_at, stored_bytes=each.size_bytes))
         except StoreError as error:
             raise StepFailed("Listing the state", self._bucket.explain(error)) from error
         except ValueError as error:
-            raise StepFailed("Listing the state", f"{seen_to} is not a set of files.") from error
+            raise StepFailed("Listing the state", f"{key} is not a set of files.") from error
         return found
 
     def restore(self, name: str, folder: Path) -> StateSet:

@@ -99,10 +99,7 @@ class Copies:
         return self._known
 
     def _keys(self) -> Iterator[str]:
-        seen_to = ""
-        while page := self._bucket.find(PREFIX, after=seen_to):
-            yield from (each.key for each in page)
-            seen_to = page[-1].key
+        return (each.key for each in self._bucket.find_all(PREFIX))
 
 
 def is_as_described(file: StoredFile, contents: bytes) -> bool:
