@@ -235,6 +235,8 @@ def test_an_unreachable_consul_fails_no_request(cluster: LocalCluster, figure: F
     api = addresses(cluster, "api").values()
     assert consul_with(cluster, "operator").kv.put(SETTING, "437")
     wait_until(lambda: queue_limits(api) == {437}, timeout_seconds=60)
+    # Nomad's agent, which the test before may have restarted, renders the files anew some seconds after its start.
+    wait_until(lambda: set(rollout_states(cluster).values()) == {"live"}, timeout_seconds=60)
     before, rendered = everything(cluster), files_from_consul(cluster)
     with students_at_work(cluster) as students:
         uploads = students.upload(documents(12), at_once=3)
@@ -270,11 +272,22 @@ def everything(cluster: LocalCluster) -> dict[str, set[int]]:
 
 
 def files_from_consul(cluster: LocalCluster) -> dict[str, str]:
-    """Files written by templates: which instances may take work, and the targets of Prometheus."""
-    folder = cluster.plan.data / "nomad" / "data" / "alloc"
-    files = [*folder.glob("*/*/local/standing"), *folder.glob("*/prometheus/local/targets*")]
-    assert len(files) > len(APPLICATION)
-    return {str(file): file.read_text(encoding="utf-8") for file in files}
+    """Files of running instances that templates write: which ones may take work, and the targets of Prometheus."""
+    targets = [file for instance in instances(cluster, "prometheus") for file in instance.folder.glob("local/targets*")]
+    assert targets
+    return rollout_states(cluster) | {str(file): file.read_text(encoding="utf-8") for file in targets}
+
+
+def rollout_states(cluster: LocalCluster) -> dict[str, str]:
+    """`live`, `canary`, or an empty text while Consul names no instance, by the file of each running instance."""
+    files = [
+        file
+        for job in APPLICATION
+        for instance in instances(cluster, job)
+        for file in instance.folder.glob("local/standing")
+    ]
+    assert files
+    return {str(file): file.read_text(encoding="utf-8").strip() for file in files}
 
 
 def queue_limits(api: Iterable[str]) -> set[int]:
