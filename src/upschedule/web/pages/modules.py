@@ -86,7 +86,7 @@ def choices_from_form(form: Sequence[tuple[str, str]], events: Iterable[Event], 
         wanted = {
             kind: group
             for (name, kind), group in _chosen(form, "group").items()
-            if name == module and group != shown.groups.get((module, kind))
+            if name == module and [group] != list(shown.groups.get((module, kind), ()))[-1:]
         }
         if wanted:
             groups[module] = _attended(existing, before.groups.get(module), wanted, shown.groups, module)
@@ -96,15 +96,18 @@ def choices_from_form(form: Sequence[tuple[str, str]], events: Iterable[Event], 
 
 
 class _Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """What the form showed: the modules that were ticked, and the chosen group of each module and kind."""
+    """What the form showed: the modules that were ticked, and the chosen group of each module and kind.
+
+    A script that saves a choice before an earlier one was answered names both groups, the last one at the end.
+    """
 
     modules: set[str]
-    groups: Mapping[tuple[str, str], str]
+    groups: Mapping[tuple[str, str], Sequence[str]]
 
 
 def _as_shown(form: Sequence[tuple[str, str]], before: Choices) -> _Shown:
     if _values(form, "differences"):
-        return _Shown(modules=set(_values(form, "shown")), groups=_chosen(form, "chosen"))
+        return _Shown(modules=set(_values(form, "shown")), groups=_expected(form))
     # A form of an earlier release does not say what it showed: all of it counts.
     return _Shown(modules=set(_values(form, "module")) - set(before.hidden_modules), groups={})
 
@@ -113,7 +116,7 @@ def _attended(
     existing: set[str],
     before: Sequence[str] | None,
     wanted: Mapping[str, str],
-    shown: Mapping[tuple[str, str], str],
+    shown: Mapping[tuple[str, str], Sequence[str]],
     module: str,
 ) -> tuple[str, ...]:
     """The groups attended before, except for the kinds of which another group, or all, is `wanted`."""
@@ -123,7 +126,7 @@ def _attended(
     for kind, group in wanted.items():
         of_kind = {name for name in existing if name[:1] == kind}
         now = _single({name.partition("/")[0] for name in attended} & of_kind)
-        if (module, kind) in shown and now not in {shown[module, kind], group}:
+        if (module, kind) in shown and now not in {*shown[module, kind], group}:
             raise CalendarChanged
         result |= {group} & of_kind if group else of_kind
     return tuple(sorted(result))
@@ -137,6 +140,13 @@ def _single(groups: set[str]) -> str:
 def _chosen(form: Sequence[tuple[str, str]], name: str) -> dict[tuple[str, str], str]:
     found = map(_group, _values(form, name))
     return {(module, kind): group for module, kind, group in found}
+
+
+def _expected(form: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Sequence[str]]:
+    found: dict[tuple[str, str], list[str]] = collections.defaultdict(list)
+    for module, kind, group in map(_group, _values(form, "chosen")):
+        found[module, kind].append(group)
+    return dict(found)
 
 
 def _group(value: str) -> tuple[str, str, str]:

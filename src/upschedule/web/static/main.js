@@ -5,8 +5,10 @@ import { startParts } from "./parts.js";
 import { startPhone } from "./phone.js";
 import { startPrinting } from "./printing.js";
 import { startRemoval } from "./removal.js";
+import { startSaving } from "./saving.js";
 
 startParts();
+startSaving();
 startRemoval();
 startPrinting();
 startDocuments();

@@ -4,7 +4,6 @@ import { carryLocal } from "./cards.js";
 import { OFFLINE, sentence } from "./problem.js";
 
 const TIMEOUT_MS = 30_000;
-const AUTO_SUBMIT_MS = 250;
 const GONE = 401;
 const CHANGED = 412;
 
@@ -20,17 +19,7 @@ export function startParts() {
     }
   });
   document.addEventListener("click", go);
-  let timer = 0;
-  document.addEventListener("change", (event) => {
-    const form = event.target.form;
-    if (event.target.name === "view") {
-      keepView(event.target);
-    }
-    if (form?.matches("[data-auto]")) {
-      clearTimeout(timer);
-      timer = setTimeout(() => send(form), AUTO_SUBMIT_MS);
-    }
-  });
+  document.addEventListener("change", ({ target }) => target.name === "view" && keepView(target));
 }
 
 /** The week and the view that the address names are kept. */
@@ -65,13 +54,15 @@ function keepView(input) {
   history.replaceState(null, "", url.pathname + url.search);
 }
 
-/** @param {HTMLFormElement} form @param {HTMLElement | null} [submitter] */
+/** @param {HTMLFormElement} form @param {HTMLElement | null} [submitter] @returns {Promise<boolean>} whether it was saved */
 export async function send(form, submitter) {
   const body = new URLSearchParams(new FormData(form));
   if (submitter?.name) {
     body.append(submitter.name, submitter.value);
   }
-  form.dataset.sent = "yes";
+  if (!form.matches("[data-auto]")) {
+    form.dataset.sent = "yes";
+  }
   submitter?.setAttribute("aria-disabled", "true");
   const done = await request(form.action, { method: "POST", body });
   submitter?.removeAttribute("aria-disabled");
@@ -84,6 +75,7 @@ export async function send(form, submitter) {
     // The form is gone with its question: what took its place is read next.
     document.getElementById(form.dataset.focus)?.focus();
   }
+  return done;
 }
 
 /** @returns {Promise<boolean>} whether the parts are new */
@@ -107,7 +99,10 @@ async function exchange(url, options) {
       complain(sentence(response.headers.get("Content-Type") ?? "", text));
       showRefused(text);
       if (response.status === CHANGED) {
-        // In another tab: what is shown is no longer true.
+        // In another tab: what is shown is no longer true, and what was chosen was refused.
+        for (const form of document.querySelectorAll("[data-auto]")) {
+          form.dataset.sent = "yes";
+        }
         await renew();
       }
       return false;
@@ -155,6 +150,17 @@ function swap(page) {
   document.dispatchEvent(new CustomEvent("parts:new"));
 }
 
+/** Whether a checkbox or a selection differs from what the server has, as far as this page knows. @param {any} field */
+export function isChanged(field) {
+  return field.options ? field.value !== known(field) : field.type === "checkbox" && field.checked !== known(field);
+}
+
+/** What the server rendered or was sent. @param {any} field a checkbox or a selection @returns {string | boolean} */
+export function known(field) {
+  const first = (options) => (options.find((option) => option.defaultSelected) ?? options[0])?.value;
+  return field.options ? first([...field.options]) : field.defaultChecked;
+}
+
 /** What a person has typed, chosen or opened, and what only this browser knows, survives. */
 function carry(old, fresh) {
   for (const input of old.querySelectorAll("input[id]")) {
@@ -162,10 +168,17 @@ function carry(old, fresh) {
     const unsent = twin && input.form?.dataset.sent !== "yes";
     if (unsent && input.type === "date" && input.value !== input.defaultValue) {
       twin.value = input.value;
-    } else if (unsent && input.type === "checkbox" && input.checked !== input.defaultChecked) {
+    } else if (unsent && input.type === "checkbox" && isChanged(input)) {
       twin.checked = input.checked;
     } else if (twin && input.name === "view" && input.checked && !input.defaultChecked) {
       twin.checked = true;
+    }
+  }
+  for (const select of old.querySelectorAll("[data-auto]:not([data-sent]) select[id]")) {
+    const twin = fresh.querySelector(`#${CSS.escape(select.id)}`);
+    const chosen = [...(twin?.options ?? [])].find((option) => option.value === select.value);
+    if (chosen && isChanged(select)) {
+      chosen.selected = true;
     }
   }
   for (const details of old.querySelectorAll("details[id][open]")) {

@@ -88,3 +88,24 @@ def test_a_group_chosen_with_its_kind_of_class_is_not_offered_as_if_nothing_was_
     (abc, xyz) = modules(_EVENTS, Choices(groups={"ABC 123": ("G01/P", "P01")}))
     assert abc.choices == ()
     assert xyz.shown
+
+
+@pytest.mark.parametrize("stored", ["", "P01", "P02"])
+def test_a_form_that_is_sent_before_an_earlier_one_is_answered_is_no_conflict_with_it(stored: str) -> None:
+    """The earlier form chose P01. It has been stored, or has not, or arrives after this one."""
+    groups = ("G01", "G02", *([stored] if stored else ["P01", "P02"]))
+    before = Choices(groups={"ABC 123": groups} if stored else {})
+    ticked = [("show", "ABC 123"), ("show", "XYZ 214"), ("group", "ABC 123|G|")]
+    again = [*_SHOWN, ("chosen", "ABC 123|P|P01"), *ticked]
+    assert choices_from_form([*again, ("group", "ABC 123|P|P02")], _EVENTS, before).groups == {
+        "ABC 123": ("G01", "G02", "P02")
+    }
+    if stored != "P02":
+        assert choices_from_form([*again, ("group", "ABC 123|P|")], _EVENTS, before).groups == {}
+
+
+def test_a_group_of_another_tab_is_a_conflict_with_every_group_that_a_form_expects() -> None:
+    before = Choices(groups={"ABC 123": ("G02", "P01", "P02")})
+    sent = [("chosen", "ABC 123|G|G01"), ("show", "ABC 123"), ("show", "XYZ 214"), ("group", "ABC 123|G|")]
+    with pytest.raises(CalendarChanged):
+        choices_from_form([*_SHOWN, *sent], _EVENTS, before)
