@@ -42,11 +42,12 @@ class SchedulerSettings(msgspec.Struct, frozen=True, kw_only=True):
         float,
         Meta(
             gt=0,
-            description="How long it is kept what people deleted; longer than the backups that would bring it back",
+            description="How long the record of deleted data is kept; longer than backups, which could "
+            "otherwise restore the data",
         ),
     ] = 10.0
     operator_actions_days: Annotated[
-        float, Meta(gt=0, description="How long the record of what operators changed is kept")
+        float, Meta(gt=0, description="How long the record of operators' changes is kept")
     ] = 90.0
 
 
@@ -55,29 +56,36 @@ class RolloutSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     standing_file: Annotated[
         str | None,
-        Meta(description="File that says `live`, or a canary's share of the work; looked at each second; unset: live"),
+        Meta(
+            description="File with `live` or a canary's share of the work, read every second; unset: the "
+            "process is live"
+        ),
     ] = None
     release: Annotated[
-        str | None, Meta(description="Version of this release; unset: what it reads is final at once")
+        str | None, Meta(description="Version of this release; unset: its readings are final at once")
     ] = None
     renew_seconds: Annotated[
         float,
-        Meta(gt=0, description="How often a worker notes that its release runs, and how often that is looked at"),
+        Meta(
+            gt=0, description="How often a worker records that its release runs, and how often the scheduler checks it"
+        ),
         below("silent_seconds"),
     ] = 5.0
     silent_seconds: Annotated[
         float,
         Meta(
             gt=0,
-            description="A release that shows no sign of life for this time is abandoned: its readings are repeated",
+            description="A release that no worker has recorded as running for this time is abandoned: its "
+            "readings are repeated",
         ),
     ] = 30.0
     provisional_seconds: Annotated[
         float, Meta(ge=0, description="Time after its promotion for which a release's readings are provisional")
     ] = 1800.0
     read_again_max: Annotated[
-        int, Meta(ge=1, description="Documents of a left release that wait or are read again at once")
+        int,
+        Meta(ge=1, description="Most documents of an abandoned release that are queued or read again at the same time"),
     ] = 100
     yield_seconds: Annotated[
-        float, Meta(ge=0, description="Time for which such a document yields to the documents that people wait for")
+        float, Meta(ge=0, description="Time for which such a document lets the documents that people wait for go first")
     ] = 60.0

@@ -47,7 +47,9 @@ class PostgresSettings(msgspec.Struct, frozen=True, kw_only=True):
         int, Meta(ge=1, description="Requests that may wait for a connection; more are refused")
     ] = 1000
     wait_seconds: Annotated[float, Meta(gt=0, description="Longest wait for a connection (R3.3, R3.5)")] = 30.0
-    statement_seconds: Annotated[float, Meta(gt=0, le=DAY_SECONDS, description="Longest statement (R3.2)")] = 10.0
+    statement_seconds: Annotated[
+        float, Meta(gt=0, le=DAY_SECONDS, description="Longest time of a statement (R3.2)")
+    ] = 10.0
     connect_seconds: Annotated[float, Meta(gt=0, le=DAY_SECONDS, description="Longest attempt to connect")] = 5.0
 
 
@@ -56,18 +58,21 @@ class RedisSettings(msgspec.Struct, frozen=True, kw_only=True):
 
     state_url: Annotated[
         str,
-        Meta(description="Queue, limits, and sessions for a minute: noeviction, AOF", pattern=_REDIS_URL),
+        Meta(
+            description="Redis for the queue, limits and cached sessions; needs noeviction and an append-only file",
+            pattern=_REDIS_URL,
+        ),
         SECRET,
         url_of("redis"),
     ]
     cache_url: Annotated[
         str,
-        Meta(description="Status cache and status events: allkeys-lru", pattern=_REDIS_URL),
+        Meta(description="Redis for the status cache and status events; needs allkeys-lru", pattern=_REDIS_URL),
         SECRET,
         url_of("redis"),
     ]
     command_seconds: Annotated[
-        float, Meta(gt=0, le=DAY_SECONDS, description="Longest command, and longest attempt to connect")
+        float, Meta(gt=0, le=DAY_SECONDS, description="Longest time of a command, and of an attempt to connect")
     ] = 2.0
     connections_max: Annotated[int, Meta(ge=4, description="Connections a process opens to each server at most")] = 100
 
@@ -83,7 +88,9 @@ class ObjectSettings(msgspec.Struct, frozen=True, kw_only=True):
     region: Annotated[str, Meta(description="Region that the store expects in signatures", pattern=REGION)] = (
         DEFAULT_REGION
     )
-    request_seconds: Annotated[float, Meta(gt=0, description="Longest single request, tried up to three times")] = 10.0
+    request_seconds: Annotated[
+        float, Meta(gt=0, description="Longest time of a single request; a failed request is tried up to three times")
+    ] = 10.0
     concurrency_max: Annotated[int, Meta(ge=1, description="Requests under way at once in a process")] = 16
 
 
@@ -93,23 +100,35 @@ class ConsulSettings(msgspec.Struct, frozen=True, kw_only=True):
     address: Annotated[
         str,
         Meta(
-            description="http://host:port of an agent, or https; empty: nothing is watched",
+            description="http://host:port of an agent, or https; empty: no live settings are read",
             pattern=f"^(https?://{AUTHORITY})?$",
         ),
         url_of("origin"),
     ] = ""
-    token: Annotated[str | None, Meta(description='May read keys below "upschedule/", and no more'), SECRET] = None
+    token: Annotated[
+        str | None, Meta(description='Token that may read keys below "upschedule/", and no more'), SECRET
+    ] = None
     wait_seconds: Annotated[
-        float, Meta(ge=1, le=600, description="How long the agent may hold a question while nothing changes")
+        float, Meta(ge=1, le=600, description="How long the agent may hold a request while nothing changes")
     ] = 55.0
     request_seconds: Annotated[
-        float, Meta(gt=0, description="Longest attempt to connect, and how late an answer may be")
+        float,
+        Meta(
+            gt=0,
+            description="Longest time of an attempt to connect, and longest delay of an answer beyond the held time",
+        ),
     ] = 5.0
     start_seconds: Annotated[
-        float, Meta(ge=0, description="Longest wait for the first answer at start; then the environment's values hold")
+        float,
+        Meta(
+            ge=0,
+            description="Longest wait for the first answer at start; after it, the values of the environment are used",
+        ),
     ] = 3.0
     retry_seconds_max: Annotated[float, Meta(gt=0, description="Longest pause before asking again")] = 30.0
-    answer_bytes_max: Annotated[int, Meta(ge=1024, description="A larger answer is refused whole")] = 1024 * 1024
+    answer_bytes_max: Annotated[
+        int, Meta(ge=1024, description="Largest answer; a larger one is rejected as a whole")
+    ] = 1024 * 1024
 
 
 class LogSettings(msgspec.Struct, frozen=True, kw_only=True):

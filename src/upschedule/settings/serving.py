@@ -18,7 +18,9 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     cpu_seconds_per_account: Annotated[
         float,
         Meta(
-            gt=0, le=AMOUNT_MAX, description="Processor time of an account's readings beyond which it must wait (R5.1)"
+            gt=0,
+            le=AMOUNT_MAX,
+            description="Processor time that the readings of an account may use before its uploads are refused (R5.1)",
         ),
         LIVE,
     ] = 30.0
@@ -30,11 +32,17 @@ class LimitSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 100
     requests_per_second_address: Annotated[
         int,
-        Meta(ge=1, le=AMOUNT_MAX, description="Share of an address in them; above it, the reserve is closed to it"),
+        Meta(
+            ge=1,
+            le=AMOUNT_MAX,
+            description="Share of one address in them; an address above its share cannot use the reserve",
+        ),
         LIVE,
     ] = 20
     requests_reserved_percent: Annotated[
-        int, Meta(ge=0, le=90, description="Part of them that only addresses below their share may use"), LIVE
+        int,
+        Meta(ge=0, le=90, description="Reserve: the part of them that only addresses within their share may use"),
+        LIVE,
     ] = 20
     sign_in_failures_max: Annotated[
         int,
@@ -73,7 +81,7 @@ class MaintenanceSettings(msgspec.Struct, frozen=True, kw_only=True):
         str, Meta(max_length=300, description="The sentence that people see; empty while there is no maintenance"), LIVE
     ] = ""
     retry_after_seconds: Annotated[
-        int, Meta(ge=1, le=86_400, description="When programs are asked to come back"), LIVE
+        int, Meta(ge=1, le=86_400, description="Time after which refused clients may try again (Retry-After)"), LIVE
     ] = 300
 
 
@@ -85,7 +93,8 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: Annotated[
         str,
         Meta(
-            description="Where people reach the service; feeds use it, and changes are accepted from its pages",
+            description="URL of the service for people; feed links use it, and the service accepts changes "
+            "from its pages",
             pattern=rf"^https?://{AUTHORITY}([/?#].*)?$",
         ),
         url_of("page"),
@@ -104,7 +113,7 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ()
     trusted_proxies: Annotated[
         tuple[str, ...],
-        Meta(description="Networks whose X-Forwarded-For is believed: Traefik's, comma separated"),
+        Meta(description="Networks from which X-Forwarded-For is accepted: Traefik's, comma separated"),
         NETWORKS,
     ] = ("127.0.0.1/32", "::1/128")
     feed_secret: Annotated[
@@ -138,7 +147,12 @@ class WebSettings(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(gt=0, description="Pause between two checks of the dependencies for the metrics (R6.2)")
     ] = 5.0
     drain_grace_seconds: Annotated[
-        float, Meta(ge=0, description="How long readiness fails before the door closes; above a proxy's check interval")
+        float,
+        Meta(
+            ge=0,
+            description="Time between the first failing readiness check and the end of new connections; longer "
+            "than the interval of a proxy's checks",
+        ),
     ] = 2.0
     drain_seconds: Annotated[int, Meta(ge=1, description="Time that requests under way get when the process stops")] = (
         20
@@ -161,14 +175,14 @@ class MailSettings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["starttls", "tls", "none"],
         Meta(description="How the connection is encrypted: by STARTTLS, by TLS from its start, or not at all"),
     ] = "starttls"
-    user: Annotated[str, Meta(description="User of the mail server; empty where it wants none")] = ""
+    user: Annotated[str, Meta(description="User name at the mail server; empty if it needs none")] = ""
     password: Annotated[str, Meta(description="Password of that user"), SECRET] = ""
     sender: Annotated[str, Meta(description="Address from which the mail comes")] = "no-reply@localhost"
     step_seconds: Annotated[
         float, Meta(gt=0, le=300, description="Longest time for a connection or an answer of the mail server")
     ] = 10.0
     poll_seconds: Annotated[
-        float, Meta(gt=0, le=300, description="Pause between looks for mail that another attempt must send")
+        float, Meta(gt=0, le=300, description="Pause between two searches for messages that are due again")
     ] = 5.0
     retry_seconds_base: Annotated[
         float, Meta(gt=0, le=3600, description="First pause after a failed attempt; it doubles with each further one")
@@ -189,16 +203,23 @@ class CalendarSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = "upschedule.app"
     proposals_max: Annotated[int, Meta(ge=1, le=20, description="Combinations of groups that are proposed at once")] = 5
     proposal_milliseconds_max: Annotated[
-        int, Meta(ge=10, le=10_000, description="Time for finding them; then the best until then are answered"), LIVE
+        int,
+        Meta(ge=10, le=10_000, description="Time for finding them; after it, the best that were found are returned"),
+        LIVE,
     ] = 80
     proposal_nodes_max: Annotated[
-        int, Meta(ge=100, le=AMOUNT_MAX, description="Steps for finding them; then the best until then are answered")
+        int,
+        Meta(
+            ge=100,
+            le=AMOUNT_MAX,
+            description="Steps for finding them; after them, the best that were found are returned",
+        ),
     ] = 100_000
     proposal_count_steps_max: Annotated[
         int, Meta(ge=0, le=AMOUNT_MAX, description="Steps for counting the combinations without a clash")
     ] = 4_000
     proposal_classes_max: Annotated[
-        int, Meta(ge=1, le=2000, description="Weekly classes of all groups among which combinations are looked for")
+        int, Meta(ge=1, le=2000, description="Most weekly classes of all groups from which combinations are formed")
     ] = 800
     travel_minutes: Annotated[
         tuple[Annotated[str, Meta(pattern=r"^[^:]+ - [^:]+: ?[0-9]{1,3}$")], ...],

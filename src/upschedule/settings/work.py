@@ -16,7 +16,7 @@ class UploadSettings(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes_max: Annotated[int, Meta(ge=1, description="Largest file (R11.3)")] = 10 * MEBIBYTE
     pages_max: Annotated[int, Meta(ge=1, description="Most pages in a file (R1.4)")] = 100
     content_bytes_max: Annotated[
-        int, Meta(ge=1, description="Unpacked content of all pages of a file together (R1.5)")
+        int, Meta(ge=1, description="Most unpacked content of all pages of a file together (R1.5)")
     ] = 16 * MEBIBYTE
     quota_bytes: Annotated[
         int, Meta(ge=1, le=1024 * 1024 * MEBIBYTE, description="Stored files of one account (R11.4)"), LIVE
@@ -42,7 +42,12 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
         ),
     ] = 0.5
     share_half_life_seconds: Annotated[
-        float, Meta(gt=0, description="Processor time that a visitor or address used counts half after")
+        float,
+        Meta(
+            gt=0,
+            description="Time after which half of the processor time that a visitor or an address has used is "
+            "forgotten",
+        ),
     ] = 600.0
     address_hours: Annotated[float, Meta(gt=0, description="How long the queue keeps the keyed hash of an address")] = (
         24.0
@@ -63,7 +68,7 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(gt=0, description="How often lost and due jobs are looked for; with the lease under 30 s (R2.3)")
     ] = 1.0
     ring_again_seconds: Annotated[
-        float, Meta(gt=0, description="A due job that no worker claimed is announced again after")
+        float, Meta(gt=0, description="Time after which a due job that no worker has claimed is announced again")
     ] = 10.0
     sweep_rows_max: Annotated[int, Meta(ge=1, description="Rows that one sweep touches at most")] = 200
     pending_max: Annotated[
@@ -72,7 +77,9 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
     pending_reserve: Annotated[
         int,
         Meta(
-            ge=0, le=AMOUNT_MAX, description="Places beyond, for addresses that hold fewer than are left of them (R2.2)"
+            ge=0,
+            le=AMOUNT_MAX,
+            description="Further places, only for addresses that hold fewer of them than are free (R2.2)",
         ),
         LIVE,
     ] = 100
@@ -86,7 +93,10 @@ class JobSettings(msgspec.Struct, frozen=True, kw_only=True):
         float, Meta(gt=0, description="Age at which a message leaves the queue in any case (R2.4)")
     ] = 1.0
     messages_max: Annotated[
-        int, Meta(ge=1, description="Messages in the queue; the oldest go, and jobs are rung again")
+        int,
+        Meta(
+            ge=1, description="Most messages in the queue; the oldest are dropped, and their jobs are announced again"
+        ),
     ] = 10_000
     report_days: Annotated[
         float, Meta(gt=0, le=3650, description="How long a row that a student reported as wrong is kept")
@@ -122,9 +132,7 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 10
     slow_concurrency: Annotated[
         int,
-        Meta(
-            ge=1, le=64, description="Of the documents read at once, those that needed more than a first, short reading"
-        ),
+        Meta(ge=1, le=64, description="Most slow documents among those that are read at the same time"),
     ] = 1
     picture_cpu_seconds: Annotated[float, Meta(gt=0, description="Processor time of drawing the picture of a row")] = (
         1.0
@@ -134,5 +142,8 @@ class WorkerSettings(msgspec.Struct, frozen=True, kw_only=True):
     ] = 262_144
     sandbox_required: Annotated[
         tuple[Literal["landlock", "namespaces"], ...],
-        Meta(description="Protections besides seccomp without which nothing is read: landlock, namespaces"),
+        Meta(
+            description="Further protections, besides seccomp, without which the worker reads nothing: "
+            "landlock, namespaces"
+        ),
     ] = ()
