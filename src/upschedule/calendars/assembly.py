@@ -47,7 +47,7 @@ class CalendarAssembly:
         year = calendar.academic_year
         merged = merge_events(document.events for document in self.documents)
         printed = entry_ids(merged, calendar_id=str(calendar.id), year=year)
-        #: As the documents say, whatever the owner changed.
+        #: As printed in the documents, without the owner's changes.
         self.printed = dict(printed)
         edits = calendar.edits
         self.named = [(entry_id, edited(event, edits.entries.get(entry_id))) for entry_id, event in printed]

@@ -1,4 +1,4 @@
-"""Tests and exams by month, each month also as a calendar's page. Pure."""
+"""Groups tests and exams by month, and lays each month out as a calendar sheet. Pure functions."""
 
 import calendar
 import datetime as dt

@@ -1,4 +1,4 @@
-"""One script of several ES modules, so that a page waits for one request instead of a chain of them. Pure.
+"""Joins several ES modules into one script, so that a page waits for one request. Pure functions.
 
 A module is as this project writes them: imports and exports of names, each on one line, and no cycle.
 """

@@ -1,4 +1,4 @@
-"""The dates between which classes repeat: shown to be confirmed, and read back from the form. Pure."""
+"""Shows the dates between which classes repeat for confirmation, and parses the form. Pure functions."""
 
 import datetime as dt
 import hashlib

@@ -1,4 +1,4 @@
-"""The days of a calendar: what happens on each, and what is special about it. Pure."""
+"""Lists the days of a calendar: the entries of each day, and what is special about the day. Pure functions."""
 
 import datetime as dt
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""The kind of device that asks for the page: calendars are taken differently on each. Pure."""
+"""Recognises the kind of device that requests the page, because each adds calendars in its own way. Pure functions."""
 
 from typing import Literal
 

@@ -1,4 +1,4 @@
-"""A visitor's documents as cards. Pure."""
+"""Builds the cards that show a visitor's documents. Pure functions."""
 
 import collections
 from collections.abc import Iterable, Mapping, Sequence

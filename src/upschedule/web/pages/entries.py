@@ -1,4 +1,4 @@
-"""The screens for editing entries: a list of all, one entry, and reminders by kind; forms back into edits. Pure."""
+"""Builds the screens for editing entries, and parses their forms into edits. Pure functions."""
 
 import datetime as dt
 import hashlib

@@ -1,4 +1,4 @@
-"""Where an entry comes from: the rows that were read, and what was read from the row of an entry. Pure."""
+"""Shows where an entry comes from: the rows that were read, and the text of the row of an entry. Pure functions."""
 
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -13,7 +13,7 @@ from upschedule.web.pages.rendering import page, wants_page
 
 
 class Explanation(msgspec.Struct, frozen=True, kw_only=True):
-    """What a kind of problem means, whatever the occasion."""
+    """The explanation of a kind of problem."""
 
     type: str
     title: str

@@ -1,4 +1,4 @@
-"""All dates of a calendar as a table for other programs. Pure."""
+"""Formats all dates of a calendar as a table for other programs. Pure functions."""
 
 import csv
 import datetime as dt

@@ -1,4 +1,4 @@
-"""What happens on a day, placed in a grid whose lines are times. Pure; the template only prints it.
+"""Places the entries of a day in a grid whose lines are times. Pure functions; the template only prints the result.
 
 The lines of a grid grow with the text between them, so that no text is ever cut off.
 """

@@ -1,4 +1,4 @@
-"""The screen for choosing groups: proposals, wishes, alternatives and clashes, ready to be printed. Pure."""
+"""Builds the screen for choosing groups: proposals, wishes, alternatives and clashes. Pure functions."""
 
 import datetime as dt
 from collections import defaultdict

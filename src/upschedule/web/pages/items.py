@@ -1,4 +1,4 @@
-"""Classes, tests and exams as the page prints them, whatever their kind. Pure."""
+"""Formats classes, tests and exams for the page. Pure functions."""
 
 import datetime as dt
 

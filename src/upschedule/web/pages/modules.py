@@ -1,4 +1,4 @@
-"""The modules of a schedule and their groups: shown to be chosen from, and read back from the form. Pure."""
+"""Shows the modules of a schedule and their groups as choices, and parses the form. Pure functions."""
 
 import collections
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""What was read, as the page shows it. Pure."""
+"""Builds the view of a schedule that was read. Pure functions."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence

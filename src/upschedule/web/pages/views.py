@@ -1,4 +1,4 @@
-"""What of the calendar the address asks for, and what is shown first to a person who comes back. Pure."""
+"""Decides which view of the calendar a URL requests, and which one a returning person sees first. Pure functions."""
 
 import datetime as dt
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Warnings of the reader, each beside the entry of the row that it names. Pure."""
+"""Assigns each warning of the reader to the entry of the row that it names. Pure functions."""
 
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""Weeks as grids: the typical week of each term, and real weeks with their dates. Pure."""
+"""Builds the grids of weeks: the typical week of each term, and real weeks with their dates. Pure functions."""
 
 import datetime as dt
 from collections.abc import Mapping, Sequence

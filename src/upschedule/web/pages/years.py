@@ -1,4 +1,4 @@
-"""The year of the classes: asked for where no document says it, and doubted where it does not fit. Pure."""
+"""Asks for the year of classes where no document states it, and questions a year that does not fit. Pure functions."""
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
