@@ -90,7 +90,7 @@ def samples(job: Job, stop: threading.Event) -> Iterator[Sample]:
         yield Sample(
             at=began,
             machine_seconds=_machine_seconds(),
-            parts=_parts(job, spent),
+            parts=uses(job, spent),
             gauges={**_gauges(job.metrics), **_tables(job.postgres)},
         )
         stop.wait(max(0.1, job.interval_seconds - (time.monotonic() - began)))
@@ -117,7 +117,7 @@ class Spent:
         return self._ended
 
 
-def _parts(job: Job, spent: Spent) -> dict[str, Use]:
+def uses(job: Job, spent: Spent) -> dict[str, Use]:
     found: dict[str, list[Use]] = {}
     running: dict[int, tuple[str, float]] = {}
     for process in _processes(job):

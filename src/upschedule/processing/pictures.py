@@ -162,7 +162,7 @@ class PictureDesk:
             _log.error("picture_request_unreadable")
             return
         image = b""
-        # Whatever goes wrong, the one who asks must not wait for the whole time.
+        # After any error, the request must not wait until its time limit.
         with structlog.contextvars.bound_contextvars(job_id=str(request.job_id)):
             try:
                 image = await self._drawn(request)

@@ -78,10 +78,10 @@ class Queue:
         self._taking = asyncio.Lock()
 
     async def position(self, job_id: UUID) -> int | None:
-        """None once the job is no longer queued."""
+        """None once the job is no longer queued, or if it is behind the last row of a snapshot."""
         asked_at = self._monotonic()
         snapshot = await self._newer_than(asked_at - _FRESH_SECONDS)
-        if job_id not in snapshot.positions:
+        if job_id not in snapshot.positions and len(snapshot.waiting) < _ROWS_MAX:
             # Queued after the snapshot, or claimed since: only a new snapshot can tell.
             snapshot = await self._newer_than(asked_at)
         return snapshot.positions.get(job_id)

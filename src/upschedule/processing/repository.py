@@ -67,6 +67,13 @@ class JobRepository:
         cursor = await self._connection.execute(self._GET, {"job_id": job_id})
         return optional_job(await cursor.fetchone())
 
+    _GET_ALL = "SELECT * FROM jobs WHERE id = ANY(%(job_ids)s)"
+
+    async def get_all(self, job_ids: list[UUID]) -> dict[UUID, Job]:
+        """Those that exist, by id."""
+        rows = await (await self._connection.execute(self._GET_ALL, {"job_ids": job_ids})).fetchall()
+        return {job.id: job for job in map(optional_job, rows) if job}
+
     _GET_OWNED = "SELECT * FROM jobs WHERE id = %(job_id)s AND account_id = %(account_id)s FOR UPDATE"
 
     async def lock(self, account_id: UUID, job_id: UUID) -> Job | None:

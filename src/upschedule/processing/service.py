@@ -1,8 +1,7 @@
 """Use cases of a job's owner: read and watch the status, list, read the result, delete. `intake.py` adds jobs."""
 
 import asyncio
-import time
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
@@ -11,18 +10,22 @@ import msgspec
 
 from upschedule.processing.errors import JobNotFound
 from upschedule.processing.job import Job, JobStatus, Status, job_status
+from upschedule.processing.position_watch import PositionWatch
 from upschedule.processing.queue import Queue
 from upschedule.processing.repository import JobRepository
+from upschedule.processing.row_reader import RowReader
 from upschedule.processing.status_cache import StatusCache
 from upschedule.processing.status_events import StatusBroadcaster
 from upschedule.stores.database import Database
 from upschedule.stores.objects import ObjectStore
 from upschedule.timetable.event import Extraction
 
-# No event announces that a queued job's position has changed.
-_POLL_SECONDS_QUEUED = 1.0
+#: Between two looks at the positions of the jobs that are watched.
+_POSITIONS_SECONDS = 1.0
 #: Until a watch reads the row again: it matters only after a lost event.
 POLL_SECONDS = 5.0
+#: Such a read may wait until others come due: it is not what a person waits for.
+_POLL_TOGETHER_SECONDS = 0.1
 _DELETED_AT_ONCE = 100
 
 
@@ -61,7 +64,6 @@ class JobService:
         cache: StatusCache,
         broadcaster: StatusBroadcaster,
         queue: Queue,
-        monotonic: Callable[[], float] = time.monotonic,
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
         self._database = database
@@ -69,9 +71,11 @@ class JobService:
         self._cache = cache
         self._broadcaster = broadcaster
         self._queue = queue
-        self._monotonic = monotonic
         self._poll_seconds = poll_seconds
         self._watches_ended = asyncio.Event()
+        self._announced_rows = RowReader(database, collect_seconds=0)
+        self._polled_rows = RowReader(database, collect_seconds=_POLL_TOGETHER_SECONDS)
+        self._positions = PositionWatch(queue, pause_seconds=_POSITIONS_SECONDS)
 
     async def status(self, account_id: UUID, job_id: UUID) -> JobStatus:
         """Reads the status from the cache if it holds the job (R4.1, R4.2). Raises JobNotFound."""
@@ -132,21 +136,27 @@ class JobService:
 
     async def watch(self, account_id: UUID, job_id: UUID) -> AsyncGenerator[JobStatus]:
         """The status now and after every change, up to the final one or `end_watches`. Raises JobNotFound."""
-        with self._broadcaster.watching(job_id) as changed:
-            status = await self._fresh_status(account_id, job_id)
+        with (
+            self._broadcaster.watching(job_id) as changed,
+            self._positions.watching(job_id, changed) as watcher,
+        ):
+            job = _owned(await self._announced_rows.get(job_id), account_id)
+            await self._cache.put(job)
+            status = await self.with_position(job)
             yield status
-            read_at = self._monotonic()
             while not (status.is_final or self._watches_ended.is_set()):
-                queued = status.status is Status.QUEUED
-                announced = await _set_within(changed, _POLL_SECONDS_QUEUED if queued else self._poll_seconds)
-                current = None
-                if queued and not announced and self._monotonic() - read_at < self._poll_seconds:
-                    # Cheaper than the row. None means that the job is no longer queued: its row has the new status.
-                    position = await self._queue.position(job_id)
-                    current = None if position is None else msgspec.structs.replace(status, position=position)
-                if current is None:
-                    read_at = self._monotonic()
-                    current = await self._fresh_status(account_id, job_id)
+                announced = await _set_within(changed, self._poll_seconds)
+                position = watcher.take()
+                if position is not None and status.status is Status.QUEUED:
+                    # If the job was claimed at the same moment, the next look finds it without a position.
+                    current = msgspec.structs.replace(status, position=position)
+                else:
+                    rows = self._announced_rows if announced else self._polled_rows
+                    known, job = job, _owned(await rows.get(job_id), account_id)
+                    if job.version != known.version:
+                        # The entry of the cache is stale if its update was lost.
+                        await self._cache.put(job)
+                    current = await self.with_position(job)
                 if current != status:
                     status = current
                     yield status
@@ -156,9 +166,12 @@ class JobService:
         self._watches_ended.set()
         self._broadcaster.wake_all()
 
-    async def _fresh_status(self, account_id: UUID, job_id: UUID) -> JobStatus:
-        """Like `status`, but bypasses the cache, whose entry is stale if its update was lost."""
-        return await self.with_position(_owned(await self._read(job_id), account_id))
+    async def close(self) -> None:
+        """Ends the reads of watches that are still open."""
+        self.end_watches()
+        await self._positions.close()
+        await self._announced_rows.close()
+        await self._polled_rows.close()
 
     async def _read(self, job_id: UUID) -> Job | None:
         async with self._database.transaction() as connection:

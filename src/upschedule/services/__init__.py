@@ -21,7 +21,7 @@ async def open_services(live: LiveSettings, *, role: Role) -> AsyncGenerator[Ser
         if role == "api":
             services.broadcaster.start()
             opened.push_async_callback(services.broadcaster.close)
-        opened.callback(services.jobs.end_watches)
+        opened.push_async_callback(services.jobs.close)
         years = services.academic_year_store() if role == "api" else None
         await opened.enter_async_context(open_watch(live, years))
         yield services
