@@ -196,6 +196,24 @@ def load_uploads(session: nox.Session) -> None:
 
 
 @nox.session
+def load_limits(session: nox.Session) -> None:
+    """More requests than the limits of production allow: they hold, and what they let through is fast (R5.4)."""
+    session.run("python", "-m", "perf.load", "limits", *session.posargs)
+
+
+@nox.session
+def load_release(session: nox.Session) -> None:
+    """Students at work during a canary, its promotion and a revert on the whole cluster; needs root (R7, R12)."""
+    _test_clusters(session, "tests/cluster/test_releases.py")
+
+
+@nox.session
+def load_streams(session: nox.Session) -> None:
+    """Nearly ten thousand people follow the status of a waiting document at once."""
+    session.run("python", "-m", "perf.many_streams", "--streams", "9500", *session.posargs)
+
+
+@nox.session
 def guard(session: nox.Session) -> None:
     """Compares the processor time of each route with that of a bare one, and with the committed ratios."""
     session.run("python", "-m", "perf.bench_routes", "--guard", "--rounds", "3", "--requests", "400")

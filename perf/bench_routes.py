@@ -129,7 +129,7 @@ def _family(pid: int) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
 
 
-def _api(stack: Stack) -> Server:
+def serving_api(stack: Stack) -> Server:
     children = psutil.Process(stack.supervisor).children(recursive=True)
     serving = [child.pid for child in children if "serve" in child.cmdline()]
     return Server(stack.url, _family(min(serving)))
@@ -141,7 +141,7 @@ def _redis_url(stack: Stack) -> str:
     return f"redis://:{password}@{stack.addresses()['Redis (cache)']}/0"
 
 
-def _prepared(url: str) -> list[Route]:
+def prepared(url: str) -> list[Route]:
     """Uploads two documents of one visitor, waits for them and makes a calendar; returns what is asked then."""
     with httpx.Client(base_url=url, timeout=ANSWER_SECONDS) as client:
         jobs = [_finished(client, schedule_of(1, EXAMS, rows=20).data), _finished(client, document(2).data)]
@@ -171,7 +171,7 @@ def _finished(client: httpx.Client, data: bytes) -> str:
     return job
 
 
-async def _ask(url: str, route: Route, requests: int) -> int:
+async def ask(url: str, route: Route, requests: int) -> int:
     """Sends `requests` over all connections; returns how many answers had another status than expected."""
     address = urlsplit(url)
     lines = [f"GET {route.path} HTTP/1.1", f"Host: {address.netloc}"]
@@ -209,7 +209,7 @@ def _measure(servers: Sequence[tuple[Server, Sequence[Route]]], *, rounds: int, 
             for route in routes:
                 spent, began = server.spent_seconds(), time.perf_counter()
                 count = requests * route.times
-                wrong = asyncio.run(_ask(server.url, route, count))
+                wrong = asyncio.run(ask(server.url, route, count))
                 if wrong:
                     raise RuntimeError(f"{wrong} of {count} answers of {route.name} had another status")
                 if number:
@@ -259,11 +259,11 @@ def main() -> None:
     parser.add_argument("--keep", action="store_true", help="write the ratios that the guard compares with")
     options = parser.parse_args()
     with running_stack(Path(sys.executable), RAISED_LIMITS) as stack, bare_server(_redis_url(stack)) as bare:
-        asked = _prepared(stack.url)
+        asked = prepared(stack.url)
         bares = [Route(name, f"/{name}", times=5) for name in ("nothing", "one", "pipeline", "four")]
         try:
             figures = _measure(
-                [(bare, bares), (_api(stack), asked)],
+                [(bare, bares), (serving_api(stack), asked)],
                 rounds=options.rounds,
                 requests=options.requests,
             )

@@ -59,7 +59,7 @@ def main() -> None:
     if profile.goals.calibrates and options.url:
         sys.exit("capacity needs a stack of its own, whose processes it measures: leave out --url")
     try:
-        with target(options.url) as system:
+        with target(options.url, raised_limits=profile.raised_limits) as system:
             run = _run(profile, system, options)
     except ValueError as error:
         sys.exit(f"{error}")
@@ -197,7 +197,7 @@ def _commit() -> str:
 
 
 def _settings(profile: Profile, system: Target, seed: int) -> Mapping[str, str]:
-    own = {name: value for name, value in RAISED_LIMITS.items() if system.supervisor}
+    own = {name: value for name, value in RAISED_LIMITS.items() if system.supervisor and profile.raised_limits}
     model = "open: visitors arrive at random times" if profile.phases else f"closed: {profile.users} users"
     return {
         "model": model,

@@ -21,11 +21,13 @@ class Goals:
 
     `recovery_seconds`: from the end of the phase `peak` until the service is as fast as before it (R7.3).
     `finished_seconds`: from the first upload until every document is read (R1.1).
+    `keeps_limit`: in the phase `beyond`, the limit of all requests together is used and never exceeded (R5.4).
     """
 
     p95_seconds: Mapping[str, float] = field(default_factory=dict[str, float])
     recovery_seconds: float | None = None
     finished_seconds: float | None = None
+    keeps_limit: bool = False
     finds_limit: bool = False
     finds_growth: bool = False
     calibrates: bool = False
@@ -35,7 +37,8 @@ class Goals:
 class Profile:
     """Either `phases` of an open model, or `users` who come again and again for `seconds` (a closed model).
 
-    `warm_up_seconds` at the beginning are sent, but not judged.
+    `warm_up_seconds` at the beginning are sent, but not judged. With the limits of production (`raised_limits` is
+    false) a profile measures the limits, and without them the system behind.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Profile:
     users: int = 0
     seconds: float = 0.0
     warm_up_seconds: float = 0.0
+    raised_limits: bool = True
     goals: Goals
 
     @property
@@ -73,6 +77,7 @@ def arrivals(phases: tuple[Phase, ...], seed: int) -> Iterator[float]:
 _QUIET = {
     "page": 2.0,
     "upload": 2.0,
+    "stream": 2.0,
     "status": 2.0,
     "timetable": 2.0,
     "calendar": 2.0,
@@ -97,7 +102,8 @@ PROFILES: Mapping[str, Profile] = {
             requirement="R7.2",
             question="At which load does the service break, what breaks first, and is any data wrong then?",
             phases=tuple(
-                Phase(name=f"{rate:g} a second", seconds=30, visits_per_second=rate) for rate in (1, 2, 4, 6, 8, 12, 16)
+                Phase(name=f"{rate:g} a second", seconds=30, visits_per_second=rate)
+                for rate in (2, 4, 8, 12, 16, 20, 24, 32)
             ),
             goals=Goals(finds_limit=True),
         ),
@@ -128,6 +134,19 @@ PROFILES: Mapping[str, Profile] = {
             question="How long do 1,000 uploads take that arrive within ten minutes?",
             phases=(Phase(name="uploads", seconds=600, visits_per_second=1000 / 600),),
             goals=Goals(p95_seconds={"upload to finished": 10.0}, finished_seconds=900.0),
+        ),
+        Profile(
+            name="limits",
+            requirement="R5.4",
+            question="Do the limits of production hold, and does the service stay fast behind them?",
+            phases=(
+                Phase(name="within", seconds=30, visits_per_second=5.0),
+                Phase(name="beyond", seconds=60, visits_per_second=40.0),
+                Phase(name="within again", seconds=30, visits_per_second=5.0),
+            ),
+            warm_up_seconds=5,
+            raised_limits=False,
+            goals=Goals(p95_seconds={"page": 2.0, "status": 2.0}, keeps_limit=True),
         ),
         Profile(
             name="capacity",

@@ -1,8 +1,10 @@
 """Students as locust users: each visit has a cookie jar and a source address of its own."""
 
+import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from typing import Any, ClassVar, NoReturn
 
 import gevent
@@ -18,7 +20,8 @@ from perf.load.truth import Sent
 #: A person who has waited so long has left.
 PATIENCE_SECONDS = 30.0
 DOCUMENT_SECONDS = 300.0
-POLL_SECONDS = 0.25
+#: As the stream itself tells browsers to wait when it breaks.
+RECONNECT_SECONDS = 2.0
 #: Between two visits of a user in a closed model.
 PAUSE_SECONDS = 1.0
 #: Source addresses 127.1.0.1 to 127.20.250.200, so that a limit by address does not hide the system.
@@ -99,6 +102,9 @@ class Student(HttpUser):
         self.given.recorder.accepted.append(job)
         self._await_end(job, began)
         asked = self.given.now()
+        status = self._ask("status", "GET", f"/api/v1/jobs/{job}").json()["status"]
+        self._check("status", asked, right=status == "completed")
+        asked = self.given.now()
         timetable = self._ask("timetable", "GET", f"/api/v1/jobs/{job}/timetable").content
         self._check("timetable", asked, right=sent.is_read_right(timetable))
         if sent.dated:
@@ -107,15 +113,26 @@ class Student(HttpUser):
     def _await_end(self, job: str, began: float) -> None:
         name = "upload to finished"
         while self.given.now() - began < DOCUMENT_SECONDS:
-            asked = self.given.now()
-            status = self._ask("status", "GET", f"/api/v1/jobs/{job}").json()["status"]
-            self._check("status", asked)
-            if status in {"completed", "failed"}:
+            if status := self._followed(job):
                 self.given.recorder.last_finished = max(self.given.recorder.last_finished, self.given.now())
                 self._check(name, began, right=status == "completed")
                 return
-            gevent.sleep(POLL_SECONDS)
+            gevent.sleep(RECONNECT_SECONDS)
         self._fail(name, began, "failed", f"not finished after {DOCUMENT_SECONDS:.0f} s")
+
+    def _followed(self, job: str) -> str | None:
+        """The final status, from the stream as the page follows it; None if the stream ended before."""
+        asked, final = self.given.now(), None
+        try:
+            with closing(self._ask("stream", "GET", f"/api/v1/jobs/{job}/stream", stream=True)) as stream:
+                self._check("stream", asked)
+                for line in stream.iter_lines():
+                    if line.startswith(b"data:"):
+                        status: str = json.loads(line.removeprefix(b"data:"))["status"]
+                        final = status if status in {"completed", "failed"} else None
+        except RequestException:
+            return None
+        return final
 
     def _publish(self, job: str, sent: Sent) -> None:
         began = self.given.now()

@@ -45,13 +45,16 @@ class Target(NamedTuple):
 
 
 @contextmanager
-def target(url: str | None) -> Iterator[Target]:
-    """Raises ValueError for an address of another machine, and RuntimeError where our own stack does not start."""
+def target(url: str | None, *, raised_limits: bool = True) -> Iterator[Target]:
+    """A stack of our own where `url` is None.
+
+    Raises ValueError for an address of another machine, and RuntimeError where our own stack does not start.
+    """
     if url is not None:
         require_this_machine(url)
         yield Target(url.rstrip("/"), None, {}, None, None)
         return
-    with running_stack(Path(sys.executable), RAISED_LIMITS) as stack:
+    with running_stack(Path(sys.executable), RAISED_LIMITS if raised_limits else None) as stack:
         addresses = stack.addresses()
         passwords = msgspec.json.decode((stack.data / "postgres" / "passwords.json").read_bytes(), type=dict[str, str])
         postgres = f"postgresql://postgres:{passwords['postgres']}@{addresses['PostgreSQL']}/upschedule"

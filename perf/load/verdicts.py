@@ -7,9 +7,15 @@ from dataclasses import dataclass
 from perf.load.profiles import Phase, Profile
 from perf.load.sampler import Sample
 from perf.load.samples import Recorder, Requests, together
+from upschedule.settings import LimitSettings
 
 #: The whole way of a document is not one request.
 WHOLE = frozenset({"upload to finished"})
+#: Requests outside the limit of all requests together.
+FEEDS = frozenset({"feed", "unchanged feed"})
+#: The phase of a profile that sends more than the limit, and what of the limit must be used then. Requests are counted
+#: by the second in which they began, so a phase may show a little more than the limit.
+BEYOND, LIMIT_USED_MIN, LIMIT_TOLERANCE = "beyond", 0.8, 1.05
 #: A phase holds where so few visits fail, and nearly all that should come have come.
 FAILED_SHARE_MAX = 0.01
 FINISHED_P95_SECONDS, PAGE_P95_SECONDS = 10.0, 2.0
@@ -112,6 +118,8 @@ def verdicts(measured: Measured) -> list[Verdict]:
     if (allowed := profile.goals.finished_seconds) is not None:
         took = measured.recorder.last_finished
         found.append(Verdict("every document is read", f"within {allowed:.0f} s", f"{took:.1f} s", took <= allowed))
+    if profile.goals.keeps_limit:
+        found.extend(_limits(measured))
     if profile.goals.finds_limit:
         found.append(_limit(measured))
     if profile.goals.finds_growth:
@@ -199,6 +207,24 @@ def growth(times: Sequence[float], values: Sequence[float]) -> Growth | None:
     error = (rest / (BLOCKS - 2) / sum((x - middle) ** 2 for x in xs)) ** 0.5
     seconds = times[-1] - times[0]
     return Growth(statistics.fmean(values), line.slope * seconds, _T * error * seconds)
+
+
+def _limits(measured: Measured) -> list[Verdict]:
+    """Feeds are outside the limit of all requests together (R5.4)."""
+    limit, found = LimitSettings().requests_per_second, list[Verdict]()
+    for phase in measured.profile.phases:
+        # Visits of the phase before go on for a moment.
+        begin, end = (measured.profile.starts_of()[phase.name] + more for more in (WINDOW_SECONDS, phase.seconds))
+        whole = together(measured.requests(begin, end), without=WHOLE | FEEDS)
+        rate, refused = whole.outcomes["right"] / (end - begin), whole.outcomes["limited"]
+        text = f"{rate:.0f} answers a second, {refused} refused with a time to retry"
+        if phase.name == BEYOND:
+            goal = f"at most {limit} a second, at least {LIMIT_USED_MIN:.0%} of them, and the rest refused"
+            passed = LIMIT_USED_MIN * limit <= rate <= LIMIT_TOLERANCE * limit and refused > 0
+        else:
+            goal, passed = "none refused", refused == 0
+        found.append(Verdict(f"phase {phase.name}", goal, text, passed))
+    return found
 
 
 def _limit(measured: Measured) -> Verdict:

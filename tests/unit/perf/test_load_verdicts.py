@@ -237,3 +237,22 @@ def test_the_time_of_processes_that_ended_stays_in_the_sum() -> None:
     assert spent.update({1: ("sandbox", 2.0), 2: ("API", 1.0)}) == {}
     assert spent.update({2: ("API", 1.5)}) == {"sandbox": 2.0}
     assert spent.update({}) == {"sandbox": 2.0, "API": 1.5}
+
+
+@pytest.mark.parametrize(
+    ("right", "limited", "passed"), [(95, 40, True), (70, 40, False), (110, 40, False), (95, 0, False)]
+)
+def test_a_limit_that_is_not_reached_exceeded_or_not_said_is_not_kept(
+    right: int, limited: int, *, passed: bool
+) -> None:
+    """The default limit is 100 requests a second (R5.4); feeds are outside of it."""
+    recorder = Recorder()
+    for second in range(10):
+        for outcome, count in (("right", right), ("limited", limited)):
+            for _ in range(count):
+                recorder.add("page", intended=second, ended=second + 0.01, outcome=outcome)
+        for _ in range(50):
+            recorder.add("feed", intended=second, ended=second + 0.01, outcome="right")
+    profile = _profile(Phase(name="beyond", seconds=10, visits_per_second=40), goals=Goals(keeps_limit=True))
+    [verdict] = [each for each in verdicts(_measured(profile, recorder)) if each.what == "phase beyond"]
+    assert verdict.passed is passed
