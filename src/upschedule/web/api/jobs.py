@@ -31,6 +31,7 @@ from upschedule.web.api.job_schemas import (
     view,
 )
 from upschedule.web.http import streams as sse
+from upschedule.web.http.dependencies import WebContext
 from upschedule.web.http.entity_tags import entity_tag, matches
 from upschedule.web.http.errors import ServerBusy
 from upschedule.web.http.exchange import exchange_of
@@ -86,13 +87,12 @@ class JobController(Controller):
         request: AnyRequest,
         job_id: UUID,
         visitor: Visitor | None,
-        job_service: JobService,
-        rate_limits: RateLimits,
+        context: WebContext,
     ) -> Response[JobView | None]:
         """With `If-None-Match` the answer is 304 while nothing that is shown has changed."""
         owner = _owner(request, job_id, visitor)
-        await rate_limits.status(request, owner)
-        shown = view(await job_service.status(owner, job_id))
+        await context.rate_limits.status(request, owner)
+        shown = view(await context.job_service.status(owner, job_id))
         tag = entity_tag(shown)
         headers = {"ETag": tag, **_REVALIDATED}
         if matches(request.headers.get("if-none-match"), tag):
@@ -129,10 +129,10 @@ class JobController(Controller):
         responses=problems(JobNotFound, NotCompleted),
     )
     async def timetable(
-        self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, job_service: JobService
+        self, request: AnyRequest, job_id: UUID, visitor: Visitor | None, context: WebContext
     ) -> Extraction:
         """The complete result; a partial one does not exist."""
-        return await job_service.timetable(_owner(request, job_id, visitor), job_id)
+        return await context.job_service.timetable(_owner(request, job_id, visitor), job_id)
 
     @delete(
         "/{job_id:uuid}",

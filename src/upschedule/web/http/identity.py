@@ -87,11 +87,6 @@ class Identity:
         exchange_of(request.scope).add_header("Set-Cookie", cookie.to_header(header=""))
 
 
-async def provide_visitor(request: AnyRequest, identity: Identity) -> Visitor | None:
-    """The dependency `visitor`: None for a person who has uploaded nothing yet."""
-    return await identity.find(request)
-
-
 async def provide_known(visitor: Visitor | None) -> Visitor:
     """The dependency `known`. Raises NoVisitor."""
     if visitor is None:

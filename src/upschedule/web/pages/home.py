@@ -10,14 +10,12 @@ from upschedule.accounts.service import Visitor
 from upschedule.calendars.assembly import CalendarAssembly
 from upschedule.calendars.errors import InvalidCalendar
 from upschedule.calendars.model import Choices
-from upschedule.calendars.service import CalendarService
-from upschedule.calendars.shares import ShareService
 from upschedule.pdf.errors import TooLarge
-from upschedule.processing.service import JobService
 from upschedule.timetable.event import Exam
+from upschedule.web.http.dependencies import WebContext
 from upschedule.web.http.errors import InvalidRequest
 from upschedule.web.http.exchange import settings_of
-from upschedule.web.http.identity import AnyRequest, Identity
+from upschedule.web.http.identity import AnyRequest
 from upschedule.web.http.openapi import READING
 from upschedule.web.http.problems import describe, http_status_for
 from upschedule.web.pages.dates import Dates, complaint, dates_of, refused_dates
@@ -78,22 +76,18 @@ class HomeController(Controller):
     @route(http_method=READING)
     async def home(
         self,
-        *,
         request: AnyRequest,
         visitor: Visitor | None,
-        job_service: JobService,
-        calendars: CalendarService,
-        shares: ShareService,
-        identity: Identity,
+        context: WebContext,
     ) -> Response[bytes]:
         """Empty for a person who has made nothing yet. A cookie that is no longer known is mentioned once."""
         if visitor is None:
-            gone = identity.cookie_name in request.cookies
+            gone = context.identity.cookie_name in request.cookies
             if gone:
-                identity.forget(request)
+                context.identity.forget(request)
             told = f"{SESSION_GONE.title}. {SESSION_GONE.detail}" if gone else ""
             return _page(request, Holdings((), {}, None), None, known=False, told=told)
-        holdings = await holdings_with_share(visitor.account_id, job_service, calendars, shares)
+        holdings = await holdings_with_share(visitor.account_id, context.job_service, context.calendars, context.shares)
         return _page(request, holdings, _dates(holdings), known=True, told=_told(request, holdings))
 
 
