@@ -65,7 +65,7 @@ class PositionWatch:
             self._watchers.discard(watcher)
 
     async def close(self) -> None:
-        """Ends the task, which otherwise ends when nobody watches any more."""
+        """Ends the task, which otherwise ends with the last watcher."""
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)

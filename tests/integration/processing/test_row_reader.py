@@ -63,7 +63,7 @@ async def test_a_row_is_never_older_than_the_question(addresses: Addresses) -> N
         await reader.close()
 
 
-async def test_a_watcher_that_leaves_takes_the_answer_from_nobody(addresses: Addresses) -> None:
+async def test_a_watcher_that_leaves_takes_no_answer_from_others(addresses: Addresses) -> None:
     async with opened(addresses) as services:
         job = await queued(services, await new_account(services))
         reader = RowReader(services.database, collect_seconds=0)
