@@ -29,7 +29,7 @@ TOO_FAINT = """() => {
         .map(element => `${element.className}: ${element.textContent.trim()}`);
 }"""
 
-_TRANSITIONS_ENDED = "() => Promise.allSettled(document.getAnimations().map(animation => animation.finished))"
+_TRANSITIONS_ENDED = "() => document.getAnimations().every(animation => animation.playState !== 'running')"
 
 
 def check_screen(user: User, kept: Path, name: str) -> None:
@@ -42,7 +42,8 @@ def check_screen(user: User, kept: Path, name: str) -> None:
         for width in (390, 1440):
             user.page.set_viewport_size({"width": width, "height": 900})
             # Buttons fade to their new colours: a text in between is not what a person reads.
-            user.page.evaluate(_TRANSITIONS_ENDED)
+            # The condition is evaluated in each frame: without that, Chromium may draw none, and nothing would end.
+            user.page.wait_for_function(_TRANSITIONS_ENDED)
             assert violations(user.page) == [], (name, width, theme)
             assert not user.overflows(), (name, width, theme)
             user.keep_screenshot(kept / f"{name}-{width}-{theme}.png")
