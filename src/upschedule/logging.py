@@ -8,7 +8,8 @@ Our own lines do not pass through the standard library's logger: that would take
 import json
 import logging
 import sys
-from typing import Any
+from contextlib import suppress
+from typing import Any, BinaryIO, cast
 
 import msgspec
 import structlog
@@ -66,8 +67,23 @@ def set_level(level: str) -> None:
         logging.getLogger(noisy).setLevel(max(root.level, logging.WARNING))
 
 
+class _Output:
+    """Standard output that never raises: a request must not fail because the disk of its log is full."""
+
+    def write(self, line: bytes) -> None:
+        with suppress(OSError, ValueError):
+            sys.stdout.buffer.write(line)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stdout.buffer.flush()
+
+
+_output = cast("BinaryIO", _Output())
+
+
 def _logger(name: str | None = None) -> structlog.BytesLogger:
-    return structlog.BytesLogger(sys.stdout.buffer, name=name)
+    return structlog.BytesLogger(_output, name=name)
 
 
 def _drop_below_level(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:

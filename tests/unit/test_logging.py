@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,3 +67,19 @@ def test_a_value_that_json_does_not_know_loses_no_line(value: str) -> None:
         "structlog.get_logger('ours').info('after')\n"
     )
     assert [line["event"] for line in found] == ["before", "after"]
+
+
+def test_a_line_that_cannot_be_written_fails_no_request() -> None:
+    """On `/dev/full` each write fails as on a full disk."""
+    program = (
+        "import structlog, sys\nfrom upschedule.logging import configure\n"
+        "configure(level='info', process='api')\n"
+        "for _ in range(10_000): structlog.get_logger('ours').info('lost')\n"
+        "print('went on', file=sys.stderr)\n"
+        "import os; os._exit(0)\n"
+    )
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-c", program], stdout=full, stderr=subprocess.PIPE, check=True, timeout=60, text=True
+        )
+    assert done.stderr == "went on\n"
