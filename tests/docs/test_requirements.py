@@ -8,6 +8,8 @@ from typing import NamedTuple
 from tests.support.paths import ROOT
 
 REFERENCE = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
+#: Paths in the column `where`: of the repository, or below `src/upschedule/`.
+PLACE = re.compile(r"`([^`]+)`")
 LAST_CRITERION = {1: 5, 2: 5, 3: 5, 4: 5, 5: 5, 6: 5, 7: 5, 8: 5, 9: 5, 10: 5, 11: 5, 12: 5}
 
 
@@ -46,6 +48,14 @@ def test_every_test_that_the_tables_name_exists() -> None:
     named = [match for row in _rows() for match in REFERENCE.findall(row.tests)]
     named += REFERENCE.findall((ROOT / "SECURITY.md").read_text(encoding="utf-8"))
     gone = [f"{path}::{name}" for path, name in named if not (ROOT / path).is_file() or name not in _tests_in(path)]
+
+    assert not gone
+
+
+def test_every_place_that_the_table_names_exists() -> None:
+    """A module that is renamed or moved takes its row along."""
+    named = [place for row in _rows() for place in PLACE.findall(row.where)]
+    gone = [place for place in named if not any(list((ROOT / base).glob(place)) for base in (".", "src/upschedule"))]
 
     assert not gone
 
