@@ -26,13 +26,14 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager
-from typing import Any, NamedTuple, Self, cast
-from uuid import UUID, uuid4
+from typing import NamedTuple, Self, cast
+from uuid import uuid4
 
 import procrastinate
 from taskiq.receiver import Receiver
 from taskiq_redis import RedisStreamBroker
 
+from tests.support.job_rows import new_job
 from tests.support.servers import fresh_bucket, fresh_database, make_template, scratch_directory, started
 from tests.support.services import Addresses, a_document, new_account, opened
 from upschedule import logging
@@ -41,8 +42,7 @@ from upschedule.operations.embedded.postgres import Postgres
 from upschedule.operations.embedded.seaweedfs import SeaweedFS
 from upschedule.operations.embedded.valkey import CACHE, STATE, Valkey
 from upschedule.pdf.sandbox import Sandbox
-from upschedule.processing.repository import JobRepository, NewJob
-from upschedule.services import Services
+from upschedule.processing.repository import JobRepository
 from upschedule.stores.objects import ObjectStore
 from upschedule.timetable.event import Extraction
 from upschedule.worker.app import work
@@ -130,7 +130,8 @@ async def ours(addresses: Addresses, started_at: Callable[[], Started]) -> Async
         services.objects = cast("ObjectStore", OneObject(services.objects, key))
 
         async def enqueue(number: str) -> None:
-            job = await _insert(services, account, number)
+            async with services.database.transaction() as connection:
+                job = await JobRepository(connection).insert(new_job(account, request_id=number))
             await services.broadcaster.changed(job)
             await services._doorbell.ring(job.id)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] - as intake does
 
@@ -148,20 +149,6 @@ async def ours(addresses: Addresses, started_at: Callable[[], Started]) -> Async
                 await worker
 
         yield Contender(enqueue, running)
-
-
-async def _insert(services: Services, account: UUID, number: str) -> Any:
-    new = NewJob(
-        id=uuid4(),
-        account_id=account,
-        sha256=uuid4().bytes,
-        file_name="a.pdf",
-        size_bytes=10,
-        object_key=f"uploads/{account}/{uuid4()}.pdf",
-        request_id=number,
-    )
-    async with services.database.transaction() as connection:
-        return await JobRepository(connection).insert(new)
 
 
 @asynccontextmanager

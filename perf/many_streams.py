@@ -28,9 +28,9 @@ from perf.load.sampler import Job as Watched
 from perf.load.sampler import Spent, Use, uses
 from perf.load.target import RAISED_LIMITS
 from perf.stack import Stack, running_stack
-from tests.support.job_rows import an_extraction
+from tests.support.job_rows import an_extraction, new_job
 from upschedule.accounts.random_ids import hash_of, new_id
-from upschedule.processing.repository import JobRepository, NewJob
+from upschedule.processing.repository import JobRepository
 from upschedule.processing.runs import RunRepository
 from upschedule.processing.status_cache import StatusCache
 from upschedule.processing.status_events import StatusBroadcaster
@@ -79,23 +79,11 @@ async def people(database: Database, count: int) -> list[Person]:
                     "INSERT INTO sessions (id_hash, account_id, created_at, last_seen_at) VALUES (%s, %s, %s, %s)",
                     [hash_of(person.session), row["id"], now, now],
                 )
-                await JobRepository(connection).insert(_document(person, row["id"]))
+                await JobRepository(connection).insert(new_job(row["id"], job_id=person.job))
                 await connection.execute(
                     "UPDATE jobs SET run_after = now() + interval '1 hour' WHERE id = %s", [person.job]
                 )
     return made
-
-
-def _document(person: Person, account: UUID) -> NewJob:
-    return NewJob(
-        id=person.job,
-        account_id=account,
-        sha256=uuid4().bytes,
-        file_name="schedule.pdf",
-        size_bytes=10,
-        object_key=f"uploads/{account}/{uuid4()}.pdf",
-        request_id=None,
-    )
 
 
 async def follow(url: str, number: int, person: Person, seen: Seen, opening: asyncio.Semaphore) -> None:

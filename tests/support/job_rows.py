@@ -10,19 +10,23 @@ from upschedule.services import Services
 from upschedule.timetable.event import Extraction
 
 
-async def queued(services: Services, account_id: UUID, **columns: str) -> Job:
-    """A queued row without an object and without a wake-up message; `columns` are SQL expressions."""
-    new = NewJob(
-        id=uuid4(),
+def new_job(account_id: UUID, *, job_id: UUID | None = None, request_id: str | None = None) -> NewJob:
+    """An upload of ten bytes, which is like no other one; its object does not exist."""
+    return NewJob(
+        id=job_id or uuid4(),
         account_id=account_id,
         sha256=uuid4().bytes,
         file_name="a.pdf",
         size_bytes=10,
         object_key=f"uploads/{account_id}/{uuid4()}.pdf",
-        request_id=None,
+        request_id=request_id,
     )
+
+
+async def queued(services: Services, account_id: UUID, **columns: str) -> Job:
+    """A queued row without an object and without a wake-up message; `columns` are SQL expressions."""
     async with services.database.transaction() as connection:
-        job = await JobRepository(connection).insert(new)
+        job = await JobRepository(connection).insert(new_job(account_id))
     await change(services, job.id, **columns)
     return job
 
