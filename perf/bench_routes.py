@@ -135,12 +135,6 @@ def serving_api(stack: Stack) -> Server:
     return Server(stack.url, _family(min(serving)))
 
 
-def _redis_url(stack: Stack) -> str:
-    folder = next(path for path in stack.data.glob("*cache*/passwords.json"))
-    password = msgspec.json.decode(folder.read_bytes(), type=dict[str, str])["default"]
-    return f"redis://:{password}@{stack.addresses()['Redis (cache)']}/0"
-
-
 def prepared(url: str) -> list[Route]:
     """Uploads two documents of one visitor, waits for them and makes a calendar; returns what is asked then."""
     with httpx.Client(base_url=url, timeout=ANSWER_SECONDS) as client:
@@ -258,7 +252,7 @@ def main() -> None:
     parser.add_argument("--guard", action="store_true", help="fail where a route has become too slow")
     parser.add_argument("--keep", action="store_true", help="write the ratios that the guard compares with")
     options = parser.parse_args()
-    with running_stack(Path(sys.executable), RAISED_LIMITS) as stack, bare_server(_redis_url(stack)) as bare:
+    with running_stack(Path(sys.executable), RAISED_LIMITS) as stack, bare_server(stack.cache_url()) as bare:
         asked = prepared(stack.url)
         bares = [Route(name, f"/{name}", times=5) for name in ("nothing", "one", "pipeline", "four")]
         try:

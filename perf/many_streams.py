@@ -143,21 +143,6 @@ async def change(
     return at
 
 
-def _passwords(stack: Stack, server: str) -> dict[str, str]:
-    return msgspec.json.decode((stack.data / server / "passwords.json").read_bytes(), type=dict[str, str])
-
-
-def _postgres_url(stack: Stack) -> str:
-    password = _passwords(stack, "postgres")["postgres"]
-    return f"postgresql://postgres:{password}@{stack.addresses()['PostgreSQL']}/upschedule"
-
-
-def _cache_url(stack: Stack) -> str:
-    [folder] = stack.data.glob("*cache*/passwords.json")
-    password = _passwords(stack, folder.parent.name)["default"]
-    return f"redis://:{password}@{stack.addresses()['Redis (cache)']}/0"
-
-
 def transactions(url: str) -> int:
     with psycopg.connect(url, autocommit=True) as connection:
         row = connection.execute(
@@ -202,10 +187,10 @@ def _percentile(values: Sequence[float], part: float) -> float:
 
 async def measure(stack: Stack, *, streams: int, changes: int, rate: float, hold_seconds: float) -> list[str]:
     """Prints the figures; returns the faults."""
-    postgres = _postgres_url(stack)
+    postgres = stack.postgres_url()
     database = Database(postgres, _POOL)
     await database.open()
-    redis = connect(_cache_url(stack), command_seconds=5, connections_max=10)
+    redis = connect(stack.cache_url(), command_seconds=5, connections_max=10)
     broadcaster = StatusBroadcaster(redis, StatusCache(redis, final_seconds=60, pending_seconds=60))
     watched = Watched(
         supervisor=stack.supervisor, generator=stack.supervisor, interval_seconds=1, metrics=(), postgres=""

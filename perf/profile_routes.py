@@ -11,6 +11,7 @@ that runs outside the application: the event loop, granian, and the tasks of con
 import argparse
 import asyncio
 import re
+import signal
 import subprocess
 import sys
 import sysconfig
@@ -80,7 +81,7 @@ def _recording(pid: int, file: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        process.send_signal(2)
+        process.send_signal(signal.SIGINT)
         _, errors = process.communicate(timeout=STOP_SECONDS)
     if not file.exists():
         raise RuntimeError(f"py-spy recorded nothing: {errors.strip()}")

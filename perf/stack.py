@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import psutil
 
 from upschedule.operations.embedded import launcher
@@ -37,6 +38,21 @@ class Stack(NamedTuple):
     def addresses(self) -> dict[str, str]:
         """HOST:PORT of each server inside, by the name under which the system prints it."""
         return dict(re.findall(r"^  (\S.*?)  +(\S+)$", "\n".join(self.lines), re.MULTILINE))
+
+    def passwords(self, server: str) -> dict[str, str]:
+        """By user; `server` is the pattern of the folder that the server has in the data."""
+        [file] = self.data.glob(f"{server}/passwords.json")
+        return msgspec.json.decode(file.read_bytes(), type=dict[str, str])
+
+    def postgres_url(self) -> str:
+        """As the superuser."""
+        password = self.passwords("postgres")["postgres"]
+        return f"postgresql://postgres:{password}@{self.addresses()['PostgreSQL']}/upschedule"
+
+    def cache_url(self) -> str:
+        """As the operator's user of the Redis for cached data."""
+        password = self.passwords("*cache*")["default"]
+        return f"redis://:{password}@{self.addresses()['Redis (cache)']}/0"
 
     def workers(self) -> list[int]:
         """Ids of the worker processes, lowest first."""

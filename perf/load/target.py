@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-import msgspec
 import psycopg
 
-from perf.stack import running_stack
+from perf.stack import Stack, running_stack
 from upschedule.operations.embedded.seaweedfs import BUCKET
 from upschedule.settings.servers import DEFAULT_REGION
 from upschedule.stores.bucket import BucketAddress
@@ -56,17 +55,14 @@ def target(url: str | None, *, raised_limits: bool = True) -> Iterator[Target]:
         return
     with running_stack(Path(sys.executable), RAISED_LIMITS if raised_limits else None) as stack:
         addresses = stack.addresses()
-        passwords = msgspec.json.decode((stack.data / "postgres" / "passwords.json").read_bytes(), type=dict[str, str])
-        postgres = f"postgresql://postgres:{passwords['postgres']}@{addresses['PostgreSQL']}/upschedule"
-        yield Target(stack.url, stack.supervisor, addresses, postgres, _objects(stack.data, addresses), stack.output)
+        yield Target(stack.url, stack.supervisor, addresses, stack.postgres_url(), _objects(stack), stack.output)
 
 
-def _objects(data: Path, addresses: Mapping[str, str]) -> BucketAddress:
+def _objects(stack: Stack) -> BucketAddress:
     """The bucket with the key of the scheduler, which may list objects."""
-    file = data / "objects" / "passwords.json"
-    keys = msgspec.json.decode(file.read_bytes(), type=dict[str, str])
+    keys = stack.passwords("objects")
     return BucketAddress.from_url(
-        addresses["S3 store"],
+        stack.addresses()["S3 store"],
         access_key=keys["scheduler-access"],
         secret_key=keys["scheduler-secret"],
         bucket=BUCKET,
