@@ -72,7 +72,7 @@ class JobRepository:
     async def get_all(self, job_ids: list[UUID]) -> dict[UUID, Job]:
         """Those that exist, by id."""
         rows = await (await self._connection.execute(self._GET_ALL, {"job_ids": job_ids})).fetchall()
-        return {job.id: job for job in map(optional_job, rows) if job}
+        return {job.id: job for job in map(job_from_row, rows)}
 
     _GET_OWNED = "SELECT * FROM jobs WHERE id = %(job_id)s AND account_id = %(account_id)s FOR UPDATE"
 
