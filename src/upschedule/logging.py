@@ -24,8 +24,7 @@ def configure(*, level: str, process: str) -> None:
         event["process"] = process
         return event
 
-    shared: list[structlog.typing.Processor] = [
-        structlog.stdlib.add_log_level,
+    describing: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -34,9 +33,9 @@ def configure(*, level: str, process: str) -> None:
     ]
     structlog.configure(
         processors=[
-            shared[0],
+            structlog.stdlib.add_log_level,
             _drop_below_level,
-            *shared[1:],
+            *describing,
             name_process,
             structlog.processors.JSONRenderer(serializer=_json),
         ],
@@ -47,7 +46,7 @@ def configure(*, level: str, process: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[structlog.stdlib.add_log_level, *describing],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 name_process,
