@@ -1,5 +1,6 @@
 """Entries are edited, hidden, added and restored. A newer printing keeps the edits."""
 
+import re
 from pathlib import Path
 
 from playwright.sync_api import Locator, expect
@@ -75,6 +76,39 @@ def test_a_change_is_undone_where_it_was_made(user: User, tmp_path: Path) -> Non
     expect(user.classes).to_have_count(5)
     expect(page.locator("#announcer")).to_have_text("Undone.")
     assert "XYZ 214 L1" in user.download().decode()
+
+
+def test_a_colour_is_chosen_for_a_module_and_for_an_own_entry(
+    new_user: NewUser, application: ApiProcess, tmp_path: Path
+) -> None:
+    """The page and the file show it. Undoing the last change restores the colour before."""
+    user = new_user(application.url, width=390)
+    page = user.page
+    _with_calendar(user, tmp_path)
+    _open(user)
+    before = page.get_by_role("radio", checked=True).get_attribute("value")
+    page.get_by_role("radio", name="Teal").check()
+    check_screen(user, tmp_path, "colour")
+    page.get_by_role("button", name="Save").click()
+    own_module = user.classes.filter(has_text="XYZ 214").first
+    expect(own_module).to_have_class(re.compile("hue-teal"))
+    assert "COLOR:teal" in user.download().decode()
+    page.locator(".undo-edit").get_by_role("button", name="Undo").click()
+    expect(own_module).to_have_class(re.compile(f"hue-{before}"))
+    page.goto("/entries/new")
+    page.get_by_label("Name").fill("Choir")
+    page.get_by_label("First day").fill("2026-08-03")
+    page.get_by_label("From").fill("08:00")
+    page.get_by_label("Until", exact=True).fill("07:00")
+    page.get_by_role("radio", name="Dark orange").check()
+    page.get_by_role("button", name="Add it").click()
+    # The form that was refused keeps the colour.
+    expect(page.get_by_role("radio", name="Dark orange")).to_be_checked()
+    page.get_by_label("Until", exact=True).fill("09:00")
+    page.get_by_role("button", name="Add it").click()
+    page.goto("/?week=2026-08-03")
+    expect(page.locator(".view--week .slot", has_text="Choir")).to_have_class(re.compile("hue-darkorange"))
+    assert "COLOR:darkorange" in user.download().decode()
 
 
 def test_a_time_that_cannot_be_comes_back_with_the_reason(user: User, tmp_path: Path) -> None:

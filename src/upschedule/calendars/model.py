@@ -19,8 +19,10 @@ from upschedule.timetable.text import EntryKind
 #: The jobs of an older document and of a newer one that replaces it.
 Replaced = tuple[UUID, UUID]
 
-_Text = Annotated[str, Meta(max_length=100)]
-_Many = Meta(max_length=500)
+#: Longest name and most names in each field of `Choices`.
+NAME_MAX, NAMES_MAX = 100, 500
+_Text = Annotated[str, Meta(max_length=NAME_MAX)]
+_Many = Meta(max_length=NAMES_MAX)
 #: The library leaves the names of a literal out of the schema that it makes.
 _KINDS = Meta(extra_json_schema={"propertyNames": {"enum": list(get_args(EntryKind))}})
 
@@ -49,14 +51,15 @@ class Planning(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, fo
 
 
 class LastEdit(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What the edits and the hidden entries were before the last change on the page, so that it can be undone.
+    """What the edits, hidden entries and colours were before the last change on the page, so that it can be undone.
 
-    `title` says what was changed.
+    `title` says what was changed. `colours` is None if the change was made in a release that keeps none.
     """
 
     title: str
     edits: Edits = Edits()
     hidden_events: tuple[str, ...] = ()
+    colours: dict[_Text, Colour] | None = None
 
 
 class YearChoice(msgspec.Struct, frozen=True, kw_only=True):

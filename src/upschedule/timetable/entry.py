@@ -107,7 +107,7 @@ def _of_own(entry_id: str, own: OwnEvent, options: EntryOptions) -> Entry:
         location=clean(own.place),
         description="\n".join((*_note_lines(own.note), "Added by yourself.")),
         url=options.page_url,
-        colour=colour_of(own.title),
+        colour=options.colours.get(own.title) or colour_of(own.title),
         start=first.start,
         end=first.end,
         until=last.start.date() if last is not first else None,

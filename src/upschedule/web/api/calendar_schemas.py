@@ -223,6 +223,6 @@ def _own_view(entry_id: str, own: OwnEvent, owned: OwnedCalendar) -> OwnEventVie
         id=entry_id,
         uid=f"{entry_id}@{owned.uid_domain}",
         own=own.id,
-        colour=colour_of(own.title),
+        colour=owned.assembly.calendar.choices.colours.get(own.title) or colour_of(own.title),
         dates=tuple(occurrence.start.date() for occurrence in own.dates),
     )

@@ -11,10 +11,10 @@ import msgspec
 
 from upschedule.calendars.assembly import CalendarAssembly
 from upschedule.calendars.errors import CalendarChanged, InvalidCalendar
-from upschedule.calendars.model import Choices
+from upschedule.calendars.model import NAME_MAX, NAMES_MAX, Choices
 from upschedule.errors import FieldError
 from upschedule.planning.groups import attends
-from upschedule.timetable.colours import Colour, colour_of
+from upschedule.timetable.colours import COLOURS, Colour, colour_of
 from upschedule.timetable.edits import Edit, Edits, OwnEvent
 from upschedule.timetable.event import DAYS, Day, Event, Lecture
 from upschedule.timetable.reminders import DEFAULT_REMINDERS, Reminders
@@ -29,6 +29,11 @@ _KIND_LABELS: Mapping[EntryKind, str] = {
 }  # fmt: skip
 _UNITS = ((10080, "week"), (1440, "day"), (60, "hour"), (1, "minute"))
 _BASIS_DIGITS = 16
+
+_COLOUR_LABELS: Mapping[Colour, str] = {
+    "darkorange": "dark orange", "olivedrab": "olive", "seagreen": "sea green", "steelblue": "steel blue",
+    "royalblue": "royal blue", "slateblue": "slate blue", "mediumorchid": "orchid", "palevioletred": "pink",
+}  # fmt: skip
 
 
 class Option(msgspec.Struct, frozen=True, kw_only=True):
@@ -67,14 +72,16 @@ class EntriesScreen(msgspec.Struct, frozen=True, kw_only=True):
 class EntryScreen(msgspec.Struct, frozen=True, kw_only=True):
     """The form of an entry. `values` are what its fields show, by their names.
 
-    `sort`: `class`, `dated` or `own`. `id` is empty for one that is being added. `printed`: what the
-    schedule says; `evidence`: where it says so, None for the owner's own. `basis` names the edit that the form was made
-    from.
+    `sort`: `class`, `dated` or `own`. `id` is empty for one that is being added. `printed`: what the schedule says;
+    `evidence`: where it says so, None for the owner's own. `basis` names the edit that the form was made from.
+    `colour_of_all` names the module whose entries all have the colour.
     """
 
     id: str
     title: str
     colour: Colour
+    colours: tuple[Option, ...]
+    colour_of_all: str
     sort: str
     values: Mapping[str, str]
     days: tuple[str, ...]
@@ -125,19 +132,22 @@ def entry_screen(assembly: CalendarAssembly, entry_id: str, files: Mapping[UUID,
     """None for an id that is not in the calendar. `files` are the names of the documents."""
     own = dict(assembly.own).get(entry_id)
     if own is not None:
-        return _own_screen(entry_id, own)
+        return _own_screen(entry_id, own, assembly.calendar.choices.colours)
     printed = assembly.printed.get(entry_id)
     if printed is None:
         return None
     edit = assembly.calendar.edits.entries.get(entry_id)
     choices, event = assembly.calendar.choices, dict(assembly.named)[entry_id]
     kind = kind_of(printed)
+    colour = choices.colours.get(printed.module) or colour_of(printed.module)
     of_kind = choices.reminders.get(kind, DEFAULT_REMINDERS[kind])
     chosen = AS_KIND if edit is None or edit.reminders is None else _value(edit.reminders)
     return EntryScreen(
         id=entry_id,
         title=summary(printed),
-        colour=choices.colours.get(printed.module) or colour_of(printed.module),
+        colour=colour,
+        colours=_colours(colour),
+        colour_of_all=printed.module,
         sort="class" if isinstance(printed, Lecture) else "dated",
         values={
             "title": (edit.title or "") if edit else "",
@@ -164,7 +174,7 @@ def entry_screen(assembly: CalendarAssembly, entry_id: str, files: Mapping[UUID,
 
 def new_screen() -> EntryScreen:
     """The form of an entry that is to be added."""
-    return _own_screen("", None)
+    return _own_screen("", None, {})
 
 
 def with_values(screen: EntryScreen, form: Mapping[str, str]) -> EntryScreen:
@@ -173,7 +183,29 @@ def with_values(screen: EntryScreen, form: Mapping[str, str]) -> EntryScreen:
     reminders = tuple(
         msgspec.structs.replace(option, chosen=option.value == form.get("reminder")) for option in screen.reminders
     )
-    return msgspec.structs.replace(screen, values=values, reminders=reminders)
+    colours = tuple(
+        msgspec.structs.replace(option, chosen=option.value == form.get("colour", screen.colour))
+        for option in screen.colours
+    )
+    return msgspec.structs.replace(screen, values=values, reminders=reminders, colours=colours)
+
+
+def colours_from_form(form: Mapping[str, str], assembly: CalendarAssembly, entry_id: str) -> dict[str, Colour]:
+    """The colours of the calendar with that of the form: of the entry's module, or of the owner's entry by its name.
+
+    A form that leaves the colour as it showed it changes it only for another name of an own entry, which keeps it.
+    """
+    colours = dict(assembly.calendar.choices.colours)
+    printed, own = assembly.printed.get(entry_id), dict(assembly.own).get(entry_id)
+    name = printed.module if printed else form.get("title", "").strip()
+    offered: Mapping[str, Colour] = {colour: colour for colour in COLOURS}
+    chosen = offered.get(form.get("colour", ""))
+    keeps = chosen == form.get("shown-colour") and (own is None or own.title == name)
+    taken = printed is None and any(event.module == name for event in assembly.printed.values())
+    fits = 0 < len(name) <= NAME_MAX and len(colours | {name: chosen}) <= NAMES_MAX
+    if chosen and fits and not keeps and not taken:
+        colours[name] = chosen
+    return colours
 
 
 def reminder_kinds(choices: Choices) -> tuple[ReminderKind, ...]:
@@ -282,11 +314,15 @@ def by_field(refused: InvalidCalendar) -> InvalidCalendar:
     return InvalidCalendar(tuple(errors))
 
 
-def _own_screen(entry_id: str, own: OwnEvent | None) -> EntryScreen:
+def _own_screen(entry_id: str, own: OwnEvent | None, colours: Mapping[str, Colour]) -> EntryScreen:
+    title = own.title if own else ""
+    colour = colours.get(title) or colour_of(title)
     return EntryScreen(
         id=entry_id,
         title=own.title if own else "An entry of your own",
-        colour=colour_of(own.title) if own else colour_of(""),
+        colour=colour,
+        colours=_colours(colour),
+        colour_of_all="",
         sort="own",
         values={
             "title": own.title if own else "",
@@ -373,6 +409,10 @@ def _reminders(value: str) -> Reminders:
     if not all(part.isascii() and part.isdecimal() for part in parts):
         raise InvalidCalendar((FieldError(field="reminder", detail="Choose one of the reminders."),))
     return tuple(map(int, parts))
+
+
+def _colours(chosen: Colour) -> tuple[Option, ...]:
+    return tuple(Option(value=name, label=_COLOUR_LABELS.get(name, name), chosen=name == chosen) for name in COLOURS)
 
 
 def _value(reminders: Reminders) -> str:

@@ -16,6 +16,7 @@ from upschedule.calendars.errors import InvalidCalendar
 from upschedule.calendars.model import Changes, LastEdit
 from upschedule.processing.pictures import RowPictures
 from upschedule.processing.reports import RowReports
+from upschedule.timetable.colours import Colour
 from upschedule.timetable.edits import Edits
 from upschedule.timetable.text import clean
 from upschedule.web.http.errors import NotFound
@@ -27,6 +28,7 @@ from upschedule.web.pages.editing import Editor, back_to, fields, provide_editor
 from upschedule.web.pages.entries import (
     EntryScreen,
     by_field,
+    colours_from_form,
     edit_from_form,
     entries_screen,
     entry_screen,
@@ -86,8 +88,10 @@ class EntryForms(Controller):
             calendar = _assembly(holdings).calendar
             if calendar.last_edit is None:
                 return None
-            choices = msgspec.structs.replace(calendar.choices, hidden_events=calendar.last_edit.hidden_events)
-            return Changes(edits=calendar.last_edit.edits, choices=choices)
+            before = calendar.last_edit
+            colours = calendar.choices.colours if before.colours is None else before.colours
+            choices = msgspec.structs.replace(calendar.choices, hidden_events=before.hidden_events, colours=colours)
+            return Changes(edits=before.edits, choices=choices)
 
         await editor.change(undone)
         form = dict(await fields(request))
@@ -125,7 +129,7 @@ class EntryForms(Controller):
         def added(holdings: Holdings) -> Changes:
             assembly = _assembly(holdings)
             edits = own_from_form(assembly.calendar.edits, None, form, new_id=own_id)
-            return _undoable(assembly, _title(form), edits=edits)
+            return _undoable(assembly, _title(form), edits=edits, colours=colours_from_form(form, assembly, ""))
 
         async def screen() -> EntryScreen:
             return new_screen()
@@ -233,8 +237,10 @@ def _changes(holdings: Holdings, entry_id: str, form: Mapping[str, str]) -> Chan
     title, do = _screen(holdings, entry_id).title, form.get("do")
     own = dict(assembly.own).get(entry_id)
     if own:
-        after = without_own(edits, own) if do == "remove" else own_from_form(edits, own, form, new_id="")
-        return _undoable(assembly, title, edits=after)
+        if do == "remove":
+            return _undoable(assembly, title, edits=without_own(edits, own))
+        after = own_from_form(edits, own, form, new_id="")
+        return _undoable(assembly, title, edits=after, colours=colours_from_form(form, assembly, entry_id))
     others = tuple(other for other in hidden if other != entry_id)
     match do:
         case "hide":
@@ -244,19 +250,30 @@ def _changes(holdings: Holdings, entry_id: str, form: Mapping[str, str]) -> Chan
         case "reset":
             return _undoable(assembly, title, edits=without_edit(edits, entry_id))
         case _:
-            return _undoable(assembly, title, edits=edit_from_form(assembly, entry_id, form))
+            after = edit_from_form(assembly, entry_id, form)
+            return _undoable(assembly, title, edits=after, colours=colours_from_form(form, assembly, entry_id))
 
 
 def _undoable(
-    assembly: CalendarAssembly, title: str, *, edits: Edits | None = None, hidden: tuple[str, ...] | None = None
+    assembly: CalendarAssembly,
+    title: str,
+    *,
+    edits: Edits | None = None,
+    hidden: tuple[str, ...] | None = None,
+    colours: dict[str, Colour] | None = None,
 ) -> Changes:
     calendar = assembly.calendar
     choices = calendar.choices
-    last_edit = LastEdit(title=title, edits=calendar.edits, hidden_events=choices.hidden_events)
     return Changes(
         edits=calendar.edits if edits is None else edits,
-        choices=choices if hidden is None else msgspec.structs.replace(choices, hidden_events=hidden),
-        last_edit=last_edit,
+        choices=msgspec.structs.replace(
+            choices,
+            hidden_events=choices.hidden_events if hidden is None else hidden,
+            colours=choices.colours if colours is None else colours,
+        ),
+        last_edit=LastEdit(
+            title=title, edits=calendar.edits, hidden_events=choices.hidden_events, colours=choices.colours
+        ),
     )
 
 

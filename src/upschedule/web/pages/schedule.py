@@ -106,7 +106,11 @@ def with_dates(shown: Schedule, assembly: CalendarAssembly, wanted: Wanted, now:
     }
     return msgspec.structs.replace(
         shown,
-        colours={own.title: colour_of(own.title) for _, own in assembly.own} | dict(shown.colours),
+        colours={
+            own.title: assembly.calendar.choices.colours.get(own.title) or colour_of(own.title)
+            for _, own in assembly.own
+        }
+        | dict(shown.colours),
         months=months(dated, ends, clashing, assembly.calendar.edits.entries),
         week=real_week(plan, wanted.week, now.date()),
         agenda=agenda(plan, wanted.since, now.date()),
