@@ -2,9 +2,10 @@
 
 import hashlib
 import io
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -218,11 +219,14 @@ class Bucket:
             return list(self._listing(prefix, after))
 
     def find_all(self, prefix: str) -> Iterator[StoredObject]:
-        """All objects whose keys begin with `prefix`, a page at a time. Objects may be removed meanwhile."""
-        seen_to = ""
-        while page := self.find(prefix, after=seen_to):
-            yield from page
-            seen_to = page[-1].key
+        """All objects whose keys begin with `prefix`, a page at a time. Objects may be removed meanwhile.
+
+        The listing continues where the store says, not after the last key: in a bucket with versions SeaweedFS compares
+        `a.versions` where the key is `a`, so that `a` is after `a.b` as well as before it.
+        """
+        with _store_errors():
+            found = self._client.list_objects(bucket_name=self._name, prefix=prefix, recursive=True)
+            yield from _stored(found)
 
     def close(self) -> None:
         """Closes idle connections."""
@@ -232,9 +236,7 @@ class Bucket:
         found = self._client.list_objects(
             bucket_name=self._name, prefix=prefix, recursive=True, start_after=after or None
         )
-        for _, item in zip(range(_LISTED_MAX), found, strict=False):
-            if item.object_name and item.last_modified:
-                yield StoredObject(key=item.object_name, size_bytes=item.size or 0, modified_at=item.last_modified)
+        yield from _stored(islice(found, _LISTED_MAX))
 
     @contextmanager
     def _opened(self, key: str) -> Generator[urllib3.BaseHTTPResponse]:
@@ -245,6 +247,13 @@ class Bucket:
             finally:
                 response.close()
                 response.release_conn()
+
+
+def _stored(found: Iterable[Object]) -> Iterator[StoredObject]:
+    """Leaves out entries that are no objects, such as folders."""
+    for each in found:
+        if each.object_name and each.last_modified:
+            yield StoredObject(key=each.object_name, size_bytes=each.size or 0, modified_at=each.last_modified)
 
 
 def _modified_at(version: Object) -> datetime:

@@ -78,3 +78,12 @@ def test_a_renewed_object_is_a_version_of_its_own(bucket: Bucket, admin: Minio) 
 
     assert versions(admin, bucket) == [("keys", False), ("keys", False)]
     assert bucket.get("keys", size_bytes_max=10) == b"secret"
+
+
+def test_a_listing_ends_where_one_key_continues_another(bucket: Bucket) -> None:
+    """Each object is found once. Asking for what comes after the last key finds one of the two without an end."""
+    keys = ["a/first", "a/info", "a/info.copy"]
+    for key in keys:
+        bucket.put(key, b"1", content_type="text/plain")
+
+    assert sorted(each.key for each in itertools.islice(bucket.find_all("a/"), 2 * len(keys))) == keys
