@@ -88,7 +88,7 @@ def _options(run: Callable[P, None]) -> Callable[P, None]:
 def now(**options: Any) -> None:
     """Back up the cluster's PostgreSQL, restore the backup into a scratch server, compare, and remove what is too old.
 
-    Exit codes: 3 no backup was made, 9 one was made and does not count.
+    Exit codes: 3 no backup was made, 9 one was made and does not count, 10 it counts and the drill after it failed.
     """
     _backups(**options).back_up()
 
@@ -126,7 +126,7 @@ def show(label: str, **options: Any) -> None:
 def drill(**options: Any) -> None:
     """Restore everything that was archived into a scratch server at once, check it, and record that.
 
-    Exit codes: 3 it could not be tried, 9 what was restored is not what it should be.
+    Exit codes: 3 it could not be recorded, 10 the archive cannot be restored or its contents are wrong.
     """
     backups = _backups(**options)
     try:

@@ -16,6 +16,7 @@ from upschedule.operations.cluster_backup.state import States
 from upschedule.stores.bucket import Bucket
 
 pytestmark = pytest.mark.timeout(300)
+RUNS = "SELECT label, outcome FROM backup_runs ORDER BY id"
 DRILLS = "SELECT outcome, reason FROM restore_drills ORDER BY id"
 
 
@@ -43,6 +44,28 @@ def test_a_backup_is_followed_by_a_drill_that_is_due(site: BackupSite) -> None:
     assert RestoreSite(site).rows(DRILLS) == [("passed", None)]
     assert list(site.backups.scratch.folder.iterdir()) == []
     assert (drill_of(site).is_due(7), later.is_due(7)) == (False, True)
+
+
+def test_a_drill_that_fails_ends_the_command_with_its_own_code(site: BackupSite, tmp_path: Path) -> None:
+    """Nomad and operators see it, and the backup that was made before it stays verified (R9.2, R9.5)."""
+    file = tmp_path / "key"
+    file.write_bytes(b"the key")
+    states = states_of(site)
+    made = states.save("damaged", [file], datetime.now(tz=UTC))
+    client = site.store.backup_client()
+    client.put_object(bucket_name=BUCKET, object_name=made.key, data=io.BytesIO(b"short"), length=5)
+    try:
+        with site.started("now", "--drill-days", "0.000001") as process:
+            _, errors = process.communicate(timeout=200)
+    finally:
+        client.remove_object(bucket_name=BUCKET, object_name=made.key)
+    newest, record = site.backups.list()[-1]
+
+    assert process.returncode == 10, errors
+    assert f"The drill failed: {made.key} does not count" in errors
+    assert record
+    assert record.verified
+    assert RestoreSite(site).rows(RUNS)[-1] == (newest.label, "verified")
 
 
 def test_a_drill_says_what_is_wrong(site: BackupSite, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import psycopg
 import structlog
 
 from upschedule.operations.cluster_backup.archive import await_archived
-from upschedule.operations.cluster_backup.errors import ClusterBackupError, NotVerified
+from upschedule.operations.cluster_backup.errors import ClusterBackupError, ExitCode
 from upschedule.operations.cluster_backup.objects.backup import ObjectBackup, needed_of
 from upschedule.operations.cluster_backup.records import Records
 from upschedule.operations.cluster_backup.repository import Repository
@@ -97,8 +97,10 @@ class Drill:
         return psycopg.connect(self.dsn, autocommit=True, connect_timeout=_CONNECT_SECONDS)
 
 
-class DrillFailed(NotVerified):
-    """What the archive holds cannot be restored, or is not what it should be."""
+class DrillFailed(ClusterBackupError):
+    """The archive cannot be restored, or its contents are wrong. The last backup stays as verified as it was."""
+
+    exit_code = ExitCode.DRILL_FAILED
 
     def __init__(self, problems: tuple[str, ...]) -> None:
-        ClusterBackupError.__init__(self, f"The drill failed: {'; '.join(problems)}")
+        super().__init__(f"The drill failed: {'; '.join(problems)}")

@@ -13,6 +13,7 @@ class ExitCode(enum.IntEnum):
     NOT_VERIFIED = 9
     UNKNOWN = 4
     REFUSED = 5
+    DRILL_FAILED = 10
 
 
 class ClusterBackupError(Exception):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import psycopg
 import structlog
 
-from upschedule.operations.cluster_backup.drill import Drill
+from upschedule.operations.cluster_backup.drill import Drill, DrillFailed
 from upschedule.operations.cluster_backup.errors import ClusterBackupError, NotVerified, StepFailed, UnknownBackup
 from upschedule.operations.cluster_backup.model import BackupSet, Record
 from upschedule.operations.cluster_backup.objects.backup import ObjectBackup
@@ -34,7 +34,7 @@ class Backups:
 
     `keep_days` is how far back every second can be restored. What was deleted or replaced in the repository stays
     hidden there for `hidden_days`, in which an administrator can bring it back. A backup is followed by the `drill`, if
-    none has passed for `drill_days`; a drill that fails is recorded, and the backup counts all the same.
+    none has passed for `drill_days`. A drill that fails is recorded and raises DrillFailed; the backup stays verified.
     """
 
     repository: Repository
@@ -52,7 +52,10 @@ class Backups:
     now: Callable[[], datetime] = _now
 
     def back_up(self) -> Record:
-        """Raises NotVerified for a backup that was made and does not count; nothing older is removed then."""
+        """Raises NotVerified for a backup that was made and does not count; nothing older is removed then.
+
+        Raises DrillFailed if the backup is verified, and the drill after it failed.
+        """
         run = self.runs.begin(self.now())
         try:
             with self.runs.kept_alive(run):
@@ -67,9 +70,11 @@ class Backups:
 
     def _run_drill(self, drill: Drill) -> None:
         try:
-            drill.run()
+            problems = drill.run()
         except psycopg.Error as error:
-            _log.warning("restore_drill_not_recorded", reason=str(error).strip())
+            raise DrillFailed((f"it could not be recorded: {str(error).strip()}",)) from error
+        if problems:
+            raise DrillFailed(problems)
 
     def _back_up(self, run: int | None) -> Record:
         try:
