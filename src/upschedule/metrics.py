@@ -258,6 +258,12 @@ OBJECT_COPIES_TIME = _gauge(
     "When the last pass over these files ended, or before the first one the process began, in Unix time",
     ["state"],
 )
+SAVED_STATE_TIME = _gauge(
+    "upschedule_saved_state_time_seconds",
+    "seconds",
+    "When the newest set of saved state was saved, in Unix time; `set`: servers, stack, keys; absent if there is none",
+    ["set"],
+)
 RELEASE_VERDICT_TIME = _gauge(
     "upschedule_release_verdict_time_seconds",
     "seconds",

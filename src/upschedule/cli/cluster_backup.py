@@ -19,7 +19,7 @@ from upschedule.cli.failing import fail
 from upschedule.operations.cluster_backup.drill import DrillFailed
 from upschedule.operations.cluster_backup.errors import ClusterBackupError, StepFailed
 from upschedule.operations.cluster_backup.model import BackupSet, Record
-from upschedule.operations.cluster_backup.objects.process import follow
+from upschedule.operations.cluster_backup.objects.process import Parts, follow
 from upschedule.operations.cluster_backup.reference import ReferenceOptions
 from upschedule.operations.cluster_backup.run import Backups
 from upschedule.operations.cluster_backup.runs import Runs
@@ -157,7 +157,8 @@ def objects(*, keep_hours: float, every_seconds: float, host: str, port: int, on
 
     Exit code 3: with --once, a store or PostgreSQL did not answer.
     """
-    backup = cluster_options.object_backup(cluster_options.places(), keep_hours)
+    found = cluster_options.places()
+    backup = cluster_options.object_backup(found, keep_hours)
     if once:
         try:
             done = backup.copy()
@@ -167,7 +168,7 @@ def objects(*, keep_hours: float, every_seconds: float, host: str, port: int, on
         return
     logging.configure(level="info", process="object-copies")
     try:
-        follow(backup, every_seconds=every_seconds, host=host, port=port)
+        follow(Parts(objects=backup, states=found.states()), every_seconds=every_seconds, host=host, port=port)
     except OSError as error:
         fail(os.EX_UNAVAILABLE, error)
 

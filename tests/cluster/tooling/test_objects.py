@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import msgspec
@@ -13,13 +14,15 @@ from minio.commonconfig import GOVERNANCE
 from minio.error import S3Error
 from minio.retention import Retention
 
-from tests.support.cluster.tooling.backup_site import BUCKET, UPLOADS, running_site
+from tests.support.cluster.tooling.backup_site import BUCKET, UPLOADS, copying, running_site
 from tests.support.cluster.tooling.restoring import RestoreSite
+from tests.support.processes.health_pages import metric
 from tests.support.servers import wait_until
 from upschedule.operations.cluster_backup.errors import NotVerified, StepFailed
 from upschedule.operations.cluster_backup.objects.backup import ObjectBackup
 from upschedule.operations.cluster_backup.objects.copies import PREFIX, Copies
 from upschedule.operations.cluster_backup.repository import bucket_address
+from upschedule.operations.cluster_backup.state import States
 from upschedule.stores.bucket import Bucket
 
 pytestmark = pytest.mark.timeout(300)
@@ -272,3 +275,27 @@ def test_a_store_that_is_away_ends_the_pass_and_not_the_copies(site: RestoreSite
         replace(objects, uploads=Bucket(address)).copy()
 
     assert objects.copy().copied == 1
+
+
+def test_the_copying_process_shows_when_state_was_saved(site: RestoreSite, tmp_path: Path) -> None:
+    """Only the expected sets are shown, the newest of each, and nothing for a set that was never saved (R9.5)."""
+    file = tmp_path / "stack.json"
+    file.write_bytes(b"{}")
+    variables = site.site.backups.repository.variables
+    states = States(Bucket(bucket_address(variables)), variables["PGBACKREST_REPO1_CIPHER_PASS"])
+    newest = datetime.now(tz=UTC)
+    for name, days in (("stack", 2), ("stack", 0), ("servers", 1), ("of-an-operator", 0)):
+        states.save(name, [file], newest - timedelta(days=days))
+
+    def shown(name: str) -> float | None:
+        return metric(port, "upschedule_saved_state_time_seconds", set=name)
+
+    with copying(site.site) as port:
+        wait_until(lambda: shown("stack") is not None, timeout_seconds=60)
+        found = {name: shown(name) for name in ("servers", "stack", "keys", "of-an-operator")}
+    assert found == {
+        "servers": int((newest - timedelta(days=1)).timestamp()),
+        "stack": int(newest.timestamp()),
+        "keys": None,
+        "of-an-operator": None,
+    }

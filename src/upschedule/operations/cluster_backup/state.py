@@ -24,6 +24,8 @@ from upschedule.operations.cluster_backup.errors import ClusterBackupError, Exit
 from upschedule.stores.bucket import Bucket, ObjectMissing
 from upschedule.stores.errors import StoreError
 
+#: Without these sets a cluster that is lost cannot be restored as it was (docs/cluster-backup.md).
+EXPECTED_SETS = ("servers", "stack", "keys")
 _PREFIX = "state/"
 _STAMP = "%Y%m%dT%H%M%SZ"
 _KEY_BYTES = 32

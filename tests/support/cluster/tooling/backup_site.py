@@ -20,6 +20,7 @@ from psycopg import sql
 
 from tests.support import certificates
 from tests.support.paths import ROOT
+from tests.support.processes.health_pages import await_alive
 from tests.support.servers import DEBIAN_POSTGRES, migrate_now, scratch_directory, started
 from upschedule.operations.cluster_backup.objects.backup import ObjectBackup
 from upschedule.operations.cluster_backup.objects.copies import Copies
@@ -233,6 +234,19 @@ def writing(site: BackupSite) -> Iterator[None]:
         ended.set()
         for thread in threads:
             thread.join()
+
+
+@contextmanager
+def copying(site: BackupSite) -> Iterator[int]:
+    """Runs a real `upschedule backup objects`, and yields the port of its metrics."""
+    port = free_port()
+    command = [sys.executable, "-m", "upschedule", "backup", "objects", "--every-seconds", "1", "--port", str(port)]
+    with subprocess.Popen(command, env={**os.environ, **site.variables("object-copies")}) as process:
+        try:
+            await_alive(port)
+            yield port
+        finally:
+            process.terminate()
 
 
 def repository_variables(store: LockedStore, folder: Path) -> dict[str, str]:
