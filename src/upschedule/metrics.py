@@ -264,6 +264,13 @@ SAVED_STATE_TIME = _gauge(
     "When the newest set of saved state was saved, in Unix time; `set`: servers, stack, keys; absent if there is none",
     ["set"],
 )
+ARCHIVE_GAP_TIME = _gauge(
+    "upschedule_archive_gap_time_seconds",
+    "seconds",
+    "When the first segment after the newest gap in the archive of the write-ahead log was stored, in Unix time; "
+    "absent if there is no gap",
+    ["state"],
+)
 RELEASE_VERDICT_TIME = _gauge(
     "upschedule_release_verdict_time_seconds",
     "seconds",

@@ -168,7 +168,12 @@ def objects(*, keep_hours: float, every_seconds: float, host: str, port: int, on
         return
     logging.configure(level="info", process="object-copies")
     try:
-        follow(Parts(objects=backup, states=found.states()), every_seconds=every_seconds, host=host, port=port)
+        follow(
+            Parts(objects=backup, states=found.states(), gaps=found.gaps()),
+            every_seconds=every_seconds,
+            host=host,
+            port=port,
+        )
     except OSError as error:
         fail(os.EX_UNAVAILABLE, error)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from upschedule.cli import migration_options
+from upschedule.operations.cluster_backup.gaps import ArchiveGaps
 from upschedule.operations.cluster_backup.objects.backup import ObjectBackup
 from upschedule.operations.cluster_backup.objects.copies import Copies
 from upschedule.operations.cluster_backup.records import Records
@@ -66,6 +67,9 @@ class BackupPlaces:
 
     def copies(self) -> Copies:
         return Copies(self.bucket, self.variable("PGBACKREST_REPO1_CIPHER_PASS"))
+
+    def gaps(self) -> ArchiveGaps:
+        return ArchiveGaps(self.bucket, self.variable("PGBACKREST_STANZA"))
 
     def states(self) -> States:
         return States(self.bucket, self.variable("PGBACKREST_REPO1_CIPHER_PASS"))

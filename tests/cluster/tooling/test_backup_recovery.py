@@ -17,14 +17,20 @@ from tests.support.cluster.tooling.backup_site import (
     STOP_SECONDS,
     WAL_BYTES_MAX,
     BackupSite,
+    copying,
     running_site,
 )
+from tests.support.processes.health_pages import metric
 from tests.support.servers import wait_until
 from upschedule.operations.cluster_backup.errors import NotArchived, StepFailed
+from upschedule.operations.cluster_backup.gaps import ArchiveGaps
+from upschedule.operations.cluster_backup.repository import bucket_address
+from upschedule.stores.bucket import Bucket
 
 pytestmark = pytest.mark.timeout(600)
 #: PostgreSQL pauses for a second after each of up to six attempts. The rest is a margin for a busy machine.
 NOISE_SECONDS = 15.0
+GAP = "upschedule_archive_gap_time_seconds"
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +40,21 @@ def site() -> Iterator[BackupSite]:
 
 
 def test_a_store_that_is_away_stops_no_writer_and_fills_no_disk(site: BackupSite) -> None:
-    """The backup fails with the reason. Once the store is reachable, the next backup counts (R9.5)."""
+    """The backup fails with the reason. Once the store is reachable, the next backup counts (R9.5).
+
+    The missing segments are found, from before that backup, by a process that knows the archive and by a new one.
+    """
     short = replace(
         site.backups,
         repository=replace(site.backups.repository, program_seconds=60),
         reference=replace(site.backups.reference, archive_seconds=3),
     )
     site.backups.repository.create(site.backups.reference.dsn)
+    site.execute("INSERT INTO accounts (stored_bytes) VALUES (1)")
+    segment = site.switch_segment()
+    wait_until(lambda: site.archived(segment), timeout_seconds=60)
+    known = gaps_of(site)
+    assert known.newest() is None
     site.store.kill()
     for _ in range(12):
         site.execute("INSERT INTO accounts (stored_bytes) VALUES (1)")
@@ -58,7 +72,22 @@ def test_a_store_that_is_away_stops_no_writer_and_fills_no_disk(site: BackupSite
     site.execute("INSERT INTO accounts (stored_bytes) VALUES (1)")
     site.store.start()
 
-    assert site.backups.back_up().verified
+    record = site.backups.back_up()
+    with copying(site) as port:
+        wait_until(lambda: metric(port, GAP, state="newest") is not None, timeout_seconds=60)
+        shown = metric(port, GAP, state="newest")
+
+    assert record.verified
+    found = known.newest()
+    assert found
+    assert (found, found.timestamp()) == (gaps_of(site).newest(), shown)
+    assert found < record.backup.finished_at
+
+
+def gaps_of(site: BackupSite) -> ArchiveGaps:
+    """What a process finds that has just begun."""
+    repository = site.backups.repository
+    return ArchiveGaps(Bucket(bucket_address(repository.variables)), repository.stanza)
 
 
 def test_a_store_that_is_away_delays_no_orderly_end_and_costs_no_segment(site: BackupSite, figure: Figure) -> None:

@@ -1,17 +1,20 @@
 """Copies files all the time, as a process of the cluster with an endpoint for Consul and Prometheus.
 
-It has the repository's key, so it also exports when the sets of saved state were saved.
+It has the repository's key, so it also exports when the sets of saved state were saved, and whether the archive has a
+gap.
 """
 
 import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 import structlog
 
 from upschedule.backoff import jittered
-from upschedule.metrics import OBJECT_COPIES, OBJECT_COPIES_TIME, SAVED_STATE_TIME
+from upschedule.metrics import ARCHIVE_GAP_TIME, OBJECT_COPIES, OBJECT_COPIES_TIME, SAVED_STATE_TIME
 from upschedule.operations.cluster_backup.errors import StepFailed
+from upschedule.operations.cluster_backup.gaps import ArchiveGaps
 from upschedule.operations.cluster_backup.objects.backup import Copied, ObjectBackup
 from upschedule.operations.cluster_backup.state import EXPECTED_SETS, States, StateSet
 from upschedule.operations.migration.migrate import Timing
@@ -30,6 +33,7 @@ class Parts:
 
     objects: ObjectBackup
     states: States
+    gaps: ArchiveGaps
 
 
 def follow(parts: Parts, *, every_seconds: float, host: str, port: int) -> None:
@@ -66,6 +70,10 @@ def repeat(parts: Parts, timing: Timing, every_seconds: float) -> None:
             show_states(parts.states.list())
         except StepFailed as error:
             _log.warning("saved_state_not_measured", reason=str(error))
+        try:
+            show_gap(parts.gaps.newest())
+        except StepFailed as error:
+            _log.warning("archive_gaps_not_measured", reason=str(error))
         timing.pause(jittered(every_seconds, _JITTER, timing.roll()))
 
 
@@ -84,3 +92,9 @@ def show_states(known: Iterable[StateSet]) -> None:
     for name, made_at in sorted((each.name, each.made_at) for each in known):
         if name in EXPECTED_SETS:
             SAVED_STATE_TIME.labels(set=name).set(made_at.timestamp())
+
+
+def show_gap(stored_at: datetime | None) -> None:
+    """Shows nothing if there is no gap."""
+    if stored_at:
+        ARCHIVE_GAP_TIME.labels("newest").set(stored_at.timestamp())
