@@ -11,7 +11,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import msgspec
-import psycopg
 import pytest
 
 from tests.support.cluster.tooling.backup_site import BUCKET, BackupSite, running_site
@@ -77,7 +76,7 @@ def test_a_server_that_restarts_ends_the_backup_that_is_being_made(site: BackupS
     """What was begun does not count, and the next backup does (R9.2, R9.5)."""
     before = [backup.label for backup, _ in site.backups.list()]
     with site.started("now") as process:
-        wait_until(lambda: is_backing_up(site), timeout_seconds=120)
+        wait_until(site.is_backing_up, timeout_seconds=120)
         site.postgres.kill()
         site.postgres.start(timeout_seconds=120)
         _, errors = process.communicate(timeout=300)
@@ -85,13 +84,6 @@ def test_a_server_that_restarts_ends_the_backup_that_is_being_made(site: BackupS
     assert process.returncode == 3, errors
     assert [backup.label for backup, known in site.backups.list() if known and known.verified] == before
     assert site.backups.back_up().verified
-
-
-def is_backing_up(site: BackupSite) -> bool:
-    """Whether pgBackRest holds a connection, as it does from before the first file until after the last."""
-    with psycopg.connect(site.postgres.superuser_dsn()) as connection:
-        query = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name LIKE 'pgBackRest%')"
-        return connection.execute(query).fetchone() == (True,)
 
 
 def test_a_clock_that_is_moved_back_removes_nothing(site: BackupSite, record: Record) -> None:

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -168,17 +168,23 @@ class BackupSite:
         found = self.store.backup_client().list_objects(bucket_name=BUCKET, prefix=prefix, recursive=True)
         return [str(each.object_name) for each in found]
 
-    def started(self, *arguments: str) -> "subprocess.Popen[str]":
+    def started(self, *arguments: str, environment: Mapping[str, str] | None = None) -> "subprocess.Popen[str]":
         """A real `upschedule backup`, in a process group of its own."""
-        environment = {**os.environ, **self.variables("object-copies")}
+        own = {**os.environ, **self.variables("object-copies"), **(environment or {})}
         return subprocess.Popen(
             [sys.executable, "-m", "upschedule", "backup", *arguments, "--scratch", self.backups.scratch.folder],
-            env=environment,
+            env=own,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         )
+
+    def is_backing_up(self) -> bool:
+        """Whether `pgbackrest backup` holds its connection, from before the first file until after the last."""
+        with psycopg.connect(self.postgres.superuser_dsn()) as connection:
+            query = "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'pgBackRest [backup]')"
+            return connection.execute(query).fetchone() == (True,)
 
     def variables(self, identity: Backup) -> dict[str, str]:
         """As the jobs of the backups have them."""
