@@ -8,9 +8,21 @@ from components.access import AccessToken, deploy_rules, operator_rules
 from config import load
 from job_parser import parse_job
 from outputs import describe
-from parts import alerting, application, backup, cluster, edge, exporters, monitoring, stores, supervision, synthetic
+from parts import (
+    alerting,
+    application,
+    backup,
+    cluster,
+    edge,
+    exporters,
+    logs,
+    monitoring,
+    stores,
+    supervision,
+    synthetic,
+)
 
-PARTS = (stores, edge, monitoring, exporters, alerting, application, supervision, synthetic, backup)
+PARTS = (stores, edge, monitoring, exporters, alerting, logs, application, supervision, synthetic, backup)
 CONFIGS = (
     cluster.ClusterConfig,
     stores.StoresConfig,
@@ -18,6 +30,7 @@ CONFIGS = (
     monitoring.MonitoringConfig,
     exporters.ExportersConfig,
     alerting.AlertingConfig,
+    logs.LogsConfig,
     application.ApplicationConfig,
     supervision.SupervisionConfig,
     synthetic.SyntheticConfig,
@@ -33,12 +46,14 @@ stack = load(
         *edge.OPTIONAL_SECRETS,
         *exporters.OPTIONAL_SECRETS,
         *alerting.OPTIONAL_SECRETS,
+        *logs.OPTIONAL_SECRETS,
         *synthetic.OPTIONAL_SECRETS,
     ),
-    forms=stores.FORMS | edge.FORMS | exporters.FORMS | alerting.FORMS,
+    forms=stores.FORMS | edge.FORMS | exporters.FORMS | alerting.FORMS | logs.FORMS,
     checks={
         edge.EdgeConfig: edge.certificate_problems,
         alerting.AlertingConfig: alerting.alerting_problems,
+        logs.LogsConfig: logs.log_problems,
         application.ApplicationConfig: application.application_problems,
         synthetic.SyntheticConfig: synthetic.synthetic_problems,
         backup.BackupConfig: backup.backup_problems,
@@ -64,6 +79,9 @@ watching = stack.of(alerting.AlertingConfig)
 watched = stack.of(monitoring.MonitoringConfig)
 servers = stores.store_addresses(target, stack.of(stores.StoresConfig))
 served = stack.of(application.ApplicationConfig)
+shipped = stack.of(logs.LogsConfig)
+student = stack.of(synthetic.SyntheticConfig)
+present = {"logs": bool(shipped.log_receiver), "synthetic": synthetic.exists(student, served)}
 monitoring.define(
     target,
     watched,
@@ -72,6 +90,7 @@ monitoring.define(
         consul_address=served.consul_address,
         edge_url=served.public_url,
         redis_servers={name: address for name, address in servers.items() if name.startswith("redis-")},
+        absent={part for part, exists in present.items() if not exists},
     ),
     watching,
 )
@@ -79,6 +98,7 @@ exporters.define(
     target, stack.of(exporters.ExportersConfig), stack.secrets, servers, nomad_ca_file=watched.nomad_ca_file
 )
 alerting.define(target, watching, stack.secrets)
+logs.define(target, shipped, stack.secrets, watched)
 jobs = application.define(target, served, stack.secrets, addresses)
 supervision.define(
     target,
@@ -90,7 +110,7 @@ supervision.define(
 )
 synthetic.define(
     target,
-    stack.of(synthetic.SyntheticConfig),
+    student,
     stack.secrets,
     application=served,
     stores=addresses,

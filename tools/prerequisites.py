@@ -107,6 +107,8 @@ PARTS = {
             for name, file in {"prometheus-client": "prometheus_client", "psycopg2": "psycopg2"}.items()
         ),
         Prerequisite(package="python3.11", present=_path("/usr/bin/python3.11")),
+        Prerequisite(package="rsyslog", present=_path("/usr/sbin/rsyslogd")),
+        Prerequisite(package="rsyslog-gnutls", present=_path("/usr/lib/x86_64-linux-gnu/rsyslog/lmnsd_gtls.so")),
     ),
     "fresh_machine": (Prerequisite(package="debootstrap", present=_path("/usr/sbin/debootstrap")),),
 }

@@ -110,3 +110,11 @@ def autoscaler_rules(namespace: str) -> str:
   ]
 }}
 """
+
+
+def log_shipper_rules(namespace: str) -> str:
+    """Allows to list allocations and to read their logs, but no other file of them."""
+    return f"""namespace "{namespace}" {{
+  capabilities = ["read-job", "read-logs"]
+}}
+"""

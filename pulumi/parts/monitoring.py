@@ -1,7 +1,7 @@
 """Prometheus, and the autoscaler, which sets the number of instances by its figures."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -43,11 +43,16 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
 
 @dataclass(frozen=True, kw_only=True)
 class Sources:
-    """Targets of Prometheus other than those that Consul names. `redis_servers` are HOST:PORT by service."""
+    """Targets of Prometheus other than those that Consul names. `redis_servers` are HOST:PORT by service.
+
+    `absent` are optional parts that the stack does not have: an alert about the last sign of life of a part would fire
+    for as long as it looks back after the part is removed.
+    """
 
     consul_address: str
     edge_url: str
     redis_servers: Mapping[str, str]
+    absent: Collection[str]
 
 
 def address(cluster: Cluster, settings: MonitoringConfig) -> str:
@@ -55,9 +60,10 @@ def address(cluster: Cluster, settings: MonitoringConfig) -> str:
     return f"{cluster.host('prometheus')}:{settings.prometheus_port}"
 
 
-def rules() -> dict[str, str]:
-    """Texts of the files of rules, by name."""
-    return {file.name: file.read_text(encoding="utf-8") for file in sorted(RULES.glob("*.yml"))}
+def rules(absent: Collection[str]) -> dict[str, str]:
+    """Texts of the files of rules, by name, without those about `absent` parts of the stack."""
+    files = [file for file in sorted(RULES.glob("*.yml")) if file.stem not in absent]
+    return {file.name: file.read_text(encoding="utf-8") for file in files}
 
 
 def define(
@@ -87,7 +93,7 @@ def define(
                 "nomad_ca_file": settings.nomad_ca_file,
                 "redis_servers": json.dumps(sources.redis_servers),
                 "edge_url": sources.edge_url,
-                "rules": json.dumps(rules()),
+                "rules": json.dumps(rules(sources.absent)),
                 "runbooks_url": alerts.runbooks_url,
                 "alertmanager_address": alerting.address(cluster, alerts),
             },

@@ -34,6 +34,11 @@ def synthetic_problems(settings: SyntheticConfig, secrets: Collection[str]) -> d
     return {}
 
 
+def exists(settings: SyntheticConfig, application: ApplicationConfig) -> bool:
+    """Whether the stack has the program: it has an account for it, and a release to which it belongs."""
+    return bool(application.release and settings.synthetic_mail)
+
+
 def define(
     cluster: Cluster,
     settings: SyntheticConfig,
@@ -44,7 +49,7 @@ def define(
     after: Sequence[pulumi.Resource],
 ) -> None:
     """Defines the program, registered `after` the jobs of its release; it needs nothing of the cluster but the edge."""
-    if not application.release or not settings.synthetic_mail:
+    if not exists(settings, application):
         return
     Service(
         "synthetic",

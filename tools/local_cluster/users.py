@@ -31,6 +31,7 @@ UIDS: Mapping[str, int] = {
     "backup-store": 7122,
     "backup": 7123,
     "object-copies": 7124,
+    "log-shipper": 7125,
 }
 #: Users whose group is another's: the backups read PostgreSQL's files by it.
 GROUPS: Mapping[str, str] = {"backup": "postgres"}

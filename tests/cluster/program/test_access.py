@@ -4,7 +4,14 @@ import re
 
 import pytest
 
-from components.access import AccessToken, autoscaler_rules, deploy_rules, operator_rules, supervisor_rules
+from components.access import (
+    AccessToken,
+    autoscaler_rules,
+    deploy_rules,
+    log_shipper_rules,
+    operator_rules,
+    supervisor_rules,
+)
 from tests.support.cluster.program.recorded_engine import run, token_of
 
 
@@ -43,8 +50,9 @@ def test_a_token_has_its_policy_and_no_other() -> None:
         ),
         (operator_rules("whole"), ["operators/ops"]),
         (autoscaler_rules("whole"), []),
+        (log_shipper_rules("whole"), []),
     ],
-    ids=["deploy", "supervisor", "operator", "autoscaler"],
+    ids=["deploy", "supervisor", "operator", "autoscaler", "log-shipper"],
 )
 def test_rules_are_for_one_namespace_and_name_each_right(rules: str, variables: list[str]) -> None:
     """The rules contain no `policy`, which grants many rights at once.

@@ -74,6 +74,9 @@ WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
     "watchRestartsMax": ANY,
     "syntheticEverySeconds": (10, None),
     "syntheticDocumentSeconds": COUNT,
+    "logBufferMb": MEGABYTES,
+    "logEverySeconds": COUNT,
+    "logConfirmSeconds": COUNT,
 }
 #: An empty text is a valid value of these settings.
 MAY_BE_EMPTY = {
@@ -94,6 +97,7 @@ MAY_BE_EMPTY = {
     "alertMailTo",
     "alertTicketMailTo",
     "syntheticMail",
+    "logReceiver",
     "release",
     "releaseSource",
     # An empty text is not valid JSON.

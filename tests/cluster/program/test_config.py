@@ -51,6 +51,7 @@ def test_all_errors_are_reported_together() -> None:
         "objectStoreSecure": "yes",
         "prometheusVolume": "",
         "syntheticMail": "synthetic@example.org",
+        "logReceiver": "logs.example.org:6514",
         "workerMemoryMb": "much",
     }
     secrets = {name: value for name, value in GIVEN.items() if name not in ("redisStatePassword", "feedSecret")}

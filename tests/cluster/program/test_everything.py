@@ -72,7 +72,7 @@ def test_what_is_secret_is_encrypted_and_nowhere_else(released: Ran[list[str]]) 
     for resource in released.resources:
         open_ones = str({name: value for name, value in resource.inputs.items() if name not in resource.secret})
         assert not [name for name in ALL if any(mark in open_ones for mark in marks(name))]
-        names = ("autoscaler", "deploy", "operator", "supervisor")
+        names = ("autoscaler", "deploy", "log-shipper", "operator", "supervisor")
         assert not [name for name in names if token_of(name) in open_ones]
     assert all(resource.secret == {"items"} for resource in released.of("Variable").values())
 
@@ -103,6 +103,7 @@ def test_the_stack_tells_its_namespace_and_keeps_its_token(released: Ran[list[st
         "whole-deploy",
         "whole-operator",
         "whole-autoscaler",
+        "whole-log-shipper",
         "whole-supervisor",
     }
 

@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.cluster.program.configurations import GIVEN, REQUIRED, problems
 from tests.support.cluster.program.recorded_engine import token_of
-from tests.support.cluster.program.whole_program import up
+from tests.support.cluster.program.whole_program import RELEASED, up
 from tests.support.paths import ROOT
 
 RULES = ROOT / "monitoring" / "rules"
@@ -49,11 +49,29 @@ def test_the_autoscaler_comes_with_a_token_made_for_it() -> None:
 
 def test_prometheus_has_the_rules_and_a_token_that_reads_figures_of_consul() -> None:
     """The rules are those of this commit, not of the node. Prometheus gets no other secret (R8.1)."""
-    ran = up()
+    ran = up(RELEASED)
 
     rules = json.loads(ran.variables("prometheus")["rules"])
     assert rules == {file.name: file.read_text(encoding="utf-8") for file in RULES.iterdir()}
     assert ran.items["nomad/jobs/prometheus"] == {"consul_token": GIVEN["prometheusConsulToken"]}
+
+
+@pytest.mark.parametrize(
+    ("file", "settings"),
+    [
+        ("synthetic.yml", {**RELEASED, "syntheticMail": ""}),
+        ("synthetic.yml", REQUIRED),
+        ("logs.yml", {**RELEASED, "logReceiver": ""}),
+    ],
+    ids=["no account", "no release", "no receiver"],
+)
+def test_there_are_no_rules_about_a_part_that_the_stack_does_not_have(file: str, settings: dict[str, str]) -> None:
+    """Such an alert looks at the last day, so it would fire for hours after the part was removed on purpose."""
+    optional = {"synthetic.yml": "syntheticPassword", "logs.yml": "logAuthority"}
+    secrets = {name: value for name, value in GIVEN.items() if name != optional[file] or settings == REQUIRED}
+    rules = json.loads(up(settings, secrets).variables("prometheus")["rules"])
+
+    assert {path.name for path in RULES.iterdir()} - rules.keys() == {file}
 
 
 def test_prometheus_asks_the_servers_where_they_are() -> None:

@@ -94,6 +94,7 @@ OWN = {
         "redis_servers": "{}",
         "edge_url": "",
     },
+    "log-shipper": {"program": "pass", "nomad_address": "http://127.0.0.1:4646", "receiver": "logs.example.org:6514"},
     **{f"{exporter}-exporter": {"exporter": exporter, "pgbouncer_program": "pass"} for exporter in EXPORTERS},
     "alertmanager": {"port": "9093", "external_url": "http://127.0.0.1:9093"},
     "autoscaler": {
@@ -155,7 +156,9 @@ def configure(stack: Stack, settings: dict[str, str], secrets: dict[str, str]) -
 
 
 # The program defines these with the first release.
-@pytest.mark.parametrize("service", [*SERVICES, "supervisor", "synthetic", "backup", "restore", "object-copies"])
+@pytest.mark.parametrize(
+    "service", [*SERVICES, "log-shipper", "supervisor", "synthetic", "backup", "restore", "object-copies"]
+)
 def test_each_job_file_is_accepted_unchanged(agent: Agent, service: str) -> None:
     """The test uses the command with which an operator would check the file."""
     values = [word for name, value in {**COMMON, **OWN[service]}.items() for word in ("-var", f"{name}={value}")]

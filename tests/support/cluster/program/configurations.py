@@ -6,10 +6,22 @@ import msgspec
 import pulumi
 
 from config import Configuration, ConfigurationError, load
-from parts import alerting, application, backup, cluster, edge, exporters, monitoring, stores, supervision, synthetic
+from parts import (
+    alerting,
+    application,
+    backup,
+    cluster,
+    edge,
+    exporters,
+    logs,
+    monitoring,
+    stores,
+    supervision,
+    synthetic,
+)
 from tests.support.cluster.program.recorded_engine import PROJECT, STACK, run
 
-PARTS = (cluster, stores, edge, monitoring, exporters, alerting, application, supervision, synthetic, backup)
+PARTS = (cluster, stores, edge, monitoring, exporters, alerting, logs, application, supervision, synthetic, backup)
 SETTINGS: tuple[type[msgspec.Struct], ...] = (
     cluster.ClusterConfig,
     stores.StoresConfig,
@@ -17,6 +29,7 @@ SETTINGS: tuple[type[msgspec.Struct], ...] = (
     monitoring.MonitoringConfig,
     exporters.ExportersConfig,
     alerting.AlertingConfig,
+    logs.LogsConfig,
     application.ApplicationConfig,
     supervision.SupervisionConfig,
     synthetic.SyntheticConfig,
@@ -28,6 +41,7 @@ SECRETS = (
     *monitoring.SECRETS,
     *exporters.SECRETS,
     *alerting.SECRETS,
+    *logs.SECRETS,
     *application.SECRETS,
     *supervision.SECRETS,
     *backup.SECRETS,
@@ -37,11 +51,13 @@ OPTIONAL_SECRETS = (
     *edge.OPTIONAL_SECRETS,
     *exporters.OPTIONAL_SECRETS,
     *alerting.OPTIONAL_SECRETS,
+    *logs.OPTIONAL_SECRETS,
     *synthetic.OPTIONAL_SECRETS,
 )
 CHECKS = {
     edge.EdgeConfig: edge.certificate_problems,
     alerting.AlertingConfig: alerting.alerting_problems,
+    logs.LogsConfig: logs.log_problems,
     application.ApplicationConfig: application.application_problems,
     synthetic.SyntheticConfig: synthetic.synthetic_problems,
     backup.BackupConfig: backup.backup_problems,
@@ -56,8 +72,9 @@ REQUIRED = {
     "alertSmtpAddress": "mail.example.org:587",
     "alertSmtpUser": "alerts",
     "syntheticMail": "synthetic@example.org",
+    "logReceiver": "logs.example.org:6514",
 }
-FORMS = {**stores.FORMS, **edge.FORMS, **exporters.FORMS, **alerting.FORMS}
+FORMS = {**stores.FORMS, **edge.FORMS, **exporters.FORMS, **alerting.FORMS, **logs.FORMS}
 
 
 def pem(label: str, mark: str) -> str:
@@ -74,6 +91,7 @@ def document(name: str) -> str:
 GIVEN = {
     **{name: document(name) if name in FORMS else f"<{name}>of/this:stack@0123456789" for name in SECRETS},
     "edgeAuthority": document("edgeAuthority"),
+    "logAuthority": document("logAuthority"),
     "traefikCertificate": document("traefikCertificate"),
     "traefikCertificateKey": document("traefikCertificateKey"),
     "alertSmtpPassword": "<alertSmtpPassword>",

@@ -35,6 +35,7 @@ READERS = {
     "alertWatchdogUrl": {"alertmanager"},
     "edgeAuthority": {"blackbox-exporter", "synthetic"},
     "syntheticPassword": {"synthetic"},
+    "logAuthority": {"log-shipper"},
     "prometheusConsulToken": {"prometheus"},
     "traefikConsulToken": {"traefik"},
     "traefikCertificate": {"traefik"},
