@@ -14,7 +14,7 @@ from upschedule.calendars.build import basis_of, build_download, build_feed
 from upschedule.calendars.errors import CalendarBusy, CalendarNotFound, FeedNotFound
 from upschedule.calendars.feed_publisher import FeedPublisher
 from upschedule.calendars.model import CalendarOptions
-from upschedule.calendars.records import RecordRepository, calendars_without_file, delete_cancelled_entries
+from upschedule.calendars.records import calendars_without_file, delete_cancelled_entries
 from upschedule.calendars.repository import CalendarRepository
 from upschedule.calendars.service import feed_url
 from upschedule.stores.database import Database
@@ -47,17 +47,16 @@ class FeedService:
 
     async def feed(self, token: str, *, module: str = "") -> CalendarFile:
         """The feed of all modules, or of one. Raises FeedNotFound, ModuleNotInCalendar, CalendarBusy."""
-        async with self._database.transaction() as connection:
-            inputs = await CalendarRepository(connection).by_token(token_hash(token))
-            if inputs is None:
-                raise FeedNotFound
-            records = RecordRepository(connection, inputs.calendar.id)
-            cached = await records.cached_file(module, basis_of(inputs, self._options))
-            earlier = await CalendarRepository(connection).modules(inputs.calendar.id) if module else frozenset[str]()
-            last_use = await CalendarRepository(connection).last_use(inputs.calendar.account_id)
-        if last_use and self._now() - last_use > _USE_NOTED_AFTER:
-            await self._note_use(inputs.calendar.account_id)
-        body = cached or await self._publish_feed(inputs.calendar.id, module, earlier)
+        async with self._database.reading() as connection:
+            found = await CalendarRepository(connection).feed(token_hash(token), module)
+        if found is None:
+            raise FeedNotFound
+        calendar = found.inputs.calendar
+        if self._now() - found.used_at > _USE_NOTED_AFTER:
+            await self._note_use(calendar.account_id)
+        body = found.file
+        if body is None or found.basis != basis_of(found.inputs, self._options):
+            body = await self._publish_feed(calendar.id, module, found.modules if module else frozenset())
         address = feed_url(self._options.public_url, token)
         return _file(with_source(body, f"{address}?module={quote(module)}" if module else address))
 

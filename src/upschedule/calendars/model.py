@@ -160,6 +160,20 @@ class CalendarInputs(msgspec.Struct, frozen=True, kw_only=True):
         return tuple(job_id for job_id, _ in self.documents)
 
 
+class FeedInputs(msgspec.Struct, frozen=True, kw_only=True):
+    """What a request of a feed reads: the calendar, and the file that was built last, with the `basis` of that.
+
+    `modules`: those that were in the calendar when it was made or changed. `used_at`: when the account was last used,
+    by a visit or through a feed.
+    """
+
+    inputs: CalendarInputs
+    file: bytes | None
+    basis: bytes | None
+    modules: frozenset[str]
+    used_at: dt.datetime
+
+
 class CalendarOptions(msgspec.Struct, frozen=True, kw_only=True):
     """Settings that all calendars share. `public_url` has no slash at its end.
 

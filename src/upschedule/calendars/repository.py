@@ -12,8 +12,9 @@ import msgspec
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
-from upschedule.calendars.model import Calendar, CalendarInputs, KnownYear, Replaced
+from upschedule.calendars.model import Calendar, CalendarInputs, FeedInputs, KnownYear, Replaced
 from upschedule.stores.database import Connection
+from upschedule.timetable.academic_year import YearDates
 from upschedule.timetable.estimate import Estimate, estimate_terms
 
 
@@ -92,16 +93,10 @@ class CalendarRepository:
         UPDATE calendars SET modules = ARRAY(SELECT unnest(modules) UNION SELECT unnest(%(modules)s::text[]) ORDER BY 1)
         WHERE id = %(calendar_id)s AND NOT modules @> %(modules)s::text[]
     """
-    _MODULES = "SELECT modules FROM calendars WHERE id = %(calendar_id)s"
 
     async def add_modules(self, calendar_id: UUID, modules: Collection[str]) -> None:
         """Keeps their names for ever, so that a link to one of them stays valid."""
         await self._connection.execute(self._ADD_MODULES, {"calendar_id": calendar_id, "modules": list(modules)})
-
-    async def modules(self, calendar_id: UUID) -> frozenset[str]:
-        """Those that were in the calendar when it was made or changed."""
-        row = await self._one(self._MODULES, calendar_id=calendar_id)
-        return frozenset(row["modules"]) if row else frozenset()
 
     _DELETE = "DELETE FROM calendars WHERE id = %(calendar_id)s AND account_id = %(account_id)s"
 
@@ -110,47 +105,77 @@ class CalendarRepository:
         values = {"calendar_id": calendar_id, "account_id": account_id}
         return (await self._connection.execute(self._DELETE, values)).rowcount > 0
 
-    _OWNED = "SELECT * FROM calendars WHERE id = %(calendar_id)s AND account_id = %(account_id)s"
+    # All that CalendarInputs needs but the estimate, in one statement.
+    _COLUMNS = """
+        SELECT c.*, y.body AS year_dates, y.source AS year_source, y.confirmed AS year_confirmed,
+            y.updated_at AS year_updated_at,
+            ARRAY(SELECT j.id FROM calendar_jobs JOIN jobs j ON j.id = job_id
+                  WHERE calendar_id = c.id ORDER BY j.created_at, j.id) AS document_ids,
+            ARRAY(SELECT j.finished_at FROM calendar_jobs JOIN jobs j ON j.id = job_id
+                  WHERE calendar_id = c.id ORDER BY j.created_at, j.id) AS documents_finished_at,
+            ARRAY(SELECT job_id FROM calendar_replacements
+                  WHERE calendar_id = c.id ORDER BY job_id, replaced_by) AS older_ids,
+            ARRAY(SELECT replaced_by FROM calendar_replacements
+                  WHERE calendar_id = c.id ORDER BY job_id, replaced_by) AS newer_ids
+    """
+    _TABLES = " FROM calendars c LEFT JOIN academic_years y ON y.year = c.academic_year "
+    _INPUTS = _COLUMNS + _TABLES
+
+    _OWNED = _INPUTS + "WHERE c.id = %(calendar_id)s AND c.account_id = %(account_id)s"
 
     async def owned(self, account_id: UUID, calendar_id: UUID) -> CalendarInputs | None:
         """None if the calendar does not belong to this owner."""
         return await self._inputs(await self._one(self._OWNED, calendar_id=calendar_id, account_id=account_id))
 
-    _BY_TOKEN = "SELECT * FROM calendars WHERE token_hash = %(token_hash)s AND feed_open"  # noqa: S105 - a query
-
-    async def by_token(self, token_hash: bytes) -> CalendarInputs | None:
-        return await self._inputs(await self._one(self._BY_TOKEN, token_hash=token_hash))
-
-    _LAST_USE = "SELECT used_at FROM accounts WHERE id = %(account_id)s"
+    _FEED = (
+        _COLUMNS
+        + ", f.basis AS file_basis, f.body AS file_body, a.used_at"
+        + _TABLES
+        + """
+            JOIN accounts a ON a.id = c.account_id
+            LEFT JOIN calendar_feeds f ON f.calendar_id = c.id AND f.module = %(module)s
+            WHERE c.token_hash = %(token_hash)s AND c.feed_open
+        """
+    )
     _NOTE_USE = "UPDATE accounts SET used_at = greatest(used_at, %(now)s) WHERE id = %(account_id)s"
 
-    async def last_use(self, account_id: UUID) -> dt.datetime | None:
-        """When the account was last used, by a visit or through a feed; None if it does not exist."""
-        row = await self._one(self._LAST_USE, account_id=account_id)
-        return row["used_at"] if row else None
+    async def feed(self, token_hash: bytes, module: str) -> FeedInputs | None:
+        """None if no calendar has an open feed at this address. One statement, or two for estimated dates."""
+        row = await self._one(self._FEED, token_hash=token_hash, module=module)
+        if row is None:
+            return None
+        return FeedInputs(
+            inputs=await self._complete(row),
+            file=row["file_body"],
+            basis=row["file_basis"],
+            modules=frozenset(row["modules"]),
+            used_at=row["used_at"],
+        )
 
     async def note_use(self, account_id: UUID, now: dt.datetime) -> None:
         """An account that is not used for long is deleted."""
         await self._connection.execute(self._NOTE_USE, {"account_id": account_id, "now": now})
 
-    _BY_ID = "SELECT * FROM calendars WHERE id = %(calendar_id)s"
+    _BY_ID = _INPUTS + "WHERE c.id = %(calendar_id)s"
 
     async def by_id(self, calendar_id: UUID) -> CalendarInputs | None:
         """Finds a calendar for use cases without an owner."""
         return await self._inputs(await self._one(self._BY_ID, calendar_id=calendar_id))
 
-    _LOCK = "SELECT * FROM calendars WHERE id = %(calendar_id)s FOR NO KEY UPDATE"
+    _LOCK = "SELECT id FROM calendars WHERE id = %(calendar_id)s FOR NO KEY UPDATE"
 
     async def by_id_for_update(self, calendar_id: UUID) -> CalendarInputs | None:
         """Locks the calendar: no other transaction publishes or changes it. None: it was deleted meanwhile."""
-        return await self._inputs(await self._one(self._LOCK, calendar_id=calendar_id))
+        await self._one(self._LOCK, calendar_id=calendar_id)
+        # A statement of its own, since its snapshot must be younger than the lock.
+        return await self.by_id(calendar_id)
 
-    _OF_ACCOUNT = "SELECT * FROM calendars WHERE account_id = %(account_id)s ORDER BY created_at DESC, id"
+    _OF_ACCOUNT = _INPUTS + "WHERE c.account_id = %(account_id)s ORDER BY c.created_at DESC, c.id"
 
     async def of_account(self, account_id: UUID) -> list[CalendarInputs]:
         """Newest first."""
         cursor = await self._connection.execute(self._OF_ACCOUNT, {"account_id": account_id})
-        return [await self._complete(msgspec.convert(row, Calendar)) for row in await cursor.fetchall()]
+        return [await self._complete(row) for row in await cursor.fetchall()]
 
     _YEAR = "SELECT year, body AS dates, source, confirmed, updated_at FROM academic_years WHERE year = %(year)s"
 
@@ -167,37 +192,33 @@ class CalendarRepository:
         """The terms of this year by the pattern of the other years."""
         return estimate_terms({known.year: known.dates for known in await self.years()}, year)
 
-    _DOCUMENTS = """
-        SELECT j.id, j.finished_at FROM calendar_jobs JOIN jobs j ON j.id = job_id
-        WHERE calendar_id = %(calendar_id)s ORDER BY j.created_at, j.id
-    """
-
-    _REPLACED = """
-        SELECT job_id, replaced_by FROM calendar_replacements WHERE calendar_id = %(calendar_id)s
-        ORDER BY job_id, replaced_by
-    """
-
     async def _inputs(self, row: DictRow | None) -> CalendarInputs | None:
-        return None if row is None else await self._complete(msgspec.convert(row, Calendar))
+        return None if row is None else await self._complete(row)
 
-    async def _complete(self, calendar: Calendar) -> CalendarInputs:
-        cursor = await self._connection.execute(self._DOCUMENTS, {"calendar_id": calendar.id})
-        documents: list[tuple[UUID, dt.datetime | None]] = [
-            (found["id"], found["finished_at"]) for found in await cursor.fetchall()
-        ]
-        cursor = await self._connection.execute(self._REPLACED, {"calendar_id": calendar.id})
-        replaced: list[Replaced] = [(row["job_id"], row["replaced_by"]) for row in await cursor.fetchall()]
-        year = calendar.academic_year
+    async def _complete(self, row: DictRow) -> CalendarInputs:
+        calendar = msgspec.convert(row, Calendar)
         return CalendarInputs(
             calendar=calendar,
-            known=await self.year(year),
-            documents=tuple(documents),
-            replaced=tuple(replaced),
-            estimate=await self.estimate(year) if calendar.estimate_dates else None,
+            known=_known_year(row),
+            documents=tuple(zip(row["document_ids"], row["documents_finished_at"], strict=True)),
+            replaced=tuple(zip(row["older_ids"], row["newer_ids"], strict=True)),
+            estimate=await self.estimate(calendar.academic_year) if calendar.estimate_dates else None,
         )
 
     async def _one(self, query: Any, **values: object) -> DictRow | None:
         return await (await self._connection.execute(query, values)).fetchone()
+
+
+def _known_year(row: DictRow) -> KnownYear | None:
+    if row["year_source"] is None:
+        return None
+    return KnownYear(
+        year=row["academic_year"],
+        dates=msgspec.convert(row["year_dates"], YearDates),
+        source=row["year_source"],
+        confirmed=row["year_confirmed"],
+        updated_at=row["year_updated_at"],
+    )
 
 
 def _values(calendar: Calendar, token_hash: bytes) -> dict[str, object]:

@@ -208,12 +208,12 @@ class CalendarService:
 
     async def years(self) -> list[KnownYear]:
         """Those of which something is known, in order."""
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             return await CalendarRepository(connection).years()
 
     async def year(self, year: int) -> KnownYear:
         """Raises YearNotFound."""
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             known = await CalendarRepository(connection).year(year)
         if known is None:
             raise YearNotFound

@@ -64,7 +64,7 @@ class ShareService:
     async def of_calendar(self, account_id: UUID, calendar_id: UUID) -> Share | None:
         """None while the calendar is not shared."""
         values = {"calendar_id": calendar_id, "account_id": account_id}
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             row = await (await connection.execute(_OF_CALENDAR, values)).fetchone()
         if row is None:
             raise CalendarNotFound

@@ -1,6 +1,5 @@
 """Reads the events of jobs, which `processing` wrote. Never changes a job."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from uuid import UUID
 
@@ -18,8 +17,16 @@ _STATUSES = """
     END AS status
     FROM jobs WHERE id = ANY(%(job_ids)s) AND account_id = %(account_id)s
 """
-_JOBS = "SELECT id, warnings FROM jobs WHERE id = ANY(%(job_ids)s) ORDER BY created_at, id"
-_EVENTS = "SELECT job_id, body FROM events WHERE job_id = ANY(%(job_ids)s) ORDER BY job_id, ordinal"
+# The events as one JSON text: psycopg would decode each to objects first, and msgspec then to events.
+_DOCUMENTS = """
+    SELECT id, warnings::text, (
+        SELECT '[' || coalesce(string_agg(body::text, ',' ORDER BY ordinal), '') || ']'
+        FROM events WHERE job_id = jobs.id
+    ) AS events
+    FROM jobs WHERE id = ANY(%(job_ids)s) ORDER BY created_at, id
+"""
+_decode_events = msgspec.json.Decoder(tuple[Event, ...]).decode
+_decode_warnings = msgspec.json.Decoder(tuple[ReadingWarning, ...]).decode
 
 
 class SourceRepository:
@@ -35,16 +42,8 @@ class SourceRepository:
 
     async def documents(self, job_ids: Sequence[UUID]) -> tuple[Document, ...]:
         """The documents of these jobs, from oldest to newest."""
-        values = {"job_ids": list(job_ids)}
-        jobs = await (await self._connection.execute(_JOBS, values)).fetchall()
-        events: defaultdict[UUID, list[Event]] = defaultdict(list)
-        for row in await (await self._connection.execute(_EVENTS, values)).fetchall():
-            events[row["job_id"]].append(msgspec.convert(row["body"], Event))
+        cursor = await self._connection.execute(_DOCUMENTS, {"job_ids": list(job_ids)})
         return tuple(
-            Document(
-                job_id=job["id"],
-                events=tuple(events[job["id"]]),
-                warnings=msgspec.convert(job["warnings"], tuple[ReadingWarning, ...]),
-            )
-            for job in jobs
+            Document(job_id=row["id"], events=_decode_events(row["events"]), warnings=_decode_warnings(row["warnings"]))
+            for row in await cursor.fetchall()
         )

@@ -76,7 +76,7 @@ class RowPictures:
 
     async def exist(self, account_id: UUID, job_id: UUID) -> bool:
         """Whether the file still exists from which they are drawn."""
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             job = await JobRepository(connection).get(job_id)
         return job is not None and job.account_id == account_id and job.object_key is not None
 
@@ -180,7 +180,7 @@ class PictureDesk:
     async def _drawn(self, request: PictureRequest) -> bytes:
         jobs, worker = self._settings.jobs, self._settings.worker
         async with asyncio.timeout(jobs.picture_seconds_max):
-            async with self._database.transaction() as connection:
+            async with self._database.reading() as connection:
                 job = await JobRepository(connection).get(request.job_id)
             if job is None or job.object_key is None:
                 return b""

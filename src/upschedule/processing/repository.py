@@ -3,7 +3,6 @@
 All transactions take locks in one order, so that none can deadlock: account, job, length of the queue.
 """
 
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
@@ -16,7 +15,8 @@ from upschedule.processing.job import Job
 from upschedule.stores.database import Connection
 from upschedule.timetable.event import Event, Extraction, ReadingWarning
 
-_decode_event = msgspec.json.Decoder(Event).decode
+_decode_events = msgspec.json.Decoder(tuple[Event, ...]).decode
+_decode_warnings = msgspec.json.Decoder(tuple[ReadingWarning, ...]).decode
 
 
 def job_from_row(row: DictRow) -> Job:
@@ -215,36 +215,32 @@ class JobRepository:
         cursor = await self._connection.execute(self._RECENT, values)
         return [job_from_row(row) for row in await cursor.fetchall()]
 
+    # The events as one JSON text: psycopg would decode each to objects first, and msgspec then to events.
     _RESULTS = """
-        SELECT id, pages, warnings
+        SELECT id, pages, warnings::text, (
+            SELECT '[' || coalesce(string_agg(body::text, ',' ORDER BY ordinal), '') || ']'
+            FROM events WHERE job_id = jobs.id
+        ) AS events
         FROM jobs
         WHERE id = ANY(%(job_ids)s) AND account_id = %(account_id)s AND (
             status = 'completed'
             OR (status IN ('queued', 'processing') AND EXISTS (SELECT FROM events WHERE job_id = jobs.id))
         )
     """
-    # As text: psycopg would decode it to objects first, and msgspec then to events.
-    _EVENTS = "SELECT job_id, body::text FROM events WHERE job_id = ANY(%(job_ids)s) ORDER BY job_id, ordinal"
     _IS_OWNED = "SELECT FROM jobs WHERE id = %(job_id)s AND account_id = %(account_id)s"
 
     async def extractions(self, account_id: UUID, job_ids: Sequence[UUID]) -> dict[UUID, Extraction]:
-        """The results of those of these jobs that are this account's and have one, in two statements.
+        """The results of those of these jobs that are this account's and have one, in one statement.
 
         A job that is read again has its earlier result until the new one replaces it.
         """
         values = {"job_ids": list(job_ids), "account_id": account_id}
-        jobs = await (await self._connection.execute(self._RESULTS, values)).fetchall()
-        events: defaultdict[UUID, list[Event]] = defaultdict(list)
-        owned = {"job_ids": [job["id"] for job in jobs]}
-        for row in await (await self._connection.execute(self._EVENTS, owned)).fetchall():
-            events[row["job_id"]].append(_decode_event(row["body"]))
+        cursor = await self._connection.execute(self._RESULTS, values)
         return {
-            job["id"]: Extraction(
-                events=tuple(events[job["id"]]),
-                warnings=msgspec.convert(job["warnings"], tuple[ReadingWarning, ...]),
-                pages=job["pages"],
+            row["id"]: Extraction(
+                events=_decode_events(row["events"]), warnings=_decode_warnings(row["warnings"]), pages=row["pages"]
             )
-            for job in jobs
+            for row in await cursor.fetchall()
         }
 
     async def extraction(self, account_id: UUID, job_id: UUID) -> Extraction:

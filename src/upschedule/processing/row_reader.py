@@ -56,7 +56,7 @@ class RowReader:
 
     async def _answer(self, asked: dict[UUID, asyncio.Future[Job | None]]) -> None:
         try:
-            async with self._database.transaction() as connection:
+            async with self._database.reading() as connection:
                 found = await JobRepository(connection).get_all(list(asked))
         except asyncio.CancelledError:
             for answer in asked.values():

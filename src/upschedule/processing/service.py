@@ -90,14 +90,14 @@ class JobService:
     async def recent(self, account_id: UUID, *, cursor: Cursor | None, limit: int) -> JobPage:
         """At most `limit` jobs, newest first, starting where `cursor` ended."""
         before = (cursor.created_at, cursor.job_id) if cursor else None
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             jobs = await JobRepository(connection).recent(account_id, before=before, limit=limit + 1)
         page = tuple([await self.with_position(job) for job in jobs[:limit]])
         last = page[-1] if len(jobs) > limit else None
         return JobPage(jobs=page, next=Cursor(created_at=last.created_at, job_id=last.id) if last else None)
 
     async def recent_results(self, account_id: UUID, *, limit: int) -> RecentResults:
-        """At most `limit` jobs, newest first, with the results of those that have one: three statements at most."""
+        """At most `limit` jobs, newest first, with the results of those that have one: two statements at most."""
         async with self._database.transaction() as connection:
             repository = JobRepository(connection)
             jobs = await repository.recent(account_id, before=None, limit=limit)
@@ -106,7 +106,7 @@ class JobService:
 
     async def timetable(self, account_id: UUID, job_id: UUID) -> Extraction:
         """Raises JobNotFound or NotCompleted."""
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             return await JobRepository(connection).extraction(account_id, job_id)
 
     async def delete(self, account_id: UUID, job_id: UUID) -> None:
@@ -174,7 +174,7 @@ class JobService:
         await self._polled_rows.close()
 
     async def _read(self, job_id: UUID) -> Job | None:
-        async with self._database.transaction() as connection:
+        async with self._database.reading() as connection:
             job = await JobRepository(connection).get(job_id)
         if job:
             await self._cache.put(job)

@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 import psycopg
+from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
 from psycopg_pool import AsyncConnectionPool, PoolTimeout, TooManyRequests
 
@@ -38,7 +39,7 @@ class PoolOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Database:
-    """Lends connections for one transaction each. The pool reconnects when the server returns."""
+    """Lends connections for one transaction or one SELECT each. The pool reconnects when the server returns."""
 
     def __init__(self, url: str, options: PoolOptions) -> None:
         self._options = options
@@ -76,6 +77,28 @@ class Database:
         `seconds` bounds the whole transaction, also if the server no longer answers; by default the longest statement
         fits in it.
         """
+        async with self._lent(seconds) as connection, connection:
+            yield connection
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncGenerator[Connection]:
+        """For one SELECT, which sees one state of the data by itself: BEGIN and COMMIT would be two more round trips.
+
+        Raises PoolExhausted, or another StoreError.
+        """
+        async with self._lent(None) as connection:
+            await connection.set_autocommit(True)
+            try:
+                yield connection
+            finally:
+                # It changes this object only, unless an error has left a transaction open or broken the connection.
+                if connection.info.transaction_status is TransactionStatus.IDLE:
+                    await connection.set_autocommit(False)
+                else:
+                    await connection.close()
+
+    @asynccontextmanager
+    async def _lent(self, seconds: float | None) -> AsyncGenerator[Connection]:
         if seconds is None:
             seconds = self._options.statement_seconds + self._options.connect_seconds
         try:
@@ -86,8 +109,7 @@ class Database:
         deadline = Deadline(connection, seconds)
         try:
             with spent(_STORE), deadline:
-                async with connection:
-                    yield connection
+                yield connection
         except psycopg.errors.DiskFull as error:
             raise StoreFull(_STORE, "disk full") from error
         except psycopg.errors.QueryCanceled as error:
@@ -111,7 +133,7 @@ class Database:
 
     async def ping(self) -> None:
         """Raises StoreError."""
-        async with self.transaction() as connection:
+        async with self.reading() as connection:
             await connection.execute("SELECT 1")
 
     async def _note_opened(self, connection: Connection) -> None:

@@ -3,10 +3,12 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import msgspec
+import psycopg
 import pytest
+from psycopg.pq import TransactionStatus
 
 from tests.support.fault_proxy import FaultProxy
 from tests.support.services import until
@@ -153,18 +155,53 @@ async def test_a_connection_broken_in_use_is_an_error_and_the_next_request_works
         await until(lambda: _answers(database))
 
 
+@pytest.mark.parametrize(("step", "after"), [("transaction", b"BEGIN\0"), ("reading", b"SELECT 1\0")])
 async def test_a_server_lost_between_two_messages_of_one_answer_is_an_error_and_the_next_request_works(
-    postgres_dsn: str,
+    postgres_dsn: str, step: str, after: bytes
 ) -> None:
     """PgBouncer appends its error to the part of the answer that it has sent, and libpq then reports two results."""
     fields = b"SFATAL\0VFATAL\0C08P01\0Mserver conn crashed?\0\0"
     error = b"E" + (len(fields) + 4).to_bytes(4, "big") + fields
     async with FaultProxy(port_of(postgres_dsn)) as proxy, a_database(through(postgres_dsn, proxy)) as database:
+        lent = database.transaction if step == "transaction" else database.reading
         await database.ping()
-        proxy.interrupt(after=b"BEGIN\0", by=error)
+        proxy.interrupt(after=after, by=error)
         with pytest.raises(StoreUnavailable):
-            await database.ping()
+            async with lent() as connection:
+                await connection.execute("SELECT 1")
         await database.ping()
+
+
+async def test_a_connection_that_was_used_for_reading_serves_transactions_again(postgres_dsn: str) -> None:
+    """Both kinds take connections from one pool, here the same one."""
+    async with a_database(postgres_dsn, size_max=1) as database:
+        for statement in ("SELECT 1", "SELECT 1 / 0"):
+            with suppress(psycopg.errors.DivisionByZero):
+                async with database.reading() as connection:
+                    await connection.execute(statement)
+                    assert connection.info.transaction_status is TransactionStatus.IDLE
+            async with database.transaction() as connection:
+                await connection.execute("SELECT 1")
+                assert connection.info.transaction_status is TransactionStatus.INTRANS
+
+
+async def test_a_reading_that_is_cancelled_gives_its_connection_back(postgres_dsn: str) -> None:
+    async with a_database(postgres_dsn, size_max=1, statement_seconds=60) as database:
+        began = asyncio.Event()
+
+        async def read() -> None:
+            async with database.reading() as connection:
+                began.set()
+                await connection.execute("SELECT pg_sleep(60)")
+
+        task = asyncio.create_task(read())
+        await began.wait()
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert task.cancelled()
+        async with database.transaction() as connection:
+            await connection.execute("SELECT 1")
+            assert connection.info.transaction_status is TransactionStatus.INTRANS
 
 
 async def test_a_restarted_server_is_found_again(private_postgres: Callable[..., Postgres]) -> None:
