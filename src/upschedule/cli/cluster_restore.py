@@ -24,9 +24,10 @@ _POSTGRES_PORT = 5432
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """The options of the command. With `account` or `table` nothing is replaced: `output` gets what there was.
+    """The options of the command.
 
-    With `objects_only` only files of documents come back.
+    With `account` or `table`, the command changes nothing in the database: it writes the rows of that time to `output`
+    as SQL. With `objects_only`, it restores only the files of documents.
     """
 
     to: str
@@ -44,7 +45,7 @@ class Choice:
 
 
 def restore_cluster(choice: Choice) -> None:
-    """Ends the process with an exit code after an error."""
+    """Prints the result. After an error, ends the process with the exit code of that error."""
     logging.configure(level="info", process="restore")
     found = cluster_options.places()
     try:
@@ -76,7 +77,7 @@ def _all(choice: Choice, found: BackupPlaces) -> Sequence[str]:
 
 
 def _beside(choice: Choice, found: BackupPlaces) -> Sequence[str]:
-    assert choice.output  # noqa: S101 - the caller's choice
+    assert choice.output  # noqa: S101 - `restore_cluster` calls this function only with `output`
     options = ExtractOptions(
         to=choice.to,
         account=choice.account,
@@ -104,10 +105,10 @@ def _progress() -> TimedProgress:
 
 
 def lines_of(report: RestoreReport) -> list[str]:
-    """What holds now, and what follows."""
+    """The result of the restore, and what the operator has to do next."""
     lines = [f"PostgreSQL's data are restored to {report.to}, from the backup {report.backup}."]
     if report.replayed:
-        lines.append(f"Deleted or ended since, and again now: {report.replayed}.")
+        lines.append(f"Deleted or ended after that time, and now deleted or ended again: {report.replayed}.")
     lines += files_of(report.files)
     if report.before:
         lines.append(f"The data from before are in {report.before}: remove this folder when they are not needed.")

@@ -60,9 +60,9 @@ def exact_goal(record: ReleaseRecord, job: str) -> Goal:
 
 
 def undo_goals(states: States, jobs: Iterable[str], record: ReleaseRecord | None) -> list[Goal]:
-    """The goals of `jobs`, and of jobs that run already a release that is still in progress in others.
+    """The goals of `jobs`, and of each job that already runs the release that is still being rolled out in `jobs`.
 
-    Make them before the first change. `record` is the last release that ran everywhere.
+    Call this function before anything is changed. `record` is the last release that ran in all jobs.
     """
     named = list(jobs)
     under_way = [state for name in named if (state := states[name]).job and state.is_under_way]
@@ -74,16 +74,16 @@ def undo_goals(states: States, jobs: Iterable[str], record: ReleaseRecord | None
         ahead = state.job and state.job.release_key in leaving and recorded.target and not recorded.is_met(state)
         if state.job and (name in named or ahead):
             bad = state.failed_fingerprint or state.fingerprint
-            # The recorded version may have failed as well, in an earlier rollback: then only that version is accepted.
+            # If an earlier rollback failed, the failed version is the recorded one: then only that version is accepted.
             goals.append(msgspec.structs.replace(recorded, bad=bad if bad != recorded.fingerprint else None))
     return goals
 
 
 class Rollback:
-    """Takes each action once, and only while the job still needs it.
+    """Repeats no action that succeeded, and acts on a job only while it does not run its goal.
 
-    `together`: promotes no canary before all jobs have a healthy one, and ends at the first failure, so that either all
-    jobs change or the caller can bring all back. Otherwise each job goes its own way, which is faster.
+    With `together`, it promotes no canary before all jobs have a healthy one, and ends at the first failure: either all
+    jobs change, or the caller can restore all. Without it, no job waits for another, which is faster.
     """
 
     def __init__(self, cluster: Cluster, watcher: Watcher, goals: Iterable[Goal], *, together: bool = False) -> None:
@@ -106,7 +106,7 @@ class Rollback:
         return any(each.is_lost for each in self._last.values())
 
     def run(self, *, seconds: float) -> bool:
-        """Whether all jobs run their goal. Raises PartlyKnown when Nomad stays silent."""
+        """Returns whether all jobs run their goal. Raises PartlyKnown if Nomad does not answer."""
 
         def ended(states: States) -> bool:
             self._last = states
@@ -232,9 +232,11 @@ class Rollback:
 
 
 def jobs_to_revert(states: States, applied: Applied | None = None) -> list[str]:
-    """The jobs under way. Else, after a failure, those that still run the release that failed elsewhere. Else all.
+    """The jobs that `revert` has to change.
 
-    So a second call right after a rollback changes nothing. Once the stack names what runs, the failure is past.
+    These are the jobs that change at present. If none does and a release has failed in some jobs, they are the jobs
+    that still run that release, so that a second call right after a rollback changes nothing. Otherwise they are all
+    jobs. A failure no longer counts when the stack names the release that runs.
     """
     under_way = [name for name, each in states.items() if each.is_under_way]
     if under_way:
@@ -260,9 +262,10 @@ def _runs(state: RolloutState, applied: Applied | None) -> bool:
 def unfinished_revert(
     states: States, records: Sequence[ReleaseRecord], applied: Applied | None
 ) -> ReleaseRecord | None:
-    """The record that an interrupted `revert` has registered all jobs from, while they change. A pure function.
+    """The record from which an interrupted `revert` registered all jobs, if a job still changes. A pure function.
 
-    `records` begin with the newest. A release that the stack names was started by `pulumi up`, even if it ran before.
+    `records` are ordered from the newest to the oldest. If the stack names the release of that record, `pulumi up`
+    started it and not `revert`: then the result is None.
     """
     if not any(each.is_under_way for each in states.values()):
         return None
@@ -273,7 +276,7 @@ def unfinished_revert(
 
 
 def _is_registered(record: ReleaseRecord, states: States) -> bool:
-    """Whether each job's newest version is of the record, or was until it failed."""
+    """Whether each job's newest version, or the version that failed last in it, is the one in the record."""
     return set(states) <= set(record.specifications) and all(
         record.fingerprint(name) == each.fingerprint
         or (each.phase in _FAILED_BEFORE and record.fingerprint(name) == each.failed_fingerprint)
@@ -282,11 +285,10 @@ def _is_registered(record: ReleaseRecord, states: States) -> bool:
 
 
 def revert(cluster: Cluster, watcher: Watcher, *, seconds: float) -> ExitCode:
-    """Fails deployments in progress; else starts the release recorded before the present one, with as many instances.
+    """Reverts all jobs or none, and continues a revert that was interrupted.
 
-    Continues a revert that was interrupted.
-
-    Either all jobs change or none does. `seconds` limits the time until the earlier release runs everywhere.
+    Deployments in progress are marked as failed. If there are none, the release that was recorded before the current
+    one is started, with the current numbers of instances. `seconds` limits the time until it runs in all jobs.
     """
     record_release(cluster)
     states = watcher.poll()
@@ -330,7 +332,7 @@ def _nothing_to_revert(cluster: Cluster, states: States, record: ReleaseRecord |
 
 
 def _failed_to_return(states: States, record: ReleaseRecord | None) -> bool:
-    """Whether the release that failed last was the earlier one, which a rollback tried to start."""
+    """Whether the release that failed last is the recorded one, which a rollback tried to start."""
     return record is not None and any(
         each.phase is Phase.RETURNED
         and name in record.specifications
@@ -342,7 +344,7 @@ def _failed_to_return(states: States, record: ReleaseRecord | None) -> bool:
 def roll_back(
     cluster: Cluster, watcher: Watcher, goals: list[Goal], states: States, reason: str, *, seconds: float
 ) -> bool:
-    """Undoes a release that is under way. Changes nothing where a job could not be brought back."""
+    """Undoes a release that is in progress. Changes nothing if the earlier version of a job cannot be started."""
     settled = [goal for goal in goals if not states[goal.job].is_under_way and not goal.is_met(states[goal.job])]
     if not _can_start(cluster, settled, states):
         return False
@@ -359,7 +361,7 @@ def _return_to_record(
     before: ReleaseRecord,
     seconds: float,
 ) -> ExitCode:
-    """Starts the recorded release in all jobs, also if some are changing to it already.
+    """Starts the recorded release in all jobs, including those that are already changing to it.
 
     If it does not start, all jobs return to `before`.
     """
@@ -386,7 +388,7 @@ def _return_to_record(
 
 
 def _can_start(cluster: Cluster, goals: list[Goal], states: States) -> bool:
-    """Checks all jobs before the first change, and says what is wrong."""
+    """Checks all jobs before anything is changed, and reports each problem."""
     wanted = {goal.job: with_counts(goal.target, states[goal.job].counts) for goal in goals if goal.target}
     problems = problems_of(cluster, wanted)
     for problem in problems:

@@ -1,7 +1,7 @@
 """Finds stray lines, which were drawn over a table: a box around a row, a line through it, an arrow.
 
-They begin or end where no rule of the table crosses. The vertical rules of a table share their top and bottom, and so
-make a frame, to which all of its other rules must fit.
+The vertical rules of a table begin at the same height and end at the same height, so they form a frame. The other rules
+of the table begin and end where they meet rules of the frame. A stray line begins or ends in another place.
 """
 
 from collections import Counter
@@ -37,14 +37,14 @@ class _Side(NamedTuple):
 
 
 class _Frame(NamedTuple):
-    """One table: its side that horizontal rules meet, and the one that vertical rules meet."""
+    """One table: `across` is compared with horizontal rules, `down` with vertical ones."""
 
     across: _Side
     down: _Side
 
 
 def without_stray_lines(rules: Rules) -> Rules:
-    """The rules that fit to the tables of the page. Where no table makes a frame, all of them stay."""
+    """The rules that belong to the tables of the page. Returns all rules if the page has no frame."""
     frames = _frames(rules)
     if not 0 < len(frames) <= _FRAMES_MAX:
         return rules
@@ -104,6 +104,6 @@ def _runs(rules: Sequence[Rule], end: int) -> Iterator[list[Rule]]:
 
 
 def _usual(places: Sequence[float]) -> float:
-    """The place that most of them share."""
+    """The most frequent place, rounded to a point."""
     ((place, _),) = Counter(round(place) for place in places).most_common(1)
     return min(places, key=lambda other: abs(other - place))

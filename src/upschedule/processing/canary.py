@@ -17,7 +17,7 @@ _PAUSE = Backoff(base_seconds=0.05, max_seconds=0.5)
 
 
 class Canary:
-    """`share` is asked for each message."""
+    """Calls `share` for each message, because the gate raises the share while the canary runs."""
 
     def __init__(
         self,
@@ -36,10 +36,10 @@ class Canary:
         self._passed_on = 0
 
     async def hear(self, job_id: UUID) -> None:
-        """Runs one job, or sends the message again, so that a worker of the release before claims the job at once."""
+        """Runs one job, or sends the message again, so that a worker of the previous release claims the job at once."""
         if await self._counts.claims(self._share()):
             self._passed_on = 0
-            # Counted with every outcome: a canary that stores no result takes no more than its share either.
+            # A claimed job counts even if its run fails: a canary that stores no results must not exceed its share.
             if await self._runner.run_one():
                 self._counts.count_claim()
                 CANARY_MESSAGES.labels(outcome="claimed").inc()

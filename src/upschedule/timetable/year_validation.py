@@ -12,7 +12,10 @@ _LISTS = ("recesses", "no_lectures", "exams", "supplementary_exams")
 
 
 def find_year_errors(year: int, dates: YearDates, *, field: str) -> tuple[FieldError, ...]:
-    """The errors of the dates. With `field` `academic_year` an error is named `academic_year.terms.S1.end`."""
+    """All errors in the dates.
+
+    `field` is the prefix of the names of fields, such as `academic_year` in `academic_year.terms.S1.end`.
+    """
     if not YEAR_MIN <= year <= YEAR_MAX:
         return (FieldError(field=f"{field}.year", detail=f"The year must be from {YEAR_MIN} to {YEAR_MAX}."),)
     found = [*_periods(year, dates, field), *_terms(dates, f"{field}.terms"), *_follows(year, dates, field)]

@@ -11,7 +11,7 @@ from upschedule.deploy.supervision.store import WatchStore
 
 
 def accept(cluster: Cluster, reason: str, *, now: dt.datetime) -> ExitCode:
-    """Ends the watch: the release stays, even with bad figures, also one that could not be reverted.
+    """Ends the watch and keeps the release, even if its figures are bad or the supervisor could not revert it.
 
     Raises DeployError.
     """
@@ -42,7 +42,7 @@ class WatchReport(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def watch_report(cluster: Cluster) -> WatchReport | None:
-    """None where nothing was ever watched, or where the token is one from before the watch."""
+    """None if no release was ever watched, or if Nomad refuses the token because it is older than this feature."""
     try:
         watch = WatchStore(cluster.nomad).read().watch
     except ServerRefused as error:

@@ -4,9 +4,9 @@ import gzip
 
 from upschedule.web.http.identity import AnyRequest
 
-#: On everything that is sent in either form.
+#: For each answer that is compressed for some clients: caches must store a copy for each value of `Accept-Encoding`.
 VARY = {"Vary": "Accept-Encoding"}
-#: On what is sent compressed.
+#: For an answer that is compressed.
 ENCODED = {"Content-Encoding": "gzip"}
 
 
@@ -16,5 +16,5 @@ def accepts_gzip(request: AnyRequest) -> bool:
 
 
 def compressed(content: bytes) -> bytes:
-    """Equal content gives equal bytes."""
+    """Compresses without a timestamp, so that equal content gives equal bytes."""
     return gzip.compress(content, compresslevel=5, mtime=0)

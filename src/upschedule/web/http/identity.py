@@ -42,7 +42,7 @@ class Identity:
         return visitor
 
     async def create(self, request: AnyRequest) -> Visitor:
-        """A new visitor; the cookie is set by `remember`, once there is something to remember. Raises StoreError."""
+        """Creates a visitor. Call `remember` to set the cookie once the visitor has stored something. Raises StoreError."""
         visitor = await self._accounts.create_visitor()
         self._note(request, visitor)
         return visitor
@@ -57,11 +57,11 @@ class Identity:
         return request.cookies.get(self._device_cookie_name)
 
     def remember_device(self, request: AnyRequest, device: str) -> None:
-        """Sets the device cookie. It outlives sessions, and signing out, and opens nothing alone."""
+        """Sets the device cookie. It remains after signing out, and gives no access without a password."""
         self._set_cookie(request, device, self._device_seconds, name=self._device_cookie_name)
 
     async def sign_out(self, request: AnyRequest) -> None:
-        """Ends the session of the cookie, also one that is not known any more. Raises StoreError: it may live on."""
+        """Ends the session and removes the cookie. After StoreError, the session may still be valid."""
         if session_id := request.cookies.get(self.cookie_name):
             await self._accounts.sign_out(session_id)
         self.forget(request)
