@@ -1,4 +1,4 @@
-# PostgreSQL 15, the system of record: accounts, jobs, entries, calendars.
+# PostgreSQL, the system of record: accounts, jobs, entries, calendars.
 # Its secrets are in the Nomad Variable nomad/jobs/postgres: certificate and key, and a password for each role:
 # owner_password, backup_password, api_password, worker_password, scheduler_password, application_password,
 # monitor_password; the keys of the repository of its write-ahead log (docs/cluster-backup.md), by pgBackRest's names, and
@@ -21,6 +21,12 @@ variable "programs" {
   type        = string
   description = "Folder of postgres, initdb and psql, as the task sees it"
   default     = "/usr/lib/postgresql/15/bin"
+}
+
+variable "data" {
+  type        = string
+  description = "Folder of the database in the volume; its name is the major version of the programs"
+  default     = "/data/15"
 }
 
 variable "volume" {
@@ -173,14 +179,14 @@ job "postgres" {
           set -eu
           # The backups read the files by their group; what was made before they did may not let them.
           chmod 750 /data
-          if test -e /data/15; then
-            chmod -R g+rX /data/15
+          if test -e ${var.data}; then
+            chmod -R g+rX ${var.data}
             exit 0
           fi
-          rm -rf /data/15.new
-          ${var.programs}/initdb -D /data/15.new -U postgres --auth-local=peer --auth-host=scram-sha-256 \
+          rm -rf ${var.data}.new
+          ${var.programs}/initdb -D ${var.data}.new -U postgres --auth-local=peer --auth-host=scram-sha-256 \
             --encoding=UTF8 --locale=C.UTF-8 --data-checksums --allow-group-access
-          mv /data/15.new /data/15
+          mv ${var.data}.new ${var.data}
         EOF
       }
 
@@ -217,8 +223,8 @@ job "postgres" {
           umask 077
           cp "$NOMAD_SECRETS_DIR/rendered.key" "$NOMAD_SECRETS_DIR/server.key"
           # An instance that was killed cannot be alive: its namespace of processes ended with it.
-          rm -f /data/15/postmaster.pid
-          exec ${var.programs}/postgres -D /data/15 -c config_file="$NOMAD_TASK_DIR/postgresql.conf"
+          rm -f ${var.data}/postmaster.pid
+          exec ${var.programs}/postgres -D ${var.data} -c config_file="$NOMAD_TASK_DIR/postgresql.conf"
         EOF
       }
 

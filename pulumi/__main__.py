@@ -71,13 +71,12 @@ namespace = nomad.Namespace(
 )
 target = cluster.Cluster(namespace=namespace.name, settings=shared)
 backed_up = stack.of(backup.BackupConfig)
-addresses = stores.define(
-    target, stack.of(stores.StoresConfig), stack.secrets, backup.archive(target, backed_up, stack.secrets)
-)
+stored = stack.of(stores.StoresConfig)
+addresses = stores.define(target, stored, stack.secrets, backup.archive(target, backed_up, stored, stack.secrets))
 edge.define(target, stack.of(edge.EdgeConfig), stack.secrets)
 watching = stack.of(alerting.AlertingConfig)
 watched = stack.of(monitoring.MonitoringConfig)
-servers = stores.store_addresses(target, stack.of(stores.StoresConfig))
+servers = stores.store_addresses(target, stored)
 served = stack.of(application.ApplicationConfig)
 shipped = stack.of(logs.LogsConfig)
 student = stack.of(synthetic.SyntheticConfig)
@@ -120,7 +119,7 @@ backup.define(
     target,
     backed_up,
     stack.secrets,
-    backup.Target(stores=addresses, postgres=stack.of(stores.StoresConfig), application=served),
+    backup.Target(stores=addresses, postgres=stored, application=served),
 )
 
 deploy = AccessToken(

@@ -13,7 +13,15 @@ from config import Megabytes, Port, Text
 from parts.application import ApplicationConfig, parse_manifest, release_variable
 from parts.cluster import Cluster
 from parts.identities import UPLOADS_BUCKET
-from parts.stores import AUTHORITY_FILE, Archive, ElsewhereAddress, Stores, StoresConfig
+from parts.stores import (
+    AUTHORITY_FILE,
+    Archive,
+    ElsewhereAddress,
+    Stores,
+    StoresConfig,
+    postgres_data,
+    postgres_programs,
+)
 from upschedule.operations.privileges.identities import Backup
 from upschedule.settings.servers import DEFAULT_REGION
 
@@ -24,8 +32,6 @@ SECRETS = ("backupKey", "backupStoreSecretKey", "backupStoreAdministratorSecretK
 Secrets = Mapping[str, pulumi.Output[str]]
 Days = Annotated[int, msgspec.Meta(ge=1)]
 _STANZA = "upschedule"
-#: PostgreSQL's data folder in the tasks of the jobs `postgres` and `backup`.
-_DATA = "/data/15"
 
 
 class BackupConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
@@ -86,10 +92,10 @@ def store_address(cluster: Cluster, settings: BackupConfig) -> str:
     return settings.backup_store_address or f"{host}:{settings.backup_store_port}"
 
 
-def archive(cluster: Cluster, settings: BackupConfig, secrets: Secrets) -> Archive:
+def archive(cluster: Cluster, settings: BackupConfig, postgres: StoresConfig, secrets: Secrets) -> Archive:
     """The settings and secrets with which PostgreSQL archives its write-ahead log."""
     return Archive(
-        repository=repository_lines(cluster, settings),
+        repository=repository_lines(cluster, settings, postgres),
         seconds=settings.archive_seconds,
         stop_seconds=settings.archive_stop_seconds,
         secrets=repository_secrets(settings, secrets),
@@ -182,7 +188,7 @@ def job_variables(cluster: Cluster, settings: BackupConfig, target: Target) -> d
         "release": release_variable(
             target.application, manifest, target.stores, user=f"{cluster.settings.user_prefix}release"
         ),
-        "repository": repository_lines(cluster, settings),
+        "repository": repository_lines(cluster, settings, target.postgres),
         "objects": object_lines(target.stores),
     }
 
@@ -191,7 +197,7 @@ def data_variables(settings: BackupConfig, target: Target) -> dict[str, pulumi.I
     """What the jobs need that work on PostgreSQL's volume."""
     return {
         "volume": target.postgres.postgres_volume,
-        "postgres_programs": target.application.postgres_programs,
+        "postgres_programs": postgres_programs(target.postgres),
         "memory_mb": str(settings.backup_memory_mb),
     }
 
@@ -221,12 +227,12 @@ def job_secrets(
     }
 
 
-def repository_lines(cluster: Cluster, settings: BackupConfig) -> str:
+def repository_lines(cluster: Cluster, settings: BackupConfig, postgres: StoresConfig) -> str:
     """Returns pgBackRest's environment variables, for archiving, backups and restores."""
     host, _, port = store_address(cluster, settings).rpartition(":")
     values = {
         "STANZA": _STANZA,
-        "PG1_PATH": _DATA,
+        "PG1_PATH": postgres_data(postgres),
         "REPO1_TYPE": "s3",
         "REPO1_PATH": "/",
         "REPO1_S3_ENDPOINT": host,

@@ -68,12 +68,15 @@ class StoresConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Settings of the stores. Paths are as a task sees them. Ports are fixed, so that an address outlives its instance.
 
     `postgresAddress` and `objectStoreAddress` are HOST:PORT of servers elsewhere, which then do not run here.
-    `objectStoreRegion` is the region that the S3 store expects in signatures.
+    `objectStoreRegion` is the region that the S3 store expects in signatures. `postgresVersion` is the major version of
+    Debian's PostgreSQL that runs here. Another one begins with an empty folder, unless the runbook of the upgrade was
+    followed (docs/runbooks/upgrade-postgresql.md).
     """
 
     redis_program: Text
     postgres_address: ElsewhereAddress = ""
     postgres_volume: Text = "postgres"
+    postgres_version: Annotated[int, msgspec.Meta(ge=15)] = 15
     postgres_port: Port = 5432
     postgres_memory_mb: Megabytes = 1024
     pgbouncer_port: Port = 6432
@@ -144,6 +147,16 @@ class Archive:
     seconds: int
     stop_seconds: int
     secrets: Mapping[str, pulumi.Input[str]]
+
+
+def postgres_programs(settings: StoresConfig) -> str:
+    """The folder of the programs of the PostgreSQL that runs here, as Debian names it."""
+    return f"/usr/lib/postgresql/{settings.postgres_version}/bin"
+
+
+def postgres_data(settings: StoresConfig) -> str:
+    """The folder of its data in the tasks of the jobs `postgres`, `backup` and `restore`."""
+    return f"/data/{settings.postgres_version}"
 
 
 def store_addresses(cluster: Cluster, settings: StoresConfig) -> dict[str, str]:
@@ -226,6 +239,8 @@ def define_postgres(cluster: Cluster, settings: StoresConfig, secrets: Secrets, 
             variables={
                 **cluster.common("postgres"),
                 "volume": settings.postgres_volume,
+                "programs": postgres_programs(settings),
+                "data": postgres_data(settings),
                 "port": str(settings.postgres_port),
                 "memory_mb": str(settings.postgres_memory_mb),
                 "repository": archive.repository,

@@ -11,13 +11,16 @@ import pytest
 from tests.cluster.conftest import Figure
 from tests.support.cluster.whole.backups import backed_up
 from tests.support.cluster.whole.cluster import owner_url
-from tests.support.cluster.whole.releases import deploy
+from tests.support.cluster.whole.releases import commit, deploy, migrating, released, version_of
 from tests.support.cluster.whole.runbooks import follow, shell
 from tests.support.servers import wait_until
 from tools.local_cluster.cluster import LocalCluster
 
 pytestmark = pytest.mark.timeout(1500)
 BACKED_UP_SECONDS = 300
+CANARY_SECONDS = 300
+DESTRUCTIVE = ("expand_destroy_sources", "UPDATE academic_years SET source = 'destroyed';")
+SOURCES = "SELECT year, source FROM academic_years ORDER BY year"
 
 
 @pytest.fixture
@@ -72,6 +75,38 @@ def test_everything_is_restored_by_the_runbook(
     shutil.rmtree(cluster.plan.data / "volumes" / "postgres" / "15.before-restore")
     run = backed_up(cluster, timeout_seconds=BACKED_UP_SECONDS)
     assert run.exit_code == 0, run.log
+
+
+def test_what_a_bad_migration_destroyed_comes_back_by_the_runbook(
+    cluster: LocalCluster, sre: dict[str, str], tmp_path: Path
+) -> None:
+    """The stack is set back, and the database is restored to the restore point before the migration (R12.5, R9.3)."""
+    before, sources = set(released(cluster).values()), execute(cluster, SOURCES)
+    repository = commit(cluster, tmp_path / "next", migrating(DESTRUCTIVE))
+    follow("deploy", "Is all well?", "Release", environment=sre, folder=repository)
+    wait_until(lambda: execute(cluster, SOURCES) != sources, timeout_seconds=CANARY_SECONDS)
+    bad = version_of(cluster.stack.setting("release"))
+    follow("revert", "Revert", "Set the stack back", environment=sre)
+    point = follow("restore-everything", "After a bad migration", environment={**sre, "BAD": bad}).strip()
+    output = follow("restore-everything", "Restore PostgreSQL", environment={**sre, "WHEN": point})
+    cluster.await_healthy()
+
+    assert f"PostgreSQL's data are restored to {point}" in output
+    assert execute(cluster, SOURCES) == sources
+    assert {version_of(cluster.stack.setting("release"))} == set(released(cluster).values()) == before
+    wait_until(lambda: deploy(cluster, "status").code == 0, timeout_seconds=120)
+    shutil.rmtree(cluster.plan.data / "volumes" / "postgres" / "15.before-restore")
+    run = backed_up(cluster, timeout_seconds=BACKED_UP_SECONDS)
+    assert run.exit_code == 0, run.log
+
+
+def test_the_archive_is_continued_by_the_runbook_of_an_upgrade(cluster: LocalCluster, sre: dict[str, str]) -> None:
+    """Its commands run pgBackRest in PostgreSQL's task, where nothing is to be changed, and start a backup (R9.1)."""
+    verified = "SELECT count(*) FROM backup_runs WHERE verified_at IS NOT NULL"
+    before = execute(cluster, verified)
+    follow("upgrade-postgresql", "Continue the archive", environment=sre)
+
+    wait_until(lambda: execute(cluster, verified) > before, timeout_seconds=BACKED_UP_SECONDS)
 
 
 def test_files_of_documents_come_back_while_the_service_goes_on(cluster: LocalCluster, sre: dict[str, str]) -> None:

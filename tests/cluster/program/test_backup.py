@@ -54,6 +54,19 @@ def test_a_store_elsewhere_takes_the_backups_and_none_runs_here(nomad: Nomad) ->
     assert archived["REPO1_STORAGE_CA_FILE"] == "/etc/ssl/certs/ca-certificates.crt"
 
 
+def test_another_version_of_postgresql_has_programs_and_a_folder_of_its_own(released: Ran[list[str]]) -> None:
+    """The server, its archive, its backups and its restores change together."""
+    later = up({**RELEASED, "postgresVersion": "17"})
+
+    for ran, version in ((released, 15), (later, 17)):
+        server = ran.variables("postgres")
+        assert (server["programs"], server["data"]) == (f"/usr/lib/postgresql/{version}/bin", f"/data/{version}")
+        for job in ("postgres", "backup", "restore"):
+            assert repository(ran, job)["PG1_PATH"] == server["data"]
+        for job in ("backup", "restore"):
+            assert ran.variables(job)["postgres_programs"] == server["programs"]
+
+
 def test_the_store_is_reached_by_the_name_in_its_certificate() -> None:
     """The client, pgBackRest, compares the name with the certificate, but not an IP address."""
     ran = up({**RELEASED, "serviceHost": "10.0.0.9", "backupStoreHost": "stores.example.org"})

@@ -35,6 +35,7 @@ WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
     "alertmanagerPort": PORT,
     "traefikMemoryMb": MEGABYTES,
     "postgresMemoryMb": MEGABYTES,
+    "postgresVersion": (15, None),
     "redisStateMemoryMb": MEGABYTES,
     "redisCacheMemoryMb": MEGABYTES,
     "prometheusMemoryMb": MEGABYTES,

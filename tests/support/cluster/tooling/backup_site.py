@@ -211,7 +211,7 @@ class BackupSite:
 
     def archived(self, segment: str) -> bool:
         """Whether the repository has this segment."""
-        return any(segment in key for key in self.objects(f"archive/upschedule/15-1/{segment[:16]}/"))
+        return any(f"/{segment}-" in key for key in self.objects("archive/upschedule/15-"))
 
     def log_bytes(self) -> int:
         """The size of the write-ahead log on the server's disk."""
