@@ -42,7 +42,7 @@ class Identity:
         return visitor
 
     async def create(self, request: AnyRequest) -> Visitor:
-        """Creates a visitor. Call `remember` to set the cookie once the visitor has stored something. Raises StoreError."""
+        """Creates a visitor. `remember` sets the cookie, once the visitor has stored something. Raises StoreError."""
         visitor = await self._accounts.create_visitor()
         self._note(request, visitor)
         return visitor
