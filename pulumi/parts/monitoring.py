@@ -1,6 +1,7 @@
 """Prometheus, and the autoscaler, which sets the number of instances by its figures."""
 
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,8 @@ from parts.cluster import Cluster
 # The program itself creates the autoscaler's token.
 SECRETS = ("prometheusConsulToken",)
 RULES = Path(__file__).resolve().parents[2] / "monitoring" / "rules"
+#: The rules that say what one instance serves.
+CAPACITY = "capacity.yml"
 
 Count = Annotated[int, msgspec.Meta(ge=1)]
 
@@ -36,6 +39,9 @@ class MonitoringConfig(msgspec.Struct, frozen=True, kw_only=True, rename="camel"
     source_seconds: Count = 15
     autoscaler_program: Text = "/usr/bin/nomad-autoscaler"
     autoscaler_cooldown_seconds: Count = 20
+    # What one instance serves: requests a second by the capacity model, and jobs that are due or being read.
+    api_requests_per_instance: Count = 112
+    worker_jobs_per_instance: Count = 10
     # Address at which a task reaches the agent of its own node.
     nomad_address: Text = "http://127.0.0.1:4646"
     nomad_ca_file: str = ""
@@ -60,10 +66,24 @@ def address(cluster: Cluster, settings: MonitoringConfig) -> str:
     return f"{cluster.host('prometheus')}:{settings.prometheus_port}"
 
 
-def rules(absent: Collection[str]) -> dict[str, str]:
+def rules(absent: Collection[str], settings: MonitoringConfig) -> dict[str, str]:
     """Texts of the files of rules, by name, without those about `absent` parts of the stack."""
     files = [file for file in sorted(RULES.glob("*.yml")) if file.stem not in absent]
-    return {file.name: file.read_text(encoding="utf-8") for file in files}
+    texts = {file.name: file.read_text(encoding="utf-8") for file in files}
+    own = {
+        "upschedule:api:requests_per_instance": settings.api_requests_per_instance,
+        "upschedule:worker:jobs_per_instance": settings.worker_jobs_per_instance,
+    }
+    for record, number in own.items():
+        texts[CAPACITY] = _with_constant(texts[CAPACITY], record, number)
+    return texts
+
+
+def _with_constant(text: str, record: str, number: int) -> str:
+    changed, count = re.subn(rf"(- record: {record}\s+expr: vector)\(\d+\)", rf"\g<1>({number})", text)
+    if count != 1:
+        raise ValueError(f"{CAPACITY} must have one rule that sets {record} to a number; it has {count}.")
+    return changed
 
 
 def define(
@@ -93,7 +113,7 @@ def define(
                 "nomad_ca_file": settings.nomad_ca_file,
                 "redis_servers": json.dumps(sources.redis_servers),
                 "edge_url": sources.edge_url,
-                "rules": json.dumps(rules(sources.absent)),
+                "rules": json.dumps(rules(sources.absent, settings)),
                 "runbooks_url": alerts.runbooks_url,
                 "alertmanager_address": alerting.address(cluster, alerts),
             },

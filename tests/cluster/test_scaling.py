@@ -5,6 +5,7 @@ are healthy, not a higher throughput.
 """
 
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -69,20 +70,63 @@ def test_a_queue_brings_workers_and_quiet_sends_them_away(
     assert students.seen.documents == documents
 
 
+# Two cores serve no more requests than two instances do. With small numbers, the autoscaler needs little load to go to
+# the bounds of the requirements, and all else is as in production.
+@pytest.fixture(scope="module")
+def small_instances(cluster: LocalCluster) -> Iterator[LocalCluster]:
+    """The autoscaler wants an API instance for every three requests a second, and a worker for every two jobs."""
+    small = {"apiRequestsPerInstance": "3", "workerJobsPerInstance": "2"}
+    cluster.stack.configure(small, {})
+    try:
+        cluster.stack.up()
+        yield cluster
+    finally:
+        for name in small:
+            cluster.stack.run("config", "rm", name)
+        cluster.stack.up()
+        for job in ("api", "worker"):
+            wait_until(lambda job=job: running(cluster, job) == FEW, timeout_seconds=HEALTHY_SECONDS)
+
+
 @pytest.mark.long
-def test_requests_bring_api_instances(cluster: LocalCluster, figure: Figure) -> None:
-    """There is one for every 40 requests a second, or more when requests take long (R10.1)."""
-    wait_until(lambda: wanted(cluster, "api") <= FEW, timeout_seconds=QUIET_SECONDS)
-    with unlimited_traffic(cluster, readers=16, pause_seconds=0.1) as students:
+@pytest.mark.parametrize(("instances", "readers"), [(6, 4), pytest.param(20, 16, id="full")])
+def test_requests_bring_api_instances(
+    small_instances: LocalCluster, figure: Figure, instances: int, readers: int
+) -> None:
+    """The autoscaler goes to this number by the requests of students, without a failed request (R10.1)."""
+    cluster = small_instances
+    with unlimited_traffic(cluster, readers=readers, pause_seconds=0.1) as students:
         began = time.monotonic()
-        wait_until(lambda: wanted(cluster, "api") >= FEW + 1, timeout_seconds=300)
-        figure(f"s of load until Nomad wants {FEW + 1} API instances", time.monotonic() - began)
-        await_passing(cluster, "api", FEW + 1)
+        wait_until(lambda: wanted(cluster, "api") >= instances, timeout_seconds=HEALTHY_SECONDS)
+        figure(f"s of load until Nomad wants {instances} API instances", time.monotonic() - began)
+        await_passing(cluster, "api", instances)
+        figure(f"s of load until {instances} API instances are healthy", time.monotonic() - began)
         wait_until(
-            lambda: len(answering(cluster, requests=60, connections=2)) > FEW,
-            timeout_seconds=60,
+            lambda: len(answering(cluster, requests=30 * instances, connections=2)) >= instances, timeout_seconds=60
         )
+        figure("s that a request took at most", students.seen.slowest_seconds)
     assert students.seen.failures == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("instances", "documents"), [(6, 120), pytest.param(50, 480, id="full")])
+def test_a_queue_brings_workers_up_to_the_bound(
+    small_instances: LocalCluster, figure: Figure, instances: int, documents: int
+) -> None:
+    """The autoscaler goes to this number by the length of the queue, and every document is read (R10.2)."""
+    cluster = small_instances
+    queue = long_documents(documents)
+    with unlimited_traffic(cluster, readers=2, pause_seconds=0.5) as students:
+        began = time.monotonic()
+        read = students.upload(queue, at_once=documents, within_seconds=HEALTHY_SECONDS, poll_seconds=documents / 60)
+        wait_until(lambda: wanted(cluster, "worker") >= instances, timeout_seconds=HEALTHY_SECONDS)
+        figure(f"s from the first upload until Nomad wants {instances} workers", time.monotonic() - began)
+        await_passing(cluster, "worker", instances)
+        figure(f"s from the first upload until {instances} workers are healthy", time.monotonic() - began)
+        read.result()
+        figure(f"s until {documents} documents of up to 27 pages are read", time.monotonic() - began)
+    assert students.seen.failures == []
+    assert students.seen.documents == documents
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ class Database:
 
     @asynccontextmanager
     async def reading(self) -> AsyncGenerator[Connection]:
-        """For one SELECT, which sees one state of the data anyway: BEGIN and COMMIT would be two more round trips.
+        """For one SELECT, which is a transaction of its own: BEGIN and COMMIT would be two more round trips.
 
         Raises PoolExhausted, or another StoreError.
         """

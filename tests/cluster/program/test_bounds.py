@@ -52,6 +52,8 @@ WHOLE_NUMBERS: dict[str, tuple[int, int | None]] = {
     "alertWatchdogSeconds": COUNT,
     "sourceSeconds": COUNT,
     "autoscalerCooldownSeconds": COUNT,
+    "apiRequestsPerInstance": COUNT,
+    "workerJobsPerInstance": COUNT,
     "acmeCertificatesDurationHours": COUNT,
     "apiInstances": COUNT,
     "apiInstancesMin": COUNT,

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import yaml
 
 from tests.support.cluster.program.configurations import GIVEN, REQUIRED, problems
 from tests.support.cluster.program.recorded_engine import token_of
@@ -54,6 +55,22 @@ def test_prometheus_has_the_rules_and_a_token_that_reads_figures_of_consul() -> 
     rules = json.loads(ran.variables("prometheus")["rules"])
     assert rules == {file.name: file.read_text(encoding="utf-8") for file in RULES.iterdir()}
     assert ran.items["nomad/jobs/prometheus"] == {"consul_token": GIVEN["prometheusConsulToken"]}
+
+
+def test_a_stack_may_say_what_one_instance_serves() -> None:
+    """All other rules stay as they are."""
+    ran = up({**RELEASED, "apiRequestsPerInstance": "7", "workerJobsPerInstance": "3"})
+
+    rules = json.loads(ran.variables("prometheus")["rules"])
+    capacity = rules.pop("capacity.yml")
+    found = {rule["record"]: rule["expr"] for rule in yaml.safe_load(capacity)["groups"][0]["rules"]}
+    assert found == {
+        "upschedule:api:requests_per_instance": "vector(7)",
+        "upschedule:worker:jobs_per_instance": "vector(3)",
+    }
+    assert rules == {
+        file.name: file.read_text(encoding="utf-8") for file in RULES.iterdir() if file.name != "capacity.yml"
+    }
 
 
 @pytest.mark.parametrize(

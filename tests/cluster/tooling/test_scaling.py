@@ -93,9 +93,10 @@ def cluster(programs: Path) -> Iterator[Cluster]:
         consul = losable.enter_context(running_consul(programs / "consul", folder / "consul.log"))
         agent = owned.enter_context(running_agent(programs / "nomad", node(programs, consul, volume)))
         port = free_port()
-        rules = (ROOT / "monitoring/rules/recorded.yml").read_text(encoding="utf-8")
+        names = ("recorded.yml", "capacity.yml")
+        rules = {name: (ROOT / "monitoring/rules" / name).read_text(encoding="utf-8") for name in names}
         put_variable(agent, "nomad/jobs/prometheus", {"consul_token": "none"})
-        given = {"rules": json.dumps({"recorded.yml": rules}), "scrape_seconds": "1"}
+        given = {"rules": json.dumps(rules), "scrape_seconds": "1"}
         none = {
             "edge_url": "",
             "redis_servers": "{}",

@@ -3,7 +3,10 @@
 import math
 
 import pytest
+import yaml
 
+from tests.support.paths import ROOT
+from upschedule.cli.capacity import command
 from upschedule.sizing.costs import API, SANDBOX, WORKER, Costs, load
 from upschedule.sizing.model import Bounds, Load, late_probability, size, waiting_probability
 
@@ -82,3 +85,14 @@ def test_the_committed_costs_have_all_parts() -> None:
     assert {API, WORKER, SANDBOX, "PostgreSQL", "Redis", "object store", "Traefik", "scheduler"} <= costs.cores.keys()
     assert 0 < costs.used_cores(1) < 2
     assert costs.reading_seconds > 0
+
+
+def test_the_autoscaler_wants_as_many_instances_as_the_model() -> None:
+    """After `nox -s load_capacity` has changed the costs, this names the number for `monitoring/rules/capacity.yml`."""
+    rules = yaml.safe_load((ROOT / "monitoring/rules/capacity.yml").read_text(encoding="utf-8"))["groups"][0]["rules"]
+    found = {rule["record"]: rule["expr"] for rule in rules}
+    utilisation = command.make_context("capacity", ["--students", "1"]).params["utilisation"]
+    costs = load()
+    served = int(costs.requests / costs.cores[API] * utilisation)
+
+    assert found["upschedule:api:requests_per_instance"] == f"vector({served})"
