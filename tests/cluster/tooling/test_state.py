@@ -2,6 +2,7 @@
 
 import io
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -27,6 +28,9 @@ from upschedule.stores.bucket import Bucket
 
 pytestmark = pytest.mark.timeout(300)
 COMMANDS = ROOT / "hosts" / "sbin"
+UNIT = ROOT / "hosts" / "systemd" / "upschedule-state-backup.service"
+#: Where docs/production.md installs the commands.
+INSTALLED = Path("/usr/local/sbin")
 ITEMS = {"owner_password": "s3cret-word"}
 PATH = "nomad/jobs/postgres"
 KEY = "a-key-of-the-tests"
@@ -80,10 +84,20 @@ def secret_files(tmp_path: Path) -> Path:
     return folder
 
 
+def command_of_unit() -> list[str]:
+    """The line that systemd runs each night, with the commands of this checkout in the place of those installed."""
+    (line,) = re.findall(r"^ExecStart=(.*)$", UNIT.read_text(encoding="utf-8"), re.MULTILINE)
+    program, *arguments = shlex.split(line)
+    return [str(COMMANDS / Path(program).relative_to(INSTALLED)), *arguments]
+
+
 def test_servers_that_are_lost_come_back_with_every_secret_and_setting(
     site: StateSite, programs: Path, tmp_path: Path
 ) -> None:
-    """The commands of the runbooks restore Nomad's jobs and secrets with the keystore, and Consul's keys."""
+    """The unit's command saves Nomad's jobs and secrets with the keystore, and Consul's keys.
+
+    It has only the variables that its file of variables names. The commands of the runbooks restore all of it.
+    """
     here = tmp_path / "bin"
     here.mkdir()
     (here / "upschedule").write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} -m upschedule "$@"\n', "utf-8")
@@ -102,8 +116,16 @@ def test_servers_that_are_lost_come_back_with_every_secret_and_setting(
         }
         put = ["consul", "kv", "put", "upschedule/limits/uploads", "7"]
         subprocess.run(put, env=environment, check=True, capture_output=True, timeout=60)
+        named = ("NOMAD_ADDR", "NOMAD_TOKEN", "NOMAD_DATA", "CONSUL_HTTP_ADDR", "PATH", *site.variables)
         saved = subprocess.run(
-            ["upschedule-state-backup"], env=environment, capture_output=True, text=True, timeout=120, check=False
+            command_of_unit(),
+            env={name: environment[name] for name in named},
+            cwd="/",
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
         )
         assert saved.returncode == 0, saved.stderr
     folder = tmp_path / "restored"
