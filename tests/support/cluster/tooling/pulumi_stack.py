@@ -58,6 +58,11 @@ class Stack:
         self.transcript = ""
         self.run("stack", "init", "dev").expect_success()
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of its commands, for a shell that runs others of them."""
+        return dict(self._environment)
+
     def program(self, source: str) -> None:
         """The program from now on; `pulumi` and `nomad` are imported for it."""
         text = f"import pulumi\nimport pulumi_nomad as nomad\n\n{source}"
