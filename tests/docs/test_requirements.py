@@ -10,6 +10,9 @@ from tests.support.paths import ROOT
 REFERENCE = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 #: Paths in the column `where`: of the repository, or below `src/upschedule/`.
 PLACE = re.compile(r"`([^`]+)`")
+#: The command that prints a figure or checks it.
+COMMAND = re.compile(r"`(?:[A-Z_]+=\S+ )?((?:pytest|nox -s|python -m) [^`]+)`")
+NO_FIGURE = "no figure applies: "
 LAST_CRITERION = {1: 5, 2: 5, 3: 5, 4: 5, 5: 5, 6: 5, 7: 5, 8: 5, 9: 5, 10: 5, 11: 5, 12: 5}
 
 
@@ -30,10 +33,13 @@ def _rows() -> list[Row]:
 
 
 @cache
-def _tests_in(path: str) -> frozenset[str]:
+def _functions_in(path: str) -> frozenset[str]:
     tree = ast.parse((ROOT / path).read_text(encoding="utf-8"))
-    functions = (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
-    return frozenset(node.name for node in functions if node.name.startswith("test_"))
+    return frozenset(node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+
+
+def _tests_in(path: str) -> frozenset[str]:
+    return frozenset(name for name in _functions_in(path) if name.startswith("test_"))
 
 
 def test_the_table_has_every_requirement_once_and_in_order() -> None:
@@ -67,3 +73,33 @@ def test_a_requirement_without_a_test_says_what_is_missing() -> None:
 
     assert not silent
     assert not homeless
+
+
+def test_each_figure_has_the_command_that_prints_it() -> None:
+    """A requirement that cannot be measured says why instead."""
+    without = [
+        row.requirement for row in _rows() if not COMMAND.findall(row.figure) and not row.figure.startswith(NO_FIGURE)
+    ]
+
+    assert not without
+
+
+def test_the_commands_of_the_figures_exist() -> None:
+    """A file, a session or a program that is renamed changes the command that names it."""
+    sessions = {f"nox -s {name}" for name in _functions_in("noxfile.py")}
+    gone: list[str] = []
+    for command in (command for row in _rows() for command in COMMAND.findall(row.figure)):
+        words = command.split()
+        if words[0] == "pytest":
+            exists = all((ROOT / word).exists() for word in words if word.startswith("tests/"))
+            chosen = words[words.index("-k") + 1] if "-k" in words else ""
+            exists &= any(chosen in name for word in words if word.endswith(".py") for name in _tests_in(word))
+        elif words[0] == "nox":
+            exists = " ".join(words[:3]) in sessions
+        else:
+            module = words[2].replace(".", "/")
+            exists = (ROOT / f"{module}.py").is_file() or (ROOT / module / "__main__.py").is_file()
+        if not exists:
+            gone.append(command)
+
+    assert not gone
