@@ -1,1 +1,4 @@
-"""The pages that people see: rendered here, made livelier by `static/`."""
+"""The pages for students, rendered on the server.
+
+The scripts in `static/` make them faster, and each page works without them.
+"""

@@ -1,4 +1,4 @@
-"""The account as its owner sees it: what is stored, where they are signed in, the password, and the end of it all."""
+"""The page of an account: what is stored, where its owner is signed in, the password, and deleting everything."""
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
@@ -38,7 +38,7 @@ class SessionLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AccountScreen:
-    """One for each request: the page of a known visitor's account, and the password that its forms ask for."""
+    """The account page of one request. It also checks the password that the forms ask for."""
 
     def __init__(
         self,
@@ -62,17 +62,17 @@ class AccountScreen:
         self._now = now
 
     def proof(self, form: Mapping[str, str]) -> Proof:
-        """Of the form's field `password`."""
+        """The proof of the password in the form's field `password`."""
         return Proof(
             password=form.get("password", ""), client=self._client, device=self._device, limits=self._settings.limits
         )
 
     async def page(self, *, done: str) -> Response[bytes]:
-        """`done` is what a form has just done. Raises NoVisitor and StoreError."""
+        """Renders the page. `done` names what a form has just done. Raises NoVisitor and StoreError."""
         return page(self._request, _TEMPLATE, **await self._context(), message="", errors={}, form="", done=done)
 
     async def refused(self, refusal: Refusal, *, form: str) -> Response[bytes]:
-        """With the reason in the form of this name. Raises NoVisitor and StoreError."""
+        """Renders the page with the reason in the form `form`. Raises NoVisitor and StoreError."""
         return page_of_refusal(self._request, _TEMPLATE, refusal, **await self._context(), form=form, done="")
 
     async def _context(self) -> dict[str, Any]:
@@ -115,7 +115,10 @@ def _to_sign_in(_: AnyRequest, __: NoVisitor) -> Redirect:
 
 
 class AccountForms(Controller):
-    """Also for a visitor without a password, who can delete everything as well. Unknown people are sent to sign in."""
+    """The forms of the account page.
+
+    A visitor without a password can use them to delete everything; a stranger is sent to the sign-in.
+    """
 
     path = "/account"
     include_in_schema = False
@@ -124,12 +127,15 @@ class AccountForms(Controller):
 
     @route(http_method=READING)
     async def show(self, request: AnyRequest, screen: AccountScreen) -> Response[bytes]:
-        """What a form has just done is said once, by the address that it leads to."""
+        """The page.
+
+        After a form, the redirect's address contains what it did, so that a reload does not repeat the form.
+        """
         return await screen.page(done=request.query_params.get("done", ""))
 
     @post("/sessions/end")
     async def end_session(self, request: AnyRequest, known: Visitor, own_account: OwnAccount) -> Redirect:
-        """Of one other browser, or of all others."""
+        """Signs out one other browser, or all others."""
         reference = dict(await fields(request)).get("session", "")
         if reference == "others":
             await own_account.end_other_sessions(known)
@@ -156,7 +162,10 @@ class AccountForms(Controller):
     async def delete(
         self, request: AnyRequest, known: Visitor, own_account: OwnAccount, identity: Identity, screen: AccountScreen
     ) -> Response[bytes] | Redirect:
-        """With all documents and calendars. Asks for a tick, and for the password of a person who has signed up."""
+        """Deletes the account with all documents and calendars.
+
+        Requires a ticked box and, from a person who has signed up, the password.
+        """
         form = dict(await fields(request))
         if form.get("sure") != "yes":
             return Redirect("/account#delete", status_code=_SEE_OTHER)
@@ -169,12 +178,12 @@ class AccountForms(Controller):
 
 
 def _named(refusal: InvalidCredentials, field: str) -> InvalidCredentials:
-    """With the name that the only field has in the form."""
+    """Renames the field of the only error to the name that it has in the form."""
     return InvalidCredentials(tuple(msgspec.structs.replace(error, field=field) for error in refusal.errors))
 
 
 def _at_password(refusal: Refusal) -> Refusal:
-    """A wrong password is shown at its field."""
+    """Shows the error of a wrong password beside its field."""
     return _WrongPassword() if isinstance(refusal, WrongCredentials) else refusal
 
 
@@ -200,7 +209,7 @@ def _session_lines(sessions: Iterable[OwnSession], now: dt.datetime) -> Iterable
 
 
 def _day(moment: dt.datetime, now: dt.datetime) -> str:
-    """In the time zone of `now`."""
+    """The date in the time zone of `now`."""
     date = moment.astimezone(now.tzinfo).date()
     if date == now.date():
         return "today"

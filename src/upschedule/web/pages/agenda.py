@@ -22,7 +22,10 @@ class MonthDay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Month(msgspec.Struct, frozen=True, kw_only=True):
-    """The tests and exams of a month, in time order. `weeks` are its days from Monday, None for another month's."""
+    """The tests and exams of a month, in time order.
+
+    `weeks` contains its days by week, from Monday; a day of another month is None.
+    """
 
     title: str
     appointments: tuple[Item, ...]
@@ -35,7 +38,10 @@ def months(
     clashing: Iterable[tuple[str, dt.date]] = (),
     edits: Mapping[str, Edit] = {},
 ) -> tuple[Month, ...]:
-    """`ends` of exams, by entry id, as far as the calendar has them. `clashing` as in `days.planned_days`."""
+    """The months with tests or exams.
+
+    `ends` contains the ends of exams that the calendar knows, by entry id. `clashing` is as in `days.planned_days`.
+    """
     in_clash = set(clashing)
     items = sorted(
         (

@@ -1,4 +1,4 @@
-"""Static files under an address that changes with their content, so that browsers may keep them for ever."""
+"""Serves static files at addresses that change with their content, so that browsers may cache them without a limit."""
 
 import gzip
 import hashlib
@@ -28,7 +28,7 @@ _FOR_EVER = "public, max-age=31536000, immutable"
 
 
 class Asset(msgspec.Struct, frozen=True, kw_only=True):
-    """A file as sent, plain and compressed."""
+    """A file as it is sent, plain and compressed."""
 
     media_type: str
     plain: bytes
@@ -36,7 +36,7 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Assets:
-    """All files share one digest, so that files which name each other by relative address stay together."""
+    """All files have the same digest in their addresses, so that relative addresses between them stay valid."""
 
     def __init__(self, folder: Path) -> None:
         files = {
@@ -78,7 +78,7 @@ def _asset(name: str, content: bytes) -> Asset:
 
 
 def _week_grid() -> str:
-    """Lines of the week's grid as classes, since the content security policy allows no style attribute."""
+    """The lines of the week's grid as CSS classes, because the content security policy allows no style attributes."""
     return "".join(f".f{n}{{--from:{n}}}.t{n}{{--to:{n}}}" for n in range(1, LINES_MAX + 2))
 
 
@@ -86,14 +86,21 @@ ASSETS = Assets(_FOLDER)
 
 
 class StaticController(Controller):
-    """Outside the limits: a page must not cost what it is made of."""
+    """Sends the files.
+
+    Rate limits do not count these requests: otherwise opening one page would use up many of them.
+    """
 
     path = "/static"
     opt = OUTSIDE_LIMITS
 
     @route("/{digest:str}/{name:path}", http_method=READING, include_in_schema=False)
     async def file(self, request: AnyRequest, digest: str, name: str) -> Response[bytes]:
-        """While two releases answer together, one may be asked for the other's digest: it sends its own, uncached."""
+        """Sends a file.
+
+        During a roll-out, a request may contain the digest of another release: the answer then has this release's file
+        and must not be cached.
+        """
         asset = ASSETS.find(name.lstrip("/"))
         if asset is None:
             raise NotFound

@@ -1,6 +1,6 @@
-"""Joins several ES modules into one script, so that a page waits for one request. Pure functions.
+"""Joins several ES modules into one script, so that a page needs one request for all of them. Pure functions.
 
-A module is as this project writes them: imports and exports of names, each on one line, and no cycle.
+It accepts only the forms that this project uses: imports and exports of names, each on one line, without cycles.
 """
 
 import re
@@ -12,11 +12,14 @@ _LEFT = re.compile(r"^(?:import|export)\b.*$", re.MULTILINE)
 
 
 class CannotBundle(Exception):
-    """A module imports or exports in another way than is known here."""
+    """A module has an import or an export of another form."""
 
 
 def bundled(entry: str, modules: Mapping[str, str]) -> str:
-    """The module `entry` with all that it imports, each once, after what it imports itself. Raises CannotBundle."""
+    """The module `entry` with all modules that it imports, each once and before the modules that import it.
+
+    Raises CannotBundle.
+    """
     parts: dict[str, str] = {}
     _add(entry, modules, parts, within=())
     return "\n".join(parts.values())

@@ -20,7 +20,7 @@ _RECESS, _PROPOSED = "recess", "proposed"
 
 
 class TermDates(msgspec.Struct, frozen=True, kw_only=True):
-    """First and last day in ISO 8601, empty while unknown. `error` says what is wrong with what was typed."""
+    """First and last day in ISO 8601, empty if unknown. `error` says what is wrong with the submitted dates."""
 
     code: Term
     title: str
@@ -30,7 +30,10 @@ class TermDates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecessDates(msgspec.Struct, frozen=True, kw_only=True):
-    """A row of the form, whose fields begin with `key`. A `proposed` one counts only if it is `used`."""
+    """A row of the form; `key` is the prefix of the names of its fields.
+
+    A `proposed` recess counts only if it is `used`.
+    """
 
     key: str
     name: str = ""
@@ -42,9 +45,9 @@ class RecessDates(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Dates(msgspec.Struct, frozen=True, kw_only=True):
-    """`source` says where they come from, empty where the visitor gave them.
+    """`source` says where the dates come from; it is empty if the visitor entered them.
 
-    `as_of` is the day since when they hold.
+    `as_of` is the day on which an operator last changed the known dates; it is empty for other dates.
     """
 
     year: int
@@ -60,12 +63,12 @@ class Dates(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def missing(self) -> bool:
-        """Whether there are terms of which nothing is known, not even an estimate."""
+        """Whether a term has no dates, not even estimated ones."""
         return any(not term.start for term in self.terms)
 
 
 def dates_of(assembly: CalendarAssembly, advice: YearAdvice) -> Dates:
-    """Those that the calendar uses now, or that a draft would use, with the recesses that are proposed."""
+    """The dates that the calendar or its draft uses, with the recesses that are proposed."""
     own = set(assembly.needed_terms) <= set(assembly.calendar.dates.terms)
     known = assembly.year.dates.recesses
     rows = [_row(f"{_RECESS}{number}", period) for number, period in enumerate(known or (), 1)]
@@ -89,13 +92,13 @@ def _day(moment: dt.datetime) -> str:
 
 
 def basis_of_dates(calendar: Calendar) -> str:
-    """Changes with the year and with the owner's dates."""
+    """A hash of the year and the owner's dates, with which a form notices that they have changed since."""
     content = msgspec.json.encode((calendar.academic_year, calendar.dates), order="deterministic")
     return hashlib.blake2b(content, digest_size=8).hexdigest()
 
 
 def refused_dates(shown: Dates, form: Sequence[tuple[str, str]], errors: Sequence[FieldError]) -> Dates:
-    """The form as it was sent, with what is wrong beside the fields."""
+    """The form as it was submitted, with the errors beside the fields."""
     typed = dict(form)
     keys = _recess_keys(typed)
     return msgspec.structs.replace(
@@ -123,7 +126,7 @@ def refused_dates(shown: Dates, form: Sequence[tuple[str, str]], errors: Sequenc
 
 
 def complaint(shown: Dates, fallback: str) -> str:
-    """One sentence for each field that is wrong, with its name."""
+    """One sentence for each field with an error, with the name of the field."""
     named = [(term.title, term.error) for term in shown.terms]
     named += [(row.name or "Recess", row.error) for row in shown.recesses]
     found = [f"{title[:1].upper()}{title[1:]}: {error}" for title, error in named if error]
@@ -131,7 +134,7 @@ def complaint(shown: Dates, fallback: str) -> str:
 
 
 def year_choice(form: Sequence[tuple[str, str]], before: YearDates) -> YearChoice:
-    """From the form's fields in order; what it does not ask for stays as `before`. Raises InvalidRequest."""
+    """The choice that the form contains. What the form does not ask for stays as in `before`. Raises InvalidRequest."""
     typed = dict(form)
     terms: dict[Term, Period] = {term: _period(typed, term) for term in get_args(Term) if _is_given(typed, term)}
     recesses = tuple(_period(typed, key) for key in _recess_keys(typed))
@@ -159,7 +162,7 @@ def _term(term: Term, year: AcademicYear) -> TermDates:
 
 
 def _recess_keys(typed: Mapping[str, str]) -> list[str]:
-    """The recesses that the form gives, in the order of their first days, as a calendar keeps them."""
+    """The keys of the form's recesses, in the order of their first days, in which a calendar stores them."""
     keys = dict.fromkeys(name.rpartition("_")[0] for name in typed if name.startswith((_RECESS, _PROPOSED)))
     given = [key for key in keys if _is_given(typed, key) and (key.startswith(_RECESS) or f"{key}_use" in typed)]
     return sorted(given, key=lambda key: typed.get(f"{key}_start", ""))
@@ -182,12 +185,15 @@ def _period(typed: Mapping[str, str], key: str) -> Period:
 
 
 def _recess_path(key: str, keys: Sequence[str]) -> str:
-    """As the service names it, by its number in the list; empty for a row that gives no recess."""
+    """The name that the service uses for a recess in its errors: its number in the list.
+
+    Empty for a row without a recess.
+    """
     return f"recesses.{keys.index(key)}" if key in keys else ""
 
 
 def _error_of(errors: Sequence[FieldError], key: str, path: str) -> str:
-    """The errors of the row itself, and of its first and last day as the service names them."""
+    """The errors of the row and of its first and last day, as the service names them."""
     prefix = f"academic_year.{path}."
     found = [error.detail for error in errors if error.field == key or (path and f"{error.field}.".startswith(prefix))]
     return " ".join(dict.fromkeys(found))

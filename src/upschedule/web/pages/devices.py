@@ -6,7 +6,10 @@ Device = Literal["android", "iphone", "computer"]
 
 
 def device_of(user_agent: str) -> Device:
-    """By what the browser says. An iPad that asks for the pages of a computer counts as one."""
+    """The kind of device by the browser's User-Agent header.
+
+    An iPad that requests desktop pages counts as a computer.
+    """
     if "Android" in user_agent:
         return "android"
     return "iphone" if any(name in user_agent for name in ("iPhone", "iPad", "iPod")) else "computer"

@@ -15,7 +15,7 @@ _MEGABYTE = 1_000_000
 
 
 class Stages(msgspec.Struct, frozen=True, kw_only=True):
-    """What is said while a document is on its way. The scripts fill the same sentences."""
+    """The sentences for a document that is in progress. The scripts use the same sentences."""
 
     uploading: str = "Uploading: {percent} %"
     again: str = "The connection broke. It is sent again by itself in {seconds} s."
@@ -29,9 +29,9 @@ STAGES = Stages()
 
 
 class Card(msgspec.Struct, frozen=True, kw_only=True):
-    """`progress` is between 0 and 1, None while it is not known; `can_retry`: reading again may help.
+    """A document. `progress` is between 0 and 1, or None if it is not known; `can_retry`: another reading may succeed.
 
-    `rows` says how many rows of the table were read, empty until then.
+    `rows` says how many rows of the table were read; it is empty until then.
     """
 
     id: UUID
@@ -47,7 +47,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Documents(msgspec.Struct, frozen=True, kw_only=True):
-    """Newest first."""
+    """The documents of a visitor, newest first."""
 
     cards: tuple[Card, ...] = ()
     stages: Stages = STAGES
@@ -58,12 +58,12 @@ class Documents(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def documents(jobs: Iterable[JobStatus], read: Mapping[UUID, Extraction]) -> Documents:
-    """`read` holds the result of each job that has a result, by its id."""
+    """`read` contains the result of each job that has one, by the job's id."""
     return Documents(cards=tuple(_card(job, read.get(job.id)) for job in jobs))
 
 
 def counted(events: Sequence[Event]) -> str:
-    """`30 weekly classes, 1 exam`."""
+    """The numbers of entries in words, such as `30 weekly classes, 1 exam`."""
     counts = collections.Counter(map(_noun, events))
     return ", ".join(f"{count} {noun if count == 1 else _plural(noun)}" for noun, count in counts.items())
 

@@ -1,4 +1,4 @@
-"""A person's documents and calendar, as the forms change them."""
+"""Loads and changes a visitor's documents and calendar for the forms of the pages."""
 
 from collections.abc import Callable, Collection
 from urllib.parse import parse_qsl, urlsplit
@@ -26,7 +26,7 @@ _ATTEMPTS = 4
 
 
 class Editor:
-    """One for each request."""
+    """Changes the calendar of one visitor during one request."""
 
     def __init__(
         self,
@@ -43,18 +43,18 @@ class Editor:
         self._limits = limits
 
     async def holdings(self) -> Holdings:
-        """As they are now. Raises StoreError."""
+        """Loads the documents and the calendar. Raises StoreError."""
         return await holdings_of(self._owner.account_id, self._jobs, self._calendars)
 
     async def shown(self) -> Holdings:
-        """With all that the page shows of them. Raises StoreError."""
+        """Loads everything that the page shows, including the page for others. Raises StoreError."""
         return await holdings_with_share(self._owner.account_id, self._jobs, self._calendars, self._shares)
 
     async def change(self, made: Callable[[Holdings], Changes | None]) -> None:
-        """Saves what `made` makes of the holdings; None changes nothing. Raises what CalendarService raises.
+        """Saves the changes that `made` returns; None changes nothing. Raises what CalendarService raises.
 
-        `made` runs again where the calendar was changed meanwhile, so that no change undoes another. The calendar
-        holds all that was read. Dates that are not entered are estimated.
+        `made` runs again if the calendar was changed at the same time, so that no change undoes another. A change
+        without `job_ids` puts all documents that were read into the calendar. Unknown dates are estimated.
         """
         for attempt in range(_ATTEMPTS):
             holdings = await self.holdings()
@@ -105,9 +105,9 @@ async def provide_editor(
 
 
 def back_to(request: AnyRequest, part: str, *, again: UUID | None = None) -> Redirect:
-    """The page at this part, with the week and the view that the form was sent from.
+    """Redirects to this part of the page, in the week and the view from which the form was sent.
 
-    `again`: a document that was there already when it was added.
+    `again` is a document that was already there when the visitor added it.
     """
     query = wanted(dict(parse_qsl(urlsplit(request.headers.get("referer", "")).query))).query
     if again:
@@ -116,13 +116,16 @@ def back_to(request: AnyRequest, part: str, *, again: UUID | None = None) -> Red
 
 
 async def fields(request: AnyRequest) -> list[tuple[str, str]]:
-    """The form's texts in order."""
+    """The names and texts of the form's fields, in their order."""
     form = await request.form()
     return [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
 
 
 def _coloured(choices: Choices, holdings: Holdings, job_ids: Collection[UUID]) -> Choices:
-    """With a colour for each module, so that no two of a calendar look alike while there are colours."""
+    """Chooses a colour for each module.
+
+    Two modules have the same colour only if there are more modules than colours.
+    """
     documents = [document for document in holdings.documents if document.job_id in job_ids]
     modules = {event.module for document in documents for event in document.events}
     return msgspec.structs.replace(choices, colours=distinct_colours(modules, choices.colours))

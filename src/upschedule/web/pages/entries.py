@@ -37,7 +37,7 @@ _COLOUR_LABELS: Mapping[Colour, str] = {
 
 
 class Option(msgspec.Struct, frozen=True, kw_only=True):
-    """A value to choose."""
+    """A value that can be chosen."""
 
     value: str
     label: str
@@ -45,7 +45,7 @@ class Option(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EntryLine(msgspec.Struct, frozen=True, kw_only=True):
-    """An entry in the list. `mark` says what is different about it."""
+    """An entry in the list. `mark` says how it differs from the printed one."""
 
     id: str
     title: str
@@ -62,7 +62,7 @@ class ModuleLines(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EntriesScreen(msgspec.Struct, frozen=True, kw_only=True):
-    """All entries of the modules and groups that are attended, and those that the owner added."""
+    """All entries of the attended modules and groups, and those that the owner added."""
 
     modules: tuple[ModuleLines, ...]
     own: tuple[EntryLine, ...]
@@ -70,11 +70,11 @@ class EntriesScreen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EntryScreen(msgspec.Struct, frozen=True, kw_only=True):
-    """The form of an entry. `values` are what its fields show, by their names.
+    """The form of an entry. `values` are the contents of its fields, by their names.
 
-    `sort`: `class`, `dated` or `own`. `id` is empty for one that is being added. `printed`: what the schedule says;
-    `evidence`: where it says so, None for the owner's own. `basis` names the edit that the form was made from.
-    `colour_of_all` names the module whose entries all have the colour.
+    `sort`: `class`, `dated` or `own`. `id` is empty for an entry that is being added. `printed` is what the schedule
+    says, and `evidence` where it says so (None for the owner's own entries). `basis` identifies the edit that the form
+    was rendered from. `colour_of_all` names the module whose entries all have the colour.
     """
 
     id: str
@@ -94,7 +94,7 @@ class EntryScreen(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReminderKind(msgspec.Struct, frozen=True, kw_only=True):
-    """`value` is the kind, `shown` the chosen value."""
+    """`value` is the kind of entry, `shown` is the chosen reminder."""
 
     value: str
     label: str
@@ -103,7 +103,7 @@ class ReminderKind(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def entries_screen(assembly: CalendarAssembly) -> EntriesScreen:
-    """In the order of modules, and of the entries' times."""
+    """The entries sorted by module and time."""
     choices, edits = assembly.calendar.choices, assembly.calendar.edits
     shown = {entry_id for entry_id, _ in assembly.visible}
     by_module: defaultdict[str, list[tuple[str, Event]]] = defaultdict(list)
@@ -129,7 +129,7 @@ def entries_screen(assembly: CalendarAssembly) -> EntriesScreen:
 
 
 def entry_screen(assembly: CalendarAssembly, entry_id: str, files: Mapping[UUID, str]) -> EntryScreen | None:
-    """None for an id that is not in the calendar. `files` are the names of the documents."""
+    """The form of an entry; None for an id that is not in the calendar. `files` are the names of the documents."""
     own = dict(assembly.own).get(entry_id)
     if own is not None:
         return _own_screen(entry_id, own, assembly.calendar.choices.colours)
@@ -173,12 +173,12 @@ def entry_screen(assembly: CalendarAssembly, entry_id: str, files: Mapping[UUID,
 
 
 def new_screen() -> EntryScreen:
-    """The form of an entry that is to be added."""
+    """The form for adding an entry."""
     return _own_screen("", None, {})
 
 
 def with_values(screen: EntryScreen, form: Mapping[str, str]) -> EntryScreen:
-    """The form as it was sent, for one that was refused."""
+    """The form as it was submitted, after it was refused."""
     values = {name: form.get(name, value) for name, value in screen.values.items()}
     reminders = tuple(
         msgspec.structs.replace(option, chosen=option.value == form.get("reminder")) for option in screen.reminders
@@ -191,9 +191,10 @@ def with_values(screen: EntryScreen, form: Mapping[str, str]) -> EntryScreen:
 
 
 def colours_from_form(form: Mapping[str, str], assembly: CalendarAssembly, entry_id: str) -> dict[str, Colour]:
-    """The colours of the calendar with that of the form: of the entry's module, or of the owner's entry by its name.
+    """The colours of the calendar with the colour from the form.
 
-    A form that leaves the colour as it showed it changes it only for another name of an own entry, which keeps it.
+    It is the colour of the entry's module, or of the owner's entry by its name. A form whose colour is unchanged
+    changes the colours only if the owner renames an own entry: the entry keeps its colour.
     """
     colours = dict(assembly.calendar.choices.colours)
     printed, own = assembly.printed.get(entry_id), dict(assembly.own).get(entry_id)
@@ -209,7 +210,7 @@ def colours_from_form(form: Mapping[str, str], assembly: CalendarAssembly, entry
 
 
 def reminder_kinds(choices: Choices) -> tuple[ReminderKind, ...]:
-    """The reminders of each kind as chosen now."""
+    """The chosen reminders of each kind."""
     found: list[ReminderKind] = []
     for kind, label in _KIND_LABELS.items():
         value = _value(choices.reminders.get(kind, DEFAULT_REMINDERS[kind]))
@@ -218,7 +219,7 @@ def reminder_kinds(choices: Choices) -> tuple[ReminderKind, ...]:
 
 
 def reminders_from_form(form: Mapping[str, str], before: Choices) -> Choices:
-    """`before`, with the kinds whose reminders differ from what the form showed."""
+    """The reminders `before`, with the kinds that the student changed in the form."""
     reminders = dict(before.reminders)
     for kind in _KIND_LABELS:
         if kind in form and form[kind] != form.get(f"shown-{kind}"):
@@ -229,9 +230,9 @@ def reminders_from_form(form: Mapping[str, str], before: Choices) -> Choices:
 
 
 def edit_from_form(assembly: CalendarAssembly, entry_id: str, form: Mapping[str, str]) -> Edits:
-    """The edits after this form of a printed entry. What it leaves as printed is no edit.
+    """The edits with the one that the form describes. A field that is as printed is no edit.
 
-    Raises CalendarChanged where the entry was edited elsewhere meanwhile, InvalidCalendar.
+    Raises CalendarChanged if the entry was edited elsewhere since the form was rendered, and InvalidCalendar.
     """
     edits, printed = assembly.calendar.edits, assembly.printed[entry_id]
     before = edits.entries.get(entry_id)
@@ -254,15 +255,15 @@ def edit_from_form(assembly: CalendarAssembly, entry_id: str, form: Mapping[str,
 
 
 def without_edit(edits: Edits, entry_id: str) -> Edits:
-    """The entry as printed again."""
+    """The edits without those of this entry, which is then as printed again."""
     entries = {key: value for key, value in edits.entries.items() if key != entry_id}
     return msgspec.structs.replace(edits, entries=entries)
 
 
 def own_from_form(edits: Edits, own: OwnEvent | None, form: Mapping[str, str], *, new_id: str) -> Edits:
-    """The edits with the entry that the form describes: `own` after its change, or a new one.
+    """The edits with the entry that the form describes: `own` with its changes, or a new one.
 
-    Raises CalendarChanged, InvalidCalendar.
+    Raises CalendarChanged and InvalidCalendar.
     """
     if own:
         _check_basis(form, own)
@@ -286,12 +287,15 @@ def own_from_form(edits: Edits, own: OwnEvent | None, form: Mapping[str, str], *
 
 
 def without_own(edits: Edits, own: OwnEvent) -> Edits:
-    """The edits without this entry."""
+    """The edits without this entry of the owner."""
     return msgspec.structs.replace(edits, own=tuple(item for item in edits.own if item.id != own.id))
 
 
 def hidden_after(form: Sequence[tuple[str, str]], assembly: CalendarAssembly) -> tuple[str, ...]:
-    """The hidden entries after the list was sent: only what differs from what it showed is applied."""
+    """The hidden entries after the list was submitted.
+
+    Only the entries that the student changed in the list are changed.
+    """
     shown = {value for name, value in form if name == "shown"}
     ticked = {value for name, value in form if name == "show"}
     unticked = (shown - ticked) & assembly.printed.keys()
@@ -299,12 +303,12 @@ def hidden_after(form: Sequence[tuple[str, str]], assembly: CalendarAssembly) ->
 
 
 def basis_of_entry(edit: Edit | OwnEvent | None) -> str:
-    """Names an edit in a form, so that the form does not overwrite another one."""
+    """Identifies an edit in a form, so that the form does not overwrite a later edit."""
     return hashlib.sha256(msgspec.json.encode(edit)).hexdigest()[:_BASIS_DIGITS]
 
 
 def by_field(refused: InvalidCalendar) -> InvalidCalendar:
-    """With the names of the form's fields."""
+    """The errors by the names of the form's fields."""
     names = {"weekly_until": "until"}
     errors = (
         FieldError(field=names.get(name, name), detail=error.detail)
@@ -404,7 +408,7 @@ def _time(form: Mapping[str, str], field: str) -> str:
 
 
 def _reminders(value: str) -> Reminders:
-    """Raises InvalidCalendar; the bounds are those of the calendar."""
+    """Parses the reminders. Raises InvalidCalendar; the limits are those of the calendar."""
     parts = [part for part in value.split(",") if part]
     if not all(part.isascii() and part.isdecimal() for part in parts):
         raise InvalidCalendar((FieldError(field="reminder", detail="Choose one of the reminders."),))
@@ -420,7 +424,7 @@ def _value(reminders: Reminders) -> str:
 
 
 def _options(chosen: str) -> tuple[Option, ...]:
-    """The usual ones, and the chosen one where it is another."""
+    """The usual options, and the chosen one if it is not among them."""
     usual = list(_REMINDERS)
     if chosen != AS_KIND and (given := _reminders(chosen)) not in usual:
         usual.append(given)

@@ -1,4 +1,4 @@
-"""What the screens for editing entries do. Each form leads back to where it was opened."""
+"""Handles the screens for editing entries. Each form redirects to the place from which it was opened."""
 
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
@@ -53,7 +53,7 @@ _KEPT_BY_BROWSER = {"Cache-Control": "private, max-age=86400, immutable"}
 
 
 class EntryForms(Controller):
-    """For the entries of the newest calendar of the visitor."""
+    """The forms for the entries of the visitor's newest calendar."""
 
     path = _LIST
     include_in_schema = False
@@ -62,12 +62,12 @@ class EntryForms(Controller):
 
     @route(http_method=READING)
     async def all(self, request: AnyRequest, editor: Editor) -> Response[bytes]:
-        """Every entry, to be shown, hidden and edited."""
+        """Shows every entry, with links to edit it and a box to hide it."""
         return page(request, "entries.html", screen=entries_screen(_assembly(await editor.holdings())))
 
     @post()
     async def show(self, request: AnyRequest, editor: Editor) -> Redirect:
-        """Shows the ticked entries and hides the others, as far as they differ from what the form showed."""
+        """Shows the ticked entries and hides the others, but only those that the student changed in the form."""
         form = await fields(request)
 
         def shown(holdings: Holdings) -> Changes | None:
@@ -82,7 +82,7 @@ class EntryForms(Controller):
 
     @post("/undo")
     async def undo(self, request: AnyRequest, editor: Editor) -> Redirect:
-        """Undoes the last change that was made here."""
+        """Undoes the last change that was made on these screens."""
 
         def undone(holdings: Holdings) -> Changes | None:
             calendar = _assembly(holdings).calendar
@@ -99,13 +99,13 @@ class EntryForms(Controller):
 
     @route("/reminders", http_method=READING)
     async def reminders(self, request: AnyRequest, editor: Editor) -> Response[bytes]:
-        """By kind of entry."""
+        """Shows the reminders of each kind of entry."""
         kinds = reminder_kinds(_assembly(await editor.holdings()).calendar.choices)
         return page(request, "reminders.html", kinds=kinds)
 
     @post("/reminders")
     async def remind(self, request: AnyRequest, editor: Editor) -> Redirect:
-        """Raises InvalidCalendar."""
+        """Saves the reminders. Raises InvalidCalendar."""
         form = dict(await fields(request))
 
         def chosen(holdings: Holdings) -> Changes:
@@ -116,13 +116,13 @@ class EntryForms(Controller):
 
     @route("/new", http_method=READING)
     async def new(self, request: AnyRequest, editor: Editor) -> Response[bytes]:
-        """The form of an entry of the owner's own."""
+        """Shows the form for an entry of the owner's own."""
         _assembly(await editor.holdings())
         return _form(request, new_screen(), _origin(request))
 
     @post("/new")
     async def add(self, request: AnyRequest, editor: Editor) -> Redirect | Response[bytes]:
-        """Where it cannot be, the form is shown again with the reason."""
+        """Adds the entry. If it is refused, the form is shown again with the reason."""
         form = dict(await fields(request))
         own_id = secrets.token_hex(8)
 
@@ -140,7 +140,7 @@ class EntryForms(Controller):
     async def one(
         self, request: AnyRequest, entry_id: str, known: Visitor, editor: Editor, pictures: RowPictures
     ) -> Response[bytes]:
-        """The form of one entry, with the row that it was read from. Raises NotFound."""
+        """Shows the form of one entry, with the row that it was read from. Raises NotFound."""
         screen = await _with_pictures(_screen(await editor.holdings(), entry_id), known, pictures)
         return _form(request, screen, _origin(request))
 
@@ -156,7 +156,7 @@ class EntryForms(Controller):
         pictures: RowPictures,
         rate_limits: RateLimits,
     ) -> Response[bytes]:
-        """A row of the document as it is printed. Raises NotFound, FileGone, NoPicture, LimitExceeded."""
+        """Sends the picture of a row of the document. Raises NotFound, FileGone, NoPicture, LimitExceeded."""
         evidence = evidence_of(_assembly(await editor.holdings()), entry_id, {})
         found = [each for each in evidence.pictures if f"{each.name}.png" == name] if evidence else []
         if evidence is None or not found:
@@ -197,7 +197,7 @@ class EntryForms(Controller):
     async def edit(
         self, request: AnyRequest, entry_id: str, known: Visitor, editor: Editor, pictures: RowPictures
     ) -> Redirect | Response[bytes]:
-        """Saves, hides, shows or removes the entry, or puts it back as printed. Raises NotFound, CalendarChanged."""
+        """Saves, hides, shows or removes the entry, or restores it as printed. Raises NotFound, CalendarChanged."""
         form = dict(await fields(request))
 
         def made(holdings: Holdings) -> Changes:
@@ -282,7 +282,7 @@ def _title(form: Mapping[str, str]) -> str:
 
 
 def _assembly(holdings: Holdings) -> CalendarAssembly:
-    """Raises NotFound for a person without a calendar."""
+    """The visitor's calendar. Raises NotFound for a person without one."""
     if holdings.calendar is None:
         raise NotFound
     return holdings.calendar.assembly
@@ -297,7 +297,7 @@ def _screen(holdings: Holdings, entry_id: str) -> EntryScreen:
 
 
 async def _with_pictures(screen: EntryScreen, known: Visitor, pictures: RowPictures) -> EntryScreen:
-    """Without pictures where the file is deleted."""
+    """The evidence; without pictures if the file was deleted."""
     evidence = screen.evidence
     if evidence is None or await pictures.exist(known.account_id, evidence.job_id):
         return screen
@@ -309,19 +309,19 @@ def _form(request: AnyRequest, screen: EntryScreen, back: str) -> Response[bytes
 
 
 def _report_form(request: AnyRequest) -> dict[str, Any]:
-    """What the form that reports the row says. `sent`: `row` or `file`, after it was sent."""
+    """The texts of the form that reports a row. `sent`: `row` or `file`, after the form was sent."""
     days = settings_of(request.scope).jobs.report_file_days
     return {"sent": request.query_params.get("sent", ""), "file_days": f"{days:g}"}
 
 
 def _origin(request: AnyRequest) -> str:
-    """Where the form was opened: `list`, or the query of the first page."""
+    """The place from which the form was opened: `list`, or the query of the first page."""
     parts = urlsplit(request.headers.get("referer", ""))
     return "list" if parts.path.startswith(_LIST) else wanted(dict(parse_qsl(parts.query))).query
 
 
 def _back(form: Mapping[str, str]) -> Redirect:
-    """To the list, or to the week that the form was opened from, where what was saved can be undone."""
+    """Redirects to the list, or to the week from which the form was opened, where the change can be undone."""
     back = form.get("back", "")
     if back == "list":
         return Redirect(f"{_LIST}#main", status_code=_SEE_OTHER)

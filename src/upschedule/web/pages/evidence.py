@@ -29,7 +29,10 @@ class Fact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RowPicture(msgspec.Struct, frozen=True, kw_only=True):
-    """`name` changes with the document and the place, so that a browser may keep the picture. `place` is for people."""
+    """`name` is different for each document and place, so that a browser may cache the picture.
+
+    `place` is shown to the student.
+    """
 
     name: str
     place: str
@@ -37,7 +40,7 @@ class RowPicture(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evidence(msgspec.Struct, frozen=True, kw_only=True):
-    """`pictures` are empty once the file is deleted."""
+    """What is shown about the origin of an entry. `pictures` is empty after the file was deleted."""
 
     job_id: UUID
     facts: tuple[Fact, ...]
@@ -54,14 +57,14 @@ class RowToCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def rows_read(extraction: Extraction) -> str:
-    """`All 12 rows read`, or how many of them; rows are counted as warnings count them."""
+    """`All 12 rows read`, or how many of them. Rows are counted in the same way as for warnings."""
     read = set(_rows(extraction.events))
     doubtful = {(warning.page, warning.row) for warning in extraction.warnings if warning.row}
     return _sentence(len(read), len(read | doubtful), len(doubtful & read))
 
 
 def rows_of_modules(extractions: Iterable[Extraction]) -> Mapping[str, str]:
-    """The same for the rows of each module."""
+    """The same sentence for each module."""
     rows: dict[str, int] = {}
     doubts: dict[str, int] = {}
     for extraction in extractions:
@@ -76,7 +79,7 @@ def rows_of_modules(extractions: Iterable[Extraction]) -> Mapping[str, str]:
 
 
 def rows_to_check(named: Sequence[tuple[str, Event]], warnings: EntryWarnings) -> tuple[RowToCheck, ...]:
-    """In the order of the entries."""
+    """The rows with a warning, in the order of their entries."""
     return tuple(
         RowToCheck(entry_id=entry_id, what=summary(event), warnings=warnings.beside[entry_id])
         for entry_id, event in named
@@ -85,7 +88,7 @@ def rows_to_check(named: Sequence[tuple[str, Event]], warnings: EntryWarnings) -
 
 
 def evidence_of(assembly: CalendarAssembly, entry_id: str, files: Mapping[UUID, str]) -> Evidence | None:
-    """With pictures as if the file were still there. None for an entry that no document prints.
+    """The evidence, with pictures even if the file no longer exists. None for an entry that no document prints.
 
     `files` are the names of the documents.
     """
@@ -127,7 +130,10 @@ def _name(job_id: UUID, box: Box) -> str:
 
 
 def _facts(event: Event) -> Iterator[Fact]:
-    """By column, in printed order, without empty ones. What is short is explained."""
+    """The fields of the row in printed order, without empty ones, each with the name of its column.
+
+    Abbreviations are explained.
+    """
     columns: tuple[tuple[str, str], ...]
     match event:
         case Lecture():

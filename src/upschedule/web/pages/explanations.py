@@ -1,4 +1,4 @@
-"""Each `type` of a problem is an address that explains it."""
+"""Explains each kind of problem at the address that the `type` of its problem details contains."""
 
 import msgspec
 from litestar import Controller, Response, route
@@ -22,7 +22,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProblemController(Controller):
-    """Read by people who meet a `type` in a log or an answer."""
+    """The explanations are for people who find a `type` in a log or in an answer."""
 
     path = "/problems"
     tags = ("problems",)
@@ -36,7 +36,7 @@ class ProblemController(Controller):
         responses=problems(NotFound),
     )
     async def explain(self, request: AnyRequest, code: str) -> Response[Explanation] | Response[bytes]:
-        """HTML for browsers, JSON for others."""
+        """Sends HTML to browsers, and JSON to other clients."""
         cause = causes().get(code)
         if cause is None:
             raise NotFound

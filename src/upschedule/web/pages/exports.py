@@ -37,7 +37,7 @@ class ExportedDate(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def exported(plan: Plan | None) -> tuple[ExportedDate, ...]:
-    """In time order; empty for a calendar without dates."""
+    """The rows in time order. Empty for a calendar without dates."""
     if plan is None:
         return ()
     return tuple(
@@ -64,7 +64,7 @@ def exported(plan: Plan | None) -> tuple[ExportedDate, ...]:
 
 
 def as_csv(rows: tuple[ExportedDate, ...]) -> bytes:
-    """RFC 4180 in UTF-8, with the mark by which spreadsheets know it."""
+    """CSV by RFC 4180 in UTF-8, with a byte order mark, by which spreadsheets recognise the encoding."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(ExportedDate.__struct_fields__)

@@ -1,4 +1,4 @@
-"""What the page's forms do. Each leads back to the page, so that reloading repeats nothing."""
+"""Handles the forms of the first page. Each answers with a redirect to the page, so that a reload repeats nothing."""
 
 from uuid import UUID
 
@@ -39,7 +39,7 @@ class DocumentForms(Controller):
     # The reader bounds the body itself, while it arrives.
     @post(request_max_body_size=None)
     async def add(self, request: AnyRequest, visitor: Visitor | None, receiver: UploadReceiver) -> Redirect:
-        """One file. The page says so if it is there already."""
+        """Adds one file. If the same file was already added, the page says so."""
         accepted = await receiver.receive(request, visitor)
         return back_to(request, "documents", again=None if accepted.created else accepted.job.id)
 
@@ -53,9 +53,10 @@ class DocumentForms(Controller):
     async def remove(
         self, request: AnyRequest, job_id: UUID, known: Visitor, job_service: JobService, editor: Editor
     ) -> Redirect | Response[bytes]:
-        """With everything that came from it. Asks first, unless the form says that its sender is sure.
+        """Removes a document with everything that was read from it.
 
-        Scripts say so, since they offer to undo it before they send the form.
+        It asks for confirmation first, unless the form contains one. Scripts send the confirmation, because they offer
+        to undo the removal before they send the form.
         """
         if dict(await fields(request)).get("sure") != "yes":
             holdings = await editor.holdings()
@@ -68,7 +69,7 @@ class DocumentForms(Controller):
 
 
 class CalendarForms(Controller):
-    """Builds the one calendar that joins all documents, sets its dates, and narrows it to what its owner attends."""
+    """Builds the calendar of all documents, sets its dates, and selects the modules and groups that are attended."""
 
     path = "/calendar"
     include_in_schema = False
@@ -77,13 +78,16 @@ class CalendarForms(Controller):
 
     @post()
     async def build(self, request: AnyRequest, editor: Editor) -> Redirect:
-        """Builds the calendar, or brings it up to date with the documents. Raises what CalendarService raises."""
+        """Builds the calendar, or updates it to the present documents. Raises what CalendarService raises."""
         await editor.change(lambda _: Changes())
         return back_to(request, "take")
 
     @post("/dates")
     async def date(self, request: AnyRequest, editor: Editor) -> Redirect | Response[bytes]:
-        """The owner's dates count as confirmed. Where they cannot be, the form is shown again with the reason."""
+        """Saves the owner's dates, which count as confirmed.
+
+        If they are refused, the form is shown again with the reason.
+        """
         form = await fields(request)
 
         def dated(holdings: Holdings) -> Changes:
@@ -99,7 +103,10 @@ class CalendarForms(Controller):
 
     @post("/year")
     async def set_year(self, request: AnyRequest, editor: Editor) -> Redirect:
-        """The year of the classes, with the dates that are known or estimated of it. Own dates of another year go."""
+        """Sets the year of the classes, with its known or estimated dates.
+
+        Removes the owner's dates of another year.
+        """
         form = await fields(request)
         choice = YearChoice(year=_year(form))
 
@@ -112,7 +119,7 @@ class CalendarForms(Controller):
 
     @post("/choices")
     async def choose(self, request: AnyRequest, editor: Editor) -> Redirect:
-        """Modules that are shown, and the groups that are attended."""
+        """Saves which modules are shown and which groups are attended."""
         form = await fields(request)
 
         def chosen(holdings: Holdings) -> Changes:
@@ -124,7 +131,10 @@ class CalendarForms(Controller):
 
     @post("/replacements")
     async def decide(self, request: AnyRequest, editor: Editor) -> Redirect:
-        """Replaces the older printing, or keeps both. A question that was answered meanwhile changes nothing."""
+        """Replaces the older version of a schedule, or keeps both.
+
+        Changes nothing if the question has been answered since.
+        """
         form = dict(await fields(request))
 
         def decided(holdings: Holdings) -> Changes | None:
@@ -143,7 +153,7 @@ class CalendarForms(Controller):
 
     @post("/replacements/undo")
     async def undo(self, request: AnyRequest, editor: Editor) -> Redirect:
-        """The older printing counts again, and the newer one is to be decided on again."""
+        """Makes the older version valid again, and asks the question about the newer one again."""
         document = dict(await fields(request)).get("document")
 
         def undone(holdings: Holdings) -> Changes | None:
@@ -160,7 +170,7 @@ class CalendarForms(Controller):
 
 
 def _check_basis(form: list[tuple[str, str]], holdings: Holdings) -> None:
-    """Raises CalendarChanged where the dates are no longer those that the form was made from."""
+    """Raises CalendarChanged if the dates have changed since the form was rendered."""
     basis = dict(form).get("basis")
     if basis and holdings.calendar and basis != basis_of_dates(holdings.calendar.assembly.calendar):
         raise CalendarChanged

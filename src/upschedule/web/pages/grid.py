@@ -21,7 +21,10 @@ _LANES_MAX = 2
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):
-    """One item, or several that overlap and are listed together. `half` is 1 or 2 where two share the width, else 0."""
+    """One item, or several that overlap and are listed together.
+
+    `half` is 1 or 2 if two blocks share the width of the day, and otherwise 0.
+    """
 
     items: tuple[Item, ...]
     first_line: int
@@ -37,7 +40,7 @@ class HourMark(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Frame(msgspec.Struct, frozen=True, kw_only=True):
-    """The hours between which everything lies. `last_line` ends the grid."""
+    """The hours that the grid shows. `last_line` ends the grid."""
 
     first_hour: int
     last_hour: int
@@ -72,7 +75,7 @@ class Frame(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def frame(items: Iterable[Item], *, default: tuple[int, int] = (8, 17)) -> Frame:
-    """Around all these items; `default` where there are none."""
+    """The hours around all these items; `default` if there are none."""
     times = [(_minutes(item.start), _end(item)) for item in items]
     if not times:
         return Frame(first_hour=default[0], last_hour=default[1])
@@ -81,7 +84,7 @@ def frame(items: Iterable[Item], *, default: tuple[int, int] = (8, 17)) -> Frame
 
 
 def in_time_order(items: Iterable[Item]) -> list[Item]:
-    """As a day is read."""
+    """The items sorted by their start."""
     return sorted(items, key=lambda item: (item.start, item.end, item.module, item.entry_id))
 
 
@@ -96,7 +99,7 @@ def _end(item: Item) -> int:
 
 
 def _clusters(items: Iterable[Item]) -> Iterable[list[Item]]:
-    """Runs of items that overlap, one with another; only these share the width of the day."""
+    """Groups of items that are connected by overlaps. Only the items of a group share the width of the day."""
     cluster: list[Item] = []
     latest_end = 0
     for item in in_time_order(items):
@@ -110,7 +113,7 @@ def _clusters(items: Iterable[Item]) -> Iterable[list[Item]]:
 
 
 def _lanes(cluster: Iterable[Item]) -> list[int]:
-    """The lane of each item: the first that is free at its start."""
+    """The lane of each item: the first one that is free at its start."""
     ends: list[int] = []
     lanes: list[int] = []
     for item in cluster:

@@ -1,4 +1,4 @@
-"""The screen for choosing groups, and what its forms do. Each form leads back to the screen."""
+"""Handles the screen for choosing groups. Each form redirects to the screen."""
 
 import msgspec
 from litestar import Controller, Response, post, route
@@ -22,7 +22,7 @@ _SEE_OTHER = 303
 
 
 class GroupForms(Controller):
-    """For the newest calendar of the visitor; without one, the first page says what is next."""
+    """The forms for the visitor's newest calendar. A person without a calendar is redirected to the first page."""
 
     path = "/groups"
     include_in_schema = False
@@ -33,7 +33,7 @@ class GroupForms(Controller):
     async def choose(
         self, request: AnyRequest, visitor: Visitor | None, calendars: CalendarService, settings: Settings
     ) -> Response[bytes] | Redirect:
-        """Raises TooManyGroups."""
+        """Shows the screen. Raises TooManyGroups."""
         owned = await calendars.newest(visitor.account_id) if visitor else None
         if owned is None:
             return Redirect("/", status_code=_SEE_OTHER)
@@ -45,7 +45,7 @@ class GroupForms(Controller):
     async def one(
         self, request: AnyRequest, entry_id: str, known: Visitor, calendars: CalendarService, settings: Settings
     ) -> Response[bytes]:
-        """The alternatives to one class. Raises NotFound."""
+        """Shows the alternatives to one class. Raises NotFound."""
         owned = await _newest(known, calendars)
         found = alternatives(owned.assembly, entry_id, settings.calendars)
         if found is None:
@@ -54,7 +54,7 @@ class GroupForms(Controller):
 
     @post("/take")
     async def take(self, request: AnyRequest, editor: Editor) -> Redirect:
-        """The groups of a proposal or of one class. Raises what CalendarService raises."""
+        """Chooses the groups of a proposal or of one class. Raises what CalendarService raises."""
         taken = groups_from_form(await fields(request))
 
         def attending(holdings: Holdings) -> Changes:
@@ -66,7 +66,7 @@ class GroupForms(Controller):
 
     @post("/wishes")
     async def wish(self, request: AnyRequest, editor: Editor) -> Redirect:
-        """They rank the proposals. Raises what CalendarService raises."""
+        """Saves the wishes, which rank the proposals. Raises what CalendarService raises."""
         wishes = wishes_from_form(await fields(request))
 
         def wishing(holdings: Holdings) -> Changes:
@@ -77,7 +77,7 @@ class GroupForms(Controller):
 
     @post("/clashes")
     async def dismiss(self, request: AnyRequest, editor: Editor) -> Redirect:
-        """A clash is dismissed, or shown again. Raises what CalendarService raises."""
+        """Dismisses a clash, or shows it again. Raises what CalendarService raises."""
         form = dict(await fields(request))
         answered = form.get("clash", "")
 

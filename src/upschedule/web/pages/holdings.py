@@ -23,7 +23,10 @@ _DOCUMENTS_MAX = 50
 
 
 class Holdings:
-    """`jobs` are newest first; `read` holds the result of each one that has a result; `calendar` is the newest."""
+    """A visitor's documents and newest calendar. `jobs` are ordered from the newest.
+
+    `read` contains the result of each job that has one.
+    """
 
     #: What a calendar of the documents would be while there is none.
     draft: CalendarAssembly | None = None
@@ -43,12 +46,12 @@ class Holdings:
 
     @property
     def assembly(self) -> CalendarAssembly | None:
-        """The calendar's, or the draft."""
+        """The assembly of the calendar, or of its draft."""
         return self.calendar.assembly if self.calendar else self.draft
 
     @cached_property
     def documents(self) -> tuple[Document, ...]:
-        """All that was read, oldest first."""
+        """All documents that were read, oldest first."""
         return tuple(
             Document(job_id=job.id, events=self.read[job.id].events, warnings=self.read[job.id].warnings)
             for job in reversed(self.jobs)
@@ -57,38 +60,38 @@ class Holdings:
 
     @property
     def in_calendar(self) -> tuple[UUID, ...]:
-        """The documents that the calendar joins now."""
+        """The documents that the calendar contains now."""
         return tuple(document.job_id for document in self.calendar.assembly.documents) if self.calendar else ()
 
     @property
     def replaced(self) -> tuple[Replaced, ...]:
-        """The documents that newer ones replace, as the owner decided."""
+        """The documents that newer ones replace, by the owner's decision."""
         return self.calendar.assembly.replaced if self.calendar else ()
 
     @cached_property
     def plan(self) -> Plan:
-        """The documents that the calendar should join, and those to decide on."""
+        """The documents that the calendar should contain, and those about which the student has to decide."""
         return plan(self.documents, self.in_calendar, self.replaced)
 
     @property
     def current(self) -> bool:
-        """Whether the calendar joins all that it should."""
+        """Whether the calendar contains all documents that it should contain."""
         return self.calendar is not None and set(self.in_calendar) == set(self.plan.joined)
 
     @cached_property
     def joined(self) -> tuple[Document, ...]:
-        """What counts, without entries that a newer document replaces."""
+        """All entries that count, without those that a newer document replaces."""
         joined = [document for document in self.documents if document.job_id in self.plan.joined]
         return without_replaced(joined, self.replaced)
 
     @cached_property
     def rows(self) -> Mapping[str, str]:
-        """How many rows of each module were read in the documents that count."""
+        """The number of rows of each module that were read in the documents that count."""
         return rows_of_modules(self.read[document.job_id] for document in self.joined)
 
     @cached_property
     def named(self) -> Sequence[tuple[str, Event]]:
-        """Every entry with its id in the calendar, or a passing one before there is a calendar."""
+        """Every entry with its id in the calendar. Without a calendar the ids are temporary."""
         if self.calendar and self.current:
             return self.calendar.assembly.named
         merged = merge(document.events for document in self.joined)
@@ -96,7 +99,7 @@ class Holdings:
 
     @cached_property
     def warnings(self) -> EntryWarnings:
-        """The warnings of all documents that count, by entry, those of the newest document first."""
+        """The warnings of all documents that count, by entry. Those of the newest document come first."""
         printed = self.calendar.assembly.printed.items() if self.calendar and self.current else self.named
         ids = {identity(event): entry_id for entry_id, event in printed}
         names = {job.id: job.file_name for job in self.jobs}
@@ -113,7 +116,7 @@ class Holdings:
 async def holdings_with_share(
     account_id: UUID, jobs: JobService, calendars: CalendarService, shares: ShareService
 ) -> Holdings:
-    """As `holdings_of`, with the page for others."""
+    """Like `holdings_of`, and also loads the page for others."""
     holdings = await holdings_of(account_id, jobs, calendars)
     if holdings.calendar:
         holdings.share = await shares.of_calendar(account_id, holdings.calendar.assembly.calendar.id)
@@ -121,7 +124,7 @@ async def holdings_with_share(
 
 
 async def holdings_of(account_id: UUID, jobs: JobService, calendars: CalendarService) -> Holdings:
-    """Raises StoreError."""
+    """Loads the holdings of a visitor. Raises StoreError."""
     found = await jobs.recent_results(account_id, limit=_DOCUMENTS_MAX)
     holdings = Holdings(found.jobs, found.results, await calendars.newest(account_id))
     holdings.now = calendars.local_time()

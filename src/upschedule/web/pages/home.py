@@ -1,4 +1,4 @@
-"""The page: everything a visitor has, at one address."""
+"""The first page, which shows everything that a visitor has."""
 
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote, urlencode, urlsplit
@@ -41,10 +41,10 @@ class ModuleFeed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Links(msgspec.Struct, frozen=True, kw_only=True):
-    """`current`: everything that was read is in it. Apple takes `webcal:`, the others fetch by `https:`.
+    """The links of a calendar. `current`: it contains everything that was read.
 
-    `google_from_url` is Google's own page on which a link can be pasted. Without `open` the feed is closed: only
-    `ics_url` is of use then.
+    Apple subscribes with `webcal:`, the others with `https:`. `google_from_url` is Google's own page on which a student
+    can paste the link. If `open` is false, the feed is closed and only `ics_url` can be used.
     """
 
     feed_url: str
@@ -59,7 +59,7 @@ class Links(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UploadBounds(msgspec.Struct, frozen=True, kw_only=True):
-    """What the scripts know before they send a file, and say in the service's sentences."""
+    """The limits that the scripts check before they send a file, and the service's sentences for them."""
 
     size_bytes_max: int
     too_large: str = describe(TooLarge)
@@ -67,7 +67,7 @@ class UploadBounds(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HomeController(Controller):
-    """Safe to reload: a GET makes nothing."""
+    """The first page. A GET request changes nothing, so it can be repeated."""
 
     path = "/"
     include_in_schema = False
@@ -80,7 +80,7 @@ class HomeController(Controller):
         visitor: Visitor | None,
         context: WebContext,
     ) -> Response[bytes]:
-        """Empty for a person who has made nothing yet. A cookie that is no longer known is mentioned once."""
+        """The page, which is empty for a person without documents. It says once that a cookie is no longer valid."""
         if visitor is None:
             gone = context.identity.cookie_name in request.cookies
             if gone:
@@ -94,7 +94,7 @@ class HomeController(Controller):
 def page_of_refused_dates(
     request: AnyRequest, holdings: Holdings, form: Sequence[tuple[str, str]], error: InvalidCalendar | InvalidRequest
 ) -> Response[bytes]:
-    """The page with the dates form as it was sent, and what is wrong beside its fields."""
+    """The page with the submitted form of dates, and the errors beside its fields."""
     dates = _dates(holdings)
     shown = refused_dates(dates, form, error.errors) if dates else None
     message = complaint(shown, error.detail) if shown else error.detail
@@ -112,7 +112,7 @@ def _page(
     told: str = "",
     status_code: int = 200,
 ) -> Response[bytes]:
-    """`message` says what went wrong, `told` what else there is to know."""
+    """Renders the page. `message` is an error, `told` is other information."""
     assembly = holdings.calendar.assembly if holdings.calendar else None
     choices = assembly.calendar.choices if assembly else Choices()
     edits = assembly.calendar.edits.entries if assembly else {}
@@ -147,7 +147,7 @@ def _page(
 
 
 def last_edit_title(holdings: Holdings, request: AnyRequest) -> str:
-    """What was changed just now and can be undone, empty for nothing."""
+    """The description of the last change, if it can be undone; otherwise empty."""
     made = holdings.calendar.assembly.calendar.last_edit if holdings.calendar else None
     return made.title if made and request.query_params.get("edited") else ""
 
@@ -193,12 +193,12 @@ def _links(holdings: Holdings) -> Links | None:
 
 
 def module_feeds(feed_url: str, modules: Iterable[str]) -> tuple[ModuleFeed, ...]:
-    """None while there is no feed."""
+    """The feed of each module; None if there is no feed."""
     return tuple(ModuleFeed(module=module, url=f"{feed_url}?module={quote(module)}") for module in modules if feed_url)
 
 
 def calendar_links(*, feed_url: str, ics_url: str, name: str, current: bool) -> Links:
-    """`feed_url` is absolute, or empty while the feed is closed."""
+    """The links of the calendar. `feed_url` is absolute, or empty if the feed is closed."""
     return Links(
         feed_url=feed_url,
         ics_url=ics_url,

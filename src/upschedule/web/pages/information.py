@@ -1,4 +1,4 @@
-"""Pages that say what the service does with what people give it, what holds for its use, and how it is used."""
+"""The pages about privacy, the terms of use, and help."""
 
 from litestar import Controller, Response, route
 
@@ -11,12 +11,12 @@ _DAYS_OF_MONTH = 365.25 / 12
 
 
 def months_of(days: float) -> int:
-    """Whole months, for people."""
+    """The number of whole months, for sentences on the pages."""
     return round(days / _DAYS_OF_MONTH)
 
 
 class InformationController(Controller):
-    """The figures in the pages are those of the settings."""
+    """The numbers on the pages are those of the settings."""
 
     path = "/"
     include_in_schema = False
@@ -24,7 +24,7 @@ class InformationController(Controller):
 
     @route("/privacy", http_method=READING)
     async def privacy(self, request: AnyRequest, settings: Settings) -> Response[bytes]:
-        """What is stored, for how long, and what a person can do about it."""
+        """Says what is stored, for how long, and what a person can do about it."""
         web = settings.web
         return page(
             request,
@@ -41,10 +41,10 @@ class InformationController(Controller):
 
     @route("/terms", http_method=READING)
     async def terms(self, request: AnyRequest, settings: Settings) -> Response[bytes]:
-        """What holds for the use of the service."""
+        """The terms of use of the service."""
         return page(request, "info/terms.html", uploads_per_hour=settings.limits.uploads_per_hour)
 
     @route("/help", http_method=READING)
     async def help(self, request: AnyRequest) -> Response[bytes]:
-        """Where the PDF comes from, and what people ask most."""
+        """Says where the PDF comes from, and answers frequent questions."""
         return page(request, "info/help.html")

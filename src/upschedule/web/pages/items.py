@@ -16,9 +16,9 @@ OWN = "Own"
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """One class, test or exam. `kind` is empty for a class; `date` is None in a typical week.
 
-    `end` is empty while not known, and `end_assumed` for an exam: the schedule prints none. `followed` is the weekday
-    whose timetable its date follows. `clashes`: something else happens at the same time. `name` and `note` are its
-    owner's; `edited`: it differs from what is printed.
+    `end` is empty if it is not known. `end_assumed`: the exam has no printed end, and a usual duration was assumed.
+    `followed` is the weekday whose timetable applies on this date. `clashes`: another entry takes place at the same
+    time. `name` and `note` are the owner's; `edited`: the entry differs from the printed one.
     """
 
     entry_id: str
@@ -89,7 +89,7 @@ def item_of(
 
 
 def own_item(entry_id: str, own: OwnEvent, occurrence: Occurrence, *, clashes: bool) -> Item:
-    """What the owner added, with its title in the place of a module."""
+    """An entry that the owner added. Its title takes the place of the module."""
     return Item(
         entry_id=entry_id, kind=OWN, module=own.title, title="", group="", date=occurrence.start.date(),
         start=own.start, end=own.end, end_assumed=False, venues=(own.place,) if own.place else (), campus="",

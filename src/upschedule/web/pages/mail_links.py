@@ -1,6 +1,6 @@
-"""What the links in messages lead to: the end of a sign-up, and a new password. A GET changes nothing.
+"""The pages to which the links in e-mails lead: completing a sign-up, and choosing a new password.
 
-Programs that look into mail follow links, so only a form completes what the link began.
+A GET request changes nothing, because mail programs open links automatically. Only the form completes the action.
 """
 
 from typing import Annotated
@@ -31,7 +31,7 @@ Token = Annotated[str, Parameter(max_length=200)]
 
 
 class ConfirmForms(Controller):
-    """The end of a sign-up: the link shows whose mailbox it is, the password who signed up."""
+    """Completes a sign-up. The link proves who owns the mailbox, and the password proves who signed up."""
 
     path = "/account/confirm"
     include_in_schema = False
@@ -81,7 +81,7 @@ async def provide_resets(password_resets: PasswordResets | None) -> PasswordRese
 
 
 class ForgottenForms(Controller):
-    """A new password for a person who reads the mail of the account's address."""
+    """Sets a new password for a person who can read the mail of the account's address."""
 
     path = "/account"
     include_in_schema = False
@@ -90,13 +90,13 @@ class ForgottenForms(Controller):
 
     @route("/forgot", http_method=READING)
     async def ask(self, request: AnyRequest, resets: PasswordResets) -> Response[bytes]:
-        """Asks for the address."""
+        """Shows the form for the address."""
         del resets
         return page(request, _FORGOT, email="", sent=False, message="", errors={})
 
     @post("/forgot")
     async def send(self, request: AnyRequest, resets: PasswordResets, rate_limits: RateLimits) -> Response[bytes]:
-        """The same page whether the address has an account or not."""
+        """Shows the same page whether or not the address has an account."""
         email = dict(await fields(request)).get("email", "")
         try:
             await rate_limits.mail(request, email)
@@ -113,7 +113,7 @@ class ForgottenForms(Controller):
 
     @post("/reset/{token:str}")
     async def reset(self, request: AnyRequest, token: Token, resets: PasswordResets) -> Redirect | Response[bytes]:
-        """To the sign-in. Raises LinkExpired."""
+        """Sets the password and redirects to the sign-in. Raises LinkExpired."""
         try:
             await resets.reset(token, dict(await fields(request)).get("password", ""))
         except (InvalidCredentials, SignInBusy) as refusal:

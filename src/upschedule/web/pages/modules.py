@@ -16,7 +16,7 @@ _GROUP_KINDS = {"G": "Lectures", "P": "Practicals", "T": "Tutorials", "L": "Lect
 
 
 class GroupChoice(msgspec.Struct, frozen=True, kw_only=True):
-    """Groups of one kind (`P01`, `P02`), of which a student attends one; `chosen` is empty for all."""
+    """The groups of one kind (`P01`, `P02`), of which a student attends one. `chosen` is empty if all are shown."""
 
     kind: str
     label: str
@@ -25,7 +25,7 @@ class GroupChoice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Module(msgspec.Struct, frozen=True, kw_only=True):
-    """A module as the page shows it. `choices` is empty where only the screen for groups can show what is chosen."""
+    """A module as the page shows it. `choices` is empty if only the screen for groups can show the choice."""
 
     name: str
     colour: Colour
@@ -35,7 +35,7 @@ class Module(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def modules(events: Sequence[Event], choices: Choices) -> tuple[Module, ...]:
-    """In the order of their names."""
+    """The modules, sorted by name."""
     counts = collections.Counter(event.module for event in events)
     groups: dict[str, set[str]] = collections.defaultdict(set)
     for event in events:
@@ -56,7 +56,7 @@ def modules(events: Sequence[Event], choices: Choices) -> tuple[Module, ...]:
 
 
 def _is_finer(attended: Sequence[str] | None) -> bool:
-    """Whether the kind or the language of a class is chosen as well, which only the screen for groups can show."""
+    """Whether the choice names kinds of class or languages, which only the screen for groups can show."""
     return any("/" in group for group in attended or ())
 
 
@@ -73,10 +73,10 @@ def _choices(groups: Iterable[str], attended: Sequence[str] | None) -> Iterable[
 
 
 def choices_from_form(form: Sequence[tuple[str, str]], events: Iterable[Event], before: Choices) -> Choices:
-    """`before`, with what differs between the form as it was shown and as it was sent.
+    """Applies to `before` what the student changed in the form, and nothing else.
 
-    So a form of another tab, or of an hour ago, undoes nothing. Raises CalendarChanged where both changed the same
-    groups to different ones. A hidden module keeps the groups that were chosen for it.
+    A form that was rendered an hour ago or in another tab therefore undoes no other change. Raises CalendarChanged if
+    both changed the same groups to different ones. A hidden module keeps its chosen groups.
     """
     shown, ticked, events = _as_shown(form, before), set(_values(form, "show")), list(events)
     unticked = (shown.modules - ticked) & {event.module for event in events}
@@ -96,9 +96,9 @@ def choices_from_form(form: Sequence[tuple[str, str]], events: Iterable[Event], 
 
 
 class _Shown(msgspec.Struct, frozen=True, kw_only=True):
-    """What the form showed: the modules that were ticked, and the chosen group of each module and kind.
+    """What the form showed: the ticked modules, and the chosen group of each module and kind.
 
-    A script that saves a choice before an earlier one was answered names both groups, the last one at the end.
+    If a script saves a choice before an earlier save was answered, it names both groups, the later one last.
     """
 
     modules: set[str]
@@ -119,7 +119,7 @@ def _attended(
     shown: Mapping[tuple[str, str], Sequence[str]],
     module: str,
 ) -> tuple[str, ...]:
-    """The groups attended before, except for the kinds of which another group, or all, is `wanted`."""
+    """The groups attended before, without the kinds for which the form chooses another group or all."""
     attended = existing if before is None else set(before)
     # As they are, also with the kind and the language of their classes.
     result = {group for group in attended if group[:1] not in wanted}
@@ -133,7 +133,7 @@ def _attended(
 
 
 def _single(groups: set[str]) -> str:
-    """The one that is chosen, empty for several."""
+    """The chosen group; empty if several are chosen."""
     return next(iter(groups)) if len(groups) == 1 else ""
 
 

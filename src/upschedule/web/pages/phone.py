@@ -1,4 +1,4 @@
-"""What makes the page an application of a phone: its manifest, and the script that works without a connection."""
+"""Makes the page an application that a phone can install: a manifest, and a script that works without a connection."""
 
 import msgspec
 from litestar import Controller, Response, route
@@ -18,19 +18,19 @@ _ICON_SIZES = (192, 512)
 
 
 class PhoneController(Controller):
-    """At fixed addresses, since a phone that has installed the application asks for them again."""
+    """Both files have fixed addresses, because a phone that has installed the application requests them again."""
 
     opt = OUTSIDE_LIMITS
     include_in_schema = False
 
     @route("/manifest.webmanifest", http_method=READING)
     async def manifest(self) -> Response[bytes]:
-        """For an installation on the first screen of a phone, and in the list of what files can be shared with."""
+        """Describes the application on the first screen of a phone, and registers it as a receiver of shared files."""
         return Response(_manifest(), media_type="application/manifest+json", headers=_UNCACHED)
 
     @route("/service-worker.js", http_method=READING)
     async def service_worker(self) -> Response[bytes]:
-        """At the root, since its address decides which pages it serves."""
+        """The service worker. Its address is at the root, because the address decides which pages it may serve."""
         asset = ASSETS.find(SERVICE_WORKER)
         assert asset is not None  # noqa: S101 - for the type checker: it is one of the files
         headers = {**_UNCACHED, "Content-Security-Policy": _WORKER_POLICY}

@@ -1,4 +1,4 @@
-"""Templates to HTML, with the headers that every page carries."""
+"""Renders templates to HTML, with the headers of every page."""
 
 from collections.abc import Callable
 from functools import partial
@@ -23,7 +23,7 @@ _TEMPLATES = Path(__file__).parents[1] / "templates"
 
 
 class Sentence(msgspec.Struct, frozen=True, kw_only=True):
-    """What has happened, and what to do."""
+    """What has happened, and what the student can do."""
 
     title: str
     detail: str
@@ -74,7 +74,7 @@ _ENVIRONMENT = minijinja.Environment(
 
 
 def page(request: AnyRequest, template: str, *, status_code: int = 200, **context: object) -> Response[bytes]:
-    """Compressed, since each change of a choice sends it again. Raises TemplateError for a name that is not given."""
+    """A page, compressed because each change of a choice sends it again. Raises TemplateError for an undefined name."""
     notice = settings_of(request.scope).maintenance.message or None
     content = _ENVIRONMENT.render_template(template, notice=notice, **context).encode()
     headers = {"Cache-Control": "no-store", "Content-Security-Policy": CONTENT_SECURITY_POLICY, **VARY}
@@ -85,7 +85,7 @@ def page(request: AnyRequest, template: str, *, status_code: int = 200, **contex
 
 
 def page_of_refusal(request: AnyRequest, template: str, refusal: Refusal, **context: object) -> Response[bytes]:
-    """A form that was refused, with the status, headers and sentences that the API gives the same refusal."""
+    """The page for a refused form, with the same status, headers and sentences as the API's answer."""
     answered: Response[Problem] = problems.handlers()[Exception](request, refusal)
     problem = answered.content
     errors = {error.field: error.detail for error in problem.errors or ()}
@@ -96,18 +96,18 @@ def page_of_refusal(request: AnyRequest, template: str, refusal: Refusal, **cont
 
 
 def wants_page(request: Request[Any, Any, Any]) -> bool:
-    """Whether a browser asks; the API answers browsers as it answers all others."""
+    """Whether the client is a browser that requests a page. The API sends the same answer to all clients."""
     return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith("/api/")
 
 
 def negotiated_handlers() -> dict[int | type[Exception], Handler]:
-    """For addresses that are no page: a page for browsers, problem details for others."""
+    """Error handlers for addresses that are no page: a page for browsers, problem details for others."""
     answers = cast("dict[int | type[Exception], Handler]", problems.handlers())
     return {cause: partial(_as_asked, answer) for cause, answer in answers.items()}
 
 
 def error_handlers() -> dict[int | type[Exception], Handler]:
-    """The same statuses, headers and sentences as the API's."""
+    """Error handlers for pages, with the same statuses, headers and sentences as the API's."""
     answers = cast("dict[int | type[Exception], Handler]", problems.handlers())
     return {cause: partial(_as_page, answer) for cause, answer in answers.items()}
 

@@ -1,4 +1,4 @@
-"""Signing up, in and out, by forms. The services are those of the API."""
+"""Handles the forms for signing up, in and out, with the same services as the API."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ _SIGN_IN, _SIGN_UP = "account/sign_in.html", "account/sign_up.html"
 
 
 class SignUpForms(Controller):
-    """The answer is the same whether the address has an account or not (decision 15)."""
+    """The answer is the same whether or not the address has an account (decision 15)."""
 
     path = "/account/sign-up"
     include_in_schema = False
@@ -50,7 +50,10 @@ class SignUpForms(Controller):
         rate_limits: RateLimits,
         settings: Settings,
     ) -> Response[bytes]:
-        """Leads on to the mailbox, or to the sign-in where no mail is sent. What was typed comes back if refused."""
+        """Redirects to the page about the e-mail, or to the sign-in if the service sends no mail.
+
+        After an error, the form shows what was entered.
+        """
         form = dict(await fields(request))
         email = form.get("email", "")
         try:
@@ -65,7 +68,7 @@ class SignUpForms(Controller):
 
 
 class SignInForms(Controller):
-    """Signing in and out, also during maintenance."""
+    """Signing in and out, which are possible also during maintenance."""
 
     path = "/account"
     include_in_schema = False
@@ -74,7 +77,7 @@ class SignInForms(Controller):
 
     @route("/sign-in", http_method=READING)
     async def ask(self, request: AnyRequest, visitor: Visitor | None) -> Response[bytes]:
-        """Says before what a sign-in does not take along."""
+        """Shows the form, which says what a sign-in does not include."""
         return _sign_in_page(request, leaves_documents=visitor is not None)
 
     @post("/sign-in")
@@ -88,7 +91,7 @@ class SignInForms(Controller):
         clients: ClientAddresses,
         settings: Settings,
     ) -> Redirect | Response[bytes]:
-        """To the schedule. The address comes back where it is refused, the password does not."""
+        """Redirects to the schedule. After an error, the form shows the address again, but not the password."""
         form = dict(await fields(request))
         try:
             signed_in = await accounts.sign_in(
@@ -107,13 +110,13 @@ class SignInForms(Controller):
 
     @post("/sign-out")
     async def sign_out(self, request: AnyRequest, identity: Identity) -> Redirect:
-        """The documents stay in the account. A session that has ended already is no error."""
+        """Ends the session. The documents stay in the account, and a session that has already ended is no error."""
         await identity.sign_out(request)
         return Redirect("/", status_code=_SEE_OTHER)
 
 
 def signed_in_response(request: AnyRequest, identity: Identity, signed_in: SignedIn) -> Redirect:
-    """To the schedule, with the cookies of the session and the device."""
+    """Redirects to the schedule and sets the cookies of the session and the device."""
     identity.remember(request, signed_in.visitor)
     identity.remember_device(request, signed_in.device)
     return Redirect("/", status_code=_SEE_OTHER)

@@ -1,4 +1,4 @@
-"""A calendar taken elsewhere: its links, its QR code, its dates as a table, and the page that others may see."""
+"""Handles the ways to use a calendar elsewhere: its links, QR code, table of dates, and the page for others."""
 
 import io
 from typing import Annotated
@@ -36,7 +36,7 @@ _FEED_CHANGES = {
 
 
 class CalendarLinkForms(Controller):
-    """What the owner does with the links of the calendar, and takes from it."""
+    """The forms and files with which the owner uses the calendar elsewhere."""
 
     path = "/calendar"
     include_in_schema = False
@@ -45,14 +45,14 @@ class CalendarLinkForms(Controller):
 
     @post("/feed")
     async def change_feed(self, request: AnyRequest, editor: Editor) -> Redirect:
-        """Another address, none, or one again. What is none of them changes nothing."""
+        """Replaces the address of the feed, closes the feed, or opens it again. Ignores any other value."""
         changes = _FEED_CHANGES.get(dict(await fields(request)).get("do", ""))
         await editor.change(lambda holdings: changes if holdings.calendar else None)
         return back_to(request, "take")
 
     @post("/share")
     async def change_share(self, request: AnyRequest, editor: Editor, shares: ShareService) -> Redirect:
-        """Opens the page for others, with all of the calendar or with the busy times only, or ends it."""
+        """Opens the page for others, with the whole calendar or with the busy times only, or closes it."""
         wish = dict(await fields(request)).get("shows", "")
         account_id, calendar_id = _calendar(await editor.holdings())
         if wish == "nothing":
@@ -63,7 +63,7 @@ class CalendarLinkForms(Controller):
 
     @route("/qr.svg", http_method=READING)
     async def qr(self, editor: Editor) -> Response[bytes]:
-        """Of the feed, for the camera of a phone. Raises CalendarNotFound where there is no feed."""
+        """The QR code of the feed's address. Raises CalendarNotFound if there is no feed."""
         calendar = (await editor.holdings()).calendar
         if calendar is None or not calendar.feed_url:
             raise CalendarNotFound
@@ -73,7 +73,7 @@ class CalendarLinkForms(Controller):
 
     @route("/table/{kind:str}", http_method=READING)
     async def dates(self, request: AnyRequest, kind: str, editor: Editor) -> Response[bytes]:
-        """As CSV or JSON."""
+        """All dates as CSV or JSON."""
         calendar = (await editor.holdings()).calendar
         if calendar is None or kind not in _MEDIA_TYPES:
             raise CalendarNotFound
@@ -94,7 +94,7 @@ def _calendar(holdings: Holdings) -> tuple[UUID, UUID]:
 
 
 class SharedController(Controller):
-    """The page that others see: no cookie, nothing to change, nothing that lets the address travel on."""
+    """The page for others. It sets no cookie, offers no changes, and sends its secret address to no other site."""
 
     path = "/shared"
     include_in_schema = False
@@ -108,7 +108,7 @@ class SharedController(Controller):
         shares: ShareService,
         calendars: CalendarService,
     ) -> Response[bytes]:
-        """The calendar as its owner shows it, or the times at which its owner is busy."""
+        """The calendar as its owner shares it, or the times at which the owner is busy."""
         found = await shares.shared(token)
         asked, now = wanted(request.query_params), calendars.local_time()
         assembly = found.assembly

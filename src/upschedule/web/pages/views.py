@@ -16,7 +16,7 @@ _AGENDA_DAYS = 10
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
-    """The query of the page's address. None: what suits the day."""
+    """The query of the page's address. None means the default for the present day."""
 
     view: View | None = None
     week: dt.date | None = None
@@ -24,13 +24,16 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def query(self) -> str:
-        """As the address carries it, empty for nothing."""
+        """The query string of the address; empty if it has no values."""
         given = {"view": self.view, "week": self.week, "from": self.since}
         return urlencode({name: str(value) for name, value in given.items() if value is not None})
 
 
 class Agenda(msgspec.Struct, frozen=True, kw_only=True):
-    """Days on which something happens. `later` begins the next page, `earlier` whether today's page is another."""
+    """The days with entries.
+
+    `later` is the first day of the next page; `earlier` says whether the page differs from today's.
+    """
 
     days: tuple[PlannedDay, ...]
     later: dt.date | None
@@ -38,7 +41,7 @@ class Agenda(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Now(msgspec.Struct, frozen=True, kw_only=True):
-    """Today, and what comes next: the item that runs or begins first, on `next_day`."""
+    """Today, and the next item: the one that is in progress or begins first, on `next_day`."""
 
     today: PlannedDay
     next_item: Item
@@ -46,7 +49,7 @@ class Now(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def wanted(query: Mapping[str, str]) -> Wanted:
-    """Values that are none count as not given: an address is typed, cut off and kept for years."""
+    """Invalid values count as missing, because people type, shorten and store addresses."""
     view = query.get("view", "")
     week, since = _date(query.get("week", "")), _date(query.get("from", ""))
     known: View | None = view if view in get_args(View) else None  # pyright: ignore[reportAssignmentType] - checked
@@ -54,7 +57,10 @@ def wanted(query: Mapping[str, str]) -> Wanted:
 
 
 def agenda(plan: Plan, since: dt.date | None, today: dt.date) -> Agenda:
-    """From `since`; else from today, or from the first day where all lies ahead or all is over."""
+    """The days from `since`.
+
+    Without it, from today, or from the first day if all days are in the future or all in the past.
+    """
     start = today if plan.first <= today <= plan.last else plan.first
     found = plan.busy_days(since or start, days_max=_AGENDA_DAYS + 1)
     shown, more = found[:_AGENDA_DAYS], found[_AGENDA_DAYS:]
@@ -62,7 +68,7 @@ def agenda(plan: Plan, since: dt.date | None, today: dt.date) -> Agenda:
 
 
 def present(plan: Plan, now: dt.datetime) -> Now | None:
-    """`now` is South African time. None once everything is over."""
+    """The present day; None after the last entry. `now` is South African time."""
     today = now.date()
     for day in plan.busy_days(today, days_max=2):
         for item in day.items:

@@ -22,7 +22,7 @@ class EntryWarnings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def placed_warning(warning: ReadingWarning, *, document: str = "") -> PlacedWarning:
-    """`document` is the name of the document where several are shown together."""
+    """`document` is the name of the document, if several are shown together."""
     row = f"row {warning.row}" if warning.row else ""
     place = ", ".join(part for part in (document, f"page {warning.page}", row) if part)
     return PlacedWarning(message=warning.message, place=place)

@@ -1,4 +1,7 @@
-"""Asks for the year of classes where no document states it, and questions a year that does not fit. Pure functions."""
+"""Asks for the year of the classes if no document prints it, and warns about a year that does not fit.
+
+Pure functions.
+"""
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
@@ -11,7 +14,7 @@ from upschedule.timetable.event import Event, Lecture
 
 
 class YearOption(msgspec.Struct, frozen=True, kw_only=True):
-    """A year to choose, and what it would mean."""
+    """A year that the student can choose, and what it would mean."""
 
     year: int
     meaning: str
@@ -31,7 +34,7 @@ class YearQuestion(msgspec.Struct, frozen=True, kw_only=True):
 def year_question(
     assembly: CalendarAssembly, advice: YearAdvice, events: Sequence[Event], *, made: bool
 ) -> YearQuestion:
-    """`events` are those of all documents; `made`: the calendar exists, and is no draft."""
+    """`events` are those of all documents; `made`: the calendar exists and is no draft."""
     dated = [event for event in events if not isinstance(event, Lecture)]
     chosen = made and assembly.calendar.year_chosen
     asked = bool(assembly.needed_terms) and not dated and not chosen
@@ -42,7 +45,7 @@ def year_question(
 
 
 def written(date: dt.date) -> str:
-    """`13 July 2026`."""
+    """The date in words, such as `13 July 2026`."""
     return f"{date.day} {date:%B %Y}"
 
 

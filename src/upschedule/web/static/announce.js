@@ -1,18 +1,18 @@
-// Sentences for people: `announce` is heard only, `complain` is seen and heard.
+// Shows and announces sentences. Only a screen reader reads those of `announce`; the others are also visible.
 
 /** @param {string} text */
 export function announce(text) {
   document.getElementById("announcer").textContent = text;
 }
 
-/** @param {string} text an empty one takes the complaint away */
+/** Shows an error. @param {string} text an empty text removes the error */
 export function complain(text) {
   const message = document.getElementById("message");
   message.hidden = !text;
   message.querySelector("span").textContent = text;
 }
 
-/** What is no fault, seen and heard. @param {string} text an empty one takes it away */
+/** Shows information that is not an error. @param {string} text an empty text removes it */
 export function tell(text) {
   const told = document.getElementById("told");
   told.hidden = !text;

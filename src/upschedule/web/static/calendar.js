@@ -1,8 +1,8 @@
-// The calendar is made as soon as there is something to put into it; its link can be copied.
+// Creates the calendar as soon as a document has been read, and copies its link.
 import { announce } from "./announce.js";
 import { send } from "./parts.js";
 
-/** The documents of the last attempt. */
+/** The documents for which the calendar was requested last. */
 let made = "";
 
 export function startCalendar() {
@@ -20,7 +20,7 @@ function prepare() {
   if (!form) {
     made = "";
   }
-  // Once for the same documents: where it was refused, the button remains.
+  // It is requested only once for the same documents. After a refusal, the button remains.
   if (form && !pending && form.dataset.make !== made) {
     made = form.dataset.make;
     send(form);

@@ -1,4 +1,4 @@
-// One card a document: what is shown of an upload and of its job while they go on.
+// Shows one card for each document, with the progress of its upload and of its job.
 import { fill } from "./announce.js";
 
 /** @returns {HTMLElement} */
@@ -6,7 +6,7 @@ const section = () => document.getElementById("documents");
 
 const field = (card, name) => card.querySelector(`[data-field="${name}"]`);
 
-/** @param {File} file @returns {HTMLElement} a card that only this browser knows until the upload is taken */
+/** @param {File} file @returns {HTMLElement} a card that exists only in this browser until the server accepts the upload */
 export function addCard(file) {
   const template = document.getElementById("card-template");
   const card = template.content.firstElementChild.cloneNode(true);
@@ -21,7 +21,7 @@ export function addCard(file) {
   return card;
 }
 
-/** @param {HTMLElement} card is put first if it is not on the page */
+/** Adds the card at the beginning if it is not on the page. @param {HTMLElement} card */
 export function showCard(card) {
   if (!card.isConnected) {
     document.getElementById("cards").prepend(card);
@@ -60,7 +60,7 @@ export function showUploading(card, fraction) {
   field(card, "state").textContent = fill(section().dataset.uploading, { percent: Math.round(fraction * 100) });
 }
 
-/** @param {HTMLElement} card @param {number} seconds @returns {string} what is said */
+/** @param {HTMLElement} card @param {number} seconds @returns {string} the sentence that the card shows */
 export function showSendingAgain(card, seconds) {
   field(card, "progress").removeAttribute("value");
   field(card, "state").textContent = fill(section().dataset.again, { seconds });

@@ -1,4 +1,4 @@
-// From files chosen or dropped to documents read.
+// Uploads files that were chosen or dropped, and shows their progress until they have been read.
 import { announce, fill, tell } from "./announce.js";
 import { addCard, showCard, showRefused, showSendingAgain, showStatus, showUploading } from "./cards.js";
 import { follow } from "./follow.js";
@@ -6,7 +6,7 @@ import { refresh } from "./parts.js";
 import { finishRemoval } from "./removal.js";
 import { upload } from "./upload.js";
 
-// 1, 2, 4, 8 and 16 s: longer than an instance takes to be replaced, and shorter than a person waits.
+// The pauses are 1, 2, 4, 8 and 16 s: long enough to replace an instance, and short enough for a person who waits.
 const AGAIN_MAX = 5;
 const AGAIN_MS_FIRST = 1_000;
 
@@ -22,7 +22,7 @@ export function startDocuments() {
     input.value = "";
   };
   input.addEventListener("change", takeChosen);
-  // Chosen before this script came.
+  // Files may have been chosen before this script was loaded.
   takeChosen();
   acceptDrops(form);
   followPending();
@@ -41,7 +41,7 @@ function acceptDrops(form) {
     depth -= isFiles(event) ? 1 : 0;
     mark();
   });
-  // On the whole window: a file that misses the zone must not replace the page.
+  // The whole window accepts files: otherwise the browser would open a file that is dropped beside the zone.
   addEventListener("dragover", (event) => isFiles(event) && event.preventDefault());
   addEventListener("drop", (event) => {
     if (isFiles(event)) {
@@ -55,7 +55,7 @@ function acceptDrops(form) {
 
 /** Sends these files. @param {HTMLFormElement} form @param {File[]} files */
 export async function take(form, files) {
-  // A new printing must not meet the old one that is about to leave.
+  // A removal that is not sent yet comes first: the new file may be a newer version of the document that is removed.
   await finishRemoval();
   for (const file of files) {
     const card = addCard(file);
@@ -85,7 +85,7 @@ async function deliver(form, file, card) {
   }
 }
 
-/** The same bytes are no second document for the server, so a file whose answer was lost can be sent again. */
+/** Sends the file again after a lost answer. This is safe: the server does not add the same bytes a second time. */
 async function sendAgainWhileBroken(form, file, card, signal) {
   for (let again = 0; ; again += 1) {
     try {
@@ -104,7 +104,7 @@ async function sendAgainWhileBroken(form, file, card, signal) {
   }
 }
 
-/** Until the time has passed or a connection is there again. Rejects where the file is removed. */
+/** Waits until the time has passed or the browser is online again. Rejects if the file is removed meanwhile. */
 function paused(milliseconds, signal) {
   return new Promise((resolve, reject) => {
     const timer = setTimeout(resolve, milliseconds);
@@ -124,7 +124,7 @@ function onRemove(card, stop) {
   };
 }
 
-/** @param {{ message: string, inFile?: boolean, waitMs?: number }} error `waitMs`: an earlier try cannot help */
+/** @param {{ message: string, inFile?: boolean, waitMs?: number }} error `waitMs`: time before which a retry is refused */
 function refuse(file, card, error) {
   onRemove(card, () => {});
   showCard(card);

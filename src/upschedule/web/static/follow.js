@@ -1,4 +1,4 @@
-// The status of a job until it is final: pushed where possible, asked for with growing pauses where not.
+// Follows the status of a job until it is final: by server-sent events, or else by polling with growing pauses.
 
 const FINAL = new Set(["completed", "failed"]);
 // Browsers open six connections to a server without HTTP/2; uploads need some of them.
@@ -9,7 +9,7 @@ const PAUSE_MS_MAX = 15_000;
 
 let streams = 0;
 
-/** @param {string} id @param {(status: Record<string, any> | null) => void} onStatus null: the job is gone */
+/** @param {string} id @param {(status: Record<string, any> | null) => void} onStatus null: the job does not exist any more */
 export async function follow(id, onStatus) {
   if (streams < STREAMS_MAX) {
     streams += 1;
@@ -22,7 +22,7 @@ export async function follow(id, onStatus) {
   await poll(id, onStatus);
 }
 
-/** @returns {Promise<boolean>} whether the final status came; false when the stream broke or fell silent */
+/** @returns {Promise<boolean>} true after the final status; false if the stream ended or sent nothing for too long */
 function listen(id, onStatus) {
   return new Promise((resolve) => {
     const source = new EventSource(`/api/v1/jobs/${id}/stream`);

@@ -1,4 +1,4 @@
-// Parts of the page that the server renders anew: fetched as a page, put in place of the old ones.
+// Replaces parts of the page: fetches the page again, and puts its parts in the place of the old ones.
 import { announce, complain } from "./announce.js";
 import { carryLocal } from "./cards.js";
 import { OFFLINE, sentence } from "./problem.js";
@@ -7,7 +7,7 @@ const TIMEOUT_MS = 30_000;
 const GONE = 401;
 const CHANGED = 412;
 
-/** One request at a time, in order: an older answer never replaces a newer one. */
+/** Requests are sent one after the other, so that an older answer never replaces a newer one. */
 let tail = Promise.resolve();
 
 export function startParts() {
@@ -91,7 +91,7 @@ async function exchange(url, options) {
     const response = await fetch(url, { ...options, signal, headers: { Accept: "text/html" } });
     const text = await response.text();
     if (response.status === GONE) {
-      // The page begins anew, and says why.
+      // The page is loaded again, and says why.
       location.assign("/");
       return false;
     }
@@ -99,7 +99,7 @@ async function exchange(url, options) {
       complain(sentence(response.headers.get("Content-Type") ?? "", text));
       showRefused(text);
       if (response.status === CHANGED) {
-        // In another tab: what is shown is no longer true, and what was chosen was refused.
+        // The calendar was changed in another tab: the page shows old data, and the server refused the choice.
         for (const form of document.querySelectorAll("[data-auto]")) {
           form.dataset.sent = "yes";
         }
@@ -123,7 +123,7 @@ async function renew() {
   }
 }
 
-/** A form that was refused comes back with what is wrong beside its fields. @param {string} text */
+/** Shows a refused form, which has its errors beside the fields. @param {string} text the page */
 function showRefused(text) {
   const page = new DOMParser().parseFromString(text, "text/html");
   if (page.querySelector("[aria-invalid]")) {
@@ -137,7 +137,7 @@ function swap(page) {
   const focused = document.activeElement?.id;
   for (const old of document.querySelectorAll("[data-part]")) {
     const fresh = page.getElementById(old.id);
-    // What stands above all else does not push the page down while a person reads it.
+    // A new notice at the top would push the page down while a person reads it.
     const wouldPush = old.hasAttribute("data-lasting") && !old.childElementCount;
     if (fresh && !wouldPush) {
       carry(old, fresh);
@@ -150,18 +150,18 @@ function swap(page) {
   document.dispatchEvent(new CustomEvent("parts:new"));
 }
 
-/** Whether a checkbox or a selection differs from what the server has, as far as this page knows. @param {any} field */
+/** Whether a checkbox or a selection differs from the last known value on the server. @param {any} field */
 export function isChanged(field) {
   return field.options ? field.value !== known(field) : field.type === "checkbox" && field.checked !== known(field);
 }
 
-/** What the server rendered or was sent. @param {any} field a checkbox or a selection @returns {string | boolean} */
+/** The last value that the server sent or received. @param {any} field a checkbox or a selection @returns {string | boolean} */
 export function known(field) {
   const first = (options) => (options.find((option) => option.defaultSelected) ?? options[0])?.value;
   return field.options ? first([...field.options]) : field.defaultChecked;
 }
 
-/** What a person has typed, chosen or opened, and what only this browser knows, survives. */
+/** Copies what a person has typed, chosen or opened, and what exists only in this browser, to the new part. */
 function carry(old, fresh) {
   for (const input of old.querySelectorAll("input[id]")) {
     const twin = fresh.querySelector(`#${CSS.escape(input.id)}`);

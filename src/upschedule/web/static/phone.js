@@ -1,4 +1,4 @@
-// Keeps the timetable for times without a connection, and takes the files that a phone shares with the application.
+// Stores the timetable for use without a connection, and receives the files that a phone shares with the application.
 import { take } from "./documents.js";
 
 const KEEP_AFTER_MS = 3_000;
@@ -24,16 +24,16 @@ export function startPhone() {
     timer = 0;
     keep();
   };
-  // A phone that leaves the page may end it.
+  // A phone may end the page while it is hidden.
   document.addEventListener("visibilitychange", () => timer && document.hidden && keepNow());
 }
 
 function register() {
-  // Without it the page works as before, only not without a connection.
+  // If this fails, the page works, but only with a connection.
   navigator.serviceWorker.register("/service-worker.js").catch(() => {});
 }
 
-/** The service worker fetches the page anew: what it has kept is older than what is shown. */
+/** Asks the service worker to store the page again, because its copy is older than the page that is shown. */
 function keep() {
   navigator.serviceWorker.ready.then((registration) => registration.active?.postMessage("keep"));
 }

@@ -1,4 +1,4 @@
-// A button for what the browser's menu does as well.
+// Prints the page when the button is used, like the browser's menu.
 
 export function startPrinting() {
   document.addEventListener("click", (event) => event.target.closest("#print") && print());

@@ -1,4 +1,4 @@
-// A document leaves the page at once, and the server only when it is too late to undo it.
+// Removes a document from the page immediately, and from the server after the time in which the removal can be undone.
 import { refresh, request } from "./parts.js";
 
 const UNDO_MS = 10_000;
@@ -26,7 +26,7 @@ export function startRemoval() {
   });
 }
 
-/** Before anything that must not meet a document which is about to leave. */
+/** Sends a removal that waits. Call this before a request whose result would depend on the removed document. */
 export function finishRemoval() {
   finishing ??= finish().finally(() => {
     finishing = null;
@@ -85,7 +85,7 @@ function sendWhileLeaving() {
   }
 }
 
-/** The next page can be rendered before the server has what the last one sent while it left, which can also be lost. */
+/** Repeats a removal that was sent while the page was left: it may have been lost, or may arrive after the next page. */
 async function repeatLateRemoval() {
   const action = sessionStorage.getItem(SENT_WHILE_LEAVING);
   sessionStorage.removeItem(SENT_WHILE_LEAVING);

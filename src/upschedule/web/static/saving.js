@@ -4,8 +4,8 @@ import { isChanged, known, request, send } from "./parts.js";
 const SAVE_AFTER_MS = 250;
 
 /**
- * By the action of a form, since every save replaces the form. `changed`: something is not sent yet; `saving`: the saves
- * in progress; `body`: what was sent last; `failed`: it was not saved.
+ * The state of each form, by its action, because every save replaces the form. `changed`: a change is not sent yet;
+ * `saving`: the saves in progress; `body`: the values that were sent last; `failed`: they were not saved.
  * @type {Map<string, { changed: boolean, failed: boolean, timer: number, saving: Promise<void> | null, body: URLSearchParams | null }>}
  */
 const states = new Map();
@@ -29,7 +29,7 @@ function change(form) {
   state.timer = setTimeout(() => save(action), SAVE_AFTER_MS);
 }
 
-/** The button of such a form is shown if its changes could not be saved. */
+/** Handles the button of such a form, which is shown if its changes could not be saved. */
 function submit(event) {
   if (event.target.matches("[data-auto]")) {
     event.preventDefault();
@@ -39,7 +39,7 @@ function submit(event) {
   }
 }
 
-/** Until all changes of the form are saved, or one was refused. */
+/** Saves until all changes of the form are saved, or one is refused. */
 function save(action) {
   const state = states.get(action);
   clearTimeout(state.timer);
@@ -62,7 +62,7 @@ async function saveAll(action, state) {
     expect(form, state.body.getAll("group"), state.body.getAll("show"));
     const saved = await answered;
     if (!saved && form.isConnected) {
-      // It shows what could not be saved; a form that replaced it shows what the server has.
+      // This form still shows the values that were not saved. A form that replaced it shows the server's values.
       expect(form, state.body.getAll("chosen"), state.body.getAll("shown"), before);
     }
     state.failed = !saved && isDifferent(action);
@@ -74,8 +74,7 @@ async function saveAll(action, state) {
 }
 
 /**
- * What the server is expected to have now, so that the next save is compared with it and is no conflict: what the form
- * holds, or the values of `before`.
+ * Notes which values the server should have now, so that the next save is no conflict: those of the form, or `before`.
  */
 function expect(form, groups, modules, before) {
   if (!form) {
@@ -93,7 +92,7 @@ function expect(form, groups, modules, before) {
   }
 }
 
-/** The field keeps its value. */
+/** Sets the known value of a field and keeps the value that it shows. */
 function setKnown(field, value) {
   if (field.options) {
     const chosen = field.value;
@@ -108,7 +107,7 @@ function setKnown(field, value) {
   }
 }
 
-/** The same values can reach the server twice, and in another order: it accepts all values that the form expected. */
+/** Sends unsaved changes. They may reach the server twice or out of order, so it accepts all values that the form expected. */
 function sendWhileLeaving() {
   for (const [action, state] of states) {
     const form = formOf(action);
@@ -120,7 +119,7 @@ function sendWhileLeaving() {
       const body = new URLSearchParams(new FormData(form));
       sendAnyway(action, body);
       expect(form, body.getAll("group"), body.getAll("show"));
-      // A page that is only hidden asks for the result when the person returns to it.
+      // A page that is only hidden requests the result when the person returns to it.
       state.changed = false;
       addEventListener("pageshow", renew, { once: true });
       document.addEventListener("visibilitychange", renew, { once: true });
@@ -140,7 +139,7 @@ async function renew() {
   mark();
 }
 
-/** A file, a feed or another page must not show what was true before the change. */
+/** Saves before a link is followed, so that a file, a feed or another page does not show the state before the change. */
 async function saveBeforeFollowing(event) {
   const link = event.target.closest?.("a[href]");
   const waiting = [...states].filter(([, state]) => state.changed || state.saving).map(([action]) => action);
@@ -166,7 +165,7 @@ function saveAgain() {
   }
 }
 
-/** The form says that its last change is not saved. */
+/** Shows in each form whether its last change is saved. */
 function mark() {
   for (const [action, state] of states) {
     formOf(action)?.toggleAttribute("data-unsaved", state.failed);

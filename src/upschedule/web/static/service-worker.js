@@ -1,5 +1,6 @@
-// Shows the last timetable without a connection, and takes the PDFs that a phone shares with the application.
-// What it keeps of a person is one page, which leaves with the account, the session or the next page of a stranger.
+// Shows the last timetable without a connection, and receives the PDFs that a phone shares with the application.
+// It stores one page of a person, and deletes it with the account, at the end of the session, or when the page shows
+// that the visitor is unknown.
 
 const HOME = "/";
 const PAGES = "pages";
@@ -9,7 +10,7 @@ const MARK = "<!-- offline -->";
 const ANSWER_MS_MAX = 10_000;
 const SHARED_FILES_MAX = 20;
 
-/** Numbers of the requests for the page: an answer that took longer never replaces one that was asked for later. */
+/** Numbers of the requests for the page, so that a slow answer never replaces the answer to a later request. */
 let asked = 0;
 let stored = 0;
 
@@ -24,7 +25,7 @@ addEventListener("fetch", (event) => {
     return;
   }
   if (request.method === "POST" && url.pathname.startsWith("/account")) {
-    // Signing out and deleting everything: nothing of it may stay on this device, nor arrive late.
+    // After signing out or deleting everything, no page may stay on this device, and no late answer may be stored.
     stored = ++asked;
     event.waitUntil(caches.delete(PAGES));
   } else if (request.method === "POST" && url.pathname === "/documents" && url.searchParams.has("shared")) {
@@ -36,13 +37,13 @@ addEventListener("fetch", (event) => {
   }
 });
 
-/** The page as it is now, or as it was last where no answer comes. */
+/** The current page, or the stored one if there is no answer. */
 async function page(event) {
   const kept = await caches.match(HOME, { cacheName: PAGES });
   const number = ++asked;
   try {
     const answer = fetch(event.request);
-    // Nothing to show instead: then the browser waits as it does without this script.
+    // Without a stored page, the browser waits for the answer as it does without this script.
     const fresh = await (kept ? Promise.race([answer, tooLate()]) : answer);
     if (fresh.ok) {
       event.waitUntil(store(fresh.clone(), number));
@@ -64,11 +65,11 @@ async function keep() {
       await store(answer, number);
     }
   } catch {
-    // Without a connection the page that was kept before stays.
+    // Without a connection, the stored page remains.
   }
 }
 
-/** With the files that the page needs, and without those of earlier releases. */
+/** Stores the page with the files that it needs, and deletes the files of earlier releases. */
 async function store(answer, number) {
   const text = await answer.clone().text();
   if (number < stored) {
@@ -93,7 +94,7 @@ async function asset(request) {
   return (await caches.match(request.url, { cacheName: ASSETS })) ?? fetch(request);
 }
 
-/** Says of which time the page is. */
+/** Adds the time at which the page was stored. */
 async function marked(kept) {
   const date = new Date(kept.headers.get("Date") ?? Date.now());
   const time = date.toLocaleString("en-ZA", { weekday: "long", day: "numeric", month: "long", hour: "2-digit", minute: "2-digit" });
@@ -105,7 +106,7 @@ async function marked(kept) {
   return new Response(text, { headers });
 }
 
-/** The page sends them, with all that it does for files which are chosen there. */
+/** Stores the shared files. The page then uploads them like files that are chosen there. */
 async function takeShared(request) {
   const files = (await request.formData()).getAll("file").filter((file) => file instanceof File);
   const cache = await caches.open(SHARED);

@@ -1,10 +1,10 @@
-// Sending files, two at a time, with the progress that only XMLHttpRequest tells.
+// Uploads files, two at a time. Only XMLHttpRequest reports the progress of an upload.
 import { OFFLINE, sentence } from "./problem.js";
 
 const AT_ONCE = 2;
 const TIMEOUT_MS = 300_000;
 
-// The first upload brings the cookie by which the server knows whose the next ones are: it goes alone.
+// A visitor's first upload runs alone: its answer sets the cookie that identifies the visitor for the next ones.
 let known = document.getElementById("upload").dataset.known === "yes";
 let running = 0;
 /** @type {(() => void)[]} */
@@ -13,7 +13,7 @@ const waiting = [];
 /**
  * @param {File} file @param {string} url @param {AbortSignal} signal
  * @param {(fraction: number) => void} onProgress
- * @returns {Promise<Record<string, any>>} the job; rejects with an Error whose message is the sentence to show; `inFile`: another try cannot help, `waitMs`: not before, `broken`: no answer came
+ * @returns {Promise<Record<string, any>>} the job; rejects with an Error whose message is the sentence to show; `inFile`: a retry cannot succeed, `waitMs`: time before which a retry is refused, `broken`: there was no answer
  */
 export async function upload(file, url, signal, onProgress) {
   await turn();
@@ -56,10 +56,10 @@ function post(file, url, signal, onProgress) {
         resolve(JSON.parse(request.responseText));
       } else {
         const told = sentence(request.getResponseHeader("Content-Type") ?? "", request.responseText);
-        // 400, 413: the cause lies in the file, and stays in it. A limit says when it ends.
+        // After 400 and 413, the cause is in the file, so a retry cannot succeed. A limit (429) says when it ends.
         const inFile = request.status === 400 || request.status === 413;
         const waitMs = request.status === 429 ? 1000 * Number(request.getResponseHeader("Retry-After") ?? 0) : 0;
-        // What a proxy says whose instance has died: nothing was answered.
+        // A proxy sends these when its instance has ended: the service did not answer.
         const broken = request.status === 502 || request.status === 504;
         reject(Object.assign(new Error(told), { inFile, waitMs, broken }));
       }
