@@ -1,6 +1,6 @@
 // Shows the last timetable without a connection, and receives the PDFs that a phone shares with the application.
-// It stores one page of a person, and deletes it with the account, at the end of the session, or when the page shows
-// that the visitor is unknown.
+// It stores one page of a person. The next page replaces it, also if it is that of a stranger; signing out and deleting
+// the account delete it.
 
 const HOME = "/";
 const PAGES = "pages";
