@@ -9,7 +9,9 @@ import msgspec
 from upschedule.calendars.assembly import CalendarAssembly
 from upschedule.calendars.clashes import clash_dates
 from upschedule.timetable.academic_year import AcademicYear, days
-from upschedule.timetable.event import Exam
+from upschedule.timetable.event import Event, Exam
+from upschedule.timetable.occurrences import Occurrence
+from upschedule.web.pages.choosing import others
 from upschedule.web.pages.grid import in_time_order
 from upschedule.web.pages.items import Item, item_of, own_item
 
@@ -64,21 +66,38 @@ def planned_days(assembly: CalendarAssembly, clashing: Clashing) -> Plan | None:
     for entry_id, event in assembly.visible:
         for occurrence in assembly.occurrences[entry_id]:
             date = occurrence.start.date()
-            item = item_of(
-                entry_id,
-                event,
-                date=date,
-                exam_end=f"{occurrence.end:%H:%M}" if isinstance(event, Exam) else "",
-                followed=occurrence.followed,
-                clashes=(entry_id, date) in clashing,
-                edit=assembly.calendar.edits.entries.get(entry_id),
-            )
+            item = _printed_item(assembly, entry_id, event, occurrence, clashes=(entry_id, date) in clashing)
             by_date[date].append(item)
     for entry_id, own in assembly.own:
         for occurrence in own.dates:
             date = occurrence.start.date()
             by_date[date].append(own_item(entry_id, own, occurrence, clashes=(entry_id, date) in clashing))
     return Plan(by_date, assembly.year) if by_date else None
+
+
+def others_between(assembly: CalendarAssembly, first: dt.date, last: dt.date) -> Mapping[dt.date, Sequence[Item]]:
+    """What another choice of groups and modules would show on these days, both included. Its clashes are not marked."""
+    by_date: defaultdict[dt.date, list[Item]] = defaultdict(list)
+    for entry_id, event in others(assembly):
+        for occurrence in assembly.occurrences[entry_id]:
+            if first <= occurrence.start.date() <= last:
+                item = _printed_item(assembly, entry_id, event, occurrence, clashes=False)
+                by_date[occurrence.start.date()].append(item)
+    return by_date
+
+
+def _printed_item(
+    assembly: CalendarAssembly, entry_id: str, event: Event, occurrence: Occurrence, *, clashes: bool
+) -> Item:
+    return item_of(
+        entry_id,
+        event,
+        date=occurrence.start.date(),
+        exam_end=f"{occurrence.end:%H:%M}" if isinstance(event, Exam) else "",
+        followed=occurrence.followed,
+        clashes=clashes,
+        edit=assembly.calendar.edits.entries.get(entry_id),
+    )
 
 
 def busy_times(plan: Plan) -> Plan:

@@ -142,12 +142,13 @@ def groups_summary(assembly: CalendarAssembly) -> GroupsSummary | None:
     """None where a schedule leaves no choice and has no clash."""
     left = sum(decision.is_open for decision in decisions(assembly.visible))
     clashes = sum(not clash.dismissed for clash in settled_clashes(assembly))
-    return GroupsSummary(open=left, clashes=clashes) if choosable(assembly) or clashes else None
+    return GroupsSummary(open=left, clashes=clashes) if open_entries(all_groups(assembly)) or clashes else None
 
 
 def choosable(assembly: CalendarAssembly) -> frozenset[str]:
-    """The entries of which another group can be attended."""
-    return open_entries(all_groups(assembly))
+    """The entries of which another group can be attended, those of hidden modules included."""
+    hidden = assembly.calendar.choices.hidden_events
+    return open_entries((entry_id, event) for entry_id, event in assembly.named if entry_id not in hidden)
 
 
 def groups_screen(assembly: CalendarAssembly, found: GroupProposals) -> GroupsScreen:

@@ -11,13 +11,21 @@ from upschedule.timetable.colours import Colour, colour_of
 from upschedule.timetable.edits import Edit
 from upschedule.timetable.event import Event, Exam, Lecture, Test
 from upschedule.web.pages.agenda import Month, months
-from upschedule.web.pages.days import BUSY, busy_times, clashing_occurrences, planned_days
+from upschedule.web.pages.choosing import Placing, dismissed_pairs, others, placings
+from upschedule.web.pages.days import BUSY, busy_times, clashing_occurrences, others_between, planned_days
 from upschedule.web.pages.documents import counted
 from upschedule.web.pages.evidence import RowToCheck, rows_to_check
 from upschedule.web.pages.modules import Module, modules
 from upschedule.web.pages.views import Agenda, Now, View, Wanted, agenda, present
 from upschedule.web.pages.warnings import EntryWarnings
-from upschedule.web.pages.week import RealWeek, Week, real_week, typical_weeks
+from upschedule.web.pages.week import (
+    RealWeek,
+    Week,
+    real_week,
+    typical_weeks,
+    with_other_classes,
+    with_other_entries,
+)
 
 #: Entries with their ids, as the calendar names them.
 Named = Sequence[tuple[str, Event]]
@@ -27,6 +35,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """`colours` are the modules'. `week`, `agenda` and `now` are None until there is a calendar with dates.
 
     `choosable` are the entries whose owner may attend another group instead; with `editable` all can be edited.
+    `placings` and `dismissed` let the script show another choice at once (`choosing`).
     `to_check` are entries whose rows have warnings, `rows` says by module how many were read.
     """
 
@@ -45,6 +54,8 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     to_check: tuple[RowToCheck, ...] = ()
     rows: Mapping[str, str] = {}
     choosable: frozenset[str] = frozenset()
+    placings: Mapping[str, Placing] = {}
+    dismissed: str = ""
     editable: bool = False
 
     @property
@@ -76,14 +87,13 @@ def schedule(
     """Without dates. Modules that are hidden stay in the list, to be shown again. `ends` as in `agenda.months`."""
     listed = modules([event for _, event in named], choices)
     shown = [(entry_id, event) for entry_id, event in named if is_shown(entry_id, event, choices)]
-    lectures = [(entry_id, event) for entry_id, event in shown if isinstance(event, Lecture)]
     dated = [(entry_id, event) for entry_id, event in shown if isinstance(event, Test | Exam)]
     return Schedule(
         summary=_summary(named),
         shown=f"{len(shown)} of {len(named)} entries are shown." if len(shown) < len(named) else "All are shown.",
         modules=listed,
         colours={module.name: module.colour for module in listed},
-        typical=typical_weeks(lectures, edits),
+        typical=typical_weeks(_lectures(shown), edits),
         months=months(dated, ends, edits=edits),
         warnings=warnings,
         to_check=rows_to_check(shown, warnings),
@@ -104,16 +114,22 @@ def with_dates(shown: Schedule, assembly: CalendarAssembly, wanted: Wanted, now:
         for entry_id, event in dated
         if isinstance(event, Exam)
     }
+    edits, today = assembly.calendar.edits.entries, now.date()
+    week = real_week(plan, wanted.week, today)
+    sunday = week.monday + dt.timedelta(days=6)
     return msgspec.structs.replace(
         shown,
+        placings=placings(assembly),
+        dismissed=dismissed_pairs(assembly),
+        typical=with_other_classes(shown.typical, _lectures(assembly.visible), _lectures(others(assembly)), edits),
         colours={
             own.title: assembly.calendar.choices.colours.get(own.title) or colour_of(own.title)
             for _, own in assembly.own
         }
         | dict(shown.colours),
-        months=months(dated, ends, clashing, assembly.calendar.edits.entries),
-        week=real_week(plan, wanted.week, now.date()),
-        agenda=agenda(plan, wanted.since, now.date()),
+        months=months(dated, ends, clashing, edits),
+        week=with_other_entries(week, plan, others_between(assembly, week.monday, sunday), today),
+        agenda=agenda(plan, wanted.since, today),
         now=present(plan, now),
     )
 
@@ -132,6 +148,10 @@ def busy_schedule(assembly: CalendarAssembly, wanted: Wanted, now: dt.datetime) 
         has_exams=False,
         week=real_week(busy_times(plan), wanted.week, now.date()) if plan else None,
     )
+
+
+def _lectures(named: Named) -> list[tuple[str, Lecture]]:
+    return [(entry_id, event) for entry_id, event in named if isinstance(event, Lecture)]
 
 
 def _summary(named: Named) -> str:

@@ -7,11 +7,13 @@ import msgspec
 
 from upschedule.timetable.edits import Edit
 from upschedule.timetable.event import DAYS, Lecture
+from upschedule.web.pages.choosing import term_of
 from upschedule.web.pages.days import Plan, PlannedDay, span
 from upschedule.web.pages.grid import Block, Frame, frame
 from upschedule.web.pages.items import Item, item_of
 
-_FIRST_TERM, _SECOND_TERM = frozenset({"S1", "Q1", "Q2"}), frozenset({"S2", "Q3", "Q4"})
+#: The title of the typical week of classes that belong to no term.
+_EVERY_WEEK = "Every week"
 #: Days that a typical week always has, and that a real week has.
 _WORKING_DAYS, _REAL_DAYS = 5, 6
 _WEEK = dt.timedelta(weeks=1)
@@ -21,13 +23,22 @@ NamedLecture = tuple[str, Lecture]
 
 
 class WeekDay(msgspec.Struct, frozen=True, kw_only=True):
-    """One column of the grid. `date` is None in a typical week; `note` says what is special about the day."""
+    """One column of the grid. `date` is None in a typical week; `note` says what is special about the day.
+
+    `others` is what another choice of groups and modules would show.
+    """
 
     name: str
     blocks: tuple[Block, ...]
     date: dt.date | None = None
     note: str = ""
     today: bool = False
+    others: tuple[Item, ...] = ()
+
+    @property
+    def number(self) -> int:
+        """0 for Monday."""
+        return DAYS.index(self.name)
 
     @property
     def day(self) -> str:
@@ -35,11 +46,25 @@ class WeekDay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Week(msgspec.Struct, frozen=True, kw_only=True):
-    """`title` names the term of a typical week, or the dates of a real one."""
+    """`title` names the term of a typical week, or the dates of a real one.
+
+    `spare` are all seven days with what is not shown, for the script; `fewest_days` are shown in any case. A typical
+    week is not `shown` if only another choice of groups and modules has classes in its term.
+    """
 
     title: str
     days: tuple[WeekDay, ...]
     frame: Frame
+    spare: tuple[WeekDay, ...] = ()
+    fewest_days: int = 0
+    shown: bool = True
+    #: Of a real week without its Sunday, and with it.
+    titles: tuple[str, ...] = ()
+
+    @property
+    def term(self) -> str:
+        """Of a typical week, empty for each term."""
+        return "" if self.title == _EVERY_WEEK else self.title
 
 
 class RealWeek(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,12 +79,61 @@ class RealWeek(msgspec.Struct, frozen=True, kw_only=True):
 
 def typical_weeks(lectures: Sequence[NamedLecture], edits: Mapping[str, Edit] = {}) -> tuple[Week, ...]:
     """A week for each term that has classes; year modules appear in both, unless there is nothing but them."""
-    terms = {_term(lecture) for _, lecture in lectures} - {""}
+    terms = {term_of(lecture) for _, lecture in lectures} - {""}
     if not terms:
-        return (_typical("Every week", lectures, edits),) if lectures else ()
+        return (_typical(_EVERY_WEEK, lectures, edits),) if lectures else ()
     return tuple(
-        _typical(term, [named for named in lectures if _term(named[1]) in {term, ""}], edits) for term in sorted(terms)
+        _typical(term, [named for named in lectures if term_of(named[1]) in {term, ""}], edits)
+        for term in sorted(terms)
     )
+
+
+def with_other_classes(
+    weeks: Sequence[Week],
+    shown: Sequence[NamedLecture],
+    others: Sequence[NamedLecture],
+    edits: Mapping[str, Edit] = {},
+) -> tuple[Week, ...]:
+    """The typical weeks of the classes that are `shown`, and all that other choices would show.
+
+    A week that only other choices have is added without being shown; one without any class has no weeks to add to.
+    """
+    by_term = {week.term: week for week in weeks}
+    possible = {term_of(lecture) for _, lecture in (*shown, *others)}
+    found: list[Week] = []
+    for term in sorted(possible, key=lambda term: (not term, term)) if weeks else ():
+        week = by_term.get(term)
+        spare = others if week else (*shown, *others)
+        by_day: dict[str, list[Item]] = {day: [] for day in DAYS}
+        for entry_id, lecture in spare:
+            if term_of(lecture) in {term, ""}:
+                by_day[lecture.day].append(item_of(entry_id, lecture, edit=edits.get(entry_id)))
+        found.append(
+            msgspec.structs.replace(
+                week or _typical(term or _EVERY_WEEK, [], edits),
+                spare=tuple(WeekDay(name=day, blocks=(), others=tuple(by_day[day])) for day in DAYS),
+                fewest_days=_WORKING_DAYS,
+                shown=week is not None,
+            )
+        )
+    return tuple(found)
+
+
+def with_other_entries(
+    found: RealWeek, plan: Plan, others: Mapping[dt.date, Sequence[Item]], today: dt.date
+) -> RealWeek:
+    """The real week, with the entries that other choices would show."""
+    days = plan.between(found.monday, found.monday + dt.timedelta(days=6))
+    spare = tuple(
+        WeekDay(
+            name=DAYS[day.date.weekday()], blocks=(), date=day.date, note=day.note, today=day.date == today,
+            others=tuple(others.get(day.date, ())),
+        )
+        for day in days
+    )  # fmt: skip
+    titles = tuple(_dates(found.monday, day.date) for day in days[_REAL_DAYS - 1 :])
+    week = msgspec.structs.replace(found.week, spare=spare, fewest_days=_REAL_DAYS, titles=titles)
+    return msgspec.structs.replace(found, week=week)
 
 
 def real_week(plan: Plan, wanted: dt.date | None, today: dt.date) -> RealWeek:
@@ -93,12 +167,6 @@ def _next_with_content(plan: Plan, monday: dt.date, last: dt.date) -> dt.date:
 
 def _has_content(plan: Plan, monday: dt.date) -> bool:
     return any(day.items or day.note for day in plan.between(monday, monday + dt.timedelta(days=6)))
-
-
-def _term(lecture: Lecture) -> str:
-    if lecture.offered in _FIRST_TERM:
-        return "First semester"
-    return "Second semester" if lecture.offered in _SECOND_TERM else ""
 
 
 def _typical(title: str, lectures: Sequence[NamedLecture], edits: Mapping[str, Edit]) -> Week:

@@ -6,9 +6,11 @@ import { startPhone } from "./phone.js";
 import { startPrinting } from "./printing.js";
 import { startRemoval } from "./removal.js";
 import { startSaving } from "./saving.js";
+import { startWeeks } from "./weeks.js";
 
 startParts();
 startSaving();
+startWeeks();
 startRemoval();
 startPrinting();
 startDocuments();
