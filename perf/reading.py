@@ -1,4 +1,4 @@
-"""Measures how fast a schedule becomes cells, beside PyMuPDF's words and pdfplumber's tables.
+"""Measures how fast a schedule becomes cells, beside the words of PyMuPDF and of pypdfium2, and pdfplumber's tables.
 
 Run: `.venv/bin/python perf/reading.py [FILE …]`. Without files it takes generated ones, and real samples where they
 are at hand. Times are processor time, the best of several rounds in turn, since other programs share the machine; a
@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import pdfplumber
 import pymupdf
+import pypdfium2
 
 from tests.support.documents import refused
 from tests.support.documents.reading import extract
@@ -72,6 +73,22 @@ def plumber(data: bytes) -> float:
         return timed(lambda: [page.extract_tables() for page in document.pages])
 
 
+def pdfium(data: bytes) -> float:
+    """Pieces of text with their frames, the nearest that it has to words."""
+    document = pypdfium2.PdfDocument(data)
+
+    def read() -> None:
+        for page in document:
+            text = page.get_textpage()
+            for number in range(text.count_rects()):
+                text.get_text_bounded(*text.get_rect(number))
+
+    try:
+        return timed(read)
+    finally:
+        document.close()
+
+
 def timed(work: Callable[[], Any]) -> float:
     start = time.process_time()
     work()
@@ -87,22 +104,26 @@ def documents() -> dict[str, bytes]:
 
 def main() -> int:
     """Print a row a document; 1 if a goal is missed."""
-    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in ("pymupdf", "pdfplumber"))
+    versions = ", ".join(
+        f"{name} {importlib.metadata.version(name)}" for name in ("pymupdf", "pypdfium2", "pdfplumber")
+    )
     print(f"Python {platform.python_version()}, {versions}; {ROUNDS} rounds; python {' '.join(sys.argv)}")
     print(f"{'document':30}{'pages':>6}{'words ms':>10}{'cells ms':>10}{'open ms':>10}{'events ms':>11}", end="")
-    print(f"{'plumber ms':>12}", end="")
-    print(f"{'cells/words':>13}{'plumber/cells':>15}")
+    print(f"{'pdfium ms':>11}{'plumber ms':>12}", end="")
+    print(f"{'cells/words':>13}{'cells/pdfium':>14}{'plumber/cells':>15}")
     missed = False
     for name, data in documents().items():
-        best = {way: min(way(data) for _ in range(3)) for way in (words, cells, opening, events)}
+        best = {way: min(way(data) for _ in range(3)) for way in (words, cells, opening, events, pdfium)}
         for _ in range(ROUNDS):
             best = {way: min(took, way(data)) for way, took in best.items()}
         slow = min(plumber(data) for _ in range(PLUMBER_ROUNDS))
         over, under = best[cells] / best[words], slow / best[cells]
         missed = missed or over > WORDS_RATIO_MAX or under < PLUMBER_RATIO_MIN
-        row = "".join(f"{took * 1000:{width}.2f}" for took, width in zip(best.values(), (10, 10, 10, 11), strict=True))
+        row = "".join(
+            f"{took * 1000:{width}.2f}" for took, width in zip(best.values(), (10, 10, 10, 11, 11), strict=True)
+        )
         pages = pymupdf.open(stream=data).page_count
-        print(f"{name:30}{pages:6}{row}{slow * 1000:12.0f}{over:13.2f}{under:15.0f}")
+        print(f"{name:30}{pages:6}{row}{slow * 1000:12.0f}{over:13.2f}{best[cells] / best[pdfium]:14.2f}{under:15.0f}")
     return int(missed)
 
 

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,13 +61,15 @@ class Stack(NamedTuple):
 
 
 @contextmanager
-def running_stack(python: Path, settings: Mapping[str, str] | None = None) -> Iterator[Stack]:
+def running_stack(
+    python: Path, settings: Mapping[str, str] | None = None, *, data: Path | None = None
+) -> Iterator[Stack]:
     """Raises RuntimeError with the last lines printed where the system is not ready in time.
 
-    `settings` are environment variables.
+    `settings` are environment variables. Without `data`, the system has a new folder, which is removed after it.
     """
-    with tempfile.TemporaryDirectory(prefix="upschedule-perf-") as data:
-        environment = {**os.environ, "PORT": str(free_port()), "UPSCHEDULE_DATA": data, "PYTHONUNBUFFERED": "1"}
+    with nullcontext(str(data)) if data else tempfile.TemporaryDirectory(prefix="upschedule-perf-") as folder:
+        environment = {**os.environ, "PORT": str(free_port()), "UPSCHEDULE_DATA": folder, "PYTHONUNBUFFERED": "1"}
         environment |= settings or {}
         process = subprocess.Popen(
             # The kernel ends the system when this program ends, in any way.
@@ -94,7 +96,7 @@ def running_stack(python: Path, settings: Mapping[str, str] | None = None) -> It
             url = next((line.removeprefix("ready: ") for line in lines if line.startswith("ready: ")), None)
             if url is None:
                 raise RuntimeError("the system did not become ready:\n" + "\n".join(lines[-20:]))
-            yield Stack(url=url, supervisor=process.pid, data=Path(data), lines=tuple(lines), output=lines)
+            yield Stack(url=url, supervisor=process.pid, data=Path(folder), lines=tuple(lines), output=lines)
         finally:
             process.terminate()
             process.wait(STOP_SECONDS_MAX)
