@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import msgspec
 import psycopg
@@ -10,7 +9,8 @@ import pytest
 from minio.deleteobjects import DeleteObject
 from minio.error import S3Error
 
-from tests.support.cluster.tooling.backup_site import BUCKET, BackupSite, running_site, writing
+from tests.support.cluster.tooling.backup_site import BUCKET, BackupSite, running_site, small_disk, writing
+from tests.support.servers import scratch_directory
 from upschedule.operations.cluster_backup.errors import NeverQuiet, NotVerified, StepFailed, UnknownBackup
 from upschedule.operations.cluster_backup.model import Record
 from upschedule.operations.cluster_backup.reference import take_reference
@@ -159,14 +159,18 @@ def test_a_label_that_does_not_exist_is_refused(site: BackupSite) -> None:
         site.backups.verify("20200101-000000F")
 
 
-def test_a_scratch_folder_without_room_is_no_verified_backup(site: BackupSite, record: Record, tmp_path: Path) -> None:
-    """In this test the folder cannot be written to at all."""
-    file = tmp_path / "file"
-    file.write_text("")
-    blocked = replace(site.backups, scratch=replace(site.backups.scratch, folder=file / "restored"))
-    with pytest.raises(NotVerified, match="it cannot be restored"):
-        blocked.verify(record.backup.label)
+def test_a_scratch_folder_without_room_is_no_verified_backup(site: BackupSite, record: Record) -> None:
+    """The folder is on a disk that is smaller than the database. Nothing is left on it (R9.2, R9.5)."""
+    with scratch_directory() as folder, small_disk(folder / "small", 10_000_000):
+        small = replace(site.backups, scratch=replace(site.backups.scratch, folder=folder / "small"))
+        with pytest.raises(NotVerified, match=r"it cannot be restored: .*unable to write"):
+            small.verify(record.backup.label)
+        left = list((folder / "small").iterdir())
+    state = site.backups.show(record.backup.label)
     site.backups.records.put(record)
+
+    assert not state.verified
+    assert left == []
 
 
 def test_an_operator_reads_what_there_is(site: BackupSite, record: Record) -> None:

@@ -86,6 +86,17 @@ def test_a_server_that_restarts_ends_the_backup_that_is_being_made(site: BackupS
     assert site.backups.back_up().verified
 
 
+def test_a_backup_with_another_key_changes_nothing(site: BackupSite, record: Record) -> None:
+    """The command ends with its exit code, and the backups that were made with the right key still count (R9.5)."""
+    before = [backup.label for backup, _ in site.backups.list()]
+    with site.started("now", environment={"PGBACKREST_REPO1_CIPHER_PASS": "another"}) as process:
+        _, errors = process.communicate(timeout=120)
+
+    assert process.returncode == 3, errors
+    assert [backup.label for backup, _ in site.backups.list()] == before
+    assert site.backups.verify(record.backup.label).verified
+
+
 def test_a_clock_that_is_moved_back_removes_nothing(site: BackupSite, record: Record) -> None:
     """Neither backups nor versions that can still be brought back; one that is moved on keeps the newest (R9.1)."""
     labels = [backup.label for backup, _ in site.backups.list()]

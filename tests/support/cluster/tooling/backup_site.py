@@ -286,10 +286,28 @@ def repository_variables(store: LockedStore, folder: Path) -> dict[str, str]:
 
 
 @contextmanager
-def running_site(*, program_seconds: float = 60) -> Iterator[BackupSite]:
-    """With the schema of this release, in folders of its own."""
-    with scratch_directory() as scratch, _running_site(scratch, program_seconds) as site:
+def running_site(*, program_seconds: float = 60, store_bytes: int | None = None) -> Iterator[BackupSite]:
+    """With the schema of this release, in folders of its own. `store_bytes` is the size of the store's own disk."""
+    with (
+        scratch_directory() as scratch,
+        small_disk(scratch / "repository", store_bytes),
+        _running_site(scratch, program_seconds) as site,
+    ):
         yield site
+
+
+@contextmanager
+def small_disk(folder: Path, size_bytes: int | None) -> Iterator[None]:
+    """Mounts a file system in memory, for which root is needed."""
+    if size_bytes is None:
+        yield
+        return
+    folder.mkdir(mode=0o755)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size_bytes},mode=755", "tmpfs", folder], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
 
 
 @contextmanager
