@@ -41,7 +41,7 @@ job "alertmanager" {
   datacenters = [var.datacenters]
   type        = "service"
 
-  # A configuration with which it is not healthy in time is replaced by the one before, by Nomad itself and at once.
+  # If the service is not healthy in time, Nomad restores the previous configuration automatically.
   update {
     health_check      = "checks"
     auto_revert       = true
@@ -51,7 +51,7 @@ job "alertmanager" {
   }
 
   group "alertmanager" {
-    # One: Prometheus sends again what an instance that is away did not get.
+    # Only one instance: Prometheus sends again what an instance that is away did not get.
     count = 1
 
     # Silences and what was sent already follow the instance from node to node. No host volume: a lost disk of the stores

@@ -183,7 +183,7 @@ job "api" {
   datacenters = [var.datacenters]
   type        = "service"
 
-  # As the stack's Nomad Variable `stack/applied` has them, so that what runs can be compared with the stack.
+  # The Nomad Variable `stack/applied` has the same values, for comparing what runs with the stack.
   meta {
     release  = local.release.version
     secrets  = var.secrets_fingerprint
@@ -204,7 +204,7 @@ job "api" {
     health_check     = "checks"
     min_healthy_time = "${local.release.min_healthy_seconds}s"
     healthy_deadline = "${local.release.healthy_seconds}s"
-    # None: a failed instance fails the deployment at once. With a deadline, Nomad would start others until then.
+    # Without a deadline, the first failed instance fails the deployment. With one, Nomad would start others until it ends.
     progress_deadline = "0s"
   }
 

@@ -77,7 +77,7 @@ job "autoscaler" {
   datacenters = [var.datacenters]
   type        = "service"
 
-  # A configuration with which it is not healthy in time is replaced by the one before, by Nomad itself and at once.
+  # If the service is not healthy in time, Nomad restores the previous configuration automatically.
   update {
     health_check      = "checks"
     auto_revert       = true
@@ -87,7 +87,7 @@ job "autoscaler" {
   }
 
   group "autoscaler" {
-    # One: two would scale against each other.
+    # Only one instance: two would scale against each other.
     count = 1
 
     network {

@@ -111,7 +111,7 @@ job "exporter" {
   datacenters = [var.datacenters]
   type        = local.exporter.type
 
-  # A configuration with which it is not healthy in time is replaced by the one before, by Nomad itself and at once.
+  # If the service is not healthy in time, Nomad restores the previous configuration automatically.
   update {
     health_check      = "checks"
     auto_revert       = local.exporter.type == "service"

@@ -73,7 +73,7 @@ job "log-shipper" {
   datacenters = [var.datacenters]
   type        = "service"
 
-  # A configuration with which it is not healthy in time is replaced by the one before, by Nomad itself and at once.
+  # If the service is not healthy in time, Nomad restores the previous configuration automatically.
   update {
     health_check      = "checks"
     auto_revert       = true
@@ -83,7 +83,7 @@ job "log-shipper" {
   }
 
   group "log-shipper" {
-    # One: two would send every line twice.
+    # Only one instance: two would send every line twice.
     count = 1
 
     # Positions and buffer: a new allocation continues with them, also on another node, while the old one can be reached.

@@ -70,7 +70,7 @@ job "object-copies" {
     release = local.release.version
   }
 
-  # A release of it that is not healthy in time is replaced by the one before, by Nomad itself and at once.
+  # If the release is not healthy in time, Nomad restores the previous one automatically.
   update {
     auto_revert       = true
     health_check      = "checks"
@@ -151,7 +151,7 @@ job "object-copies" {
     task "copy" {
       driver = "exec"
       user   = var.user
-      # It ends at once; the next one does what is left.
+      # It needs no time to end: the next instance does the rest.
       kill_timeout = "5s"
 
       # A service of the task, not of the group: no check runs while the release is unpacked. Whether the stores answer is

@@ -69,7 +69,7 @@ job "pgbouncer" {
   datacenters = [var.datacenters]
   type        = "service"
 
-  # A configuration with which it is not healthy in time is replaced by the one before, by Nomad itself and at once.
+  # If the service is not healthy in time, Nomad restores the previous configuration automatically.
   update {
     health_check      = "checks"
     auto_revert       = true

@@ -108,7 +108,7 @@ job "prometheus" {
   datacenters = [var.datacenters]
   type        = "service"
 
-  # A configuration with which it is not healthy in time is replaced by the one before, by Nomad itself and at once.
+  # If the service is not healthy in time, Nomad restores the previous configuration automatically.
   update {
     health_check      = "checks"
     auto_revert       = true
@@ -118,7 +118,7 @@ job "prometheus" {
   }
 
   group "prometheus" {
-    # One: two servers on one folder would destroy it.
+    # Only one instance: two servers on one folder would destroy it.
     count = 1
 
     network {

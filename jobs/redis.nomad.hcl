@@ -85,7 +85,7 @@ job "redis" {
   datacenters = [var.datacenters]
   type        = "service"
 
-  # A configuration with which it is not healthy in time is replaced by the one before, by Nomad itself and at once.
+  # If the service is not healthy in time, Nomad restores the previous configuration automatically.
   update {
     health_check      = "checks"
     auto_revert       = true
@@ -95,7 +95,7 @@ job "redis" {
   }
 
   group "redis" {
-    # One: two servers on one append-only file would destroy it.
+    # Only one instance: two servers on one append-only file would destroy it.
     count = 1
 
     network {

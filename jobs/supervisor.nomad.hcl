@@ -91,7 +91,7 @@ job "supervisor" {
   }
 
   group "supervisor" {
-    # One: two would do everything twice.
+    # Only one instance: two would do everything twice.
     count = 1
 
     network {

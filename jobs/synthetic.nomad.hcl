@@ -70,7 +70,7 @@ job "synthetic" {
     release = local.release.version
   }
 
-  # A release of it that is not healthy in time is replaced by the one before, by Nomad itself and at once.
+  # If the release is not healthy in time, Nomad restores the previous one automatically.
   update {
     auto_revert       = true
     health_check      = "checks"
@@ -80,7 +80,7 @@ job "synthetic" {
   }
 
   group "synthetic" {
-    # One: two would remove each other's documents.
+    # Only one instance: two would remove each other's documents.
     count = 1
 
     network {
@@ -151,7 +151,7 @@ job "synthetic" {
     task "run" {
       driver = "exec"
       user   = var.user
-      # It ends at once; what it leaves is removed by the next one.
+      # It needs no time to end: the next instance removes what it leaves.
       kill_timeout = "5s"
 
       # A service of the task, not of the group: no check runs while the release is unpacked. Whether the service is well is

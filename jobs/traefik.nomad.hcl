@@ -109,7 +109,7 @@ job "traefik" {
   datacenters = [var.datacenters]
   type        = "service"
 
-  # A configuration with which it is not healthy in time is replaced by the one before, by Nomad itself and at once.
+  # If the service is not healthy in time, Nomad restores the previous configuration automatically.
   update {
     health_check      = "checks"
     auto_revert       = true
@@ -119,7 +119,7 @@ job "traefik" {
   }
 
   group "traefik" {
-    # One: the ports are fixed, and ACME's certificates are in one file.
+    # Only one instance: the ports are fixed, and ACME's certificates are in one file.
     count = 1
 
     network {

@@ -56,7 +56,10 @@ WAYS: dict[str, Callable[[], None]] = {
 
 
 def write(way: str) -> None:
-    """In a process of its own, whose standard output is thrown away; prints the seconds of a line as an error."""
+    """Logs lines in a separate process, whose standard output is discarded.
+
+    Prints the seconds of a line to standard error.
+    """
     WAYS[way]()
     log = structlog.stdlib.get_logger("upschedule.web")
     structlog.contextvars.bind_contextvars(request_id="0f9c7a4e-4f4b-4f5e-9a3b-111111111111")

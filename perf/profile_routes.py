@@ -59,7 +59,10 @@ def part_of(frames: list[str]) -> str:
 
 
 def shares(recorded: str) -> dict[str, float]:
-    """By part, largest first, from py-spy's raw format: frames separated by semicolons, and the number of samples."""
+    """The share of each part, largest first.
+
+    The input is py-spy's raw format: frames separated by semicolons, and the number of samples.
+    """
     counted: Counter[str] = Counter()
     for line in recorded.splitlines():
         stack, _, samples = line.rpartition(" ")

@@ -40,17 +40,17 @@ class Stack(NamedTuple):
         return dict(re.findall(r"^  (\S.*?)  +(\S+)$", "\n".join(self.lines), re.MULTILINE))
 
     def passwords(self, server: str) -> dict[str, str]:
-        """By user; `server` is the pattern of the folder that the server has in the data."""
+        """The passwords by user. `server` is the pattern of the server's folder in the data."""
         [file] = self.data.glob(f"{server}/passwords.json")
         return msgspec.json.decode(file.read_bytes(), type=dict[str, str])
 
     def postgres_url(self) -> str:
-        """As the superuser."""
+        """The URL for the superuser."""
         password = self.passwords("postgres")["postgres"]
         return f"postgresql://postgres:{password}@{self.addresses()['PostgreSQL']}/upschedule"
 
     def cache_url(self) -> str:
-        """As the operator's user of the Redis for cached data."""
+        """The URL of the Redis for cached data, for the operator's user."""
         password = self.passwords("*cache*")["default"]
         return f"redis://:{password}@{self.addresses()['Redis (cache)']}/0"
 

@@ -58,7 +58,7 @@ class Store:
         return response.status
 
     def _signed(self, path: str, query: str, body: bytes, headers: Mapping[str, str]) -> dict[str, str]:
-        """By version 4 of Amazon's signatures."""
+        """Signs the request by version 4 of Amazon's signatures."""
         moment = datetime.now(tz=UTC)
         stamp, day = moment.strftime("%Y%m%dT%H%M%SZ"), moment.strftime("%Y%m%d")
         digest = hashlib.sha256(body).hexdigest()

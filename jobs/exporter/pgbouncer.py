@@ -120,7 +120,7 @@ def families(
     rows: Sequence[Mapping[str, Any]],
     labels: Sequence[str],
 ) -> Iterator[Metric]:
-    """Of PgBouncer's own database nothing."""
+    """The metrics of all databases except PgBouncer's own."""
     for name, (sentence, columns) in metrics.items():
         family = kind(f"pgbouncer_{name}", sentence, labels=labels)
         for row in rows:

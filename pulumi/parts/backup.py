@@ -203,7 +203,7 @@ def data_variables(settings: BackupConfig, target: Target) -> dict[str, pulumi.I
 
 
 def object_lines(stores: Stores) -> str:
-    """Where the application's object store is."""
+    """The address of the application's object store."""
     values = {
         "ENDPOINT": stores.object_store_endpoint,
         "SECURE": json.dumps(stores.object_store_secure),

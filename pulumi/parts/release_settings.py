@@ -23,9 +23,9 @@ def accepted_settings(manifest: Manifest) -> Accepted:
 
 
 def known_only(values: Mapping[str, V], accepted: Accepted) -> dict[str, V]:
-    """Without variables that the release does not know: an older one would refuse to start with them.
+    """Leaves out the program's variables that the release does not know.
 
-    It is for the program's own variables; what the operator sets is refused instead.
+    An older release would refuse to start with them. Unknown variables of the operator are not left out but refused.
     """
     return {
         name: value

@@ -137,7 +137,7 @@ class Stores:
 
 @dataclass(frozen=True, kw_only=True)
 class Archive:
-    """Where PostgreSQL's write-ahead log goes: variables of pgBackRest, as lines and as secrets by name.
+    """The archive of PostgreSQL's write-ahead log: variables of pgBackRest, as lines and as secrets by name.
 
     A segment with changes is archived after `seconds` even if it is not full. The archive may delay the end of the
     server by `stop_seconds`.

@@ -23,17 +23,24 @@ INSTEAD = {
 }
 WORDS = re.compile(rf"\b(?:{'|'.join(INSTEAD)})\b", re.IGNORECASE)
 FOLDERS = ("src", "tools", "perf", "pulumi", "jobs", "tests")
+#: A docstring that begins like this continues the name of its function, such as `page`: "Of the visitor".
+FRAGMENT = re.compile(r"(?:Of|As|By(?! default)|To which|Where) ")
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 CODE = re.compile(r"^```.*?^```$|`[^`\n]*`|\]\([^)]*\)", re.DOTALL | re.MULTILINE)
 #: Debian's user without rights.
 ALLOWED = re.compile(r"\bthe user nobody\b")
 
 
-def prose_of(source: str) -> Iterator[str]:
-    """The docstrings and comments of a Python module, without code."""
+def docstrings_of(source: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            yield CODE.sub("", ast.get_docstring(node) or "")
+            yield ast.get_docstring(node) or ""
+
+
+def prose_of(source: str) -> Iterator[str]:
+    """The docstrings and comments of a Python module, without code."""
+    for docstring in docstrings_of(source):
+        yield CODE.sub("", docstring)
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
         if token.type == tokenize.COMMENT:
             yield CODE.sub("", token.string)
@@ -73,6 +80,19 @@ def test_comments_and_docstrings_use_plain_words() -> None:
     }
 
     assert found == {}
+
+
+def test_docstrings_begin_with_a_sentence() -> None:
+    """A docstring is read without the name above it, in an editor or in the OpenAPI document."""
+    found = [
+        f"{module.relative_to(ROOT)}: {prose[:60]}"
+        for module in modules()
+        if not module.is_relative_to(ROOT / "tests")
+        for prose in docstrings_of(module.read_text(encoding="utf-8"))
+        if FRAGMENT.match(prose)
+    ]
+
+    assert found == []
 
 
 def test_names_of_tests_use_plain_words() -> None:

@@ -114,7 +114,7 @@ def libc() -> tuple[str, tuple[int, int]]:
 
 
 def choose(wheels: Sequence[Wheel], machine: str, library: tuple[str, tuple[int, int]]) -> Wheel | None:
-    """Of the wheels that run on this machine, chooses the one that was built against the newest C library."""
+    """Chooses, from the wheels that run on this machine, the one that was built against the newest C library."""
     fitting = [
         (version, wheel)
         for wheel in wheels

@@ -114,7 +114,7 @@ def source_of_dates(assembly: CalendarAssembly) -> str:
 
 
 def _estimated_terms(given: AcademicYear, needed: Sequence[Term], estimate: Estimate | None) -> dict[Term, Period]:
-    """Only what is needed and not entered, so that an estimate contradicts no date that was entered."""
+    """Estimates the needed terms whose dates are not entered, so that no estimate contradicts an entered date."""
     terms = estimate.terms if estimate else {}
     return {term: terms[term] for term in needed if term in terms and given.periods(term) is None}
 

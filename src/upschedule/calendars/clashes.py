@@ -41,9 +41,10 @@ def settled_clashes(assembly: CalendarAssembly) -> tuple[CalendarClash, ...]:
 
 
 def clash_dates(assembly: CalendarAssembly) -> Mapping[str, frozenset[dt.date]]:
-    """By entry id: the dates on which it clashes with another one, unless settled otherwise or dismissed.
+    """The dates on which each entry clashes with another one, by entry id.
 
-    What has no clash is left out. Use it to mark an occurrence.
+    Clashes that an open decision can still avoid and dismissed clashes do not count. Entries without clashes are left
+    out.
     """
     found: defaultdict[str, set[dt.date]] = defaultdict(set)
     for clash in settled_clashes(assembly):

@@ -73,7 +73,7 @@ class RecordRepository:
         return row["body"] if row else None
 
     async def store_file(self, module: str, basis: bytes, body: bytes) -> None:
-        """Also deletes files of single modules that were built from other inputs."""
+        """Stores the file, and deletes files of single modules that were built from other inputs."""
         values = {"calendar_id": self._calendar_id, "module": module, "basis": basis, "body": body}
         await self._connection.execute(_STORE_FILE, values)
         await self._connection.execute(_DELETE_STALE_MODULES, values)

@@ -54,7 +54,7 @@ keep_hours = click.option(
 
 @dataclass(frozen=True, kw_only=True)
 class BackupPlaces:
-    """Where backups are: pgBackRest's repository with its variables, and the same bucket for what is beside it."""
+    """The places of the backups: pgBackRest's repository with its variables, and the bucket for everything else."""
 
     variables: Mapping[str, str]
     bucket: Bucket
@@ -80,7 +80,7 @@ class BackupPlaces:
 
 
 def places() -> BackupPlaces:
-    """From the environment. Raises click.UsageError."""
+    """Reads the places from the environment. Raises click.UsageError."""
     variables = repository_variables(os.environ)
     try:
         address = bucket_address(variables)
@@ -90,12 +90,12 @@ def places() -> BackupPlaces:
 
 
 def database_url() -> str:
-    """Of the backup role, from the environment. Raises click.UsageError."""
+    """The URL for the backup role, from the environment. Raises click.UsageError."""
     return migration_options.database_url(_DATABASE_URL, _given(os.environ, _DATABASE_URL))
 
 
 def object_backup(found: BackupPlaces, keep: float) -> ObjectBackup:
-    """With the application's object store, from the environment. Raises click.UsageError."""
+    """The backup of the application's object store, from the environment. Raises click.UsageError."""
     return ObjectBackup(dsn=database_url(), uploads=Bucket(_uploads()), copies=found.copies(), keep_hours=keep)
 
 

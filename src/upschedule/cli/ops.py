@@ -61,7 +61,7 @@ class Slow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Scheduler(msgspec.Struct, frozen=True, kw_only=True):
-    """Where it is, and the token for it; empty: to be found."""
+    """The address of a scheduler and the token for it. If they are empty, the command looks for them in the cluster."""
 
     address: str
     token: str
@@ -345,7 +345,7 @@ def _print(answer: msgspec.Struct, lines: Iterable[str], *, as_json: bool) -> No
 
 
 def _report_contents(hours: float) -> Contents:
-    """From a scheduler; where none answers, the report says so and shows what Prometheus has."""
+    """The contents from a scheduler. If none answers, the report says so and shows only what Prometheus has."""
     try:
         client = _client()
         _, status = client.ask("status", ServiceStatus)

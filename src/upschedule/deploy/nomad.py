@@ -88,7 +88,7 @@ class NomadClient:
             raise
 
     def delete(self, *path: str, **query: str) -> None:
-        """Also succeeds when there is nothing of that name."""
+        """Deletes the object. Succeeds also if no object has that name."""
         try:
             self.call("DELETE", *path, **query)
         except ServerRefused as error:

@@ -34,7 +34,10 @@ class Promotion:
     context: ReleaseContext
 
     def run(self, *, gated: bool) -> ExitCode:
-        """Without the gate, canaries must still be healthy: Nomad refuses others."""
+        """Runs the gate, then promotes the release.
+
+        Without the gate, it only waits until the canaries are healthy, because Nomad refuses to promote others.
+        """
         context = self.context
         record_release(context.cluster)
         states = context.watcher.poll()

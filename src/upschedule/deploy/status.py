@@ -90,19 +90,19 @@ def await_complete(cluster: Cluster, *, seconds: float) -> list[JobReport]:
 
 
 def is_healthy(reports: Iterable[JobReport]) -> bool:
-    """Whether nothing is under way and all instances pass their checks, however the last release ended."""
+    """Whether no job is changing and all instances pass their checks, regardless of how the last release ended."""
     unhealthy = UNDER_WAY | {Phase.ABSENT, Phase.STOPPED}
     return all(each.phase not in unhealthy and _has_enough(each) for each in reports)
 
 
 def is_complete(reports: Iterable[JobReport]) -> bool:
-    """Whether all are healthy, and no number of instances changes: Nomad refuses to scale a job meanwhile."""
+    """Whether all jobs are healthy and no number of instances changes, since Nomad refuses to scale a job meanwhile."""
     known = list(reports)
     return is_healthy(known) and all(each.wanted_before is None for each in known)
 
 
 def waited_exit_code(reports: Iterable[JobReport]) -> ExitCode:
-    """The exit code after `await_complete`, however the last release ended. A pure function."""
+    """The exit code after `await_complete`, regardless of how the last release ended. A pure function."""
     known = list(reports)
     if is_complete(known):
         return ExitCode.DONE
@@ -111,9 +111,9 @@ def waited_exit_code(reports: Iterable[JobReport]) -> ExitCode:
 
 
 def exit_code(reports: Iterable[JobReport]) -> ExitCode:
-    """A failure takes precedence over a change under way, and that over an unhealthy instance. A pure function.
+    """The exit code for the most serious state: a failure, then a change in progress, then an unhealthy instance.
 
-    A release that was rolled back is no failure any more once the stack names the running one.
+    A pure function. A rolled-back release no longer counts as a failure once the stack names the running one.
     """
     known = list(reports)
     phases = {each.phase for each in known}

@@ -26,7 +26,7 @@ def extraction_differences(layout: str, expected: Extraction, read: Extraction) 
 
 
 def event_differences(name: str, expected: Sequence[Event], found: Sequence[Event]) -> list[str]:
-    """Also names events that are in another order than on the pages."""
+    """The differences between the events, including events in another order than on the pages."""
     lines = _differences(name, "events", expected, found, identity)
     if not lines and any(later < earlier for earlier, later in pairwise(_positions(expected, found))):
         lines.append(f"{name}: events: in another order than printed")
@@ -34,7 +34,7 @@ def event_differences(name: str, expected: Sequence[Event], found: Sequence[Even
 
 
 def entry_differences(name: str, expected: Sequence[PublishedEntry], found: Sequence[PublishedEntry]) -> list[str]:
-    """In any order: calendar programs sort entries themselves."""
+    """The differences between the entries in any order, because calendar programs sort entries themselves."""
     return _differences(name, "entries", expected, found, _entry_key)
 
 

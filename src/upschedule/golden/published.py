@@ -32,7 +32,7 @@ class PublishedEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
 
 
 def published_entries(file: bytes) -> tuple[PublishedEntry, ...]:
-    """In the order of the file. Raises ValueError for anything but a calendar of this project."""
+    """The entries in the order of the file. Raises ValueError for a file that is no calendar of this project."""
     try:
         return tuple(_entry(event) for event in Calendar.from_ical(file).events)
     except (KeyError, IndexError, AttributeError, TypeError) as error:

@@ -164,7 +164,7 @@ class PageObjects(NamedTuple):
 
 
 def page_objects(document: Any) -> PageObjects:
-    """Only a file of a usual number of objects is searched for removed pages."""
+    """The objects of pages, including removed and free ones. A file with too many objects is not searched for these."""
     pages = [document.page_xref(index) for index in range(document.page_count)]
     count: int = document.xref_length()
     if count > _OBJECTS_MAX:

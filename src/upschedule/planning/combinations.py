@@ -97,7 +97,7 @@ def propose(
 
 
 def _narrowed(decision: Decision, wishes: Wishes, events: Mapping[str, Event]) -> Decision:
-    """Only the groups that are settled or of the wished language, where the decision has such groups."""
+    """Keeps only the groups that are settled or of the wished language, if the decision has such groups."""
     settled = selected(decision, wishes.groups.get(decision.module, ()), events) or decision.groups
     language = wishes.languages.get(decision.module)
     of_language = tuple(group for group in settled if group.language == language)

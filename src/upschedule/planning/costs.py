@@ -84,7 +84,10 @@ class Costs:
         return free * weights.CLASS_ON_FREE_DAY + early * weights.EARLY_CLASS
 
     def _together(self, placed: Sequence[_Placed]) -> Mapping[tuple[int, int], int]:
-        """By two values, the lower number first, without pairs that cost nothing."""
+        """The costs of pairs of values, by both values with the lower number first.
+
+        Pairs without a cost are left out.
+        """
         by_dates: defaultdict[Dates, list[_Placed]] = defaultdict(list)
         for item in sorted(placed, key=lambda item: (item[0].start, item[0].end, item[1])):
             by_dates[item[0].dates].append(item)

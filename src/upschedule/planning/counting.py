@@ -17,9 +17,10 @@ def count(
     *,
     steps_max: int,
 ) -> int | None:
-    """`excluded[v][a]`: the value is in no combination; `excluding[v, w][a][b]`: not in one with the other.
+    """The number of combinations in which no value excludes another; None if more than `steps_max` steps are needed.
 
-    A value counts `times[v][a]` times. None: more than `steps_max` steps are needed.
+    `excluded[v][a]`: the value `a` of variable `v` is in no combination. `excluding[v, w][a][b]`: the two values are in
+    no combination together. A value counts `times[v][a]` times.
     """
     allowed = [_bits(not out for out in row) for row in excluded]
     without: list[dict[int, list[_Values]]] = [{} for _ in excluded]
@@ -43,7 +44,10 @@ class _Counter:
         self._left = steps_max
 
     def count(self, variables: list[int], allowed: list[_Values]) -> int:
-        """Of these variables. Those that exclude nothing of each other are counted apart and multiplied."""
+        """The number of combinations of these variables.
+
+        Variables that exclude no values of each other are counted separately and multiplied.
+        """
         total = 1
         for part in self._parts(variables):
             total *= self._count_part(part, allowed)

@@ -33,7 +33,7 @@ class Qualities(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def qualities(times: Mapping[str, Held], attended: Collection[str], *, travel: TravelTimes) -> Qualities:
-    """Of the timetable in which these entries are attended; what has no dates is not in `times`."""
+    """The qualities of the timetable in which these entries are attended. Entries without dates are not in `times`."""
     found = clashes_between(times, attended)
     classes = [held for entry_id in sorted(attended) if (held := times.get(entry_id)) and held.is_class]
     days = Days(held.dates for held in classes)

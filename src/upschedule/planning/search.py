@@ -89,7 +89,7 @@ class _Budget:
         self.allow(1.0)
 
     def allow(self, share: float) -> None:
-        """From now on, `spend` raises when this share of what is left is spent."""
+        """Limits the search to this share of the remaining time and nodes. After that, `spend` raises."""
         elapsed = self._clock() - self._start
         self._seconds = elapsed + max(self._limits.seconds_max - elapsed, 0.0) * share
         self._nodes = self.nodes + max(self._limits.nodes_max - self.nodes, 0) * share
@@ -278,7 +278,7 @@ class _Part:
         return sum([at_least(day, slots, more.get(day, 0)) for day, slots in occupied.items()])
 
     def _cost(self, chosen: Sequence[int], start: int = 0) -> int:
-        """Of values for the variables from `start` on, if days cost nothing."""
+        """The cost of these values for the variables from `start` on, without the costs of days."""
         total = 0
         for i, value in enumerate(chosen, start):
             total += self._single[i][value]
@@ -365,7 +365,7 @@ def _ordered(problem: Problem, variables: Sequence[int]) -> list[int]:
 
 
 def _pair(problem: Problem, first: int, second: int) -> PairCosts | None:
-    """By value of `first`, then of `second`; None if they cost nothing together."""
+    """The costs by value of `first`, then of `second`; None if they cost nothing together."""
     if first < second:
         return problem.pairs.get((first, second))
     costs = problem.pairs.get((second, first))

@@ -166,10 +166,10 @@ class RunRepository:
     """
 
     async def fail(self, job: Job, error: JobError, *, traceback: str, reader_version: str) -> Job | None:
-        """Also inserts a dead letter (R2.5). None if the job is lost.
+        """Stores the failure and a dead letter (R2.5). None if the job is lost.
 
-        A job that is read again keeps its earlier result, with a warning to its owner, unless the cause lies in the
-        file: then an earlier reader found entries where this one finds no schedule. So no failed job has entries.
+        A job that is read again keeps its earlier result, with a warning to its owner, unless the cause is in the file:
+        then an earlier reader found entries where this one finds no schedule. So no failed job has entries.
         """
         ended = None if error.in_file else await self._keep_earlier(job)
         if ended is None:

@@ -51,7 +51,11 @@ class BackupMetrics:
         self._database = database
 
     async def measure(self) -> None:
-        """Where no backup was ever begun, shows since when there should have been one. Nothing without PostgreSQL."""
+        """Updates the metrics.
+
+        If no backup was ever begun, they show since when there should have been one. Without PostgreSQL, they do not
+        change.
+        """
         if reason := await failure_of(self._show):
             _log.warning("backups_not_measured", reason=reason)
             _clear()

@@ -95,7 +95,7 @@ class ObjectSettings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConsulSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Where settings that may change while processes run are watched. Away, it changes nothing that runs."""
+    """The Consul agent whose keys change live settings. Without an answer, the settings keep their values."""
 
     address: Annotated[
         str,

@@ -27,7 +27,7 @@ class Costs(msgspec.Struct, frozen=True, kw_only=True):
     database_bytes: float
 
     def used_cores(self, visits_per_second: float) -> float:
-        """Of all parts together."""
+        """The sum of the cores of all parts."""
         return sum(self.idle_cores.values()) + visits_per_second * sum(self.cores.values())
 
 

@@ -30,7 +30,7 @@ class Load(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def visits_per_second(self) -> float:
-        """In the busiest minute."""
+        """The visits in the busiest minute."""
         return self.students / (60 * self.minutes) * self.peak
 
 

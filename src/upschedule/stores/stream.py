@@ -42,7 +42,10 @@ class StreamName(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StreamBroker(RedisStreamBroker):
-    """Survives a Redis that goes away, restarts or forgets the group. Never fetches more than it has room for."""
+    """Continues after Redis was unavailable, restarted or lost the group.
+
+    Never fetches more messages than it can handle.
+    """
 
     def __init__(
         self,
@@ -78,11 +81,14 @@ class StreamBroker(RedisStreamBroker):
         self._claim_abandoned_at = 0.0
 
     async def startup(self) -> None:
-        """Works without Redis: the group is created when a read finds it missing."""
+        """Does not need Redis: the group is created when a read finds it missing."""
         await super(RedisStreamBroker, self).startup()
 
     async def listen(self) -> AsyncGenerator[AckableMessage, None]:
-        """Yields for ever. A message for a task that only a newer release knows is left to that release."""
+        """Yields messages without end.
+
+        Leaves a message for an unknown task to workers of newer releases, which know it.
+        """
         failures = 0
         while True:
             try:
@@ -123,7 +129,10 @@ class StreamBroker(RedisStreamBroker):
         return _first(fetched[0][1]) if fetched else None
 
     async def _abandoned(self, redis: Redis) -> _Entry | None:
-        """A message that a dead worker fetched or an older release did not know; looked for twice a minute."""
+        """A message that a worker fetched before it died, or that an older release did not know.
+
+        Searched for twice a minute.
+        """
         if self._monotonic() < self._claim_abandoned_at:
             return None
         self._claim_abandoned_at = self._monotonic() + _ABANDONED_SECONDS / 2

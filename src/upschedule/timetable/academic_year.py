@@ -31,7 +31,7 @@ _Name = Annotated[str, Meta(max_length=100)]
 
 
 class Period(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Both days are included."""
+    """A period that includes both of its days."""
 
     start: dt.date
     end: dt.date
@@ -42,7 +42,7 @@ class Period(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class FollowedDay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """On `date` the timetable of `weekday` is followed."""
+    """A `date` on which the timetable of `weekday` applies."""
 
     date: dt.date
     weekday: Day

@@ -53,7 +53,7 @@ def location(event: Event) -> str:
 
 
 def campus_of(event: Event) -> str:
-    """Where the event takes place: its full name, or the code as printed if it is unknown."""
+    """The full name of the campus on which the event takes place, or the code as printed if it is unknown."""
     return campus_name((event.exam_campus or event.module_campus) if isinstance(event, Exam) else event.campus)
 
 

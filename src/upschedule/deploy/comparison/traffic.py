@@ -16,7 +16,7 @@ class Count(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Slice(msgspec.Struct, frozen=True, kw_only=True):
-    """Both releases in the same stretch of time, by subject."""
+    """The counts of both releases in the same period, by subject."""
 
     old: Mapping[str, Count]
     new: Mapping[str, Count]

@@ -21,7 +21,10 @@ _HOUR_SECONDS = 3600.0
 
 
 class DrawnPanel(msgspec.Struct, frozen=True, kw_only=True):
-    """Without `svg` Prometheus has no data. `left_out`: lines that were not drawn."""
+    """A panel of the report.
+
+    `svg` is empty if Prometheus has no data; `left_out` counts the lines that were not drawn.
+    """
 
     title: str
     description: str

@@ -45,7 +45,10 @@ class Panel(msgspec.Struct, frozen=True, kw_only=True, rename={"queries": "targe
 
     @property
     def unit(self) -> str:
-        """As Grafana names it: `s`, `bytes`, `reqps`, `ops`, `percent` (of 100), `percentunit` (of 1) or `none`."""
+        """The unit as Grafana names it.
+
+        It is `s`, `bytes`, `reqps`, `ops`, `percent` (of 100), `percentunit` (of 1) or `none`.
+        """
         return self.field_config.defaults.unit
 
 

@@ -35,7 +35,7 @@ class DraftServer(ScratchServer):
 
 
 def exchange(first: Path, second: Path) -> None:
-    """Both have the other's name afterwards, at once. Raises OSError."""
+    """Exchanges two names atomically. Raises OSError."""
     libc = ctypes.CDLL(None, use_errno=True)
     result = libc.renameat2(_AT_FDCWD, bytes(first), _AT_FDCWD, bytes(second), _RENAME_EXCHANGE)
     if result != 0:

@@ -84,7 +84,7 @@ class Drill:
         return (*found, *self._state_problems())
 
     def _state_problems(self) -> list[str]:
-        """Of the newest set of each name; which there should be is the operators' choice."""
+        """The problems of the newest saved state of each name. Operators choose which names there are."""
         problems: list[str] = []
         for each in {known.name: known for known in self.states.list()}.values():
             try:

@@ -98,7 +98,7 @@ def read_later_state(dsn: str) -> LaterState:
 
 
 def replay(dsn: str, later: LaterState) -> Replayed:
-    """In one transaction, as the superuser of the restored server. Raises psycopg.Error."""
+    """Repeats later deletions in one transaction, as the superuser of the restored server. Raises psycopg.Error."""
     with psycopg.connect(dsn, connect_timeout=_CONNECT_SECONDS) as connection:
         row = connection.execute(_OWNER).fetchone()
         # What the owner deletes is not noted: these rows have their notes.

@@ -1,4 +1,4 @@
-"""To which moment the database is restored, and from which backup (R9.3)."""
+"""Chooses the moment to which the database is restored, and the backup from which (R9.3)."""
 
 import re
 from collections.abc import Sequence
@@ -39,9 +39,10 @@ def target_of(record: Record) -> RecoveryTarget:
 
 
 def choose_target(text: str, known: Known) -> RecoveryTarget:
-    """From `latest`, a backup's label, a restore point's name, or a time in ISO 8601 (UTC unless it says otherwise).
+    """The target that the text names.
 
-    Raises UnknownTarget, UnknownBackup, NoBackupBefore.
+    The text is `latest`, the label of a backup, the name of a restore point, or a time in ISO 8601 (UTC unless it
+    contains another zone). Raises UnknownTarget, UnknownBackup, NoBackupBefore.
     """
     if text == LATEST:
         return _target(_newest_before(known, None, text), "default")

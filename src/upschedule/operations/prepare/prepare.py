@@ -70,9 +70,9 @@ def _now() -> datetime:
 def prepare(
     release: UnpackedRelease, options: PrepareOptions, timing: Timing, now: Callable[[], datetime] = _now
 ) -> PrepareReport:
-    """Of concurrent callers one works; the others wait and find the release prepared.
+    """Prepares the database for the release. If several callers run at once, one works and the others wait for it.
 
-    Raises PrepareError, MigrationError, RoleMissing, or psycopg.OperationalError where the database cannot be reached.
+    Raises PrepareError, MigrationError, RoleMissing, or psycopg.OperationalError if the database cannot be reached.
     """
     with psycopg.connect(
         options.owner_url, autocommit=True, connect_timeout=_CONNECT_SECONDS, keepalives_idle=10, keepalives_interval=5

@@ -80,9 +80,10 @@ def ensure_restore_point(
 def ensure_on_return(
     connection: psycopg.Connection, version: str, now: datetime, options: RestorePointOptions, timing: Timing
 ) -> str | None:
-    """Of a release that was prepared before: no migration runs, so a return to it must not depend on the backups.
+    """Makes a restore point for the return to a release that was prepared before.
 
-    Raises what `ensure_restore_point` raises where the release has other settings or secrets than it ever had.
+    No migration runs then, so the return must not depend on the backups. Raises what `ensure_restore_point` raises if
+    the release never had these settings or secrets.
     """
     try:
         return ensure_restore_point(connection, version, now, options, timing)

@@ -29,9 +29,9 @@ class Protection(StrEnum):
 
 
 class SandboxPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """Without a protection in `required` no document is read; the others are used where the host grants them.
+    """No document is read without the protections in `required`. The others are used if the host supports them.
 
-    seccomp alone refuses files, network and processes, so it is the least that makes sense.
+    seccomp alone blocks files, network and processes, so at least seccomp should be required.
     """
 
     required: frozenset[Protection] = frozenset({Protection.SECCOMP})

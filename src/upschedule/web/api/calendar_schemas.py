@@ -149,7 +149,7 @@ def unique(job_ids: Sequence[UUID]) -> tuple[UUID, ...]:
 
 
 def location_of(calendar_id: UUID) -> str:
-    """Where a calendar is found."""
+    """The path of a calendar."""
     return f"{CALENDARS_PATH}/{calendar_id}"
 
 

@@ -1,4 +1,4 @@
-"""Feeds: a calendar as a file that calendar programs fetch by a secret address."""
+"""Serves calendars as files that calendar programs fetch by a secret address."""
 
 import re
 from typing import Annotated
@@ -34,7 +34,10 @@ _FEED_HEADERS = {
 
 
 class FeedController(Controller):
-    """For calendar programs: no cookie, no sign-in, outside the limits, since Google's servers ask for many."""
+    """Feeds need no cookie and no sign-in.
+
+    No rate limit applies to them, because Google's servers fetch the feeds of many people.
+    """
 
     path = "/calendars"
     tags = ("feeds",)
@@ -55,7 +58,7 @@ class FeedController(Controller):
         feeds: FeedService,
         module: Annotated[str, Parameter(description="Only this module", max_length=100)] = "",
     ) -> Response[bytes]:
-        """Changes of documents, dates and choices appear here automatically."""
+        """Returns the calendar file, which follows all changes of documents, dates and choices."""
         token = file_name.removesuffix(_FEED_SUFFIX)
         if token == file_name or not re.fullmatch(r"[A-Za-z0-9_-]+", token):
             raise FeedNotFound
@@ -63,7 +66,7 @@ class FeedController(Controller):
 
 
 def calendar_file(request: AnyRequest, file: CalendarFile, headers: dict[str, str]) -> Response[bytes]:
-    """The file, or 304 while it is the one that the client holds."""
+    """The file, or 304 if the client already has this version."""
     # Strong tags name bytes, so that the compressed file has one of its own.
     zipped = accepts_gzip(request)
     tags = {False: file.etag, True: f'{file.etag.removesuffix(_QUOTE)}-gzip"'}

@@ -19,13 +19,13 @@ from upschedule.web.http.rotation import Rotation, RotationState, ShareState
 
 
 class Liveness(msgspec.Struct, frozen=True, kw_only=True):
-    """Asks no dependency: one that is away is no reason to restart this process."""
+    """The answer of a process that runs. It depends on no other server: a restart would not help against an outage."""
 
     status: str
 
 
 class Readiness(msgspec.Struct, frozen=True, kw_only=True):
-    """`ready`, `unavailable` while something needed is away, or `draining` while the process stops."""
+    """`ready`, `unavailable` while a needed server does not answer, or `draining` while the process stops."""
 
     status: str
     dependencies: list[DependencyStatus]
@@ -38,13 +38,13 @@ class InstanceReadiness(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ShareReadiness(msgspec.Struct, frozen=True, kw_only=True):
-    """Like that of the instance; or `another instance` if another one is named, or `over` when the time is up."""
+    """The state of the instance; `another instance` if another one is named; or `over` after the share's end."""
 
     status: ShareState
 
 
 class HealthController(Controller):
-    """Exempt from every limit, since a busy service would otherwise look dead."""
+    """No limit applies to health checks: otherwise a busy service would look dead."""
 
     path = "/health"
     opt = OUTSIDE_LIMITS
@@ -89,7 +89,10 @@ class HealthController(Controller):
         "that all instances share and that goes away later changes nothing here. Not on the public route.",
     )
     async def instance(self, rotation: Rotation) -> Response[InstanceReadiness]:
-        """For Traefik and Consul. Without any instance the proxy would answer every request with an error."""
+        """Traefik and Consul ask this.
+
+        An outage of a shared server does not remove all instances from Traefik's routes.
+        """
         status = await rotation.state()
         return Response(InstanceReadiness(status=status), status_code=200 if status == "serving" else 503)
 
@@ -111,13 +114,13 @@ class HealthController(Controller):
         instance: Annotated[str, Parameter(description="The allocation that the share is meant for", max_length=100)],
         until: Annotated[float, Parameter(description="The share's end in seconds since 1970")],
     ) -> Response[ShareReadiness]:
-        """For Traefik, which asks each second while a share is set."""
+        """Traefik asks this each second while a share is set."""
         status = await rotation.share_state(instance=instance, until=until)
         return Response(ShareReadiness(status=status), status_code=200 if status == "serving" else 503)
 
 
 class MetricsController(Controller):
-    """For Prometheus, from inside."""
+    """The metrics for Prometheus. They are not on the public route."""
 
     path = "/metrics"
     opt = OUTSIDE_LIMITS

@@ -62,7 +62,7 @@ def list_view(page: JobPage, *, limit: int) -> JobList:
 
 
 def location(job_id: UUID) -> str:
-    """Where a job is found."""
+    """The path of a job."""
     return f"{JOBS_PATH}/{job_id}"
 
 

@@ -120,7 +120,7 @@ def _sentence(read: int, rows: int, doubtful: int) -> str:
 
 
 def _place(box: Box, file: str) -> str:
-    """Where to look: `lectures.pdf, page 1, row 3`."""
+    """The place to look at, such as `lectures.pdf, page 1, row 3`."""
     row = f"row {box.row}" if box.row else ""
     return ", ".join(part for part in (file, f"page {box.page}", row) if part)
 

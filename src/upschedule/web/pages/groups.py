@@ -152,7 +152,7 @@ def choosable(assembly: CalendarAssembly) -> frozenset[str]:
 
 
 def groups_screen(assembly: CalendarAssembly, found: GroupProposals) -> GroupsScreen:
-    """Of a calendar and the proposals for it."""
+    """The screen for a calendar and the proposals for it."""
     named = all_groups(assembly)
     shown = [decision for decision in decisions(named) if decision.is_open]
     return GroupsScreen(
@@ -174,7 +174,7 @@ def groups_screen(assembly: CalendarAssembly, found: GroupProposals) -> GroupsSc
 def alternatives_screen(
     assembly: CalendarAssembly, decision: Decision, found: Sequence[Alternative]
 ) -> AlternativesScreen:
-    """Of one decision."""
+    """The screen with the alternatives to one decision."""
     events = dict(assembly.named)
     return AlternativesScreen(
         title=f"{decision.module}: {_kind(decision).lower()}",

@@ -26,7 +26,7 @@ def _now() -> datetime:
 
 
 class Copied(msgspec.Struct, frozen=True, kw_only=True):
-    """Of one pass: files that jobs may need, copies that were made and removed, and files that the store has lost."""
+    """One pass: files that jobs may need, copies that were made and removed, and files that the store has lost."""
 
     needed: int
     copied: int
