@@ -35,7 +35,7 @@ def others(assembly: CalendarAssembly) -> list[tuple[str, Event]]:
 
 
 def placings(assembly: CalendarAssembly) -> Mapping[str, Placing]:
-    """By entry id; what the owner added has none."""
+    """The places by entry id. Entries that the owner added have none."""
     chosen = assembly.calendar.choices.groups
     found: dict[str, Placing] = {}
     for entry_id, event in assembly.named:

@@ -63,7 +63,7 @@ class Week(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def term(self) -> str:
-        """Of a typical week, empty for each term."""
+        """The term of a typical week; empty if the week is for each term."""
         return "" if self.title == _EVERY_WEEK else self.title
 
 
