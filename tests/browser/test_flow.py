@@ -147,6 +147,8 @@ def test_coming_back_finds_everything(user: User, tmp_path: Path) -> None:
     feed_url = user.page.get_by_label("Link for any calendar").input_value()
     user.page.get_by_label("Practicals of ABC 123").select_option("P01")
     expect(user.classes).to_have_count(4)
+    # The week changes before the choice is saved, and this sentence afterwards.
+    expect(user.page.locator("#shown")).to_have_text("6 of 7 entries are shown.")
     user.page.reload()
     expect(user.cards).to_have_count(2)
     expect(user.classes).to_have_count(4)

@@ -22,6 +22,8 @@ def _with_first_printing(user: User, tmp_path: Path) -> None:
     user.await_calendar()
     user.page.get_by_label("Practicals of ABC 123").select_option("P02")
     expect(user.classes).to_have_count(4)
+    # The week changes before the choice is saved, and this sentence afterwards.
+    expect(user.page.locator("#shown")).to_have_text("6 of 7 entries are shown.")
 
 
 def _panel(user: User) -> Locator:
