@@ -38,6 +38,8 @@ ARRIVES_SECONDS = 60.0
 PATIENCE_SECONDS = 300.0
 #: The short window of an error budget is five minutes.
 RESOLVED_SECONDS = 600.0
+#: `SettingsRefused` looks at the last ten minutes.
+FORGOTTEN_SECONDS = 900.0
 #: For one question of the night (issue 12).
 QUESTION_SECONDS = 120.0
 VISITORS = 12
@@ -121,10 +123,10 @@ def caused(
         figure(f"seconds from {cause} to the mail {alert}", arrived - since)
 
 
-def await_resolved(reached: Reached, since: float, *alerts: str) -> None:
+def await_resolved(reached: Reached, since: float, *alerts: str, within_seconds: float = RESOLVED_SECONDS) -> None:
     """Waits for the mails about the resolved alerts."""
     wait_until(
-        lambda: all(reached.mailed("resolved", alert, since) for alert in alerts), timeout_seconds=RESOLVED_SECONDS
+        lambda: all(reached.mailed("resolved", alert, since) for alert in alerts), timeout_seconds=within_seconds
     )
 
 
@@ -146,6 +148,7 @@ def test_a_store_that_is_away_calls_a_person_within_a_minute_and_a_wrong_setting
     assert all((reached.mailed("firing", alert, since) or 0) - since < ARRIVES_SECONDS for alert in pages)
     assert set[str]().union(*map(reached.addressed, pages)) == {PAGES}
     assert reached.addressed("SettingsRefused") == {TICKETS}
+    await_resolved(reached, since, "SettingsRefused", within_seconds=FORGOTTEN_SECONDS)
     await_well(cluster)
 
 
@@ -226,6 +229,25 @@ def test_slow_answers_call_a_person_and_a_failed_backup_opens_a_ticket(
     await_well(cluster)
 
     assert reached.addressed("AnswersSlow") == {PAGES}
+    assert {to for alert in tickets for to in reached.addressed(alert)} == {TICKETS}
+
+
+def test_backups_that_do_not_count_open_tickets(cluster: LocalCluster, reached: Reached, figure: Figure) -> None:
+    """By what the runs recorded: a backup that cannot be restored, an old and small one, a drill that failed (R9.5)."""
+    since = time.monotonic()
+    tickets = {
+        "BackupUnverified": "a run whose backup is not verified",
+        "BackupLate": "a backup that is ten days old",
+        "BackupTooSmall": "a backup of a quarter of the size",
+        "RestoreDrillFailed": "a drill that failed",
+        "RestoreDrillLate": "a drill that passed ten days ago",
+    }
+    with caused(reached, tickets, figure), causes.backups_that_do_not_count(cluster):
+        wait_until(
+            lambda: all(reached.mailed("firing", alert, since) for alert in tickets), timeout_seconds=PATIENCE_SECONDS
+        )
+    await_resolved(reached, since, *tickets)
+
     assert {to for alert in tickets for to in reached.addressed(alert)} == {TICKETS}
 
 

@@ -103,3 +103,35 @@ def paused_queue(cluster: LocalCluster) -> Iterator[None]:
             yield
         finally:
             connection.execute("UPDATE queue_pauses SET paused_at = NULL")
+
+
+@contextmanager
+def backups_that_do_not_count(cluster: LocalCluster) -> Iterator[None]:
+    """What the runs record when the last backup cannot be restored and the last drill failed.
+
+    The newest verified backup is ten days older and has a quarter of its size, and no drill has passed since.
+    """
+    with psycopg.connect(owner_url(cluster), autocommit=True) as connection:
+        with connection.transaction():
+            connection.execute(
+                "UPDATE backup_runs SET made_at = made_at - interval '10 days', size_bytes = size_bytes / 4"
+            )
+            connection.execute("UPDATE restore_drills SET began_at = began_at - interval '10 days'")
+            run = connection.execute(
+                "INSERT INTO backup_runs (began_at, ended_at, outcome, reason)"
+                " VALUES (now(), now(), 'not verified', 'of a test') RETURNING id"
+            ).fetchone()
+            drill = connection.execute(
+                "INSERT INTO restore_drills (began_at, ended_at, outcome, reason)"
+                " VALUES (now(), now(), 'failed', 'of a test') RETURNING id"
+            ).fetchone()
+        try:
+            yield
+        finally:
+            with connection.transaction():
+                connection.execute("DELETE FROM restore_drills WHERE id = %s", drill)
+                connection.execute("DELETE FROM backup_runs WHERE id = %s", run)
+                connection.execute("UPDATE restore_drills SET began_at = began_at + interval '10 days'")
+                connection.execute(
+                    "UPDATE backup_runs SET made_at = made_at + interval '10 days', size_bytes = size_bytes * 4"
+                )
