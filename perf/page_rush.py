@@ -46,7 +46,7 @@ class Answer(NamedTuple):
 
 @dataclass
 class Seen:
-    """By person: seconds until the page and its files were there. Statuses of all answers for pages, and faults."""
+    """The seconds until each person had the page and its files, the statuses of all answers for pages, and faults."""
 
     served: list[float] = field(default_factory=list[float])
     at_once: list[float] = field(default_factory=list[float])

@@ -66,7 +66,7 @@ def forked(work: Callable[[], object]) -> Cost:
 
 
 def steps(data: bytes, answers: int) -> dict[str, Callable[[], object]]:
-    """By name, what a child does up to and including this step."""
+    """The steps by name. Each is what a child does up to and including this step."""
     refused = frozenset(prepare())
     drop_privileges()
     parent = os.getpid()

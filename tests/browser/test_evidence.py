@@ -1,4 +1,4 @@
-"""Where an entry was read from: the picture of its row, on every device, and its text once the PDF is deleted."""
+"""The source of an entry is shown as a picture of its row on every device, and as text once the PDF is deleted."""
 
 from contextlib import ExitStack
 from pathlib import Path

@@ -56,7 +56,7 @@ _CHANGE = f"""([number, option]) => {{
 
 
 def _random_lectures(directory: Path, rng: Random) -> Path:
-    """Of few modules, so that each has several groups, kinds of class, languages and terms."""
+    """Lectures of few modules, so that each has several groups, kinds of class, languages and terms."""
     rows = [lecture_row(rng) for _ in range(24)]
     for row in rows:
         row.cells[0] = [rng.choice(("ABC 123", "XYZ 214", "PQR 311"))]

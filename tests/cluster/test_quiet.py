@@ -64,7 +64,7 @@ def test_no_alert_fires_during_a_good_release(cluster: LocalCluster, tmp_path: P
 
 
 def test_no_alert_fires_while_workers_grow_from_2_to_20_and_shrink(cluster: LocalCluster, figure: Figure) -> None:
-    """By hand, with documents that the new ones read."""
+    """The test changes the number, and the new workers read documents."""
     with (
         alerts(cluster) as fired,
         scaled_by_hand(cluster),

@@ -37,7 +37,7 @@ def _targets() -> set[str]:
 
 
 def _variables_of_options(command: click.Command) -> set[str]:
-    """Of the command and all below it."""
+    """The variables of the options of the command and its subcommands."""
     found = {str(option.envvar) for option in command.params if option.envvar}
     if isinstance(command, click.Group):
         context = click.Context(command)

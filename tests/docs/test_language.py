@@ -87,7 +87,6 @@ def test_docstrings_begin_with_a_sentence() -> None:
     found = [
         f"{module.relative_to(ROOT)}: {prose[:60]}"
         for module in modules()
-        if not module.is_relative_to(ROOT / "tests")
         for prose in docstrings_of(module.read_text(encoding="utf-8"))
         if FRAGMENT.match(prose)
     ]

@@ -27,7 +27,7 @@ def test_every_metric_is_on_the_page() -> None:
 
 
 def test_every_metric_has_unit_sentence_and_a_name_that_says_its_unit() -> None:
-    """As Prometheus' own rules want it: a counter ends in `_total`, and times are in seconds."""
+    """Prometheus' own rules require this: a counter ends in `_total`, and times are in seconds."""
     declared = metrics.declarations()
 
     assert len({metric.name for metric in declared}) == len(declared)

@@ -41,7 +41,7 @@ def test_a_runbook_has_commands_that_can_be_typed_unchanged(name: str) -> None:
 
 
 def test_the_index_leads_to_every_runbook() -> None:
-    """By its symptom."""
+    """The index lists them by symptom."""
     index = Path(FOLDER / f"{INDEX}.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (?!what you see|-)(.+?) \| (.+) \|$", index, re.MULTILINE)
 

@@ -30,7 +30,7 @@ def test_no_secret_may_change_live() -> None:
 
 
 def test_what_opens_a_door_is_a_secret() -> None:
-    """By its name: a new password without its mark would be shown by `upschedule settings`."""
+    """The name decides: a new password without its mark would be shown by `upschedule settings`."""
     telling = ("secret", "token", "password", "access_key")
     open_ones = [
         field.variable
@@ -42,7 +42,7 @@ def test_what_opens_a_door_is_a_secret() -> None:
 
 
 def test_every_setting_is_read() -> None:
-    """As an attribute, or under the variable's own name, anywhere but in `settings/`, which declares it."""
+    """It is read as an attribute or under the variable's name, anywhere except in `settings/`, which declares it."""
     package = ROOT / "src/upschedule"
     readers = [path for path in package.rglob("*.py") if not path.is_relative_to(package / "settings")]
     nodes = [node for path in readers for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]

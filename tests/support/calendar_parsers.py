@@ -20,7 +20,7 @@ _TEXTS = {"SUMMARY", "LOCATION", "DESCRIPTION", "NAME", "X-WR-CALNAME", "X-WR-CA
 
 
 def by_icalendar(document: bytes) -> Starts:
-    """As the `icalendar` family expands it."""
+    """The occurrences as the `icalendar` family expands them."""
     found: Starts = defaultdict(list)
     calendar = Calendar.from_ical(document)
     for event in recurring_ical_events.of(calendar).between(dt.date(2000, 1, 1), dt.date(2101, 1, 1)):
@@ -31,7 +31,7 @@ def by_icalendar(document: bytes) -> Starts:
 
 
 def by_vobject(document: bytes) -> Starts:
-    """As vobject expands it: its own parser, and the time zone as the file itself defines it."""
+    """The occurrences as vobject expands them, with its own parser and the time zone that the file defines."""
     found: Starts = {}
     calendar = vobject.readOne(document.decode())
     for event in calendar.contents.get("vevent", []):

@@ -24,7 +24,7 @@ Change = Callable[[random.Random, str, float], tuple[float, bool]]
 
 
 def good(_: random.Random, __: str, seconds: float) -> tuple[float, bool]:
-    """As the old release."""
+    """Traffic that is as good as that of the old release."""
     return seconds, False
 
 
@@ -88,7 +88,7 @@ class Traffic:
 
 
 def _pauses(chance: random.Random) -> tuple[float, float]:
-    """Of the old release and of the new one in one slice."""
+    """The pauses of the old release and of the new one in one slice."""
     if chance.random() >= 0.2:
         return 0.0, 0.0
     length = 2 * chance.random()

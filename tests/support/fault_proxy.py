@@ -40,7 +40,7 @@ class FaultProxy:
         await self.refuse()
 
     async def refuse(self) -> None:
-        """As a stopped server: new connections are refused, old ones reset."""
+        """Behaves like a stopped server: refuses new connections and resets old ones."""
         if self._listener is not None:
             self._listener.close()
             self._listener = None
@@ -54,7 +54,7 @@ class FaultProxy:
         await asyncio.gather(*connections, return_exceptions=True)
 
     def go_deaf(self) -> None:
-        """As a hung server: connections are accepted, old ones stay open, no byte passes."""
+        """Behaves like a server that hangs: accepts connections, keeps old ones open, and passes no byte."""
         self._flowing.clear()
 
     def delay(self, seconds: float) -> None:
@@ -62,7 +62,7 @@ class FaultProxy:
         self._delay_seconds = seconds
 
     def interrupt(self, *, after: bytes, by: bytes) -> None:
-        """As a proxy whose server dies: end the answer that contains `after` behind these bytes, with `by`."""
+        """Ends the answer that contains `after` after these bytes, with `by`, like a proxy whose server dies."""
         self._interruption = (after, by)
 
     async def restore(self) -> None:

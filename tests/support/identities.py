@@ -17,7 +17,7 @@ _directories: set[Path] = set()
 
 
 def register(directory: Path) -> None:
-    """Of a server that keeps its passwords there."""
+    """Registers the folder of a server that stores passwords in it."""
     _directories.add(directory)
 
 

@@ -30,7 +30,7 @@ class Wheel:
 
 
 def uv_wheel(program: Path, version: str, platform: str) -> Wheel:
-    """As PyPI's: the program among the scripts."""
+    """A wheel like PyPI's, with the program among the scripts."""
     member = zipfile.ZipInfo(f"uv-{version}.data/scripts/uv")
     return Wheel(name=f"uv-{version}-py3-none-{platform}.whl", content=_zipped({member: program.read_bytes()}))
 
@@ -79,7 +79,7 @@ class Index:
 
 @contextmanager
 def serving(*wheels: Wheel, certificate: Path | None = None) -> Iterator[Index]:
-    """By HTTPS where a file with a certificate and its key is given."""
+    """Serves by HTTPS if a file with a certificate and its key is given."""
     index = Index(url="", wheels={wheel.name: wheel for wheel in wheels})
 
     class Handler(BaseHTTPRequestHandler):

@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class Addresses(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the servers are; a test may put a proxy in any place."""
+    """The addresses of the servers. A test may put a proxy in front of each."""
 
     postgres_dsn: str
     redis_state_url: str
@@ -28,7 +28,7 @@ class Addresses(msgspec.Struct, frozen=True, kw_only=True):
     objects_endpoint: str | None = None
 
     def environment(self, more: Mapping[str, str] | None = None) -> dict[str, str]:
-        """As a process gets it. `more` is named without the prefix."""
+        """The environment of a process. The names in `more` have no prefix."""
         return {
             "UPSCHEDULE_POSTGRES_URL": self.postgres_dsn,
             "UPSCHEDULE_POSTGRES_POOL_SIZE_MIN": "2",

@@ -113,7 +113,7 @@ def documents(workers: Workers, reads: Reader) -> Iterator[None]:
 
 
 def well(worker: ReadingServer, number: int) -> None:
-    """Of three documents, one is an exam schedule, one is a lecture schedule, and one is refused."""
+    """Good documents: of three, one is an exam schedule, one is a lecture schedule, and one is refused."""
     if number % 3 == 2:
         worker.read("unknown", "not-a-schedule")
     else:

@@ -285,7 +285,7 @@ def of(receiver: Receiver, job: str) -> list[Received]:
 def test_the_job_runs_in_the_chroot_of_production_and_continues_in_another_allocation(
     programs: Path, tmp_path: Path
 ) -> None:
-    """As a user without rights. Neither the end of the process nor that of the allocation repeats a counted line."""
+    """It runs without root. Neither the end of the process nor that of the allocation repeats a counted line."""
     certificate = self_signed(tmp_path, "receiver", f"IP:{LOOPBACK}")
     with ExitStack() as owned:
         folder = owned.enter_context(scratch_directory())

@@ -19,7 +19,7 @@ _BOX = Box(page=1, left=40, top=100, right=300, bottom=114)
 
 
 async def test_every_row_of_varied_documents_is_drawn_inside_as_outside() -> None:
-    """As wide as the page and as high as a row, whatever made the document."""
+    """A picture is as wide as the page and as high as a row, whatever program made the document."""
     limits = ReadingLimits()
     async with Sandbox(limits=SandboxLimits(), reading=limits) as sandbox:
         for seed in range(12):

@@ -171,7 +171,7 @@ def test_an_account_is_blocked_for_every_address(api: ApiProcess, new_client: Ne
 
 
 def test_attempts_at_the_same_time_cannot_outrun_the_block(api: ApiProcess, new_client: NewClient) -> None:
-    """Of twenty attempts at once, five are checked and fifteen are blocked (R8.5)."""
+    """Five of twenty attempts at once are checked, and fifteen are blocked (R8.5)."""
     credentials = _credentials()
     _sign_up(new_client(api), credentials)
 

@@ -190,7 +190,7 @@ def test_an_address_has_a_looser_limit_and_comes_from_trusted_proxies_only(
 
 
 def test_the_quota_is_exact_when_uploads_come_at_the_same_time(instances: Instances, new_client: NewClient) -> None:
-    """Of ten uploads of 9 MB at once over two instances, five fit into 50 MB. Deleting one makes room (R11.4)."""
+    """Five of ten uploads of 9 MB at once over two instances fit into 50 MB. Deleting one makes room (R11.4)."""
     client = new_client(instances[0])
     first = upload(client, pdf_like(size_bytes=9 * _MEBIBYTE)).headers["location"]
     people = [new_client(instances[n % 2]) for n in range(9)]

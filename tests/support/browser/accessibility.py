@@ -9,6 +9,6 @@ _OPTIONS = {"resultTypes": ["violations"]}
 
 
 def violations(page: Page) -> list[str]:
-    """Of any severity: the rule, and the elements that break it."""
+    """All violations of any severity, with the rule and the elements that break it."""
     found = _AXE.run(page, options=_OPTIONS).response["violations"]
     return [f"{rule['id']}: {node['target']} {node['html'][:120]}" for rule in found for node in rule["nodes"]]

@@ -38,12 +38,12 @@ EXAM_ROWS = (
 
 
 def lectures(directory: Path, rows: Sequence[tuple[object, ...]] = LECTURE_ROWS, name: str = "lectures.pdf") -> Path:
-    """Of the second semester."""
+    """A schedule of lectures in the second semester."""
     return _printed(directory / name, LECTURES, map(_lecture_row, rows))
 
 
 def semester_tests(directory: Path, *, weekday: str = "", years_later: int = 0) -> Path:
-    """Of 2026, which decides the year of the lectures. `weekday` is printed instead of the right one.
+    """Tests in 2026, which decide the year of the lectures. `weekday` is printed instead of the right one.
 
     Tests of another year are on the same weekdays.
     """

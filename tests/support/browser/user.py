@@ -39,7 +39,7 @@ class User:
         self.page.set_input_files("#file", files)
 
     def drop(self, files: Sequence[Path]) -> None:
-        """As a file manager drops them on the page."""
+        """Drops files on the page like a file manager."""
         contents = [{"name": file.name, "bytes": list(file.read_bytes())} for file in files]
         transfer = self.page.evaluate_handle(
             """files => {
@@ -65,7 +65,7 @@ class User:
         return self.page.locator(".view--typical .slot")
 
     def view(self, name: str) -> None:
-        """By its label, as a finger does: the radio button itself is not shown."""
+        """Chooses a view by its label, like a finger: the radio button itself is not visible."""
         self.page.locator(".switch label", has_text=name).click()
 
     def view_by_date(self) -> None:
@@ -99,7 +99,7 @@ class User:
         return self.page.evaluate("document.documentElement.scrollWidth > innerWidth")
 
     def keep_screenshot(self, path: Path) -> None:
-        """Of the whole page."""
+        """Stores a picture of the whole page."""
         self.page.screenshot(path=path, full_page=True)
 
     def _record(self, message: ConsoleMessage) -> None:

@@ -60,7 +60,7 @@ def academic_year(year: int = 2026, **dates: Any) -> AcademicYear:
 
 
 def published(*events: Event, year: AcademicYear | None = None, calendar_id: str = "c1") -> list[Published]:
-    """As a new calendar says them."""
+    """The entries as a new calendar publishes them."""
     year = year or academic_year()
     named = entry_ids(merge([events]), calendar_id=calendar_id, year=year.year)
     return [Published(entry=entry, sequence=0, modified_at=MODIFIED) for entry in entries(named, year, OPTIONS)]

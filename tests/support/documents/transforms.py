@@ -34,7 +34,7 @@ def _save(data: bytes, **options: Any) -> bytes:
 
 
 def resave_by_pdfium(data: bytes) -> bytes:
-    """As a Chromium browser saves it again."""
+    """Saves the document again like a Chromium browser."""
     out = io.BytesIO()
     document = pypdfium2.PdfDocument(data)
     document.save(out, version=17)

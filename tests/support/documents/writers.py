@@ -26,7 +26,7 @@ def register_fonts() -> None:
 
 
 def portal(pages: Sequence[Page], rng: Random) -> bytes:
-    """As Oracle Analytics Publisher writes it: text, then rules as filled rectangles in any order; no fonts inside."""
+    """Writes like Oracle Analytics Publisher: text, then rules as filled rectangles in any order; no fonts inside."""
     contents = [zlib.compress(_portal_content(page, rng)) for page in pages]
     kids = " ".join(f"{5 + 2 * index} 0 R" for index in range(len(pages)))
     objects = [
@@ -78,7 +78,7 @@ def assemble(objects: Sequence[bytes], *, trailer: bytes = b"") -> bytes:
 
 
 def driver(pages: Sequence[Page], fonts: Fonts, strokes: str) -> bytes:
-    """As a print driver writes it: rules first, stroked as `lines`, as one `path` or as a `box` around each cell."""
+    """Writes like a print driver: rules first, stroked as `lines`, as one `path` or as a `box` around each cell."""
     buffer = io.BytesIO()
     canvas = Canvas(buffer, pagesize=(PAGE_WIDTH, PAGE_HEIGHT), pageCompression=1)
     for page in pages:

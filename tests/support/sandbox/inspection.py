@@ -37,7 +37,7 @@ def readers_of(zygote: int) -> list[int]:
 
 
 def name_of(process_id: int) -> str:
-    """As `ps` and the kernel's log show it."""
+    """The name that `ps` and the kernel's log show."""
     return Path(f"/proc/{process_id}/comm").read_text(encoding="ascii").strip()
 
 
@@ -88,7 +88,7 @@ def _for_root(look: Callable[[], T]) -> T | None:
 
 
 def check_zygote(process_id: int) -> None:
-    """As decision 3 describes it."""
+    """Checks the process against decision 3."""
     zygote = seen(process_id)
     assert zygote.command[1:2] == ["-I"]
     assert zygote.environment in {b"", None}

@@ -18,7 +18,7 @@ def upload(client: httpx.Client, content: bytes, *, name: str = "schedule.pdf") 
 
 
 def problem_code(answer: httpx.Response) -> str:
-    """Of a well-formed problem; the rest of it is checked here, once for all tests."""
+    """The code of a problem. It checks here, once for all tests, that the problem is well-formed."""
     assert answer.headers["content-type"] == "application/problem+json", answer.text
     problem = answer.json()
     assert problem["status"] == answer.status_code

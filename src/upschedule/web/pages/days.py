@@ -26,7 +26,7 @@ BUSY = "Busy"
 
 
 class PlannedDay(msgspec.Struct, frozen=True, kw_only=True):
-    """`note` says what is special: a holiday, a recess, another weekday's timetable."""
+    """`note` names what is special about the day: a holiday, a recess, another weekday's timetable."""
 
     date: dt.date
     note: str
@@ -38,7 +38,7 @@ class PlannedDay(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan:
-    """All dates of a calendar by day. `first` and `last` are those of the first and last thing that happens."""
+    """All dates of a calendar by day. `first` and `last` are the days of the first and the last entry."""
 
     def __init__(self, by_date: Mapping[dt.date, Sequence[Item]], year: AcademicYear) -> None:
         self._by_date = by_date
@@ -46,17 +46,17 @@ class Plan:
         self.first, self.last = min(by_date), max(by_date)
 
     def day(self, date: dt.date) -> PlannedDay:
-        """Any day, also one on which nothing happens."""
+        """The given day, also if it has no entries."""
         return PlannedDay(
             date=date, note=_note(self.year, date), items=tuple(in_time_order(self._by_date.get(date, ())))
         )
 
     def between(self, first: dt.date, last: dt.date) -> tuple[PlannedDay, ...]:
-        """Every day, both included."""
+        """Every day from the first to the last one, both included."""
         return tuple(map(self.day, days(first, last)))
 
     def busy_days(self, first: dt.date, *, days_max: int) -> tuple[PlannedDay, ...]:
-        """The next days on which something happens."""
+        """The next days that have entries."""
         return tuple(map(self.day, sorted(date for date in self._by_date if date >= first)[:days_max]))
 
 
@@ -101,7 +101,7 @@ def _printed_item(
 
 
 def busy_times(plan: Plan) -> Plan:
-    """The same days with nothing but the times at which something happens, joined where they overlap or touch."""
+    """The same days with only the busy times, merged where they overlap or touch."""
     by_date: dict[dt.date, list[Item]] = {}
     for day in plan.between(plan.first, plan.last):
         joined: list[Item] = []

@@ -64,7 +64,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def views(self) -> tuple[View, ...]:
-        """Those that have something to show, the one that is shown first in front."""
+        """The views that have content, with the default one first."""
         found: tuple[tuple[View, object], ...] = (
             ("week", self.week), ("date", self.months), ("agenda", self.agenda), ("typical", self.typical),
         )  # fmt: skip
@@ -72,7 +72,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def view(self) -> View | None:
-        """The one that is shown."""
+        """The view to show."""
         views = self.views
         return self.wanted if self.wanted in views else next(iter(views), None)
 
@@ -135,7 +135,7 @@ def with_dates(shown: Schedule, assembly: CalendarAssembly, wanted: Wanted, now:
 
 
 def busy_schedule(assembly: CalendarAssembly, wanted: Wanted, now: dt.datetime) -> Schedule:
-    """When the owner is busy, and nothing else."""
+    """The view that shows only when the owner is busy."""
     plan = planned_days(assembly, frozenset())
     return Schedule(
         summary="",

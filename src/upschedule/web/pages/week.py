@@ -197,7 +197,7 @@ def _monday(date: dt.date) -> dt.date:
 
 
 def _dates(first: dt.date, last: dt.date) -> str:
-    """`13 to 18 July 2026`."""
+    """The dates of a week, such as `13 to 18 July 2026`."""
     if first.month == last.month:
         return f"{first.day} to {last.day} {last:%B %Y}"
     year = f" {first.year}" if first.year != last.year else ""

@@ -57,7 +57,7 @@ class Cluster:
         return consul_client(url, self.consul_token, retries=Retry(0), read_seconds=PATIENCE_SECONDS)
 
     def leader(self, program: str, servers: Sequence[Machine]) -> Machine | None:
-        """As those servers that run tell it; None while there is none."""
+        """The leader that the running servers name; None if there is none."""
         for server in servers:
             try:
                 nomad = program == "nomad"

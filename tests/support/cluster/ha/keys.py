@@ -9,7 +9,7 @@ from typing import Any
 
 
 def make_certificates(programs: Path, folder: Path, servers: list[str]) -> None:
-    """Of one authority each for Consul and Nomad, for a server and for a client."""
+    """Makes an authority each for Consul and Nomad, with certificates for a server and for a client."""
     run(programs / "consul", "tls", "ca", "create", folder=folder)
     run(programs / "consul", "tls", "cert", "create", "-server", "-dc=dc1", folder=folder)
     run(programs / "consul", "tls", "cert", "create", "-client", "-dc=dc1", folder=folder)

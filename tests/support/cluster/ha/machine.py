@@ -75,7 +75,7 @@ class Machine:
 
     @property
     def ports(self) -> range:
-        """Of its allocations."""
+        """The ports of its allocations."""
         first = 20_000 + self._number * 100
         return range(first, first + 100)
 
@@ -108,7 +108,7 @@ class Machine:
         return (self.folder / f"{program}.log").read_text(errors="replace")[-3000:]
 
     def _filled(self, example: Path) -> Path:
-        """As envsubst does it."""
+        """Fills in variables like envsubst."""
         values = {**self.values, "NODE_NAME": self.name, "NODE_ADDRESS": self.address, "NETWORK_INTERFACE": "lo"}
         path = self.folder / example.name
         path.write_text(Template(example.read_text(encoding="utf-8")).substitute(values), encoding="utf-8")

@@ -102,7 +102,7 @@ GIVEN = {
 
 
 def configure(settings: Mapping[str, str], secrets: Mapping[str, str], clear: Collection[str] = ()) -> pulumi.Config:
-    """As the engine hands them over; `clear` are secrets that were set without `--secret`."""
+    """Sets the configuration like the engine; `clear` are secrets that were set without `--secret`."""
     named = {name if ":" in name else f"{PROJECT}:{name}": value for name, value in {**settings, **secrets}.items()}
     pulumi.runtime.set_all_config(named, [f"{PROJECT}:{name}" for name in secrets if name not in clear])
     return pulumi.Config(PROJECT)
@@ -111,7 +111,7 @@ def configure(settings: Mapping[str, str], secrets: Mapping[str, str], clear: Co
 def loaded(
     settings: Mapping[str, str] = REQUIRED, secrets: Mapping[str, str] = GIVEN, clear: Collection[str] = ()
 ) -> Configuration:
-    """By what `__main__` gives. Raises ConfigurationError. In a run of the engine only."""
+    """The configuration as `__main__` loads it. Raises ConfigurationError. Only in a run of the engine."""
     return load(
         configure(settings, secrets, clear),
         SETTINGS,

@@ -50,7 +50,7 @@ class Ran(Generic[T]):
         return result
 
     def of(self, kind: str) -> dict[str, Made]:
-        """By name."""
+        """The resources of this kind, by name."""
         return {made.name: made for made in self.resources if made.type.rpartition(":")[2] == kind}
 
     @property
@@ -59,7 +59,7 @@ class Ran(Generic[T]):
 
     @property
     def items(self) -> dict[str, dict[str, str]]:
-        """Of each Nomad Variable, by its path."""
+        """The items of each Nomad Variable, by its path."""
         return {made.inputs["path"]: made.inputs["items"] for made in self.of("Variable").values()}
 
     def variables(self, job: str) -> dict[str, str]:

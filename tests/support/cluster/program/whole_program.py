@@ -20,7 +20,7 @@ SETTINGS = describe()
 
 
 def manifest(version: str, settings: Mapping[str, SettingDescription] | None = SETTINGS) -> str:
-    """As `upschedule release` prints it; without `settings` as it did before it knew them."""
+    """A manifest like that of `upschedule release`. Without `settings` it is like one of an older release."""
     printed: dict[str, Any] = {
         "version": version,
         "commit": "0" * 40,

@@ -34,11 +34,11 @@ class Hooks:
         return f"http://{LOOPBACK}:{self.server.server_port}{path}"
 
     def statuses(self, path: str, alert: str) -> list[str]:
-        """Of each message on the path that has the alert."""
+        """The status of each message on the path that contains the alert."""
         return [body["status"] for _, at, body in self.arrived if at == path and _names(body) == {alert}]
 
     def names(self, path: str) -> set[str]:
-        """Of the alerts of all messages on the path."""
+        """The names of the alerts in all messages on the path."""
         return set[str]().union(*(_names(body) for _, at, body in self.arrived if at == path))
 
 

@@ -187,7 +187,7 @@ class BackupSite:
             return connection.execute(query).fetchone() == (True,)
 
     def variables(self, identity: Backup) -> dict[str, str]:
-        """As the jobs of the backups have them."""
+        """The variables of the jobs of the backups."""
         address = self.store.uploads_address(identity)
         return {
             **self.backups.repository.variables,
@@ -256,7 +256,7 @@ def copying(site: BackupSite) -> Iterator[int]:
 
 
 def repository_variables(store: LockedStore, folder: Path) -> dict[str, str]:
-    """As the cluster's jobs have them."""
+    """The variables of the repository, as in the cluster's jobs."""
     words = {
         "STANZA": "upschedule",
         "REPO1_TYPE": "s3",

@@ -83,7 +83,7 @@ class Site:
         )
 
     def release(self, release: Release, *jobs: str) -> None:
-        """As `pulumi up`, whose token manages Nomad."""
+        """Starts a release like `pulumi up`, whose token manages Nomad."""
         release.start(self.agent, self.namespace, *jobs)
 
     def promote(self, *jobs: str) -> None:
@@ -99,7 +99,7 @@ class Site:
         return found
 
     def scale(self, job: str, *counts: int) -> None:
-        """As the autoscaler does, with its token, waiting for each change."""
+        """Scales like the autoscaler, with its token, and waits for each change."""
         token = _token(self.agent, f"{self.namespace}-autoscaler", _rules("autoscaler_rules", self.namespace))
         nomad = NomadClient(nomad_at(self.agent.address, token), query={"namespace": self.namespace})
         for count in counts:
@@ -123,7 +123,7 @@ class Site:
         ]
 
     def stack_applied(self, release: str) -> None:
-        """As `pulumi up` says it once it has registered the jobs, with a token that manages Nomad."""
+        """Writes what `pulumi up` writes after it has registered the jobs, with a token that manages Nomad."""
         body = {"Path": "stack/applied", "Items": {"release": release}}
         self.agent.call("PUT", "var/stack%2Fapplied", body, namespace=self.namespace)
 
@@ -164,7 +164,7 @@ class Site:
         }
 
     def restarts(self, job: str) -> int:
-        """Of all tasks of its instances that are to run."""
+        """The restarts of all tasks of its instances that should run."""
         return sum(
             state["Restarts"]
             for each in self.agent.call("GET", f"job/{job}/allocations", namespace=self.namespace)
@@ -212,7 +212,7 @@ def _deploy_rules(namespace: str) -> str:
 
 
 def _rules(name: str, *arguments: str, **options: str) -> str:
-    """As the program of Pulumi writes them."""
+    """The rules that the Pulumi program writes."""
     rules: str = runpy.run_path(str(ROOT / "pulumi" / "components" / "access.py"))[name](*arguments, **options)
     return rules
 

@@ -75,7 +75,7 @@ class Edge:
 
     @property
     def authority(self) -> str:
-        """As in a Host header."""
+        """The host and port as in a Host header."""
         return f"{DOMAIN}:{self.https_port}"
 
     def context(self) -> ssl.SSLContext:
@@ -89,7 +89,7 @@ class Edge:
             return client.request(method, url, headers=headers, extensions={"sni_hostname": DOMAIN}, **options)
 
     def inside(self, path: str) -> httpx.Response:
-        """Of the address that only the cluster reaches."""
+        """The URL at the address that only the cluster can reach."""
         ((host, port),) = self.passing("traefik-metrics")
         return httpx.get(f"http://{host}:{port}{path}", timeout=5)
 

@@ -95,7 +95,7 @@ class Agent:
         return answer.json() if answer.content else None
 
     def status(self, path: str, *, token: str | None = None, **query: str) -> int:
-        """Of a GET."""
+        """The status of the answer to a GET request."""
         url = f"{self.address}/v1/{path}"
         return httpx.get(url, params=query, headers=self._headers(token), timeout=20, verify=self.verify).status_code
 

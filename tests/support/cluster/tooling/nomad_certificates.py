@@ -8,7 +8,7 @@ from pathlib import Path
 
 @dataclass(frozen=True, kw_only=True)
 class Certificates:
-    """Of the authority, the agent, and the one client that it lets in."""
+    """The certificates of the authority, the agent, and the one client that it accepts."""
 
     authority: Path
     agent: Path
@@ -18,7 +18,7 @@ class Certificates:
 
     @property
     def configuration(self) -> str:
-        """Of the agent, in HCL."""
+        """The configuration of the agent, in HCL."""
         return f"""
 tls {{
   http                = true
@@ -31,7 +31,7 @@ tls {{
 """
 
     def context(self) -> ssl.SSLContext:
-        """Of the client."""
+        """The TLS context of the client."""
         context = ssl.create_default_context(cafile=str(self.authority))
         context.load_cert_chain(self.client, self.client_key)
         return context

@@ -60,7 +60,7 @@ CANARY_TAG = "traefik.consulcatalog.canary=true"
 
 
 def _tags(name: str, rule: str, priority: int) -> list[str]:
-    """As in `jobs/api.nomad.hcl`."""
+    """The tags as in `jobs/api.nomad.hcl`."""
     return [
         "traefik.enable=true",
         f"traefik.http.routers.{name}.rule={rule}",

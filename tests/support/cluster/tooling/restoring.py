@@ -27,7 +27,7 @@ _SESSION = "INSERT INTO sessions (id_hash, account_id, created_at, last_seen_at)
 
 @dataclass(frozen=True)
 class Ended:
-    """Of a command that ran."""
+    """The result of a command."""
 
     code: int
     output: str
@@ -70,7 +70,7 @@ class RestoreSite:
         return Ended(process.returncode, output, said)
 
     def write(self, statement: str, *values: object, process: str = "api") -> Any:
-        """As the API does, by default. Returns the value of a statement that returns one."""
+        """Executes a statement, by default as the API. Returns the value of a statement that returns one."""
         dsn = self.site.postgres.owner_dsn() if process == "owner" else self.site.postgres.process_dsn("api")
         with psycopg.connect(dsn) as connection:
             cursor = connection.execute(statement.encode(), values)

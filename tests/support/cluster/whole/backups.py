@@ -32,9 +32,9 @@ def await_first_backup(cluster: LocalCluster, *, timeout_seconds: float) -> None
 
 
 def backed_up(cluster: LocalCluster, *, timeout_seconds: float) -> Ended:
-    """As `nomad job periodic force backup` does it, until its first allocation has ended.
+    """Makes a backup like `nomad job periodic force backup`, and waits until its first allocation has ended.
 
-    The backup with which the cluster began may still be made, and two at once there are not.
+    The backup with which the cluster began may still be in progress, and two never run at once.
     """
     await_first_backup(cluster, timeout_seconds=timeout_seconds)
     known = {entry["ID"] for entry in runs(cluster)}

@@ -96,7 +96,7 @@ def locked_in_turns(cluster: LocalCluster, table: str) -> Iterator[None]:
 
 @contextmanager
 def paused_queue(cluster: LocalCluster) -> Iterator[None]:
-    """As `upschedule ops pause` leaves it: workers take no new job."""
+    """A queue that an operator has paused with `upschedule ops pause`: workers take no new job."""
     with psycopg.connect(owner_url(cluster), autocommit=True) as connection:
         connection.execute("UPDATE queue_pauses SET paused_at = now()")
         try:

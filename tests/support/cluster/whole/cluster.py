@@ -50,7 +50,7 @@ def clone(folder: Path) -> Path:
 
 
 def derived(secret: str, use: str) -> str:
-    """As `pulumi/parts/identities.py` makes the secrets of single processes."""
+    """A secret, derived as `pulumi/parts/identities.py` derives those of single processes."""
     return hmac.digest(secret.encode(), use.encode(), hashlib.sha256).hex()
 
 
@@ -63,20 +63,20 @@ def database_url(
 
 
 def application_url(cluster: LocalCluster, process: Process = "api") -> str:
-    """As API, workers or scheduler connect."""
+    """The URL with which API, workers or scheduler connect."""
     password = derived(cluster.credentials.password("postgresApplicationPassword"), process)
     role = role_of(process)
     return database_url(cluster, role, password, port="pgbouncerPort", database=role)
 
 
 def shared_url(cluster: LocalCluster) -> str:
-    """As the processes of older releases connect."""
+    """The URL with which processes of older releases connect."""
     password = cluster.credentials.password("postgresApplicationPassword")
     return database_url(cluster, SHARED_ROLE, password, port="pgbouncerPort")
 
 
 def owner_url(cluster: LocalCluster) -> str:
-    """As migrations connect."""
+    """The URL with which migrations connect."""
     password = cluster.credentials.password("postgresOwnerPassword")
     return database_url(cluster, "upschedule_owner", password, port="postgresPort")
 

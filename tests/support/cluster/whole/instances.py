@@ -68,7 +68,7 @@ class Instance:
 
 
 def instances(cluster: LocalCluster, job: str) -> list[Instance]:
-    """Of the main tasks that run; Nomad's agent runs those of `poststart` once more when it starts again."""
+    """The running main tasks. Nomad's agent runs those of `poststart` once more when it starts again."""
     groups = cluster.nomad.api.get("job", job, namespace=NAMESPACE)["TaskGroups"]
     main = {task["Name"] for group in groups for task in group["Tasks"] if not task["Lifecycle"]}
     found: list[Instance] = []
@@ -83,12 +83,12 @@ def instances(cluster: LocalCluster, job: str) -> list[Instance]:
 
 
 def stop(cluster: LocalCluster, instance: Instance) -> None:
-    """As `nomad alloc stop` does: another is started in its place."""
+    """Stops an instance like `nomad alloc stop`: another one starts in its place."""
     cluster.nomad.api.call("PUT", "allocation", instance.allocation, "stop", no_shutdown_delay="false")
 
 
 def restart(cluster: LocalCluster, instance: Instance) -> None:
-    """As `nomad alloc restart` does: in its place."""
+    """Restarts an instance in its place, like `nomad alloc restart`."""
     cluster.nomad.api.call("PUT", "client", "allocation", instance.allocation, "restart", body={})
 
 

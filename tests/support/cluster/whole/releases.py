@@ -36,7 +36,7 @@ Change = Callable[[Path], None]
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """Of what `upschedule release` prints: what tests ask for."""
+    """The parts of a manifest that tests need."""
 
     version: str
 
@@ -143,7 +143,7 @@ def tried(cluster: LocalCluster, settings: Mapping[str, str]) -> Iterator[None]:
 
 
 def serving(cluster: LocalCluster) -> dict[str, str]:
-    """Of each running instance of the application, by its id: when its tasks began."""
+    """The start times of the tasks of each running instance of the application, by its id."""
     found = cluster.nomad.api.get("allocations", namespace=NAMESPACE)
     return {
         entry["ID"]: " ".join(sorted(state["StartedAt"] or "" for state in entry["TaskStates"].values()))
@@ -169,7 +169,7 @@ def has_document_share(cluster: LocalCluster) -> bool:
 
 @contextmanager
 def unlimited_traffic(cluster: LocalCluster, *, readers: int, pause_seconds: float) -> Iterator[Traffic]:
-    """Of many students, once no limit refuses them any more: later refusals come from the release."""
+    """Requests of many students without limits, so that later refusals come from the release."""
     verify = ssl.create_default_context(cafile=cluster.certificates.authority)
     with (
         _without_limits(cluster),

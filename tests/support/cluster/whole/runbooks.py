@@ -28,12 +28,12 @@ class Block:
 
 
 def names() -> list[str]:
-    """Of all runbooks, without their index."""
+    """The names of all runbooks, without their index."""
     return sorted(file.stem for file in FOLDER.glob("*.md") if file.stem != INDEX)
 
 
 def blocks(name: str) -> list[Block]:
-    """Of the runbook `name`, in its order."""
+    """The code blocks of the runbook `name`, in order."""
     text = (FOLDER / f"{name}.md").read_text(encoding="utf-8")
     return [
         Block(heading=_HEADING.findall(text[: match.start()])[-1], commands=match["commands"])

@@ -68,7 +68,7 @@ def try_to_scale(cluster: LocalCluster, job: str, count: int) -> subprocess.Comp
 
 
 def wanted(cluster: LocalCluster, job: str) -> int:
-    """By Nomad, of the job's one group."""
+    """The number of instances that Nomad should run of the job's only group."""
     (group,) = cluster.nomad.api.get("job", job, "scale", namespace=NAMESPACE)["TaskGroups"].values()
     return group["Desired"]
 

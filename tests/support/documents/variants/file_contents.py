@@ -31,7 +31,7 @@ def cover_sheet(data: bytes, _: Random) -> bytes:
 
 
 def headers_and_footers(data: bytes, rng: Random) -> bytes:
-    """As a browser prints them into the margins."""
+    """Adds the texts that a browser prints into the margins."""
 
     def draw(page: Any, _: Random) -> None:
         page.insert_text((24, 18), "11/24/26, 3:53 PM", fontsize=8)

@@ -65,7 +65,7 @@ def test_the_limit_of_the_difference_is_newcombes() -> None:
 
 
 def test_the_limit_holds_as_often_as_it_says() -> None:
-    """Of 2,000 pairs of samples with a true difference of 3 %, hardly more than 1 % have a limit below it."""
+    """For 2,000 pairs of samples with a true difference of 3 %, hardly more than 1 % have a limit below it."""
     chance = random.Random(11)  # noqa: S311 -- it simulates, and must be repeatable
     missed = 0
     for _ in range(2_000):
