@@ -3,6 +3,7 @@
 import calendar
 import datetime as dt
 import itertools
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -65,10 +66,12 @@ def months(
 
 
 def _month(year: int, number: int, items: list[tuple[dt.date, Item]]) -> Month:
+    by_date: defaultdict[dt.date, list[Item]] = defaultdict(list)
+    for date, item in items:
+        by_date[date].append(item)
+
     def day(date: dt.date) -> MonthDay | None:
-        if date.month != number:
-            return None
-        return MonthDay(date=date, items=tuple(item for found, item in items if found == date))
+        return MonthDay(date=date, items=tuple(by_date.get(date, ()))) if date.month == number else None
 
     return Month(
         title=f"{dt.date(year, number, 1):%B %Y}",
