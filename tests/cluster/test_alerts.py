@@ -233,7 +233,7 @@ def test_slow_answers_call_a_person_and_a_failed_backup_opens_a_ticket(
 
 
 def test_backups_that_do_not_count_open_tickets(cluster: LocalCluster, reached: Reached, figure: Figure) -> None:
-    """The recorded runs cause them: a backup that cannot be restored, an old and small one, a drill that failed (R9.5)."""
+    """The recorded runs are a backup that cannot be restored, an old and small one, and a drill that failed (R9.5)."""
     since = time.monotonic()
     tickets = {
         "BackupUnverified": "a run whose backup is not verified",
