@@ -23,6 +23,7 @@ FINISHED_P95_SECONDS, PAGE_P95_SECONDS = 10.0, 2.0
 BUSY = 0.9
 OTHERS = "other programs"
 DATABASE = "bytes of the database"
+REDIS = "Redis"
 WINDOW_SECONDS = 5.0
 #: Recovered: at most so much slower than before, or below the seconds that people do not notice.
 RECOVERED_FACTOR, UNNOTICED_SECONDS = 1.5, 0.25
@@ -36,6 +37,9 @@ JUDGED_SECONDS = 1800.0
 #: The service keeps the windows of limits and finished statuses for an hour, and looks for lost files once an hour.
 #: Growth until then is no leak; a test that is long enough is judged by what comes afterwards.
 SETTLED_SECONDS = 3900.0
+#: Sessions are kept for weeks, so Redis grows throughout a test of hours. What matters is how much each visit leaves:
+#: the capacity model computes the memory of Redis from a figure of this size.
+REDIS_BYTES_MAX = 5000
 #: Of all rows; PostgreSQL's default is to clean up at 20 %.
 DEAD_ROWS_MAX = 0.3
 
@@ -243,7 +247,11 @@ def _growths(measured: Measured) -> list[Verdict]:
     found: list[Verdict] = []
     for part in sorted({part for sample in inside for part in sample.parts} - {"sender", "other"}):
         uses = [sample.parts.get(part) for sample in inside]
-        found.append(_grows(f"memory of {part}, MB", times, [use.private_bytes / 1e6 if use else 0.0 for use in uses]))
+        memory = [use.private_bytes / 1e6 if use else 0.0 for use in uses]
+        if part == REDIS:
+            found.append(_grows_with_visits(f"memory of {part}, MB", times, memory, measured))
+        else:
+            found.append(_grows(f"memory of {part}, MB", times, memory))
         found.append(_grows(f"open files of {part}", times, [float(use.files) if use else 0.0 for use in uses]))
     gauges = {name for sample in inside for name in sample.gauges}
     found.extend(
@@ -268,6 +276,17 @@ def _grows(what: str, times: Sequence[float], values: Sequence[float]) -> Verdic
         return Verdict(what, goal, "too few samples", passed=False)
     text = f"{found.mean:.1f} on average, {found.gain:+.1f} ± {found.interval:.1f} over the test"
     return Verdict(what, goal, text, _judged(times, passed=not found.grows))
+
+
+def _grows_with_visits(what: str, times: Sequence[float], values: Sequence[float], measured: Measured) -> Verdict:
+    goal = f"grows by at most {REDIS_BYTES_MAX / 1000:.0f} kB for each visit"
+    found = growth(times, values)
+    if found is None:
+        return Verdict(what, goal, "too few samples", passed=False)
+    visits = len(measured.recorder.accepted) * (times[-1] - times[0]) / measured.profile.duration_seconds
+    most = (found.gain + found.interval) * 1e6 / max(1.0, visits)
+    text = f"{found.mean:.1f} on average, {found.gain:+.1f} ± {found.interval:.1f}: {most / 1000:.1f} kB at most"
+    return Verdict(what, goal, text, _judged(times, passed=most <= REDIS_BYTES_MAX))
 
 
 def _judged(times: Sequence[float], *, passed: bool) -> bool | None:

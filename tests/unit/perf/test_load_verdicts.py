@@ -199,13 +199,33 @@ def test_two_hours_are_judged_after_the_first_one(ends_at: int, *, passed: bool)
         Sample(
             at=at,
             machine_seconds=0,
-            parts={"Redis": Use(cpu_seconds=0, private_bytes=10**6 + 1000 * min(at, ends_at), files=20)},
+            parts={"API": Use(cpu_seconds=0, private_bytes=10**6 + 1000 * min(at, ends_at), files=20)},
             gauges={},
         )
         for at in range(0, 7200, 10)
     )
     profile = _profile(users=1, seconds=7200, goals=Goals(finds_growth=True))
     found = {verdict.what: verdict.passed for verdict in verdicts(_measured(profile, Recorder(), samples))}
+    assert found["memory of API, MB"] is passed
+
+
+@pytest.mark.parametrize(("bytes_a_visit", "passed"), [(600, True), (4000, True), (6000, False)])
+def test_redis_may_grow_by_the_sessions_of_its_visitors(bytes_a_visit: int, *, passed: bool) -> None:
+    """They outlive the test, so that growth is right, and a leak is more than they need."""
+    visits = 14_400
+    recorder = Recorder()
+    recorder.accepted.extend(str(number) for number in range(visits))
+    samples = tuple(
+        Sample(
+            at=at,
+            machine_seconds=0,
+            parts={"Redis": Use(cpu_seconds=0, private_bytes=10**7 + visits * bytes_a_visit * at // 7200, files=20)},
+            gauges={},
+        )
+        for at in range(0, 7200, 10)
+    )
+    profile = _profile(users=1, seconds=7200, goals=Goals(finds_growth=True))
+    found = {verdict.what: verdict.passed for verdict in verdicts(_measured(profile, recorder, samples))}
     assert found["memory of Redis, MB"] is passed
 
 
