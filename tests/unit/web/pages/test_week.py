@@ -10,7 +10,7 @@ from tests.support.builders.timetable import period
 from upschedule.timetable.academic_year import FollowedDay, YearDates
 from upschedule.timetable.event import DAYS, Event
 from upschedule.web.pages.days import Plan, clashing_occurrences, planned_days
-from upschedule.web.pages.week import real_week, typical_weeks
+from upschedule.web.pages.week import real_week, typical_weeks, with_other_classes
 
 
 def test_saturday_is_shown_only_when_it_has_an_entry() -> None:
@@ -40,6 +40,21 @@ def test_year_modules_alone_make_one_week() -> None:
 
 def test_no_classes_make_no_week() -> None:
     assert typical_weeks([]) == ()
+
+
+def test_other_choices_add_their_classes_and_the_weeks_that_only_they_have() -> None:
+    """A week that is not shown has all of its classes, since another choice can show it."""
+    shown = [("a", a_lecture(offered="S1")), ("b", a_lecture(offered="Y"))]
+    others = [("c", a_lecture(offered="S2")), ("d", a_lecture(offered="Y", day="Saturday"))]
+    found = with_other_classes(typical_weeks(shown), shown, others)
+    assert [(week.title, week.shown) for week in found] == [
+        ("First semester", True),
+        ("Second semester", False),
+        ("Every week", False),
+    ]
+    spare = [sorted(item.entry_id for day in week.spare for item in day.others) for week in found]
+    assert spare == [["d"], ["b", "c", "d"], ["b", "d"]]
+    assert with_other_classes((), [], others) == ()
 
 
 _DATES = YearDates(
