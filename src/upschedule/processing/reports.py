@@ -1,4 +1,4 @@
-"""Rows that students report as read wrongly: for operators, with the file where the student agrees."""
+"""Stores the rows that students report as read wrongly, for operators. Keeps the file if the student agrees."""
 
 from collections.abc import Callable
 from uuid import UUID
@@ -10,7 +10,7 @@ from upschedule.processing.repository import JobRepository
 from upschedule.stores.database import Database
 from upschedule.timetable.event import Event
 
-#: Of the remark. A longer one is cut.
+#: The maximum length of the remark. A longer one is cut.
 REMARK_CHARACTERS_MAX = 1000
 
 _INSERT = """
@@ -21,7 +21,7 @@ _INSERT = """
 
 
 class RowReports:
-    """For the API."""
+    """The reports that the API receives."""
 
     def __init__(self, database: Database, *, file_days: float, new_id: Callable[[], UUID]) -> None:
         self._database = database
@@ -29,9 +29,9 @@ class RowReports:
         self._new_id = new_id
 
     async def add(self, account_id: UUID, job_id: UUID, event: Event, *, remark: str, with_file: bool) -> bool:
-        """Stores a report, and returns whether operators get the file. Raises JobNotFound, AccountNotFound.
+        """Stores a report, and returns whether operators get the file, which then stays for `file_days`.
 
-        The file then stays for `file_days`, unless its owner deletes it.
+        The owner can delete the file earlier. Raises JobNotFound, AccountNotFound.
         """
         async with self._database.transaction() as connection:
             job = await JobRepository(connection).lock_owned(account_id, job_id)

@@ -12,9 +12,10 @@ _EARLIER_MAX = 20
 
 
 class WatchVerdict(enum.StrEnum):
-    """`NOT_WATCHED`: it ran before the watch, or is an earlier release that came back. `ACCEPTED`: a person's decision.
+    """The state of the watch of a release.
 
-    `LEFT`: another change began, or a person reverted the release.
+    `NOT_WATCHED`: the release is older than the watch, or was restored by a rollback. `ACCEPTED`: a person decided that
+    it stays. `LEFT`: another change began, or a person reverted the release.
     """
 
     WATCHING = "watching"

@@ -29,7 +29,10 @@ class StoredFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """`created_at` is the moment of the snapshot, which all of the database has."""
+    """The contents of a backup file.
+
+    `created_at` is the time of the snapshot that all data of the database come from.
+    """
 
     created_at: datetime
     release: str
@@ -39,7 +42,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     #: Last value of each sequence before the dump. The dump has this one or a later one.
     sequences: dict[str, int]
     files: tuple[StoredFile, ...]
-    #: Deleted by retention while the backup was made: their rows forget them at a restore.
+    #: Files that retention deleted while the backup was made. A restore marks their rows as rows without a file.
     forgotten: tuple[StoredFile, ...]
     #: Documents that were deleted while the backup was made, and are deleted at a restore.
     removed: tuple[UUID, ...]
