@@ -10,6 +10,7 @@ from icalendar import Calendar, Event
 from tests.integration.calendars.conftest import LIMITS, SECRET, Campus, Clock
 from tests.support.builders.timetable import exam, lecture, period, semester_test
 from tests.support.calendar_parsers import by_icalendar, by_vobject, content_lines
+from tests.support.javascript_parsers import javascript_parsers
 from upschedule.calendars.errors import CalendarNotFound, FeedNotFound, ModuleNotInCalendar
 from upschedule.calendars.feeds import FeedService
 from upschedule.calendars.model import Changes, Choices, YearChoice
@@ -25,7 +26,7 @@ def _entries(body: bytes) -> dict[str, Event]:
     return {str(event["SUMMARY"]): event for event in Calendar.from_ical(body).events}
 
 
-async def test_a_feed_is_right_for_two_parsers(calendars: CalendarService, feeds: FeedService, campus: Campus) -> None:
+async def test_a_feed_is_right_for_four_parsers(calendars: CalendarService, feeds: FeedService, campus: Campus) -> None:
     person = campus.account()
     job = campus.job(person, [lecture(), lecture(day="Friday", activity="L2"), semester_test(), exam()])
     owned = await calendars.create(person, job_ids=(job,), limits=LIMITS)
@@ -33,7 +34,9 @@ async def test_a_feed_is_right_for_two_parsers(calendars: CalendarService, feeds
     body = (await feeds.feed(_token(owned))).body
 
     content_lines(body)
-    assert by_icalendar(body) == by_vobject(body)
+    with javascript_parsers() as parsers:
+        others = parsers.starts(body)
+    assert by_icalendar(body) == by_vobject(body) == others["ical.js"] == others["node-ical"]
     assert {len(starts) for starts in by_icalendar(body).values()} == {1, 13}
     assert f"SOURCE;VALUE=URI:{owned.feed_url}".encode() in body.replace(b"\r\n ", b"")
 

@@ -1,4 +1,4 @@
-"""For generated years and lectures, two calendar parsers show exactly the classes of a day-by-day calculation."""
+"""For generated years and lectures, four calendar parsers show exactly the classes of a day-by-day calculation."""
 
 import datetime as dt
 import functools
@@ -7,11 +7,13 @@ from collections.abc import Iterator
 
 import holidays
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.builders.timetable import HEADER, lecture, published, semester_test
 from tests.support.calendar_parsers import by_icalendar, by_vobject, content_lines
+from tests.support.javascript_parsers import JavaScriptParsers, javascript_parsers
 from upschedule.timetable.academic_year import AcademicYear, FollowedDay, HolidayChange, Period, Term, YearDates
 from upschedule.timetable.event import DAYS, Lecture
 from upschedule.timetable.icalendar import write
@@ -103,9 +105,18 @@ def _walk(event: Lecture, year: int, dates: YearDates) -> Iterator[dt.datetime]:
             yield dt.datetime.fromisoformat(f"{date}T{event.start}")
 
 
+@pytest.fixture(scope="module")
+def javascript() -> Iterator[JavaScriptParsers]:
+    """One process for all examples."""
+    with javascript_parsers() as parsers:
+        yield parsers
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data(), st.integers(2024, 2029))
-def test_parsers_show_what_a_walk_through_the_days_finds(data: st.DataObject, year: int) -> None:
+def test_parsers_show_what_a_walk_through_the_days_finds(
+    javascript: JavaScriptParsers, data: st.DataObject, year: int
+) -> None:
     """Rules 3 to 6: holidays, recesses and gaps are left out. Followed days, first and last days are included."""
     dates = data.draw(_dates(year))
     lectures = data.draw(st.lists(_lectures(), min_size=1, max_size=4, unique=True))
@@ -115,7 +126,7 @@ def test_parsers_show_what_a_walk_through_the_days_finds(data: st.DataObject, ye
 
     verify(text, items)
     content_lines(text)
-    for starts in (by_icalendar(text), by_vobject(text)):
+    for starts in (by_icalendar(text), by_vobject(text), *javascript.starts(text).values()):
         assert Counter(moment for found in starts.values() for moment in found) == expected
 
 
