@@ -25,7 +25,7 @@ class JavaScriptParsers:
         self._process = process
 
     def starts(self, document: bytes) -> dict[str, Starts]:
-        """Returns the starts by library. Raises RuntimeError if the process has ended; its error is on standard error."""
+        """Returns the starts by library. Raises RuntimeError if the process has ended; it has printed why."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps(document.decode()) + "\n")
