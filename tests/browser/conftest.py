@@ -1,6 +1,8 @@
 """Fixtures with Chromium, the real application, its worker and its servers."""
 
 import os
+import re
+import shutil
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +13,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from tests.support.browser.user import User
 from tests.support.isolated_servers import IsolatedServers
+from tests.support.paths import ROOT
 from tests.support.processes.application import ApiProcess, api_process, worker_process
 from tools.prerequisites import find_chromium
 
@@ -25,6 +28,8 @@ _ARGUMENTS = (
 # The machine may be busy with other tests.
 expect.set_options(timeout=30_000)
 
+#: `.github/workflows/ci.yml` keeps this folder for a while.
+SCREENSHOTS = ROOT / ".reports" / "screenshots"
 NewUser = Callable[..., User]
 _FAILED = pytest.StashKey[bool]()
 
@@ -38,6 +43,19 @@ def pytest_runtest_makereport(
     if call.when == "call":
         item.stash[_FAILED] = report.failed
     return report
+
+
+@pytest.fixture(autouse=True)
+def kept_pictures(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[None]:
+    """Copies the pictures of a test to a folder that a CI keeps: they show the screens as this commit draws them."""
+    yield
+    pictures = sorted(tmp_path.glob("*.png"))
+    if pictures:
+        name = re.sub(r"[^A-Za-z0-9_.-]+", "-", f"{request.path.stem}-{request.node.name}")
+        folder = SCREENSHOTS / name[:200]
+        folder.mkdir(parents=True, exist_ok=True)
+        for picture in pictures:
+            shutil.copy(picture, folder)
 
 
 @pytest.fixture(scope="module")
