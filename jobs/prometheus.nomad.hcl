@@ -256,7 +256,15 @@ job "prometheus" {
       template {
         destination = "${NOMAD_TASK_DIR}/targets.yml"
         change_mode = "noop"
-        data        = <<-EOF
+
+        # Nomad writes a template once nothing has changed for 5 s, by default after 4 minutes at the latest. While many
+        # instances end one after the other, Prometheus would ask those that are gone, and TargetDown would fire.
+        wait {
+          min = "1s"
+          max = "5s"
+        }
+
+        data = <<-EOF
           [
           {{- range services }}{{ if .Tags | contains "prometheus" }}
           {{- range service (print .Name "|any") }}{{ if .Tags | contains "prometheus" }}
