@@ -86,11 +86,15 @@ async def people(database: Database, count: int) -> list[Person]:
     return made
 
 
+def source_address(number: int) -> str:
+    """A loopback address for this person: browsers come from many, and one address has ports for 28,000 of them."""
+    return f"127.0.{number // 250 % 250 + 1}.{number % 250 + 1}"
+
+
 async def follow(url: str, number: int, person: Person, seen: Seen, opening: asyncio.Semaphore) -> None:
     """Reads the stream until the job is final."""
     address = urlsplit(url)
-    # A browser's connections come from many addresses, and one address has ports for 28,000 of them.
-    source = f"127.0.{number // 250 % 250 + 1}.{number % 250 + 1}"
+    source = source_address(number)
     try:
         async with opening:
             async with asyncio.timeout(OPEN_SECONDS):
@@ -181,7 +185,8 @@ async def _until(condition: Callable[[], bool], seconds_max: float) -> None:
         await asyncio.sleep(0.05)
 
 
-def _percentile(values: Sequence[float], part: float) -> float:
+def percentile(values: Sequence[float], part: float) -> float:
+    """The value that this part of the values does not exceed."""
     return sorted(values)[min(len(values) - 1, int(len(values) * part))]
 
 
@@ -219,7 +224,7 @@ async def measure(stack: Stack, *, streams: int, changes: int, rate: float, hold
         missing = [key for key in wanted if key not in seen.at]
         delays = [seen.at[key] - changed[key] for key in wanted if key in seen.at]
         if delays:
-            p50, p95, p99 = (_percentile(delays, part) * 1e3 for part in (0.5, 0.95, 0.99))
+            p50, p95, p99 = (percentile(delays, part) * 1e3 for part in (0.5, 0.95, 0.99))
             print(
                 f"{len(delays)} changes at {rate:.0f} a second reached their clients: "
                 f"p50 {p50:.0f} ms, p95 {p95:.0f} ms, p99 {p99:.0f} ms"

@@ -28,6 +28,7 @@ from urllib.parse import urlsplit
 from perf.load.sampler import Job as Watched
 from perf.load.sampler import Spent, uses
 from perf.load.target import RAISED_LIMITS
+from perf.many_streams import percentile, source_address
 from perf.stack import Stack, running_stack
 
 ANSWER_SECONDS = 60.0
@@ -75,8 +76,8 @@ async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hos
 async def visit(url: str, number: int, seen: Seen) -> float | None:
     """None: the page and its files came, and they were right. Otherwise the seconds after which to come again."""
     address = urlsplit(url)
-    source = f"127.0.{number // 250 % 250 + 1}.{number % 250 + 1}"
-    reader, writer = await asyncio.open_connection(address.hostname, address.port, local_addr=(source, 0))
+    local = (source_address(number), 0)
+    reader, writer = await asyncio.open_connection(address.hostname, address.port, local_addr=local)
     try:
         page = await answer(reader, writer, address.netloc, "/")
         seen.statuses[page.status] += 1
@@ -128,9 +129,9 @@ async def come(url: str, person: Person, seen: Seen) -> None:
 
 
 def _percentiles(values: Sequence[float]) -> str:
-    ordered = sorted(values)
-    found = [ordered[min(len(ordered) - 1, int(len(ordered) * part))] for part in (0.5, 0.95, 0.99)]
-    return ", ".join(f"p{name} {value * 1e3:.0f} ms" for name, value in zip((50, 95, 99), found, strict=True))
+    return ", ".join(
+        f"p{part:.0%}".rstrip("%") + f" {percentile(values, part) * 1e3:.0f} ms" for part in (0.5, 0.95, 0.99)
+    )
 
 
 async def rush(stack: Stack, *, people: int, seconds: float) -> list[str]:

@@ -21,13 +21,14 @@ from typing import NamedTuple
 import httpx
 import psutil
 
+from perf.bench_routes import serving_api
+from perf.load.sampler import part_of
 from perf.stack import Stack, running_stack
 
 ROUNDS = 3
 IDLE_SECONDS = 5.0
 REPLACED_SECONDS = 60.0
-#: The part of a process by a word of its command line, the first that matches.
-PARTS = {"start.py": "zygote", "serve": "API", "work": "worker", "schedule": "scheduler"}
+PARTS = frozenset({"API", "worker", "sandbox", "scheduler"})
 
 
 class Started(NamedTuple):
@@ -39,21 +40,9 @@ class Started(NamedTuple):
     counts: Mapping[str, int]
 
 
-def part_of(process: psutil.Process) -> str | None:
-    words = process.cmdline()
-    return next((part for word, part in PARTS.items() if any(Path(each).name == word for each in words)), None)
-
-
-def api_process(stack: Stack) -> psutil.Process:
-    """The oldest one: the other is its child."""
-    children = psutil.Process(stack.supervisor).children(recursive=True)
-    return min((child for child in children if part_of(child) == "API"), key=lambda child: child.create_time())
-
-
 def replaced_seconds(stack: Stack) -> float:
     """Raises RuntimeError if the API does not answer again."""
-    killed = api_process(stack)
-    family = [killed, *killed.children(recursive=True)]
+    family = serving_api(stack).processes
     for process in family:
         process.kill()
     psutil.wait_procs(family, timeout=REPLACED_SECONDS)
@@ -65,7 +54,7 @@ def replaced_seconds(stack: Stack) -> float:
         except httpx.HTTPError:
             answers = False
         if answers:
-            return time.time() - api_process(stack).create_time()
+            return time.time() - serving_api(stack).processes[0].create_time()
         time.sleep(0.02)
     raise RuntimeError("the API did not answer again")
 
@@ -75,7 +64,7 @@ def memory(stack: Stack) -> tuple[Mapping[str, int], Mapping[str, int]]:
     counts: defaultdict[str, int] = defaultdict(int)
     for child in psutil.Process(stack.supervisor).children(recursive=True):
         part = part_of(child)
-        if part:
+        if part in PARTS:
             held[part] += child.memory_full_info().pss
             counts[part] += 1
     return held, counts

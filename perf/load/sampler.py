@@ -122,7 +122,7 @@ def uses(job: Job, spent: Spent) -> dict[str, Use]:
     running: dict[int, tuple[str, float]] = {}
     for process in _processes(job):
         with suppress(psutil.NoSuchProcess, psutil.AccessDenied), process.oneshot():
-            part = "sender" if process.pid == job.generator else _part_of(process)
+            part = "sender" if process.pid == job.generator else part_of(process)
             times, memory = process.cpu_times(), process.memory_info()
             use = Use(
                 cpu_seconds=times.user + times.system,
@@ -144,7 +144,8 @@ def _processes(job: Job) -> list[psutil.Process]:
         return []
 
 
-def _part_of(process: psutil.Process) -> str:
+def part_of(process: psutil.Process) -> str:
+    """Returns `other` for a process that belongs to no part of the system."""
     command = " ".join(process.cmdline())
     return next((part for words, part in _ROLES if words in command), "other")
 

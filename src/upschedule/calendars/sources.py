@@ -3,11 +3,9 @@
 from collections.abc import Sequence
 from uuid import UUID
 
-import msgspec
-
 from upschedule.calendars.model import Document
 from upschedule.stores.database import Connection
-from upschedule.timetable.event import Event, ReadingWarning
+from upschedule.stores.stored_events import SELECT_RESULTS, decode_events, decode_warnings
 
 # A document that is read again keeps its earlier result until the new one replaces it.
 _STATUSES = """
@@ -17,16 +15,7 @@ _STATUSES = """
     END AS status
     FROM jobs WHERE id = ANY(%(job_ids)s) AND account_id = %(account_id)s
 """
-# The events as one JSON text: psycopg would decode each to objects first, and msgspec then to events.
-_DOCUMENTS = """
-    SELECT id, warnings::text, (
-        SELECT '[' || coalesce(string_agg(body::text, ',' ORDER BY ordinal), '') || ']'
-        FROM events WHERE job_id = jobs.id
-    ) AS events
-    FROM jobs WHERE id = ANY(%(job_ids)s) ORDER BY created_at, id
-"""
-_decode_events = msgspec.json.Decoder(tuple[Event, ...]).decode
-_decode_warnings = msgspec.json.Decoder(tuple[ReadingWarning, ...]).decode
+_DOCUMENTS = SELECT_RESULTS + "WHERE id = ANY(%(job_ids)s) ORDER BY created_at, id"
 
 
 class SourceRepository:
@@ -44,6 +33,6 @@ class SourceRepository:
         """The documents of these jobs, from oldest to newest."""
         cursor = await self._connection.execute(_DOCUMENTS, {"job_ids": list(job_ids)})
         return tuple(
-            Document(job_id=row["id"], events=_decode_events(row["events"]), warnings=_decode_warnings(row["warnings"]))
+            Document(job_id=row["id"], events=decode_events(row["events"]), warnings=decode_warnings(row["warnings"]))
             for row in await cursor.fetchall()
         )

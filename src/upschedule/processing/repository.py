@@ -13,10 +13,8 @@ from psycopg.rows import DictRow
 from upschedule.processing.errors import AccountNotFound, JobNotFound, NotCompleted, QueueFull, QuotaExceeded
 from upschedule.processing.job import Job
 from upschedule.stores.database import Connection
-from upschedule.timetable.event import Event, Extraction, ReadingWarning
-
-_decode_events = msgspec.json.Decoder(tuple[Event, ...]).decode
-_decode_warnings = msgspec.json.Decoder(tuple[ReadingWarning, ...]).decode
+from upschedule.stores.stored_events import SELECT_RESULTS, decode_events, decode_warnings
+from upschedule.timetable.event import Extraction
 
 
 def job_from_row(row: DictRow) -> Job:
@@ -215,18 +213,15 @@ class JobRepository:
         cursor = await self._connection.execute(self._RECENT, values)
         return [job_from_row(row) for row in await cursor.fetchall()]
 
-    # The events as one JSON text: psycopg would decode each to objects first, and msgspec then to events.
-    _RESULTS = """
-        SELECT id, pages, warnings::text, (
-            SELECT '[' || coalesce(string_agg(body::text, ',' ORDER BY ordinal), '') || ']'
-            FROM events WHERE job_id = jobs.id
-        ) AS events
-        FROM jobs
+    _RESULTS = (
+        SELECT_RESULTS
+        + """
         WHERE id = ANY(%(job_ids)s) AND account_id = %(account_id)s AND (
             status = 'completed'
             OR (status IN ('queued', 'processing') AND EXISTS (SELECT FROM events WHERE job_id = jobs.id))
         )
     """
+    )
     _IS_OWNED = "SELECT FROM jobs WHERE id = %(job_id)s AND account_id = %(account_id)s"
 
     async def extractions(self, account_id: UUID, job_ids: Sequence[UUID]) -> dict[UUID, Extraction]:
@@ -238,7 +233,7 @@ class JobRepository:
         cursor = await self._connection.execute(self._RESULTS, values)
         return {
             row["id"]: Extraction(
-                events=_decode_events(row["events"]), warnings=_decode_warnings(row["warnings"]), pages=row["pages"]
+                events=decode_events(row["events"]), warnings=decode_warnings(row["warnings"]), pages=row["pages"]
             )
             for row in await cursor.fetchall()
         }
